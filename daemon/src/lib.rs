@@ -1,0 +1,1 @@
+//! The processes: supervisor and vrrp; binary keepalived.

@@ -1,0 +1,1 @@
+//! Asks Linux: netlink, raw sockets, processes; the only crate with unsafe.

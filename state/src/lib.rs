@@ -1,0 +1,1 @@
+//! What an outsider may see: Snapshot, and Journal with the cause of each transition.

@@ -1,0 +1,1 @@
+//! Tells the world: dumps, statistics, JSON, from state/ alone.

@@ -1,0 +1,1 @@
+//! Namespaces, real sockets, real peers.

@@ -1,0 +1,1 @@
+//! Many routers, one seed, no time: the simulator.
