@@ -1,1 +1,7 @@
-//! Asks Linux: netlink, raw sockets, processes; the only crate with unsafe.
+//! Asks Linux. The only crate with `unsafe`, `libc` or a system call.
+//!
+//! Traits first ([`network`], [`packets`]): they state the wish, not the call. `fake` implements them for tests and
+//! the simulator.
+
+pub mod network;
+pub mod packets;
