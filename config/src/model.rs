@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use keepalived_core::address::{InterfaceName, VirtualAddress};
 use keepalived_core::vrrp::{AdvertInterval, Family, Password, Priority, Version, Vrid};
+pub use keepalived_core::vrrp::{ChecksumForm, InitialState, Peer, Preempt};
 use serde::{Deserialize, Serialize};
 
 /// A whole configuration.
@@ -181,26 +182,6 @@ pub struct Instance {
     pub garp: Garp,
 }
 
-/// `state`
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum InitialState {
-    /// Wants to be master from the start.
-    Master,
-    /// Waits to hear.
-    Backup,
-}
-
-/// `nopreempt` and `preempt_delay`
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Preempt {
-    /// Take over from a lower priority.
-    Yes,
-    /// Take over from a lower priority once it has been heard for this long.
-    After(Duration),
-    /// Never take over from a master that is alive.
-    No,
-}
-
 /// Where adverts go and come from.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Transport {
@@ -224,28 +205,6 @@ pub enum Transport {
         /// `unicast_fault_no_peer` with an empty peer list: stay in FAULT.
         fault_without_peer: bool,
     },
-}
-
-/// One line of `unicast_peer`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Peer {
-    /// The other router.
-    pub address: IpAddr,
-    /// `min_ttl`
-    pub min_ttl: u8,
-    /// `max_ttl`
-    pub max_ttl: u8,
-}
-
-/// Which of the checksums in circulation an IPv4 version 3 instance sends. Every form is accepted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum ChecksumForm {
-    /// With pseudo-header (RFC 5798 as keepalived reads it): the default.
-    PseudoHeader,
-    /// Without (RFC 9568 §5.2.8): `v3_checksum_as_v2`.
-    Plain,
-    /// Pseudo-header with the multicast group as destination though sent to a peer, as before 1.3.7: `old_unicast_checksum`.
-    OldUnicast,
 }
 
 /// Announcements to the neighbours' caches.
