@@ -2,6 +2,21 @@
 //!
 //! Sources: RFC 9568 (v3), RFC 5798 (v3, first edition), RFC 3768 (v2), and keepalived as observed.
 
+pub mod advert;
+pub mod announce;
+mod cause;
+mod counters;
+pub mod ipv4;
+mod note;
+mod params;
+mod receive;
+mod router;
 mod types;
 
+pub use cause::{Cause, Fault, Faults, State, Transition};
+pub use counters::Counters;
+pub use note::Note;
+pub use params::{ChecksumForm, InitialState, Params, Peer, Preempt, Reach};
+pub use receive::{Datagram, Refusal};
+pub use router::{Effect, Event, Router, Seen};
 pub use types::{AdvertInterval, Family, IntervalRefused, Password, Priority, Version, Vrid};

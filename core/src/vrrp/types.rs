@@ -31,7 +31,7 @@ impl Vrid {
 
 /// Priority of a router that runs: 1 to 254, or 255 for the address owner (RFC 9568 §5.2.4).
 ///
-/// 0 is not a priority but the farewell of a master that stops; see `advert::Standing`.
+/// 0 is not a priority but the farewell of a master that stops; see [`super::advert::FAREWELL`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Priority(NonZeroU8);

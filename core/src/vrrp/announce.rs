@@ -1,0 +1,141 @@
+//! When the neighbours are told where the addresses are now: gratuitous ARP and unsolicited neighbour advertisements.
+
+use std::time::Duration;
+
+use crate::time::Instant;
+
+pub mod frame;
+
+/// How often and when a router announces its addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Params {
+    /// From becoming master to the second burst; zero is no second burst.
+    pub delay: Duration,
+    /// Rounds in a burst.
+    pub repeat: u32,
+    /// Period while master; zero is never.
+    pub refresh: Duration,
+    /// Rounds in a refresh.
+    pub refresh_repeat: u32,
+    /// From hearing a lower claim to the second burst it causes; zero is none.
+    pub lower_prio_delay: Duration,
+    /// Rounds in each of those bursts; 0 is none.
+    pub lower_prio_repeat: u32,
+}
+
+/// Rounds that one burst may have at most, whatever is configured: 2^32 frames would never end.
+pub const MOST_ROUNDS: u32 = 1_000;
+
+/// The announcements that a master still has to make. Dropping it cancels them all, so that a router which left master
+/// announces nothing, and one that returns has one series, not two (keepalived 2.4.3 has two).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Schedule {
+    second: Option<(Instant, u32)>,
+    refresh: Option<Instant>,
+    lower: Option<Instant>,
+}
+
+impl Schedule {
+    /// The addresses are in place on a new master: returns the rounds to announce now and plans the others.
+    pub fn in_place(&mut self, now: Instant, params: &Params) -> u32 {
+        self.second = (!params.delay.is_zero()).then(|| (now + params.delay, params.repeat));
+        self.refresh = (!params.refresh.is_zero()).then(|| now + params.delay + params.refresh);
+        params.repeat.min(MOST_ROUNDS)
+    }
+
+    /// A lower claim was heard: returns the rounds to announce now. At most one burst an interval, so that a rival
+    /// cannot turn each of its packets into many of ours.
+    pub fn lower_claim(&mut self, now: Instant, interval: Duration, params: &Params) -> u32 {
+        if self.lower.is_some_and(|until| now < until) || params.lower_prio_repeat == 0 {
+            return 0;
+        }
+        self.lower = Some(now + interval);
+        if !params.lower_prio_delay.is_zero() {
+            self.second = Some((now + params.lower_prio_delay, params.lower_prio_repeat));
+        }
+        params.lower_prio_repeat.min(MOST_ROUNDS)
+    }
+
+    /// Rounds that are due by `now`; 0 if none.
+    pub fn due(&mut self, now: Instant, params: &Params) -> u32 {
+        let mut rounds = 0;
+        if let Some((_, repeat)) = self.second.take_if(|(at, _)| *at <= now) {
+            rounds = repeat;
+        }
+        if let Some(at) = self.refresh.take_if(|at| *at <= now) {
+            rounds = rounds.max(params.refresh_repeat);
+            // a stall must not be made up for by a series of refreshes
+            let next = at + params.refresh;
+            self.refresh = Some(if next <= now { now + params.refresh } else { next });
+        }
+        rounds.min(MOST_ROUNDS)
+    }
+
+    /// When [`Schedule::due`] has something next.
+    pub fn next(&self) -> Option<Instant> {
+        let second = self.second.map(|(at, _)| at);
+        [second, self.refresh].into_iter().flatten().min()
+    }
+}
+
+/// Keeps a least time between announcements that leave through one interface, or one `garp_group`.
+///
+/// Bounded: see [`Pacer::MOST_WAITING`].
+#[derive(Clone, Debug)]
+pub struct Pacer<T> {
+    gap: Duration,
+    free: Instant,
+    waiting: std::collections::VecDeque<T>,
+    dropped: u64,
+}
+
+impl<T> Pacer<T> {
+    /// Announcements that wait at most; more are dropped and counted, and the refresh or the next burst makes up for it.
+    pub const MOST_WAITING: usize = 100_000;
+
+    /// A pace of one announcement every `gap`.
+    pub fn new(gap: Duration) -> Self {
+        Self { gap, free: Instant::ZERO, waiting: std::collections::VecDeque::new(), dropped: 0 }
+    }
+
+    /// Queues an announcement.
+    pub fn push(&mut self, item: T) {
+        if self.waiting.len() < Self::MOST_WAITING {
+            self.waiting.push_back(item);
+        } else {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+
+    /// Takes the announcements that may leave by `now`: one for each gap that has passed.
+    pub fn take(&mut self, now: Instant) -> Option<T> {
+        if self.gap.is_zero() {
+            return self.waiting.pop_front();
+        }
+        if now < self.free {
+            return None;
+        }
+        let item = self.waiting.pop_front()?;
+        // a late wake-up does not let two leave together
+        self.free = now + self.gap;
+        Some(item)
+    }
+
+    /// When [`Pacer::take`] may have something next.
+    pub fn next(&self) -> Option<Instant> {
+        (!self.waiting.is_empty()).then_some(self.free)
+    }
+
+    /// Forgets what waits and does not satisfy `keep`: its router left master.
+    pub fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
+        self.waiting.retain(keep);
+    }
+
+    /// How many announcements found the queue full.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! States, and why a router went from one to the other.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::types::Priority;
+use crate::time::Instant;
+
+/// State as the administrator knows it. The numbers are those of keepalived's JSON and SNMP.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum State {
+    /// Has not begun.
+    Init,
+    /// Listens.
+    Backup,
+    /// Holds the addresses (RFC 9568: Active).
+    Master,
+    /// Cannot take part.
+    Fault,
+    /// Has been told to stop.
+    Stopped,
+}
+
+impl State {
+    /// Number in keepalived's JSON.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Init => 0,
+            Self::Backup => 1,
+            Self::Master => 2,
+            Self::Fault => 3,
+            Self::Stopped => 98,
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Init => "INIT",
+            Self::Backup => "BACKUP",
+            Self::Master => "MASTER",
+            Self::Fault => "FAULT",
+            Self::Stopped => "STOP",
+        })
+    }
+}
+
+/// One thing that keeps a router from taking part.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Fault {
+    /// Its interface does not exist.
+    InterfaceMissing,
+    /// Its interface is down or has no carrier.
+    InterfaceDown,
+    /// There is no address to send adverts from.
+    NoSource,
+    /// Unicast without a peer, and `unicast_fault_no_peer`.
+    NoPeer,
+    /// Its sockets could not be opened.
+    NoSocket,
+    /// Another member of its sync group is in fault.
+    Group,
+}
+
+impl Fault {
+    const ALL: [Self; 6] =
+        [Self::InterfaceMissing, Self::InterfaceDown, Self::NoSource, Self::NoPeer, Self::NoSocket, Self::Group];
+
+    const fn bit(self) -> u8 {
+        match self {
+            Self::InterfaceMissing => 1,
+            Self::InterfaceDown => 2,
+            Self::NoSource => 4,
+            Self::NoPeer => 8,
+            Self::NoSocket => 16,
+            Self::Group => 32,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InterfaceMissing => "interface missing",
+            Self::InterfaceDown => "interface down",
+            Self::NoSource => "no source address",
+            Self::NoPeer => "no unicast peer",
+            Self::NoSocket => "no socket",
+            Self::Group => "sync group member in fault",
+        })
+    }
+}
+
+/// A set of faults.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Faults(u8);
+
+impl Faults {
+    /// No fault.
+    pub const NONE: Self = Self(0);
+
+    /// This set and `fault`.
+    #[must_use]
+    pub const fn with(self, fault: Fault) -> Self {
+        Self(self.0 | fault.bit())
+    }
+
+    /// This set without `fault`.
+    #[must_use]
+    pub const fn without(self, fault: Fault) -> Self {
+        Self(self.0 & !fault.bit())
+    }
+
+    /// Whether `fault` is in it.
+    pub const fn contains(self, fault: Fault) -> bool {
+        self.0 & fault.bit() != 0
+    }
+
+    /// Whether it is empty.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The faults in it.
+    pub fn iter(self) -> impl Iterator<Item = Fault> {
+        Fault::ALL.into_iter().filter(move |fault| self.contains(*fault))
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("none");
+        }
+        for (position, fault) in self.iter().enumerate() {
+            write!(f, "{}{fault}", if position == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a router changed its state.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Cause {
+    /// It started, and waits to hear a master.
+    Started,
+    /// It started as the owner of the addresses (RFC 9568 §6.4.1).
+    OwnerStarted,
+    /// No advert came for the master down time.
+    MasterSilent {
+        /// The master it last heard, if any.
+        master: Option<IpAddr>,
+        /// How long nothing was heard.
+        silence: Duration,
+    },
+    /// The master said farewell (priority 0), and the skew time passed.
+    MasterLeft {
+        /// The master that left.
+        master: IpAddr,
+    },
+    /// The master's priority is lower than ours.
+    Preempted {
+        /// The master that is replaced.
+        master: IpAddr,
+        /// Its priority.
+        priority: u8,
+    },
+    /// A router with a higher claim was heard: a higher priority, or the same and a higher address.
+    HigherClaim {
+        /// That router.
+        by: IpAddr,
+        /// Its priority.
+        priority: u8,
+    },
+    /// Something keeps it from taking part.
+    Fault(Faults),
+    /// Nothing keeps it from taking part any more.
+    FaultCleared,
+    /// Somebody else took one of its addresses away, and `vip_lost backup` is configured.
+    AddressLost,
+    /// It was master before its process was started anew.
+    Resumed,
+    /// Its sync group became master.
+    GroupMaster,
+    /// A member of its sync group left master.
+    GroupBackup,
+    /// It was told to stop.
+    Stopped,
+    /// The configuration no longer has it.
+    Removed,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started => f.write_str("started"),
+            Self::OwnerStarted => f.write_str("started as owner of the addresses"),
+            Self::MasterSilent { master: Some(master), silence } => {
+                write!(f, "nothing heard from {master} for {:.3} s", silence.as_secs_f64())
+            }
+            Self::MasterSilent { master: None, silence } => {
+                write!(f, "no master heard for {:.3} s", silence.as_secs_f64())
+            }
+            Self::MasterLeft { master } => write!(f, "{master} said farewell (priority 0)"),
+            Self::Preempted { master, priority } => write!(f, "preempts {master}, whose priority {priority} is lower"),
+            Self::HigherClaim { by, priority } => write!(f, "{by} has the higher claim (priority {priority})"),
+            Self::Fault(faults) => write!(f, "{faults}"),
+            Self::FaultCleared => f.write_str("fault over"),
+            Self::AddressLost => f.write_str("somebody else removed one of its addresses"),
+            Self::Resumed => f.write_str("was master before the process was started anew"),
+            Self::GroupMaster => f.write_str("its sync group became master"),
+            Self::GroupBackup => f.write_str("a member of its sync group left master"),
+            Self::Stopped => f.write_str("told to stop"),
+            Self::Removed => f.write_str("no longer configured"),
+        }
+    }
+}
+
+/// One change of state.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Transition {
+    /// When, on the monotonic clock.
+    pub at: Instant,
+    /// From this state.
+    pub from: State,
+    /// To this one.
+    pub to: State,
+    /// Why.
+    pub cause: Cause,
+    /// Effective priority at the time.
+    pub priority: Priority,
+}

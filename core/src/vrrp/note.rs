@@ -1,0 +1,122 @@
+//! What an administrator should hear about once, not with every packet.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::params::ChecksumForm;
+use super::receive::Refusal;
+use super::types::AdvertInterval;
+
+/// Something noticed in an advert.
+///
+/// A router emits each kind once, and again after its state changed or it heard a new master (RFC 9568 §7.1: SHOULD log,
+/// rate-limited). Counters count every time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Note {
+    /// The advert was refused.
+    Refused {
+        /// Who sent it.
+        source: IpAddr,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The advert was accepted though its checksum has not the form that we send.
+    ChecksumForm {
+        /// Who sent it.
+        source: IpAddr,
+        /// The form it has.
+        theirs: ChecksumForm,
+    },
+    /// The advert was accepted though it lists other addresses than ours.
+    AddressesDiffer {
+        /// Who sent it.
+        source: IpAddr,
+    },
+    /// The advert was accepted, and its interval learnt, though ours differs.
+    IntervalDiffers {
+        /// Who sent it.
+        source: IpAddr,
+        /// Its interval.
+        theirs: AdvertInterval,
+    },
+    /// A master heard another with a lower claim.
+    LowerClaim {
+        /// Who sent it.
+        source: IpAddr,
+        /// Its priority.
+        priority: u8,
+    },
+    /// A master heard an advert with its own priority and its own address.
+    OwnAddress {
+        /// That address.
+        source: IpAddr,
+    },
+    /// Two routers say that they own the addresses.
+    SecondOwner {
+        /// The other one.
+        source: IpAddr,
+    },
+}
+
+impl Note {
+    /// A bit for each kind, to emit it once.
+    pub(super) const fn kind(&self) -> u32 {
+        match self {
+            Self::Refused { refusal, .. } => refusal.kind(),
+            Self::ChecksumForm { .. } => 1 << 24,
+            Self::AddressesDiffer { .. } => 1 << 25,
+            Self::IntervalDiffers { .. } => 1 << 26,
+            Self::LowerClaim { .. } => 1 << 27,
+            Self::OwnAddress { .. } => 1 << 28,
+            Self::SecondOwner { .. } => 1 << 29,
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { source, refusal } => write!(f, "advert from {source} refused: {refusal}"),
+            Self::ChecksumForm { source, theirs } => {
+                let (form, keyword) = match theirs {
+                    ChecksumForm::PseudoHeader => ("with", "remove v3_checksum_as_v2 here or set it there"),
+                    ChecksumForm::Plain => ("without", "set v3_checksum_as_v2 here or remove it there"),
+                    ChecksumForm::OldUnicast => {
+                        ("with the old unicast form of", "upgrade that router (keepalived before 1.3.7)")
+                    }
+                };
+                write!(
+                    f,
+                    "{source} computes the checksum {form} the pseudo-header, we do not; both are accepted here, but perhaps not there: {keyword}"
+                )
+            }
+            Self::AddressesDiffer { source } => {
+                write!(
+                    f,
+                    "advert from {source} lists other addresses than ours; make virtual_ipaddress the same on both"
+                )
+            }
+            Self::IntervalDiffers { source, theirs } => {
+                write!(
+                    f,
+                    "{source} advertises every {theirs:?}, we are configured otherwise; its interval is used while it is master"
+                )
+            }
+            Self::LowerClaim { source, priority } => {
+                write!(f, "{source} is master too, with the lower claim (priority {priority})")
+            }
+            Self::OwnAddress { source } => {
+                write!(
+                    f,
+                    "advert with our own priority from our own address {source}: a second router with this address, or a loop in the network"
+                )
+            }
+            Self::SecondOwner { source } => {
+                write!(
+                    f,
+                    "{source} says that it owns the addresses (priority 255), and so do we; give one of them a lower priority"
+                )
+            }
+        }
+    }
+}

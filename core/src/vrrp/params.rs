@@ -1,0 +1,112 @@
+//! What one virtual router is told to be.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::announce;
+use super::types::{AdvertInterval, Family, Password, Priority, Version, Vrid};
+
+/// Parameters of a [`super::Router`], lowered from the configuration by its process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Params {
+    /// Identifier on the wire.
+    pub vrid: Vrid,
+    /// Version sent and accepted.
+    pub version: Version,
+    /// Family of the adverts and of the advertised addresses.
+    pub family: Family,
+    /// Base priority.
+    pub priority: Priority,
+    /// What it wants at start; only an owner that wants it is master at once.
+    pub initial: InitialState,
+    /// Our own advertisement interval.
+    pub interval: AdvertInterval,
+    /// How many intervals of silence mean that the master is down; the RFCs say 3.
+    pub down_adverts: u8,
+    /// Whether, and after how long, a lower-priority master is replaced.
+    pub preempt: Preempt,
+    /// Where adverts go.
+    pub reach: Reach,
+    /// Addresses in the advert, in its order.
+    pub addresses: Vec<IpAddr>,
+    /// Plain-text password; version 2 only.
+    pub password: Option<Password>,
+    /// Checksum form sent by version 3 over IPv4; all are accepted.
+    pub checksum: ChecksumForm,
+    /// Refuse what keepalived tolerates though the RFC does not: an advert without addresses.
+    pub strict: bool,
+    /// Do not compare the address list again while the master stays the same.
+    pub skip_address_check: bool,
+    /// Do not answer a lower-priority advert with our own (RFC 5798; RFC 9568 §6.4.3 wants the answer).
+    pub lower_prio_no_advert: bool,
+    /// Send one last advert before yielding to a higher priority.
+    pub higher_prio_send_advert: bool,
+    /// An owner ignores what it hears.
+    pub owner_ignores_adverts: bool,
+    /// Gratuitous ARP and unsolicited NA.
+    pub announce: announce::Params,
+    /// Where in the interval adverts fall, as a fraction of 65,536: instances that become master at the same moment are
+    /// spread by it, and those with the same phase share a wake-up.
+    pub phase: u16,
+}
+
+/// `state`
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum InitialState {
+    /// Wants to be master from the start.
+    Master,
+    /// Waits to hear.
+    Backup,
+}
+
+/// `nopreempt` and `preempt_delay`
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Preempt {
+    /// Take over from a lower priority.
+    Yes,
+    /// Take over from a lower priority once it has been heard for this long.
+    After(Duration),
+    /// Never take over from a master that is alive.
+    No,
+}
+
+/// Where adverts go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// To a group.
+    Multicast(IpAddr),
+    /// To each peer.
+    Unicast {
+        /// The other routers.
+        peers: Vec<Peer>,
+        /// TTL or hop limit of what is sent.
+        ttl: u8,
+        /// Accept adverts from `peers` only, within their TTL range.
+        check_source: bool,
+    },
+}
+
+/// One line of `unicast_peer`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Peer {
+    /// The other router.
+    pub address: IpAddr,
+    /// `min_ttl`
+    pub min_ttl: u8,
+    /// `max_ttl`
+    pub max_ttl: u8,
+}
+
+/// The checksums in circulation for version 3 over IPv4.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum ChecksumForm {
+    /// With pseudo-header (RFC 5798 as keepalived reads it): the default.
+    PseudoHeader,
+    /// Without (RFC 9568 §5.2.8): `v3_checksum_as_v2`.
+    Plain,
+    /// Pseudo-header with the multicast group as destination though sent to a peer, as keepalived did before 1.3.7:
+    /// `old_unicast_checksum`.
+    OldUnicast,
+}

@@ -1,0 +1,633 @@
+//! One virtual router: RFC 9568 §6.4, RFC 3768 §6.4, with keepalived's FAULT beside the three states.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::advert::FAREWELL;
+use super::announce::Schedule;
+use super::cause::{Cause, Fault, Faults, State, Transition};
+use super::counters::{Counters, count};
+use super::note::Note;
+use super::params::{InitialState, Params, Preempt, Reach};
+use super::receive::{self, Accepted, Circumstances, Datagram};
+use super::types::{AdvertInterval, Priority, Version};
+use crate::time::Instant;
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// It may begin. Before this, everything is ignored but [`Event::Ground`].
+    Start,
+    /// It may begin, and was master a moment ago under another process: it goes on where that one ended.
+    Resume,
+    /// What it stands on changed, or is told for the first time.
+    Ground {
+        /// Address that adverts leave from.
+        source: Option<IpAddr>,
+        /// What keeps it from taking part.
+        faults: Faults,
+    },
+    /// An advert for its VRID arrived on its channel.
+    Datagram(&'a Datagram<'a>),
+    /// The addresses it asked for are in place, for the first time or again.
+    InPlace,
+    /// Somebody else took an address away, and it is to yield for a moment (`vip_lost backup`).
+    AddressLost,
+    /// All members of its sync group want to be master.
+    GroupMaster,
+    /// A member of its sync group left master.
+    GroupBackup,
+    /// The configuration changed; family, version and VRID are the same.
+    Reconfigure(Box<Params>),
+    /// The daemon stops.
+    Stop,
+    /// The configuration no longer has it.
+    Remove,
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Send an advert now, with this priority octet; 0 is a farewell.
+    Advertise {
+        /// The priority octet.
+        priority: u8,
+    },
+    /// The addresses ought to be here; [`Event::InPlace`] when they are.
+    Hold,
+    /// The addresses ought not to be here, and what is still queued for the neighbours is to be forgotten.
+    Release,
+    /// Announce all addresses, this many rounds.
+    Announce {
+        /// Rounds over all addresses.
+        rounds: u32,
+    },
+    /// Announce the source address: a unicast router is reachable again.
+    AnnounceSource,
+    /// Its timer ended; its sync group decides.
+    AsksGroup,
+    /// The state changed.
+    Transition(Transition),
+    /// Something an administrator should hear about once.
+    Note(Note),
+}
+
+/// A router heard through its adverts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its priority.
+    pub priority: u8,
+    /// Its interval.
+    pub interval: AdvertInterval,
+    /// When its last advert was received.
+    pub at: Instant,
+}
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct Router {
+    params: Params,
+    role: Role,
+    since: Instant,
+    source: Option<IpAddr>,
+    faults: Faults,
+    counters: Counters,
+    /// Kinds of notes that were emitted since the state, or the master heard, last changed.
+    noted: u32,
+    grouped: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Role {
+    Init,
+    Backup(Backup),
+    Master(Master),
+    Fault,
+    Stopped,
+}
+
+#[derive(Clone, Debug)]
+struct Backup {
+    /// When the master counts as down.
+    down_at: Instant,
+    /// When the timer was last set by an advert, or the state began.
+    heard_at: Instant,
+    /// The master that is followed.
+    master: Option<Seen>,
+    /// A master with a lower priority that is not followed.
+    rival: Option<Seen>,
+    /// The master that said farewell.
+    left: Option<IpAddr>,
+    hold: Hold,
+    /// Its timer ended, and its sync group did not agree yet.
+    asks: bool,
+}
+
+/// `preempt_delay`
+#[derive(Clone, Copy, Debug)]
+enum Hold {
+    /// No lower priority was heard.
+    Idle,
+    /// Until then a lower priority is followed.
+    Until(Instant),
+}
+
+#[derive(Clone, Debug)]
+struct Master {
+    next_advert: Instant,
+    last_advert: Instant,
+    schedule: Schedule,
+}
+
+impl Router {
+    /// A router in INIT. `grouped`: it asks its sync group before it becomes master.
+    pub fn new(params: Params, grouped: bool) -> Self {
+        Self {
+            params,
+            role: Role::Init,
+            since: Instant::ZERO,
+            source: None,
+            faults: Faults::NONE,
+            counters: Counters::default(),
+            noted: 0,
+            grouped,
+        }
+    }
+
+    /// Applies one event. Never blocks, never fails, never reads a clock.
+    pub fn handle(&mut self, now: Instant, event: Event<'_>, out: &mut Vec<Effect>) {
+        match event {
+            Event::Start => self.start(now, out),
+            Event::Resume => self.resume(now, out),
+            Event::Ground { source, faults } => self.ground(now, source, faults, out),
+            Event::Datagram(datagram) => self.datagram(now, datagram, out),
+            Event::InPlace => self.in_place(now, out),
+            Event::AddressLost => self.yield_for_a_moment(now, out),
+            Event::GroupMaster => {
+                if matches!(self.role, Role::Backup(_)) {
+                    self.become_master(now, Cause::GroupMaster, out);
+                }
+            }
+            Event::GroupBackup => {
+                if matches!(self.role, Role::Master(_)) {
+                    self.become_backup(now, Cause::GroupBackup, out);
+                }
+            }
+            Event::Reconfigure(params) => self.reconfigure(now, *params, out),
+            Event::Stop => self.stop(now, Cause::Stopped, out),
+            Event::Remove => self.stop(now, Cause::Removed, out),
+        }
+    }
+
+    /// Applies every deadline that has come by `now`. The caller has delivered every advert that had arrived by then.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        match &mut self.role {
+            Role::Init | Role::Fault | Role::Stopped => {}
+            Role::Backup(backup) => {
+                if backup.down_at > now {
+                    return;
+                }
+                if self.grouped {
+                    backup.asks = true;
+                    backup.down_at = now + down_time(&self.params, followed_interval(&self.params, backup));
+                    out.push(Effect::AsksGroup);
+                } else {
+                    let cause = takeover_cause(now, backup);
+                    self.become_master(now, cause, out);
+                }
+            }
+            Role::Master(master) => {
+                if master.next_advert <= now {
+                    master.next_advert = next_in_phase(now, &self.params);
+                    self.advertise(now, out);
+                }
+                if let Role::Master(master) = &mut self.role {
+                    let rounds = master.schedule.due(now, &self.params.announce);
+                    if rounds > 0 {
+                        out.push(Effect::Announce { rounds });
+                    }
+                }
+            }
+        }
+    }
+
+    /// When `handle_timeout` is next due; `None` while only an event can wake it.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        match &self.role {
+            Role::Init | Role::Fault | Role::Stopped => None,
+            Role::Backup(backup) => Some(backup.down_at),
+            Role::Master(master) => {
+                Some(master.schedule.next().map_or(master.next_advert, |at| at.min(master.next_advert)))
+            }
+        }
+    }
+
+    /// Its state.
+    pub const fn state(&self) -> State {
+        match self.role {
+            Role::Init => State::Init,
+            Role::Backup(_) => State::Backup,
+            Role::Master(_) => State::Master,
+            Role::Fault => State::Fault,
+            Role::Stopped => State::Stopped,
+        }
+    }
+
+    /// When the state began.
+    pub const fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// What it was told to be.
+    pub const fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// Priority that counts in an election.
+    pub const fn effective_priority(&self) -> Priority {
+        self.params.priority
+    }
+
+    /// What it counted.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// What keeps it from taking part.
+    pub const fn faults(&self) -> Faults {
+        self.faults
+    }
+
+    /// Address its adverts leave from.
+    pub const fn source(&self) -> Option<IpAddr> {
+        self.source
+    }
+
+    /// The master a backup follows.
+    pub const fn master(&self) -> Option<Seen> {
+        match &self.role {
+            Role::Backup(backup) => backup.master,
+            Role::Init | Role::Master(_) | Role::Fault | Role::Stopped => None,
+        }
+    }
+
+    /// Whether its timer ended and it waits for its sync group.
+    pub const fn asks_group(&self) -> bool {
+        match &self.role {
+            Role::Backup(backup) => backup.asks,
+            Role::Master(_) => true,
+            Role::Init | Role::Fault | Role::Stopped => false,
+        }
+    }
+
+    /// Time of silence after which it takes the master it follows for down.
+    pub fn master_down_time(&self) -> Duration {
+        let interval = match &self.role {
+            Role::Backup(backup) => followed_interval(&self.params, backup),
+            Role::Init | Role::Master(_) | Role::Fault | Role::Stopped => self.params.interval,
+        };
+        down_time(&self.params, interval)
+    }
+
+    /// Tells it whether it has to ask a sync group.
+    pub const fn set_grouped(&mut self, grouped: bool) {
+        self.grouped = grouped;
+    }
+
+    fn start(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        if !matches!(self.role, Role::Init) {
+            return;
+        }
+        if !self.faults.is_empty() {
+            self.change(now, Role::Fault, Cause::Fault(self.faults), out);
+        } else if self.params.priority.is_owner() && self.params.initial == InitialState::Master {
+            // RFC 9568 §6.4.1 (110)
+            self.become_master(now, Cause::OwnerStarted, out);
+        } else {
+            self.become_backup(now, Cause::Started, out);
+        }
+    }
+
+    fn resume(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        if !matches!(self.role, Role::Init) {
+            return;
+        }
+        if self.faults.is_empty() {
+            self.become_master(now, Cause::Resumed, out);
+        } else {
+            self.start(now, out);
+        }
+    }
+
+    fn ground(&mut self, now: Instant, source: Option<IpAddr>, faults: Faults, out: &mut Vec<Effect>) {
+        // a farewell needs the address that is about to be forgotten
+        let had = (!faults.is_empty()).then_some(self.source).flatten();
+        self.source = source.or(had);
+        self.faults = faults;
+        match (&self.role, faults.is_empty()) {
+            (Role::Init | Role::Stopped, _) | (Role::Fault, false) | (Role::Backup(_) | Role::Master(_), true) => {}
+            (Role::Backup(_), false) => self.change(now, Role::Fault, Cause::Fault(faults), out),
+            (Role::Master(_), false) => {
+                self.leave_master(out);
+                self.change(now, Role::Fault, Cause::Fault(faults), out);
+            }
+            (Role::Fault, true) => {
+                if matches!(self.params.reach, Reach::Unicast { .. }) {
+                    out.push(Effect::AnnounceSource);
+                }
+                self.become_backup(now, Cause::FaultCleared, out);
+            }
+        }
+    }
+
+    fn datagram(&mut self, now: Instant, datagram: &Datagram<'_>, out: &mut Vec<Effect>) {
+        let known_master = match &self.role {
+            Role::Init | Role::Fault | Role::Stopped => return,
+            Role::Backup(backup) => backup.master.map(|master| master.address),
+            Role::Master(_) => None,
+        };
+        match receive::check(&self.params, Circumstances { known_master }, datagram, &mut self.counters) {
+            Err(refusal) => self.note(Note::Refused { source: datagram.source, refusal }, out),
+            Ok(advert) => {
+                self.note_differences(&advert, out);
+                match self.role {
+                    Role::Init | Role::Fault | Role::Stopped => {}
+                    Role::Backup(_) => self.backup_hears(&advert),
+                    Role::Master(_) => self.master_hears(now, &advert, out),
+                }
+            }
+        }
+    }
+
+    fn note_differences(&mut self, advert: &Accepted, out: &mut Vec<Effect>) {
+        let source = advert.source;
+        if let Some(theirs) = advert.checksum {
+            self.note(Note::ChecksumForm { source, theirs }, out);
+        }
+        if advert.addresses_differ {
+            self.note(Note::AddressesDiffer { source }, out);
+        }
+        if self.params.version == Version::V3 && advert.interval != self.params.interval && advert.priority != FAREWELL
+        {
+            self.note(Note::IntervalDiffers { source, theirs: advert.interval }, out);
+        }
+    }
+
+    /// RFC 9568 §6.4.2 (400 to 450), with keepalived's `nopreempt` and `preempt_delay`.
+    fn backup_hears(&mut self, advert: &Accepted) {
+        let Role::Backup(backup) = &mut self.role else { return };
+        if advert.priority == FAREWELL {
+            // the skew is that of the master that leaves: a farewell teaches nothing
+            let interval = followed_interval(&self.params, backup);
+            backup.down_at = advert.received + skew_time(&self.params, interval);
+            backup.left = Some(advert.source);
+            return;
+        }
+        let seen =
+            Seen { address: advert.source, priority: advert.priority, interval: advert.interval, at: advert.received };
+        let lower = advert.priority < self.params.priority.get();
+        let follow = match (self.params.preempt, lower) {
+            (_, false) => {
+                backup.hold = Hold::Idle;
+                true
+            }
+            (Preempt::No, true) => true,
+            (Preempt::Yes, true) => false,
+            (Preempt::After(delay), true) => match backup.hold {
+                Hold::Idle => {
+                    backup.hold = Hold::Until(advert.received + delay);
+                    true
+                }
+                Hold::Until(until) => advert.received < until,
+            },
+        };
+        if !follow {
+            backup.rival = Some(seen);
+            return;
+        }
+        if backup.master.is_none_or(|master| master.address != seen.address) {
+            self.noted = 0;
+        }
+        let interval = match self.params.version {
+            Version::V2 => self.params.interval,
+            Version::V3 => advert.interval,
+        };
+        *backup = Backup {
+            down_at: advert.received + down_time(&self.params, interval),
+            heard_at: advert.received,
+            master: Some(seen),
+            rival: None,
+            left: None,
+            hold: backup.hold,
+            asks: false,
+        };
+    }
+
+    /// RFC 9568 §6.4.3 (700 to 790).
+    fn master_hears(&mut self, now: Instant, advert: &Accepted, out: &mut Vec<Effect>) {
+        let ours = self.params.priority.get();
+        let Role::Master(master) = &mut self.role else { return };
+        // an advert that was on its way when we sent our last one has been answered by that
+        let unanswered = advert.received >= master.last_advert;
+        if advert.priority == FAREWELL {
+            if unanswered {
+                self.advertise(now, out);
+            }
+            return;
+        }
+        let (source, priority) = (advert.source, advert.priority);
+        if priority == u8::MAX && ours == u8::MAX {
+            self.note(Note::SecondOwner { source }, out);
+        }
+        match priority.cmp(&ours).then_with(|| Some(source).cmp(&self.source)) {
+            std::cmp::Ordering::Greater => {
+                if self.params.higher_prio_send_advert {
+                    self.advertise(now, out);
+                }
+                self.become_backup(now, Cause::HigherClaim { by: source, priority }, out);
+                self.backup_hears(advert);
+            }
+            std::cmp::Ordering::Equal => self.note(Note::OwnAddress { source }, out),
+            std::cmp::Ordering::Less => {
+                self.note(Note::LowerClaim { source, priority }, out);
+                if !unanswered {
+                    return;
+                }
+                if !self.params.lower_prio_no_advert {
+                    self.advertise(now, out);
+                }
+                let Role::Master(master) = &mut self.role else { return };
+                let interval = self.params.interval.duration();
+                let rounds = master.schedule.lower_claim(now, interval, &self.params.announce);
+                if rounds > 0 {
+                    out.push(Effect::Announce { rounds });
+                }
+            }
+        }
+    }
+
+    fn in_place(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        if let Role::Master(master) = &mut self.role {
+            let rounds = master.schedule.in_place(now, &self.params.announce);
+            out.push(Effect::Announce { rounds });
+        }
+    }
+
+    /// keepalived's answer to an address that somebody else deleted: farewell, and back after the skew time.
+    fn yield_for_a_moment(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        if !matches!(self.role, Role::Master(_)) {
+            return;
+        }
+        self.leave_master(out);
+        self.become_backup(now, Cause::AddressLost, out);
+        let skew = skew_time(&self.params, self.params.interval);
+        if let Role::Backup(backup) = &mut self.role {
+            backup.down_at = now + skew;
+        }
+    }
+
+    fn reconfigure(&mut self, now: Instant, params: Params, out: &mut Vec<Effect>) {
+        let old = std::mem::replace(&mut self.params, params);
+        match &mut self.role {
+            Role::Init | Role::Fault | Role::Stopped => {}
+            Role::Backup(backup) => {
+                // a running timer goes on; only what the new values make of it is added or taken away
+                let interval = |params: &Params| followed_interval(params, backup);
+                let (before, after) =
+                    (down_time(&old, interval(&old)), down_time(&self.params, interval(&self.params)));
+                backup.down_at = backup.down_at.before(before) + after;
+            }
+            Role::Master(master) => {
+                master.next_advert = next_in_phase(now, &self.params);
+                self.advertise(now, out);
+                out.push(Effect::Hold);
+            }
+        }
+    }
+
+    fn stop(&mut self, now: Instant, cause: Cause, out: &mut Vec<Effect>) {
+        match self.role {
+            Role::Stopped => return,
+            Role::Master(_) => self.leave_master(out),
+            Role::Init | Role::Backup(_) | Role::Fault => {}
+        }
+        self.change(now, Role::Stopped, cause, out);
+    }
+
+    /// Farewell: the others need not wait for the master down time (RFC 9568 §6.4.3 (660)).
+    fn leave_master(&mut self, out: &mut Vec<Effect>) {
+        count(&mut self.counters.advert_sent);
+        count(&mut self.counters.pri_zero_sent);
+        out.push(Effect::Advertise { priority: FAREWELL });
+    }
+
+    fn become_master(&mut self, now: Instant, cause: Cause, out: &mut Vec<Effect>) {
+        debug_assert!(self.faults.is_empty(), "a router in fault may not become master");
+        let role = Role::Master(Master {
+            next_advert: next_in_phase(now, &self.params),
+            last_advert: now,
+            schedule: Schedule::default(),
+        });
+        count(&mut self.counters.become_master);
+        // before the addresses: the others must hear us first, the neighbours have time
+        self.advertise(now, out);
+        self.change(now, role, cause, out);
+        out.push(Effect::Hold);
+    }
+
+    fn become_backup(&mut self, now: Instant, cause: Cause, out: &mut Vec<Effect>) {
+        let backup = Backup {
+            down_at: now + down_time(&self.params, self.params.interval),
+            heard_at: now,
+            master: None,
+            rival: None,
+            left: None,
+            hold: Hold::Idle,
+            asks: false,
+        };
+        self.change(now, Role::Backup(backup), cause, out);
+    }
+
+    /// Puts `role` in place; leaving master releases the addresses.
+    fn change(&mut self, now: Instant, role: Role, cause: Cause, out: &mut Vec<Effect>) {
+        let from = self.state();
+        self.role = role;
+        self.since = now;
+        self.noted = 0;
+        let to = self.state();
+        if from == State::Master {
+            count(&mut self.counters.release_master);
+            out.push(Effect::Release);
+        }
+        out.push(Effect::Transition(Transition { at: now, from, to, cause, priority: self.effective_priority() }));
+    }
+
+    fn advertise(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        count(&mut self.counters.advert_sent);
+        if let Role::Master(master) = &mut self.role {
+            master.last_advert = now;
+        }
+        out.push(Effect::Advertise { priority: self.effective_priority().get() });
+    }
+
+    fn note(&mut self, note: Note, out: &mut Vec<Effect>) {
+        let kind = note.kind();
+        if self.noted & kind == 0 {
+            self.noted |= kind;
+            out.push(Effect::Note(note));
+        }
+    }
+}
+
+impl Fault {
+    /// Whether adverts can still leave while this is the only fault: then a master's farewell is worth sending.
+    pub const fn lets_adverts_out(self) -> bool {
+        matches!(self, Self::Group | Self::NoPeer | Self::NoSource)
+    }
+}
+
+/// Interval that the timers of a backup go by: in version 3 the one that its master advertises (RFC 9568 §6.1).
+fn followed_interval(params: &Params, backup: &Backup) -> AdvertInterval {
+    match (params.version, backup.master) {
+        (Version::V3, Some(master)) => master.interval,
+        (Version::V2, _) | (Version::V3, None) => params.interval,
+    }
+}
+
+/// (256 - priority) / 256 of the master's interval (RFC 9568 §6.1), of a second in version 2 (RFC 3768 §6.1).
+fn skew_time(params: &Params, interval: AdvertInterval) -> Duration {
+    let whole = match params.version {
+        Version::V2 => Duration::from_secs(1),
+        Version::V3 => interval.duration(),
+    };
+    whole * (256 - u32::from(params.priority.get())) / 256
+}
+
+/// Master_Down_Interval: three intervals and the skew (RFC 9568 §6.1); keepalived lets the three be another number.
+fn down_time(params: &Params, interval: AdvertInterval) -> Duration {
+    interval.duration() * u32::from(params.down_adverts) + skew_time(params, interval)
+}
+
+/// The next point of time with our phase. It is at most an interval away.
+fn next_in_phase(now: Instant, params: &Params) -> Instant {
+    let interval = params.interval.duration().as_nanos();
+    let phase = interval * u128::from(params.phase) / 65_536;
+    let into = (u128::from(now.as_nanos()) + interval - phase) % interval;
+    now + Duration::from_nanos(u64::try_from(interval - into).unwrap_or(u64::MAX))
+}
+
+fn takeover_cause(now: Instant, backup: &Backup) -> Cause {
+    match (backup.left, backup.rival) {
+        (Some(master), _) => Cause::MasterLeft { master },
+        (None, Some(rival)) => Cause::Preempted { master: rival.address, priority: rival.priority },
+        (None, None) => Cause::MasterSilent {
+            master: backup.master.map(|master| master.address),
+            silence: now.since(backup.heard_at),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;
