@@ -1,1 +1,9 @@
-//! What an outsider may see: Snapshot, and Journal with the cause of each transition.
+//! Everything an outsider may see, and the cause of each transition. The one schema: surfaces render these two and ask
+//! no machine anything.
+#![forbid(unsafe_code)]
+
+mod journal;
+mod snapshot;
+
+pub use journal::{Journal, Record, Subject};
+pub use snapshot::{AddressView, InstanceView, MasterView, Snapshot};
