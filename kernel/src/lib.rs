@@ -5,3 +5,6 @@
 
 pub mod network;
 pub mod packets;
+pub mod process;
+pub mod reactor;
+pub mod signal;

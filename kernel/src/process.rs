@@ -1,0 +1,19 @@
+//! Processes: start, watch and end them; become a daemon; rights, scheduling and limits of the calling one.
+
+mod background;
+mod namespace;
+mod pid_file;
+mod privilege;
+mod schedule;
+mod spawn;
+
+pub use background::{Background, daemonise, silence_standard_streams};
+pub use namespace::{NetworkNamespace, enter_network_namespace};
+pub use pid_file::{PidFile, PidFileRefused};
+pub use privilege::{Capability, drop_capabilities, effective_uid, holds, set_umask};
+pub use schedule::{
+    Realtime, limit_core, lock_memory, pin_to_cpus, precise_timers, raise_descriptor_limit, set_nice, set_realtime,
+};
+pub use spawn::{Child, Exit, Launch, Pid, adopt_orphans, die_with_parent, inherited, own_pid, set_name, spawn};
+
+pub use crate::reactor::uptime;
