@@ -18,5 +18,5 @@ pub use counters::Counters;
 pub use note::Note;
 pub use params::{ChecksumForm, InitialState, Params, Peer, Preempt, Reach};
 pub use receive::{Datagram, Refusal};
-pub use router::{Effect, Event, Router, Seen};
+pub use router::{Effect, Event, Group, Router, Seen};
 pub use types::{AdvertInterval, Family, IntervalRefused, Password, Priority, Version, Vrid};

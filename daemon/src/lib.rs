@@ -1,1 +1,5 @@
-//! The processes: supervisor and vrrp; binary keepalived.
+//! The processes: supervisor and vrrp.
+#![forbid(unsafe_code)]
+
+pub mod key;
+pub mod vrrp;

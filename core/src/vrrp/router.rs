@@ -72,6 +72,17 @@ pub enum Effect {
     Note(Note),
 }
 
+/// The sync group that a router is in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Group {
+    /// None: it decides alone.
+    None,
+    /// All members own their addresses: they are master from the start.
+    OfOwners,
+    /// Any other: all begin as backup, and become master together.
+    Mixed,
+}
+
 /// A router heard through its adverts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Seen {
@@ -96,7 +107,7 @@ pub struct Router {
     counters: Counters,
     /// Kinds of notes that were emitted since the state, or the master heard, last changed.
     noted: u32,
-    grouped: bool,
+    group: Group,
 }
 
 #[derive(Clone, Debug)]
@@ -142,8 +153,8 @@ struct Master {
 }
 
 impl Router {
-    /// A router in INIT. `grouped`: it asks its sync group before it becomes master.
-    pub fn new(params: Params, grouped: bool) -> Self {
+    /// A router in INIT, in no sync group.
+    pub fn new(params: Params) -> Self {
         Self {
             params,
             role: Role::Init,
@@ -152,7 +163,7 @@ impl Router {
             faults: Faults::NONE,
             counters: Counters::default(),
             noted: 0,
-            grouped,
+            group: Group::None,
         }
     }
 
@@ -189,7 +200,7 @@ impl Router {
                 if backup.down_at > now {
                     return;
                 }
-                if self.grouped {
+                if self.group != Group::None {
                     backup.asks = true;
                     backup.down_at = now + down_time(&self.params, followed_interval(&self.params, backup));
                     out.push(Effect::AsksGroup);
@@ -291,9 +302,9 @@ impl Router {
         down_time(&self.params, interval)
     }
 
-    /// Tells it whether it has to ask a sync group.
-    pub const fn set_grouped(&mut self, grouped: bool) {
-        self.grouped = grouped;
+    /// Tells it what kind of sync group it is in.
+    pub const fn set_group(&mut self, group: Group) {
+        self.group = group;
     }
 
     fn start(&mut self, now: Instant, out: &mut Vec<Effect>) {
@@ -302,7 +313,10 @@ impl Router {
         }
         if !self.faults.is_empty() {
             self.change(now, Role::Fault, Cause::Fault(self.faults), out);
-        } else if self.params.priority.is_owner() && self.params.initial == InitialState::Master {
+        } else if self.params.priority.is_owner()
+            && self.params.initial == InitialState::Master
+            && self.group != Group::Mixed
+        {
             // RFC 9568 §6.4.1 (110)
             self.become_master(now, Cause::OwnerStarted, out);
         } else {

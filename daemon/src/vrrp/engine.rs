@@ -1,0 +1,145 @@
+//! The vrrp process without its descriptors: the engine that ships and that the simulator runs.
+//!
+//! [`Engine::turn`] is one round: hear everything that has arrived, then let deadlines fire, then send what they made,
+//! then work a bounded piece off what is owed to kernel and neighbours.
+
+use std::collections::BTreeSet;
+
+use crate::key::InstanceKey;
+use keepalived_config::model::Config;
+use keepalived_core::time::Instant;
+use keepalived_core::vrrp::{State, ipv4};
+use keepalived_kernel::network::{Network, NetworkEvent};
+use keepalived_kernel::packets::{Incoming, Packets};
+use keepalived_state::Snapshot;
+
+use super::landscape::Landscape;
+use super::report::Report;
+use super::roster::Roster;
+
+/// Packets that are read before anything else is looked at.
+const MOST_PACKETS: usize = 4_096;
+/// Deadlines that fire before the sockets are read again.
+const MOST_DEADLINES: usize = 256;
+/// Addresses that are changed in one turn: about a millisecond of the kernel's time.
+const MOST_CHANGES: usize = 32;
+/// Announcements that are sent in one turn.
+const MOST_ANNOUNCEMENTS: usize = 256;
+
+/// What the daemon's command line says about addresses at the end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AtExit {
+    /// Remove them.
+    Release,
+    /// Leave them (`--dont-release-vrrp`).
+    Keep,
+}
+
+/// All instances on one kernel.
+#[derive(Debug)]
+pub struct Engine<N, P> {
+    network: N,
+    packets: P,
+    roster: Roster,
+    events: Vec<NetworkEvent>,
+}
+
+impl<N: Network, P: Packets> Engine<N, P> {
+    /// Reads what the kernel has, opens the sockets that `config` needs, and removes what an earlier run left behind,
+    /// except for the instances in `masters`, which go on as masters once [`Engine::begin`] is called.
+    ///
+    /// # Errors
+    /// The kernel could not be read.
+    pub fn new(
+        now: Instant,
+        config: &Config,
+        masters: BTreeSet<InstanceKey>,
+        mut network: N,
+        mut packets: P,
+    ) -> std::io::Result<Self> {
+        let landscape = Landscape::new(network.inventory()?);
+        let mut roster = Roster::new(landscape, masters);
+        roster.configure(now, config, &mut network, &mut packets);
+        roster.adopt_left_overs();
+        Ok(Self { network, packets, roster, events: Vec::new() })
+    }
+
+    /// Lets the routers begin: at once, or when `vrrp_startup_delay` is over.
+    pub fn begin(&mut self, now: Instant) {
+        self.roster.begin(now);
+        self.flush();
+    }
+
+    /// One round. Returns when the next is due; [`Instant::ZERO`] if there is work left.
+    pub fn turn(&mut self, now: Instant) -> Option<Instant> {
+        let all_heard = self.hear(now);
+        let more_events = self.look(now);
+        self.roster.expire(now, MOST_DEADLINES, all_heard);
+        self.flush();
+        self.roster.change_addresses(now, MOST_CHANGES, &mut self.network);
+        self.flush();
+        self.roster.announce(now, MOST_ANNOUNCEMENTS, &mut self.packets);
+        if more_events || !all_heard { Some(Instant::ZERO) } else { self.roster.next_wake() }
+    }
+
+    /// Applies a configuration that has been validated, as a difference to the one before.
+    pub fn reload(&mut self, now: Instant, config: &Config) {
+        self.roster.configure(now, config, &mut self.network, &mut self.packets);
+        self.flush();
+    }
+
+    /// Says farewell for every master, and removes the addresses.
+    pub fn stop(&mut self, now: Instant, at_exit: AtExit) {
+        self.roster.stop(now, at_exit);
+        self.flush();
+        while self.roster.owes_changes() {
+            self.roster.change_addresses(now, MOST_CHANGES, &mut self.network);
+        }
+    }
+
+    /// What there is to tell since the last call.
+    pub fn reports(&mut self) -> Vec<Report> {
+        self.roster.reports()
+    }
+
+    /// Fills in what is to be seen of the instances; journal and time are the process's.
+    pub fn view(&self, now: Instant, snapshot: &mut Snapshot) {
+        self.roster.view(now, snapshot);
+    }
+
+    /// State of every instance, in the order of the configuration.
+    pub fn states(&self) -> Vec<(&InstanceKey, &str, State)> {
+        self.roster.states()
+    }
+
+    /// The kernel's side, for tests and for registering descriptors.
+    pub const fn kernel(&mut self) -> (&mut N, &mut P) {
+        (&mut self.network, &mut self.packets)
+    }
+
+    /// Hears everything that has arrived; false if there was too much for one turn.
+    fn hear(&mut self, now: Instant) -> bool {
+        let roster = &mut self.roster;
+        self.packets.receive(MOST_PACKETS, &mut |incoming: Incoming<'_>| {
+            let message = match incoming.source {
+                std::net::IpAddr::V4(_) => ipv4::Packet::decode(incoming.octets).map(|packet| packet.payload),
+                std::net::IpAddr::V6(_) => Some(incoming.octets),
+            };
+            roster.hear(now, &incoming, message.unwrap_or_default());
+        })
+    }
+
+    /// Looks at what changed about links and addresses; true if there may be more.
+    fn look(&mut self, now: Instant) -> bool {
+        self.events.clear();
+        let all = self.network.events(&mut self.events);
+        if !self.events.is_empty() {
+            self.roster.look(now, &mut self.events, &mut self.network, &mut self.packets);
+        }
+        !all
+    }
+
+    fn flush(&mut self) {
+        self.roster.flush(&mut self.packets);
+    }
+}

@@ -1,0 +1,310 @@
+//! Which addresses ought to be where, and the work it takes to make the kernel agree.
+//!
+//! One mechanism for start, takeover, reload, crash recovery and "somebody deleted our address": what is wanted is a
+//! set; whatever may differ from it is put on a list; the list is worked off in batches.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use keepalived_core::time::Instant;
+use keepalived_kernel::network::{Address, AddressChange, LinkIndex, Network, Refused};
+
+use super::landscape::{Landscape, Place};
+
+/// Addresses that routers hold or held, and what is to be done about them.
+#[derive(Debug, Default)]
+pub(super) struct Holdings {
+    places: BTreeMap<Place, Holding>,
+    /// Places that may differ from what is wanted, each once.
+    dirty: VecDeque<Place>,
+    /// Places that the kernel refused, or that somebody keeps taking away; they become dirty again then.
+    later: VecDeque<(Instant, Place)>,
+}
+
+#[derive(Debug)]
+struct Holding {
+    /// What it ought to look like.
+    address: Address,
+    /// Routers that want it here. An address that moves between instances has two for a moment, and none is lost.
+    holders: Vec<usize>,
+    /// Routers that wait to hear that it is in place.
+    waiting: Vec<usize>,
+    dirty: bool,
+    /// It was there before us, on the owner's interface: it stays when we go.
+    foreign: bool,
+    /// Deletions of ours that the kernel has still to report.
+    own_removals: u32,
+    /// Attempts that failed or were undone, for the pause before the next.
+    setbacks: u32,
+    lost_at: Option<Instant>,
+}
+
+/// Something that the holdings found out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Outcome {
+    /// This router's address is as it should be (each place reports on its own).
+    Settled {
+        /// The router that waited.
+        slot: usize,
+    },
+    /// The kernel refused an address; it is tried again.
+    Refused {
+        /// A router that wants it.
+        slot: usize,
+        /// The address.
+        place: Place,
+        /// The kernel's words.
+        refused: Refused,
+    },
+}
+
+/// Pause after the first setback; doubled up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Pause at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Losses further apart than this are not a fight.
+const QUIET: Duration = Duration::from_secs(1);
+
+impl Holdings {
+    /// `slot` wants `address`. Its [`Outcome::Settled`] comes with a later [`Holdings::work`]; false if it waits for that
+    /// one already.
+    pub(super) fn hold(&mut self, slot: usize, address: Address, foreign: bool) -> bool {
+        let place = (address.link, address.address, address.prefix);
+        let holding = self.places.entry(place).or_insert_with(|| Holding {
+            address: address.clone(),
+            holders: Vec::new(),
+            waiting: Vec::new(),
+            dirty: false,
+            foreign,
+            own_removals: 0,
+            setbacks: 0,
+            lost_at: None,
+        });
+        holding.address = address;
+        if !holding.holders.contains(&slot) {
+            holding.holders.push(slot);
+        }
+        let waits_already = holding.waiting.contains(&slot);
+        if !waits_already {
+            holding.waiting.push(slot);
+        }
+        mark(&mut self.dirty, place, holding);
+        !waits_already
+    }
+
+    /// `slot` does not want what is at `place` any more. True if it waited for it.
+    pub(super) fn release(&mut self, slot: usize, place: &Place) -> bool {
+        let Some(holding) = self.places.get_mut(place) else { return false };
+        let waited = holding.waiting.contains(&slot);
+        holding.holders.retain(|holder| *holder != slot);
+        holding.waiting.retain(|holder| *holder != slot);
+        mark(&mut self.dirty, *place, holding);
+        waited
+    }
+
+    /// Whether what is held at `place` is to look like `address`.
+    pub(super) fn looks(&self, place: &Place, address: &Address) -> bool {
+        self.places.get(place).is_some_and(|holding| holding.address == *address)
+    }
+
+    /// Routers that hold `place`.
+    pub(super) fn holders(&self, place: &Place) -> Vec<usize> {
+        self.places.get(place).map(|holding| holding.holders.clone()).unwrap_or_default()
+    }
+
+    /// An address of an earlier run is there; if nobody holds it when its turn comes, it goes.
+    pub(super) fn left_over(&mut self, address: Address) {
+        let place = (address.link, address.address, address.prefix);
+        let holding = self.places.entry(place).or_insert_with(|| Holding {
+            address,
+            holders: Vec::new(),
+            waiting: Vec::new(),
+            dirty: false,
+            foreign: false,
+            own_removals: 0,
+            setbacks: 0,
+            lost_at: None,
+        });
+        mark(&mut self.dirty, place, holding);
+    }
+
+    /// The kernel reports that what was at `place` is gone. Returns the routers that held it; `None` if the report is
+    /// about a removal of ours, after which it may well be there again.
+    pub(super) fn lost(&mut self, place: &Place) -> Option<Vec<usize>> {
+        let Some(holding) = self.places.get_mut(place) else { return Some(Vec::new()) };
+        if holding.own_removals > 0 {
+            holding.own_removals -= 1;
+            if holding.own_removals == 0 && holding.holders.is_empty() && !holding.dirty {
+                self.places.remove(place);
+            }
+            return None;
+        }
+        Some(holding.holders.clone())
+    }
+
+    /// Puts back what is at `place`: at once, or after a pause if somebody keeps taking it away. Returns the routers that
+    /// wait for it now and did not before.
+    pub(super) fn restore(&mut self, now: Instant, place: &Place) -> Vec<usize> {
+        let Some(holding) = self.places.get_mut(place) else { return Vec::new() };
+        let fight = holding.lost_at.is_some_and(|at| now.since(at) < QUIET);
+        holding.lost_at = Some(now);
+        let waits = |holder: &&usize| !holding.waiting.contains(holder);
+        let waiters: Vec<usize> = holding.holders.iter().filter(waits).copied().collect();
+        holding.waiting.extend(&waiters);
+        if fight {
+            holding.setbacks = holding.setbacks.saturating_add(1);
+            let pause = pause(holding.setbacks).min(QUIET);
+            self.later.push_back((now + pause, *place));
+        } else {
+            holding.setbacks = 0;
+            mark(&mut self.dirty, *place, holding);
+        }
+        waiters
+    }
+
+    /// A link is gone: nothing on it needs to be removed any more.
+    pub(super) fn unlink(&mut self, link: LinkIndex) {
+        self.places.retain(|(on, _, _), _| *on != link);
+        self.dirty.retain(|(on, _, _)| *on != link);
+        self.later.retain(|(_, (on, _, _))| *on != link);
+    }
+
+    /// Events were lost, and `landscape` was read anew: returns the places that are held and not there.
+    pub(super) fn resync(&mut self, landscape: &Landscape) -> Vec<Place> {
+        for holding in self.places.values_mut() {
+            holding.own_removals = 0;
+        }
+        let missing = self.places.iter().filter(|(place, holding)| {
+            !holding.holders.is_empty() && !holding.dirty && landscape.address(place).is_none()
+        });
+        missing.map(|(place, _)| *place).collect()
+    }
+
+    /// Whether `slot` has what it wants at `place`, as far as we know.
+    pub(super) fn is_set(&self, slot: usize, place: &Place, landscape: &Landscape) -> bool {
+        self.places.get(place).is_some_and(|holding| holding.holders.contains(&slot))
+            && landscape.address(place).is_some()
+    }
+
+    /// When [`Holdings::work`] has something to do next.
+    pub(super) fn next(&self) -> Option<Instant> {
+        if self.dirty.is_empty() { self.later.iter().map(|(at, _)| *at).min() } else { Some(Instant::ZERO) }
+    }
+
+    /// Works off at most `most` places.
+    pub(super) fn work(
+        &mut self,
+        now: Instant,
+        most: usize,
+        landscape: &mut Landscape,
+        network: &mut impl Network,
+        out: &mut Vec<Outcome>,
+    ) {
+        self.wake(now);
+        let mut changes = Vec::new();
+        let mut changed = Vec::new();
+        for _ in 0..most {
+            let Some(place) = self.dirty.pop_front() else { break };
+            let Some(holding) = self.places.get_mut(&place) else { continue };
+            holding.dirty = false;
+            let wanted = !holding.holders.is_empty();
+            match (wanted, landscape.address(&place)) {
+                (true, Some(there)) if alike(there, &holding.address) => settle(holding, out),
+                (true, there) => {
+                    if there.is_some() {
+                        // the kernel does not change label, scope or peer in place
+                        let (link, address, prefix) = place;
+                        changes.push(AddressChange::Absent { link, address, prefix });
+                        changed.push((place, false));
+                    }
+                    changes.push(AddressChange::Present(holding.address.clone()));
+                    changed.push((place, true));
+                }
+                (false, Some(_)) if !holding.foreign => {
+                    let (link, address, prefix) = place;
+                    changes.push(AddressChange::Absent { link, address, prefix });
+                    changed.push((place, false));
+                }
+                (false, _) => {
+                    if holding.own_removals == 0 {
+                        self.places.remove(&place);
+                    }
+                }
+            }
+        }
+        if changes.is_empty() {
+            return;
+        }
+        let results = network.change(&changes);
+        for ((place, present), result) in changed.into_iter().zip(results) {
+            self.applied(now, place, present, result, landscape, out);
+        }
+    }
+
+    fn applied(
+        &mut self,
+        now: Instant,
+        place: Place,
+        present: bool,
+        result: Result<(), Refused>,
+        landscape: &mut Landscape,
+        out: &mut Vec<Outcome>,
+    ) {
+        let Some(holding) = self.places.get_mut(&place) else { return };
+        match (result, present) {
+            (Ok(()), true) => {
+                // as the kernel will report it; what it adds of its own is not compared
+                landscape.add(holding.address.clone());
+                settle(holding, out);
+            }
+            (Ok(()), false) => {
+                if landscape.remove(&place) {
+                    holding.own_removals = holding.own_removals.saturating_add(1);
+                }
+            }
+            (Err(refused), _) => {
+                holding.setbacks = holding.setbacks.saturating_add(1);
+                self.later.push_back((now + pause(holding.setbacks), place));
+                if let Some(slot) = holding.holders.first() {
+                    out.push(Outcome::Refused { slot: *slot, place, refused });
+                }
+            }
+        }
+    }
+
+    /// Makes what has paused long enough dirty again.
+    fn wake(&mut self, now: Instant) {
+        for _ in 0..self.later.len() {
+            let Some((at, place)) = self.later.pop_front() else { break };
+            if at > now {
+                self.later.push_back((at, place));
+            } else if let Some(holding) = self.places.get_mut(&place) {
+                mark(&mut self.dirty, place, holding);
+            }
+        }
+    }
+}
+
+fn mark(dirty: &mut VecDeque<Place>, place: Place, holding: &mut Holding) {
+    if !holding.dirty {
+        holding.dirty = true;
+        dirty.push_back(place);
+    }
+}
+
+fn settle(holding: &mut Holding, out: &mut Vec<Outcome>) {
+    out.extend(holding.waiting.drain(..).map(|slot| Outcome::Settled { slot }));
+}
+
+fn pause(setbacks: u32) -> Duration {
+    let doublings = setbacks.saturating_sub(1).min(16);
+    (FIRST_PAUSE * 2_u32.saturating_pow(doublings)).min(LONGEST_PAUSE)
+}
+
+/// Whether what is there serves as what is wanted. Flags and lifetimes that the kernel adds of its own are not compared.
+fn alike(there: &Address, wanted: &Address) -> bool {
+    there.peer == wanted.peer
+        && (wanted.address.is_ipv6() || there.scope == wanted.scope)
+        && (wanted.label.is_none() || there.label == wanted.label)
+        && there.broadcast == wanted.broadcast
+}

@@ -1,0 +1,113 @@
+//! What the kernel said about links and addresses, kept up to date by its events.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use keepalived_core::address::InterfaceName;
+use keepalived_core::vrrp::Family;
+use keepalived_kernel::network::{Address, Inventory, Link, LinkIndex};
+
+/// An address on a link: what the kernel takes for one thing.
+pub(super) type Place = (LinkIndex, IpAddr, u8);
+
+/// `IFA_F_DADFAILED` and `IFA_F_TENTATIVE`: an address that nothing can be sent from.
+const NOT_USABLE: u32 = 0x08 | 0x40;
+/// `RT_SCOPE_LINK`
+const SCOPE_LINK: u8 = 253;
+
+/// A mirror of the kernel's tables.
+#[derive(Debug, Default)]
+pub(super) struct Landscape {
+    links: BTreeMap<LinkIndex, Link>,
+    names: BTreeMap<InterfaceName, LinkIndex>,
+    addresses: BTreeMap<Place, Address>,
+}
+
+impl Landscape {
+    /// The mirror of `inventory`.
+    pub(super) fn new(inventory: Inventory) -> Self {
+        let mut landscape = Self::default();
+        for link in inventory.links {
+            landscape.link(link);
+        }
+        for address in inventory.addresses {
+            landscape.add(address);
+        }
+        landscape
+    }
+
+    /// A link is new, or changed. False if nothing that we look at did.
+    pub(super) fn link(&mut self, link: Link) -> bool {
+        let (index, name) = (link.index, link.name);
+        let old = self.links.insert(index, link);
+        if old.as_ref() == self.links.get(&index) {
+            return false;
+        }
+        if let Some(old) = old
+            && old.name != name
+            && self.names.get(&old.name) == Some(&index)
+        {
+            self.names.remove(&old.name);
+        }
+        self.names.insert(name, index);
+        true
+    }
+
+    /// A link is gone, and its addresses with it.
+    pub(super) fn unlink(&mut self, index: LinkIndex) {
+        if let Some(old) = self.links.remove(&index)
+            && self.names.get(&old.name) == Some(&index)
+        {
+            self.names.remove(&old.name);
+        }
+        self.addresses.retain(|(link, _, _), _| *link != index);
+    }
+
+    /// An address is new, or changed.
+    pub(super) fn add(&mut self, address: Address) {
+        self.addresses.insert((address.link, address.address, address.prefix), address);
+    }
+
+    /// An address is gone. False if it was not known.
+    pub(super) fn remove(&mut self, place: &Place) -> bool {
+        self.addresses.remove(place).is_some()
+    }
+
+    /// The address at `place`, if it is there.
+    pub(super) fn address(&self, place: &Place) -> Option<&Address> {
+        self.addresses.get(place)
+    }
+
+    /// A link by name.
+    pub(super) fn by_name(&self, name: &InterfaceName) -> Option<&Link> {
+        self.links.get(self.names.get(name)?)
+    }
+
+    /// A link by number.
+    pub(super) fn by_index(&self, index: LinkIndex) -> Option<&Link> {
+        self.links.get(&index)
+    }
+
+    /// Whether `address` is on any link, and usable.
+    pub(super) fn has(&self, address: IpAddr) -> bool {
+        self.addresses.values().any(|known| known.address == address && known.flags & NOT_USABLE == 0)
+    }
+
+    /// The first address of `family` on `link` that adverts can leave from and that is none `but_not` says it is:
+    /// an IPv4 address, or an IPv6 link-local address.
+    pub(super) fn source(&self, link: LinkIndex, family: Family, but_not: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+        let from = (link, IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+        let until = (LinkIndex(link.0.saturating_add(1)), IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+        let usable = self.addresses.range(from..until).map(|(_, address)| address).filter(|address| {
+            Family::of(address.address) == family
+                && address.flags & NOT_USABLE == 0
+                && (family == Family::V4 || address.scope == SCOPE_LINK)
+                && !but_not(address.address)
+        });
+        // of several the kernel's primary comes first
+        usable.min_by_key(|address| (address.flags & SECONDARY, address.address)).map(|address| address.address)
+    }
+}
+
+/// `IFA_F_SECONDARY`, for IPv4.
+const SECONDARY: u32 = 0x01;

@@ -1,0 +1,155 @@
+//! From what the configuration says to what machines and kernel are told.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use keepalived_config::model::{Config, GarpGroup, Global, Instance, Transport};
+use keepalived_core::address::{Broadcast, InterfaceName, VirtualAddress};
+use keepalived_core::vrrp::announce;
+use keepalived_core::vrrp::{AdvertInterval, Params, Reach};
+use keepalived_kernel::network::{Address, LinkIndex};
+use keepalived_kernel::packets::ChannelKind;
+
+use super::neighbours::Pace;
+
+/// Protocol of the addresses that we add, keepalived's in iproute2's `rt_addrprotos`.
+pub(super) const ADDRESS_PROTOCOL: u8 = 18;
+
+const IFA_F_NODAD: u32 = 0x02;
+const IFA_F_HOMEADDRESS: u32 = 0x10;
+const IFA_F_MANAGETEMPADDR: u32 = 0x100;
+const IFA_F_NOPREFIXROUTE: u32 = 0x200;
+const IFA_F_MCAUTOJOIN: u32 = 0x400;
+
+/// Wake-ups that the adverts of many instances are spread over in an interval, at most.
+const MOST_PHASES: u16 = 64;
+
+/// The parameters of an instance's router. `number` tells instances apart, for their phase.
+pub(super) fn params(instance: &Instance, number: usize) -> Params {
+    Params {
+        vrid: instance.vrid,
+        version: instance.version,
+        family: instance.family,
+        priority: instance.priority,
+        initial: instance.initial,
+        interval: instance.advert_interval,
+        down_adverts: instance.down_timer_adverts,
+        preempt: instance.preempt,
+        reach: reach(&instance.transport),
+        addresses: instance.addresses.iter().map(|line| line.address).collect(),
+        password: instance.password,
+        checksum: instance.checksum,
+        strict: instance.strict,
+        skip_address_check: instance.skip_check_adv_addr,
+        lower_prio_no_advert: instance.lower_prio_no_advert,
+        higher_prio_send_advert: instance.higher_prio_send_advert,
+        owner_ignores_adverts: instance.owner_ignore_adverts,
+        announce: announce::Params {
+            delay: instance.garp.delay,
+            repeat: instance.garp.repeat,
+            refresh: instance.garp.refresh,
+            refresh_repeat: instance.garp.refresh_repeat,
+            lower_prio_delay: instance.garp.lower_prio_delay,
+            lower_prio_repeat: instance.garp.lower_prio_repeat,
+        },
+        phase: phase(instance.advert_interval, number),
+    }
+}
+
+/// Instances are dealt to phases at least a millisecond apart. Those of one phase share a wake-up and a system call:
+/// few enough that the last is not late, many enough that a thousand instances do not wake us a thousand times.
+fn phase(interval: AdvertInterval, number: usize) -> u16 {
+    let milliseconds = interval.centis().count().saturating_mul(10);
+    let phases = milliseconds.clamp(1, MOST_PHASES);
+    let mine = u16::try_from(number % usize::from(phases)).unwrap_or(0);
+    u16::try_from(u32::from(mine) * 65_536 / u32::from(phases)).unwrap_or(0)
+}
+
+fn reach(transport: &Transport) -> Reach {
+    match transport {
+        Transport::Multicast { group, .. } => Reach::Multicast(*group),
+        Transport::Unicast { peers, ttl, check_source, .. } => {
+            Reach::Unicast { peers: peers.clone(), ttl: ttl.unwrap_or(255), check_source: *check_source }
+        }
+    }
+}
+
+/// The source address that is configured.
+pub(super) const fn configured_source(transport: &Transport) -> Option<IpAddr> {
+    match transport {
+        Transport::Multicast { source, .. } | Transport::Unicast { source, .. } => *source,
+    }
+}
+
+/// What the instance's channel receives, once the address it sends from is known.
+pub(super) const fn channel_kind(transport: &Transport, source: IpAddr) -> ChannelKind {
+    match transport {
+        Transport::Multicast { group, .. } => ChannelKind::Multicast { group: *group },
+        Transport::Unicast { .. } => ChannelKind::Unicast { local: source },
+    }
+}
+
+/// An address line as the kernel is to have it, on `link`.
+pub(super) fn address(line: &VirtualAddress, link: LinkIndex) -> Address {
+    let flag = |set: bool, bit: u32| if set { bit } else { 0 };
+    let flags = flag(line.address.is_ipv6() && !line.flags.run_dad, IFA_F_NODAD)
+        | flag(line.flags.home, IFA_F_HOMEADDRESS)
+        | flag(line.flags.manage_temporaries, IFA_F_MANAGETEMPADDR)
+        | flag(line.flags.no_prefix_route, IFA_F_NOPREFIXROUTE)
+        | flag(line.flags.autojoin, IFA_F_MCAUTOJOIN);
+    Address {
+        link,
+        address: line.address,
+        prefix: line.prefix,
+        scope: line.scope,
+        flags,
+        label: line.label,
+        broadcast: broadcast(line),
+        peer: line.peer,
+        protocol: ADDRESS_PROTOCOL,
+        preferred_lifetime: line.preferred_lifetime,
+    }
+}
+
+fn broadcast(line: &VirtualAddress) -> Option<Ipv4Addr> {
+    let IpAddr::V4(address) = line.address else { return None };
+    let host_bits = u32::MAX.checked_shr(u32::from(line.prefix)).unwrap_or(0);
+    match line.broadcast {
+        Broadcast::None => None,
+        Broadcast::AllOnes => Some(Ipv4Addr::from_bits(address.to_bits() | host_bits)),
+        Broadcast::AllZeros => Some(Ipv4Addr::from_bits(address.to_bits() & !host_bits)),
+        Broadcast::Address(address) => Some(address),
+    }
+}
+
+/// Interfaces that an instance has to do with.
+pub(super) fn interfaces(instance: &Instance) -> impl Iterator<Item = InterfaceName> + '_ {
+    let devices = lines(instance).filter_map(|line| line.device);
+    instance.interface.into_iter().chain(devices)
+}
+
+/// All addresses of an instance: the advertised ones, then the excluded ones.
+pub(super) fn lines(instance: &Instance) -> impl Iterator<Item = &VirtualAddress> {
+    instance.addresses.iter().chain(&instance.excluded_addresses)
+}
+
+/// How fast announcements may leave.
+pub(super) fn pace(global: &Global, groups: &[GarpGroup]) -> Pace {
+    let mut pace = Pace { garp: global.garp_interval, gna: global.gna_interval, ..Pace::default() };
+    for (number, group) in groups.iter().enumerate() {
+        for interface in &group.interfaces {
+            // no interface can have this name
+            let lane = format!("garp_group/{number}");
+            pace.groups.insert(*interface, (lane, group.garp_interval, group.gna_interval));
+        }
+    }
+    pace
+}
+
+/// Whether every member of a sync group owns its addresses and wants to be master: only then they begin as master.
+pub(super) fn group_of_owners(config: &Config, members: &[String]) -> bool {
+    config
+        .instances
+        .iter()
+        .filter(|instance| members.contains(&instance.name))
+        .all(|instance| instance.priority.is_owner())
+}

@@ -1,0 +1,144 @@
+//! What the engine has to tell people and the supervisor.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::key::InstanceKey;
+use keepalived_config::model::VipLost;
+use keepalived_core::vrrp::{Note, State, Transition};
+
+/// Something to be logged; transitions also go to the supervisor and into the journal.
+#[derive(Clone, Debug)]
+pub enum Report {
+    /// An instance changed its state.
+    Transition {
+        /// Its key.
+        key: InstanceKey,
+        /// Its name.
+        name: Arc<str>,
+        /// From what to what, and why.
+        transition: Transition,
+    },
+    /// A router noticed something in an advert.
+    Note {
+        /// Instance.
+        name: Arc<str>,
+        /// What it noticed.
+        note: Note,
+    },
+    /// Somebody else took an address away.
+    AddressLost {
+        /// Instance.
+        name: Arc<str>,
+        /// The address.
+        address: IpAddr,
+        /// What is done about it.
+        answer: VipLost,
+    },
+    /// The kernel does not take an address.
+    AddressRefused {
+        /// Instance.
+        name: Arc<str>,
+        /// The address.
+        address: IpAddr,
+        /// The kernel's words.
+        reason: String,
+    },
+    /// An address has no interface to be on.
+    NoDevice {
+        /// Instance.
+        name: Arc<str>,
+        /// The address.
+        address: IpAddr,
+    },
+    /// The kernel does not take an advert.
+    Unsent {
+        /// Instance.
+        name: Arc<str>,
+        /// Linux error number.
+        errno: i32,
+    },
+    /// Sockets could not be opened.
+    NoChannel {
+        /// Instance.
+        name: Arc<str>,
+        /// The kernel's words.
+        reason: String,
+    },
+    /// An advert for a VRID that is not configured (`log_unknown_vrids`).
+    UnknownVrid {
+        /// The VRID.
+        vrid: u8,
+        /// Who sent it.
+        source: IpAddr,
+    },
+    /// The kernel had more events than it could keep; everything was read again.
+    Overrun,
+}
+
+/// How loud.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// Something does not work.
+    Error,
+    /// Something is not as it should be.
+    Warning,
+    /// What an administrator wants to read afterwards.
+    Info,
+}
+
+impl Report {
+    /// How loud it is to be said.
+    pub const fn level(&self) -> Level {
+        match self {
+            Self::AddressRefused { .. } | Self::NoChannel { .. } | Self::NoDevice { .. } => Level::Error,
+            Self::Note { .. }
+            | Self::AddressLost { .. }
+            | Self::Unsent { .. }
+            | Self::UnknownVrid { .. }
+            | Self::Overrun => Level::Warning,
+            Self::Transition { transition, .. } => match transition.to {
+                State::Fault => Level::Warning,
+                State::Init | State::Backup | State::Master | State::Stopped => Level::Info,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // "Entering … STATE" is what scripts that read keepalived's log look for
+            Self::Transition { name, transition, .. } => match transition.to {
+                State::Stopped => write!(f, "({name}) stopped: {}", transition.cause),
+                to => write!(f, "({name}) Entering {to} STATE: {}", transition.cause),
+            },
+            Self::Note { name, note } => write!(f, "({name}) {note}"),
+            Self::AddressLost { name, address, answer: VipLost::Restore } => {
+                write!(f, "({name}) somebody else removed {address}; it is put back (vip_lost restore)")
+            }
+            Self::AddressLost { name, address, answer: VipLost::Backup } => {
+                write!(
+                    f,
+                    "({name}) somebody else removed {address}; giving up mastership for a moment (vip_lost backup)"
+                )
+            }
+            Self::AddressRefused { name, address, reason } => {
+                write!(f, "({name}) the kernel does not take {address}: {reason}; trying again")
+            }
+            Self::NoDevice { name, address } => {
+                write!(f, "({name}) {address} has no interface to be on; create the interface named by its `dev`")
+            }
+            Self::Unsent { name, errno } => {
+                let error = std::io::Error::from_raw_os_error(*errno);
+                write!(f, "({name}) an advert could not be sent: {error}")
+            }
+            Self::NoChannel { name, reason } => write!(f, "({name}) no sockets for adverts: {reason}"),
+            Self::UnknownVrid { vrid, source } => write!(f, "advert for unknown VRID {vrid} from {source}"),
+            Self::Overrun => {
+                f.write_str("the kernel lost events about interfaces and addresses; everything was read again")
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! A configuration comes in: at start, and as a difference at reload.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::key::InstanceKey;
+use keepalived_config::model::{Config, Instance};
+use keepalived_core::time::Instant;
+use keepalived_core::vrrp::{Event, Faults, Group, Router};
+use keepalived_kernel::network::Network;
+use keepalived_kernel::packets::Packets;
+
+use super::super::{lower, slot::Slot};
+use super::Roster;
+
+impl Roster {
+    /// Makes the routers those of `config`. An instance that is the same as before is not touched; one that changed is
+    /// told what it is to be now; one that is gone says farewell first.
+    pub(in super::super) fn configure(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        network: &mut impl Network,
+        packets: &mut impl Packets,
+    ) {
+        self.vip_lost = config.global.vip_lost;
+        self.log_unknown_vrids = config.global.log_unknown_vrids;
+        self.default_buffer = config.global.vrrp_rx_buffer;
+        self.neighbours.set_pace(lower::pace(&config.global, &config.garp_groups));
+        self.virtual_addresses = config.instances.iter().flat_map(lower::lines).map(|line| line.address).collect();
+
+        let keys: BTreeSet<InstanceKey> = config.instances.iter().map(InstanceKey::of).collect();
+        let gone: Vec<usize> =
+            self.by_key.iter().filter(|(key, _)| !keys.contains(key)).map(|(_, slot)| *slot).collect();
+        for slot in &gone {
+            self.tell(now, *slot, Event::Remove);
+        }
+        // the farewells leave before their channels close
+        self.flush(packets);
+        for slot in gone {
+            self.forget(slot, packets);
+        }
+
+        let mut concerned = Vec::new();
+        for (position, instance) in config.instances.iter().enumerate() {
+            match self.by_key.get(&InstanceKey::of(instance)).copied() {
+                None => concerned.push((self.add(position, instance), true)),
+                Some(index) => {
+                    if self.update(index, position, instance) {
+                        concerned.push((index, false));
+                    }
+                }
+            }
+        }
+        self.regroup(config);
+        let mut sources = BTreeMap::new();
+        for (index, new) in concerned {
+            self.stand(now, index, &mut sources, network, packets);
+            if !new {
+                let params = self.slot(index).map(|slot| lower::params(&slot.instance, index));
+                if let Some(params) = params {
+                    self.tell(now, index, Event::Reconfigure(Box::new(params)));
+                }
+            } else if self.begun {
+                self.tell(now, index, Event::Start);
+            }
+        }
+    }
+
+    /// Addresses of an earlier run that nobody holds go; those of an instance that resumes, or owns them, stay.
+    pub(in super::super) fn adopt_left_overs(&mut self) {
+        for slot in self.slots.iter().flatten() {
+            if self.masters.contains(&slot.key) {
+                continue;
+            }
+            let owner = slot.instance.priority.is_owner();
+            for line in lower::lines(&slot.instance) {
+                let Some(link) = line.device.or(slot.instance.interface).and_then(|name| self.landscape.by_name(&name))
+                else {
+                    continue;
+                };
+                let there = self.landscape.address(&(link.index, line.address, line.prefix));
+                if let Some(there) = there.filter(|there| !owner || there.protocol == lower::ADDRESS_PROTOCOL) {
+                    self.holdings.left_over(there.clone());
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, position: usize, instance: &Instance) -> usize {
+        let index = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
+        let key = InstanceKey::of(instance);
+        let slot = Slot {
+            key: key.clone(),
+            name: Arc::from(instance.name.as_str()),
+            instance: instance.clone(),
+            router: Router::new(lower::params(instance, index)),
+            position,
+            link: None,
+            channel: None,
+            own_faults: Faults::NONE,
+            source: None,
+            group: None,
+            places: Vec::new(),
+            pending: 0,
+            identification: 0,
+        };
+        match self.slots.get_mut(index) {
+            Some(free) => *free = Some(slot),
+            None => self.slots.push(Some(slot)),
+        }
+        self.by_key.insert(key, index);
+        index
+    }
+
+    /// False if nothing about it changed that its router or its surroundings know of.
+    fn update(&mut self, index: usize, position: usize, instance: &Instance) -> bool {
+        let Some(slot) = self.slot_mut(index) else { return false };
+        slot.position = position;
+        if slot.instance == *instance {
+            return false;
+        }
+        slot.name = Arc::from(instance.name.as_str());
+        slot.instance = instance.clone();
+        true
+    }
+
+    fn forget(&mut self, index: usize, packets: &mut impl Packets) {
+        self.open(index, None, packets);
+        self.neighbours.cancel(index);
+        self.deadlines.remove(index);
+        if let Some(place) = self.slots.get_mut(index)
+            && let Some(slot) = place.take()
+        {
+            self.by_key.remove(&slot.key);
+        }
+    }
+
+    /// Puts the members of each sync group together.
+    fn regroup(&mut self, config: &Config) {
+        let by_name: BTreeMap<&str, usize> = config
+            .instances
+            .iter()
+            .filter_map(|instance| Some((instance.name.as_str(), *self.by_key.get(&InstanceKey::of(instance))?)))
+            .collect();
+        self.groups = config
+            .sync_groups
+            .iter()
+            .map(|group| group.members.iter().filter_map(|name| by_name.get(name.as_str()).copied()).collect())
+            .collect();
+        for slot in self.slots.iter_mut().flatten() {
+            slot.group = None;
+        }
+        for (group, members) in self.groups.iter().enumerate() {
+            for member in members {
+                if let Some(Some(slot)) = self.slots.get_mut(*member) {
+                    slot.group = Some(group);
+                }
+            }
+        }
+        let owners: Vec<bool> =
+            config.sync_groups.iter().map(|group| lower::group_of_owners(config, &group.members)).collect();
+        for slot in self.slots.iter_mut().flatten() {
+            slot.router.set_group(match slot.group.map(|group| owners.get(group)) {
+                None => Group::None,
+                Some(Some(true)) => Group::OfOwners,
+                Some(Some(false) | None) => Group::Mixed,
+            });
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! One instance in the engine: its machine and what surrounds it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::key::InstanceKey;
+use keepalived_config::model::Instance;
+use keepalived_core::vrrp::{Faults, Router};
+use keepalived_kernel::network::LinkIndex;
+use keepalived_kernel::packets::{Channel, ChannelId};
+
+use super::landscape::Place;
+
+/// An instance with its machine.
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// What makes it the same instance after a reload.
+    pub(super) key: InstanceKey,
+    /// Its name, for everything that people read.
+    pub(super) name: Arc<str>,
+    /// What is configured.
+    pub(super) instance: Instance,
+    /// The machine.
+    pub(super) router: Router,
+    /// Where it stands in the configuration.
+    pub(super) position: usize,
+    /// Its interface, while that exists.
+    pub(super) link: Option<LinkIndex>,
+    /// Where its adverts go through, while it has a place to send from.
+    pub(super) channel: Option<(Channel, ChannelId)>,
+    /// What keeps it from taking part, its sync group aside.
+    pub(super) own_faults: Faults,
+    /// Address its adverts leave from.
+    pub(super) source: Option<IpAddr>,
+    /// Sync group it is in.
+    pub(super) group: Option<usize>,
+    /// Addresses it holds, or has asked for, in the order of the configuration.
+    pub(super) places: Vec<Place>,
+    /// Of those, how many are not settled yet.
+    pub(super) pending: usize,
+    /// IPv4 identification of its last advert.
+    pub(super) identification: u16,
+}
