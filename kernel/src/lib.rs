@@ -3,8 +3,12 @@
 //! Traits first ([`network`], [`packets`]): they state the wish, not the call. `fake` implements them for tests and
 //! the simulator.
 
+pub mod netlink;
 pub mod network;
 pub mod packets;
+pub mod pipe;
 pub mod process;
 pub mod reactor;
 pub mod signal;
+mod socket_option;
+pub mod sockets;

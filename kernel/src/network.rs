@@ -41,7 +41,7 @@ pub struct Address {
     pub scope: u8,
     /// `IFA_F_*`
     pub flags: u32,
-    /// `IFA_LABEL`
+    /// `IFA_LABEL`; `None` where it is the link's name, as it is for every IPv4 address without one of its own.
     pub label: Option<InterfaceLabel>,
     /// `IFA_BROADCAST`
     pub broadcast: Option<Ipv4Addr>,
@@ -51,6 +51,50 @@ pub struct Address {
     pub protocol: u8,
     /// Preferred lifetime in seconds; `None` is for ever.
     pub preferred_lifetime: Option<u32>,
+}
+
+/// What tells one address of a machine from another: link, address, prefix length.
+pub type AddressKey = (LinkIndex, IpAddr, u8);
+
+impl Address {
+    /// `IFA_F_*` that are asked for; the others are the kernel's own remarks (permanent, tentative, secondary …).
+    pub const ASKED_FOR: u32 = libc::IFA_F_NODAD
+        | libc::IFA_F_HOMEADDRESS
+        | libc::IFA_F_MANAGETEMPADDR
+        | libc::IFA_F_NOPREFIXROUTE
+        | IFA_F_MCAUTOJOIN;
+
+    /// Which address it is.
+    pub fn key(&self) -> AddressKey {
+        (self.link, self.address, self.prefix)
+    }
+
+    /// Whether this address, as the kernel has it, is what `wish` asks for. A lifetime that runs is as good as another;
+    /// who put it there (`protocol`) does not matter.
+    pub fn fulfils(&self, wish: &Self) -> bool {
+        self.fulfils_but_lifetime(wish) && kind_of(self.preferred_lifetime) == kind_of(wish.preferred_lifetime)
+    }
+
+    /// The same, whatever the lifetime.
+    pub(crate) fn fulfils_but_lifetime(&self, wish: &Self) -> bool {
+        let same = self.key() == wish.key()
+            && self.peer.filter(|peer| *peer != self.address) == wish.peer.filter(|peer| *peer != wish.address)
+            && self.flags & Self::ASKED_FOR == wish.flags & Self::ASKED_FOR;
+        // of an IPv6 address the kernel works out the scope, and it has neither label nor broadcast
+        same && (self.address.is_ipv6()
+            || (self.scope, self.label, self.broadcast) == (wish.scope, wish.label, wish.broadcast))
+    }
+}
+
+const IFA_F_MCAUTOJOIN: u32 = 0x400;
+
+/// Kinds of lifetime: for ever, over, running.
+fn kind_of(lifetime: Option<u32>) -> u8 {
+    match lifetime {
+        None => 0,
+        Some(0) => 1,
+        Some(_) => 2,
+    }
 }
 
 /// What the kernel tells without being asked, in its order.
@@ -89,6 +133,16 @@ pub enum AddressChange {
         /// With this prefix.
         prefix: u8,
     },
+}
+
+impl AddressChange {
+    /// Which address it is about.
+    pub fn key(&self) -> AddressKey {
+        match self {
+            Self::Present(address) => address.key(),
+            Self::Absent { link, address, prefix } => (*link, *address, *prefix),
+        }
+    }
 }
 
 /// The kernel's refusal.

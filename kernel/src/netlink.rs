@@ -1,0 +1,444 @@
+//! Links and addresses by rtnetlink.
+//!
+//! Two sockets: answers come on one, events on the other, so that neither displaces the other.
+
+mod codec;
+mod message;
+mod socket;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+use keepalived_core::address::InterfaceName;
+
+use self::codec::{Answer, Batch, Message, Messages};
+use self::socket::{Received, Socket};
+use crate::network::{Address, AddressChange, AddressKey, Inventory, Link, LinkIndex, Network, NetworkEvent, Refused};
+use crate::packets::BufferSize;
+
+/// [`Network`] of the namespace that the thread was in when it was opened.
+#[derive(Debug)]
+pub struct Rtnetlink {
+    commands: Socket,
+    monitor: Socket,
+    sequence: u32,
+    batch: Batch,
+    /// To tell a label that somebody chose from the one that every IPv4 address has, the link's name.
+    names: BTreeMap<LinkIndex, InterfaceName>,
+}
+
+/// Requests in one datagram. Each refusal takes a kilobyte of the receive buffer until it is read.
+const MOST_REQUESTS: usize = 256;
+/// Octets of requests in one datagram.
+const MOST_OCTETS: usize = 32 * 1024;
+/// Room for the answers to a batch, and for a dump.
+const COMMAND_BUFFER: BufferSize = BufferSize(4 * 1024 * 1024);
+/// The kernel answers at once; this is for a machine that stands still.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often a dump is repeated because things changed meanwhile, before the last one is taken as it is.
+const MOST_DUMPS: usize = 20;
+/// Events of one call of `events`.
+const MOST_EVENTS: usize = 1000;
+
+impl Rtnetlink {
+    /// What a burst of some ten thousand events fits into.
+    pub const DEFAULT_MONITOR_BUFFER: BufferSize = BufferSize(8 * 1024 * 1024);
+
+    /// Opens both sockets; events are kept from now on, as many as fit into `monitor_buffer`.
+    ///
+    /// # Errors
+    /// Out of descriptors, or no netlink in this kernel.
+    pub fn open(monitor_buffer: BufferSize) -> io::Result<Self> {
+        let groups = [libc::RTNLGRP_LINK, libc::RTNLGRP_IPV4_IFADDR, libc::RTNLGRP_IPV6_IFADDR]
+            .map(|group| i32::try_from(group).unwrap_or_default());
+        Ok(Self {
+            commands: Socket::open(&[], COMMAND_BUFFER)?,
+            monitor: Socket::open(&groups, monitor_buffer)?,
+            sequence: 1,
+            batch: Batch::default(),
+            names: BTreeMap::new(),
+        })
+    }
+
+    /// Readable when [`Network::events`] has something to say.
+    pub fn monitor_fd(&self) -> BorrowedFd<'_> {
+        self.monitor.as_fd()
+    }
+
+    /// Reads all links, and says whether they are all of one moment.
+    fn links(&mut self) -> io::Result<(Vec<Link>, bool)> {
+        let mut links = BTreeMap::new();
+        let consistent = self.dump(message::write_get_links, |answer| {
+            if let (message::NEW_LINK, Some(link)) = (answer.kind, message::link(answer.body).and_then(|it| it.link)) {
+                links.insert(link.index, link);
+            }
+        })?;
+        self.names = links.values().map(|link| (link.index, link.name)).collect();
+        Ok((links.into_values().collect(), consistent))
+    }
+
+    fn addresses(&mut self) -> io::Result<(Vec<Address>, bool)> {
+        let mut addresses = Vec::new();
+        let consistent = self.dump(message::write_get_addresses, |answer| {
+            if answer.kind == message::NEW_ADDRESS {
+                addresses.extend(message::address(answer.body));
+            }
+        })?;
+        addresses.iter_mut().for_each(|address| forget_default_label(&self.names, address));
+        Ok((addresses, consistent))
+    }
+
+    /// Asks for a list; false if it is not of one moment and should be asked for again.
+    fn dump(&mut self, write: fn(&mut Batch, u16, u32), mut each: impl FnMut(Message<'_>)) -> io::Result<bool> {
+        let sequence = self.next_sequences(1);
+        self.batch.clear();
+        write(&mut self.batch, codec::REQUEST | codec::DUMP, sequence);
+        self.commands.send(self.batch.octets())?;
+        let mut consistent = true;
+        loop {
+            let datagram = match self.commands.receive()? {
+                Received::Datagram(datagram) => datagram,
+                // read on to the end all the same: until then the kernel refuses another dump
+                Received::Lost => {
+                    consistent = false;
+                    continue;
+                }
+                Received::Nothing => {
+                    if self.commands.wait(PATIENCE)? {
+                        continue;
+                    }
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+            };
+            for answer in Messages(datagram) {
+                let Ok(answer) = answer else {
+                    consistent = false;
+                    continue;
+                };
+                if answer.sequence != sequence {
+                    continue;
+                }
+                consistent &= answer.flags & codec::DUMP_INTERRUPTED == 0;
+                match answer.kind {
+                    codec::DONE => return Ok(consistent),
+                    codec::ERROR => match Answer::read(answer).errno {
+                        0 => {}
+                        errno => return Err(io::Error::from_raw_os_error(errno)),
+                    },
+                    _ => each(answer),
+                }
+            }
+        }
+    }
+
+    fn next_sequences(&mut self, count: u32) -> u32 {
+        let first = self.sequence;
+        self.sequence = first.wrapping_add(count);
+        first
+    }
+
+    /// Sends requests in as few datagrams as possible; one answer for each.
+    fn submit(&mut self, requests: &[Request<'_>]) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(requests.len());
+        let mut rest = requests;
+        while !rest.is_empty() {
+            let (first, taken) = self.fill(rest);
+            let outcome = self.exchange(first, taken);
+            match outcome {
+                Ok(outcome) => answers.extend(outcome),
+                Err(error) => {
+                    let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                    answers.extend(std::iter::repeat_n(Answer { errno, message: None }, taken));
+                }
+            }
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+        answers
+    }
+
+    /// Writes as many requests as one datagram should hold; the first one's number, and how many.
+    fn fill(&mut self, requests: &[Request<'_>]) -> (u32, usize) {
+        let first = self.sequence;
+        let mut taken = 0;
+        self.batch.clear();
+        for (at, request) in requests.iter().enumerate().take(MOST_REQUESTS) {
+            // an acknowledgement of the last will do: refusals come unasked, and in order
+            let last = at + 1 == requests.len().min(MOST_REQUESTS) || self.batch.octets().len() >= MOST_OCTETS;
+            let flags = codec::REQUEST | if last { codec::ACK } else { 0 };
+            let sequence = self.next_sequences(1);
+            request.write(&mut self.batch, flags, sequence);
+            taken = at + 1;
+            if last {
+                break;
+            }
+        }
+        (first, taken)
+    }
+
+    /// Sends the batch and collects what is said to it.
+    fn exchange(&mut self, first: u32, count: usize) -> io::Result<Vec<Answer>> {
+        const ATTEMPTS: usize = 3;
+        for _ in 0..ATTEMPTS {
+            self.commands.send(self.batch.octets())?;
+            if let Some(answers) = self.collect(first, count)? {
+                return Ok(answers);
+            }
+            // Refusals were lost. Every request may be made twice.
+        }
+        Err(io::Error::from_raw_os_error(libc::ENOBUFS))
+    }
+
+    /// `None` if answers were lost.
+    fn collect(&mut self, first: u32, count: usize) -> io::Result<Option<Vec<Answer>>> {
+        let mut answers = vec![Answer { errno: 0, message: None }; count];
+        let mut lost = false;
+        loop {
+            match self.commands.receive()? {
+                Received::Lost => lost = true,
+                // what was lost may have been the last
+                Received::Nothing if lost => return Ok(None),
+                Received::Nothing => {
+                    if !self.commands.wait(PATIENCE)? {
+                        return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
+                    }
+                }
+                Received::Datagram(datagram) => {
+                    let mut complete = false;
+                    for answer in Messages(datagram).flatten().filter(|answer| answer.kind == codec::ERROR) {
+                        // numbers of earlier batches wrap to beyond the end
+                        let Ok(at) = usize::try_from(answer.sequence.wrapping_sub(first)) else { continue };
+                        if let Some(place) = answers.get_mut(at) {
+                            *place = Answer::read(answer);
+                            complete |= at + 1 == count;
+                        }
+                    }
+                    if complete && !lost {
+                        return Ok(Some(answers));
+                    }
+                }
+            }
+        }
+    }
+
+    /// What to ask for, now that the first request met an address that is there with other attributes, or (an IPv4
+    /// address with a peer) was not recognised.
+    fn second_requests<'a>(change: &'a AddressChange, there: &'a [Address]) -> Vec<Request<'a>> {
+        let (link, address, prefix) = change.key();
+        let found = there.iter().filter(|it| it.key() == (link, address, prefix));
+        let remove = |it: &'a Address| Request::Remove { key: it.key(), peer: it.peer };
+        match change {
+            AddressChange::Absent { .. } => found.map(remove).collect(),
+            AddressChange::Present(wish) => {
+                let mut requests = Vec::new();
+                // IPv4: the kernel would replace the lifetime only and keep label, scope and the rest
+                for other in found.filter(|it| it.address.is_ipv4() && !it.fulfils_but_lifetime(wish)) {
+                    if same_network(other, wish) {
+                        requests.push(remove(other));
+                    }
+                }
+                requests.push(Request::Add { address: wish, flags: codec::CREATE | codec::REPLACE });
+                requests
+            }
+        }
+    }
+}
+
+/// The kernel takes two IPv4 addresses for the same one if their far ends are in the same network.
+fn same_network(one: &Address, other: &Address) -> bool {
+    let far = |address: &Address| match address.peer.unwrap_or(address.address) {
+        IpAddr::V4(ip) => Some(ip.to_bits().checked_shr(32_u32.saturating_sub(address.prefix.into())).unwrap_or(0)),
+        IpAddr::V6(_) => None,
+    };
+    far(one) == far(other)
+}
+
+/// Every IPv4 address has a label: unless somebody gave it one, the link's name.
+fn forget_default_label(names: &BTreeMap<LinkIndex, InterfaceName>, address: &mut Address) {
+    let name = names.get(&address.link);
+    if address.label.is_some_and(|label| name.is_some_and(|name| name.as_bytes() == label.as_bytes())) {
+        address.label = None;
+    }
+}
+
+/// One request for the kernel.
+#[derive(Clone, Copy, Debug)]
+enum Request<'a> {
+    Add { address: &'a Address, flags: u16 },
+    Remove { key: AddressKey, peer: Option<IpAddr> },
+}
+
+impl<'a> Request<'a> {
+    fn first(change: &'a AddressChange) -> Self {
+        match change {
+            // not "replace": what that leaves as it was would go unnoticed
+            AddressChange::Present(address) => Self::Add { address, flags: codec::CREATE | codec::EXCLUSIVE },
+            AddressChange::Absent { .. } => Self::Remove { key: change.key(), peer: None },
+        }
+    }
+
+    fn write(&self, batch: &mut Batch, flags: u16, sequence: u32) {
+        match self {
+            Self::Add { address, flags: more } => message::write_new_address(batch, flags | more, sequence, address),
+            Self::Remove { key, peer } => message::write_delete_address(batch, flags, sequence, *key, *peer),
+        }
+    }
+}
+
+/// How the first request for a change went.
+enum First {
+    Done,
+    /// There is something of that address: look closer.
+    LookCloser,
+    Refused(Refused),
+}
+
+fn judge(change: &AddressChange, answer: Answer) -> First {
+    match (change, answer.errno) {
+        (_, 0) | (AddressChange::Absent { .. }, libc::ENODEV) => First::Done,
+        // IPv4: it may be there with a peer
+        (AddressChange::Absent { address, .. }, libc::EADDRNOTAVAIL) if address.is_ipv6() => First::Done,
+        (AddressChange::Absent { .. }, libc::EADDRNOTAVAIL) | (AddressChange::Present(_), libc::EEXIST) => {
+            First::LookCloser
+        }
+        (_, errno) => First::Refused(Refused { errno, message: answer.message }),
+    }
+}
+
+impl Network for Rtnetlink {
+    fn inventory(&mut self) -> io::Result<Inventory> {
+        let mut inventory = Inventory::default();
+        for _ in 0..MOST_DUMPS {
+            let (links, links_consistent) = self.links()?;
+            let (addresses, addresses_consistent) = self.addresses()?;
+            inventory = Inventory { links, addresses };
+            if links_consistent && addresses_consistent {
+                break;
+            }
+            // taken as it is in the end: what changed meanwhile is among the events
+        }
+        Ok(inventory)
+    }
+
+    fn change(&mut self, changes: &[AddressChange]) -> Vec<Result<(), Refused>> {
+        let requests: Vec<_> = changes.iter().map(Request::first).collect();
+        let answers = self.submit(&requests);
+        let mut doubtful = Vec::new();
+        let mut outcome = Vec::with_capacity(changes.len());
+        for (at, (change, answer)) in changes.iter().zip(answers).enumerate() {
+            outcome.push(match judge(change, answer) {
+                First::Done => Ok(()),
+                First::LookCloser => {
+                    doubtful.push((at, change));
+                    Ok(())
+                }
+                First::Refused(refused) => Err(refused),
+            });
+        }
+        if doubtful.is_empty() {
+            return outcome;
+        }
+
+        // a later wish for the same address has been granted already and must not be undone
+        let last: BTreeMap<_, _> = changes.iter().enumerate().map(|(at, change)| (change.key(), at)).collect();
+        doubtful.retain(|(at, change)| last.get(&change.key()) == Some(at));
+        let there = match self.addresses() {
+            Ok((there, _)) => there,
+            Err(error) => {
+                let refused = Refused { errno: error.raw_os_error().unwrap_or(libc::EIO), message: None };
+                for (at, _) in doubtful {
+                    if let Some(place) = outcome.get_mut(at) {
+                        *place = Err(refused.clone());
+                    }
+                }
+                return outcome;
+            }
+        };
+        let mut there_by_key: BTreeMap<AddressKey, Vec<Address>> = BTreeMap::new();
+        for address in there {
+            there_by_key.entry(address.key()).or_default().push(address);
+        }
+        let (mut of, mut requests) = (Vec::new(), Vec::new());
+        for (at, change) in &doubtful {
+            let there = there_by_key.get(&change.key()).map(Vec::as_slice).unwrap_or_default();
+            for request in Self::second_requests(change, there) {
+                of.push((*at, *change));
+                requests.push(request);
+            }
+        }
+        for ((at, change), answer) in of.into_iter().zip(self.submit(&requests)) {
+            let refused = match judge(change, answer) {
+                First::Refused(refused) => refused,
+                First::Done | First::LookCloser => continue,
+            };
+            if let Some(place) = outcome.get_mut(at) {
+                *place = Err(refused);
+            }
+        }
+        outcome
+    }
+
+    fn events(&mut self, out: &mut Vec<NetworkEvent>) -> bool {
+        let enough = out.len().saturating_add(MOST_EVENTS);
+        while out.len() < enough {
+            match self.monitor.receive() {
+                Ok(Received::Nothing) => return true,
+                Ok(Received::Lost) => out.push(NetworkEvent::Overrun),
+                Ok(Received::Datagram(datagram)) => read_events(&mut self.names, datagram, out),
+                Err(_) => {
+                    // not known to happen; what was missed is found by reading everything again
+                    out.push(NetworkEvent::Overrun);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn promote_secondaries(&mut self, link: &Link) -> io::Result<()> {
+        let name = std::ffi::OsStr::from_bytes(link.name.as_bytes());
+        let path = Path::new("/proc/sys/net/ipv4/conf").join(name).join("promote_secondaries");
+        std::fs::write(&path, "1\n")
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+    }
+}
+
+/// Appends what a datagram of the monitor socket says.
+fn read_events(names: &mut BTreeMap<LinkIndex, InterfaceName>, datagram: &[u8], out: &mut Vec<NetworkEvent>) {
+    for message in Messages(datagram) {
+        let Ok(Message { kind, body, .. }) = message else {
+            out.push(NetworkEvent::Overrun);
+            return;
+        };
+        match kind {
+            message::NEW_LINK => {
+                if let Some(link) = message::link(body).and_then(|it| it.link) {
+                    names.insert(link.index, link.name);
+                    out.push(NetworkEvent::Link(link));
+                }
+            }
+            message::DELETE_LINK => {
+                if let Some(gone) = message::link(body) {
+                    names.remove(&gone.index);
+                    out.push(NetworkEvent::LinkRemoved(gone.index));
+                }
+            }
+            message::NEW_ADDRESS => {
+                if let Some(mut address) = message::address(body) {
+                    forget_default_label(names, &mut address);
+                    out.push(NetworkEvent::Address(address));
+                }
+            }
+            message::DELETE_ADDRESS => {
+                if let Some(Address { link, address, prefix, .. }) = message::address(body) {
+                    out.push(NetworkEvent::AddressRemoved { link, address, prefix });
+                }
+            }
+            _ => {}
+        }
+    }
+}

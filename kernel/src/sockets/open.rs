@@ -1,0 +1,183 @@
+//! How the sockets of a channel are set up.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+use keepalived_core::vrrp::Family;
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockFilter, Socket, Type};
+
+use crate::network::LinkIndex;
+use crate::packets::{BufferSize, Channel, ChannelKind};
+use crate::socket_option::{receive_buffer, send_buffer, set};
+
+const VRRP: i32 = 112;
+/// `TC_PRIO_CONTROL`: first in line at the default queue.
+const CONTROL_PRIORITY: u32 = 6;
+/// Internetwork control (RFC 9568 does not ask for it; keepalived does it so).
+const TRAFFIC_CLASS: i32 = 0xc0;
+/// `SO_TIMESTAMPNS_NEW`, whose stamp is two 64-bit numbers whatever the C library.
+const SO_TIMESTAMPNS_NEW: i32 = 64;
+/// `SO_BINDTOIFINDEX`: unlike a name, an index cannot become another link's meanwhile.
+const SO_BINDTOIFINDEX: i32 = 62;
+/// A few thousand adverts or frames on their way out.
+const SEND_BUFFER: i32 = 2 * 1024 * 1024;
+
+/// The two sockets of a channel.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) receive: Socket,
+    pub(crate) send: Socket,
+}
+
+/// Opens both sockets. The link may be down.
+pub(crate) fn pair(channel: &Channel, buffer: BufferSize) -> io::Result<Pair> {
+    let described = |error: io::Error| {
+        let on = channel.link.map(|link| format!(" on link {}", link.0)).unwrap_or_default();
+        let what = match channel.kind {
+            ChannelKind::Multicast { group } => format!("group {group}"),
+            ChannelKind::Unicast { local } => format!("address {local}"),
+        };
+        io::Error::new(error.kind(), format!("cannot open VRRP sockets{on} for {what}: {error}"))
+    };
+    let open = || {
+        let receive = receiver(channel, buffer)?;
+        Ok(Pair { receive, send: sender(channel)? })
+    };
+    open().map_err(described)
+}
+
+fn receiver(channel: &Channel, buffer: BufferSize) -> io::Result<Socket> {
+    let socket = raw(channel.family, VRRP)?;
+    receive_buffer(&socket, buffer)?;
+    bind_to(&socket, channel.link)?;
+    set(&socket, libc::SOL_SOCKET, SO_TIMESTAMPNS_NEW, 1)?;
+    match channel.family {
+        Family::V4 => {
+            set(&socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
+            // else the socket hears groups that others have joined
+            socket.set_multicast_all_v4(false)?;
+        }
+        Family::V6 => {
+            set(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)?;
+            set(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, 1)?;
+            socket.set_multicast_all_v6(false)?;
+            // no IPV6_CHECKSUM: the kernel would drop what is wrong, and nobody would count it
+        }
+    }
+    match (channel.kind, channel.link) {
+        (ChannelKind::Multicast { group }, Some(link)) => {
+            bind(&socket, group, channel.link)?;
+            match group {
+                IpAddr::V4(group) => {
+                    socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(link.0))?;
+                }
+                IpAddr::V6(group) => socket.join_multicast_v6(&group, link.0)?,
+            }
+        }
+        (ChannelKind::Multicast { .. }, None) => {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "multicast needs an interface"));
+        }
+        (ChannelKind::Unicast { local }, link) => {
+            free_bind(&socket, channel.family)?;
+            bind(&socket, local, link)?;
+        }
+    }
+    Ok(socket)
+}
+
+fn sender(channel: &Channel) -> io::Result<Socket> {
+    let socket = match channel.family {
+        // hears nothing (its own protocol number never arrives) and implies IP_HDRINCL
+        Family::V4 => raw(Family::V4, libc::IPPROTO_RAW)?,
+        Family::V6 => {
+            // has to be of protocol 112 for the kernel to work out the checksum, and would hear every advert
+            let socket = raw(Family::V6, VRRP)?;
+            socket.attach_filter(&[SockFilter::new(DROP_ALL, 0, 0, 0)])?;
+            socket.set_multicast_all_v6(false)?;
+            socket
+        }
+    };
+    send_buffer(&socket, SEND_BUFFER)?;
+    bind_to(&socket, channel.link)?;
+    socket.set_priority(CONTROL_PRIORITY)?;
+    match channel.family {
+        Family::V4 => {
+            socket.set_header_included_v4(true)?;
+            socket.set_multicast_loop_v4(false)?;
+            if let Some(link) = channel.link {
+                let any = Ipv4Addr::UNSPECIFIED;
+                rustix::net::sockopt::set_ip_multicast_if_with_ifindex(&socket, &any, &any, link.0)?;
+            }
+            if let ChannelKind::Unicast { local } = channel.kind {
+                // rules of policy routing see the source
+                free_bind(&socket, channel.family)?;
+                bind(&socket, local, channel.link)?;
+            }
+        }
+        Family::V6 => {
+            const CHECKSUM_AT: i32 = 6;
+            set(&socket, libc::IPPROTO_IPV6, libc::IPV6_CHECKSUM, CHECKSUM_AT)?;
+            set(&socket, libc::IPPROTO_IPV6, libc::IPV6_TCLASS, TRAFFIC_CLASS)?;
+            socket.set_multicast_loop_v6(false)?;
+            if let Some(link) = channel.link {
+                socket.set_multicast_if_v6(link.0)?;
+            }
+        }
+    }
+    Ok(socket)
+}
+
+/// `BPF_RET | BPF_K` with 0: nothing is taken.
+const DROP_ALL: u16 = 0x06;
+
+/// For frames of any protocol; receives nothing.
+pub(crate) fn frames() -> io::Result<Socket> {
+    let open = || {
+        let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), None)?;
+        socket.set_priority(CONTROL_PRIORITY)?;
+        send_buffer(&socket, SEND_BUFFER)?;
+        Ok(socket)
+    };
+    open().map_err(|error: io::Error| {
+        io::Error::new(error.kind(), format!("cannot open a packet socket (CAP_NET_RAW is needed): {error}"))
+    })
+}
+
+fn raw(family: Family, protocol: i32) -> io::Result<Socket> {
+    let domain = match family {
+        Family::V4 => Domain::IPV4,
+        Family::V6 => Domain::IPV6,
+    };
+    Socket::new(domain, Type::RAW.nonblocking().cloexec(), Some(Protocol::from(protocol)))
+}
+
+fn bind_to(socket: &Socket, link: Option<LinkIndex>) -> io::Result<()> {
+    match link {
+        Some(link) => set(socket, libc::SOL_SOCKET, SO_BINDTOIFINDEX, link.0.cast_signed()),
+        None => Ok(()),
+    }
+}
+
+/// Allows binding to an address that is not there yet.
+fn free_bind(socket: &Socket, family: Family) -> io::Result<()> {
+    match family {
+        Family::V4 => set(socket, libc::IPPROTO_IP, libc::IP_FREEBIND, 1),
+        Family::V6 => set(socket, libc::IPPROTO_IPV6, libc::IPV6_FREEBIND, 1),
+    }
+}
+
+fn bind(socket: &Socket, address: IpAddr, link: Option<LinkIndex>) -> io::Result<()> {
+    let address: SocketAddr = match address {
+        IpAddr::V4(ip) => SocketAddrV4::new(ip, 0).into(),
+        IpAddr::V6(ip) => SocketAddrV6::new(ip, 0, 0, scope_of(ip, link)).into(),
+    };
+    socket.bind(&SockAddr::from(address))
+}
+
+/// The link, for addresses that mean something on one link only; else 0.
+pub(crate) fn scope_of(ip: Ipv6Addr, link: Option<LinkIndex>) -> u32 {
+    match link {
+        Some(link) if ip.is_unicast_link_local() || ip.is_multicast() => link.0,
+        _ => 0,
+    }
+}
