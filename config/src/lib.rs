@@ -2,4 +2,21 @@
 //! between two configurations. No I/O except through a `Source`.
 #![forbid(unsafe_code)]
 
+mod check;
+pub mod facts;
+pub mod finding;
+pub mod keywords;
+mod load;
 pub mod model;
+pub mod plan;
+pub mod source;
+pub mod span;
+pub mod syntax;
+mod value;
+
+pub use facts::{AnyInterface, Facts, InterfaceFacts};
+pub use finding::{Class, Finding, Severity, exit_status, fatal, render};
+pub use load::{Loaded, load, load_with};
+pub use plan::{Change, InstanceKey, Plan, Refusal, plan};
+pub use source::{MemorySource, Source, SourceError, expand_braces};
+pub use syntax::Options;

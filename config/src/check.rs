@@ -1,0 +1,109 @@
+//! What can be said of a statement from the keyword table alone: unknown words, missing and superfluous values, old
+//! spellings, keywords without effect yet.
+
+use std::collections::BTreeMap;
+
+use crate::finding::{Finding, rule};
+use crate::keywords::{Effect, Keyword, Notice, ROOT, Status, Suggestion, lookup, suggest};
+use crate::span::Span;
+use crate::syntax::{Node, Tree};
+
+/// Checks every statement that stands where keywords stand.
+pub(crate) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
+    let mut without_effect: BTreeMap<(&str, &str), (Span, usize)> = BTreeMap::new();
+    for node in tree.statements() {
+        let (Some(context), Some(first)) = (node.context, node.words.first()) else { continue };
+        let Some(keyword) = node.keyword else {
+            findings.push(unknown(context, node, first.span));
+            continue;
+        };
+        arguments(keyword, node, first.span, findings);
+        old_spelling(keyword, first.span, findings);
+        if !keyword.is_effective() && is_effective_block(context) {
+            let seen = without_effect.entry((context, keyword.name)).or_insert((first.span, 0));
+            seen.1 = seen.1.saturating_add(1);
+        }
+    }
+    findings.extend(
+        without_effect.into_iter().map(|((block, name), (span, count))| not_effective(block, name, span, count)),
+    );
+}
+
+fn is_effective_block(path: &str) -> bool {
+    let (parent, name) = path.rsplit_once('/').unwrap_or((ROOT, path));
+    path == ROOT || lookup(parent, name).is_some_and(Keyword::is_effective)
+}
+
+fn not_effective(block: &str, name: &str, span: Span, count: usize) -> Finding {
+    let (rule, what) = match name {
+        "auth_hmac" => {
+            (&rule::NOT_EFFECTIVE_AUTHENTICATION, "has no effect yet: adverts are neither signed nor verified")
+        }
+        _ => (&rule::NOT_EFFECTIVE, "is accepted but has no effect yet"),
+    };
+    let place = if block == ROOT { String::new() } else { format!(" in {block}") };
+    let finding = Finding::at(rule, span, format!("{name}{place} {what}"));
+    match count {
+        0 | 1 => finding,
+        _ => finding.note(format!("it stands in {count} places; this is the first")),
+    }
+}
+
+fn unknown(context: &str, node: &Node, span: Span) -> Finding {
+    let name = node.name();
+    let place = if context == ROOT { "at the top level".to_owned() } else { format!("in {context}") };
+    let left_out = if node.block.is_some() { "it is left out, with its block" } else { "it is left out" };
+    let finding = |message: String| Finding::at(&rule::UNKNOWN_KEYWORD, span, message).note(left_out);
+    match suggest(context, &name) {
+        Some(Suggestion::Spelling(row)) => {
+            finding(format!("unknown keyword {name} {place}")).help(format!("did you mean {}?", row.name))
+        }
+        Some(Suggestion::Elsewhere(row)) if row.name == name => {
+            let home = if row.block == ROOT { "at the top level".to_owned() } else { format!("in {}", row.block) };
+            finding(format!("{name} does not belong {place}"))
+                .help(format!("it belongs {home}; is a '}}' missing before it, or one too many?"))
+        }
+        Some(Suggestion::Elsewhere(row)) => {
+            finding(format!("unknown keyword {name} {place}")).help(format!("there is {} for {}", row.name, row.block))
+        }
+        None => finding(format!("unknown keyword {name} {place}")),
+    }
+}
+
+fn arguments(keyword: &Keyword, node: &Node, span: Span, findings: &mut Vec<Finding>) {
+    let (arity, given) = (keyword.arity(), node.arguments());
+    if given.len() < arity.least && !keyword.opens_block() {
+        let finding = Finding::at(&rule::MISSING_PARAMETER, span, format!("{} needs a value", keyword.name));
+        findings.push(finding.label(format!("expected {}", keyword.arguments)));
+    }
+    let Some(most) = arity.most.filter(|_| !keyword.opens_block() && keyword.is_effective()) else { return };
+    if let (Some(first), Some(last)) = (given.get(most), given.last()) {
+        let (rest, name) = (first.span.to(last.span), keyword.name);
+        let finding = if most == 0 {
+            let finding =
+                Finding::at(&rule::EXTRA_WORDS, rest, format!("{name} takes no value; what follows it is ignored"));
+            let is_negation = matches!(first.str().as_ref(), "off" | "no" | "false");
+            if is_negation {
+                finding.note(format!("{name} is in force: being there is what switches it on"))
+            } else {
+                finding
+            }
+        } else {
+            Finding::at(&rule::EXTRA_WORDS, rest, format!("{name} takes one value; what follows it is ignored"))
+        };
+        findings.push(finding);
+    }
+}
+
+fn old_spelling(keyword: &Keyword, span: Span, findings: &mut Vec<Finding>) {
+    let Status::Deprecated { use_instead, notice, effect } = keyword.status else { return };
+    let rule = match notice {
+        Notice::Reported => &rule::DEPRECATED,
+        Notice::Silent => &rule::OLD_SPELLING,
+    };
+    let finding = Finding::at(rule, span, format!("{} is an old spelling", keyword.name));
+    findings.push(match effect {
+        Effect::Effective => finding.help(format!("use {use_instead}")),
+        Effect::Accepted => finding.help(format!("use {use_instead} (which has no effect yet)")),
+    });
+}

@@ -1,0 +1,177 @@
+//! What is to be said about a configuration, as data.
+//!
+//! A finding has a rule (stable id, severity, class, its page of the manual), what was found this time, and where.
+
+mod manual;
+mod render;
+mod rules;
+
+pub use manual::findings_manual;
+pub use render::render;
+pub use rules::{ALL, Rule};
+
+/// The rules by name.
+pub mod rule {
+    #[expect(clippy::wildcard_imports, reason = "the module is a list of names, and this is the list")]
+    pub use super::rules::names::*;
+}
+
+use crate::span::Span;
+
+/// How bad it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Used, but perhaps not as meant.
+    Warning,
+    /// Something that was written is not used.
+    Error,
+}
+
+/// keepalived's classes of configuration errors, in its order (`lib/parser.h`): of several the last decides the exit status of
+/// `-t`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Class {
+    /// keepalived finds the file fine.
+    Fine,
+    /// The file of the command line is missing.
+    FileNotFound,
+    /// `linkbeat_interfaces` or `interface_up_down_delays` name an interface that is not there.
+    BadInterface,
+    /// Cannot run.
+    Fatal,
+    /// The command line named several files.
+    MultipleFiles,
+    /// Unknown keyword.
+    UnknownKeyword,
+    /// `{` where none belongs.
+    UnexpectedOpen,
+    /// No `{` where one belongs.
+    MissingOpen,
+    /// `}` too many.
+    UnexpectedClose,
+    /// `}` missing.
+    MissingClose,
+    /// Odd number of `"`.
+    UnmatchedQuote,
+    /// A keyword without its value: keepalived exits at once with status 2.
+    MissingParameter,
+    /// A number that is none, or outside its range.
+    InvalidNumber,
+    /// Anything else.
+    General,
+    /// Used, but doubtful.
+    Warning,
+    /// An old spelling.
+    Deprecated,
+    /// Scripts, key files, include checks.
+    Security,
+}
+
+/// A place and what is to be said there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mark {
+    /// The place.
+    pub span: Span,
+    /// May be empty.
+    pub label: String,
+}
+
+/// One thing found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// Which rule it falls under.
+    pub rule: &'static Rule,
+    /// The thing, the value, the way out; one line.
+    pub message: String,
+    /// Where; `None` if it is nowhere in the text.
+    pub primary: Option<Mark>,
+    /// What else belongs to it.
+    pub secondary: Vec<Mark>,
+    /// What follows from it.
+    pub notes: Vec<String>,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Finding {
+    /// A finding that has no place in the text.
+    pub fn anywhere(rule: &'static Rule, message: impl Into<String>) -> Self {
+        Self { rule, message: message.into(), primary: None, secondary: Vec::new(), notes: Vec::new(), help: None }
+    }
+
+    /// A finding at `span`.
+    pub fn at(rule: &'static Rule, span: Span, message: impl Into<String>) -> Self {
+        Self { primary: Some(Mark { span, label: String::new() }), ..Self::anywhere(rule, message) }
+    }
+
+    /// Says `label` under the marked text.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        if let Some(primary) = &mut self.primary {
+            primary.label = label.into();
+        }
+        self
+    }
+
+    /// Points to a second place.
+    #[must_use]
+    pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.secondary.push(Mark { span, label: label.into() });
+        self
+    }
+
+    /// Adds a consequence.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// The exit status of `-t`: 0, 2 for a missing parameter, 4, 5 or 6 (syntax.md section 13).
+pub fn exit_status(findings: &[Finding]) -> u8 {
+    let classes = || findings.iter().map(|finding| finding.rule.class);
+    if classes().any(|class| class == Class::MissingParameter) {
+        return 2;
+    }
+    match classes().max() {
+        None | Some(Class::Fine) => 0,
+        Some(Class::FileNotFound | Class::BadInterface | Class::Fatal) => 4,
+        Some(Class::Security) => 6,
+        Some(_) => 5,
+    }
+}
+
+/// Whether a daemon cannot start, or must not reload, with this.
+pub fn fatal(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.rule.fatal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(rules: &[&'static Rule]) -> u8 {
+        exit_status(&rules.iter().map(|rule| Finding::anywhere(rule, "")).collect::<Vec<_>>())
+    }
+
+    /// Expected values: syntax.md section 13.
+    #[test]
+    fn the_last_class_decides() {
+        assert_eq!(status(&[]), 0);
+        assert_eq!(status(&[&rule::NOT_EFFECTIVE]), 0);
+        assert_eq!(status(&[&rule::FILE_MISSING]), 4);
+        assert_eq!(status(&[&rule::FILE_MISSING, &rule::UNKNOWN_KEYWORD]), 5);
+        assert_eq!(status(&[&rule::INCLUDE_FAILED, &rule::UNKNOWN_KEYWORD]), 6);
+        assert_eq!(status(&[&rule::INCLUDE_FAILED, &rule::MISSING_PARAMETER]), 2);
+    }
+}

@@ -1,0 +1,239 @@
+//! Every keyword there is, in one table.
+//!
+//! The parser looks words up here; messages, the manual and the coverage report are made from here. A keyword that is
+//! missing here does not exist.
+
+mod bfd;
+mod checks;
+mod global;
+mod lines;
+mod manual;
+mod root;
+mod servers;
+mod suggest;
+mod vrrp;
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+pub use manual::{coverage, manual};
+pub use suggest::{Suggestion, nearest, suggest};
+
+/// The block that the top level is.
+pub const ROOT: &str = "(root)";
+/// The pseudo block of directives that may stand anywhere.
+pub const ANYWHERE: &str = "(any level)";
+
+/// A row of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Keyword {
+    /// Where it may stand: names of the enclosing blocks joined with `/`, `(root)`, `(any level)`, or `<address line>` and
+    /// the like for a word inside a value line.
+    pub block: &'static str,
+    /// The word.
+    pub name: &'static str,
+    /// What follows it; `none`, `[optional]`, `{ block }`.
+    pub arguments: &'static str,
+    /// What holds without it.
+    pub default: &'static str,
+    /// Which values are good.
+    pub values: &'static str,
+    /// Aliases and history.
+    pub history: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+    /// The part of the daemon that it belongs to.
+    pub area: &'static str,
+    /// What sort of word it is.
+    pub kind: Kind,
+    /// How far we are with it.
+    pub status: Status,
+}
+
+/// What sort of word a row describes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Starts a statement in its block.
+    Keyword,
+    /// Is obeyed while reading, before statements are made.
+    Directive,
+    /// Stands inside a value line.
+    LineOption,
+}
+
+/// How far we are with a keyword.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Status {
+    /// Does what it says.
+    Effective,
+    /// Known and read over; another issue brings its effect.
+    Accepted,
+    /// An old spelling.
+    Deprecated {
+        /// The spelling of today.
+        use_instead: &'static str,
+        /// Whether keepalived tells (exit status 5 under `-t`).
+        notice: Notice,
+        /// Whether what it stands for is effective.
+        effect: Effect,
+    },
+}
+
+/// Whether keepalived tells about an old spelling.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Notice {
+    /// It does, and `-t` ends with 5.
+    Reported,
+    /// It does not.
+    Silent,
+}
+
+/// Whether something works already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// It does.
+    Effective,
+    /// It is read over.
+    Accepted,
+}
+
+/// How many words may follow a keyword.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Arity {
+    /// Fewer is a missing parameter.
+    pub least: usize,
+    /// More are ignored; `None` if there is no limit.
+    pub most: Option<usize>,
+}
+
+impl Keyword {
+    /// Whether it does what it says.
+    pub fn is_effective(&self) -> bool {
+        matches!(self.status, Status::Effective | Status::Deprecated { effect: Effect::Effective, .. })
+    }
+
+    /// Whether a `{` belongs after it.
+    pub fn opens_block(&self) -> bool {
+        self.kind == Kind::Keyword && self.arguments.contains("{ ")
+    }
+
+    /// Whether single quotes and escapes are understood in its value (`install_keyword_quoted` of keepalived).
+    pub fn quoted_ok(&self) -> bool {
+        self.arguments.contains("(quoted ok)")
+    }
+
+    /// How many words the argument grammar allows.
+    pub fn arity(&self) -> Arity {
+        let words = self.arguments.split('{').next().unwrap_or_default();
+        let words = words.split(" (").next().unwrap_or_default().trim();
+        if words.is_empty() || words == "none" {
+            return Arity { least: 0, most: Some(0) };
+        }
+        let least = usize::from(!words.starts_with('['));
+        let simple = !words.contains(char::is_whitespace) && !words.contains("...") || words == "IPv4 multicast";
+        Arity { least, most: (simple || words == "IPv6 multicast").then_some(1) }
+    }
+}
+
+macro_rules! rows {
+    ($(in $block:literal {$(
+        $name:literal, $arguments:literal, $default:literal, $values:literal, $history:literal, $meaning:literal, $area:literal
+            => $kind:ident, $status:ident $(($instead:literal, $notice:ident, $effect:ident))?;
+    )*})*) => {
+        pub(super) static ROWS: &[Keyword] = &[$($(Keyword {
+            block: $block,
+            name: $name,
+            arguments: $arguments,
+            default: $default,
+            values: $values,
+            history: $history,
+            meaning: $meaning,
+            area: $area,
+            kind: super::Kind::$kind,
+            status: super::Status::$status $({
+                use_instead: $instead,
+                notice: super::Notice::$notice,
+                effect: super::Effect::$effect,
+            })?,
+        },)*)*];
+    };
+}
+use rows;
+
+/// Every row, block by block.
+pub fn all() -> impl Iterator<Item = &'static Keyword> {
+    [root::ROWS, global::ROWS, vrrp::ROWS, lines::ROWS, servers::ROWS, checks::ROWS, bfd::ROWS].into_iter().flatten()
+}
+
+struct Index {
+    keywords: HashMap<(&'static str, &'static str), &'static Keyword>,
+    blocks: HashMap<(&'static str, &'static str), &'static str>,
+}
+
+static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let keywords = all().map(|row| ((row.block, row.name), row)).collect();
+    let statements = all().filter(|row| row.kind == Kind::Keyword && row.block != ROOT);
+    let blocks = statements.map(|row| (row.block.rsplit_once('/').unwrap_or((ROOT, row.block)), row.block)).collect();
+    Index { keywords, blocks }
+});
+
+/// The row of `name` as a statement of `block`.
+pub fn lookup(block: &str, name: &str) -> Option<&'static Keyword> {
+    // the map's keys are static, but any shorter borrow serves for asking
+    let key: (&str, &str) = (block, name);
+    INDEX.keywords.get(&key).copied().filter(|row| row.kind == Kind::Keyword)
+}
+
+/// The path of the block of keywords that `name` opens in `block`; `None` for a value block.
+pub fn block_opened(block: &str, name: &str) -> Option<&'static str> {
+    let key: (&str, &str) = (block, name);
+    INDEX.blocks.get(&key).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_there_once() {
+        // 531 registrations of keepalived 2.4.3, 12 directives, 107 line options, and `vip_lost`
+        let count = |kind| all().filter(|row| row.kind == kind).count();
+        assert_eq!((count(Kind::Keyword), count(Kind::Directive), count(Kind::LineOption)), (532, 12, 107));
+        assert_eq!(INDEX.keywords.len(), 651);
+    }
+
+    #[test]
+    fn what_an_old_spelling_stands_for_exists() {
+        for row in all() {
+            if let Status::Deprecated { use_instead, .. } = row.status {
+                let first = use_instead.split(' ').next().unwrap();
+                assert!(first == "one" || all().any(|row| row.name == first), "{use_instead}");
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_nest() {
+        assert_eq!(block_opened(ROOT, "vrrp_instance"), Some("vrrp_instance"));
+        assert_eq!(block_opened("vrrp_instance", "authentication"), Some("vrrp_instance/authentication"));
+        assert_eq!(block_opened("virtual_server/real_server", "HTTP_GET"), Some("virtual_server/real_server/HTTP_GET"));
+        assert_eq!(block_opened("vrrp_instance", "virtual_ipaddress"), None);
+        assert_eq!(block_opened("vrrp_instance", "unicast_peer"), None);
+    }
+
+    #[test]
+    fn the_grammar_says_how_many_words() {
+        let arity = |block, name| {
+            let arity = lookup(block, name).unwrap().arity();
+            (arity.least, arity.most)
+        };
+        assert_eq!(arity("vrrp_instance", "nopreempt"), (0, Some(0)));
+        assert_eq!(arity("vrrp_instance", "priority"), (1, Some(1)));
+        assert_eq!(arity("vrrp_instance", "advert_int"), (1, Some(1)));
+        assert_eq!(arity("vrrp_instance", "strict_mode"), (0, Some(1)));
+        assert_eq!(arity(ROOT, "vrrp_instance"), (1, Some(1)));
+        assert_eq!(arity("vrrp_instance", "virtual_ipaddress"), (0, Some(0)));
+        assert_eq!(arity("vrrp_instance", "garp_extra_if"), (0, None));
+        assert!(lookup("vrrp_instance", "notify").unwrap().quoted_ok());
+    }
+}

@@ -1,0 +1,95 @@
+//! "Did you mean".
+
+use super::{Keyword, Kind, all};
+
+/// What somebody who wrote an unknown word probably wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Suggestion {
+    /// The word is right, the block is not.
+    Elsewhere(&'static Keyword),
+    /// A word of this block, spelt slightly differently.
+    Spelling(&'static Keyword),
+}
+
+/// Finds what `name`, unknown in `block`, was meant to be.
+pub fn suggest(block: &str, name: &str) -> Option<Suggestion> {
+    let statements = || all().filter(|row| row.kind == Kind::Keyword);
+    let here = nearest(name, statements().filter(|row| row.block == block).map(|row| row.name));
+    if let Some(found) = here {
+        return statements().find(|row| row.block == block && row.name == found).map(Suggestion::Spelling);
+    }
+    if let Some(row) = statements().find(|row| row.name == name) {
+        return Some(Suggestion::Elsewhere(row));
+    }
+    let found = nearest(name, statements().map(|row| row.name))?;
+    statements().find(|row| row.name == found).map(Suggestion::Elsewhere)
+}
+
+/// The one of `words` nearest to `name`, if it is near enough: a third of its letters may differ, at most three.
+pub fn nearest<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if name.len() > 64 {
+        return None;
+    }
+    let limit = (name.len() / 3).clamp(1, 3);
+    words
+        .filter(|word| word.len().abs_diff(name.len()) <= limit)
+        .map(|word| (distance(name.as_bytes(), word.as_bytes()), word))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
+}
+
+/// How many insertions, deletions, replacements and swaps of neighbours apart two words are; case does not count in full.
+fn distance(a: &[u8], b: &[u8]) -> usize {
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    let mut previous_letter = None;
+    for (row, letter) in a.iter().enumerate() {
+        let mut current = vec![row.saturating_add(1)];
+        let mut previous_other = None;
+        for (column, other) in b.iter().enumerate() {
+            let at = |cells: &[usize], index: usize| cells.get(index).copied().unwrap_or(usize::MAX);
+            let differs = usize::from(!letter.eq_ignore_ascii_case(other));
+            let mut best = at(&last, column).saturating_add(differs);
+            best = best.min(at(&last, column.saturating_add(1)).saturating_add(1));
+            best = best.min(at(&current, column).saturating_add(1));
+            if previous_letter == Some(other) && previous_other == Some(letter) && column > 0 {
+                best = best.min(at(&before_last, column.saturating_sub(1)).saturating_add(1));
+            }
+            current.push(best);
+            previous_other = Some(other);
+        }
+        before_last = std::mem::replace(&mut last, current);
+        previous_letter = Some(letter);
+    }
+    last.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keywords::ROOT;
+
+    /// The mistakes found in published configurations (users.md section 3).
+    #[test]
+    fn common_mistakes_are_understood() {
+        let name = |block, word| match suggest(block, word) {
+            Some(Suggestion::Spelling(row)) => format!("here {}", row.name),
+            Some(Suggestion::Elsewhere(row)) => format!("{} {}", row.block, row.name),
+            None => "none".to_owned(),
+        };
+        assert_eq!(name(ROOT, "vvrp_script"), "here vrrp_script");
+        assert_eq!(name("vrrp_script", "weigth"), "here weight");
+        assert_eq!(name("virtual_server/real_server", "SMTP_CHEKC"), "here SMTP_CHECK");
+        assert_eq!(name("vrrp_instance", "lvs_sync_daemon_inteface"), "here lvs_sync_daemon_interface");
+        assert_eq!(name("global_defs", "vrrp_instance"), "(root) vrrp_instance");
+        assert_eq!(name("vrrp_instance", "completely_different_thing"), "none");
+    }
+
+    #[test]
+    fn a_swap_is_one_mistake() {
+        assert_eq!(distance(b"weigth", b"weight"), 1);
+        assert_eq!(distance(b"", b"abc"), 3);
+        assert_eq!(distance(b"State", b"state"), 0);
+    }
+}

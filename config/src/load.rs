@@ -1,0 +1,63 @@
+//! From a path to a `Config` and everything there is to say about it.
+
+mod address;
+mod global;
+mod group;
+mod instance;
+mod settings;
+mod statements;
+mod transport;
+
+use std::path::Path;
+
+use crate::check::check;
+use crate::facts::Facts;
+use crate::finding::Finding;
+use crate::model::Config;
+use crate::source::Source;
+use crate::span::Files;
+use crate::syntax::{Node, Options, Tree, parse};
+use statements::Reading;
+
+/// What loading gives: always a `Config`, however much is wrong; whether it may be used, `finding::fatal` tells.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What the configuration means. Unusable if `finding::fatal(&findings)`.
+    pub config: Config,
+    /// In the order of the text.
+    pub findings: Vec<Finding>,
+    /// For `finding::render`.
+    pub files: Files,
+}
+
+/// Loads the file or pattern `path` with the default options.
+pub fn load(source: &dyn Source, path: &Path, facts: &dyn Facts) -> Loaded {
+    load_with(source, path, facts, &Options::default())
+}
+
+/// Loads the file or pattern `path`. Never fails and never stops at the first finding.
+pub fn load_with(source: &dyn Source, path: &Path, facts: &dyn Facts, options: &Options) -> Loaded {
+    let parsed = parse(source, path, options);
+    let mut findings = parsed.findings;
+    check(&parsed.tree, &mut findings);
+    let mut reading = Reading { tree: &parsed.tree, facts, findings };
+    let config = config(&mut reading);
+    let mut findings = reading.findings;
+    // stable: what has no place comes first
+    findings.sort_by_key(|finding| finding.primary.as_ref().map(|mark| (mark.span.file, mark.span.start)));
+    Loaded { config, findings, files: parsed.files }
+}
+
+fn config(reading: &mut Reading<'_>) -> Config {
+    let tree: &Tree = reading.tree;
+    let named = |name: &'static str| tree.roots().filter(move |node| is(node, name));
+    let (global, defaults) = global::read(reading);
+    let instances = instance::read_all(reading, named("vrrp_instance"), &global, &defaults);
+    let sync_groups = group::sync_groups(reading, named("vrrp_sync_group"), &instances);
+    let garp_groups = group::garp_groups(reading, named("garp_group"), &global);
+    Config { global, instances, sync_groups, garp_groups }
+}
+
+fn is(node: &Node, name: &str) -> bool {
+    node.keyword.is_some_and(|keyword| keyword.name == name)
+}

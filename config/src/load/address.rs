@@ -1,0 +1,230 @@
+//! The lines of `virtual_ipaddress` and `virtual_ipaddress_excluded`.
+
+use std::net::IpAddr;
+
+use keepalived_core::address::{Broadcast, InterfaceLabel, InterfaceName, VirtualAddress};
+use keepalived_core::vrrp::Family;
+
+use super::statements::Reading;
+use crate::finding::{Finding, rule};
+use crate::keywords::{all, nearest};
+use crate::span::Span;
+use crate::syntax::{Node, Word};
+use crate::value;
+
+/// An address and where it is written.
+pub(super) struct Placed {
+    pub(super) address: VirtualAddress,
+    pub(super) span: Span,
+    /// Where its `dev` is.
+    pub(super) device: Option<(InterfaceName, Span)>,
+}
+
+/// Reads every line of `block`.
+pub(super) fn lines(reading: &mut Reading<'_>, block: &Node) -> Vec<Placed> {
+    let tree = reading.tree;
+    tree.children(block).filter_map(|line| read(reading, line)).collect()
+}
+
+fn read(reading: &mut Reading<'_>, line: &Node) -> Option<Placed> {
+    let (first, rest) = line.words.split_first()?;
+    let mut placed = Placed { address: start(reading, first)?, span: first.span, device: None };
+    let mut words = rest.iter();
+    while let Some(word) = words.next() {
+        match option(reading, &mut placed, word, &mut words) {
+            Outcome::Good => {}
+            Outcome::Bad(span, message) => {
+                reading.report(Finding::at(&rule::ADDRESS_OPTION, span, message).note("the word is ignored"));
+            }
+            Outcome::Drop(span, message) => {
+                reading.report(Finding::at(&rule::ADDRESS_INVALID, span, message).note("the line is left out"));
+                return None;
+            }
+        }
+    }
+    check_broadcast(reading, &mut placed);
+    Some(placed)
+}
+
+/// Address and prefix.
+fn start(reading: &mut Reading<'_>, word: &Word) -> Option<VirtualAddress> {
+    let slash = word.text.iter().position(|octet| *octet == b'/');
+    let (text, prefix) = match slash {
+        Some(at) => (word.text.get(..at)?, word.text.get(at.saturating_add(1)..)),
+        None => (word.text.as_slice(), None),
+    };
+    let Some(address) = value::whole_address(text) else {
+        let finding = Finding::at(&rule::ADDRESS_INVALID, word.span, format!("{} is not an IP address", word.str()));
+        reading.report(finding.note("the line is left out"));
+        return None;
+    };
+    let mut out = VirtualAddress::host(address);
+    if let Some(prefix) = prefix {
+        let most = out.prefix;
+        let good =
+            value::integer(prefix).ok().and_then(|prefix| u8::try_from(prefix).ok()).filter(|prefix| *prefix <= most);
+        match good {
+            Some(prefix) => {
+                out.prefix = prefix;
+                // only a host address is kept from being chosen as a source
+                out.preferred_lifetime = out.preferred_lifetime.filter(|_| prefix == 128);
+            }
+            None => {
+                let message = format!("the prefix must be 0 to {most}; {most} is used");
+                reading.report(Finding::at(&rule::NUMBER_RANGE, word.span, message));
+            }
+        }
+    }
+    Some(out)
+}
+
+/// What became of a word.
+enum Outcome {
+    Good,
+    Bad(Span, String),
+    Drop(Span, String),
+}
+
+type Words<'a> = std::slice::Iter<'a, Word>;
+
+fn option(reading: &mut Reading<'_>, placed: &mut Placed, word: &Word, words: &mut Words<'_>) -> Outcome {
+    let flags = &mut placed.address.flags;
+    match word.text.as_slice() {
+        b"home" => flags.home = true,
+        b"-nodad" => flags.run_dad = true,
+        b"mngtmpaddr" => flags.manage_temporaries = true,
+        b"noprefixroute" => flags.no_prefix_route = true,
+        b"autojoin" => flags.autojoin = true,
+        b"no_track" => placed.address.tracked = false,
+        b"use_vmac" => reading.report(Finding::at(&rule::NOT_EFFECTIVE, word.span, "use_vmac has no effect yet")),
+        b"track_group" => {
+            words.next();
+            return Outcome::Bad(word.span, "track_group is for static addresses".to_owned());
+        }
+        b"dev" | b"scope" | b"brd" | b"broadcast" | b"label" | b"peer" | b"preferred_lft" => {
+            return match words.next() {
+                Some(value) => valued(placed, word, value),
+                None => Outcome::Bad(word.span, format!("{} needs a value", word.str())),
+            };
+        }
+        _ => return unknown(word),
+    }
+    Outcome::Good
+}
+
+fn unknown(word: &Word) -> Outcome {
+    let options =
+        all().filter(|row| row.block == "<address line>" && !row.name.starts_with("ADDR")).map(|row| row.name);
+    let name = word.str();
+    Outcome::Bad(
+        word.span,
+        match nearest(&name, options) {
+            Some(near) => format!("{name} is no option of an address; did you mean {near}?"),
+            None => format!("{name} is no option of an address"),
+        },
+    )
+}
+
+fn valued(placed: &mut Placed, word: &Word, value: &Word) -> Outcome {
+    let bad = |wanted: &str| Outcome::Bad(value.span, format!("{} must be {wanted}, not {}", word.str(), value.str()));
+    let only4 = || Outcome::Bad(word.span, format!("{} is for IPv4 only", word.str()));
+    let is4 = placed.address.address.is_ipv4();
+    let line = &mut placed.address;
+    match word.text.as_slice() {
+        b"dev" => match InterfaceName::new(&value.text) {
+            Some(name) => {
+                line.device = Some(name);
+                placed.device = Some((name, value.span));
+            }
+            None => return bad("the name of an interface"),
+        },
+        b"peer" => match value::whole_address(&value.text) {
+            Some(peer) if peer.is_ipv4() == is4 => line.peer = Some(peer),
+            _ => {
+                return Outcome::Drop(
+                    value.span,
+                    format!("the peer must be an address of the same family without prefix, not {}", value.str()),
+                );
+            }
+        },
+        b"preferred_lft" => match lifetime(&value.text) {
+            Some(lifetime) => line.preferred_lifetime = lifetime,
+            None => return bad("0 to 4294967295 seconds or forever"),
+        },
+        _ if !is4 => return only4(),
+        b"scope" => match scope(&value.text) {
+            Some(scope) => line.scope = scope,
+            None => return bad("host, link, global, site, nowhere or 0 to 255"),
+        },
+        b"label" => match InterfaceLabel::new(&value.text) {
+            Some(label) => line.label = Some(label),
+            None => return bad("1 to 15 octets"),
+        },
+        _ => match broadcast(&value.text) {
+            Some(broadcast) => line.broadcast = broadcast,
+            None => return bad("an IPv4 address, + or -"),
+        },
+    }
+    Outcome::Good
+}
+
+/// `Some(None)` is for ever.
+fn lifetime(text: &[u8]) -> Option<Option<u32>> {
+    if text == b"forever" {
+        return Some(None);
+    }
+    // all ones is how the kernel says for ever
+    let seconds = u32::try_from(value::integer(text).ok()?).ok()?;
+    Some((seconds != u32::MAX).then_some(seconds))
+}
+
+/// `RT_SCOPE_*`
+fn scope(text: &[u8]) -> Option<u8> {
+    match text {
+        b"global" => Some(0),
+        b"site" => Some(200),
+        b"link" => Some(253),
+        b"host" => Some(254),
+        b"nowhere" => Some(255),
+        _ => u8::try_from(value::integer(text).ok()?).ok(),
+    }
+}
+
+fn broadcast(text: &[u8]) -> Option<Broadcast> {
+    match text {
+        b"+" => Some(Broadcast::AllOnes),
+        b"-" => Some(Broadcast::AllZeros),
+        _ => match value::whole_address(text) {
+            Some(IpAddr::V4(address)) => Some(Broadcast::Address(address)),
+            _ => None,
+        },
+    }
+}
+
+/// A computed broadcast address needs host bits, and a link with two ends has none.
+fn check_broadcast(reading: &mut Reading<'_>, placed: &mut Placed) {
+    let line = &mut placed.address;
+    let problem = if line.broadcast == Broadcast::None {
+        return;
+    } else if line.peer.is_some() {
+        "an address with a peer has no broadcast address"
+    } else if line.prefix > 30 && !matches!(line.broadcast, Broadcast::Address(_)) {
+        "brd + and brd - need a prefix of at most 30"
+    } else {
+        return;
+    };
+    line.broadcast = Broadcast::None;
+    reading.report(Finding::at(&rule::ADDRESS_OPTION, placed.span, problem).note("brd is ignored"));
+}
+
+/// Splits `placed` into those of `family` and reports the others.
+pub(super) fn of_family(reading: &mut Reading<'_>, placed: Vec<Placed>, family: Family) -> Vec<Placed> {
+    let (good, bad): (Vec<_>, Vec<_>) =
+        placed.into_iter().partition(|placed| Family::of(placed.address.address) == family);
+    for placed in bad {
+        let message = format!("{} is not an {family} address like the others of this instance", placed.address.address);
+        let finding = Finding::at(&rule::FAMILY_MISMATCH, placed.span, message).note("the line is left out");
+        reading.report(finding.help("virtual_ipaddress_excluded may hold both families"));
+    }
+    good
+}

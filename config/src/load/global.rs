@@ -1,0 +1,184 @@
+//! `global_defs` and the root keywords beside it.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use keepalived_core::vrrp::Version;
+
+use super::settings::{Pacing, process_name, umask};
+use super::statements::{Reading, Statements};
+use crate::finding::{Finding, rule};
+use crate::model::{Global, VipLost};
+use crate::syntax::Node;
+
+/// 4294.967295 s, the most that keepalived's 32 bits of microseconds hold.
+pub(super) const MOST_MICROS: u64 = 4_294_967_295;
+/// `UINT_MAX`
+pub(super) const UINT: RangeInclusive<i64> = 0..=4_294_967_295;
+
+/// What an instance has unless it says otherwise.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Defaults {
+    /// `vrrp_version`; IPv4 only.
+    pub(super) version: Version,
+    /// `vrrp_strict`
+    pub(super) strict: bool,
+    /// `vrrp_check_unicast_src`
+    pub(super) check_unicast_src: bool,
+    /// `vrrp_skip_check_adv_addr`
+    pub(super) skip_check_adv_addr: bool,
+    /// `v3_checksum_as_v2`
+    pub(super) v3_checksum_as_v2: bool,
+    /// `vrrp_lower_prio_no_advert`
+    pub(super) lower_prio_no_advert: bool,
+    /// `vrrp_higher_prio_send_advert`
+    pub(super) higher_prio_send_advert: bool,
+    /// `vrrp_owner_ignore_adverts`
+    pub(super) owner_ignore_adverts: bool,
+    /// `vrrp_down_timer_adverts`
+    pub(super) down_timer_adverts: u8,
+    /// `vrrp_garp_*`
+    pub(super) pacing: Pacing,
+}
+
+/// Reads all of it, wherever in the file it stands.
+pub(super) fn read(reading: &mut Reading<'_>) -> (Global, Defaults) {
+    let tree = reading.tree;
+    let root = Statements::of(tree.roots());
+    let blocks = Statements::of(root.all("global_defs").flat_map(|block| tree.children(block)));
+    let mut global = Global::default();
+    read_root(reading, &root, &mut global);
+    read_process(reading, &blocks, &mut global);
+    read_vrrp(reading, &blocks, &mut global);
+    read_files(reading, &blocks, &mut global);
+    let defaults = defaults(reading, &blocks);
+    (global, defaults)
+}
+
+fn read_root(reading: &mut Reading<'_>, root: &Statements<'_>, global: &mut Global) {
+    global.instance = reading.text(root.last("instance"));
+    global.net_namespace = reading.text(root.last("net_namespace"));
+    // a namespace has a /run of its own
+    global.use_pid_dir = root.has("use_pid_dir") || global.net_namespace.is_some();
+    if let Some(seconds) = reading.small(root.last("child_wait_time"), UINT) {
+        global.child_wait_time = Duration::from_secs(seconds);
+    }
+}
+
+fn read_process(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Global) {
+    global.router_id = reading.text(blocks.last("router_id"));
+    global.dynamic_interfaces = blocks.has("dynamic_interfaces");
+    dynamic_option(reading, blocks.last("dynamic_interfaces"));
+    global.process_name = process_name(reading, blocks.last("process_name"));
+    global.vrrp_process_name = process_name(reading, blocks.last("vrrp_process_name"))
+        .or_else(|| blocks.has("process_names").then(|| "keepalived_vrrp".to_owned()));
+    global.vrrp_nice = reading.small(blocks.last("vrrp_priority"), -20..=19);
+    global.vrrp_rt_priority = realtime(reading, blocks.last("vrrp_rt_priority"));
+    global.vrrp_no_swap = blocks.has("vrrp_no_swap");
+    let rttime = blocks.last_of("vrrp_rlimit_rttime", "vrrp_rlimit_rtime");
+    // one microsecond would kill the process at once
+    global.vrrp_rlimit_rttime = reading.small(rttime, 1..=4_294_967_295).map(|micros: u64| micros.max(2));
+    if let Some(node) = blocks.last("vrrp_cpu_affinity") {
+        let name = node.name();
+        let numbers = node.arguments().iter().filter_map(|word| reading.number_word(&name, word, 0..=4095));
+        global.vrrp_cpu_affinity = numbers.filter_map(|number| u32::try_from(number).ok()).collect();
+    }
+    global.umask = umask(reading, blocks.last("umask"));
+}
+
+/// `dynamic_interfaces allow_if_changes`: the word is understood; that interfaces may change their kind is always allowed.
+fn dynamic_option(reading: &mut Reading<'_>, node: Option<&Node>) {
+    if let Some(word) = node.and_then(|node| node.arguments().first())
+        && word.text != b"allow_if_changes"
+    {
+        let message = format!("dynamic_interfaces knows allow_if_changes, not {}", word.str());
+        reading.report(Finding::at(&rule::WORD_INVALID, word.span, message));
+    }
+}
+
+fn realtime(reading: &mut Reading<'_>, node: Option<&Node>) -> Option<u8> {
+    let word = node?.arguments().first()?;
+    let wanted = reading.number_word("vrrp_rt_priority", word, i64::MIN..=i64::MAX)?;
+    let possible = wanted.clamp(1, 99);
+    if possible != wanted {
+        let message = format!("vrrp_rt_priority must be 1 to 99, not {wanted}; {possible} is used");
+        reading.report(Finding::at(&rule::NUMBER_ADJUSTED, word.span, message));
+    }
+    u8::try_from(possible).ok()
+}
+
+fn read_vrrp(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Global) {
+    let group4 = reading.address(blocks.last("vrrp_mcast_group4"), "an IPv4 multicast address", |address| {
+        address.is_ipv4() && address.is_multicast()
+    });
+    if let Some(IpAddr::V4(group)) = group4 {
+        global.mcast_group4 = group;
+    }
+    let group6 = reading.address(blocks.last("vrrp_mcast_group6"), "an IPv6 multicast address", |address| {
+        address.is_ipv6() && address.is_multicast()
+    });
+    if let Some(IpAddr::V6(group)) = group6 {
+        global.mcast_group6 = group;
+    }
+    global.garp_interval = reading.seconds(blocks.last("vrrp_garp_interval"), 1..=MOST_MICROS).unwrap_or_default();
+    global.gna_interval = reading.seconds(blocks.last("vrrp_gna_interval"), 1..=MOST_MICROS).unwrap_or_default();
+    global.startup_delay = reading.seconds(blocks.last("vrrp_startup_delay"), 1000..=MOST_MICROS).unwrap_or_default();
+    global.delay_after_boot =
+        reading.seconds(blocks.last("vrrp_delay_after_boot"), 1000..=MOST_MICROS).unwrap_or_default();
+    global.log_unknown_vrids = blocks.has("log_unknown_vrids");
+    global.vip_lost = vip_lost(reading, blocks.last("vip_lost"));
+    global.vrrp_rx_buffer = receive_buffer(reading, blocks.all("vrrp_rx_bufs_policy"));
+}
+
+fn vip_lost(reading: &mut Reading<'_>, node: Option<&Node>) -> VipLost {
+    let Some(word) = node.and_then(|node| node.arguments().first()) else { return VipLost::Restore };
+    match word.text.as_slice() {
+        b"restore" => VipLost::Restore,
+        b"backup" => VipLost::Backup,
+        _ => {
+            let message = format!("vip_lost is restore or backup, not {}", word.str());
+            reading.report(Finding::at(&rule::WORD_INVALID, word.span, message));
+            VipLost::Restore
+        }
+    }
+}
+
+/// A number of octets. The policies MTU and ADVERT leave it to us: we size buffers by what can arrive.
+fn receive_buffer<'a>(reading: &mut Reading<'_>, nodes: impl Iterator<Item = &'a Node>) -> Option<u32> {
+    let mut size = None;
+    for node in nodes {
+        for word in node.arguments() {
+            let policy = ["mtu", "advert"].iter().any(|policy| word.text.eq_ignore_ascii_case(policy.as_bytes()));
+            if !policy {
+                let octets = reading.number_word("vrrp_rx_bufs_policy", word, UINT);
+                size = octets.and_then(|octets| u32::try_from(octets).ok()).or(size);
+            }
+        }
+    }
+    size
+}
+
+fn read_files(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Global) {
+    global.state_dump_file = reading.text(blocks.last("state_dump_file"));
+    global.stats_dump_file = reading.text(blocks.last("stats_dump_file"));
+    global.json_dump_file = reading.text(blocks.last("json_dump_file"));
+    global.json_version = reading.small(blocks.last("json_version"), 1..=2).unwrap_or(1);
+}
+
+fn defaults(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Defaults {
+    let version: i64 = reading.small(blocks.last("vrrp_version"), 2..=3).unwrap_or(2);
+    let mut switch = |name| reading.switch(blocks.last(name)).unwrap_or(false);
+    Defaults {
+        version: if version == 3 { Version::V3 } else { Version::V2 },
+        strict: switch("vrrp_strict"),
+        check_unicast_src: blocks.has("vrrp_check_unicast_src"),
+        skip_check_adv_addr: switch("vrrp_skip_check_adv_addr"),
+        v3_checksum_as_v2: switch("v3_checksum_as_v2"),
+        lower_prio_no_advert: switch("vrrp_lower_prio_no_advert"),
+        higher_prio_send_advert: switch("vrrp_higher_prio_send_advert"),
+        owner_ignore_adverts: switch("vrrp_owner_ignore_adverts"),
+        down_timer_adverts: reading.small(blocks.last("vrrp_down_timer_adverts"), 1..=100).unwrap_or(3),
+        pacing: Pacing::global(reading, blocks),
+    }
+}

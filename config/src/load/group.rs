@@ -1,0 +1,125 @@
+//! `vrrp_sync_group` and `garp_group`.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use keepalived_core::address::InterfaceName;
+
+use super::global::MOST_MICROS;
+use super::statements::{Reading, Statements};
+use crate::finding::{Finding, rule};
+use crate::model::{GarpGroup, Global, Instance, SyncGroup};
+use crate::syntax::{Node, Word};
+
+/// Groups with the members that exist.
+pub(super) fn sync_groups<'a>(
+    reading: &mut Reading<'a>,
+    blocks: impl Iterator<Item = &'a Node>,
+    instances: &[Instance],
+) -> Vec<SyncGroup> {
+    let known: HashSet<&str> = instances.iter().map(|instance| instance.name.as_str()).collect();
+    let mut names = HashSet::new();
+    let mut taken: HashMap<String, String> = HashMap::new();
+    let mut groups = Vec::new();
+    for block in blocks {
+        let Some(name) = reading.block_name(block) else { continue };
+        if !names.insert(name.clone()) {
+            let message = format!("there is a vrrp_sync_group {name} already");
+            reading.report_at(&rule::DUPLICATE_NAME, Some(block), message);
+            continue;
+        }
+        let mut members = Vec::new();
+        for word in members_of(reading, block) {
+            match member(&word, &name, &known, &mut taken) {
+                Ok(member) => members.push(member),
+                Err(finding) => reading.report(finding),
+            }
+        }
+        match members.len() {
+            0 => reading.report_at(
+                &rule::GROUP_EMPTY,
+                Some(block),
+                format!("sync group {name} has no members; it is left out"),
+            ),
+            1 => reading.report_at(&rule::GROUP_SINGLE, Some(block), format!("sync group {name} has only one member")),
+            _ => {}
+        }
+        if !members.is_empty() {
+            groups.push(SyncGroup { name, members });
+        }
+    }
+    groups
+}
+
+fn member(
+    word: &Word,
+    group: &str,
+    known: &HashSet<&str>,
+    taken: &mut HashMap<String, String>,
+) -> Result<String, Finding> {
+    let name = word.str().into_owned();
+    if !known.contains(name.as_str()) {
+        let message = format!("sync group {group} names {name}, which is no instance");
+        let finding = Finding::at(&rule::GROUP_MEMBER_UNKNOWN, word.span, message);
+        let near = crate::keywords::nearest(&name, known.iter().copied());
+        return Err(match near {
+            Some(near) => finding.help(format!("did you mean {near}?")),
+            None => finding,
+        });
+    }
+    if let Some(other) = taken.get(&name) {
+        let message = format!("{name} is in sync group {other} already");
+        return Err(Finding::at(&rule::GROUP_MEMBER_TWICE, word.span, message));
+    }
+    taken.insert(name.clone(), group.to_owned());
+    Ok(name)
+}
+
+/// Every word of `group { ... }`.
+fn members_of(reading: &Reading<'_>, block: &Node) -> Vec<Word> {
+    let tree = reading.tree;
+    let statements = Statements::of(tree.children(block));
+    statements.all("group").flat_map(|group| tree.children(group)).flat_map(|line| line.words.clone()).collect()
+}
+
+/// Groups that pace something.
+pub(super) fn garp_groups<'a>(
+    reading: &mut Reading<'a>,
+    blocks: impl Iterator<Item = &'a Node>,
+    global: &Global,
+) -> Vec<GarpGroup> {
+    let mut taken = HashSet::new();
+    blocks.filter_map(|block| garp_group(reading, block, global, &mut taken)).collect()
+}
+
+fn garp_group(
+    reading: &mut Reading<'_>,
+    block: &Node,
+    global: &Global,
+    taken: &mut HashSet<InterfaceName>,
+) -> Option<GarpGroup> {
+    let tree = reading.tree;
+    let statements = Statements::of(tree.children(block));
+    let mut interval = |name: &str| -> Option<Duration> { reading.seconds(statements.last(name), 0..=MOST_MICROS) };
+    let (garp_interval, gna_interval) = (interval("garp_interval"), interval("gna_interval"));
+    let one = statements.last("interface").into_iter().flat_map(|node| node.arguments().first());
+    let many = statements.all("interfaces").flat_map(|node| tree.children(node)).flat_map(|line| &line.words);
+    let mut interfaces = Vec::new();
+    for word in one.chain(many) {
+        let Some(name) = reading.interface_name(word) else { continue };
+        if reading.facts.interface(name).is_none() && !global.dynamic_interfaces {
+            reading.report(Finding::at(&rule::GARP_GROUP, word.span, format!("there is no interface {name}")));
+        } else if taken.insert(name) {
+            interfaces.push(name);
+        } else {
+            let message = format!("{name} is in a garp_group already");
+            reading.report(Finding::at(&rule::GARP_GROUP, word.span, message));
+        }
+    }
+    if garp_interval.is_none() && gna_interval.is_none() {
+        let message = "a garp_group needs garp_interval or gna_interval; it is left out";
+        reading.report_at(&rule::GARP_GROUP, Some(block), message);
+        return None;
+    }
+    Some(GarpGroup { interfaces, garp_interval, gna_interval })
+}

@@ -1,0 +1,211 @@
+//! Statements of a block, and their values with a finding for each that is wrong.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use keepalived_core::address::InterfaceName;
+
+use crate::facts::Facts;
+use crate::finding::{Finding, Rule, rule};
+use crate::span::Span;
+use crate::syntax::{Node, Tree, Word};
+use crate::value::{self, NotANumber};
+
+/// What every part of loading needs.
+pub(super) struct Reading<'a> {
+    pub(super) tree: &'a Tree,
+    pub(super) facts: &'a dyn Facts,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// The statements of a block by keyword.
+pub(super) struct Statements<'a> {
+    by_name: HashMap<&'static str, Vec<(usize, &'a Node)>>,
+}
+
+impl<'a> Statements<'a> {
+    /// Sorts `nodes` by their keywords; unknown ones have been reported.
+    pub(super) fn of(nodes: impl Iterator<Item = &'a Node>) -> Self {
+        let mut by_name: HashMap<_, Vec<_>> = HashMap::new();
+        for (index, node) in nodes.enumerate() {
+            if let Some(keyword) = node.keyword {
+                by_name.entry(keyword.name).or_default().push((index, node));
+            }
+        }
+        Self { by_name }
+    }
+
+    /// The last of `name`: it is the one that counts.
+    pub(super) fn last(&self, name: &str) -> Option<&'a Node> {
+        self.last_at(name).map(|(_, node)| node)
+    }
+
+    fn last_at(&self, name: &str) -> Option<(usize, &'a Node)> {
+        self.by_name.get(name).and_then(|nodes| nodes.last()).copied()
+    }
+
+    /// All of `name`, in the order of the text.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &'a Node> {
+        self.by_name.get(name).into_iter().flatten().map(|(_, node)| *node)
+    }
+
+    /// Whether `name` stands there.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+
+    /// The last of either name.
+    pub(super) fn last_of(&self, one: &str, other: &str) -> Option<&'a Node> {
+        self.last_at(one).max_by_index(self.last_at(other))
+    }
+}
+
+trait Later {
+    type Node;
+    fn max_by_index(self, other: Self) -> Option<Self::Node>;
+}
+
+impl<'a> Later for Option<(usize, &'a Node)> {
+    type Node = &'a Node;
+    fn max_by_index(self, other: Self) -> Option<&'a Node> {
+        [self, other].into_iter().flatten().max_by_key(|(index, _)| *index).map(|(_, node)| node)
+    }
+}
+
+/// The span of the keyword of `node`.
+pub(super) fn place(node: &Node) -> Option<Span> {
+    node.words.first().map(|word| word.span)
+}
+
+impl Reading<'_> {
+    pub(super) fn report(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Reports `message` at the keyword of `node`, or nowhere.
+    pub(super) fn report_at(&mut self, rule: &'static Rule, node: Option<&Node>, message: impl Into<String>) {
+        let finding = match node.and_then(place) {
+            Some(span) => Finding::at(rule, span, message),
+            None => Finding::anywhere(rule, message),
+        };
+        self.report(finding);
+    }
+
+    /// The number after the keyword of `node`. A missing one has been reported.
+    pub(super) fn number(&mut self, node: &Node, range: RangeInclusive<i64>) -> Option<i64> {
+        self.number_word(&node.name(), node.arguments().first()?, range)
+    }
+
+    /// `word` as a number for `name`.
+    pub(super) fn number_word(&mut self, name: &str, word: &Word, range: RangeInclusive<i64>) -> Option<i64> {
+        let parsed = value::integer(&word.text);
+        if let Ok(number) = parsed
+            && range.contains(&number)
+        {
+            return Some(number);
+        }
+        let (rule, problem) = match parsed {
+            Err(NotANumber::Form) => (&rule::NUMBER_INVALID, "is not a number"),
+            _ => (&rule::NUMBER_RANGE, "is outside the range"),
+        };
+        let message = format!("{name} must be {} to {}, not {}", range.start(), range.end(), word.str());
+        self.report(Finding::at(rule, word.span, message).label(problem));
+        None
+    }
+
+    /// The number after the keyword of `node` as a smaller type, whose range `range` must not exceed.
+    pub(super) fn small<T: TryFrom<i64>>(&mut self, node: Option<&Node>, range: RangeInclusive<i64>) -> Option<T> {
+        self.number(node?, range).and_then(|number| T::try_from(number).ok())
+    }
+
+    /// The decimal seconds after the keyword of `node`; the range is in microseconds.
+    pub(super) fn seconds(&mut self, node: Option<&Node>, range: RangeInclusive<u64>) -> Option<Duration> {
+        let node = node?;
+        let word = node.arguments().first()?;
+        let parsed = value::seconds(&word.text);
+        if let Ok(micros) = parsed
+            && range.contains(&micros.count)
+        {
+            if micros.rounded {
+                let message = format!("{} is rounded to {} microseconds", word.str(), micros.count);
+                self.report(Finding::at(&rule::DECIMALS, word.span, message));
+            }
+            return Some(Duration::from_micros(micros.count));
+        }
+        let rule = if parsed == Err(NotANumber::Form) { &rule::NUMBER_INVALID } else { &rule::NUMBER_RANGE };
+        let (from, to) = (shown_seconds(*range.start()), shown_seconds(*range.end()));
+        let message = format!("{} must be {from} to {to} seconds, not {}", node.name(), word.str());
+        self.report(Finding::at(rule, word.span, message));
+        None
+    }
+
+    /// The value of a switch: on if it has none.
+    pub(super) fn switch(&mut self, node: Option<&Node>) -> Option<bool> {
+        let node = node?;
+        let Some(word) = node.arguments().first() else { return Some(true) };
+        let parsed = value::boolean(&word.text);
+        if parsed.is_none() {
+            let message = format!("{} is on or off (or true, false, yes, no), not {}", node.name(), word.str());
+            self.report(Finding::at(&rule::BOOL_INVALID, word.span, message));
+        }
+        parsed
+    }
+
+    /// The address after the keyword of `node`, if `accept` likes it; `wanted` says what that is.
+    pub(super) fn address(
+        &mut self,
+        node: Option<&Node>,
+        wanted: &str,
+        accept: impl Fn(IpAddr) -> bool,
+    ) -> Option<IpAddr> {
+        let node = node?;
+        let word = node.arguments().first()?;
+        let parsed = value::address(&word.text).filter(|address| accept(*address));
+        if parsed.is_none() {
+            let message = format!("{} must be {wanted}, not {}", node.name(), word.str());
+            self.report(Finding::at(&rule::ADDRESS_INVALID, word.span, message));
+        }
+        parsed
+    }
+
+    /// `word` as the name of an interface, whether it exists or not.
+    pub(super) fn interface_name(&mut self, word: &Word) -> Option<InterfaceName> {
+        let name = InterfaceName::new(&word.text);
+        if name.is_none() {
+            let message = format!("{} cannot be the name of an interface", word.str());
+            self.report(Finding::at(&rule::INTERFACE_NAME, word.span, message));
+        }
+        name
+    }
+
+    /// The text after the keyword of `node`.
+    pub(super) fn text(&self, node: Option<&Node>) -> Option<String> {
+        node?.arguments().first().map(|word| word.str().into_owned())
+    }
+
+    /// The one name of a block that needs one.
+    pub(super) fn block_name(&mut self, node: &Node) -> Option<String> {
+        match node.arguments() {
+            [word] => Some(word.str().into_owned()),
+            words => {
+                let problem = if words.is_empty() { "no name" } else { "several names" };
+                let message = format!("{} needs exactly one name and has {problem}", node.name());
+                let finding = place(node).map_or_else(
+                    || Finding::anywhere(&rule::BLOCK_NAME, message.clone()),
+                    |span| Finding::at(&rule::BLOCK_NAME, span, message.clone()),
+                );
+                self.report(finding.note("the block is left out"));
+                None
+            }
+        }
+    }
+}
+
+/// Microseconds as decimal seconds without superfluous zeros.
+fn shown_seconds(micros: u64) -> String {
+    let (whole, rest) = (micros / 1_000_000, micros % 1_000_000);
+    let text = format!("{whole}.{rest:06}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}

@@ -1,0 +1,147 @@
+//! The difference between two configurations: what a reload has to change, and nothing else.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use keepalived_core::address::InterfaceName;
+use keepalived_core::vrrp::{Family, Vrid};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Config, Instance, Transport};
+
+/// What makes an instance the same one across a reload: not its name (behaviour.md section 10). A rename keeps the state; a
+/// new VRID is a new virtual router.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct InstanceKey {
+    /// The VRID.
+    pub vrid: Vrid,
+    /// The family.
+    pub family: Family,
+    /// The configured interface.
+    pub interface: Option<InterfaceName>,
+    /// What adverts are sent with.
+    pub channel: Channel,
+    /// 0 for the first instance with all of the above, in the order of the file; unicast instances may share it.
+    pub ordinal: u32,
+}
+
+/// Multicast by its group, unicast by its source.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Channel {
+    /// To this group.
+    Multicast(IpAddr),
+    /// From this address, or the interface's primary one.
+    Unicast(Option<IpAddr>),
+}
+
+/// One thing to do.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Change {
+    /// An instance that goes. These come first: its addresses may be wanted elsewhere.
+    Removed(InstanceKey),
+    /// An instance that differs from what it was.
+    Changed {
+        /// Which; the same before and after.
+        key: InstanceKey,
+        /// What it is from now on.
+        instance: Box<Instance>,
+    },
+    /// A new instance.
+    Added(Box<Instance>),
+    /// `Config::global` is another.
+    GlobalChanged,
+    /// `Config::sync_groups` are others, by the names of today.
+    SyncGroupsChanged,
+    /// `Config::garp_groups` are others.
+    GarpGroupsChanged,
+}
+
+/// What a reload has to do.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Plan {
+    /// In the order in which they are to be done.
+    pub changes: Vec<Change>,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+}
+
+/// A change that needs a restart.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The keyword.
+    pub keyword: String,
+    /// Its value now.
+    pub from: Option<String>,
+    /// The value asked for.
+    pub to: Option<String>,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        let Self { keyword, from, to } = self;
+        write!(f, "{keyword} cannot change from {} to {} without a restart", shown(from), shown(to))
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Compares two configurations, in time proportional to their size.
+///
+/// # Errors
+/// The first of the settings that cannot change while running; the old configuration then stays as a whole.
+pub fn plan(old: &Config, new: &Config) -> Result<Plan, Refusal> {
+    refuse("net_namespace", &old.global.net_namespace, &new.global.net_namespace)?;
+    refuse("instance", &old.global.instance, &new.global.instance)?;
+    let mut before: HashMap<InstanceKey, &Instance> = keyed(&old.instances).collect();
+    let (mut changed, mut added) = (Vec::new(), Vec::new());
+    for (key, instance) in keyed(&new.instances) {
+        match before.remove(&key) {
+            None => added.push(Change::Added(Box::new(instance.clone()))),
+            Some(old) if old != instance => changed.push(Change::Changed { key, instance: Box::new(instance.clone()) }),
+            Some(_) => {}
+        }
+    }
+    // from the old file again, so that the order does not depend on the hash
+    let removed =
+        keyed(&old.instances).filter(|(key, _)| before.contains_key(key)).map(|(key, _)| Change::Removed(key));
+    let groups = [
+        (old.global != new.global, Change::GlobalChanged),
+        (old.sync_groups != new.sync_groups, Change::SyncGroupsChanged),
+        (old.garp_groups != new.garp_groups, Change::GarpGroupsChanged),
+    ];
+    let groups = groups.into_iter().filter(|(differs, _)| *differs).map(|(_, change)| change);
+    Ok(Plan { changes: removed.chain(changed).chain(added).chain(groups).collect() })
+}
+
+fn refuse(keyword: &str, from: &Option<String>, to: &Option<String>) -> Result<(), Refusal> {
+    if from == to {
+        return Ok(());
+    }
+    Err(Refusal { keyword: keyword.to_owned(), from: from.clone(), to: to.clone() })
+}
+
+/// The instances with their keys, in the order of the file.
+pub fn keyed(instances: &[Instance]) -> impl Iterator<Item = (InstanceKey, &Instance)> {
+    let mut seen: HashMap<InstanceKey, u32> = HashMap::new();
+    instances.iter().map(move |instance| {
+        let mut key = first_key(instance);
+        let count = seen.entry(key.clone()).or_default();
+        key.ordinal = *count;
+        *count = count.saturating_add(1);
+        (key, instance)
+    })
+}
+
+fn first_key(instance: &Instance) -> InstanceKey {
+    let channel = match &instance.transport {
+        Transport::Multicast { group, .. } => Channel::Multicast(*group),
+        Transport::Unicast { source, .. } => Channel::Unicast(*source),
+    };
+    InstanceKey { vrid: instance.vrid, family: instance.family, interface: instance.interface, channel, ordinal: 0 }
+}

@@ -1,0 +1,129 @@
+//! Where text stands: the files that were read, in the order of reading, and ranges of octets in them.
+
+use std::path::{Path, PathBuf};
+
+/// One reading of one file; a file that is included twice has two.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FileId(u32);
+
+/// A range of octets in one file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// First octet.
+    pub start: usize,
+    /// One past the last octet.
+    pub end: usize,
+}
+
+impl Span {
+    /// From the start of `self` to the end of `other`; `self` if they are in different files.
+    pub fn to(self, other: Self) -> Self {
+        if self.file == other.file { Self { end: other.end.max(self.end), ..self } } else { self }
+    }
+}
+
+/// One file as it was read.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// As it was opened.
+    pub path: PathBuf,
+    /// What it held.
+    pub bytes: Vec<u8>,
+    /// The include line that asked for it; `None` for the file of the command line.
+    pub included_at: Option<Span>,
+    line_starts: Vec<usize>,
+}
+
+/// A place as people count: from one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: usize,
+    /// Octet in the line, from 1.
+    pub column: usize,
+}
+
+/// Every file that was read.
+#[derive(Clone, Debug, Default)]
+pub struct Files(Vec<File>);
+
+impl Files {
+    /// Takes a file in; `None` after four thousand million of them.
+    pub fn add(&mut self, path: PathBuf, bytes: Vec<u8>, included_at: Option<Span>) -> Option<FileId> {
+        let id = FileId(u32::try_from(self.0.len()).ok()?);
+        let newlines = bytes.iter().enumerate().filter(|(_, octet)| **octet == b'\n');
+        let line_starts = std::iter::once(0).chain(newlines.map(|(at, _)| at.saturating_add(1))).collect();
+        self.0.push(File { path, bytes, included_at, line_starts });
+        Some(id)
+    }
+
+    /// The file of `id`; `None` for an id of another collection.
+    pub fn get(&self, id: FileId) -> Option<&File> {
+        self.0.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// All files with their ids, in the order of reading.
+    pub fn iter(&self) -> impl Iterator<Item = (FileId, &File)> {
+        (0..).map(FileId).zip(&self.0)
+    }
+
+    /// How many were read.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether none was read.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The octets of `span`; empty if it lies outside its file.
+    pub fn text(&self, span: Span) -> &[u8] {
+        self.get(span.file).and_then(|file| file.bytes.get(span.start..span.end)).unwrap_or_default()
+    }
+
+    /// The path of the file of `span`.
+    pub fn path(&self, span: Span) -> &Path {
+        self.get(span.file).map_or(Path::new("?"), |file| &file.path)
+    }
+
+    /// Line and column of the start of `span`.
+    pub fn position(&self, span: Span) -> Position {
+        self.get(span.file).map_or(Position { line: 1, column: 1 }, |file| file.position(span.start))
+    }
+}
+
+impl File {
+    /// Line and column of the octet at `offset`.
+    pub fn position(&self, offset: usize) -> Position {
+        let line = self.line_starts.partition_point(|start| *start <= offset).max(1);
+        let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        Position { line, column: offset.saturating_sub(start).saturating_add(1) }
+    }
+
+    /// The range of the line that holds `offset`, without its newline.
+    pub fn line_range(&self, offset: usize) -> std::ops::Range<usize> {
+        let line = self.position(offset).line;
+        let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let end = self.line_starts.get(line).map_or(self.bytes.len(), |next| next.saturating_sub(1));
+        start..end.max(start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_from_one() {
+        let mut files = Files::default();
+        let file = files.add("x".into(), b"ab\n\ncd".to_vec(), None).unwrap();
+        let at = |start| files.position(Span { file, start, end: start });
+        assert_eq!(at(0), Position { line: 1, column: 1 });
+        assert_eq!(at(3), Position { line: 2, column: 1 });
+        assert_eq!(at(5), Position { line: 3, column: 2 });
+        assert_eq!(files.get(file).unwrap().line_range(1), 0..2);
+    }
+}
