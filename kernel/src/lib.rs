@@ -1,8 +1,9 @@
 //! Asks Linux. The only crate with `unsafe`, `libc` or a system call.
 //!
-//! Traits first ([`network`], [`packets`]): they state the wish, not the call. `fake` implements them for tests and
+//! Traits first ([`network`], [`packets`]): they state the wish, not the call. [`fake`] implements them for tests and
 //! the simulator.
 
+pub mod fake;
 pub mod netlink;
 pub mod network;
 pub mod packets;

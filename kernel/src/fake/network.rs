@@ -1,0 +1,230 @@
+//! Links and addresses of a machine that is not there.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::IpAddr;
+
+use keepalived_core::address::InterfaceName;
+
+use crate::network::{Address, AddressChange, AddressKey, Inventory, Link, LinkIndex, Network, NetworkEvent, Refused};
+
+/// `IFA_F_PERMANENT`, which the kernel puts on addresses without an end.
+const PERMANENT: u32 = 0x80;
+/// `IFA_F_DEPRECATED`
+const DEPRECATED: u32 = 0x20;
+
+/// [`Network`] in memory. Tests do what an administrator or a cable would; it answers as the kernel would.
+#[derive(Clone, Debug, Default)]
+pub struct FakeNetwork {
+    links: BTreeMap<LinkIndex, Link>,
+    addresses: BTreeMap<AddressKey, Address>,
+    events: VecDeque<NetworkEvent>,
+    refusals: BTreeMap<IpAddr, Refused>,
+    inventory_fails: Option<i32>,
+    promoted: Vec<LinkIndex>,
+    changes: usize,
+    batches: usize,
+}
+
+impl FakeNetwork {
+    /// Events of one call of `events`.
+    pub const MOST_EVENTS: usize = 1000;
+
+    /// A machine without links.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A usual Ethernet link that is up, for [`FakeNetwork::set_link`]. `None` if the kernel would refuse the name.
+    pub fn ethernet(index: u32, name: &str) -> Option<Link> {
+        let [.., a, b] = index.to_be_bytes();
+        Some(Link {
+            index: LinkIndex(index),
+            name: InterfaceName::new(name.as_bytes())?,
+            running: true,
+            multicast: true,
+            loopback: false,
+            mac: Some([2, 0, 0, 0, a, b]),
+            mtu: 1500,
+        })
+    }
+
+    /// Adds the link, or changes it (name, up or down, MAC). A link that stops running keeps its addresses, as one
+    /// whose cable is pulled does; see [`FakeNetwork::take_down`].
+    pub fn set_link(&mut self, link: Link) {
+        self.events.push_back(NetworkEvent::Link(link.clone()));
+        self.links.insert(link.index, link);
+    }
+
+    /// Plugs the cable in or out. Nothing happens to links that are not there.
+    pub fn set_running(&mut self, index: LinkIndex, running: bool) {
+        if let Some(link) = self.links.get(&index).filter(|link| link.running != running) {
+            self.set_link(Link { running, ..link.clone() });
+        }
+    }
+
+    /// Renames a link.
+    pub fn rename(&mut self, index: LinkIndex, name: InterfaceName) {
+        if let Some(link) = self.links.get(&index) {
+            self.set_link(Link { name, ..link.clone() });
+        }
+    }
+
+    /// `ip link set down`: it stops running and loses its IPv6 addresses.
+    pub fn take_down(&mut self, index: LinkIndex) {
+        self.set_running(index, false);
+        self.lose(|address| address.link == index && address.address.is_ipv6());
+    }
+
+    /// Removes the link and its addresses.
+    pub fn remove_link(&mut self, index: LinkIndex) {
+        if self.links.remove(&index).is_some() {
+            self.lose(|address| address.link == index);
+            self.events.push_back(NetworkEvent::LinkRemoved(index));
+        }
+    }
+
+    /// Adds or changes an address as somebody else would.
+    pub fn add_address(&mut self, address: Address) {
+        let outcome = self.apply(&AddressChange::Present(address));
+        debug_assert!(outcome.is_ok(), "an address on a link that there is");
+    }
+
+    /// Removes an address as somebody else would. One that is not there is fine.
+    pub fn remove_address(&mut self, link: LinkIndex, address: IpAddr, prefix: u8) {
+        self.lose(|it| it.key() == (link, address, prefix));
+    }
+
+    /// From now on refuses to add or remove this address; `None` ends that.
+    pub fn refuse(&mut self, address: IpAddr, refused: Option<Refused>) {
+        match refused {
+            Some(refused) => self.refusals.insert(address, refused),
+            None => self.refusals.remove(&address),
+        };
+    }
+
+    /// From now on lets `inventory` fail with this error number; `None` ends that.
+    pub fn fail_inventory(&mut self, errno: Option<i32>) {
+        self.inventory_fails = errno;
+    }
+
+    /// Loses all events that nobody has taken yet, as a full receive buffer does.
+    pub fn overrun(&mut self) {
+        self.events.clear();
+        self.events.push_back(NetworkEvent::Overrun);
+    }
+
+    /// Whether `events` has something to say.
+    pub fn anything_waiting(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// All addresses by link, address and prefix.
+    pub fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.addresses.values()
+    }
+
+    /// Whether this address is on any link.
+    pub fn has(&self, address: IpAddr) -> bool {
+        self.addresses.keys().any(|(_, it, _)| *it == address)
+    }
+
+    /// How many changes were asked for so far, and in how many calls.
+    pub fn work(&self) -> (usize, usize) {
+        (self.changes, self.batches)
+    }
+
+    /// Links for which `promote_secondaries` was asked, in that order.
+    pub fn promoted(&self) -> &[LinkIndex] {
+        &self.promoted
+    }
+
+    fn lose(&mut self, which: impl Fn(&Address) -> bool) {
+        let (gone, kept) = std::mem::take(&mut self.addresses).into_iter().partition(|(_, address)| which(address));
+        self.addresses = kept;
+        let gone: BTreeMap<AddressKey, Address> = gone;
+        self.events.extend(gone.into_keys().map(|(link, address, prefix)| NetworkEvent::AddressRemoved {
+            link,
+            address,
+            prefix,
+        }));
+    }
+
+    fn apply(&mut self, change: &AddressChange) -> Result<(), Refused> {
+        if let Some(refused) = self.refusals.get(&change.key().1) {
+            return Err(refused.clone());
+        }
+        match change {
+            AddressChange::Absent { link, address, prefix } => self.remove_address(*link, *address, *prefix),
+            AddressChange::Present(wish) => {
+                let link = self.links.get(&wish.link).ok_or(Refused { errno: libc::ENODEV, message: None })?;
+                let longest = if wish.address.is_ipv4() { 32 } else { 128 };
+                if wish.prefix > longest {
+                    return Err(Refused { errno: libc::EINVAL, message: None });
+                }
+                let address = as_the_kernel_keeps_it(link, wish);
+                if self.addresses.get(&wish.key()) != Some(&address) {
+                    self.events.push_back(NetworkEvent::Address(address.clone()));
+                    self.addresses.insert(wish.key(), address);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn as_the_kernel_keeps_it(link: &Link, wish: &Address) -> Address {
+    let remark = if wish.preferred_lifetime == Some(0) { DEPRECATED } else { 0 };
+    let v4 = wish.address.is_ipv4();
+    Address {
+        flags: wish.flags & Address::ASKED_FOR | PERMANENT | remark,
+        label: wish.label.filter(|label| v4 && label.as_bytes() != link.name.as_bytes()),
+        broadcast: wish.broadcast.filter(|_| v4),
+        peer: wish.peer.filter(|peer| *peer != wish.address),
+        scope: if v4 { wish.scope } else { scope_of(wish.address) },
+        ..wish.clone()
+    }
+}
+
+/// The scope of an IPv6 address follows from the address.
+fn scope_of(address: IpAddr) -> u8 {
+    const LINK: u8 = 253;
+    const HOST: u8 = 254;
+    match address {
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => LINK,
+        IpAddr::V6(ip) if ip.is_loopback() => HOST,
+        _ => 0,
+    }
+}
+
+impl Network for FakeNetwork {
+    fn inventory(&mut self) -> io::Result<Inventory> {
+        match self.inventory_fails {
+            Some(errno) => Err(io::Error::from_raw_os_error(errno)),
+            None => Ok(Inventory {
+                links: self.links.values().cloned().collect(),
+                addresses: self.addresses.values().cloned().collect(),
+            }),
+        }
+    }
+
+    fn change(&mut self, changes: &[AddressChange]) -> Vec<Result<(), Refused>> {
+        self.batches += 1;
+        self.changes += changes.len();
+        changes.iter().map(|change| self.apply(change)).collect()
+    }
+
+    fn events(&mut self, out: &mut Vec<NetworkEvent>) -> bool {
+        let some = self.events.len().min(Self::MOST_EVENTS);
+        out.extend(self.events.drain(..some));
+        self.events.is_empty()
+    }
+
+    fn promote_secondaries(&mut self, link: &Link) -> io::Result<()> {
+        if !self.links.contains_key(&link.index) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.promoted.push(link.index);
+        Ok(())
+    }
+}

@@ -1,0 +1,203 @@
+//! Packets that a test or the simulator carries from one to another.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::IpAddr;
+
+use keepalived_core::time::Instant;
+use keepalived_core::vrrp::Family;
+
+use crate::network::LinkIndex;
+use crate::packets::{BufferSize, Channel, ChannelId, ChannelKind, Frame, Incoming, Outgoing, Packets};
+
+/// An advert that was sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SentAdvert {
+    /// Through this channel.
+    pub channel: Channel,
+    /// Group or peer.
+    pub destination: IpAddr,
+    /// Source address.
+    pub source: IpAddr,
+    /// Hop limit; of IPv4 what stands in the packet.
+    pub hop_limit: u8,
+    /// As it was handed over: without the checksums that the kernel would fill in.
+    pub octets: Vec<u8>,
+}
+
+/// A frame that was sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SentFrame {
+    /// Out of this link.
+    pub link: LinkIndex,
+    /// From the Ethernet header on.
+    pub octets: Vec<u8>,
+}
+
+/// An advert that arrives.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReceivedAdvert {
+    /// On this link.
+    pub link: LinkIndex,
+    /// From this address.
+    pub source: IpAddr,
+    /// To this address or group.
+    pub destination: IpAddr,
+    /// TTL or hop limit.
+    pub ttl: u8,
+    /// When.
+    pub received: Instant,
+    /// IPv4: from the IP header on. IPv6: from the VRRP header on.
+    pub octets: Vec<u8>,
+}
+
+/// [`Packets`] in memory. What is sent waits in `sent` and `announced` until it is drained; what is put in with
+/// [`FakePackets::deliver`] waits for `receive`.
+#[derive(Clone, Debug, Default)]
+pub struct FakePackets {
+    /// Adverts that were sent, oldest first.
+    pub sent: Vec<SentAdvert>,
+    /// Frames that were sent, oldest first.
+    pub announced: Vec<SentFrame>,
+    inbox: VecDeque<(ChannelId, ReceivedAdvert)>,
+    channels: BTreeMap<ChannelId, Channel>,
+    next: u32,
+    refuse_open: Option<i32>,
+    failing_links: BTreeMap<LinkIndex, i32>,
+    lost: u64,
+    /// Room for packets that nobody has read; `None` is endless.
+    room: Option<usize>,
+}
+
+impl FakePackets {
+    /// No channel, empty boxes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets an advert arrive: on every open channel that would hear it, and says how many those are.
+    pub fn deliver(&mut self, advert: &ReceivedAdvert) -> usize {
+        let hearing = self.channels.iter().filter(|(_, channel)| hears(channel, advert));
+        let ids: Vec<ChannelId> = hearing.map(|(id, _)| *id).collect();
+        for id in &ids {
+            if self.room.is_some_and(|room| self.inbox.len() >= room) {
+                self.lost = self.lost.saturating_add(1);
+            } else {
+                self.inbox.push_back((*id, advert.clone()));
+            }
+        }
+        ids.len()
+    }
+
+    /// Whether `receive` would deliver something.
+    pub fn anything_waiting(&self) -> bool {
+        !self.inbox.is_empty()
+    }
+
+    /// Lets at most this many packets wait to be read; further ones are lost, as with a full receive buffer.
+    pub fn limit_inbox(&mut self, room: Option<usize>) {
+        self.room = room;
+    }
+
+    /// How many packets were lost for want of room.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// From now on lets `open` fail with this error number; `None` ends that.
+    pub fn refuse_open(&mut self, errno: Option<i32>) {
+        self.refuse_open = errno;
+    }
+
+    /// From now on nothing can be sent out of this link; `None` ends that.
+    pub fn fail_link(&mut self, link: LinkIndex, errno: Option<i32>) {
+        match errno {
+            Some(errno) => self.failing_links.insert(link, errno),
+            None => self.failing_links.remove(&link),
+        };
+    }
+
+    /// Open channels by their ids.
+    pub fn channels(&self) -> impl Iterator<Item = (ChannelId, &Channel)> {
+        self.channels.iter().map(|(id, channel)| (*id, channel))
+    }
+
+    fn failure_of(&self, link: Option<LinkIndex>) -> Option<i32> {
+        self.failing_links.get(&link?).copied()
+    }
+}
+
+fn hears(channel: &Channel, advert: &ReceivedAdvert) -> bool {
+    let family = if advert.destination.is_ipv4() { Family::V4 } else { Family::V6 };
+    let to = match channel.kind {
+        ChannelKind::Multicast { group } => group,
+        ChannelKind::Unicast { local } => local,
+    };
+    channel.family == family && to == advert.destination && channel.link.is_none_or(|link| link == advert.link)
+}
+
+impl Packets for FakePackets {
+    fn open(&mut self, channel: &Channel, _buffer: BufferSize) -> io::Result<ChannelId> {
+        if let Some(errno) = self.refuse_open {
+            return Err(io::Error::from_raw_os_error(errno));
+        }
+        if channel.link.is_none() && matches!(channel.kind, ChannelKind::Multicast { .. }) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "multicast needs an interface"));
+        }
+        let id = ChannelId(self.next);
+        self.next = self.next.wrapping_add(1);
+        self.channels.insert(id, channel.clone());
+        Ok(id)
+    }
+
+    fn close(&mut self, channel: ChannelId) {
+        self.channels.remove(&channel);
+        self.inbox.retain(|(id, _)| *id != channel);
+    }
+
+    fn send(&mut self, adverts: &[Outgoing<'_>], failed: &mut Vec<(usize, i32)>) {
+        for (at, advert) in adverts.iter().enumerate() {
+            let Some(channel) = self.channels.get(&advert.channel) else {
+                failed.push((at, libc::EBADF));
+                continue;
+            };
+            if let Some(errno) = self.failure_of(channel.link) {
+                failed.push((at, errno));
+                continue;
+            }
+            let ttl_in_packet = advert.octets.get(8).copied().filter(|_| channel.family == Family::V4);
+            self.sent.push(SentAdvert {
+                channel: channel.clone(),
+                destination: advert.destination,
+                source: advert.source,
+                hop_limit: ttl_in_packet.unwrap_or(advert.hop_limit),
+                octets: advert.octets.to_vec(),
+            });
+        }
+    }
+
+    fn receive(&mut self, limit: usize, deliver: &mut dyn FnMut(Incoming<'_>)) -> bool {
+        let some = self.inbox.len().min(limit);
+        for (channel, advert) in self.inbox.drain(..some) {
+            deliver(Incoming {
+                channel,
+                link: advert.link,
+                source: advert.source,
+                destination: advert.destination,
+                ttl: advert.ttl,
+                received: advert.received,
+                octets: &advert.octets,
+            });
+        }
+        self.inbox.is_empty()
+    }
+
+    fn announce(&mut self, frames: &[Frame<'_>], failed: &mut Vec<(usize, i32)>) {
+        for (at, frame) in frames.iter().enumerate() {
+            match self.failure_of(Some(frame.link)) {
+                Some(errno) => failed.push((at, errno)),
+                None => self.announced.push(SentFrame { link: frame.link, octets: frame.octets.to_vec() }),
+            }
+        }
+    }
+}
