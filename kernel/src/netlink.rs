@@ -362,18 +362,18 @@ impl Network for Rtnetlink {
         for address in there {
             there_by_key.entry(address.key()).or_default().push(address);
         }
-        let (mut of, mut requests) = (Vec::new(), Vec::new());
+        let mut requests = Vec::new();
         for (at, change) in &doubtful {
             let there = there_by_key.get(&change.key()).map(Vec::as_slice).unwrap_or_default();
-            for request in Self::second_requests(change, there) {
-                of.push((*at, *change));
-                requests.push(request);
-            }
+            requests.extend(Self::second_requests(change, there).into_iter().map(|request| (*at, request)));
         }
-        for ((at, change), answer) in of.into_iter().zip(self.submit(&requests)) {
-            let refused = match judge(change, answer) {
-                First::Refused(refused) => refused,
-                First::Done | First::LookCloser => continue,
+        // removals first: without promote_secondaries one can take other addresses with it
+        requests.sort_by_key(|(_, request)| matches!(request, Request::Add { .. }));
+        let (of, requests): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
+        for ((at, request), answer) in of.into_iter().zip(&requests).zip(self.submit(&requests)) {
+            let refused = match (request, answer.errno) {
+                (_, 0) | (Request::Remove { .. }, libc::EADDRNOTAVAIL | libc::ENODEV) => continue,
+                (_, errno) => Refused { errno, message: answer.message },
             };
             if let Some(place) = outcome.get_mut(at) {
                 *place = Err(refused);

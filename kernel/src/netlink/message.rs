@@ -117,6 +117,10 @@ pub(crate) fn address(body: &[u8]) -> Option<Address> {
             _ => {}
         }
     }
+    if address.flags & libc::IFA_F_DEPRECATED != 0 {
+        // an IPv4 address that is valid for ever is said to be preferred for ever, too, even if it is not at all
+        address.preferred_lifetime = Some(0);
+    }
     address.address = local.or(far)?;
     address.peer = far.filter(|far| *far != address.address);
     Some(address)
