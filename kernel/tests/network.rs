@@ -1,5 +1,7 @@
 //! One suite for every [`Network`]: the kernel's and the fake.
 
+#![cfg(test)]
+
 mod lab;
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! One suite for every [`Packets`]: raw sockets over a veth pair and the fake.
 
+#![cfg(test)]
+
 mod lab;
 
 use std::net::IpAddr;
