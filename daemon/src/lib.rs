@@ -1,5 +1,106 @@
 //! The processes: supervisor and vrrp.
 #![forbid(unsafe_code)]
 
-pub mod key;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+
+pub mod cli;
+pub mod configuration;
+pub mod exit;
+pub mod files;
+pub mod log;
+pub mod message;
+pub mod supervisor;
 pub mod vrrp;
+
+use cli::Request;
+use keepalived_kernel::signal::Signal;
+use supervisor::eprint_all;
+
+/// The program: `arguments` with the zeroth; returns the exit status.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == supervisor::WORKER_ARGUMENT) {
+        return vrrp::run();
+    }
+    let parsed = match cli::parse(arguments) {
+        Ok(parsed) => parsed,
+        Err(cli::Refused(errors)) => {
+            eprint_all(&errors.iter().map(|error| format!("keepalived: {error}\n")).collect::<String>());
+            return exit::FATAL;
+        }
+    };
+    for remark in &parsed.remarks {
+        eprint_all(&format!("keepalived: {remark}\n"));
+    }
+    match parsed.request {
+        Request::Run(options) => supervisor::run(&options),
+        Request::Test(options, file) => test(&options, file.as_deref(), !parsed.remarks.is_empty()),
+        Request::Version => {
+            eprint_all(&version());
+            exit::OK
+        }
+        Request::Help => {
+            eprint_all(&cli::help());
+            exit::OK
+        }
+        Request::SignalNumber(name) => signal_number(&name),
+        Request::Genhash => {
+            eprint_all("keepalived: genhash is not part of keepalived-rs yet\n");
+            exit::FATAL
+        }
+    }
+}
+
+/// `-t`. keepalived exits with 5 for an option value that it does not take.
+fn test(options: &cli::Options, file: Option<&Path>, remarks: bool) -> u8 {
+    let (text, status) = configuration::test(options);
+    match file {
+        None => eprint_all(&text),
+        Some(path) => {
+            let appended = std::fs::OpenOptions::new().create(true).append(true).open(path);
+            if let Err(error) = appended.and_then(|mut file| file.write_all(text.as_bytes())) {
+                eprint_all(&format!("keepalived: cannot write {}: {error}\n", path.display()));
+                return exit::FATAL;
+            }
+        }
+    }
+    if remarks && status == exit::OK { exit::QUESTIONABLE } else { status }
+}
+
+/// The version line has keepalived's form: scripts parse it, and `Config options:`.
+fn version() -> String {
+    format!(
+        "Keepalived v2.4.3 (keepalived-rs v{})\n\n\
+         A memory-safe replacement for keepalived; GPL-2.0-or-later\n\n\
+         Config options:  VRRP VRRP_AUTH OLD_CHKSUM_COMPAT JSON INIT=systemd SYSTEMD_NOTIFY\n\
+         System options:  EPOLL_CREATE1 SIGNALFD TIMERFD PIDFD\n",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+#[expect(clippy::print_stdout, reason = "the number is what scripts read from standard output")]
+fn signal_number(name: &str) -> u8 {
+    let signal = match name {
+        "STOP" => Some(Signal::TERM),
+        "RELOAD" => Some(Signal::HUP),
+        "DATA" => Some(Signal::USR1),
+        "STATS" => Some(Signal::USR2),
+        "STATS_CLEAR" => Signal::before_rt_max(1),
+        "JSON" => Signal::after_rt_min(2),
+        _ => None,
+    };
+    match signal {
+        Some(signal) => {
+            println!("{}", signal.number());
+            exit::OK
+        }
+        None => {
+            eprint_all(&format!(
+                "keepalived: unknown signal {name}; use STOP, RELOAD, DATA, STATS, STATS_CLEAR or JSON\n"
+            ));
+            exit::FATAL
+        }
+    }
+}

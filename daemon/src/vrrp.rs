@@ -7,9 +7,11 @@ mod landscape;
 mod lower;
 mod neighbours;
 mod outbox;
+mod process;
 mod report;
 mod roster;
 mod slot;
 
 pub use engine::{AtExit, Engine};
+pub use process::{SUPERVISOR, run};
 pub use report::{Level, Report};

@@ -1,1 +1,10 @@
-//! Tells the world: dumps, statistics, JSON, from state/ alone.
+//! Tells the world, from state/ alone: the dump files of keepalived's signals.
+#![forbid(unsafe_code)]
+
+mod data;
+mod json;
+mod statistics;
+
+pub use data::data;
+pub use json::json;
+pub use statistics::statistics;

@@ -266,6 +266,11 @@ impl Router {
         &self.counters
     }
 
+    /// Forgets what it counted.
+    pub fn clear_counters(&mut self) {
+        self.counters = Counters::default();
+    }
+
     /// What keeps it from taking part.
     pub const fn faults(&self) -> Faults {
         self.faults

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::key::InstanceKey;
+use keepalived_config::InstanceKey;
 use keepalived_config::model::Config;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{State, ipv4};
@@ -105,6 +105,11 @@ impl<N: Network, P: Packets> Engine<N, P> {
     /// Fills in what is to be seen of the instances; journal and time are the process's.
     pub fn view(&self, now: Instant, snapshot: &mut Snapshot) {
         self.roster.view(now, snapshot);
+    }
+
+    /// Forgets what was counted.
+    pub fn clear_counters(&mut self) {
+        self.roster.clear_counters();
     }
 
     /// State of every instance, in the order of the configuration.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::key::InstanceKey;
+use keepalived_config::InstanceKey;
 use keepalived_config::model::VipLost;
 use keepalived_core::vrrp::{Note, State, Transition};
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::key::InstanceKey;
+use keepalived_config::InstanceKey;
 use keepalived_config::model::{Transport, VipLost};
 use keepalived_core::address::InterfaceName;
 use keepalived_core::time::Instant;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::key::InstanceKey;
+use keepalived_config::InstanceKey;
 use keepalived_config::model::Instance;
 use keepalived_core::vrrp::{Faults, Router};
 use keepalived_kernel::network::LinkIndex;

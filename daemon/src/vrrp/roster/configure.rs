@@ -1,10 +1,10 @@
 //! A configuration comes in: at start, and as a difference at reload.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::key::InstanceKey;
 use keepalived_config::model::{Config, Instance};
+use keepalived_config::{InstanceKey, plan};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Event, Faults, Group, Router};
 use keepalived_kernel::network::Network;
@@ -29,9 +29,12 @@ impl Roster {
         self.neighbours.set_pace(lower::pace(&config.global, &config.garp_groups));
         self.virtual_addresses = config.instances.iter().flat_map(lower::lines).map(|line| line.address).collect();
 
-        let keys: BTreeSet<InstanceKey> = config.instances.iter().map(InstanceKey::of).collect();
+        let keyed: Keyed<'_> = plan::keyed(&config.instances)
+            .enumerate()
+            .map(|(position, (key, instance))| (key, (position, instance)))
+            .collect();
         let gone: Vec<usize> =
-            self.by_key.iter().filter(|(key, _)| !keys.contains(key)).map(|(_, slot)| *slot).collect();
+            self.by_key.iter().filter(|(key, _)| !keyed.contains_key(key)).map(|(_, slot)| *slot).collect();
         for slot in &gone {
             self.tell(now, *slot, Event::Remove);
         }
@@ -42,9 +45,10 @@ impl Roster {
         }
 
         let mut concerned = Vec::new();
-        for (position, instance) in config.instances.iter().enumerate() {
-            match self.by_key.get(&InstanceKey::of(instance)).copied() {
-                None => concerned.push((self.add(position, instance), true)),
+        // in the order of the file, so that every run does the same
+        for (key, (position, instance)) in sorted_by_position(&keyed) {
+            match self.by_key.get(key).copied() {
+                None => concerned.push((self.add(key, position, instance), true)),
                 Some(index) => {
                     if self.update(index, position, instance) {
                         concerned.push((index, false));
@@ -52,7 +56,7 @@ impl Roster {
                 }
             }
         }
-        self.regroup(config);
+        self.regroup(config, &keyed);
         let mut sources = BTreeMap::new();
         for (index, new) in concerned {
             self.stand(now, index, &mut sources, network, packets);
@@ -87,9 +91,8 @@ impl Roster {
         }
     }
 
-    fn add(&mut self, position: usize, instance: &Instance) -> usize {
+    fn add(&mut self, key: &InstanceKey, position: usize, instance: &Instance) -> usize {
         let index = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
-        let key = InstanceKey::of(instance);
         let slot = Slot {
             key: key.clone(),
             name: Arc::from(instance.name.as_str()),
@@ -109,7 +112,7 @@ impl Roster {
             Some(free) => *free = Some(slot),
             None => self.slots.push(Some(slot)),
         }
-        self.by_key.insert(key, index);
+        self.by_key.insert(key.clone(), index);
         index
     }
 
@@ -137,11 +140,10 @@ impl Roster {
     }
 
     /// Puts the members of each sync group together.
-    fn regroup(&mut self, config: &Config) {
-        let by_name: BTreeMap<&str, usize> = config
-            .instances
+    fn regroup(&mut self, config: &Config, keyed: &Keyed<'_>) {
+        let by_name: BTreeMap<&str, usize> = keyed
             .iter()
-            .filter_map(|instance| Some((instance.name.as_str(), *self.by_key.get(&InstanceKey::of(instance))?)))
+            .filter_map(|(key, (_, instance))| Some((instance.name.as_str(), *self.by_key.get(key)?)))
             .collect();
         self.groups = config
             .sync_groups
@@ -168,4 +170,13 @@ impl Roster {
             });
         }
     }
+}
+
+/// Instances and their positions, by what makes them the same.
+type Keyed<'a> = BTreeMap<InstanceKey, (usize, &'a Instance)>;
+
+fn sorted_by_position<'a>(keyed: &'a Keyed<'a>) -> Vec<(&'a InstanceKey, (usize, &'a Instance))> {
+    let mut sorted: Vec<_> = keyed.iter().map(|(key, place)| (key, *place)).collect();
+    sorted.sort_by_key(|(_, (position, _))| *position);
+    sorted
 }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::key::InstanceKey;
+use keepalived_config::InstanceKey;
 use keepalived_config::model::Transport;
 use keepalived_core::address::VirtualAddress;
 use keepalived_core::time::Instant;
@@ -24,6 +24,11 @@ impl Roster {
     /// State of every instance, in the order of the configuration.
     pub(in super::super) fn states(&self) -> Vec<(&InstanceKey, &str, State)> {
         self.in_order().into_iter().map(|(_, slot)| (&slot.key, &*slot.name, slot.router.state())).collect()
+    }
+
+    /// Forgets what was counted.
+    pub(in super::super) fn clear_counters(&mut self) {
+        self.slots.iter_mut().flatten().for_each(|slot| slot.router.clear_counters());
     }
 
     fn in_order(&self) -> Vec<(usize, &Slot)> {

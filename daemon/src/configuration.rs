@@ -1,0 +1,106 @@
+//! Reads the configuration of this machine and says whether it can be used.
+
+use keepalived_config::model::Config;
+use keepalived_config::{Finding, Loaded, Severity, exit_status, facts, fatal, load_with, render};
+use keepalived_core::address::InterfaceName;
+use keepalived_kernel::netlink::Rtnetlink;
+use keepalived_kernel::network::{Link, Network};
+use keepalived_kernel::packets::BufferSize;
+
+use crate::cli::Options;
+use crate::exit;
+use crate::files::FileSource;
+
+/// A configuration that can be used, with what there is to say about it.
+#[derive(Debug)]
+pub struct Checked {
+    /// What it means.
+    pub config: Config,
+    /// Rendered, with how bad each is.
+    pub findings: Vec<(Severity, String)>,
+}
+
+/// Whether the configuration can be used.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It can.
+    Usable(Box<Checked>),
+    /// It cannot; the text says why, and the daemon would exit with the status.
+    Unusable {
+        /// For people.
+        text: String,
+        /// Exit status at start.
+        status: u8,
+    },
+}
+
+/// Reads and judges the configuration.
+pub fn check(options: &Options) -> Verdict {
+    let loaded = read(options);
+    if fatal(&loaded.findings) {
+        let status = if missing(&loaded) { exit::NO_CONFIGURATION } else { exit::CONFIGURATION };
+        return Verdict::Unusable { text: shown(&loaded), status };
+    }
+    let findings =
+        loaded.findings.iter().map(|finding| (finding.rule.severity, render(finding, &loaded.files))).collect();
+    Verdict::Usable(Box::new(Checked { config: loaded.config, findings }))
+}
+
+/// `-t`: the text for people, and the exit status.
+pub fn test(options: &Options) -> (String, u8) {
+    let loaded = read(options);
+    (shown(&loaded), exit_status(&loaded.findings))
+}
+
+fn read(options: &Options) -> Loaded {
+    let reading = keepalived_config::Options {
+        config_id: options.config_id.clone().unwrap_or_else(host_name),
+        check_includes: options.all_include_checks,
+    };
+    load_with(&FileSource, &options.config, &Machine::look(), &reading)
+}
+
+fn shown(loaded: &Loaded) -> String {
+    loaded.findings.iter().map(|finding| render(finding, &loaded.files) + "\n").collect()
+}
+
+fn missing(loaded: &Loaded) -> bool {
+    let about_files = |finding: &Finding| {
+        finding.rule.class == keepalived_config::Class::FileNotFound
+            || finding.rule.class == keepalived_config::Class::Security
+    };
+    loaded.findings.iter().any(about_files)
+}
+
+/// The node name up to its first dot.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().split('.').next().unwrap_or_default().to_owned()
+}
+
+/// The interfaces that there are.
+struct Machine {
+    links: Vec<Link>,
+    known: bool,
+}
+
+impl Machine {
+    /// If they cannot be read, every interface is taken for present: the vrrp process will find out.
+    fn look() -> Self {
+        let inventory = Rtnetlink::open(BufferSize(1 << 20)).and_then(|mut network| network.inventory());
+        match inventory {
+            Ok(inventory) => Self { links: inventory.links, known: true },
+            Err(_) => Self { links: Vec::new(), known: false },
+        }
+    }
+}
+
+impl facts::Facts for Machine {
+    fn interface(&self, name: InterfaceName) -> Option<facts::InterfaceFacts> {
+        if !self.known {
+            return Some(facts::InterfaceFacts::ETHERNET);
+        }
+        let link = self.links.iter().find(|link| link.name == name)?;
+        Some(facts::InterfaceFacts { multicast: link.multicast, mtu: link.mtu, loopback: link.loopback })
+    }
+}

@@ -1,0 +1,82 @@
+//! The file system as the configuration sees it, and the places that we write to.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use keepalived_config::source::{Source, SourceError};
+
+/// Largest configuration file that is read.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// Where pid files are.
+pub const RUN_DIRECTORY: &str = "/run";
+
+/// Configuration files on this machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FileSource;
+
+impl Source for FileSource {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, SourceError> {
+        let metadata = fs::metadata(path).map_err(refused)?;
+        if metadata.is_dir() {
+            return Err(SourceError::Directory);
+        }
+        if !metadata.is_file() {
+            return Err(SourceError::NotRegular);
+        }
+        if metadata.permissions().mode() & 0o111 != 0 {
+            return Err(SourceError::Executable);
+        }
+        let mut text = Vec::new();
+        let file = fs::File::open(path).map_err(refused)?;
+        file.take(LARGEST + 1).read_to_end(&mut text).map_err(refused)?;
+        if u64::try_from(text.len()).unwrap_or(u64::MAX) > LARGEST {
+            return Err(SourceError::TooLarge);
+        }
+        Ok(text)
+    }
+
+    fn glob(&self, pattern: &str, base: &Path) -> Vec<PathBuf> {
+        let pattern = base.join(pattern);
+        let found = glob::glob(&pattern.to_string_lossy());
+        // sorted by the crate, as by glob(3)
+        found.map(|paths| paths.filter_map(Result::ok).collect()).unwrap_or_default()
+    }
+}
+
+fn refused(error: io::Error) -> SourceError {
+    match error.kind() {
+        io::ErrorKind::NotFound => SourceError::NotFound,
+        io::ErrorKind::PermissionDenied => SourceError::Denied,
+        _ => SourceError::Other(error.to_string()),
+    }
+}
+
+/// Where dumps go: `TMPDIR` if it is an absolute directory, else `/tmp`.
+pub fn temporary_directory() -> PathBuf {
+    std::env::var_os("TMPDIR")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute() && path.is_dir())
+        .unwrap_or_else(|| PathBuf::from("/tmp"))
+}
+
+/// Puts `text` into `path` in one step, readable by its owner alone. A link or a file of somebody else at that name is
+/// replaced, not followed.
+///
+/// # Errors
+/// The directory cannot be written to.
+pub fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let temporary = path.with_file_name(name);
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    file.write_all(text)?;
+    drop(file);
+    fs::rename(&temporary, path)
+}

@@ -1,0 +1,103 @@
+//! Where log lines go: console, file, syslog. None of them can make a process wait; what does not fit is dropped.
+
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::cli::Options;
+
+mod syslog;
+
+/// Lines that wait for a slow console or file at most.
+const MOST_WAITING: usize = 4_096;
+
+/// Where one process logs to. Handed from the supervisor to its children.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destinations {
+    /// Standard error.
+    pub console: bool,
+    /// A file that is appended to.
+    pub file: Option<PathBuf>,
+    /// Syslog with this facility code.
+    pub syslog: Option<u8>,
+    /// Console and file get JSON lines.
+    pub json: bool,
+    /// How much detail: 0 is what an administrator wants to read.
+    pub detail: u8,
+    /// Added to the name that syslog shows, as keepalived does for namespaces and instances.
+    pub suffix: String,
+}
+
+impl Destinations {
+    /// What the command line asks for. The console works in the foreground only, as with keepalived.
+    pub fn new(options: &Options) -> Self {
+        let default_file = || crate::files::temporary_directory().join("keepalived.log");
+        Self {
+            console: options.console && options.foreground,
+            file: options.log_file.as_ref().map(|file| file.clone().unwrap_or_else(default_file)),
+            syslog: (!options.no_syslog).then_some(options.facility.0),
+            json: options.log_json,
+            detail: options.detail,
+            suffix: String::new(),
+        }
+    }
+}
+
+/// Keeps the writers alive; dropping it writes what still waits.
+#[derive(Debug)]
+#[must_use = "dropping it ends logging to console and file"]
+pub struct Guard(#[expect(dead_code, reason = "held for its drop")] Vec<WorkerGuard>);
+
+/// Sets up logging of this process under the name `ident`.
+///
+/// # Errors
+/// The log file cannot be opened.
+pub fn start(destinations: &Destinations, ident: &str) -> io::Result<Guard> {
+    let mut guards = Vec::new();
+    let mut keep = |(writer, guard): (NonBlocking, WorkerGuard)| {
+        guards.push(guard);
+        writer
+    };
+    let level = if destinations.detail > 0 { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let console = destinations.console.then(|| keep(non_blocking(io::stderr())));
+    let file = match &destinations.file {
+        Some(path) => {
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+            let file = file.map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot open the log file {}: {error}", path.display()))
+            })?;
+            Some(keep(non_blocking(file)))
+        }
+        None => None,
+    };
+    let syslog =
+        destinations.syslog.map(|facility| syslog::Syslog::new(facility, &format!("{ident}{}", destinations.suffix)));
+    let json = destinations.json;
+    tracing_subscriber::registry()
+        .with(console.map(|writer| lines(writer, json)))
+        .with(file.map(|writer| lines(writer, json)))
+        .with(syslog)
+        .with(level)
+        // a second start in one process (tests) keeps the first
+        .try_init()
+        .ok();
+    Ok(Guard(guards))
+}
+
+fn non_blocking(writer: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default().buffered_lines_limit(MOST_WAITING).lossy(true).thread_name("log").finish(writer)
+}
+
+fn lines<S>(writer: NonBlocking, json: bool) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+{
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false);
+    if json { Box::new(layer.json().flatten_event(true)) } else { Box::new(layer.with_ansi(false)) }
+}

@@ -1,0 +1,52 @@
+//! How long to wait before a process that died is started anew.
+
+use std::time::Duration;
+
+use keepalived_core::time::Instant;
+
+/// Deaths further apart than this are not a series.
+const SERIES: Duration = Duration::from_secs(60);
+/// Pause at most.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// None the first time, then doubling from one second to a minute while deaths come in a series (keepalived's
+/// `calc_restart_delay`).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Backoff {
+    last: Option<Instant>,
+    pause: Duration,
+}
+
+impl Backoff {
+    /// A process died at `now`: the pause before the next start.
+    pub(super) fn next(&mut self, now: Instant) -> Duration {
+        let in_series = self.last.is_some_and(|last| now.since(last) < SERIES + self.pause);
+        self.last = Some(now);
+        self.pause = if in_series { (self.pause * 2).clamp(Duration::from_secs(1), LONGEST) } else { Duration::ZERO };
+        self.pause
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: u64) -> Instant {
+        Instant::from_nanos(seconds * 1_000_000_000)
+    }
+
+    #[test]
+    fn at_once_then_one_second_doubling_to_a_minute() {
+        let mut backoff = Backoff::default();
+        let pauses: Vec<u64> = (0..9).map(|second| backoff.next(at(100 + second)).as_secs()).collect();
+        assert_eq!(pauses, [0, 1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+
+    #[test]
+    fn a_quiet_time_ends_the_series() {
+        let mut backoff = Backoff::default();
+        backoff.next(at(100));
+        assert_eq!(backoff.next(at(101)).as_secs(), 1);
+        assert_eq!(backoff.next(at(300)).as_secs(), 0);
+    }
+}

@@ -1,0 +1,71 @@
+//! Where the numbers of the processes stand.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use keepalived_config::model::Global;
+use keepalived_kernel::process::{Pid, PidFile, PidFileRefused};
+
+use crate::cli::Options;
+use crate::files::RUN_DIRECTORY;
+
+/// The pid files of the daemon.
+#[derive(Debug)]
+pub(super) struct PidFiles {
+    main_path: PathBuf,
+    vrrp_path: PathBuf,
+    main: Option<PidFile>,
+    vrrp_written: bool,
+}
+
+impl PidFiles {
+    /// As the command line says, else as keepalived 2.4 names them.
+    pub(super) fn new(options: &Options, global: &Global) -> Self {
+        let own_directory = global.use_pid_dir || global.instance.is_some() || global.net_namespace.is_some();
+        let mut directory = PathBuf::from(RUN_DIRECTORY);
+        if own_directory {
+            directory.push("keepalived");
+        }
+        let instance = global.instance.as_ref().map(|instance| format!("_{instance}")).unwrap_or_default();
+        let default = |name: &str| directory.join(format!("{name}{instance}.pid"));
+        Self {
+            main_path: options.pid_file.clone().unwrap_or_else(|| default("keepalived")),
+            vrrp_path: options.vrrp_pid_file.clone().unwrap_or_else(|| default("vrrp")),
+            main: None,
+            vrrp_written: false,
+        }
+    }
+
+    /// Takes the daemon's own.
+    ///
+    /// # Errors
+    /// Another daemon holds it, or it cannot be written.
+    pub(super) fn main(&mut self) -> Result<(), PidFileRefused> {
+        if let Some(directory) = self.main_path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        self.main = Some(PidFile::create(&self.main_path)?);
+        Ok(())
+    }
+
+    /// Notes the number of the vrrp process. That it cannot be written is an error in the log only.
+    pub(super) fn vrrp(&mut self, pid: Pid) {
+        let written = std::fs::File::create(&self.vrrp_path).and_then(|mut file| writeln!(file, "{pid}"));
+        match written {
+            Ok(()) => self.vrrp_written = true,
+            Err(error) => tracing::error!("pid file {}: {error}", self.vrrp_path.display()),
+        }
+    }
+
+    /// Removes what is there.
+    pub(super) fn remove(&mut self) {
+        if std::mem::take(&mut self.vrrp_written) {
+            std::fs::remove_file(&self.vrrp_path).ok();
+        }
+        if let Some(file) = self.main.take()
+            && let Err(error) = file.remove()
+        {
+            tracing::warn!("pid file {}: {error}", self.main_path.display());
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The vrrp process as the supervisor sees it.
+
+use std::ffi::OsString;
+use std::io;
+
+use keepalived_kernel::pipe::{self, Pipe};
+use keepalived_kernel::process::{self, Child, Exit, Launch, Pid};
+use keepalived_kernel::signal::Signal;
+
+use crate::message::{self, FromVrrp, Incoming, Startup, ToVrrp};
+use crate::vrrp;
+
+/// First argument of a process that is to be the vrrp process; people never write it.
+pub const ARGUMENT: &str = "--vrrp-process-of";
+
+/// A running vrrp process.
+#[derive(Debug)]
+pub(super) struct Worker {
+    child: Child,
+    pipe: Pipe,
+    asked: u64,
+    answered: u64,
+    /// It was sent a configuration and has not said yet that it applied it.
+    pub(super) reloading: bool,
+}
+
+impl Worker {
+    /// Starts this program again as the vrrp process.
+    pub(super) fn start(startup: &Startup) -> io::Result<Self> {
+        let (ours, theirs) = pipe::pair()?;
+        let child = process::spawn(&Launch {
+            program: "/proc/self/exe".into(),
+            arguments: vec!["keepalived".into(), ARGUMENT.into(), OsString::from(process::own_pid().to_string())],
+            environment: std::env::vars_os().filter(|(name, _)| name != "NOTIFY_SOCKET").collect(),
+            descriptors: vec![(theirs.into_descriptor(), vrrp::SUPERVISOR)],
+        })?;
+        message::send_with(&ours, &ToVrrp::Start, startup)?;
+        Ok(Self { child, pipe: ours, asked: 0, answered: 0, reloading: false })
+    }
+
+    /// Asks whether it is there. False if it has not answered the question before.
+    pub(super) fn hello(&mut self) -> bool {
+        if self.answered < self.asked {
+            return false;
+        }
+        self.asked += 1;
+        message::send(&self.pipe, &ToVrrp::Hello(self.asked)).is_ok()
+    }
+
+    /// It answered.
+    pub(super) fn answered(&mut self, number: u64) {
+        self.answered = number;
+    }
+
+    /// Its next message.
+    pub(super) fn receive(&mut self) -> io::Result<Incoming<FromVrrp>> {
+        message::receive(&mut self.pipe)
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn ended(&self) -> io::Result<Option<Exit>> {
+        self.child.try_wait()
+    }
+
+    /// Asks it to stop.
+    pub(super) fn stop(&self) {
+        if message::send(&self.pipe, &ToVrrp::Stop).is_err() {
+            self.signal(Signal::TERM);
+        }
+    }
+
+    /// Ends it without asking.
+    pub(super) fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Err(error) = self.child.signal(signal) {
+            tracing::error!("cannot send {signal} to the vrrp process: {error}");
+        }
+    }
+
+    pub(super) const fn pipe(&self) -> &Pipe {
+        &self.pipe
+    }
+
+    pub(super) const fn child(&self) -> &Child {
+        &self.child
+    }
+
+    pub(super) fn pid(&self) -> Pid {
+        self.child.pid()
+    }
+}

@@ -1,0 +1,349 @@
+//! The vrrp process: owns the descriptors, turns readiness into turns of the engine, and tells the supervisor.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::RawFd;
+use std::time::{Duration, SystemTime};
+
+use keepalived_config::model::{Config, Global};
+use keepalived_core::time::Instant;
+use keepalived_core::vrrp::State;
+use keepalived_kernel::netlink::Rtnetlink;
+use keepalived_kernel::pipe::Pipe;
+use keepalived_kernel::process::{self, Capability, Realtime};
+use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
+use keepalived_kernel::signal::Signal;
+use keepalived_kernel::sockets::RawSockets;
+use keepalived_state::{Journal, Record, Snapshot, Subject};
+
+use super::engine::{AtExit, Engine};
+use super::report::{Level, Report};
+use crate::exit;
+use crate::log;
+use crate::message::{self, FromVrrp, Incoming, Startup, ToVrrp};
+use keepalived_config::InstanceKey;
+
+/// Number of the descriptor that the supervisor talks through.
+pub const SUPERVISOR: RawFd = 3;
+
+const FROM_SUPERVISOR: Token = Token(0);
+const NETWORK: Token = Token(1);
+const PACKETS: Token = Token(2);
+
+/// How long the first message may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs the vrrp process until it is told to stop; returns its exit status.
+pub fn run() -> u8 {
+    match Process::start() {
+        Ok(mut process) => process.run(),
+        Err(NotStarted { status, reason, pipe }) => {
+            if let Some(pipe) = pipe {
+                // if the supervisor is gone there is nobody to tell
+                message::send(&pipe, &FromVrrp::CannotRun(reason)).ok();
+            }
+            status
+        }
+    }
+}
+
+struct NotStarted {
+    status: u8,
+    reason: String,
+    pipe: Option<Pipe>,
+}
+
+impl From<io::Error> for NotStarted {
+    fn from(error: io::Error) -> Self {
+        let status = if error.kind() == io::ErrorKind::PermissionDenied { exit::NO_PERMISSION } else { exit::FATAL };
+        Self { status, reason: error.to_string(), pipe: None }
+    }
+}
+
+struct Process {
+    pipe: Pipe,
+    reactor: Reactor,
+    engine: Engine<Rtnetlink, RawSockets>,
+    /// When the routers may begin, until they have.
+    begins: Option<Instant>,
+    journal: Journal,
+    keep_addresses: bool,
+    /// States that the supervisor could not be told yet.
+    untold: BTreeMap<InstanceKey, State>,
+    _log: log::Guard,
+}
+
+/// What ends the process.
+enum End {
+    Stop,
+    SupervisorGone,
+}
+
+impl Process {
+    fn start() -> Result<Self, NotStarted> {
+        let parent = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(0);
+        process::die_with_parent(process::Pid(parent))?;
+        let signals = [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR1, Signal::USR2];
+        let real_time = [Signal::before_rt_max(1), Signal::after_rt_min(2)].into_iter().flatten();
+        let signals: Vec<Signal> = signals.into_iter().chain(real_time).collect();
+        let mut reactor = Reactor::new(&signals)?;
+        let mut pipe = Pipe::from_descriptor(process::inherited(SUPERVISOR)?)?;
+        reactor.register(&pipe, FROM_SUPERVISOR, Interest::Read)?;
+        let startup = first_message(&mut reactor, &mut pipe)?;
+        match Self::with(startup, reactor) {
+            Ok(ready) => Ok(ready(pipe)),
+            Err(error) => Err(NotStarted { pipe: Some(pipe), ..error }),
+        }
+    }
+
+    fn with(startup: Startup, mut reactor: Reactor) -> Result<impl FnOnce(Pipe) -> Self, NotStarted> {
+        let global = &startup.config.global;
+        name_process(global);
+        schedule(global);
+        let network = Rtnetlink::open(Rtnetlink::DEFAULT_MONITOR_BUFFER).map_err(|error| explain("netlink", error))?;
+        let packets = RawSockets::new().map_err(|error| explain("packet sockets", error))?;
+        reactor.register(network.monitor_fd(), NETWORK, Interest::Read)?;
+        reactor.register(packets.poll_fd(), PACKETS, Interest::Read)?;
+        if !process::holds(Capability::NetAdmin) || !process::holds(Capability::NetRaw) {
+            return Err(NotStarted {
+                status: exit::NO_PERMISSION,
+                reason: "VRRP needs the capabilities CAP_NET_ADMIN and CAP_NET_RAW: run keepalived as root, or grant them (systemd: AmbientCapabilities=)".into(),
+                pipe: None,
+            });
+        }
+        // SysNice and IpcLock are for a reload that changes scheduling; DacOverride for /proc/sys
+        let keep = [
+            Capability::NetAdmin,
+            Capability::NetRaw,
+            Capability::SysNice,
+            Capability::IpcLock,
+            Capability::DacOverride,
+        ];
+        process::drop_capabilities(&keep)?;
+        // before this process has another thread: capabilities belong to threads
+        let log = log::start(&startup.log, "Keepalived_vrrp")?;
+        let now = reactor::now();
+        let engine = Engine::new(now, &startup.config, startup.masters.clone(), network, packets)?;
+        let delay = if startup.resumes { Duration::ZERO } else { startup_delay(global) };
+        if !delay.is_zero() {
+            tracing::info!("Delaying startup for {:.3} s", delay.as_secs_f64());
+        }
+        Ok(move |pipe| Self {
+            pipe,
+            reactor,
+            engine,
+            begins: Some(now + delay),
+            journal: Journal::default(),
+            keep_addresses: startup.keep_addresses,
+            untold: BTreeMap::new(),
+            _log: log,
+        })
+    }
+
+    fn run(&mut self) -> u8 {
+        self.tell(&FromVrrp::Ready);
+        let mut ready = Vec::new();
+        loop {
+            let wake = self.turn();
+            ready.clear();
+            if let Err(error) = self.reactor.wait(wake, &mut ready) {
+                tracing::error!("waiting failed: {error}");
+                return exit::FATAL;
+            }
+            match self.attend(&ready) {
+                None => {}
+                Some(End::Stop) => return self.stop(),
+                Some(End::SupervisorGone) => {
+                    tracing::warn!("the supervisor is gone; stopping");
+                    return self.stop();
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self) -> Option<Instant> {
+        let now = reactor::now();
+        if self.begins.is_some_and(|at| at <= now) {
+            self.begins = None;
+            self.engine.begin(now);
+        }
+        let wake = self.engine.turn(now);
+        self.deliver();
+        let retry = (!self.untold.is_empty()).then(|| now + Duration::from_millis(100));
+        [wake, self.begins, retry].into_iter().flatten().min()
+    }
+
+    fn attend(&mut self, ready: &[Ready]) -> Option<End> {
+        for ready in ready {
+            match ready {
+                Ready::Signal(Signal::TERM) => return Some(End::Stop),
+                // from the terminal it goes to every process; the supervisor decides
+                Ready::Signal(Signal::INT) => {}
+                Ready::Signal(signal) => self.tell(&FromVrrp::Signal(signal.number())),
+                Ready::Descriptor { token: FROM_SUPERVISOR, .. } => {
+                    if let Some(end) = self.listen() {
+                        return Some(end);
+                    }
+                }
+                // the engine reads network and packets in each turn
+                Ready::Descriptor { .. } | Ready::Deadline => {}
+            }
+        }
+        None
+    }
+
+    fn listen(&mut self) -> Option<End> {
+        loop {
+            match message::receive(&mut self.pipe) {
+                Ok(Incoming::Nothing) => return None,
+                Ok(Incoming::Closed) => return Some(End::SupervisorGone),
+                Ok(Incoming::Message(ToVrrp::Stop, _)) => return Some(End::Stop),
+                Ok(Incoming::Message(message, memory)) => {
+                    if let Err(error) = self.obey(message, memory) {
+                        tracing::error!("message from the supervisor: {error}");
+                    }
+                }
+                Err(error) => {
+                    tracing::error!("message from the supervisor: {error}");
+                    return Some(End::SupervisorGone);
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, message: ToVrrp, memory: Option<std::os::fd::OwnedFd>) -> io::Result<()> {
+        match message {
+            ToVrrp::Start | ToVrrp::Stop => {}
+            ToVrrp::Hello(number) => self.tell(&FromVrrp::Hello(number)),
+            ToVrrp::Reload => {
+                let config: Config = message::content(memory)?;
+                schedule(&config.global);
+                self.engine.reload(reactor::now(), &config);
+                self.tell(&FromVrrp::Reloaded);
+            }
+            ToVrrp::Report => message::send_snapshot(&self.pipe, &self.snapshot())?,
+            ToVrrp::ClearCounters => self.engine.clear_counters(),
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let mut snapshot = Snapshot {
+            taken: SystemTime::now(),
+            instances: Vec::new(),
+            journal: self.journal.clone(),
+            unknown_vrid: 0,
+            netlink_overruns: 0,
+        };
+        self.engine.view(reactor::now(), &mut snapshot);
+        snapshot
+    }
+
+    /// Logs what the engine reports, and tells the supervisor and the journal of transitions.
+    fn deliver(&mut self) {
+        for report in self.engine.reports() {
+            match report.level() {
+                Level::Error => tracing::error!("{report}"),
+                Level::Warning => tracing::warn!("{report}"),
+                Level::Info => tracing::info!("{report}"),
+            }
+            if let Report::Transition { key, name, transition } = report {
+                self.untold.insert(key, transition.to);
+                self.journal.push(Record {
+                    at: SystemTime::now(),
+                    subject: Subject::Instance(name.to_string()),
+                    transition,
+                });
+            }
+        }
+        while let Some((key, state)) = self.untold.pop_first() {
+            if let Err(error) = message::send(&self.pipe, &FromVrrp::State(key.clone(), state)) {
+                if error.kind() == io::ErrorKind::WouldBlock {
+                    // the latest state of each instance waits; nothing else does
+                    self.untold.insert(key, state);
+                }
+                break;
+            }
+        }
+    }
+
+    fn tell(&self, message: &FromVrrp) {
+        if let Err(error) = message::send(&self.pipe, message) {
+            tracing::warn!("the supervisor could not be told: {error}");
+        }
+    }
+
+    fn stop(&mut self) -> u8 {
+        let at_exit = if self.keep_addresses { AtExit::Keep } else { AtExit::Release };
+        self.engine.stop(reactor::now(), at_exit);
+        self.deliver();
+        tracing::info!("Stopped");
+        exit::OK
+    }
+}
+
+fn first_message(reactor: &mut Reactor, pipe: &mut Pipe) -> io::Result<Startup> {
+    let deadline = reactor::now() + PATIENCE;
+    let mut ready = Vec::new();
+    loop {
+        match message::receive(pipe)? {
+            Incoming::Message(ToVrrp::Start, memory) => return message::content(memory),
+            Incoming::Message(other, _) => return Err(io::Error::other(format!("{other:?} before Start"))),
+            Incoming::Closed => return Err(io::ErrorKind::BrokenPipe.into()),
+            Incoming::Nothing => {}
+        }
+        if reactor::now() >= deadline {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        reactor.wait(Some(deadline), &mut ready)?;
+    }
+}
+
+fn explain(what: &str, error: io::Error) -> io::Error {
+    let advice = if error.kind() == io::ErrorKind::PermissionDenied {
+        "; run keepalived as root or with CAP_NET_ADMIN and CAP_NET_RAW"
+    } else {
+        ""
+    };
+    io::Error::new(error.kind(), format!("cannot open {what}: {error}{advice}"))
+}
+
+fn name_process(global: &Global) {
+    let name = global.vrrp_process_name.as_deref().or(global.process_name.as_deref()).unwrap_or("keepalived");
+    if let Err(error) = process::set_name(name) {
+        tracing::warn!("process name: {error}");
+    }
+}
+
+/// Scheduling as configured. What the system refuses is said; the process runs all the same.
+fn schedule(global: &Global) {
+    let mut problems = Vec::new();
+    let mut note = |what: &'static str, result: io::Result<()>| {
+        if let Err(error) = result {
+            problems.push(format!("{what}: {error}"));
+        }
+    };
+    note("timer slack", process::precise_timers());
+    if let Some(nice) = global.vrrp_nice.and_then(|nice| i8::try_from(nice).ok()) {
+        note("vrrp_priority", process::set_nice(nice));
+    }
+    if let Some(priority) = global.vrrp_rt_priority {
+        let longest_run = global.vrrp_rlimit_rttime.map(Duration::from_micros);
+        note("vrrp_rt_priority", process::set_realtime(Realtime { priority, longest_run }));
+    }
+    if global.vrrp_no_swap {
+        note("vrrp_no_swap", process::lock_memory());
+    }
+    if !global.vrrp_cpu_affinity.is_empty() {
+        let cpus: Vec<usize> = global.vrrp_cpu_affinity.iter().filter_map(|cpu| usize::try_from(*cpu).ok()).collect();
+        note("vrrp_cpu_affinity", process::pin_to_cpus(&cpus));
+    }
+    for problem in problems {
+        tracing::warn!("{problem}");
+    }
+}
+
+/// `vrrp_startup_delay`, or what is left of `vrrp_delay_after_boot`, whichever is longer.
+fn startup_delay(global: &Global) -> Duration {
+    global.startup_delay.max(global.delay_after_boot.saturating_sub(process::uptime()))
+}

@@ -1,0 +1,156 @@
+//! `keepalived.data` (SIGUSR1): how things are, in keepalived's words, and the journal of why.
+
+use std::fmt::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use keepalived_core::vrrp::{Preempt, State, Version};
+use keepalived_state::{AddressView, InstanceView, Snapshot, Subject};
+
+/// The data file. Writing to a `String` cannot fail, so results are dropped.
+pub fn data(snapshot: &Snapshot) -> String {
+    let mut text = String::from("------< VRRP Topology >------\n");
+    for instance in &snapshot.instances {
+        describe(&mut text, instance);
+    }
+    text += "------< Journal >------\n";
+    if snapshot.journal.forgotten() > 0 {
+        writeln!(text, " {} earlier transitions are forgotten", snapshot.journal.forgotten()).ok();
+    }
+    for record in snapshot.journal.records() {
+        let Subject::Instance(name) = &record.subject;
+        let transition = &record.transition;
+        writeln!(
+            text,
+            " {} ({name}) {} -> {}, priority {}: {}",
+            seconds(record.at),
+            transition.from,
+            transition.to,
+            transition.priority,
+            transition.cause
+        )
+        .ok();
+    }
+    text += "------< Network events >------\n";
+    writeln!(text, " Adverts for unknown VRIDs = {}", snapshot.unknown_vrid).ok();
+    writeln!(text, " Netlink overruns = {}", snapshot.netlink_overruns).ok();
+    text
+}
+
+fn describe(text: &mut String, instance: &InstanceView) {
+    writeln!(text, " VRRP Instance = {}", instance.name).ok();
+    let mut line = |key: &str, value: &dyn std::fmt::Display| {
+        writeln!(text, "   {key} = {value}").ok();
+    };
+    let wanted = match instance.state {
+        State::Master => State::Master,
+        _ => State::Backup,
+    };
+    line("VRRP Version", &instance.version.number());
+    line("State", &instance.state);
+    line("Wantstate", &wanted);
+    line("Faults", &instance.faults);
+    line("Last transition", &seconds(instance.since));
+    line("Master down timer", &format_args!("{} usecs", instance.master_down_time.as_micros()));
+    if let Some(interface) = &instance.interface {
+        line("Interface", interface);
+    }
+    if let Some(source) = instance.source {
+        line("Using src_ip", &source);
+    }
+    if let Some(group) = instance.group {
+        line("Multicast address", &group);
+    }
+    if let Some(master) = instance.master {
+        line("Master router", &master.address);
+        line("Master priority", &master.priority);
+        line("Master advert interval", &format_args!("{} milli-sec", master.interval.duration().as_millis()));
+    }
+    line("Gratuitous ARP delay", &instance.garp_delay.as_secs());
+    line("Gratuitous ARP repeat", &instance.garp_repeat);
+    line("Gratuitous ARP refresh", &instance.garp_refresh.as_secs());
+    line("Gratuitous ARP refresh repeat", &instance.garp_refresh_repeat);
+    line("Gratuitous ARP lower priority delay", &instance.garp_lower_prio_delay.as_secs());
+    line("Gratuitous ARP lower priority repeat", &instance.garp_lower_prio_repeat);
+    line("Down timer adverts", &instance.down_timer_adverts);
+    line("Send advert after receive lower priority advert", &!instance.lower_prio_no_advert);
+    line("Send advert after receive higher priority advert", &instance.higher_prio_send_advert);
+    line("Virtual Router ID", &instance.vrid);
+    line("Priority", &instance.base_priority);
+    line("Effective priority", &instance.effective_priority);
+    line("Total priority", &instance.effective_priority);
+    let interval = instance.interval.duration();
+    match instance.version {
+        Version::V2 => line("Advert interval", &format_args!("{} sec", interval.as_secs())),
+        Version::V3 => line("Advert interval", &format_args!("{} milli-sec", interval.as_millis())),
+    }
+    line("Accept", &enabled(instance.accept));
+    line("Preempt", &enabled(instance.preempt != Preempt::No));
+    if let Preempt::After(delay) = instance.preempt {
+        line("Preempt delay", &format_args!("{} secs", delay.as_secs_f64()));
+    }
+    line("Promote_secondaries", &enabled(instance.promote_secondaries));
+    if instance.version == Version::V2 {
+        line("Authentication type", &if instance.has_password { "SIMPLE_PASSWORD" } else { "none" });
+    }
+    if !instance.peers.is_empty() {
+        line("Unicast peers", &instance.peers.len());
+    }
+    for peer in &instance.peers {
+        writeln!(text, "     {peer}").ok();
+    }
+    addresses(text, "Virtual IP", instance, &instance.addresses);
+    addresses(text, "Virtual IP Excluded", instance, &instance.excluded_addresses);
+}
+
+fn addresses(text: &mut String, title: &str, instance: &InstanceView, views: &[AddressView]) {
+    if views.is_empty() {
+        return;
+    }
+    writeln!(text, "   {title} ({}):", views.len()).ok();
+    for view in views {
+        writeln!(text, "     {}", address(instance, view)).ok();
+    }
+}
+
+/// An address line as keepalived shows it.
+pub(crate) fn address(instance: &InstanceView, view: &AddressView) -> String {
+    let line = &view.line;
+    let mut text = line.address.to_string();
+    if line.prefix != if line.address.is_ipv4() { 32 } else { 128 } {
+        write!(text, "/{}", line.prefix).ok();
+    }
+    if let Some(device) = line.device.or(instance.interface) {
+        write!(text, " dev {device}").ok();
+    }
+    if line.address.is_ipv4() {
+        write!(text, " scope {}", scope(line.scope)).ok();
+    }
+    if let Some(label) = line.label {
+        write!(text, " label {label}").ok();
+    }
+    if view.set {
+        text += " set";
+    }
+    text
+}
+
+fn scope(number: u8) -> String {
+    match number {
+        0 => "global".into(),
+        200 => "site".into(),
+        253 => "link".into(),
+        254 => "host".into(),
+        255 => "nowhere".into(),
+        other => other.to_string(),
+    }
+}
+
+const fn enabled(on: bool) -> &'static str {
+    if on { "enabled" } else { "disabled" }
+}
+
+/// Seconds and microseconds since 1970, as keepalived writes times.
+pub(crate) fn seconds(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{}.{:06}", since.as_secs(), since.subsec_micros())
+}
