@@ -1,0 +1,59 @@
+use crate::capture::Filter;
+use crate::network::{Builder, Lab};
+use crate::sandbox::{self, Rights};
+use anyhow::Result;
+use std::fs::{File, OpenOptions};
+use std::time::Duration;
+
+/// The right to run one lab; at most three are held at a time on the whole machine.
+#[derive(Debug)]
+pub struct Turn {
+    // the lock ends when the file is closed
+    _slot: File,
+}
+
+const SLOTS: usize = 3;
+
+/// Waits for a free slot. `None` if this machine cannot have labs: the test must return then. With `CI` set that is a failure.
+#[must_use]
+pub fn turn() -> Option<Turn> {
+    let lack = if sandbox::rights() != Rights::Here {
+        Some("neither root nor inside a user namespace (cargo xtask test arranges for that)".to_owned())
+    } else {
+        let missing = sandbox::missing(&["ip", "nft", "tcpdump", "nsenter", "unshare", "keepalived"]);
+        (!missing.is_empty()).then(|| format!("not installed: {}", missing.join(", ")))
+    };
+    if let Some(lack) = lack {
+        assert!(std::env::var_os("CI").is_none(), "lab test cannot run, and with CI set that is a failure: {lack}");
+        eprintln!("SKIPPED, nothing was tested: {lack}");
+        return None;
+    }
+    let slots = std::env::var("LAB_SLOTS").ok().and_then(|n| n.parse().ok()).unwrap_or(SLOTS);
+    let folder = std::env::temp_dir();
+    loop {
+        for slot in 0..slots {
+            let path = folder.join(format!("keepalived-lab.slot{slot}"));
+            let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+            let file = file.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            if file.try_lock().is_ok() {
+                return Some(Turn { _slot: file });
+            }
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Runs a test in a lab of two routers and one bridge, when its turn has come. What went wrong is said while the lab is still
+/// there to show its logs.
+pub fn trial(name: &str, test: impl FnOnce(&Lab) -> Result<()>) {
+    trial_in(name, Builder { routers: 2, segments: 1, filter: Filter::Everything }, test);
+}
+
+/// The same in another lab.
+pub fn trial_in(name: &str, builder: Builder, test: impl FnOnce(&Lab) -> Result<()>) {
+    let Some(turn) = turn() else { return };
+    let lab = builder.build(name, Some(turn)).unwrap_or_else(|error| panic!("no lab: {error:#}"));
+    if let Err(error) = test(&lab) {
+        panic!("{name}: {error:#}");
+    }
+}

@@ -1,0 +1,84 @@
+//! `cargo xtask bench`: the table of docs/performance.md.
+
+mod process;
+mod report;
+mod rig;
+mod rows;
+mod scenario;
+mod watch;
+
+use crate::{demo, option, packages};
+use anyhow::{Result, bail};
+use keepalived_lab::{Daemon, sandbox};
+use report::Results;
+use std::fmt::Write as _;
+
+/// How long and how often.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    runs: usize,
+    /// How long nothing may change hands until we believe that nothing will, in seconds.
+    quiet: f64,
+}
+
+pub(crate) fn run(options: &[&str]) -> Result<()> {
+    if options.contains(&"--list") {
+        rows::SCENARIOS.iter().for_each(|(name, _)| println!("{name}"));
+        return Ok(());
+    }
+    let quick = options.contains(&"--quick");
+    let runs = option(options, "--runs").map(str::parse).transpose()?.unwrap_or(if quick { 1 } else { 3 });
+    let effort = Effort { runs, quiet: if quick { 4.0 } else { 10.0 } };
+    let which = option(options, "--daemon").unwrap_or("both");
+    let mut daemons = Vec::new();
+    if ["both", "ours"].contains(&which) {
+        if !sandbox::inside() {
+            demo::build()?;
+        }
+        daemons.push(Daemon::built(std::env::current_dir()?.join("target/release/keepalived")));
+    }
+    if ["both", "debian"].contains(&which) {
+        daemons.push(Daemon::debian());
+    }
+    if !sandbox::inside() {
+        packages::ensure_installed(&["keepalived", "tcpdump", "iproute2", "util-linux"])?;
+    }
+    sandbox::reenter()?;
+    for daemon in &daemons {
+        daemon.check()?;
+        println!("{daemon}: {}", daemon.version());
+    }
+    let only = option(options, "--only");
+    let chosen: Vec<_> = rows::SCENARIOS.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)).collect();
+    if chosen.is_empty() {
+        bail!("no row has that name; cargo xtask bench --list");
+    }
+    let mut results = Results::default();
+    for (name, scenario) in chosen {
+        for turn in 1..=effort.runs {
+            for daemon in &daemons {
+                // one failed run is a hole in the table, not the end of an hour's work
+                match scenario.run(daemon, effort) {
+                    Ok(figures) => {
+                        let mut text = String::new();
+                        for (label, value) in &figures {
+                            write!(text, "  {label} {}", report::number(*value))?;
+                        }
+                        println!("{name} {turn}/{} {daemon}:{text}", effort.runs);
+                        results.add(name, daemon.flavour(), figures);
+                    }
+                    Err(error) => println!("{name} {turn}/{} {daemon}: FAILED: {error:#}", effort.runs),
+                }
+            }
+        }
+    }
+    let versions: Vec<_> = daemons.iter().map(|daemon| format!("{daemon}: {}", daemon.version())).collect();
+    let text = results.document(&versions, effort);
+    if only.is_none() && daemons.len() == 2 && !quick {
+        std::fs::write("docs/performance.md", &text)?;
+        println!("\nwritten to docs/performance.md");
+    } else {
+        println!("\n{text}\n(docs/performance.md is written by a full run only: all rows, both daemons, not --quick)");
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! docs/performance.md.
+
+use super::Effort;
+use super::rows::{LINES, Line, Target};
+use super::scenario::Figures;
+use keepalived_lab::Flavour;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+/// All figures of all runs.
+#[derive(Debug, Default)]
+pub(super) struct Results {
+    values: HashMap<(&'static str, &'static str, bool), Vec<f64>>,
+}
+
+impl Results {
+    pub(super) fn add(&mut self, scenario: &'static str, flavour: Flavour, figures: Figures) {
+        for (label, value) in figures {
+            self.values.entry((scenario, label, flavour == Flavour::Ours)).or_default().push(value);
+        }
+    }
+
+    fn of(&self, line: &Line, label: &'static str, ours: bool) -> &[f64] {
+        self.values.get(&(line.scenario, label, ours)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn cell(&self, line: &Line, ours: bool) -> String {
+        let ranges = line.figures.iter().filter_map(|(label, _)| {
+            let values = self.of(line, label, ours);
+            (!values.is_empty()).then(|| format!("{label} {}", range(values)))
+        });
+        let text = ranges.collect::<Vec<_>>().join(", ");
+        if text.is_empty() { "not measured".to_owned() } else { text }
+    }
+
+    /// Whether every run reached what is wanted.
+    fn verdict(&self, line: &Line) -> &'static str {
+        let mut seen = false;
+        for (label, target) in line.figures {
+            let ours = self.of(line, label, true);
+            seen |= !ours.is_empty();
+            let worst = |theirs: &[f64]| theirs.iter().copied().fold(0.0, f64::max);
+            let good = |value: f64| match target {
+                Target::Under(limit) => value < *limit,
+                Target::Above(limit) => value > *limit,
+                Target::Exactly(wanted) => (value - wanted).abs() < 0.5,
+                Target::NotMoreThanTheirs => value <= worst(self.of(line, label, false)),
+                Target::Free => true,
+            };
+            if !ours.iter().copied().all(good) {
+                return "**no**";
+            }
+        }
+        if seen { "yes" } else { "-" }
+    }
+
+    pub(super) fn document(&self, versions: &[String], effort: Effort) -> String {
+        let mut text = format!(
+            "# Performance\n\nWritten by `cargo xtask bench`; both daemons in one run, their rows taking turns. Ranges are over the {} \
+             run(s) of each row, and a target counts as reached only if every run reached it.\n\n",
+            effort.runs
+        );
+        text += "| | keepalived 2.4.3 (from the issue, another day) | keepalived, installed | ours | wanted | reached |\n";
+        text += "|---|---|---|---|---|---|\n";
+        for line in LINES.iter().filter(|line| self.values.keys().any(|(scenario, ..)| *scenario == line.scenario)) {
+            let Line { title, c_2_4_3, wanted, .. } = line;
+            let (theirs, ours, verdict) = (self.cell(line, false), self.cell(line, true), self.verdict(line));
+            writeln!(text, "| {title} | {c_2_4_3} | {theirs} | {ours} | {wanted} | {verdict} |").expect("a String takes everything");
+        }
+        text += "\n## Where and with what\n\n";
+        for fact in versions.iter().cloned().chain(machine()) {
+            writeln!(text, "- {fact}").expect("a String takes everything");
+        }
+        text += METHOD;
+        text
+    }
+}
+
+const METHOD: &str = "
+## How
+
+Two routers in network namespaces, priorities 200 and 100, VRRP version 3 over IPv4 multicast, one address per instance,
+`vrrp_garp_master_delay 0`, run with `-n -l` into a file; at most 250 VRIDs on an interface, one bridge per interface pair, and
+tcpdump on each bridge. All times are the kernel's time stamps of packets on the bridge. A run in which tcpdump lost packets is thrown away.
+
+- *Crash*: kill -9 of all the master's processes. The figure is, for each VRID, (first advert of the new master) - (last advert of the
+  old one) - (3 x interval + skew), skew = (256 - 100)/256 x interval.
+- *Clean stop*: SIGTERM; for each VRID from its priority 0 advert to the first advert of the new master, less skew.
+- *Burst*: after a crash, for each VRID from the new master's first advert to the last gratuitous ARP of the second that follows.
+- *Comes back*: the backup alone for 5 s and 4 intervals, then the router with 200 starts. Settled: the last change of sender on any
+  VRID, counted from the start of the process. Watched for 40 s, or until nothing has changed hands for 10 s while all are taken back.
+- *Due adverts*, *CPU*: 10 s after that; CPU is utime + stime of all processes of the daemon.
+- *SIGHUP*: on the master, file unchanged; silences that end within 4 intervals afterwards. One interval of silence is usual: only what exceeds it counts.
+- *vrrp process killed*: the silence of a VRID is over when either router sends; addresses removed is what `ip monitor` saw deleted on the master.
+- *Memory*: Pss in smaps_rollup, all processes of the master.
+";
+
+/// `0.61 to 3.9`, or one number if there is but one.
+fn range(values: &[f64]) -> String {
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let (low, high) = (number(low), number(high));
+    if low == high { low } else { format!("{low} to {high}") }
+}
+
+pub(super) fn number(value: f64) -> String {
+    match value {
+        value if value.is_infinite() => "never".to_owned(),
+        value if value.is_nan() => "none".to_owned(),
+        value if (value - value.round()).abs() < 1e-9 || value.abs() >= 1000.0 => format!("{value:.0}"),
+        value if value.abs() >= 10.0 => format!("{value:.1}"),
+        value => format!("{value:.2}"),
+    }
+}
+
+fn machine() -> Vec<String> {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let field = |text: &str, name: &str| {
+        text.lines().find(|line| line.starts_with(name)).and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
+    };
+    let cpu = field(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "a CPU".to_owned());
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let memory = field(&read("/proc/meminfo"), "MemTotal").unwrap_or_default();
+    vec![format!("{cores} cores, {cpu}, {memory} of memory"), format!("Linux {}", read("/proc/sys/kernel/osrelease").trim())]
+}

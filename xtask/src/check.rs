@@ -1,0 +1,108 @@
+//! `cargo xtask test`: what CI runs, a step at a time.
+
+use crate::packages;
+use anyhow::{Context as _, Result, bail};
+use keepalived_lab::sandbox::{self, Rights};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+pub(crate) fn run(options: &[&str]) -> Result<()> {
+    let ci = std::env::var_os("CI").is_some();
+    let debian = options.contains(&"--debian");
+    let mut steps = Steps::default();
+    steps.run("packages", || match packages::ensure_installed(&[]) {
+        Ok(()) => Ok(Outcome::Good),
+        Err(error) if ci => Err(error),
+        Err(error) => Ok(Outcome::Skipped(format!("{error:#}"))),
+    });
+    steps.run("format", || cargo(&["fmt", "--all", "--check"]));
+    steps.run("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]));
+    steps.run("licences", || {
+        if sandbox::find("cargo-deny").is_some() || home_has_deny() {
+            cargo(&["deny", "--log-level", "error", "check"])
+        } else {
+            Ok(Outcome::Skipped("cargo-deny is not installed (cargo install --locked cargo-deny); deny.toml is what it checks".into()))
+        }
+    });
+    steps.run("unit, property, simulator", || {
+        cargo(&["test", "--workspace", "--exclude", "keepalived-lab", "--quiet"])?;
+        cargo(&["test", "--package", "keepalived-lab", "--lib", "--quiet"])
+    });
+    steps.run("lab", || lab(ci, debian));
+    steps.summary()
+}
+
+fn lab(ci: bool, debian: bool) -> Result<Outcome> {
+    cargo(&["build", "--package", "keepalived-daemon", "--quiet"])?;
+    let arguments = ["test", "--package", "keepalived-lab", "--quiet"];
+    cargo(&[arguments.as_slice(), &["--no-run"]].concat())?;
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = match sandbox::rights() {
+        Rights::Here => Command::new(program),
+        Rights::Enclosed => sandbox::enclose(&program),
+        Rights::None if ci => bail!("no lab without root or unprivileged user namespaces, and with CI set that is a failure"),
+        Rights::None => {
+            return Ok(Outcome::Skipped("NO LAB TEST WAS RUN: neither root nor unprivileged user namespaces".into()));
+        }
+    };
+    // waiting is most of what a lab does: more threads than cores; how many labs there are at once, the lab itself bounds
+    command.args(arguments).args(["--", "--test-threads=4"]);
+    if debian {
+        command.env("LAB_DAEMON", "debian");
+    }
+    finish(&mut command)
+}
+
+fn cargo(arguments: &[&str]) -> Result<Outcome> {
+    finish(Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(arguments))
+}
+
+fn finish(command: &mut Command) -> Result<Outcome> {
+    let status = command.status().with_context(|| format!("{command:?}"))?;
+    if !status.success() {
+        bail!("{command:?}: {status}");
+    }
+    Ok(Outcome::Good)
+}
+
+fn home_has_deny() -> bool {
+    let home = std::env::var_os("CARGO_HOME").map(std::path::PathBuf::from);
+    let home = home.or_else(|| Some(std::path::Path::new(&std::env::var_os("HOME")?).join(".cargo")));
+    home.is_some_and(|home| home.join("bin/cargo-deny").is_file())
+}
+
+enum Outcome {
+    Good,
+    Skipped(String),
+}
+
+#[derive(Default)]
+struct Steps {
+    done: Vec<(&'static str, Duration, Result<Outcome>)>,
+}
+
+impl Steps {
+    fn run(&mut self, name: &'static str, step: impl FnOnce() -> Result<Outcome>) {
+        println!("--- {name}");
+        let start = Instant::now();
+        let outcome = step();
+        self.done.push((name, start.elapsed(), outcome));
+    }
+
+    fn summary(self) -> Result<()> {
+        println!("\n{:<28} {:>8}  outcome", "step", "seconds");
+        let mut failed = Vec::new();
+        for (name, took, outcome) in &self.done {
+            let text = match outcome {
+                Ok(Outcome::Good) => "passed".to_owned(),
+                Ok(Outcome::Skipped(why)) => format!("SKIPPED: {why}"),
+                Err(error) => {
+                    failed.push(*name);
+                    format!("FAILED: {error:#}")
+                }
+            };
+            println!("{name:<28} {:>8.1}  {text}", took.as_secs_f64());
+        }
+        if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
+    }
+}
