@@ -346,7 +346,8 @@ impl Network for Rtnetlink {
         // a later wish for the same address has been granted already and must not be undone
         let last: BTreeMap<_, _> = changes.iter().enumerate().map(|(at, change)| (change.key(), at)).collect();
         doubtful.retain(|(at, change)| last.get(&change.key()) == Some(at));
-        let there = match self.addresses() {
+        // links first: their names tell which labels are nobody's choice
+        let there = match self.links().and_then(|_| self.addresses()) {
             Ok((there, _)) => there,
             Err(error) => {
                 let refused = Refused { errno: error.raw_os_error().unwrap_or(libc::EIO), message: None };
@@ -439,6 +440,83 @@ fn read_events(names: &mut BTreeMap<LinkIndex, InterfaceName>, datagram: &[u8], 
                 }
             }
             _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn datagram() -> Vec<u8> {
+        let address = |text: &str| Address {
+            link: LinkIndex(3),
+            address: text.parse().unwrap(),
+            prefix: 24,
+            scope: 0,
+            flags: 0,
+            label: None,
+            broadcast: None,
+            peer: None,
+            protocol: 18,
+            preferred_lifetime: None,
+        };
+        let mut batch = Batch::default();
+        message::write_new_address(&mut batch, 0, 0, &address("192.0.2.1"));
+        message::write_delete_address(&mut batch, 0, 0, address("2001:db8::1").key(), None);
+        batch.octets().to_vec()
+    }
+
+    fn read(datagram: &[u8]) -> Vec<NetworkEvent> {
+        let mut events = Vec::new();
+        read_events(&mut BTreeMap::new(), datagram, &mut events);
+        events
+    }
+
+    #[test]
+    fn what_cannot_be_read_to_its_end_is_an_overrun() {
+        let whole = datagram();
+        assert_eq!(read(&whole).len(), 2);
+        let first = usize::try_from(codec::u32_at(&whole, 0).unwrap()).unwrap();
+        for length in 1..whole.len() {
+            let lost = read(&whole[..length]).last() == Some(&NetworkEvent::Overrun);
+            assert_eq!(lost, length != first, "{length}");
+        }
+    }
+
+    #[test]
+    fn no_changed_octet_panics() {
+        let whole = datagram();
+        for position in 0..whole.len() {
+            for octet in [0, 1, 3, 4, 0x10, 0x7f, 0x80, 0xff] {
+                let mut changed = whole.clone();
+                changed[position] = octet;
+                let _whatever_it_says = read(&changed);
+            }
+        }
+    }
+
+    #[test]
+    fn far_ends_in_one_network_are_one_address_to_the_kernel() {
+        let with = |peer: &str, prefix| Address {
+            link: LinkIndex(3),
+            address: "192.0.2.1".parse().unwrap(),
+            prefix,
+            scope: 0,
+            flags: 0,
+            label: None,
+            broadcast: None,
+            peer: peer.parse().ok(),
+            protocol: 0,
+            preferred_lifetime: None,
+        };
+        for (one, other, prefix, same) in [
+            ("", "192.0.2.1", 32, true),
+            ("192.0.2.2", "192.0.2.3", 32, false),
+            ("192.0.2.2", "192.0.2.3", 24, true),
+            ("10.0.0.1", "192.0.2.3", 0, true),
+        ] {
+            assert_eq!(same_network(&with(one, prefix), &with(other, prefix)), same, "{one} {other}/{prefix}");
         }
     }
 }
