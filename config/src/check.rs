@@ -8,13 +8,17 @@ use crate::keywords::{Effect, Keyword, Notice, ROOT, Status, Suggestion, lookup,
 use crate::span::Span;
 use crate::syntax::{Node, Tree};
 
+/// How many unknown words get a "did you mean"; in a file that is no configuration it would take for ever.
+const MOST_SUGGESTIONS: usize = 200;
+
 /// Checks every statement that stands where keywords stand.
 pub(crate) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
     let mut without_effect: BTreeMap<(&str, &str), (Span, usize)> = BTreeMap::new();
+    let mut suggestions = 0..MOST_SUGGESTIONS;
     for node in tree.statements() {
         let (Some(context), Some(first)) = (node.context, node.words.first()) else { continue };
         let Some(keyword) = node.keyword else {
-            findings.push(unknown(context, node, first.span));
+            findings.push(unknown(context, node, first.span, suggestions.next().is_some()));
             continue;
         };
         arguments(keyword, node, first.span, findings);
@@ -49,12 +53,12 @@ fn not_effective(block: &str, name: &str, span: Span, count: usize) -> Finding {
     }
 }
 
-fn unknown(context: &str, node: &Node, span: Span) -> Finding {
+fn unknown(context: &str, node: &Node, span: Span, with_suggestion: bool) -> Finding {
     let name = node.name();
     let place = if context == ROOT { "at the top level".to_owned() } else { format!("in {context}") };
     let left_out = if node.block.is_some() { "it is left out, with its block" } else { "it is left out" };
     let finding = |message: String| Finding::at(&rule::UNKNOWN_KEYWORD, span, message).note(left_out);
-    match suggest(context, &name) {
+    match with_suggestion.then(|| suggest(context, &name)).flatten() {
         Some(Suggestion::Spelling(row)) => {
             finding(format!("unknown keyword {name} {place}")).help(format!("did you mean {}?", row.name))
         }

@@ -12,7 +12,6 @@ pub use rules::{ALL, Rule};
 
 /// The rules by name.
 pub mod rule {
-    #[expect(clippy::wildcard_imports, reason = "the module is a list of names, and this is the list")]
     pub use super::rules::names::*;
 }
 

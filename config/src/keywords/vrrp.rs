@@ -57,7 +57,7 @@ rows! {
         "virtual_routes", "{ route lines }", "none", "", "", "Routes present while master", "route-rule" => Keyword, Accepted;
         "virtual_rules", "{ rule lines }", "none", "", "", "Policy rules present while master", "route-rule" => Keyword, Accepted;
         "accept", "none", "on; off in strict mode unless 255", "", "", "Accept packets addressed to VIPs when not owner", "vrrp" => Keyword, Effective;
-        "no_accept", "none", "", "", "Firewall build only", "Drop packets addressed to VIPs when not owner", "nftables" => Keyword, Effective;
+        "no_accept", "none", "", "", "Firewall build only", "Drop packets addressed to VIPs when not owner", "nftables" => Keyword, Accepted;
         "skip_check_adv_addr", "[BOOL]", "global", "any valid BOOL, even off, sets it", "", "Skip VIP list check from same master", "vrrp" => Keyword, Effective;
         "strict_mode", "[BOOL]", "vrrp_strict", "BOOL", "", "Strict protocol compliance", "vrrp" => Keyword, Effective;
         "preempt", "none", "on", "", "", "Clear nopreempt", "vrrp" => Keyword, Effective;

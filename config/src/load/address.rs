@@ -107,22 +107,23 @@ fn option(reading: &mut Reading<'_>, placed: &mut Placed, word: &Word, words: &m
                 None => Outcome::Bad(word.span, format!("{} needs a value", word.str())),
             };
         }
-        _ => return unknown(word),
+        _ => return unknown(word, words),
     }
     Outcome::Good
 }
 
-fn unknown(word: &Word) -> Outcome {
-    let options =
-        all().filter(|row| row.block == "<address line>" && !row.name.starts_with("ADDR")).map(|row| row.name);
+/// A word that is no option; if it is nearly one that has a value, the value goes with it.
+fn unknown(word: &Word, words: &mut Words<'_>) -> Outcome {
+    let options = || all().filter(|row| row.block == "<address line>" && !row.name.starts_with("ADDR"));
     let name = word.str();
-    Outcome::Bad(
-        word.span,
-        match nearest(&name, options) {
-            Some(near) => format!("{name} is no option of an address; did you mean {near}?"),
-            None => format!("{name} is no option of an address"),
-        },
-    )
+    let near = nearest(&name, options().map(|row| row.name));
+    let Some(near) = options().find(|row| Some(row.name) == near) else {
+        return Outcome::Bad(word.span, format!("{name} is no option of an address"));
+    };
+    if near.arguments != "none" {
+        words.next();
+    }
+    Outcome::Bad(word.span, format!("{name} is no option of an address; did you mean {}?", near.name))
 }
 
 fn valued(placed: &mut Placed, word: &Word, value: &Word) -> Outcome {

@@ -32,7 +32,7 @@ pub(super) fn sync_groups<'a>(
         for word in members_of(reading, block) {
             match member(&word, &name, &known, &mut taken) {
                 Ok(member) => members.push(member),
-                Err(finding) => reading.report(finding),
+                Err(finding) => reading.report(*finding),
             }
         }
         match members.len() {
@@ -56,20 +56,20 @@ fn member(
     group: &str,
     known: &HashSet<&str>,
     taken: &mut HashMap<String, String>,
-) -> Result<String, Finding> {
+) -> Result<String, Box<Finding>> {
     let name = word.str().into_owned();
     if !known.contains(name.as_str()) {
         let message = format!("sync group {group} names {name}, which is no instance");
         let finding = Finding::at(&rule::GROUP_MEMBER_UNKNOWN, word.span, message);
         let near = crate::keywords::nearest(&name, known.iter().copied());
-        return Err(match near {
+        return Err(Box::new(match near {
             Some(near) => finding.help(format!("did you mean {near}?")),
             None => finding,
-        });
+        }));
     }
     if let Some(other) = taken.get(&name) {
         let message = format!("{name} is in sync group {other} already");
-        return Err(Finding::at(&rule::GROUP_MEMBER_TWICE, word.span, message));
+        return Err(Box::new(Finding::at(&rule::GROUP_MEMBER_TWICE, word.span, message)));
     }
     taken.insert(name.clone(), group.to_owned());
     Ok(name)

@@ -57,9 +57,14 @@ impl Builder {
         self.statement(&mut words, findings);
     }
 
-    /// The statement that was completed last.
-    pub(super) fn last(&self) -> Option<&Node> {
-        self.tree.nodes.get(self.pending?.0)
+    /// How many statements there are so far.
+    pub(super) fn count(&self) -> usize {
+        self.tree.nodes.len()
+    }
+
+    /// The statements after the first `count`.
+    pub(super) fn since(&self, count: usize) -> impl Iterator<Item = &Node> {
+        self.tree.nodes.iter().skip(count)
     }
 
     /// Ends the text.
@@ -135,7 +140,7 @@ impl Builder {
             Some(node) => match node.keyword {
                 Some(keyword) => keyword.opens_block(),
                 // an unknown keyword keeps its block, so that both are left out together
-                None => node.context.is_some(),
+                None => node.context.is_some() || self.is_in_unknown_block(),
             },
             None => false,
         };
@@ -147,6 +152,11 @@ impl Builder {
                 self.pending = None;
             }
         }
+    }
+
+    fn is_in_unknown_block(&self) -> bool {
+        let owner = self.frames.iter().rev().find_map(|frame| frame.owner);
+        owner.and_then(|owner| self.tree.nodes.get(owner.0)).is_some_and(|node| node.keyword.is_none())
     }
 
     fn enter(&mut self, id: NodeId, open: Span) {

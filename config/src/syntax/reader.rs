@@ -247,12 +247,10 @@ impl Reader<'_> {
             let span = line.span(0..line.text.len());
             return self.include(pattern, check.and(self.check), span, directory);
         }
+        let before = self.builder.count();
         self.builder.line(line, tokens, &mut self.findings);
-        let changed =
-            self.builder.last().filter(|node| node.context == Some("global_defs") && node.name() == "include_check");
-        if let Some(node) = changed {
-            self.check = self.check.changed_by(node);
-        }
+        let is_check = |node: &&Node| node.context == Some("global_defs") && node.name() == "include_check";
+        self.check = self.builder.since(before).filter(is_check).fold(self.check, |check, node| check.changed_by(node));
     }
 
     fn include(&mut self, pattern: &[u8], check: Check, span: Span, directory: &Path) {

@@ -1,0 +1,28 @@
+//! The committed pages are what the tables say. `UPDATE_DOCS=1 cargo test -p keepalived-config --test docs` writes them.
+
+use keepalived_config::finding::findings_manual;
+use keepalived_config::keywords::{coverage, manual};
+
+fn check(name: &str, expected: &str) {
+    let path = format!("{}/../docs/{name}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, expected).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == expected, "docs/{name} is out of date; run with UPDATE_DOCS=1");
+}
+
+#[test]
+fn the_manual_of_keywords_is_up_to_date() {
+    check("keywords.md", &manual());
+}
+
+#[test]
+fn the_coverage_report_is_up_to_date() {
+    check("coverage.md", &coverage());
+}
+
+#[test]
+fn the_manual_of_findings_is_up_to_date() {
+    check("findings.md", &findings_manual());
+}

@@ -1,0 +1,220 @@
+//! The text level: braces, comments, quotes, includes, conditions, definitions. Expected values: syntax.md, seen with 2.4.3.
+
+mod support;
+
+use std::path::Path;
+
+use keepalived_config::syntax::parse;
+use keepalived_config::{
+    AnyInterface, Loaded, MemorySource, Options, SourceError, exit_status, fatal, load, load_with,
+};
+use support::{files, ids, text};
+
+const NONE: [&str; 0] = [];
+
+fn router_id(configuration: &str) -> (Option<String>, Vec<&'static str>) {
+    let loaded = text(configuration);
+    (loaded.config.global.router_id, ids(&loaded.findings))
+}
+
+fn check(configuration: &str, expected: &str, findings: &[&str]) {
+    let (router_id, ids) = router_id(configuration);
+    assert_eq!(router_id.unwrap_or_default(), expected, "{configuration}");
+    assert_eq!(ids, findings, "{configuration}");
+}
+
+#[test]
+fn braces_may_stand_anywhere() {
+    check("global_defs { router_id x }", "x", &[]);
+    check("global_defs{router_id x}", "x", &[]);
+    check("global_defs\n\n# comment\n{\nrouter_id x\n}", "x", &[]);
+    check("\"global_defs\" {\n\"router_id\" x\n}", "x", &[]);
+    check("global_defs {\nrouter_id x vrrp_strict\n}", "x", &["extra-words"]);
+}
+
+#[test]
+fn braces_that_are_missing_or_too_many() {
+    check("global_defs\nrouter_id x\n}", "x", &["missing-open"]);
+    check("global_defs {\nrouter_id x", "x", &["missing-close"]);
+    check("global_defs {\nrouter_id x\n}\n}", "x", &["extra-close"]);
+    check("global_defs {\n{\nrouter_id x\n}\n}", "x", &["unexpected-open"]);
+    check("global_defs {\nvrrp_strict {\nrouter_id x\n}\nrouter_id y\n}", "y", &["unexpected-open"]);
+    check("global_defs", "", &["missing-open", "missing-close"]);
+}
+
+/// Better than keepalived, which reads the lines of an unknown block as part of the block around it.
+#[test]
+fn an_unknown_block_is_left_out_as_a_whole() {
+    check("global_defs {\nfoo {\nrouter_id y\nbar {\nx\n}\n}\nrouter_id x\n}", "x", &["unknown-keyword"]);
+}
+
+#[test]
+fn comments_and_quotes() {
+    check("global_defs { # c }\nrouter_id x!y\n}", "x", &[]);
+    check("global_defs {\nrouter_id 'a#b'\n}", "'a", &[]);
+    check("global_defs {\nrouter_id \"a#b\"\n}", "a#b", &[]);
+    check("global_defs {\nrouter_id a\\#b\\!c\n}", "a#b!c", &[]);
+    check("global_defs {\nrouter_id \"a{b}\"\n}", "a{b}", &[]);
+    check("global_defs {\nrouter_id \"a b\n}", "", &["missing-parameter", "unmatched-quote"]);
+    check("global_defs {\nrouter_id abc \\\n}", "abc", &["extra-words"]);
+}
+
+#[test]
+fn line_ends_and_odd_octets() {
+    check("global_defs {\r\nrouter_id x\r\n}\r\n", "x", &[]);
+    check("\u{feff}global_defs {\nrouter_id x\n}", "x", &["byte-order-mark"]);
+    check("global_defs {\nrouter_id x\n\0\n}", "x", &["nul-octet"]);
+    check(&format!("global_defs {{\nrouter_id x\n#{}\n}}", "x".repeat(2000)), "x", &["line-too-long"]);
+    check("global_defs {\n\tROUTER_ID x\x0b\n}", "", &["unknown-keyword"]);
+}
+
+#[test]
+fn a_word_in_the_wrong_place_is_told_where_it_belongs() {
+    let loaded = text("global_defs {\nvrrp_instance A {\nstate MASTER\n}\n}");
+    assert_eq!(ids(&loaded.findings), ["unknown-keyword"]);
+    assert_eq!(loaded.findings[0].message, "vrrp_instance does not belong in global_defs");
+}
+
+#[test]
+fn a_missing_parameter_ends_with_2() {
+    let loaded = text("global_defs {\nvrrp_version\nfoo\n}");
+    assert_eq!((exit_status(&loaded.findings), fatal(&loaded.findings)), (2, true));
+    assert_eq!(ids(&loaded.findings), ["missing-parameter", "unknown-keyword"]);
+}
+
+#[test]
+fn depth_is_bounded() {
+    let loaded = text(&"a {\n".repeat(100_000));
+    assert!(ids(&loaded.findings).contains(&"too-deep"));
+    text(&"}".repeat(900));
+}
+
+#[test]
+fn a_block_may_close_in_another_file() {
+    let loaded = files(
+        &[
+            ("/etc/k/main.conf", "include d/*.conf\nrouter_id x\n}\n"),
+            ("/etc/k/d/a.conf", "global_defs {\ninclude ../b.inc\n"),
+            ("/etc/k/b.inc", "vrrp_version 3\n"),
+        ],
+        &AnyInterface,
+    );
+    assert_eq!(ids(&loaded.findings), NONE);
+    assert_eq!((loaded.config.global.router_id.as_deref(), loaded.files.len()), (Some("x"), 3));
+}
+
+#[test]
+fn includes_are_read_in_value_blocks_too() {
+    let main = "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\ninclude vips\n}\n}";
+    let loaded = files(&[("/k/main", main), ("/k/vips", "10.0.0.1\n10.0.0.2")], &AnyInterface);
+    assert_eq!(loaded.config.instances[0].addresses.len(), 2);
+}
+
+#[test]
+fn a_cycle_is_found() {
+    let loaded = files(&[("/k/a", "include b\n"), ("/k/b", "include a\ninclude b\n")], &AnyInterface);
+    assert_eq!(ids(&loaded.findings), ["include-cycle", "include-cycle"]);
+}
+
+#[test]
+fn includes_that_double_at_every_level_end() {
+    let mut source = MemorySource::default();
+    for level in 0..40 {
+        let next = format!("include {}\n", level + 1).repeat(2);
+        source = source.with(&format!("/k/{level}"), next);
+    }
+    let loaded = load(&source, Path::new("/k/0"), &AnyInterface);
+    assert!(ids(&loaded.findings).contains(&"include-limit"));
+}
+
+/// syntax.md section 12: which word makes which failure an error.
+#[test]
+fn what_an_include_demands() {
+    let status = |line: &str| {
+        let source = MemorySource::one("/k/main", format!("{line}\n"))
+            .with("/k/good", "")
+            .with_error("/k/bad", SourceError::Executable);
+        let loaded: Loaded = load(&source, Path::new("/k/main"), &AnyInterface);
+        exit_status(&loaded.findings)
+    };
+    let words = ["include", "includer", "includem", "includew", "includeb", "includea"];
+    let row = |argument: &str| words.map(|word| status(&format!("{word} {argument}")));
+    assert_eq!(row("good"), [0; 6]);
+    assert_eq!(row("bad"), [0, 6, 6, 6, 6, 6]);
+    assert_eq!(row("missing"), [0, 0, 6, 6, 0, 6]);
+    assert_eq!(row("missing*"), [0, 0, 0, 6, 0, 6]);
+    assert_eq!(row("{good,missing}"), [0, 0, 0, 0, 6, 6]);
+    assert_eq!(status("global_defs { include_check match }\ninclude missing"), 6);
+    assert_eq!(status("global_defs { include_check }\nglobal_defs { include_check -match }\ninclude missing"), 0);
+}
+
+#[test]
+fn a_missing_file_is_fatal() {
+    let loaded = load(&MemorySource::default(), Path::new("/k"), &AnyInterface);
+    assert_eq!((exit_status(&loaded.findings), fatal(&loaded.findings)), (4, true));
+    let two = MemorySource::one("/k/a", "").with("/k/b", "");
+    let loaded = load(&two, Path::new("/k/*"), &AnyInterface);
+    assert_eq!((ids(&loaded.findings), exit_status(&loaded.findings)), (vec!["multiple-files"], 5));
+}
+
+fn with_id(id: &str, text: &str) -> (String, Vec<&'static str>) {
+    let options = Options { config_id: id.to_owned(), ..Options::default() };
+    let source = MemorySource::one("/k", format!("global_defs {{\n{text}\n}}"));
+    let loaded = load_with(&source, Path::new("/k"), &AnyInterface, &options);
+    (loaded.config.global.router_id.unwrap_or_default(), ids(&loaded.findings))
+}
+
+#[test]
+fn conditions_choose_lines() {
+    let check = |text, expected: &str| assert_eq!(with_id("one", text), (expected.to_owned(), vec![]), "{text}");
+    check("@one router_id x", "x");
+    check("@two router_id x", "");
+    check("@^two router_id x", "x");
+    check("@^one router_id x", "");
+    check("@ one router_id x", "");
+    check("@one", "");
+    check("@one $A=x\nrouter_id ${A}", "x");
+    check("router_id ${_INSTANCE}", "one");
+}
+
+#[test]
+fn definitions_are_put_in() {
+    let check = |text, expected: &str| assert_eq!(with_id("", text), (expected.to_owned(), vec![]), "{text}");
+    check("$A=x\nrouter_id $A", "x");
+    check("$A=  x y  \nrouter_id \"${A}\"", "x y");
+    check("$A=x${B}\n$B=1\n$B=2\nrouter_id ${A}", "x2");
+    check("$A=x\nrouter_id $A.x", "$A.x");
+    check("$A=x\nrouter_id \"$A\"", "$A");
+    check("$A=x\nrouter_id \"$A b\"", "x b");
+    check("$A=router_id x\n$A", "x");
+    check("$A=x\\#y\nrouter_id $A", "x");
+    check("$A=\"x#y\"\nrouter_id $A", "x#y");
+    check("router_id \"a${_HASH}b\"", "a#b");
+    check("router_id a${_HASH}b", "a");
+    check("router_id ${_PWD}", "/");
+}
+
+#[test]
+fn definitions_that_go_wrong() {
+    assert_eq!(with_id("", "$A=${A}2\nrouter_id ${A}").1, ["substitution-limit"]);
+    assert_eq!(with_id("", "router_id ${FOO}").1, ["undefined-name"]);
+    assert_eq!(with_id("", "$A =x").1, ["unknown-keyword"]);
+}
+
+#[test]
+fn positions_survive_definitions() {
+    let source = MemorySource::one("/k", "$P=300\nvrrp_instance A {\n    priority $P\n}\n");
+    let loaded = load(&source, Path::new("/k"), &AnyInterface);
+    let finding = loaded.findings.iter().find(|finding| finding.rule.id == "number-range").unwrap();
+    let at = loaded.files.position(finding.primary.as_ref().unwrap().span);
+    assert_eq!((at.line, at.column), (3, 14));
+}
+
+#[test]
+fn the_tree_holds_every_statement() {
+    let source = MemorySource::one("/k", "a b {\nc { d }\n}\ne\n");
+    let parsed = parse(&source, Path::new("/k"), &Options::default());
+    let roots: Vec<_> = parsed.tree.roots().map(|node| node.name().into_owned()).collect();
+    assert_eq!(roots, ["a", "e"]);
+    assert_eq!(parsed.tree.statements().count(), 4);
+}
