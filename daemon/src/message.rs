@@ -6,9 +6,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use keepalived_config::model::Config;
-use keepalived_core::vrrp::State;
 use keepalived_kernel::pipe::{self, Pipe, Received};
-use keepalived_state::Snapshot;
+use keepalived_state::Record;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +26,7 @@ pub enum ToVrrp {
     Reload,
     /// Are you there?
     Hello(u64),
-    /// Send a [`Snapshot`].
+    /// Send a `Snapshot`.
     Report,
     /// Forget what was counted.
     ClearCounters,
@@ -52,6 +51,9 @@ pub struct Startup {
     pub dump: bool,
 }
 
+/// Transitions in one message: even with the longest names and causes they fit a packet.
+pub const MOST_RECORDS: usize = 50;
+
 /// From the vrrp process to the supervisor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum FromVrrp {
@@ -61,9 +63,9 @@ pub enum FromVrrp {
     Reloaded,
     /// I am here.
     Hello(u64),
-    /// An instance changed its state.
-    State(InstanceKey, State),
-    /// A [`Snapshot`] comes in memory.
+    /// Instances changed their states, in this order; at most [`MOST_RECORDS`].
+    Transitions(Vec<(InstanceKey, Record)>),
+    /// A `Snapshot` comes in memory.
     Snapshot,
     /// It got a signal that is for the supervisor.
     Signal(i32),
@@ -126,12 +128,4 @@ fn encode<T: Serialize>(value: &T) -> io::Result<Vec<u8>> {
 
 fn decode<T: DeserializeOwned>(octets: &[u8]) -> io::Result<T> {
     postcard::from_bytes(octets).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
-}
-
-/// The message with a snapshot beside it.
-///
-/// # Errors
-/// As [`Pipe::send`].
-pub fn send_snapshot(pipe: &Pipe, snapshot: &Snapshot) -> io::Result<()> {
-    send_with(pipe, &FromVrrp::Snapshot, snapshot)
 }

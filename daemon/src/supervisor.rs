@@ -12,7 +12,7 @@ use keepalived_core::vrrp::State;
 use keepalived_kernel::process::{self, Background, Exit, PidFileRefused};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::signal::{self, Signal};
-use keepalived_state::Snapshot;
+use keepalived_state::{Journal, Snapshot};
 use sd_notify::NotifyState;
 
 use crate::cli::Options;
@@ -88,6 +88,8 @@ struct Supervisor {
     worker: Option<Worker>,
     /// Last state of each instance that the worker told of: what the next one resumes.
     states: BTreeMap<InstanceKey, State>,
+    /// What happened and why; it outlives the workers.
+    journal: Journal,
     backoff: Backoff,
     respawn_at: Option<Instant>,
     hello_at: Instant,
@@ -165,6 +167,7 @@ impl Supervisor {
             pid_files,
             worker: None,
             states: BTreeMap::new(),
+            journal: Journal::default(),
             backoff: Backoff::default(),
             respawn_at: None,
             hello_at: now + HELLO_INTERVAL,
@@ -383,11 +386,15 @@ impl Supervisor {
                     worker.answered(number);
                 }
             }
-            FromVrrp::State(key, state) => {
-                self.states.insert(key, state);
+            FromVrrp::Transitions(records) => {
+                for (key, record) in records {
+                    self.states.insert(key, record.transition.to);
+                    self.journal.push(record);
+                }
             }
             FromVrrp::Snapshot => {
-                let snapshot: Snapshot = message::content(memory)?;
+                let mut snapshot: Snapshot = message::content(memory)?;
+                snapshot.journal = self.journal.clone();
                 for dump in std::mem::take(&mut self.dumps) {
                     dump.write(&self.config.global, &snapshot);
                 }

@@ -1,13 +1,12 @@
 //! The vrrp process: owns the descriptors, turns readiness into turns of the engine, and tells the supervisor.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::RawFd;
 use std::time::{Duration, SystemTime};
 
 use keepalived_config::model::{Config, Global};
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::State;
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Capability, Realtime};
@@ -20,7 +19,7 @@ use super::engine::{AtExit, Engine};
 use super::report::{Level, Report};
 use crate::exit;
 use crate::log;
-use crate::message::{self, FromVrrp, Incoming, Startup, ToVrrp};
+use crate::message::{self, FromVrrp, Incoming, MOST_RECORDS, Startup, ToVrrp};
 use keepalived_config::InstanceKey;
 
 /// Number of the descriptor that the supervisor talks through.
@@ -66,10 +65,9 @@ struct Process {
     engine: Engine<Rtnetlink, RawSockets>,
     /// When the routers may begin, until they have.
     begins: Option<Instant>,
-    journal: Journal,
     keep_addresses: bool,
-    /// States that the supervisor could not be told yet.
-    untold: BTreeMap<InstanceKey, State>,
+    /// Transitions that the supervisor could not be told yet; the oldest make room.
+    untold: VecDeque<(InstanceKey, Record)>,
     _log: log::Guard,
 }
 
@@ -133,9 +131,8 @@ impl Process {
             reactor,
             engine,
             begins: Some(now + delay),
-            journal: Journal::default(),
             keep_addresses: startup.keep_addresses,
-            untold: BTreeMap::new(),
+            untold: VecDeque::new(),
             _log: log,
         })
     }
@@ -221,7 +218,7 @@ impl Process {
                 self.engine.reload(reactor::now(), &config);
                 self.tell(&FromVrrp::Reloaded);
             }
-            ToVrrp::Report => message::send_snapshot(&self.pipe, &self.snapshot())?,
+            ToVrrp::Report => message::send_with(&self.pipe, &FromVrrp::Snapshot, &self.snapshot())?,
             ToVrrp::ClearCounters => self.engine.clear_counters(),
         }
         Ok(())
@@ -231,7 +228,8 @@ impl Process {
         let mut snapshot = Snapshot {
             taken: SystemTime::now(),
             instances: Vec::new(),
-            journal: self.journal.clone(),
+            // the supervisor keeps it: it outlives this process
+            journal: Journal::default(),
             unknown_vrid: 0,
             netlink_overruns: 0,
         };
@@ -239,7 +237,7 @@ impl Process {
         snapshot
     }
 
-    /// Logs what the engine reports, and tells the supervisor and the journal of transitions.
+    /// Logs what the engine reports, and tells the supervisor of transitions.
     fn deliver(&mut self) {
         for report in self.engine.reports() {
             match report.level() {
@@ -248,22 +246,21 @@ impl Process {
                 Level::Info => tracing::info!("{report}"),
             }
             if let Report::Transition { key, name, transition } = report {
-                self.untold.insert(key, transition.to);
-                self.journal.push(Record {
-                    at: SystemTime::now(),
-                    subject: Subject::Instance(name.to_string()),
-                    transition,
-                });
+                let subject = Subject::Instance(name.to_string());
+                if self.untold.len() >= Journal::MOST {
+                    self.untold.pop_front();
+                }
+                self.untold.push_back((key, Record { at: SystemTime::now(), subject, transition }));
             }
         }
-        while let Some((key, state)) = self.untold.pop_first() {
-            if let Err(error) = message::send(&self.pipe, &FromVrrp::State(key.clone(), state)) {
-                if error.kind() == io::ErrorKind::WouldBlock {
-                    // the latest state of each instance waits; nothing else does
-                    self.untold.insert(key, state);
-                }
+        while !self.untold.is_empty() {
+            let some: Vec<_> = self.untold.iter().take(MOST_RECORDS).cloned().collect();
+            let told = some.len();
+            if message::send(&self.pipe, &FromVrrp::Transitions(some)).is_err() {
+                // tried again soon; a supervisor that is gone ends this process another way
                 break;
             }
+            self.untold.drain(..told);
         }
     }
 
