@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::finding::{Finding, rule};
-use crate::keywords::{Effect, Keyword, Notice, ROOT, Status, Suggestion, lookup, suggest};
+use crate::keywords::{Effect, Keyword, Missing, Notice, ROOT, Status, Suggestion, lookup, suggest};
 use crate::span::Span;
 use crate::syntax::{Node, Tree};
 
@@ -76,8 +76,13 @@ fn unknown(context: &str, node: &Node, span: Span, with_suggestion: bool) -> Fin
 
 fn arguments(keyword: &Keyword, node: &Node, span: Span, findings: &mut Vec<Finding>) {
     let (arity, given) = (keyword.arity(), node.arguments());
+    let rule = match keyword.missing {
+        Missing::Fatal => &rule::MISSING_PARAMETER,
+        Missing::Error => &rule::MISSING_VALUE,
+        Missing::Ignored => &rule::MISSING_IGNORED,
+    };
     if given.len() < arity.least && !keyword.opens_block() {
-        let finding = Finding::at(&rule::MISSING_PARAMETER, span, format!("{} needs a value", keyword.name));
+        let finding = Finding::at(rule, span, format!("{} needs a value", keyword.name));
         findings.push(finding.label(format!("expected {}", keyword.arguments)));
     }
     let Some(most) = arity.most.filter(|_| !keyword.opens_block() && keyword.is_effective()) else { return };

@@ -48,6 +48,19 @@ pub struct Keyword {
     pub kind: Kind,
     /// How far we are with it.
     pub status: Status,
+    /// What it means to give no value where one is needed.
+    pub missing: Missing,
+}
+
+/// What a missing value does to keepalived (seen with 2.2.7, one run per keyword).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Missing {
+    /// It exits at once with status 2.
+    Fatal,
+    /// It says so and goes on without the keyword; status 5.
+    Error,
+    /// It goes on without a word.
+    Ignored,
 }
 
 /// What sort of word a row describes.
@@ -138,7 +151,7 @@ impl Keyword {
 macro_rules! rows {
     ($(in $block:literal {$(
         $name:literal, $arguments:literal, $default:literal, $values:literal, $history:literal, $meaning:literal, $area:literal
-            => $kind:ident, $status:ident $(($instead:literal, $notice:ident, $effect:ident))?;
+            => $kind:ident, $status:ident $(($instead:literal, $notice:ident, $effect:ident))? $(, missing $missing:ident)?;
     )*})*) => {
         pub(super) static ROWS: &[Keyword] = &[$($(Keyword {
             block: $block,
@@ -155,8 +168,11 @@ macro_rules! rows {
                 notice: super::Notice::$notice,
                 effect: super::Effect::$effect,
             })?,
+            missing: rows!(@ $($missing)?),
         },)*)*];
     };
+    (@) => { super::Missing::Fatal };
+    (@ $missing:ident) => { super::Missing::$missing };
 }
 use rows;
 

@@ -1,4 +1,5 @@
 //! Address lines. Expected values: keywords.tsv `<address line>`, and `keepalived -t` 2.2.7 as observed.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 

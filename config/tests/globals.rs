@@ -77,6 +77,7 @@ fn ours_and_files() {
 fn receive_buffers() {
     assert_eq!(global("vrrp_rx_bufs_policy 65536").0.vrrp_rx_buffer, Some(65536));
     assert_eq!(global("vrrp_rx_bufs_policy Mtu advert"), global(""));
+    assert_eq!(global("vrrp_mcast_group6 ff05::5").1, ["group-scope"]);
     assert_eq!(global("vrrp_rx_bufs_policy other").1, ["number-invalid"]);
 }
 

@@ -1,4 +1,5 @@
 //! Configurations as guides print them (tests/data/guides): each loads, and each gets the answers it deserves.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::Path;
 

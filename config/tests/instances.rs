@@ -1,5 +1,6 @@
 //! `vrrp_instance`: what each keyword means, good and bad. Expected values: keywords.tsv, syntax.md, behaviour.md, and
 //! `keepalived -t` 2.2.7 as observed.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 
@@ -188,10 +189,9 @@ fn unicast_words_without_peer_mean_multicast() {
 
 #[test]
 fn the_multicast_group_can_be_chosen() {
-    let group = |global: &str, body: &str| match instance_under(global, &format!("{body}\n{VIP}")) {
-        (found, ids) => {
-            (matches!(found.transport, Transport::Multicast { group, .. } if group == ip("224.0.0.99")), ids)
-        }
+    let group = |global: &str, body: &str| {
+        let (found, ids) = instance_under(global, &format!("{body}\n{VIP}"));
+        (matches!(found.transport, Transport::Multicast { group, .. } if group == ip("224.0.0.99")), ids)
     };
     assert_eq!(group("", "mcast_dst_ip 224.0.0.99"), (true, vec![]));
     assert_eq!(group("vrrp_mcast_group4 224.0.0.99", ""), (true, vec![]));
@@ -292,7 +292,10 @@ fn checksum_forms() {
         form("", "version 3\nold_unicast_checksum never\nunicast_peer { 10.0.0.2 }"),
         ChecksumForm::PseudoHeader
     );
-    assert_eq!(instance(&format!("old_unicast_checksum sometimes\n{VIP}")).1, ["word-invalid"]);
+    assert_eq!(
+        instance(&format!("old_unicast_checksum sometimes\nunicast_peer {{ 10.0.0.2 }}\n{VIP}")).1,
+        ["word-invalid"]
+    );
 }
 
 /// What does not fit one advert is managed but not advertised (behaviour.md section 1).

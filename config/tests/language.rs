@@ -55,7 +55,7 @@ fn comments_and_quotes() {
     check("global_defs {\nrouter_id \"a#b\"\n}", "a#b", &[]);
     check("global_defs {\nrouter_id a\\#b\\!c\n}", "a#b!c", &[]);
     check("global_defs {\nrouter_id \"a{b}\"\n}", "a{b}", &[]);
-    check("global_defs {\nrouter_id \"a b\n}", "", &["missing-parameter", "unmatched-quote"]);
+    check("global_defs {\nrouter_id \"a b\n}", "", &["missing-value", "unmatched-quote"]);
     check("global_defs {\nrouter_id abc \\\n}", "abc", &["extra-words"]);
 }
 
@@ -80,6 +80,15 @@ fn a_missing_parameter_ends_with_2() {
     let loaded = text("global_defs {\nvrrp_version\nfoo\n}");
     assert_eq!((exit_status(&loaded.findings), fatal(&loaded.findings)), (2, true));
     assert_eq!(ids(&loaded.findings), ["missing-parameter", "unknown-keyword"]);
+}
+
+/// Seen with 2.2.7: some keywords look after this themselves.
+#[test]
+fn some_missing_values_are_not_fatal() {
+    let loaded = text("global_defs {\nrouter_id\nvrrp_priority\nsmtp_helo_name\nvrrp_garp_extra_if all\n}");
+    assert_eq!((exit_status(&loaded.findings), fatal(&loaded.findings)), (5, false));
+    assert_eq!(ids(&loaded.findings), ["missing-value", "missing-value", "missing-ignored", "missing-value"]);
+    assert_eq!(exit_status(&text("global_defs {\nsmtp_helo_name\n}").findings), 0);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! What a reload has to do. Expected values: behaviour.md section 10.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support;
 

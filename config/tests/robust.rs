@@ -1,4 +1,5 @@
 //! Any octets whatever: no panic, no hang, bounded answers.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 use std::path::Path;
 

@@ -72,6 +72,8 @@ rules! {
     // keywords
     UNKNOWN_KEYWORD "unknown-keyword" Error UnknownKeyword, "There is no such keyword in this block; it is left out, with its block if it has one.", "Leaves the keyword out but reads the lines of its block as part of the enclosing one, and its `}` as that one's end.", "virtual_ruoter_id 5", "Correct the spelling, or move it to the block where it belongs.";
     MISSING_PARAMETER "missing-parameter" Error MissingParameter fatal, "A keyword that needs a value stands without one.", "Exits at once with status 2.", "priority", "Give the value.";
+    MISSING_VALUE "missing-value" Error General, "A keyword that needs a value stands without one; it is left out.", "The same: some keywords look after this themselves, where others make it exit.", "router_id", "Give the value.";
+    MISSING_IGNORED "missing-ignored" Warning Fine, "A keyword that needs a value stands without one; it is left out.", "Leaves it out without a word.", "smtp_helo_name", "Give the value.";
     EXTRA_WORDS "extra-words" Warning Fine, "Words after a complete statement are ignored.", "Ignores them without a word.", "nopreempt off", "Remove them. A keyword that takes no value is switched on by being there.";
     NOT_EFFECTIVE "not-effective" Info Fine, "A keyword of keepalived that we accept but that has no effect yet.", "Obeys it.", "track_script {", "See docs/coverage.md.";
     NOT_EFFECTIVE_AUTHENTICATION "not-effective-authentication" Warning Fine, "An authentication that we accept but do not perform yet: adverts are neither signed nor verified.", "Obeys it.", "auth_hmac {", "Use `auth_type PASS`, or wait for it.";
@@ -102,6 +104,7 @@ rules! {
     NOPREEMPT_CLEARED "nopreempt-cleared" Warning General, "`nopreempt` does not work with `state MASTER` or priority 255; it is ignored.", "The same.", "state MASTER\nnopreempt", "Write `state BACKUP` on both routers.";
     PREEMPT_DELAY_CLEARED "preempt-delay-cleared" Warning General, "`preempt_delay` does not work with `state MASTER`, `nopreempt` or strict mode; it is ignored.", "The same.", "state MASTER\npreempt_delay 60", "Write `state BACKUP`.";
     ADVERT_INTERVAL_ROUNDED "advert-interval-rounded" Warning General, "The version cannot say this interval: version 2 has whole seconds, version 3 hundredths up to 40.95 s. It is rounded.", "The same.", "version 2\nadvert_int 0.5", "Use `version 3` on all routers for short intervals.";
+    GROUP_SCOPE "group-scope" Warning General, "An IPv6 multicast group that is not link-local: routers would forward adverts. It is used.", "The same.", "vrrp_mcast_group6 ff05::12", "Use a group that starts with ff02.";
     VERSION_FAMILY "version-family" Warning General, "Version 2 is not for IPv6 in strict mode; version 3 is used.", "The same.", "version 2\nvrrp_strict", "Write `version 3`.";
     STRICT_CONFLICT "strict-conflict" Warning General, "A setting that strict protocol compliance excludes; it is ignored.", "The same.", "vrrp_strict\ndown_timer_adverts 4", "Remove the setting, or strict mode.";
     STRICT_UNICAST "strict-unicast" Error General fatal, "Strict mode excludes unicast on an interface that can multicast.", "Does not start.", "vrrp_strict\nunicast_peer {", "Remove `unicast_peer` or strict mode.";

@@ -5,8 +5,8 @@ use super::{Keyword, rows};
 rows! {
     in "bfd_instance" {
         "source_ip", "IP", "unspecified", "family must match neighbour", "", "Local address", "bfd" => Keyword, Accepted;
-        "neighbor_ip", "IP", "required", "unique with source; missing value crashes upstream", "", "Remote address", "bfd" => Keyword, Accepted;
-        "neighbour_ip", "IP", "required", "missing value crashes upstream", "alias of neighbor_ip", "Remote address", "bfd" => Keyword, Accepted;
+        "neighbor_ip", "IP", "required", "unique with source; missing value crashes upstream", "", "Remote address", "bfd" => Keyword, Accepted, missing Error;
+        "neighbour_ip", "IP", "required", "missing value crashes upstream", "alias of neighbor_ip", "Remote address", "bfd" => Keyword, Accepted, missing Error;
         "min_rx", "MS (decimal, us)", "10", "1..4294967; note above 10000", "", "Required minimum receive interval", "bfd" => Keyword, Accepted;
         "min_tx", "MS (decimal, us)", "10", "1..4294967", "", "Desired minimum transmit interval", "bfd" => Keyword, Accepted;
         "idle_tx", "MS (decimal, us)", "1000", "1000..4294967", "", "Transmit interval while down", "bfd" => Keyword, Accepted;

@@ -5,11 +5,11 @@ use super::{Keyword, rows};
 rows! {
     in "(root)" {
         "linkbeat_use_polling", "none", "off (netlink)", "", "parent process only", "Poll link state of every VRRP interface via MII/ETHTOOL/ioctl instead of trusting netlink", "core" => Keyword, Accepted;
-        "net_namespace", "NAME", "none", "not changeable on reload", "", "Run in named network namespace; creates private mount ns and turns on use_pid_dir", "core" => Keyword, Effective;
+        "net_namespace", "NAME", "none", "not changeable on reload", "", "Run in named network namespace; creates private mount ns and turns on use_pid_dir", "core" => Keyword, Effective, missing Error;
         "net_namespace_ipvs", "[NAME]", "same ns as daemon", "empty = default ns; not changeable on reload", "", "Program IPVS in another network namespace while checks stay in the main one", "lvs" => Keyword, Accepted;
         "namespace_with_ipsets", "none", "off", "", "", "Allow ipsets inside a namespace on kernels older than 3.13", "nftables" => Keyword, Accepted;
         "use_pid_dir", "none", "off", "", "", "Put pid files in RUNSTATEDIR/keepalived/ instead of RUNSTATEDIR/", "core" => Keyword, Effective;
-        "instance", "NAME", "none", "not changeable on reload", "", "Instance name appended to pid files, syslog ident, log file; turns on use_pid_dir", "core" => Keyword, Effective;
+        "instance", "NAME", "none", "not changeable on reload", "", "Instance name appended to pid files, syslog ident, log file; turns on use_pid_dir", "core" => Keyword, Effective, missing Error;
         "child_wait_time", "SECS (uint)", "5", "0..UINT_MAX", "", "Seconds parent waits for children to exit at shutdown before SIGKILL", "process" => Keyword, Effective;
         "global_defs", "{ block }", "", "", "", "Container for global definitions; may appear several times", "core" => Keyword, Effective;
         "track_group", "NAME { block }", "", "unique name, exactly one word", "", "Group of VRRP instances that track static addresses, routes, rules", "script-track" => Keyword, Accepted;
@@ -40,19 +40,19 @@ rows! {
         "interfaces", "{ IFNAMEs }", "none", "not VMACs", "", "Interfaces sharing one limit", "vrrp" => Keyword, Effective;
     }
     in "SSL" {
-        "password", "STRING", "none", "", "", "Key passphrase", "ssl" => Keyword, Accepted;
-        "ca", "FILE", "none", "", "", "CA file for SSL_CTX_load_verify_locations", "ssl" => Keyword, Accepted;
-        "certificate", "FILE", "none", "", "", "PEM certificate chain", "ssl" => Keyword, Accepted;
-        "key", "FILE", "none", "", "", "PEM private key", "ssl" => Keyword, Accepted;
+        "password", "STRING", "none", "", "", "Key passphrase", "ssl" => Keyword, Accepted, missing Error;
+        "ca", "FILE", "none", "", "", "CA file for SSL_CTX_load_verify_locations", "ssl" => Keyword, Accepted, missing Error;
+        "certificate", "FILE", "none", "", "", "PEM certificate chain", "ssl" => Keyword, Accepted, missing Error;
+        "key", "FILE", "none", "", "", "PEM private key", "ssl" => Keyword, Accepted, missing Error;
     }
     in "track_file" {
-        "file", "PATH", "required", "directory must exist and be monitorable by inotify", "", "File to monitor", "script-track" => Keyword, Accepted;
-        "weight", "N [reverse]", "1", "-254..254 (man page says 32 bit)", "", "Multiplier of file value; 0 = fault when non-zero", "script-track" => Keyword, Accepted;
+        "file", "PATH", "required", "directory must exist and be monitorable by inotify", "", "File to monitor", "script-track" => Keyword, Accepted, missing Error;
+        "weight", "N [reverse]", "1", "-254..254 (man page says 32 bit)", "", "Multiplier of file value; 0 = fault when non-zero", "script-track" => Keyword, Accepted, missing Error;
         "init_file", "[VALUE] [overwrite]", "off; 0", "INT; error note outside -254..254", "", "Create or overwrite file at startup", "script-track" => Keyword, Accepted;
     }
     in "vrrp_track_file" {
-        "file", "PATH", "required", "", "", "As track_file file", "script-track" => Keyword, Accepted;
-        "weight", "N [reverse]", "1", "-254..254", "", "As track_file weight", "script-track" => Keyword, Accepted;
+        "file", "PATH", "required", "", "", "As track_file file", "script-track" => Keyword, Accepted, missing Error;
+        "weight", "N [reverse]", "1", "-254..254", "", "As track_file weight", "script-track" => Keyword, Accepted, missing Error;
         "init_file", "[VALUE] [overwrite]", "off", "", "", "As track_file init_file", "script-track" => Keyword, Accepted;
     }
     in "(any level)" {

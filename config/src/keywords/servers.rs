@@ -30,8 +30,8 @@ rows! {
         "protocol", "TCP, UDP or SCTP", "UDP (with error)", "case-insensitive; ignored with a warning (-t exit 5) for fwmark", "", "Transport protocol", "lvs" => Keyword, Accepted;
         "ha_suspend", "none", "off", "not with fwmarks", "", "Suspend checks unless VIP is on this host", "check" => Keyword, Accepted;
         "smtp_alert", "[BOOL]", "smtp_alert_checker, smtp_alert, else off", "BOOL", "", "Mail on quorum changes", "smtp" => Keyword, Accepted;
-        "virtualhost", "STRING", "none", "", "", "Default Host header", "check" => Keyword, Accepted;
-        "snmp_name", "STRING", "none", "exactly one", "", "Name shown in SNMP", "snmp" => Keyword, Accepted;
+        "virtualhost", "STRING", "none", "", "", "Default Host header", "check" => Keyword, Accepted, missing Error;
+        "snmp_name", "STRING", "none", "exactly one", "", "Name shown in SNMP", "snmp" => Keyword, Accepted, missing Error;
         "alpha", "none", "off", "", "", "Assume real servers down at start", "lvs" => Keyword, Accepted;
         "omega", "none", "off", "", "", "Run quorum_down and notify_down at shutdown", "lvs" => Keyword, Accepted;
         "quorum_up", "SCRIPT [user [[:]group]] (quoted ok)", "none", "missing script or unknown user not reported by -t", "", "Run when quorum gained", "script-track" => Keyword, Accepted;
@@ -41,7 +41,7 @@ rows! {
         "weight", "N", "1", "1..2147483647", "", "Default real server weight", "lvs" => Keyword, Accepted;
         "sorry_server", "IP [PORT]", "none", "", "", "Server used when quorum lost", "lvs" => Keyword, Accepted;
         "sorry_server_inhibit", "none", "off", "after sorry_server", "", "Keep sorry server with weight 0 instead of removing", "lvs" => Keyword, Accepted;
-        "sorry_server_lvs_method", "as lvs_method", "virtual server's", "after sorry_server", "", "Forwarding method of sorry server", "lvs" => Keyword, Accepted;
+        "sorry_server_lvs_method", "as lvs_method", "virtual server's", "after sorry_server", "", "Forwarding method of sorry server", "lvs" => Keyword, Accepted, missing Error;
         "real_server", "IP [PORT] { block }", "", "port default virtual server's", "", "A real server", "lvs" => Keyword, Accepted;
     }
     in "virtual_server/real_server" {
@@ -59,8 +59,8 @@ rows! {
         "connect_timeout", "SECS (decimal)", "virtual server's", "0.000001..4294.967295", "", "Default connection timeout", "check" => Keyword, Accepted;
         "delay_loop", "SECS (decimal)", "virtual server's", "> 0", "", "Default check period", "check" => Keyword, Accepted;
         "smtp_alert", "[BOOL]", "smtp_alert_checker, smtp_alert, else ON", "BOOL", "", "Mail on checker or server state change", "smtp" => Keyword, Accepted;
-        "virtualhost", "STRING", "virtual server's", "", "", "Default Host header", "check" => Keyword, Accepted;
-        "snmp_name", "STRING", "none", "exactly one", "", "Name shown in SNMP", "snmp" => Keyword, Accepted;
+        "virtualhost", "STRING", "virtual server's", "", "", "Default Host header", "check" => Keyword, Accepted, missing Error;
+        "snmp_name", "STRING", "none", "exactly one", "", "Name shown in SNMP", "snmp" => Keyword, Accepted, missing Error;
         "MISC_CHECK", "{ block }", "", "", "", "Script checker", "check" => Keyword, Accepted;
         "SMTP_CHECK", "{ block }", "", "", "", "SMTP dialogue checker", "check" => Keyword, Accepted;
         "TCP_CHECK", "{ block }", "", "", "", "TCP connect checker", "check" => Keyword, Accepted;

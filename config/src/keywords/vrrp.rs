@@ -88,7 +88,7 @@ rows! {
         "lower_prio_no_advert", "[BOOL]", "global (on if strict)", "BOOL", "", "As vrrp_lower_prio_no_advert", "vrrp" => Keyword, Effective;
         "higher_prio_send_advert", "[BOOL]", "global (off if strict)", "BOOL", "", "As vrrp_higher_prio_send_advert", "vrrp" => Keyword, Effective;
         "owner_ignore_adverts", "[BOOL]", "global; on if strict and 255", "only with priority 255; explicit off is overridden to on; explicit off with 255 is reported (exit 5) even without strict", "not in man page", "Ignore adverts while address owner", "vrrp" => Keyword, Effective;
-        "kernel_rx_buf_size", "BYTES", "vrrp_rx_bufs_policy", "0..UINT_MAX", "", "Receive buffer contribution of this instance", "vrrp" => Keyword, Effective;
+        "kernel_rx_buf_size", "BYTES", "vrrp_rx_bufs_policy", "0..UINT_MAX", "", "Receive buffer contribution of this instance", "vrrp" => Keyword, Effective, missing Error;
         "authentication", "{ block }", "none", "VRRPv2 only; dropped with strict or auth_hmac; empty block accepted", "", "Legacy VRRPv2 authentication", "vrrp" => Keyword, Effective;
         "auth_hmac", "{ block }", "none", "new in 2.4.x; excludes authentication", "", "HMAC-SHA256 trailer protecting adverts, v2 and v3", "vrrp" => Keyword, Accepted;
     }
@@ -104,7 +104,7 @@ rows! {
         "mode", "enforce, permissive or receive-only", "enforce", "strict forces enforce", "", "Migration mode", "vrrp" => Keyword, Accepted;
     }
     in "vrrp_script" {
-        "script", "COMMAND (quoted ok)", "required", "", "", "Command to run", "script-track" => Keyword, Accepted;
+        "script", "COMMAND (quoted ok)", "required", "", "", "Command to run", "script-track" => Keyword, Accepted, missing Error;
         "interval", "SECS (decimal, ms)", "1", "0..4294; 0 becomes 1 with error", "", "Run period", "script-track" => Keyword, Accepted;
         "timeout", "SECS (decimal, ms)", "interval (dump shows 0)", "0..4294; 0 becomes 1 with error", "", "Time after which run counts as failed", "script-track" => Keyword, Accepted;
         "weight", "N [reverse]", "0", "-253..253", "", "Priority change; 0 means FAULT on failure", "script-track" => Keyword, Accepted;
@@ -116,7 +116,7 @@ rows! {
     in "vrrp_track_process" {
         "process", "PATH_OR_NAME [PARAM ...]", "required", "given once; parameters imply full_command and exact match", "", "Process name or command line to match", "script-track" => Keyword, Accepted;
         "param_match", "[initial/partial]", "exact if no value", "sets full_command", "", "How parameters are compared", "script-track" => Keyword, Accepted;
-        "weight", "N [reverse]", "0", "-254..254", "", "Priority change; 0 means FAULT", "script-track" => Keyword, Accepted;
+        "weight", "N [reverse]", "0", "-254..254", "", "Priority change; 0 means FAULT", "script-track" => Keyword, Accepted, missing Error;
         "quorum", "N", "1", "1..65535, <= quorum_max", "", "Minimum matching processes", "script-track" => Keyword, Accepted;
         "quorum_max", "N", "unlimited", "0..65535; 0 = must not run", "", "Maximum matching processes", "script-track" => Keyword, Accepted;
         "delay", "SECS (decimal)", "0", "0.000001..3600", "", "Set both terminate_delay and fork_delay", "script-track" => Keyword, Accepted;

@@ -8,6 +8,7 @@ use keepalived_core::vrrp::Version;
 
 use super::settings::{Pacing, process_name, umask};
 use super::statements::{Reading, Statements};
+use super::transport::is_group;
 use crate::finding::{Finding, rule};
 use crate::model::{Global, VipLost};
 use crate::syntax::Node;
@@ -119,6 +120,10 @@ fn read_vrrp(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Gl
         address.is_ipv6() && address.is_multicast()
     });
     if let Some(IpAddr::V6(group)) = group6 {
+        if !is_group(IpAddr::V6(group)) {
+            let message = format!("{group} is not link-local; it is used");
+            reading.report_at(&rule::GROUP_SCOPE, blocks.last("vrrp_mcast_group6"), message);
+        }
         global.mcast_group6 = group;
     }
     global.garp_interval = reading.seconds(blocks.last("vrrp_garp_interval"), 1..=MOST_MICROS).unwrap_or_default();

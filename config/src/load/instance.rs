@@ -112,10 +112,11 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Instance> {
     let lower_prio_no_advert = strict || switch("lower_prio_no_advert", draft.defaults.lower_prio_no_advert);
     let higher_prio_send_advert = switch("higher_prio_send_advert", draft.defaults.higher_prio_send_advert) && !strict;
     let owner_ignore = switch("owner_ignore_adverts", draft.defaults.owner_ignore_adverts) || strict;
-    Some(Instance {
+    let instance = Instance {
         name: draft.name.clone(),
         interface: link.name,
-        vrid: vrid?,
+        // stands in for one that is missing, so that everything after it is checked all the same
+        vrid: vrid.or(Vrid::new(1))?,
         version,
         family,
         priority,
@@ -139,7 +140,8 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Instance> {
         promote_secondaries: statements.has("promote_secondaries"),
         rx_buffer: reading.small(statements.last("kernel_rx_buf_size"), UINT),
         garp: pacing.over(&draft.defaults.pacing, strict),
-    })
+    };
+    vrid.map(|_| instance)
 }
 
 fn vrid(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Vrid> {

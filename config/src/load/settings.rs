@@ -114,7 +114,7 @@ fn extra_interface(reading: &mut Reading<'_>, node: &Node, least: i64) -> Option
         [word, ..] if word.text != b"all" => word,
         _ => {
             let message = format!("{} needs a number of seconds", node.name());
-            reading.report_at(&rule::MISSING_PARAMETER, Some(node), message);
+            reading.report_at(&rule::MISSING_VALUE, Some(node), message);
             return None;
         }
     };

@@ -39,7 +39,8 @@ pub(super) fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Wanted {
     Wanted { peers, ttl_range, source, group, ttl }
 }
 
-fn is_group(address: IpAddr) -> bool {
+/// Whether adverts may go to `address`: IPv4 multicast, or IPv6 link-local multicast.
+pub(super) fn is_group(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_multicast(),
         IpAddr::V6(address) => {
@@ -99,7 +100,7 @@ impl Wanted {
         let statements = &draft.statements;
         let source = of_family(reading, draft, source, family, "unicast_src_ip or mcast_src_ip");
         let peers = distinct(reading, draft, peers, family);
-        let words = ["unicast_src_ip", "unicast_peer", "check_unicast_src", "unicast_ttl"];
+        let words = ["unicast_src_ip", "unicast_peer", "check_unicast_src", "unicast_ttl", "old_unicast_checksum"];
         let mentioned = words.into_iter().find(|word| statements.has(word));
         let fault_without_peer = statements.has("unicast_fault_no_peer");
         if peers.is_empty()
