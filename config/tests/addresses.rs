@@ -58,6 +58,7 @@ fn what_is_wrong_is_said_and_left_out() {
     for text in [
         "10.0.0.1 lable eth0:1",
         "10.0.0.1 dev",
+        "10.0.0.1 dev eth0 dev eth1",
         "10.0.0.1 dev a_very_long_interface",
         "10.0.0.1 label a_very_long_label_x",
         "10.0.0.1 scope far",

@@ -176,6 +176,24 @@ fn unicast() {
 }
 
 #[test]
+fn unicast_that_contradicts_itself() {
+    let peers = |line: &str, more: &str| instance(&format!("unicast_peer {{\n{line}\n}}\n{more}\n{VIP}")).1;
+    assert_eq!(peers("10.0.0.2 min_ttl 5 max_ttl 3", ""), ["peer-ttl"]);
+    assert_eq!(peers("10.0.0.2", "mcast_dst_ip 224.0.0.99"), ["unicast-group"]);
+    assert_eq!(peers("10.0.0.2 min_ttl 256", ""), ["number-range"]);
+    assert_eq!(peers("10.0.0.2 min_ttl", ""), ["word-invalid"]);
+}
+
+/// All findings of an instance are reported, also when it cannot run.
+#[test]
+fn an_instance_that_cannot_run_is_checked_all_the_same() {
+    let loaded = text(
+        "vrrp_instance A {\ninterface eth0\nadvert_int 0.5\nkernel_rx_buf_size x\nvirtual_ipaddress { 10.0.0.1 }\n}",
+    );
+    assert_eq!(ids(&loaded.findings), ["vrid-missing", "advert-interval-rounded", "number-invalid"]);
+}
+
+#[test]
 fn unicast_words_without_peer_mean_multicast() {
     for word in ["unicast_src_ip 10.0.0.1", "unicast_peer {\n}", "check_unicast_src"] {
         let (found, ids) = instance(&format!("{word}\n{VIP}"));
@@ -244,7 +262,7 @@ fn strict_mode_has_its_way() {
         "down_timer_adverts 4\nlower_prio_no_advert off\nhigher_prio_send_advert\ngarp_lower_prio_repeat 3\naccept\n{VIP}"
     );
     let (found, ids) = instance_under("vrrp_strict", &body);
-    assert_eq!(ids, ["strict-conflict", "strict-conflict", "strict-conflict"]);
+    assert_eq!(ids, ["strict-conflict"; 5]);
     assert_eq!((found.strict, found.down_timer_adverts, found.accept), (true, 3, false));
     assert!(found.lower_prio_no_advert && !found.higher_prio_send_advert);
     assert_eq!((found.garp.lower_prio_delay.as_secs(), found.garp.lower_prio_repeat), (0, 0));

@@ -59,7 +59,7 @@ fn start(reading: &mut Reading<'_>, word: &Word) -> Option<VirtualAddress> {
         return None;
     };
     let mut out = VirtualAddress::host(address);
-    if let Some(prefix) = prefix {
+    if let Some(prefix) = prefix.filter(|prefix| !prefix.is_empty()) {
         let most = out.prefix;
         let good =
             value::integer(prefix).ok().and_then(|prefix| u8::try_from(prefix).ok()).filter(|prefix| *prefix <= most);
@@ -132,6 +132,9 @@ fn valued(placed: &mut Placed, word: &Word, value: &Word) -> Outcome {
     let is4 = placed.address.address.is_ipv4();
     let line = &mut placed.address;
     match word.text.as_slice() {
+        b"dev" if line.device.is_some() => {
+            return Outcome::Bad(word.span, "dev stands twice; the first counts".to_owned());
+        }
         b"dev" => match InterfaceName::new(&value.text) {
             Some(name) => {
                 line.device = Some(name);

@@ -109,9 +109,15 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Instance> {
     let checksum = checksum(reading, draft, version, family, &transport);
     let mut switch = |name, default| reading.switch(statements.last(name)).unwrap_or(default);
     let skip_check_adv_addr = switch("skip_check_adv_addr", draft.defaults.skip_check_adv_addr);
-    let lower_prio_no_advert = strict || switch("lower_prio_no_advert", draft.defaults.lower_prio_no_advert);
-    let higher_prio_send_advert = switch("higher_prio_send_advert", draft.defaults.higher_prio_send_advert) && !strict;
+    let answers_lower = !switch("lower_prio_no_advert", draft.defaults.lower_prio_no_advert);
+    let answers_higher = switch("higher_prio_send_advert", draft.defaults.higher_prio_send_advert);
     let owner_ignore = switch("owner_ignore_adverts", draft.defaults.owner_ignore_adverts) || strict;
+    let conflicts = [("lower_prio_no_advert", answers_lower), ("higher_prio_send_advert", answers_higher)];
+    for (word, conflicts) in conflicts {
+        if strict && conflicts && statements.has(word) {
+            draft.report(reading, &rule::STRICT_CONFLICT, word, &format!("strict mode does not allow this {word}"));
+        }
+    }
     let instance = Instance {
         name: draft.name.clone(),
         interface: link.name,
@@ -132,8 +138,8 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Instance> {
         checksum,
         strict,
         skip_check_adv_addr,
-        lower_prio_no_advert,
-        higher_prio_send_advert,
+        lower_prio_no_advert: strict || !answers_lower,
+        higher_prio_send_advert: answers_higher && !strict,
         owner_ignore_adverts: owner_ignore && priority.is_owner(),
         dont_track_primary: statements.has("dont_track_primary"),
         track_src_ip: statements.has("track_src_ip"),

@@ -78,6 +78,10 @@ fn peer(reading: &mut Reading<'_>, line: &Node, ttl_range: &mut bool) -> Option<
             *ttl_range = true;
         }
     }
+    if peer.min_ttl > peer.max_ttl {
+        let message = format!("peer {address}: min_ttl {} is more than max_ttl {}", peer.min_ttl, peer.max_ttl);
+        reading.report(Finding::at(&rule::PEER_TTL, first.span, message));
+    }
     Some((peer, first.span))
 }
 
@@ -125,6 +129,9 @@ impl Wanted {
                 "unicast_peer",
                 "strict mode excludes unicast where multicast is possible",
             );
+        }
+        if group.is_some() {
+            draft.report(reading, &rule::UNICAST_GROUP, "mcast_dst_ip", "mcast_dst_ip is ignored: adverts go to peers");
         }
         let check_source = draft.defaults.check_unicast_src || statements.has("check_unicast_src") || ttl_range;
         Transport::Unicast { source, peers, ttl, check_source, fault_without_peer }
