@@ -78,16 +78,18 @@ impl fmt::Display for Note {
         match self {
             Self::Refused { source, refusal } => write!(f, "advert from {source} refused: {refusal}"),
             Self::ChecksumForm { source, theirs } => {
-                let (form, keyword) = match theirs {
-                    ChecksumForm::PseudoHeader => ("with", "remove v3_checksum_as_v2 here or set it there"),
-                    ChecksumForm::Plain => ("without", "set v3_checksum_as_v2 here or remove it there"),
+                let (form, advice) = match theirs {
+                    ChecksumForm::PseudoHeader => {
+                        ("with the pseudo-header", "v3_checksum_as_v2 is set here and not there")
+                    }
+                    ChecksumForm::Plain => ("without the pseudo-header (RFC 9568)", "set v3_checksum_as_v2 here too"),
                     ChecksumForm::OldUnicast => {
-                        ("with the old unicast form of", "upgrade that router (keepalived before 1.3.7)")
+                        ("in the unicast form of keepalived before 1.3.7", "upgrade that router")
                     }
                 };
                 write!(
                     f,
-                    "{source} computes the checksum {form} the pseudo-header, we do not; both are accepted here, but perhaps not there: {keyword}"
+                    "{source} computes its checksum {form}, we do not; its adverts are accepted here, but ours may be refused there: {advice}"
                 )
             }
             Self::AddressesDiffer { source } => {
