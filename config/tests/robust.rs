@@ -13,6 +13,10 @@ fn survives(bytes: &[u8]) {
     for finding in loaded.findings.iter().take(100) {
         assert!(render(finding, &loaded.files).len() < 20_000);
     }
+    for mark in loaded.findings.iter().flat_map(|finding| finding.primary.iter().chain(&finding.secondary)) {
+        let file = loaded.files.get(mark.span.file).unwrap();
+        assert!(mark.span.start <= mark.span.end && mark.span.end <= file.bytes.len(), "{mark:?}");
+    }
     assert!([0, 2, 4, 5, 6].contains(&exit_status(&loaded.findings)));
     assert!(plan(&loaded.config, &loaded.config).unwrap().is_empty());
     for (_, file) in loaded.files.iter() {

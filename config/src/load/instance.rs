@@ -107,17 +107,7 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Instance> {
         draft.report(reading, &rule::STRICT_CONFLICT, "garp_lower_prio_repeat", "strict mode excludes garp_lower_prio");
     }
     let checksum = checksum(reading, draft, version, family, &transport);
-    let mut switch = |name, default| reading.switch(statements.last(name)).unwrap_or(default);
-    let skip_check_adv_addr = switch("skip_check_adv_addr", draft.defaults.skip_check_adv_addr);
-    let answers_lower = !switch("lower_prio_no_advert", draft.defaults.lower_prio_no_advert);
-    let answers_higher = switch("higher_prio_send_advert", draft.defaults.higher_prio_send_advert);
-    let owner_ignore = switch("owner_ignore_adverts", draft.defaults.owner_ignore_adverts) || strict;
-    let conflicts = [("lower_prio_no_advert", answers_lower), ("higher_prio_send_advert", answers_higher)];
-    for (word, conflicts) in conflicts {
-        if strict && conflicts && statements.has(word) {
-            draft.report(reading, &rule::STRICT_CONFLICT, word, &format!("strict mode does not allow this {word}"));
-        }
-    }
+    let manners = Manners::read(reading, draft, strict);
     let instance = Instance {
         name: draft.name.clone(),
         interface: link.name,
@@ -137,10 +127,10 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Instance> {
         password: password(reading, draft, version, family, strict),
         checksum,
         strict,
-        skip_check_adv_addr,
-        lower_prio_no_advert: strict || !answers_lower,
-        higher_prio_send_advert: answers_higher && !strict,
-        owner_ignore_adverts: owner_ignore && priority.is_owner(),
+        skip_check_adv_addr: manners.skip_check_adv_addr,
+        lower_prio_no_advert: manners.lower_prio_no_advert,
+        higher_prio_send_advert: manners.higher_prio_send_advert,
+        owner_ignore_adverts: manners.owner_ignore_adverts && priority.is_owner(),
         dont_track_primary: statements.has("dont_track_primary"),
         track_src_ip: statements.has("track_src_ip"),
         promote_secondaries: statements.has("promote_secondaries"),
@@ -148,6 +138,39 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Instance> {
         garp: pacing.over(&draft.defaults.pacing, strict),
     };
     vrid.map(|_| instance)
+}
+
+/// How an instance treats the adverts of others.
+struct Manners {
+    skip_check_adv_addr: bool,
+    lower_prio_no_advert: bool,
+    higher_prio_send_advert: bool,
+    owner_ignore_adverts: bool,
+}
+
+impl Manners {
+    fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, strict: bool) -> Self {
+        let Draft { statements, defaults, .. } = draft;
+        let mut switch = |name, default| reading.switch(statements.last(name)).unwrap_or(default);
+        let said = Self {
+            // keepalived takes even `off` for on here; we do as we are told
+            skip_check_adv_addr: switch("skip_check_adv_addr", defaults.skip_check_adv_addr),
+            lower_prio_no_advert: switch("lower_prio_no_advert", defaults.lower_prio_no_advert),
+            higher_prio_send_advert: switch("higher_prio_send_advert", defaults.higher_prio_send_advert),
+            owner_ignore_adverts: switch("owner_ignore_adverts", defaults.owner_ignore_adverts),
+        };
+        if !strict {
+            return said;
+        }
+        let conflicts = [
+            ("lower_prio_no_advert", !said.lower_prio_no_advert),
+            ("higher_prio_send_advert", said.higher_prio_send_advert),
+        ];
+        for (word, _) in conflicts.into_iter().filter(|(word, conflicts)| *conflicts && statements.has(word)) {
+            draft.report(reading, &rule::STRICT_CONFLICT, word, &format!("strict mode does not allow this {word}"));
+        }
+        Self { lower_prio_no_advert: true, higher_prio_send_advert: false, owner_ignore_adverts: true, ..said }
+    }
 }
 
 fn vrid(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Vrid> {
