@@ -74,6 +74,7 @@ impl<N: Network, P: Packets> Engine<N, P> {
     pub fn turn(&mut self, now: Instant) -> Option<Instant> {
         let all_heard = self.hear(now);
         let more_events = self.look(now);
+        self.roster.reopen(now, &mut self.network, &mut self.packets);
         self.roster.expire(now, MOST_DEADLINES, all_heard);
         self.flush();
         self.roster.change_addresses(now, MOST_CHANGES, &mut self.network);
@@ -148,3 +149,6 @@ impl<N: Network, P: Packets> Engine<N, P> {
         self.roster.flush(&mut self.packets);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::{Transport, VipLost};
@@ -55,6 +56,8 @@ pub(super) struct Roster {
     default_buffer: Option<u32>,
     /// Virtual addresses of all instances, which are no source address.
     virtual_addresses: BTreeSet<IpAddr>,
+    /// When sockets that could not be opened are tried again.
+    reopen_at: Option<Instant>,
     unknown_vrids: u64,
     unknown_vrids_logged: BTreeSet<(ChannelId, u8)>,
     overruns: u64,
@@ -74,6 +77,8 @@ const MOST_UNKNOWN_LOGGED: usize = 256;
 const OCTETS_PER_ADVERT: u32 = 2_048;
 /// Adverts of each instance that a channel's buffer has room for.
 const ADVERTS_PER_INSTANCE: u32 = 8;
+/// Pause before sockets that could not be opened are tried again.
+const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 /// A channel's receive buffer at least, and at most.
 const BUFFER: std::ops::RangeInclusive<u32> = 262_144..=67_108_864;
 
@@ -102,6 +107,7 @@ impl Roster {
             log_unknown_vrids: false,
             default_buffer: None,
             virtual_addresses: BTreeSet::new(),
+            reopen_at: None,
             unknown_vrids: 0,
             unknown_vrids_logged: BTreeSet::new(),
             overruns: 0,
@@ -297,6 +303,19 @@ impl Roster {
         self.follow_up(now);
     }
 
+    /// Tries again to open the sockets that could not be opened.
+    pub(super) fn reopen(&mut self, now: Instant, network: &mut impl Network, packets: &mut impl Packets) {
+        if self.reopen_at.take_if(|at| *at <= now).is_none() {
+            return;
+        }
+        let mut sources = BTreeMap::new();
+        for index in 0..self.slots.len() {
+            if self.slot(index).is_some_and(|slot| slot.own_faults.contains(Fault::NoSocket)) {
+                self.stand(now, index, &mut sources, network, packets);
+            }
+        }
+    }
+
     /// Finds out what `index` stands on, opens or closes its channel, and tells it.
     fn stand(
         &mut self,
@@ -334,6 +353,7 @@ impl Roster {
         let keep = wanted.is_none() && !missing;
         if !keep && !self.open(index, wanted, packets) {
             faults = faults.with(Fault::NoSocket);
+            self.reopen_at.get_or_insert(now + REOPEN_PAUSE);
         }
         if let Some(slot) = self.slot_mut(index) {
             slot.link = link;
@@ -673,7 +693,10 @@ impl Roster {
 
     /// When something is due next.
     pub(super) fn next_wake(&mut self) -> Option<Instant> {
-        [self.deadlines.next(), self.holdings.next(), self.neighbours.next()].into_iter().flatten().min()
+        [self.deadlines.next(), self.holdings.next(), self.neighbours.next(), self.reopen_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What there is to tell since the last call.
