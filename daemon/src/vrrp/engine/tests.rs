@@ -440,7 +440,7 @@ fn sockets_that_cannot_be_opened_are_a_fault_that_ends() {
     rig.settle();
     assert_eq!(rig.state("A"), State::Fault);
     rig.packets().refuse_open(None);
-    rig.pass(Duration::from_secs(5));
+    rig.pass(Duration::from_secs(2));
     assert_eq!(rig.state("A"), State::Backup);
 }
 
