@@ -21,7 +21,9 @@ pub(crate) fn run(options: &[&str]) -> Result<()> {
         if sandbox::find("cargo-deny").is_some() || home_has_deny() {
             cargo(&["deny", "--log-level", "error", "check"])
         } else {
-            Ok(Outcome::Skipped("cargo-deny is not installed (cargo install --locked cargo-deny); deny.toml is what it checks".into()))
+            Ok(Outcome::Skipped(
+                "cargo-deny is not installed (cargo install --locked cargo-deny); deny.toml is what it checks".into(),
+            ))
         }
     });
     steps.run("unit, property, simulator", || {
@@ -40,7 +42,9 @@ fn lab(ci: bool, debian: bool) -> Result<Outcome> {
     let mut command = match sandbox::rights() {
         Rights::Here => Command::new(program),
         Rights::Enclosed => sandbox::enclose(&program),
-        Rights::None if ci => bail!("no lab without root or unprivileged user namespaces, and with CI set that is a failure"),
+        Rights::None if ci => {
+            bail!("no lab without root or unprivileged user namespaces, and with CI set that is a failure")
+        }
         Rights::None => {
             return Ok(Outcome::Skipped("NO LAB TEST WAS RUN: neither root nor unprivileged user namespaces".into()));
         }

@@ -228,8 +228,10 @@ impl Capture {
             program: crate::namespace::program("tcpdump"),
             read: Mutex::default(),
         };
-        wait_until("tcpdump listens", patience(Duration::from_secs(1)), || Ok(capture.complaints()?.contains("listening on")))
-            .with_context(|| capture.complaints().unwrap_or_default())?;
+        wait_until("tcpdump listens", patience(Duration::from_secs(1)), || {
+            Ok(capture.complaints()?.contains("listening on"))
+        })
+        .with_context(|| capture.complaints().unwrap_or_default())?;
         Ok(capture)
     }
 
@@ -320,7 +322,11 @@ impl Capture {
             }
             let vrrp = packet.contains("VRRP") || packet.contains("vrrp");
             // tcpdump leaves the pseudo header out for version 2 over IPv6, a form no RFC defines; the kernel puts it in
-            packet = if packet.contains("IP6") && packet.contains("VRRPv2") { packet.replace("(bad vrrp cksum", "") } else { packet };
+            packet = if packet.contains("IP6") && packet.contains("VRRPv2") {
+                packet.replace("(bad vrrp cksum", "")
+            } else {
+                packet
+            };
             let bad = ["bad ", "truncated", "[|", "invalid", "unknown type", "wrong"];
             if (vrrp || packet.contains("ARP")) && bad.iter().any(|word| packet.contains(word)) {
                 bail!("tcpdump finds fault with {packet}");

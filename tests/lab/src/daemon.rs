@@ -58,6 +58,12 @@ impl Daemon {
         self.flavour
     }
 
+    /// The program itself.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// The first line of `--version`.
     #[must_use]
     pub fn version(&self) -> String {
@@ -242,7 +248,8 @@ pub(crate) fn show_logs(folder: &Path) {
         if path.is_dir() {
             show_logs(&path);
         } else if path.file_name().is_some_and(|name| name.to_string_lossy().ends_with("log")) {
-            let text = std::fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+            let text =
+                std::fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
             let lines: Vec<_> = text.lines().collect();
             eprintln!("----- {} -----", path.display());
             for line in lines.iter().skip(lines.len().saturating_sub(60)) {

@@ -34,7 +34,7 @@ impl Frr {
             Family::V6 => (2, 64, "ipv6"),
         };
         let name = format!("vrrp{vrid}");
-        let mut batch = format!("link add {name} link eth0 addrgenmode random type macvlan mode bridge\n");
+        let mut batch = format!("link add {name} link eth0 type macvlan mode bridge\n");
         writeln!(batch, "link set {name} address 00:00:5e:00:0{part}:{vrid:02x}")?;
         for vip in case.vips(vrid) {
             let nodad = if vip.is_ipv6() { "nodad" } else { "" };
@@ -97,7 +97,11 @@ fn spawn(router: &Router, folder: &Path, name: &str) -> Result<Child> {
     let log = File::options().create(true).append(true).open(folder.join(format!("{name}.log")))?;
     let mut command = router.namespace().command("unshare");
     command.args(["--mount", "--propagation", "private", "sh", "-c"]);
-    command.arg("mkdir -p /run/frr && mount --bind \"$1\" /run/frr && shift && exec \"$0\" \"$@\"");
+    // and it insists on a group frrvty with its user in it
+    command.arg(
+        "mkdir -p /run/frr && mount --bind \"$1\" /run/frr && sed 's/^frrvty:.*:.*:.*/&,root/; s/:,root/:root/' /etc/group > \"$1\"/group &&
+        mount --bind \"$1\"/group /etc/group && shift && exec \"$0\" \"$@\"",
+    );
     command.arg(format!("{FOLDER}/{name}")).arg(folder);
     command.args(["-u", "root", "-g", "root", "--log", "stdout", "--log-level", "debug", "-P", "0"]);
     command.arg("-z").arg(folder.join("zserv.api")).arg("--vty_socket").arg(folder);

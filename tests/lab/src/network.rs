@@ -99,10 +99,12 @@ impl Lab {
         let port = format!("r{router}s{segment}");
         let mut rules = format!("table netdev {port} {{}}\ndelete table netdev {port}\n");
         if percent > 0 {
+            // a random number from 0 to 99 cannot be compared with 100
+            let which = if percent < 100 { format!("numgen random mod 100 < {percent} ") } else { String::new() };
             writeln!(
                 rules,
-                "table netdev {port} {{ chain in {{ type filter hook ingress device \"{port}\" priority 0;
-                 numgen random mod 100 < {percent} drop; }} }}"
+                "table netdev {port} {{\n chain in {{\n type filter hook ingress device \"{port}\" priority 0\n \
+                 {which}drop\n }}\n}}"
             )?;
         }
         let file = self.folder.join(format!("{port}.nft"));

@@ -32,7 +32,8 @@ pub fn rights() -> Rights {
     if rustix::process::geteuid().is_root() {
         // root of a container without CAP_SYS_ADMIN is no use
         if ok("unshare", &["--net", "--mount", "true"]) { Rights::Here } else { Rights::None }
-    } else if ok("unshare", &["--user", "--map-root-user", "--net", "--mount", "mount", "-t", "tmpfs", "none", "/run"]) {
+    } else if ok("unshare", &["--user", "--map-root-user", "--net", "--mount", "mount", "-t", "tmpfs", "none", "/run"])
+    {
         Rights::Enclosed
     } else {
         Rights::None

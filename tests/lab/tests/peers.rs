@@ -11,10 +11,7 @@ const VRID: u8 = 7;
 fn life_of_a_pair(lab: &Lab, case: Case, daemons: [&Daemon; 2]) -> Result<()> {
     let [a, b] = [lab.router(0), lab.router(1)];
     let (wire, wait) = (lab.capture(), patience(case.interval() * 5));
-    let [conf_a, conf_b] = [
-        Instance::new(case, 200).alone(a, &[b]),
-        Instance::new(case, 100).alone(b, &[a]),
-    ];
+    let [conf_a, conf_b] = [Instance::new(case, 200).alone(a, &[b]), Instance::new(case, 100).alone(b, &[a])];
 
     // alone, the lower priority does
     let running_b = b.start(daemons[1], "d", &conf_b)?;
@@ -34,7 +31,9 @@ fn life_of_a_pair(lab: &Lab, case: Case, daemons: [&Daemon; 2]) -> Result<()> {
     wire.wait_advert(mark, b.mac(0), VRID, wait)?;
     wait_until("the backup has the addresses", wait, || b.has(case.vip(VRID)))?;
     announced(lab, case, mark, b.mac(0))?;
-    let goodbye = |mac: Mac| move |event: &keepalived_lab::Event| event.mac == mac && event.advert().is_some_and(|a| a.priority == 0);
+    let goodbye = |mac: Mac| {
+        move |event: &keepalived_lab::Event| event.mac == mac && event.advert().is_some_and(|a| a.priority == 0)
+    };
     assert!(!wire.since(mark)?.iter().any(goodbye(a.mac(0))), "the dead say nothing");
 
     // it comes back among its own left-overs
@@ -73,12 +72,16 @@ fn settled(lab: &Lab, case: Case, router: usize) -> Result<()> {
 /// `mac` has told everybody where each address is now.
 fn announced(lab: &Lab, case: Case, mark: usize, mac: Mac) -> Result<()> {
     for vip in case.vips(VRID) {
-        let event = lab.capture().wait(&format!("{mac} announces {vip}"), mark, patience(Duration::from_secs(1)), |event| {
-            event.mac == mac && event.announces() == Some(vip)
-        })?;
+        let event =
+            lab.capture().wait(&format!("{mac} announces {vip}"), mark, patience(Duration::from_secs(1)), |event| {
+                event.mac == mac && event.announces() == Some(vip)
+            })?;
         match event.kind {
             Kind::Garp(garp) => {
-                assert_eq!((garp.operation, garp.sender, garp.target, event.to), (1, mac, Mac([255; 6]), Mac([255; 6])));
+                assert_eq!(
+                    (garp.operation, garp.sender, garp.target, event.to),
+                    (1, mac, Mac([255; 6]), Mac([255; 6]))
+                );
             }
             Kind::Na(na) => {
                 assert_eq!((na.overrides, na.solicited, na.link), (true, false, Some(mac)));
@@ -112,7 +115,9 @@ fn adverts_are_right(lab: &Lab, case: Case) -> Result<()> {
             assert_eq!(advert.destination, destination);
             match (case.cast, case.family) {
                 (Cast::Unicast, _) | (_, Family::V4) => assert_eq!(advert.source, case.source(router)),
-                (Cast::Multicast, Family::V6) => assert_eq!(advert.source, format!("fe80::{}", router.index() + 1).parse::<IpAddr>()?),
+                (Cast::Multicast, Family::V6) => {
+                    assert_eq!(advert.source, format!("fe80::{}", router.index() + 1).parse::<IpAddr>()?)
+                }
             }
         }
     }

@@ -60,12 +60,14 @@ impl Results {
              run(s) of each row, and a target counts as reached only if every run reached it.\n\n",
             effort.runs
         );
-        text += "| | keepalived 2.4.3 (from the issue, another day) | keepalived, installed | ours | wanted | reached |\n";
+        text +=
+            "| | keepalived 2.4.3 (from the issue, another day) | keepalived, installed | ours | wanted | reached |\n";
         text += "|---|---|---|---|---|---|\n";
         for line in LINES.iter().filter(|line| self.values.keys().any(|(scenario, ..)| *scenario == line.scenario)) {
             let Line { title, c_2_4_3, wanted, .. } = line;
             let (theirs, ours, verdict) = (self.cell(line, false), self.cell(line, true), self.verdict(line));
-            writeln!(text, "| {title} | {c_2_4_3} | {theirs} | {ours} | {wanted} | {verdict} |").expect("a String takes everything");
+            writeln!(text, "| {title} | {c_2_4_3} | {theirs} | {ours} | {wanted} | {verdict} |")
+                .expect("a String takes everything");
         }
         text += "\n## Where and with what\n\n";
         for fact in versions.iter().cloned().chain(machine()) {
@@ -116,10 +118,16 @@ pub(super) fn number(value: f64) -> String {
 fn machine() -> Vec<String> {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, name: &str| {
-        text.lines().find(|line| line.starts_with(name)).and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
+        text.lines()
+            .find(|line| line.starts_with(name))
+            .and_then(|line| line.split_once(':'))
+            .map(|(_, value)| value.trim().to_owned())
     };
     let cpu = field(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "a CPU".to_owned());
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let memory = field(&read("/proc/meminfo"), "MemTotal").unwrap_or_default();
-    vec![format!("{cores} cores, {cpu}, {memory} of memory"), format!("Linux {}", read("/proc/sys/kernel/osrelease").trim())]
+    vec![
+        format!("{cores} cores, {cpu}, {memory} of memory"),
+        format!("Linux {}", read("/proc/sys/kernel/osrelease").trim()),
+    ]
 }

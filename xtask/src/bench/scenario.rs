@@ -29,7 +29,8 @@ pub(super) enum Scenario {
 
 impl Scenario {
     pub(super) fn run(self, daemon: &Daemon, effort: Effort) -> Result<Figures> {
-        let (Self::Crash(load) | Self::Stop(load) | Self::Return(load) | Self::Reload(load) | Self::Respawn(load)) = self;
+        let (Self::Crash(load) | Self::Stop(load) | Self::Return(load) | Self::Reload(load) | Self::Respawn(load)) =
+            self;
         let mut rig = Rig::new(load, daemon)?;
         let figures = match self {
             Self::Crash(_) => crash(&mut rig),
@@ -102,7 +103,8 @@ fn come_back(rig: &mut Rig<'_>, effort: Effort) -> Result<Figures> {
     let start = Stamp::now();
     let master = rig.start(MASTER)?;
     let quiet = effort.quiet.max(10.0 * load.interval()).min(12.0);
-    let last_change = |rig: &Rig<'_>| rig.watch.changes(start).into_values().flatten().max().map_or(0.0, |at| at.since(start));
+    let last_change =
+        |rig: &Rig<'_>| rig.watch.changes(start).into_values().flatten().max().map_or(0.0, |at| at.since(start));
     loop {
         rig.listen(1.0)?;
         let now = Stamp::now().since(start);
@@ -142,14 +144,19 @@ fn reload(rig: &mut Rig<'_>) -> Result<Figures> {
     let silences = rig.watch.silences(start, end).into_iter().map(|longest| (longest - load.interval()) * 1000.0);
     let silences: Vec<f64> = silences.collect();
     let changes: usize = rig.watch.changes(start).values().map(Vec::len).sum();
-    Ok(vec![("max ms", percentile(&silences, 100)), ("p50 ms", percentile(&silences, 50)), ("changes", as_float(changes))])
+    Ok(vec![
+        ("max ms", percentile(&silences, 100)),
+        ("p50 ms", percentile(&silences, 50)),
+        ("changes", as_float(changes)),
+    ])
 }
 
 fn respawn(rig: &mut Rig<'_>) -> Result<Figures> {
     let [master, _backup] = rig.settled_pair()?;
     let file = rig.lab.folder().join("addresses");
     let mut monitor = rig.lab.router(MASTER).namespace().command("ip");
-    let mut monitor = monitor.args(["-o", "monitor", "address"]).stdout(File::create(&file)?).stderr(Stdio::null()).spawn()?;
+    let mut monitor =
+        monitor.args(["-o", "monitor", "address"]).stdout(File::create(&file)?).stderr(Stdio::null()).spawn()?;
     rig.listen(0.5)?;
     let start = Stamp::now();
     kill_process(master.vrrp_pid()?, Signal::KILL)?;

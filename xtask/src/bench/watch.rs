@@ -104,7 +104,8 @@ mod tests {
     use super::*;
 
     fn watch(heard: &[(u64, usize, u8)]) -> Watch {
-        let heard = heard.iter().map(|&(at, router, priority)| Heard { at: Stamp(at * 1_000_000_000), router, priority });
+        let heard =
+            heard.iter().map(|&(at, router, priority)| Heard { at: Stamp(at * 1_000_000_000), router, priority });
         Watch { adverts: BTreeMap::from([((0, 1), heard.collect())]), garps: BTreeMap::new() }
     }
 
@@ -125,6 +126,9 @@ mod tests {
     #[test]
     fn percentiles_are_values_that_occurred() {
         let values: Vec<f64> = (1..=200).map(f64::from).collect();
-        assert_eq!((percentile(&values, 50), percentile(&values, 99), percentile(&values[..20], 99)), (100.0, 198.0, 20.0));
+        assert_eq!(
+            (percentile(&values, 50), percentile(&values, 99), percentile(&values[..20], 99)),
+            (100.0, 198.0, 20.0)
+        );
     }
 }

@@ -1,0 +1,156 @@
+//! SIGHUP: only the difference, and nothing at all if there is something wrong.
+
+use anyhow::Result;
+use keepalived_lab::{Case, Daemon, Event, Flavour, Instance, Lab, Router, Running, patience, trial, wait_until};
+use rustix::process::{Signal, kill_process};
+use std::net::IpAddr;
+use std::time::Duration;
+
+const VRID: u8 = 7;
+const PLAIN: Case = Case::PLAIN;
+
+fn start(router: &Router, text: &str) -> Result<Running> {
+    router.start(&Daemon::ours(), "d", text)
+}
+
+fn comes(router: &Router, vip: IpAddr) -> Result<()> {
+    wait_until(&format!("{vip} is there"), patience(Duration::from_secs(2)), || router.has(vip))
+}
+
+/// The longest time between adverts after a mark, in intervals, and who sent them.
+fn heard(lab: &Lab, mark: usize) -> Result<(f64, Vec<Event>)> {
+    let events: Vec<_> = lab.capture().since(mark)?.into_iter().filter(|event| event.advert().is_some()).collect();
+    let longest = events.windows(2).map(|pair| pair[1].at.since(pair[0].at)).fold(0.0, f64::max);
+    Ok((longest / PLAIN.interval().as_secs_f64(), events))
+}
+
+/// Differences from keepalived that docs/differences.md tells of; the self-test of the lab passes over them.
+fn ours_only() -> bool {
+    Daemon::ours().flavour() == Flavour::Ours
+}
+
+#[test]
+fn an_unchanged_file_changes_nothing() {
+    trial("unchanged", |lab| {
+        let [a, b] = [lab.router(0), lab.router(1)];
+        let text = Instance::new(PLAIN, 200).alone(a, &[]);
+        let running = start(a, &text)?;
+        let _b = start(b, &Instance::new(PLAIN, 100).alone(b, &[]))?;
+        comes(a, PLAIN.vip(VRID))?;
+        std::thread::sleep(Duration::from_secs(1));
+        let mark = lab.capture().mark()?;
+        for _ in 0..3 {
+            running.signal(Signal::HUP)?;
+            std::thread::sleep(Duration::from_millis(700));
+        }
+        let (longest, events) = heard(lab, mark)?;
+        assert!(longest < 3.0, "silent for {longest} intervals");
+        assert!(events.iter().all(|event| event.mac == a.mac(0)), "nobody else had cause to speak");
+        assert_eq!(lab.holders(PLAIN.vip(VRID))?, [0]);
+        Ok(())
+    });
+}
+
+#[test]
+fn addresses_come_and_go() {
+    trial("addresses", |lab| {
+        let a = lab.router(0);
+        let with = |lines: &[&str]| Instance::new(PLAIN, 200).addresses(lines).alone(a, &[]);
+        let running = start(a, &with(&["10.0.1.7/16", "10.0.1.8/16"]))?;
+        comes(a, "10.0.1.8".parse()?)?;
+        running.reload(&with(&["10.0.1.7/16", "10.0.1.9/16"]))?;
+        comes(a, "10.0.1.9".parse()?)?;
+        wait_until("the other is gone", patience(Duration::from_secs(2)), || Ok(!a.has("10.0.1.8".parse()?)?))?;
+        assert!(a.has("10.0.1.7".parse()?)?);
+        Ok(())
+    });
+}
+
+#[test]
+fn an_address_may_move_to_an_instance_that_stands_earlier() {
+    if !ours_only() {
+        return; // keepalived loses it: behaviour.md section 10
+    }
+    trial("moved earlier", |lab| {
+        let a = lab.router(0);
+        let text = |first: &[&str], second: &[&str]| {
+            let one = Instance::new(PLAIN, 200).addresses(first).text(a, &[]);
+            one + &Instance::new(PLAIN, 200).vrid(8).addresses(second).text(a, &[])
+        };
+        let moving = "10.0.1.30".parse()?;
+        let running = start(a, &text(&["10.0.1.7/16"], &["10.0.1.8/16", "10.0.1.30/16"]))?;
+        comes(a, moving)?;
+        running.reload(&text(&["10.0.1.7/16", "10.0.1.30/16"], &["10.0.1.8/16"]))?;
+        let advertised = |event: &Event| {
+            event.advert().is_some_and(|advert| advert.vrid == VRID && advert.addresses.contains(&moving))
+        };
+        lab.capture().wait("it is advertised by the other", 0, patience(Duration::from_secs(1)), advertised)?;
+        std::thread::sleep(Duration::from_secs(1));
+        assert!(a.has(moving)?);
+        Ok(())
+    });
+}
+
+/// The old configuration goes on without a pause, the address stays, and the log says why.
+fn refused(name: &str, spoil: impl Fn(&str) -> String, complaint: &str) {
+    trial(name, |lab| {
+        let a = lab.router(0);
+        let text = Instance::new(PLAIN, 200).alone(a, &[]);
+        let mut running = start(a, &text)?;
+        comes(a, PLAIN.vip(VRID))?;
+        std::thread::sleep(Duration::from_secs(1));
+        let mark = lab.capture().mark()?;
+        running.reload(&spoil(&text))?;
+        running.wait_for_log(complaint, patience(Duration::from_secs(1)))?;
+        std::thread::sleep(Duration::from_secs(1));
+        let (longest, events) = heard(lab, mark)?;
+        assert!(longest < 2.5 && events.len() > 3, "silent for {longest} intervals");
+        assert!(events.iter().all(|event| event.advert().is_some_and(|advert| advert.priority == 200)));
+        assert!(running.is_running()? && a.has(PLAIN.vip(VRID))?);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_duplicate_vrid_changes_nothing() {
+    if ours_only() {
+        refused("duplicate", |text| text.to_owned() + &text.replace("vrrp_instance V7", "vrrp_instance W7"), "W7");
+    }
+}
+
+#[test]
+fn a_missing_brace_changes_nothing() {
+    if ours_only() {
+        refused("brace", |text| text.trim_end().trim_end_matches('}').to_owned(), "keepalived.conf");
+    }
+}
+
+#[test]
+fn the_death_of_the_vrrp_process_moves_no_address() {
+    if !ours_only() {
+        return; // keepalived's restarted process waits as at its first start, and the backup takes over
+    }
+    trial("respawn", |lab| {
+        let [a, b] = [lab.router(0), lab.router(1)];
+        let interval = Duration::from_secs(1);
+        let running = start(a, &Instance::new(PLAIN, 200).every(interval).alone(a, &[]))?;
+        let _b = start(b, &Instance::new(PLAIN, 100).every(interval).alone(b, &[]))?;
+        let vip = PLAIN.vip(VRID);
+        wait_until("router 0 is master", patience(Duration::from_secs(5)), || Ok(lab.holders(vip)? == [0]))?;
+        std::thread::sleep(Duration::from_secs(2));
+        let mark = lab.capture().mark()?;
+        let first = running.vrrp_pid()?;
+        kill_process(first, Signal::KILL)?;
+        for _ in 0..20 {
+            std::thread::sleep(Duration::from_millis(200));
+            assert_eq!(lab.holders(vip)?, [0], "the address never goes away");
+        }
+        assert_ne!(running.vrrp_pid()?, first);
+        let (_, events) = heard(lab, mark)?;
+        assert!(
+            events.len() >= 2 && events.iter().all(|event| event.mac == a.mac(0)),
+            "no change of roles: {events:?}"
+        );
+        Ok(())
+    });
+}
