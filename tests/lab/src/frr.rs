@@ -55,6 +55,8 @@ impl Frr {
         std::fs::write(folder.join("vrrpd.conf"), text)?;
         std::fs::write(folder.join("zebra.conf"), format!("hostname r{}\n", router.index()))?;
 
+        // what an earlier zebra left would be taken for this one
+        let _ = std::fs::remove_file(folder.join("zserv.api"));
         let zebra = spawn(router, &folder, "zebra")?;
         wait_until("zebra listens", patience(Duration::from_secs(2)), || Ok(folder.join("zserv.api").exists()))
             .with_context(|| std::fs::read_to_string(folder.join("zebra.log")).unwrap_or_default())?;
