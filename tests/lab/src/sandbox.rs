@@ -29,7 +29,7 @@ pub fn rights() -> Rights {
             .status()
             .is_ok_and(|status| status.success())
     };
-    if rustix::process::geteuid().is_root() {
+    if rustix::process::geteuid().is_root() || inside() {
         // root of a container without CAP_SYS_ADMIN is no use
         if ok("unshare", &["--net", "--mount", "true"]) { Rights::Here } else { Rights::None }
     } else if ok("unshare", &["--user", "--map-root-user", "--net", "--mount", "mount", "-t", "tmpfs", "none", "/run"])
@@ -40,13 +40,19 @@ pub fn rights() -> Rights {
     }
 }
 
-/// `program args` as root of its own user, network and mount namespaces, with a `/run` of its own so that `ip netns` works.
+/// `program args` in user, network and mount namespaces of its own, with a `/run` of its own so that `ip netns` works.
+///
+/// Two user namespaces deep: in the first it is root, which `mount` insists on; in the second it is nobody in particular with all
+/// capabilities, because tcpdump as root wants to become somebody else, and groups cannot be changed in there.
 #[must_use]
 pub fn enclose(program: &std::ffi::OsStr) -> Command {
     let mut command = Command::new("unshare");
     command
         .args(["--user", "--map-root-user", "--net", "--mount", "--propagation", "private", "sh", "-c"])
-        .arg("mount -t tmpfs -o mode=755 none /run && mkdir -p /run/netns /run/frr && exec \"$0\" \"$@\"")
+        .arg(
+            "mount -t tmpfs -o mode=755 none /run && mkdir -p /run/netns /run/frr && \
+             exec unshare --user --map-user=1 --map-group=1 --keep-caps --net --mount --propagation private -- \"$0\" \"$@\"",
+        )
         .arg(program)
         .env(INSIDE, "1");
     command

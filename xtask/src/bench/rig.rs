@@ -77,9 +77,12 @@ impl<'a> Rig<'a> {
             std::thread::sleep(Duration::from_millis(200).min(end.saturating_duration_since(Instant::now())));
             self.watch.poll(self.lab.captures())?;
         }
-        // what tcpdump has been handed but not yet written
-        std::thread::sleep(Duration::from_millis(50));
-        self.watch.poll(self.lab.captures())
+        Ok(())
+    }
+
+    /// Waits for what was on the wire before now: the kernel hands tcpdump its packets up to a second late.
+    pub(super) fn catch_up(&mut self) -> Result<()> {
+        self.listen(1.3)
     }
 
     /// Waits until a router sends the adverts of every virtual router.
@@ -104,6 +107,7 @@ impl<'a> Rig<'a> {
         let start = Stamp::now();
         let backup = self.start(BACKUP)?;
         self.listen(3.0 + 4.0 * self.load.interval())?;
+        self.catch_up()?;
         ensure!(self.watch.changes(start).is_empty(), "the backup took over while the master was well");
         Ok([master, backup])
     }

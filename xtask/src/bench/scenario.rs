@@ -119,6 +119,7 @@ fn come_back(rig: &mut Rig<'_>, effort: Effort) -> Result<Figures> {
     let (before, from) = ([process::cpu(&master)?, process::cpu(&backup)?], Stamp::now());
     rig.listen(10.0)?;
     let (after, until) = ([process::cpu(&master)?, process::cpu(&backup)?], Stamp::now());
+    rig.catch_up()?;
     let elapsed = until.since(from);
     let due = as_float(load.instances) * elapsed / load.interval();
     Ok(vec![
@@ -141,6 +142,7 @@ fn reload(rig: &mut Rig<'_>) -> Result<Figures> {
     master.signal(Signal::HUP)?;
     rig.listen(4.0 * load.interval())?;
     let end = Stamp::now();
+    rig.catch_up()?;
     let silences = rig.watch.silences(start, end).into_iter().map(|longest| (longest - load.interval()) * 1000.0);
     let silences: Vec<f64> = silences.collect();
     let changes: usize = rig.watch.changes(start).values().map(Vec::len).sum();
@@ -162,6 +164,7 @@ fn respawn(rig: &mut Rig<'_>) -> Result<Figures> {
     kill_process(master.vrrp_pid()?, Signal::KILL)?;
     rig.listen(8.0 * rig.load.interval())?;
     let end = Stamp::now();
+    rig.catch_up()?;
     monitor.kill()?;
     monitor.wait()?;
     let removed = std::fs::read_to_string(&file)?.lines().filter(|line| line.starts_with("Deleted")).count();
