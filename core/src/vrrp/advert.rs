@@ -136,6 +136,12 @@ impl<'a> Message<'a> {
         [expected, ChecksumForm::PseudoHeader, ChecksumForm::Plain, ChecksumForm::OldUnicast].into_iter().find(fits)
     }
 
+    /// Whether the checksum of a message over IPv6 is right: always with the pseudo-header (RFC 9568 §5.2.8, RFC 8200
+    /// §8.1), in version 2 as well.
+    pub fn ipv6_checksum_is_right(&self, source: Ipv6Addr, destination: Ipv6Addr) -> bool {
+        fold(ipv6_pseudo_header(sum(0, self.octets), source, destination, self.octets.len())) == 0xffff
+    }
+
     /// Whether the plain checksum is right, the only one that version 2 has.
     pub fn plain_checksum_is_right(&self) -> bool {
         fold(sum(0, self.octets)) == 0xffff
@@ -166,7 +172,7 @@ pub const fn trailer_length(version: Version, family: Family) -> usize {
 }
 
 /// Appends the advert that a router with `params` sends from `source` to `destination`: over IPv4 the whole packet with
-/// `identification`, over IPv6 the VRRP message, whose checksum the kernel fills in.
+/// `identification`, over IPv6 the VRRP message.
 pub fn encode(
     out: &mut Vec<u8>,
     params: &Params,
@@ -194,19 +200,25 @@ pub fn encode(
     if trailer_length(params.version, params.family) > 0 {
         out.extend(params.password.as_ref().map_or([0; AUTHENTICATION_LENGTH], |password| *Password::octets(password)));
     }
-    if let (IpAddr::V4(source), IpAddr::V4(destination)) = (source, destination) {
-        let message = out.get(start..).unwrap_or_default();
-        let total = match (params.version, params.checksum) {
-            (Version::V2, _) | (Version::V3, ChecksumForm::Plain) => sum(0, message),
-            (Version::V3, ChecksumForm::PseudoHeader) => {
-                pseudo_header(sum(0, message), source, destination, message.len())
-            }
-            (Version::V3, ChecksumForm::OldUnicast) => pseudo_header(sum(0, message), source, OLD_GROUP, message.len()),
-        };
-        let checksum = (!fold(total)).to_be_bytes();
-        if let Some(field) = out.get_mut(start + 6..start + 8) {
-            field.copy_from_slice(&checksum);
-        }
+    let message = out.get(start..).unwrap_or_default();
+    let checksum = (!fold(checksummed(params, message, source, destination))).to_be_bytes();
+    if let Some(field) = out.get_mut(start + 6..start + 8) {
+        field.copy_from_slice(&checksum);
+    }
+}
+
+/// The sum that the checksum makes up for.
+fn checksummed(params: &Params, message: &[u8], source: IpAddr, destination: IpAddr) -> u64 {
+    let plain = sum(0, message);
+    match (source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => match (params.version, params.checksum) {
+            (Version::V2, _) | (Version::V3, ChecksumForm::Plain) => plain,
+            (Version::V3, ChecksumForm::PseudoHeader) => pseudo_header(plain, source, destination, message.len()),
+            (Version::V3, ChecksumForm::OldUnicast) => pseudo_header(plain, source, OLD_GROUP, message.len()),
+        },
+        (IpAddr::V6(source), IpAddr::V6(destination)) => ipv6_pseudo_header(plain, source, destination, message.len()),
+        // source and destination are of one family
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => plain,
     }
 }
 
@@ -242,6 +254,12 @@ fn sum(start: u64, octets: &[u8]) -> u64 {
 }
 
 fn pseudo_header(start: u64, source: Ipv4Addr, destination: Ipv4Addr, length: usize) -> u64 {
+    let start = sum(start, &source.octets());
+    let start = sum(start, &destination.octets());
+    start + u64::from(ipv4::PROTOCOL_VRRP) + u64::try_from(length).unwrap_or(0)
+}
+
+fn ipv6_pseudo_header(start: u64, source: Ipv6Addr, destination: Ipv6Addr, length: usize) -> u64 {
     let start = sum(start, &source.octets());
     let start = sum(start, &destination.octets());
     start + u64::from(ipv4::PROTOCOL_VRRP) + u64::try_from(length).unwrap_or(0)

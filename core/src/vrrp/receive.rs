@@ -266,15 +266,19 @@ fn version_2_fits(params: &Params, message: &Message<'_>) -> Result<(), Refusal>
     }
 }
 
-/// The form that fits, for version 3 over IPv4. Over IPv6 the kernel has verified it already.
+/// The form that fits, for version 3 over IPv4; everywhere else there is one form only.
 fn checksum_fits(
     params: &Params,
     datagram: &Datagram<'_>,
     message: &Message<'_>,
     counters: &mut Counters,
 ) -> Result<Option<ChecksumForm>, Refusal> {
-    let (IpAddr::V4(source), IpAddr::V4(destination)) = (datagram.source, datagram.destination) else {
-        return Ok(None);
+    let (source, destination) = match (datagram.source, datagram.destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => (source, destination),
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            return message.ipv6_checksum_is_right(source, destination).then_some(None).ok_or(Refusal::Checksum);
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return Err(Refusal::Checksum),
     };
     match params.version {
         Version::V2 => message.plain_checksum_is_right().then_some(None).ok_or(Refusal::Checksum),

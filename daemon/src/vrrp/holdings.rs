@@ -209,7 +209,7 @@ impl Holdings {
             holding.dirty = false;
             let wanted = !holding.holders.is_empty();
             match (wanted, landscape.address(&place)) {
-                (true, Some(there)) if alike(there, &holding.address) => settle(holding, out),
+                (true, Some(there)) if there.fulfils(&holding.address) => settle(holding, out),
                 (true, there) => {
                     if there.is_some() {
                         // the kernel does not change label, scope or peer in place
@@ -299,12 +299,4 @@ fn settle(holding: &mut Holding, out: &mut Vec<Outcome>) {
 fn pause(setbacks: u32) -> Duration {
     let doublings = setbacks.saturating_sub(1).min(16);
     (FIRST_PAUSE * 2_u32.saturating_pow(doublings)).min(LONGEST_PAUSE)
-}
-
-/// Whether what is there serves as what is wanted. Flags and lifetimes that the kernel adds of its own are not compared.
-fn alike(there: &Address, wanted: &Address) -> bool {
-    there.peer == wanted.peer
-        && (wanted.address.is_ipv6() || there.scope == wanted.scope)
-        && (wanted.label.is_none() || there.label == wanted.label)
-        && there.broadcast == wanted.broadcast
 }

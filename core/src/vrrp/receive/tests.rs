@@ -281,6 +281,12 @@ fn version_2_over_ipv6_has_no_authentication_data() {
     let datagram = Datagram { source, destination: group, ttl: 255, received: Instant::ZERO, message: &octets };
     let accepted = check(&ours, Circumstances { known_master: None }, &datagram, &mut Counters::default());
     assert!(accepted.is_ok_and(|advert| !advert.addresses_differ));
+    // spec: rfc9568/5.2.8: one wrong octet over IPv6 is counted; keepalived leaves that to the kernel, which does not tell
+    let wrong: Vec<u8> = octets.iter().enumerate().map(|(at, octet)| octet ^ u8::from(at == 7)).collect();
+    let datagram = Datagram { message: &wrong, ..datagram };
+    let mut counters = Counters::default();
+    let refused = check(&ours, Circumstances { known_master: None }, &datagram, &mut counters);
+    assert_eq!((refused, counters.checksum_err), (Err(Refusal::Checksum), 1));
 }
 
 proptest::proptest! {
