@@ -19,7 +19,10 @@ use super::roster::Roster;
 
 /// Packets that are read before anything else is looked at.
 const MOST_PACKETS: usize = 4_096;
-/// Deadlines that fire before the sockets are read again.
+/// Deadlines that fire before the sockets are read again. Few: what a new master says must not find us on our way to
+/// contradict it, and asking whether something has arrived costs a fraction of an advert.
+const DEADLINES_AT_ONCE: usize = 16;
+/// Deadlines that fire in one turn.
 const MOST_DEADLINES: usize = 256;
 /// Addresses that are changed in one turn: about a millisecond of the kernel's time.
 const MOST_CHANGES: usize = 32;
@@ -72,11 +75,9 @@ impl<N: Network, P: Packets> Engine<N, P> {
 
     /// One round. Returns when the next is due; [`Instant::ZERO`] if there is work left.
     pub fn turn(&mut self, now: Instant) -> Option<Instant> {
-        let all_heard = self.hear(now);
         let more_events = self.look(now);
         self.roster.reopen(now, &mut self.network, &mut self.packets);
-        self.roster.expire(now, MOST_DEADLINES, all_heard);
-        self.flush();
+        let all_heard = self.hear_and_expire(now);
         self.roster.change_addresses(now, MOST_CHANGES, &mut self.network);
         self.flush();
         self.roster.announce(now, MOST_ANNOUNCEMENTS, &mut self.packets);
@@ -121,6 +122,21 @@ impl<N: Network, P: Packets> Engine<N, P> {
     /// The kernel's side, for tests and for registering descriptors.
     pub const fn kernel(&mut self) -> (&mut N, &mut P) {
         (&mut self.network, &mut self.packets)
+    }
+
+    /// Lets deadlines fire, a few at a time, and none before everything that has arrived was heard. False if there was too
+    /// much to hear.
+    fn hear_and_expire(&mut self, now: Instant) -> bool {
+        let mut fired = 0;
+        loop {
+            let all_heard = self.hear(now);
+            let some = self.roster.expire(now, DEADLINES_AT_ONCE, all_heard);
+            self.flush();
+            fired += some;
+            if some < DEADLINES_AT_ONCE || fired >= MOST_DEADLINES {
+                return all_heard;
+            }
+        }
     }
 
     /// Hears everything that has arrived; false if there was too much for one turn.

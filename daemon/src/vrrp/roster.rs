@@ -166,11 +166,12 @@ impl Roster {
         }
     }
 
-    /// Lets at most `most` deadlines fire. With unread adverts about (`all_heard` false) no backup believes in silence.
-    pub(super) fn expire(&mut self, now: Instant, most: usize, all_heard: bool) {
-        let mut waits = Vec::new();
+    /// Lets at most `most` deadlines fire, and says how many did. With unread adverts about (`all_heard` false) no backup believes in silence.
+    pub(super) fn expire(&mut self, now: Instant, most: usize, all_heard: bool) -> usize {
+        let (mut fired, mut waits) = (0, Vec::new());
         for _ in 0..most {
             let Some(index) = self.deadlines.pop(now) else { break };
+            fired += 1;
             if !all_heard && self.slot(index).is_some_and(|slot| slot.router.state() == State::Backup) {
                 waits.push(index);
                 continue;
@@ -183,6 +184,7 @@ impl Roster {
             let deadline = self.slot(index).and_then(|slot| slot.router.next_deadline());
             self.deadlines.set(index, deadline);
         }
+        fired
     }
 
     /// Looks at what changed about links and addresses.

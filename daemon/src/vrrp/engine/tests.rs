@@ -588,3 +588,83 @@ fn adverts_for_unknown_vrids_are_counted() {
     assert_eq!((snapshot.unknown_vrid, snapshot.instances.len()), (1, 1));
     assert!(snapshot.instances[0].addresses[0].set);
 }
+
+// spec: rfc9568/6.4.1: one announcement for each address; keepalived, observed: round by round, excluded ones last
+#[test]
+fn every_address_is_announced_round_by_round() {
+    let body = "priority 100\n virtual_ipaddress {\n 192.0.2.101/24\n 192.0.2.100/24\n }\n \
+                virtual_ipaddress_excluded {\n 192.0.2.99/24\n }";
+    let mut rig = Rig::new(&instance("A", 51, body));
+    rig.pass(Duration::from_secs(4));
+    let round = [101, 100, 99].map(|last| Ipv4Addr::new(192, 0, 2, last));
+    assert_eq!(rig.announced(), round.repeat(5));
+}
+
+// spec: rfc9568/8.2.2, errata 7947: source and target are the address itself, override is set, the option carries our MAC
+#[test]
+fn ipv6_addresses_are_announced_from_themselves() {
+    let mut rig = Rig::new(&instance("A", 51, "virtual_ipaddress {\n fe80::100/64\n 2001:db8::100/64\n }"));
+    rig.pass(Duration::from_secs(4));
+    let mac = rig.engine.kernel().0.inventory().unwrap().links.iter().find(|link| link.index == ETH0).unwrap().mac.unwrap();
+    let frames = std::mem::take(&mut rig.packets().announced);
+    assert_eq!(frames.len(), 10);
+    for (frame, address) in frames.iter().zip(["fe80::100", "2001:db8::100"].map(ip).iter().cycle()) {
+        let IpAddr::V6(address) = address else { panic!("IPv6 only") };
+        let octets = &frame.octets;
+        assert_eq!((&octets[22..38], &octets[62..78]), (&address.octets()[..], &address.octets()[..]));
+        assert_eq!((octets[58] & 0x20, &octets[80..86]), (0x20, &mac[..]));
+    }
+}
+
+// spec: rfc9568/8.1.2, 8.2.2: no announcement before the address is in place
+#[test]
+fn nothing_is_announced_before_it_is_in_place() {
+    let mut network = machine();
+    network.refuse(ip(VIP), Some(keepalived_kernel::network::Refused { errno: 12, message: None }));
+    let mut rig = Rig::on(network, &one(100));
+    rig.pass(Duration::from_secs(10));
+    assert_eq!((rig.state("A"), rig.announced()), (State::Master, vec![]));
+    rig.network().refuse(ip(VIP), None);
+    rig.pass(Duration::from_secs(30));
+    assert!(rig.has(VIP) && !rig.announced().is_empty());
+}
+
+// the traps: lengths from the wire, an IP header taken for 20 octets, `unreachable!` on a peer's packet
+#[test]
+fn octets_that_are_no_advert_change_nothing() {
+    let mut rig = Rig::new(&one(100));
+    let due = rig.engine.turn(rig.now);
+    let params = super::super::lower::params(&configuration(&one(200)).instances[0], 0);
+    let (source, destination) = (ip("192.0.2.2"), ip("224.0.0.18"));
+    let mut good = Vec::new();
+    keepalived_core::vrrp::advert::encode(&mut good, &params, 200, source, destination, 1);
+    let truncated = (0..good.len()).map(|length| good[..length].to_vec());
+    let first_octet = (0..=255).filter(|octet| *octet != 0x45).map(|octet| [&[octet], &good[1..]].concat());
+    let total_length = (0..=255).filter(|octet| usize::from(*octet) != good.len()).map(|octet| {
+        let mut wrong = good.clone();
+        wrong[3] = octet;
+        wrong
+    });
+    for octets in truncated.chain(first_octet).chain(total_length) {
+        let received = rig.now;
+        rig.packets().deliver(&ReceivedAdvert { link: ETH0, source, destination, ttl: 255, received, octets });
+        rig.settle();
+    }
+    assert_eq!((rig.state("A"), rig.engine.turn(rig.now)), (State::Backup, due));
+}
+
+// keepalived, observed: adverts are not read until the delay ends; ours lets an owner advertise at its end
+#[test]
+fn until_the_routers_begin_nothing_is_heard_and_nothing_is_said() {
+    let now = Instant::from_nanos(1_000_000_000_000);
+    let config = configuration(&with_addresses("A", 51, 255, &["192.0.2.100/24"]));
+    let engine = Engine::new(now, &config, BTreeSet::new(), machine(), FakePackets::new()).unwrap();
+    let mut rig = Rig { engine, now, reports: Vec::new() };
+    rig.hear(&one(100), 0);
+    rig.pass(Duration::from_secs(60));
+    assert_eq!((rig.state("A"), rig.sent(51), rig.has(VIP)), (State::Init, vec![], false));
+    let now = rig.now;
+    rig.engine.begin(now);
+    rig.settle();
+    assert_eq!((rig.state("A"), rig.sent(51), rig.has(VIP)), (State::Master, vec![255], true));
+}
