@@ -69,6 +69,25 @@ fn version_2_with_a_password() {
     check(&params, SOURCE, "224.0.0.18", captured);
 }
 
+// spec: rfc3768/5.3.10: zero on transmission
+#[test]
+fn version_2_without_a_password_ends_with_eight_zeros() {
+    let mut out = vec![0xa5; 3];
+    encode(&mut out, &params(51, Version::V2, 300, &["10.0.0.100"]), 100, SOURCE, GROUP, 1);
+    let message = &out[3 + ipv4::HEADER_LENGTH..];
+    assert_eq!(message[..6], [0x21, 51, 100, 1, 0, 3]);
+    assert_eq!(message[8..], [10, 0, 0, 100, 0, 0, 0, 0, 0, 0, 0, 0]);
+    assert!(Message::decode(message).is_some_and(|message| message.plain_checksum_is_right()));
+}
+
+// spec: rfc9568/5.2.6: reserved bits are written as zero, even with the longest interval
+#[test]
+fn the_longest_interval_leaves_the_reserved_bits_zero() {
+    let mut out = Vec::new();
+    encode(&mut out, &params(51, Version::V3, 4095, &["10.0.0.100"]), 100, SOURCE, GROUP, 1);
+    assert_eq!(out[ipv4::HEADER_LENGTH + 4..ipv4::HEADER_LENGTH + 6], [0x0f, 0xff]);
+}
+
 #[test]
 fn version_3_with_the_pseudo_header() {
     let captured = "45c0 0020 0001 0000 ff70 d099 0a00 0001 e000 0012 3134 fe01 0032 db99 0a00 006e";

@@ -609,3 +609,56 @@ fn a_router_that_has_not_begun_ignores_packets() {
     assert_eq!(rig.hear(THEIRS, 200), []);
     assert_eq!(rig.router.counters(), &Counters::default());
 }
+
+// spec: rfc9568/7.1: a different interval should be logged, at a bounded rate
+#[test]
+fn what_differs_in_an_accepted_advert_is_noted_and_then_known() {
+    let mut rig = Rig::started(params(Version::V3, 100));
+    let peer = with_interval(rig.peer.clone(), 200);
+    let theirs = peer.interval;
+    rig.peer = Params { checksum: ChecksumForm::Plain, addresses: vec![OURS], ..peer };
+    assert_eq!(
+        rig.hear(THEIRS, 200),
+        [
+            Effect::Note(Note::ChecksumForm { source: THEIRS, theirs: ChecksumForm::Plain }),
+            Effect::Note(Note::AddressesDiffer { source: THEIRS }),
+            Effect::Note(Note::IntervalDiffers { source: THEIRS, theirs }),
+        ]
+    );
+    rig.hear(THEIRS, 200);
+    for _ in 0..10 {
+        assert_eq!(rig.hear(THEIRS, 200), []);
+    }
+    assert_eq!((rig.router.counters().addr_list_err, rig.router.counters().checksum_plain), (12, 12));
+}
+
+// spec: rfc9568/6.4.2-440: without preemption a lower master is followed, in its interval
+#[test]
+fn a_lower_master_that_is_followed_teaches_its_interval() {
+    let mut rig = Rig::started(Params { preempt: Preempt::No, ..params(Version::V3, 100) });
+    rig.peer = with_interval(rig.peer.clone(), 50);
+    rig.hear(THEIRS, 1);
+    assert_eq!(rig.until_deadline(), Duration::from_nanos(SECOND * 3 / 2 + 304_687_500));
+    // one that is not followed teaches nothing
+    let mut rig = Rig::started(params(Version::V3, 100));
+    rig.peer = with_interval(rig.peer.clone(), 50);
+    rig.hear(THEIRS, 1);
+    assert_eq!(rig.until_deadline(), Duration::from_nanos(3 * SECOND + 609_375_000));
+}
+
+// spec: rfc9568/6.4.3: the farewell is a master's alone
+#[test]
+fn a_router_in_fault_stops_without_a_word() {
+    let mut rig = Rig::started(params(Version::V3, 100));
+    rig.tell(Event::Ground { source: Some(OURS), faults: Faults::NONE.with(Fault::InterfaceDown) });
+    assert_eq!(words(&rig.tell(Event::Stop)), ["FAULT to STOP"]);
+}
+
+// spec: rfc3768/6.4.3, rfc9568/6.4.3: an owner is no exception
+#[test]
+fn an_owner_answers_a_lower_claim_and_stays() {
+    let mut rig = Rig::started(params(Version::V3, 255));
+    rig.skip(Duration::from_millis(10));
+    assert_eq!(words(&rig.hear(THEIRS, 254))[1..], ["advertise 255", "announce 5"]);
+    assert_eq!(rig.router.state(), State::Master);
+}

@@ -605,7 +605,8 @@ fn every_address_is_announced_round_by_round() {
 fn ipv6_addresses_are_announced_from_themselves() {
     let mut rig = Rig::new(&instance("A", 51, "virtual_ipaddress {\n fe80::100/64\n 2001:db8::100/64\n }"));
     rig.pass(Duration::from_secs(4));
-    let mac = rig.engine.kernel().0.inventory().unwrap().links.iter().find(|link| link.index == ETH0).unwrap().mac.unwrap();
+    let mac =
+        rig.engine.kernel().0.inventory().unwrap().links.iter().find(|link| link.index == ETH0).unwrap().mac.unwrap();
     let frames = std::mem::take(&mut rig.packets().announced);
     assert_eq!(frames.len(), 10);
     for (frame, address) in frames.iter().zip(["fe80::100", "2001:db8::100"].map(ip).iter().cycle()) {
