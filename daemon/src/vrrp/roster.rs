@@ -124,6 +124,10 @@ impl Roster {
         for slot in 0..self.slots.len() {
             let resumes = self.slot(slot).is_some_and(|slot| masters.contains(&slot.key));
             self.tell(now, slot, if resumes { Event::Resume } else { Event::Start });
+            if resumes {
+                // one that lost its interface meanwhile does not hold them: then they go
+                self.adopt_left_overs_of(slot);
+            }
         }
     }
 

@@ -335,6 +335,20 @@ fn a_master_that_comes_back_adopts_its_addresses() {
     assert_eq!((rig.state("A"), rig.has(VIP), rig.sent(51), changes), (State::Master, true, vec![100], 0));
 }
 
+// simulator, seed 3178
+#[test]
+fn a_master_that_comes_back_without_its_cable_removes_its_addresses() {
+    let mut network = machine();
+    let mut ours = plain(ETH0, VIP, 24);
+    ours.protocol = 18;
+    network.add_address(ours);
+    network.set_running(ETH0, false);
+    network.events(&mut Vec::new());
+    let all = |config: &Config| keepalived_config::plan::keyed(&config.instances).map(|(key, _)| key).collect();
+    let mut rig = Rig::with(network, &one(100), all);
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Fault, false));
+}
+
 #[test]
 fn the_owners_own_address_stays_when_we_go() {
     let mut rig = Rig::new(&with_addresses("A", 51, 255, &["192.0.2.1/24"]));

@@ -71,22 +71,28 @@ impl Roster {
         }
     }
 
-    /// Addresses of an earlier run that nobody holds go; those of an instance that resumes, or owns them, stay.
+    /// Addresses of an earlier run that nobody holds go; those of an owner that are not ours stay. An instance that is to
+    /// resume is asked once it has: see [`Roster::begin`].
     pub(in super::super) fn adopt_left_overs(&mut self) {
-        for slot in self.slots.iter().flatten() {
-            if self.masters.contains(&slot.key) {
-                continue;
+        for index in 0..self.slots.len() {
+            if self.slot(index).is_some_and(|slot| !self.masters.contains(&slot.key)) {
+                self.adopt_left_overs_of(index);
             }
-            let owner = slot.instance.priority.is_owner();
-            for line in lower::lines(&slot.instance) {
-                let Some(link) = line.device.or(slot.instance.interface).and_then(|name| self.landscape.by_name(&name))
-                else {
-                    continue;
-                };
-                let there = self.landscape.address(&(link.index, line.address, line.prefix));
-                if let Some(there) = there.filter(|there| !owner || there.protocol == lower::ADDRESS_PROTOCOL) {
-                    self.holdings.left_over(there.clone());
-                }
+        }
+    }
+
+    /// The same, for one instance.
+    pub(super) fn adopt_left_overs_of(&mut self, index: usize) {
+        let Some(Some(slot)) = self.slots.get(index) else { return };
+        let owner = slot.instance.priority.is_owner();
+        for line in lower::lines(&slot.instance) {
+            let Some(link) = line.device.or(slot.instance.interface).and_then(|name| self.landscape.by_name(&name))
+            else {
+                continue;
+            };
+            let there = self.landscape.address(&(link.index, line.address, line.prefix));
+            if let Some(there) = there.filter(|there| !owner || there.protocol == lower::ADDRESS_PROTOCOL) {
+                self.holdings.left_over(there.clone());
             }
         }
     }
