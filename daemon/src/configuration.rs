@@ -6,6 +6,7 @@ use keepalived_core::address::InterfaceName;
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::network::{Link, Network};
 use keepalived_kernel::packets::BufferSize;
+use keepalived_kernel::process;
 
 use crate::cli::Options;
 use crate::exit;
@@ -45,6 +46,22 @@ pub fn check(options: &Options) -> Verdict {
         loaded.findings.iter().map(|finding| (finding.rule.severity, render(finding, &loaded.files))).collect();
     Verdict::Usable(Box::new(Checked { config: loaded.config, findings }))
 }
+
+/// The same, for a daemon that runs: on a thread of its own that gives way to the processes which move addresses.
+pub fn check_politely(options: &Options) -> Verdict {
+    let check = || {
+        // on Linux the nice value belongs to the thread; where it is refused, reading is merely less polite
+        process::set_nice(POLITE).ok();
+        check(options)
+    };
+    std::thread::scope(|scope| scope.spawn(check).join()).unwrap_or_else(|_| Verdict::Unusable {
+        text: "reading the configuration failed; please report this with the file".into(),
+        status: exit::CONFIGURATION,
+    })
+}
+
+/// Nice value for reading while running.
+const POLITE: i8 = 10;
 
 /// `-t`: the text for people, and the exit status.
 pub fn test(options: &Options) -> (String, u8) {

@@ -265,7 +265,7 @@ impl Supervisor {
         }
         notify(&[NotifyState::Reloading]);
         tracing::info!("Reloading");
-        match configuration::check(&self.options) {
+        match configuration::check_politely(&self.options) {
             Verdict::Unusable { text, .. } => {
                 tracing::error!("{}", text.trim_end());
                 tracing::error!("Reload refused: the configuration cannot be used; the old one goes on");
