@@ -1,0 +1,83 @@
+//! What must always hold, and how it is said that it does not.
+
+use std::fmt;
+
+use crate::clock::Moment;
+
+/// A promise of the protocol, or of the daemon.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Invariant {
+    /// At most one master among routers that hear each other, [`crate::bounds::Bounds::one`] after the last disturbance.
+    OneMaster,
+    /// At least one, as soon.
+    SomeMaster,
+    /// No address on two routers that hear each other, as soon.
+    OneHolder,
+    /// A `nopreempt` router never takes over from a master that it can hear.
+    NoPreempt,
+    /// No router that would preempt has a higher priority than the master, [`crate::bounds::Bounds::settled`] after the
+    /// last disturbance.
+    Priority,
+    /// No state changes after that.
+    Steady,
+    /// Whenever the engine rests, a master has its addresses.
+    MasterHolds,
+    /// Whenever the engine rests, nobody but a master has.
+    OthersDoNot,
+    /// No router takes over before the master down time after the last advert that had reached its socket.
+    HearsFirst,
+    /// A master's adverts are never further apart than its interval.
+    Punctual,
+    /// Only masters tell the neighbours where an address is.
+    OnlyMastersAnnounce,
+    /// Members of a sync group are in the same state.
+    GroupTogether,
+    /// Adopting the addresses of the process before changes nothing in the kernel.
+    AdoptionIsQuiet,
+    /// The engine comes to rest.
+    Rests,
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OneMaster => "at most one master",
+            Self::SomeMaster => "at least one master",
+            Self::OneHolder => "no address on two routers",
+            Self::NoPreempt => "nopreempt never preempts",
+            Self::Priority => "the highest priority that preempts is master",
+            Self::Steady => "nothing changes once all has settled",
+            Self::MasterHolds => "a master has its addresses",
+            Self::OthersDoNot => "nobody but a master has addresses",
+            Self::HearsFirst => "what has arrived is heard before a timer fires",
+            Self::Punctual => "adverts are never further apart than the interval",
+            Self::OnlyMastersAnnounce => "only masters announce",
+            Self::GroupTogether => "members of a sync group are in the same state",
+            Self::AdoptionIsQuiet => "adopting changes nothing",
+            Self::Rests => "the engine comes to rest",
+        })
+    }
+}
+
+/// A promise that was not kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    /// Which.
+    pub invariant: Invariant,
+    /// In which world.
+    pub seed: u64,
+    /// When.
+    pub at: Moment,
+    /// By whom, and how.
+    pub detail: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { invariant, seed, at, detail } = self;
+        write!(f, "seed {seed}, {at}: not kept: {invariant}: {detail}\n  ")?;
+        write!(f, "replay: cargo run -p keepalived-sim -- --seed {seed}")
+    }
+}
+
+impl std::error::Error for Violation {}

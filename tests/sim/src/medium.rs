@@ -1,0 +1,97 @@
+//! The network between the routers: who hears whom, and how packets fare.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use keepalived_core::vrrp::advert::Message;
+use keepalived_kernel::fake::SentAdvert;
+
+use crate::bounds::DELAY;
+use crate::disturbance::Weather;
+use crate::random::Random;
+use crate::setting::{Family, NodeId, Segment};
+
+/// Two shared segments that every router is on.
+#[derive(Debug, Default)]
+pub struct Medium {
+    /// How packets fare now.
+    pub weather: Weather,
+    /// Who does not hear whom: from, to.
+    cuts: BTreeSet<(NodeId, NodeId)>,
+    /// The same, planted: the watch does not know.
+    failures: BTreeSet<(NodeId, NodeId)>,
+}
+
+/// What an advert says, for those who watch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Said {
+    /// `virtual_router_id`
+    pub vrid: u8,
+    /// 0 is a farewell.
+    pub priority: u8,
+    /// The sender's interval.
+    pub interval: Duration,
+}
+
+impl Medium {
+    /// Nothing passes from one to the other any more.
+    pub fn cut(&mut self, from: NodeId, to: NodeId) {
+        self.cuts.insert((from, to));
+    }
+
+    /// It does again.
+    pub fn heal(&mut self, from: NodeId, to: NodeId) {
+        self.cuts.remove(&(from, to));
+    }
+
+    /// Nothing passes from one to the other any more, though [`Medium::passes`] says so.
+    pub fn fail(&mut self, from: NodeId, to: NodeId) {
+        self.failures.insert((from, to));
+    }
+
+    /// Whether packets really arrive.
+    pub fn carries(&self, from: NodeId, to: NodeId) -> bool {
+        self.passes(from, to) && !self.failures.contains(&(from, to))
+    }
+
+    /// Whether packets are to pass from one to the other.
+    pub fn passes(&self, from: NodeId, to: NodeId) -> bool {
+        !self.cuts.contains(&(from, to))
+    }
+
+    /// When a packet's copies arrive: none if it is lost.
+    pub fn copies(&self, random: &mut Random) -> Vec<Duration> {
+        if random.percent(self.weather.loss) {
+            return Vec::new();
+        }
+        let count = if random.percent(self.weather.duplication) { 2 } else { 1 };
+        let least = DELAY / 10;
+        (0..count).map(|_| least + random.duration(DELAY - least) + random.duration(self.weather.delay)).collect()
+    }
+}
+
+/// The routers that `advert` of `from` is for, of `nodes`, and the segment it is on.
+pub fn recipients(advert: &SentAdvert, from: NodeId, nodes: usize) -> Option<(Segment, Vec<NodeId>)> {
+    let link = advert.channel.link?;
+    let segment = Segment::ALL.into_iter().find(|segment| segment.link() == link.0)?;
+    let family = if advert.destination.is_ipv4() { Family::V4 } else { Family::V6 };
+    let others = (0..nodes).filter(|node| *node != from);
+    let to = if advert.destination.is_multicast() {
+        others.collect()
+    } else {
+        others.filter(|node| segment.address(*node, family) == advert.destination).collect()
+    };
+    Some((segment, to))
+}
+
+/// Reads an advert as its receivers will.
+pub fn said(octets: &[u8], source: IpAddr) -> Option<Said> {
+    let octets = if source.is_ipv4() { octets.get(20..)? } else { octets };
+    let message = Message::decode(octets)?;
+    let interval = match message.version {
+        2 => Duration::from_secs(u64::from(message.seconds())),
+        _ => Duration::from_millis(u64::from(message.centiseconds()) * 10),
+    };
+    Some(Said { vrid: message.vrid, priority: message.priority, interval })
+}

@@ -1,0 +1,439 @@
+//! One router: the engine that ships, on a kernel in memory.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use keepalived_config::InstanceKey;
+use keepalived_config::model::Config;
+use keepalived_core::time::Instant;
+use keepalived_core::vrrp::{State, Transition};
+use keepalived_daemon::vrrp::{AtExit, Engine, Report};
+use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert, SentFrame};
+use keepalived_kernel::network::{Address, LinkIndex, Network};
+
+use crate::clock::{Clock, Moment};
+use crate::scenario::is_virtual;
+use crate::setting::{self, Family, NodeId, Segment, Setting, VirtualId, prefix};
+
+/// An engine on a kernel in memory.
+type FakeEngine = Engine<FakeNetwork, FakePackets>;
+
+/// Rounds at one moment after which an engine counts as one that never rests.
+const MOST_TURNS: usize = 2_000;
+/// How long a master may be without an address that somebody took: the engine's pause in a fight over it.
+const RESTORED: Duration = Duration::from_millis(1_100);
+
+/// One router.
+#[derive(Debug)]
+pub struct Node {
+    id: NodeId,
+    /// What it is set to.
+    pub setting: Setting,
+    config: Config,
+    /// What it takes for the time.
+    pub clock: Clock,
+    life: Life,
+    /// Whether it is scheduled.
+    pub paused: bool,
+    plugged: Vec<Segment>,
+    room: Option<usize>,
+    /// Masters of the killed process, for the next one.
+    adopts: BTreeSet<InstanceKey>,
+    /// Whether setting and addresses are as when the process was killed.
+    untouched: bool,
+    /// Until then a master may be without an address.
+    restored_by: Moment,
+    /// When it is to be scheduled next, and which of several plans that is.
+    pub next_turn: Option<Moment>,
+    /// How each virtual router is here.
+    pub views: Vec<View>,
+    network_changes: usize,
+    present: Vec<IpAddr>,
+}
+
+#[derive(Debug)]
+enum Life {
+    Up(Box<FakeEngine>),
+    /// No process; the kernel remains.
+    Down(Box<FakeNetwork>),
+}
+
+/// How a virtual router is on one router.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// As its engine says.
+    pub state: State,
+    /// Since then.
+    pub since: Moment,
+    /// When its last advert was sent, or it became able to send.
+    pub last_advert: Moment,
+    /// What the engine has been given to hear.
+    pub heard: Heard,
+}
+
+/// What has reached a backup's socket.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Heard {
+    /// Receive stamp of the last advert that restarts its timer, and the interval that it named.
+    pub followed: Option<(Instant, Duration)>,
+    /// Receive stamp of the last farewell.
+    pub farewell: Option<Instant>,
+    /// Before this moment of its own clock nothing counts: it was something else, or was told to be something else.
+    pub fresh: Instant,
+}
+
+/// What an engine did in one round of the world.
+#[derive(Debug, Default)]
+pub struct Deeds {
+    /// Adverts.
+    pub sent: Vec<SentAdvert>,
+    /// Announcements.
+    pub announced: Vec<SentFrame>,
+    /// Transitions, by virtual router.
+    pub transitions: Vec<(VirtualId, Transition)>,
+    /// What each virtual router had been given to hear before.
+    pub heard: Vec<Heard>,
+    /// Everything else it said.
+    pub remarks: Vec<String>,
+    /// When it wants to be woken; `None`: only when something arrives.
+    pub wake: Option<Moment>,
+    /// It did not come to rest.
+    pub restless: bool,
+}
+
+impl Node {
+    /// A router of a world of `nodes` that has not been switched on.
+    pub fn new(id: NodeId, nodes: usize, setting: Setting, clock: Clock) -> Self {
+        let config = setting::configuration(&setting::text(&setting, id, nodes));
+        let view =
+            View { state: State::Stopped, since: Moment::START, last_advert: Moment::START, heard: Heard::default() };
+        let views = vec![view; setting.instances.len()];
+        let plugged = Segment::ALL.to_vec();
+        let life = Life::Down(Box::new(machine(id, &plugged)));
+        Self {
+            id,
+            setting,
+            config,
+            clock,
+            life,
+            paused: false,
+            plugged,
+            room: None,
+            adopts: BTreeSet::new(),
+            untouched: true,
+            restored_by: Moment::START,
+            next_turn: None,
+            views,
+            network_changes: 0,
+            present: Vec::new(),
+        }
+    }
+
+    /// Whether a process runs, paused or not.
+    pub const fn is_up(&self) -> bool {
+        matches!(self.life, Life::Up(_))
+    }
+
+    /// Whether its cable is in.
+    pub fn is_plugged(&self, segment: Segment) -> bool {
+        self.plugged.contains(&segment)
+    }
+
+    /// Whether packets that arrive find less room than they should.
+    pub const fn is_cramped(&self) -> bool {
+        self.room.is_some()
+    }
+
+    /// Starts a process. Returns whether it adopted addresses that nothing should have happened to.
+    pub fn start(&mut self, now: Moment) -> bool {
+        let Life::Down(network) = &mut self.life else { return false };
+        let mut network = std::mem::take(&mut **network);
+        // a new process has a new socket, which tells nothing of what was before
+        while !network.events(&mut Vec::new()) {}
+        let mut packets = FakePackets::new();
+        packets.limit_inbox(self.room);
+        let masters = std::mem::take(&mut self.adopts);
+        let quiet = !masters.is_empty() && self.untouched && self.plugged.len() == Segment::ALL.len();
+        self.network_changes = network.work().0;
+        let shown = self.clock.show(now);
+        let mut engine = Engine::new(shown, &self.config, masters, network, packets)
+            .expect("the kernel in memory can always be read");
+        engine.begin(shown);
+        self.life = Life::Up(Box::new(engine));
+        self.paused = false;
+        self.untouched = true;
+        for view in &mut self.views {
+            view.heard = Heard { fresh: shown, ..Heard::default() };
+            view.last_advert = now;
+        }
+        quiet
+    }
+
+    /// Ends the process without a word. `adopts`: its supervisor lives, and knows who was master.
+    pub fn kill(&mut self, now: Moment, adopts: bool) {
+        if let Life::Up(engine) = &mut self.life {
+            let states = engine.states();
+            let masters = states.into_iter().filter(|(_, _, state)| *state == State::Master);
+            self.adopts = masters.map(|(key, _, _)| key.clone()).collect();
+            let network = engine.kernel().0.clone();
+            self.life = Life::Down(Box::new(network));
+            self.untouched = self.restored_by <= now;
+        }
+        if !adopts {
+            self.adopts.clear();
+        }
+        self.gone(now);
+    }
+
+    /// Ends the process as SIGTERM does.
+    pub fn stop(&mut self, now: Moment) -> Deeds {
+        let Life::Up(engine) = &mut self.life else { return Deeds::default() };
+        engine.stop(self.clock.show(now), AtExit::Release);
+        let mut deeds = Deeds::default();
+        collect(engine, &mut deeds);
+        self.kill(now, false);
+        deeds
+    }
+
+    /// Switches the machine off: its kernel forgets.
+    pub fn cut_power(&mut self, now: Moment) {
+        self.kill(now, false);
+        self.life = Life::Down(Box::new(machine(self.id, &self.plugged)));
+        self.see_addresses();
+    }
+
+    /// No process, no states.
+    fn gone(&mut self, now: Moment) {
+        self.next_turn = None;
+        for view in &mut self.views {
+            if view.state != State::Stopped {
+                view.state = State::Stopped;
+                view.since = now;
+            }
+        }
+        self.see_addresses();
+    }
+
+    /// Lets the engine work until it rests.
+    pub fn turn(&mut self, now: Moment) -> Deeds {
+        let mut deeds = Deeds::default();
+        let Life::Up(engine) = &mut self.life else { return deeds };
+        let shown = self.clock.show(now);
+        deeds.restless = true;
+        deeds.heard = self.views.iter().map(|view| view.heard).collect();
+        for _ in 0..MOST_TURNS {
+            let wake = engine.turn(shown);
+            if wake.is_none_or(|wake| wake > shown) {
+                deeds.restless = false;
+                deeds.wake = wake.map(|wake| self.clock.moment(wake));
+                break;
+            }
+        }
+        collect(engine, &mut deeds);
+        let states: Vec<(Option<VirtualId>, State)> =
+            engine.states().into_iter().map(|(_, name, state)| (setting::id(name), state)).collect();
+        for (id, state) in states {
+            if let Some(view) = id.and_then(|id| self.views.get_mut(id))
+                && view.state != state
+            {
+                view.heard = Heard { fresh: shown, ..Heard::default() };
+                view.state = state;
+                view.since = now;
+                view.last_advert = now;
+            }
+        }
+        self.see_addresses();
+        deeds
+    }
+
+    /// Another setting; what belongs to the addresses stays.
+    pub fn reload(&mut self, now: Moment, nodes: usize, mut setting: Setting) {
+        for (new, old) in setting.instances.iter_mut().zip(&self.setting.instances) {
+            new.addresses.clone_from(&old.addresses);
+        }
+        self.set(now, nodes, setting);
+    }
+
+    /// Other addresses.
+    pub fn readdress(&mut self, now: Moment, nodes: usize, lists: &[Vec<IpAddr>]) {
+        let mut setting = self.setting.clone();
+        for (instance, list) in setting.instances.iter_mut().zip(lists) {
+            instance.addresses.clone_from(list);
+        }
+        self.set(now, nodes, setting);
+        if let Life::Down(network) = &mut self.life {
+            // whoever changes the file of a router that left addresses behind removes what the new one will not know
+            remove_virtual(network);
+        }
+    }
+
+    fn set(&mut self, now: Moment, nodes: usize, setting: Setting) {
+        let changed = setting != self.setting;
+        self.untouched &= !changed;
+        self.config = setting::configuration(&setting::text(&setting, self.id, nodes));
+        self.setting = setting;
+        if let Life::Up(engine) = &mut self.life {
+            let shown = self.clock.show(now);
+            engine.reload(shown, &self.config);
+            if changed {
+                for view in &mut self.views {
+                    view.heard = Heard { fresh: shown, ..Heard::default() };
+                }
+            }
+        }
+    }
+
+    /// Plants a fault: the engine is configured with `setting`, and the watch is not told. For a router that is down.
+    pub fn tell_engine_otherwise(&mut self, nodes: usize, setting: &Setting) {
+        self.config = setting::configuration(&setting::text(setting, self.id, nodes));
+    }
+
+    /// The cable of `segment`.
+    pub fn plug(&mut self, segment: Segment, plugged: bool) {
+        self.plugged.retain(|known| *known != segment);
+        if plugged {
+            self.plugged.push(segment);
+        }
+        self.untouched = false;
+        self.network().set_running(LinkIndex(segment.link()), plugged);
+    }
+
+    /// Somebody removes the first address of `id`. False if it was not there.
+    pub fn delete_address(&mut self, now: Moment, id: VirtualId) -> bool {
+        let Some(instance) = self.setting.instances.get(id) else { return false };
+        let Some(address) = instance.addresses.first().copied() else { return false };
+        let link = LinkIndex(instance.segment.link());
+        if !self.network().has(address) {
+            return false;
+        }
+        self.network().remove_address(link, address, prefix(address));
+        self.restored_by = now + RESTORED;
+        self.untouched = false;
+        self.see_addresses();
+        true
+    }
+
+    /// The kernel loses events.
+    pub fn overrun(&mut self) {
+        self.network().overrun();
+    }
+
+    /// Foreign addresses come and go.
+    pub fn churn(&mut self, many: u8) {
+        let network = self.network();
+        for round in 0..4_u8 {
+            for number in 0..many {
+                let address = IpAddr::from([172, 17, round, number]);
+                network.add_address(plain(LinkIndex(9), address, 24));
+                network.remove_address(LinkIndex(9), address, 24);
+            }
+        }
+    }
+
+    /// Room for packets that wait.
+    pub fn limit(&mut self, room: Option<usize>) {
+        self.room = room;
+        if let Life::Up(engine) = &mut self.life {
+            engine.kernel().1.limit_inbox(room);
+        }
+    }
+
+    /// A packet arrives; true if it will be heard.
+    pub fn deliver(&mut self, advert: &ReceivedAdvert) -> bool {
+        let Life::Up(engine) = &mut self.life else { return false };
+        let packets = engine.kernel().1;
+        let lost = packets.lost();
+        packets.deliver(advert) > 0 && packets.lost() == lost
+    }
+
+    /// Changes that this process asked its kernel for.
+    pub fn changes(&mut self) -> usize {
+        self.network().work().0.saturating_sub(self.network_changes)
+    }
+
+    /// Whether a master may be without an address, because somebody took it a moment ago.
+    pub fn may_lack(&self, now: Moment) -> bool {
+        now < self.restored_by
+    }
+
+    /// Whether `address` is in its kernel.
+    pub fn has(&self, address: IpAddr) -> bool {
+        match &self.life {
+            // as it was when the engine came to rest
+            Life::Up(_) => self.present.contains(&address),
+            Life::Down(network) => network.has(address),
+        }
+    }
+
+    /// Virtual addresses in its kernel.
+    pub fn present(&self) -> &[IpAddr] {
+        &self.present
+    }
+
+    fn see_addresses(&mut self) {
+        let mut present = std::mem::take(&mut self.present);
+        present.clear();
+        present.extend(self.network().addresses().map(|address| address.address).filter(|it| is_virtual(*it)));
+        self.present = present;
+    }
+
+    fn network(&mut self) -> &mut FakeNetwork {
+        match &mut self.life {
+            Life::Up(engine) => engine.kernel().0,
+            Life::Down(network) => network,
+        }
+    }
+}
+
+/// What the engine did, taken from where it left it.
+fn collect(engine: &mut FakeEngine, deeds: &mut Deeds) {
+    for report in engine.reports() {
+        if let Report::Transition { name, transition, .. } = &report
+            && let Some(id) = setting::id(name)
+        {
+            deeds.transitions.push((id, transition.clone()));
+        }
+        deeds.remarks.push(report.to_string());
+    }
+    let packets = engine.kernel().1;
+    deeds.sent = std::mem::take(&mut packets.sent);
+    deeds.announced = std::mem::take(&mut packets.announced);
+}
+
+/// A machine with two networks, and an interface that is none of our business.
+fn machine(id: NodeId, plugged: &[Segment]) -> FakeNetwork {
+    let mut network = FakeNetwork::new();
+    for segment in Segment::ALL {
+        let link = FakeNetwork::ethernet(segment.link(), segment.interface()).expect("the name is short");
+        network.set_link(link);
+        network.set_running(LinkIndex(segment.link()), plugged.contains(&segment));
+        network.add_address(plain(LinkIndex(segment.link()), segment.address(id, Family::V4), 24));
+        let link_local = plain(LinkIndex(segment.link()), segment.address(id, Family::V6), 64);
+        network.add_address(Address { scope: 253, ..link_local });
+    }
+    network.set_link(FakeNetwork::ethernet(9, "docker0").expect("the name is short"));
+    network
+}
+
+fn plain(link: LinkIndex, address: IpAddr, prefix: u8) -> Address {
+    Address {
+        link,
+        address,
+        prefix,
+        scope: 0,
+        flags: 0,
+        label: None,
+        broadcast: None,
+        peer: None,
+        protocol: 0,
+        preferred_lifetime: None,
+    }
+}
+
+fn remove_virtual(network: &mut FakeNetwork) {
+    let all: Vec<_> = network.addresses().filter(|address| is_virtual(address.address)).map(Address::key).collect();
+    for (link, address, prefix) in all {
+        network.remove_address(link, address, prefix);
+    }
+}

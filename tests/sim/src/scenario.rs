@@ -1,0 +1,366 @@
+//! What a seed stands for: routers, their settings, and what befalls them when.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use crate::bounds::Bounds;
+use crate::clock::{Clock, MOST_PPM, Moment};
+use crate::disturbance::{Disturbance, Weather};
+use crate::random::Random;
+use crate::setting::{Family, Instance, NodeId, Preempt, Segment, Setting, VirtualId};
+
+/// A whole run, before it begins.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Where it came from; also throws the dice of the network while it runs.
+    pub seed: u64,
+    /// What each router is set to at first.
+    pub settings: Vec<Setting>,
+    /// What each router's clock does.
+    pub clocks: Vec<Clock>,
+    /// What happens, in order.
+    pub plan: Vec<(Moment, Disturbance)>,
+    /// How long each unit may take.
+    pub units: Vec<Bounds>,
+    /// When it is over.
+    pub end: Moment,
+}
+
+impl Scenario {
+    /// The scenario of `seed`.
+    pub fn of(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let nodes = random.pick(&[2, 2, 2, 3, 3, 4, 5]);
+        let settings = settings(&mut random, nodes);
+        let clocks = (0..nodes).map(|_| clock(&mut random)).collect();
+        Author { random, nodes, settings: settings.clone(), now: Moment::START, plan: Vec::new(), readdressed: false }
+            .write(seed, settings, clocks)
+    }
+
+    /// Settings and plan as given; for tests that know what they want.
+    pub fn with(seed: u64, settings: Vec<Setting>, plan: Vec<(Moment, Disturbance)>, end: Moment) -> Self {
+        let mut random = Random::new(seed);
+        let clocks = settings.iter().map(|_| clock(&mut random)).collect();
+        let units = units(&settings, &plan);
+        Self { seed, settings, clocks, plan, units, end }
+    }
+}
+
+fn clock(random: &mut Random) -> Clock {
+    let most = MOST_PPM.unsigned_abs();
+    let ppm = i64::try_from(random.between(0, 2 * most)).expect("a thousand") - MOST_PPM;
+    Clock::new(random.between(1, 1_000_000) * 1_000_000, ppm)
+}
+
+/// Virtual routers that change hands together.
+fn units(settings: &[Setting], plan: &[(Moment, Disturbance)]) -> Vec<Bounds> {
+    let reloads = plan.iter().filter_map(|(_, what)| match what {
+        Disturbance::Reload(_, setting) => Some(setting.as_ref()),
+        _ => None, // only a reload brings another setting
+    });
+    let all: Vec<&Setting> = settings.iter().chain(reloads).collect();
+    let first = settings.first().expect("a world has routers");
+    let mut units: Vec<Vec<VirtualId>> = Vec::new();
+    let mut group = Vec::new();
+    for (id, instance) in first.instances.iter().enumerate() {
+        if instance.grouped { group.push(id) } else { units.push(vec![id]) }
+    }
+    units.extend((!group.is_empty()).then_some(group));
+    let of = |members: Vec<VirtualId>| {
+        let instances =
+            all.iter().flat_map(|setting| members.iter().filter_map(|member| setting.instances.get(*member)));
+        Bounds::of(members.clone(), instances)
+    };
+    units.into_iter().map(of).collect()
+}
+
+/// What holds for a virtual router on every router.
+fn settings(random: &mut Random, nodes: usize) -> Vec<Setting> {
+    let base = random.pick(&[1, 2, 5, 10, 20, 50, 100, 100, 100, 200]);
+    let count = random.pick(&[1, 1, 1, 2, 2, 3, 4]);
+    let grouped = count > 1 && random.percent(40);
+    let yields = random.percent(20);
+    let mut all = vec![Setting { instances: Vec::new(), yields_lost_addresses: yields }; nodes];
+    // one order of priorities for all members of a group: with opposite ones neither router can have its way, and two
+    // that leave for each other at the same moment also come back at the same moment, for ever
+    let shared = ranks(random, nodes);
+    for id in 0..count {
+        let ranks = if grouped { shared.clone() } else { ranks(random, nodes) };
+        let common = common(random, id, base, grouped);
+        for (setting, rank) in all.iter_mut().zip(ranks) {
+            setting.instances.push(Instance { priority: rank.priority, preempt: rank.preempt, ..common.clone() });
+        }
+        // version 3 lets each router have its own interval; version 2 refuses another than its own
+        if common.version == 3 && !grouped && random.percent(15) {
+            for setting in &mut all {
+                let interval = base * random.pick(&[1, 1, 2]);
+                if let Some(instance) = setting.instances.last_mut() {
+                    instance.interval = interval;
+                }
+            }
+        }
+    }
+    all
+}
+
+#[derive(Clone)]
+struct Rank {
+    priority: u8,
+    preempt: Preempt,
+}
+
+fn ranks(random: &mut Random, nodes: usize) -> Vec<Rank> {
+    let equal = random.percent(15);
+    let one_preempt = random.percent(50).then(|| preempt(random));
+    let common = priority(random);
+    let owner = random.percent(10).then(|| random.index(nodes));
+    let ranks = (0..nodes).map(|node| Rank {
+        priority: if owner == Some(node) {
+            u8::MAX
+        } else if equal {
+            common
+        } else {
+            priority(random)
+        },
+        preempt: one_preempt.unwrap_or_else(|| preempt(random)),
+    });
+    // keepalived ignores these for an owner
+    ranks.map(|rank| if rank.priority == u8::MAX { Rank { preempt: Preempt::Yes, ..rank } } else { rank }).collect()
+}
+
+fn priority(random: &mut Random) -> u8 {
+    u8::try_from(random.between(1, 254)).expect("below 255")
+}
+
+fn preempt(random: &mut Random) -> Preempt {
+    match random.below(10) {
+        0..5 => Preempt::Yes,
+        5..8 => Preempt::No,
+        _ => Preempt::After(random.between(1, 30)),
+    }
+}
+
+fn common(random: &mut Random, id: VirtualId, base: u64, grouped: bool) -> Instance {
+    let version = if base >= 100 && random.percent(40) { 2 } else { 3 };
+    let family = if random.percent(60) { Family::V4 } else { Family::V6 };
+    let vrid = u8::try_from(id + 1).expect("few virtual routers");
+    let addresses = (1..=random.pick(&[1, 1, 2, 3])).map(|number| address(vrid, family, number)).collect();
+    let password = version == 2 && family == Family::V4 && random.percent(50);
+    Instance {
+        vrid,
+        segment: random.pick(&Segment::ALL),
+        version,
+        family,
+        unicast: random.percent(40),
+        password: password.then_some("secret"),
+        grouped,
+        priority: 1,
+        interval: base * random.pick(&[1, 1, 1, 2]),
+        // with 1, the margin for jitter is the skew alone, and a high priority has next to none
+        down_adverts: random.pick(&[2, 3, 3, 3, 3, 4, 5]),
+        preempt: Preempt::Yes,
+        lower_prio_no_advert: random.percent(20),
+        higher_prio_send_advert: random.percent(20),
+        refresh: random.pick(&[0, 0, 1, 3]),
+        addresses,
+    }
+}
+
+/// An address that only virtual routers have.
+pub fn address(vrid: u8, family: Family, number: u16) -> IpAddr {
+    match family {
+        Family::V4 => IpAddr::V4(Ipv4Addr::new(198, 18, vrid, u8::try_from(number).expect("few addresses"))),
+        // RFC 9568 §5.2.9: the first is link-local
+        Family::V6 if number == 1 => IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0x5d, u16::from(vrid))),
+        Family::V6 => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, u16::from(vrid), 0, 0, 0, number)),
+    }
+}
+
+/// Whether [`address`] gives it.
+pub fn is_virtual(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.octets().starts_with(&[198, 18]),
+        IpAddr::V6(address) => {
+            let [first, .., group, _] = address.segments();
+            first == 0x2001 || group == 0x5d
+        }
+    }
+}
+
+/// Writes a plan: routers start; then, a few times, trouble and a time of rest that is long enough for every promise.
+struct Author {
+    random: Random,
+    nodes: usize,
+    settings: Vec<Setting>,
+    now: Moment,
+    plan: Vec<(Moment, Disturbance)>,
+    /// At most once a trouble: who reloads first is chance, and all must end with the same.
+    readdressed: bool,
+}
+
+impl Author {
+    fn write(mut self, seed: u64, settings: Vec<Setting>, clocks: Vec<Clock>) -> Scenario {
+        let unit = self.longest_interval();
+        for node in 0..self.nodes {
+            let at = self.now + self.random.duration(unit * 2);
+            self.plan.push((at, Disturbance::Start(node)));
+        }
+        self.now = self.now + unit * 2;
+        for _ in 0..self.random.between(1, 3) {
+            self.rest();
+            self.trouble(unit);
+        }
+        self.rest();
+        self.plan.sort_by_key(|(at, _)| *at);
+        let units = units(&settings, &self.plan);
+        Scenario { seed, settings, clocks, plan: self.plan, units, end: self.now }
+    }
+
+    fn longest_interval(&self) -> Duration {
+        let instances = self.settings.iter().flat_map(|setting| &setting.instances);
+        instances.map(Instance::advert_interval).max().unwrap_or_default()
+    }
+
+    /// Until everything must have settled, and then a little longer.
+    fn rest(&mut self) {
+        let settled = units(&self.settings, &self.plan).iter().map(|unit| unit.settled).max().unwrap_or_default();
+        self.now = self.now + settled + self.longest_interval() * 3;
+    }
+
+    fn trouble(&mut self, unit: Duration) {
+        self.readdressed = false;
+        let from = self.now;
+        let window = unit * u32::try_from(self.random.between(1, 8)).expect("up to 8");
+        let mut until = from + window;
+        for _ in 0..self.random.between(1, 4) {
+            let at = from + self.random.duration(window);
+            let shortly = self.random.duration(unit / 2);
+            let a_while = self.random.duration(unit * 6);
+            let lasting = if self.random.percent(40) { shortly } else { a_while };
+            until = until.max(at + lasting);
+            self.one(at, at + lasting);
+        }
+        self.now = until;
+    }
+
+    /// One disturbance at `at`; what has an end ends at `until`, unless it is to last until after the next rest.
+    fn one(&mut self, at: Moment, until: Moment) {
+        let node = self.random.index(self.nodes);
+        let segment = self.random.pick(&Segment::ALL);
+        let virtuals = self.settings.first().map_or(0, |setting| setting.instances.len());
+        let (begin, end) = match self.random.below(100) {
+            0..8 => (Disturbance::PowerCut(node), Some(Disturbance::Start(node))),
+            8..14 => (Disturbance::Kill(node), Some(Disturbance::Start(node))),
+            14..24 => {
+                let soon = at + self.random.duration(Duration::from_millis(100));
+                self.plan.push((soon, Disturbance::Respawn(node)));
+                (Disturbance::KillWorker(node), None)
+            }
+            24..30 => (Disturbance::Stop(node), Some(Disturbance::Start(node))),
+            30..42 => (Disturbance::Pause(node), Some(Disturbance::Resume(node))),
+            42..50 => (Disturbance::Pull(node, segment), Some(Disturbance::Plug(node, segment))),
+            50..55 => (Disturbance::DeleteAddress(node, self.random.index(virtuals)), None),
+            55..58 => (Disturbance::Overrun(node), None),
+            58..60 => (Disturbance::Churn(node, self.random.pick(&[10, 250])), None),
+            60..66 => return self.split(at, until),
+            66..70 => {
+                let other = self.random.index(self.nodes);
+                (Disturbance::Cut(node, other), Some(Disturbance::Heal(node, other)))
+            }
+            70..80 => {
+                // it always ends: nothing can be promised while packets are lost
+                self.plan.push((until, Disturbance::Weather(Weather::FAIR)));
+                (Disturbance::Weather(self.weather()), None)
+            }
+            80..86 => {
+                let room = usize::try_from(self.random.between(0, 3)).expect("up to 3");
+                self.plan.push((at, Disturbance::Pause(node)));
+                self.plan.push((until, Disturbance::Resume(node)));
+                self.plan.push((until, Disturbance::Buffer(node, None)));
+                (Disturbance::Buffer(node, Some(room)), None)
+            }
+            86..94 => (self.reload(node), None),
+            _ if !self.readdressed => return self.readdress(at),
+            _ => (Disturbance::Overrun(node), None),
+        };
+        self.plan.push((at, begin));
+        if let Some(end) = end {
+            let lasts = self.random.percent(15);
+            self.plan.push((if lasts { until + Duration::from_secs(3) } else { until }, end));
+        }
+    }
+
+    fn weather(&mut self) -> Weather {
+        Weather {
+            loss: self.random.pick(&[0, 5, 20, 50, 90]),
+            duplication: self.random.pick(&[0, 0, 10, 50]),
+            delay: self.random.pick(&[Duration::ZERO, Duration::from_millis(5), self.longest_interval() * 3 / 2]),
+        }
+    }
+
+    /// Some of the routers do not hear the others, nor the others them.
+    fn split(&mut self, at: Moment, until: Moment) {
+        let sides: Vec<bool> = (0..self.nodes).map(|_| self.random.percent(50)).collect();
+        for (from, side) in sides.iter().enumerate() {
+            for (to, other) in sides.iter().enumerate() {
+                if side != other {
+                    self.plan.push((at, Disturbance::Cut(from, to)));
+                    self.plan.push((until, Disturbance::Heal(from, to)));
+                }
+            }
+        }
+    }
+
+    fn reload(&mut self, node: NodeId) -> Disturbance {
+        let change = self.random.below(3);
+        let new = priority(&mut self.random);
+        let factor = self.random.pick(&[1, 2]);
+        let setting = self.settings.get_mut(node).expect("one of the routers");
+        let grouped = setting.instances.iter().any(|instance| instance.grouped);
+        for instance in &mut setting.instances {
+            match change {
+                0 => {}
+                // all instances: a group keeps one order; an owner stays one, so that there are not two
+                1 if instance.priority != u8::MAX => instance.priority = new,
+                2 if instance.version == 3 && !grouped => instance.interval = (instance.interval * factor).min(200),
+                _ => {}
+            }
+        }
+        Disturbance::Reload(node, Box::new(setting.clone()))
+    }
+
+    /// Addresses move between instances, or come, or go; on every router, one after the other.
+    fn readdress(&mut self, at: Moment) {
+        self.readdressed = true;
+        let first = self.settings.first().expect("a world has routers");
+        let mut lists: Vec<Vec<IpAddr>> = first.instances.iter().map(|instance| instance.addresses.clone()).collect();
+        let families: Vec<(u8, Family)> =
+            first.instances.iter().map(|instance| (instance.vrid, instance.family)).collect();
+        let (from, to) = (self.random.index(lists.len()), self.random.index(lists.len()));
+        let may_move = families.get(from).map(|of| of.1) == families.get(to).map(|of| of.1)
+            && lists.get(from).is_some_and(|list| list.len() > 1);
+        if from != to && may_move {
+            let moved = lists.get_mut(from).and_then(Vec::pop);
+            if let Some(list) = lists.get_mut(to) {
+                list.extend(moved);
+            }
+        } else if let (Some(list), Some((vrid, family))) = (lists.get_mut(from), families.get(from)) {
+            let number = u16::try_from(self.random.between(4, 200)).expect("up to 200");
+            let new = address(*vrid, *family, number);
+            if list.len() > 1 && self.random.percent(50) {
+                list.pop();
+            } else if !list.contains(&new) {
+                list.push(new);
+            }
+        }
+        for node in 0..self.nodes {
+            let shortly = self.random.duration(Duration::from_millis(50));
+            self.plan.push((at + shortly, Disturbance::Readdress(node, lists.clone())));
+        }
+        for setting in &mut self.settings {
+            for (instance, list) in setting.instances.iter_mut().zip(&lists) {
+                instance.addresses.clone_from(list);
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Many seeds, on all cores.
+
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::invariant::Violation;
+use crate::scenario::Scenario;
+use crate::trace::Trace;
+use crate::world::{Statistics, World};
+
+/// What came out of many seeds.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Seeds that were run.
+    pub seeds: u64,
+    /// Over all of them.
+    pub total: Statistics,
+    /// The first promises that were not kept, by seed.
+    pub violations: Vec<Violation>,
+}
+
+/// Violations after which no further seed is begun.
+const ENOUGH: usize = 20;
+
+/// Runs every seed of `seeds`; stops early when enough of them have failed.
+pub fn soak(seeds: Range<u64>) -> Outcome {
+    let next = AtomicU64::new(seeds.start);
+    let outcome = Mutex::new(Outcome::default());
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut own = Outcome::default();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end || own.violations.len() >= ENOUGH {
+                        break;
+                    }
+                    own.seeds += 1;
+                    match run(seed) {
+                        Ok(statistics) => own.total = own.total.and(statistics),
+                        Err(violation) => own.violations.push(*violation),
+                    }
+                }
+                let mut outcome = outcome.lock().expect("no thread panics while it holds this");
+                outcome.seeds += own.seeds;
+                outcome.total = outcome.total.and(own.total);
+                outcome.violations.extend(own.violations);
+            });
+        }
+    });
+    let mut outcome = outcome.into_inner().expect("all threads have ended well");
+    outcome.violations.sort_by_key(|violation| violation.seed);
+    outcome
+}
+
+/// Runs one seed.
+///
+/// # Errors
+/// The promise that was not kept.
+pub fn run(seed: u64) -> Result<Statistics, Box<Violation>> {
+    World::new(Scenario::of(seed), Trace::off()).run().0
+}

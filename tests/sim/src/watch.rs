@@ -1,0 +1,471 @@
+//! Looks at the world from above, and says when a promise is not kept.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use keepalived_core::time::Instant;
+use keepalived_core::vrrp::{Cause, State, Transition};
+
+use crate::bounds::{Bounds, LATENESS};
+use crate::clock::{Moment, stretched};
+use crate::disturbance::{Disturbance, Weather};
+use crate::invariant::Invariant;
+use crate::medium::{Medium, Said};
+use crate::node::{Deeds, Node};
+use crate::scenario::is_virtual;
+use crate::setting::{NodeId, Preempt, Terms, VirtualId};
+use crate::world::Broken;
+
+/// What is known of the world's past.
+#[derive(Debug)]
+pub struct Watch {
+    units: Vec<Unit>,
+    /// When something last happened that may change who is master.
+    disturbed_at: Moment,
+    /// Something of that kind goes on.
+    ongoing: bool,
+    /// When routers were last told of other addresses.
+    readdressed_at: Moment,
+    /// When packets last began to fare differently.
+    medium_changed: Moment,
+    /// When each router was last kept from hearing or speaking, starts and cables aside.
+    handled: Vec<Moment>,
+    /// When the world was last looked at.
+    seen_at: Moment,
+}
+
+#[derive(Debug)]
+struct Unit {
+    bounds: Bounds,
+    components: Vec<Component>,
+}
+
+/// Routers that take part, and hear each other.
+#[derive(Debug)]
+struct Component {
+    nodes: Vec<NodeId>,
+    /// Each hears each. Where A hears B and B hears C but A does not hear C, or does not hear B though B hears A, A and C
+    /// may both be master for ever: no router can know, and nothing is promised.
+    whole: bool,
+    several_masters: Episode,
+    no_master: Episode,
+    several_holders: Episode,
+}
+
+/// Since when something has been so.
+#[derive(Clone, Copy, Debug, Default)]
+struct Episode(Option<Moment>);
+
+impl Episode {
+    /// Whether what `is` so now, and has been since `seen_at`, has been so for longer than a handover takes.
+    fn lasts(&mut self, is: bool, seen_at: Moment, now: Moment) -> bool {
+        self.0 = if is { Some(self.0.unwrap_or(seen_at)) } else { None };
+        self.0.is_some_and(|since| now.since(since) > Bounds::GRACE)
+    }
+}
+
+impl Watch {
+    /// Watches `units` on `nodes` routers.
+    pub fn new(units: Vec<Bounds>, nodes: usize) -> Self {
+        Self {
+            units: units.into_iter().map(|bounds| Unit { bounds, components: Vec::new() }).collect(),
+            disturbed_at: Moment::START,
+            ongoing: false,
+            readdressed_at: Moment::START,
+            medium_changed: Moment::START,
+            handled: vec![Moment::START; nodes],
+            seen_at: Moment::START,
+        }
+    }
+
+    /// Judges how things have stood since it was last called.
+    pub fn stand(&mut self, now: Moment, nodes: &[Node]) -> Result<(), Broken> {
+        let seen_at = std::mem::replace(&mut self.seen_at, now);
+        punctual(now, nodes)?;
+        if self.ongoing {
+            return Ok(());
+        }
+        let calm = now.since(self.disturbed_at);
+        let addresses_agreed = now.since(self.readdressed_at) > Bounds::GRACE;
+        for unit in &mut self.units {
+            for component in unit.components.iter_mut().filter(|component| component.whole) {
+                let counts = unit.bounds.members.iter().map(|id| (*id, masters(component, nodes, *id)));
+                let (mut several, mut none) = (None, None);
+                for (id, masters) in counts {
+                    match masters.as_slice() {
+                        [] => none = Some(id),
+                        [_] => {}
+                        _ => several = Some((id, masters)),
+                    }
+                }
+                let twice = if addresses_agreed { held_twice(component, nodes, &unit.bounds.members) } else { None };
+                let several_last = component.several_masters.lasts(several.is_some(), seen_at, now);
+                let none_last = component.no_master.lasts(none.is_some(), seen_at, now);
+                let twice_last = component.several_holders.lasts(twice.is_some(), seen_at, now);
+                if calm <= unit.bounds.one {
+                    continue;
+                }
+                let who = &component.nodes;
+                let one = unit.bounds.one;
+                if let Some((id, masters)) = several.filter(|_| several_last) {
+                    let text =
+                        format!("{masters:?} are master of I{id}, {calm:?} after the last disturbance ({one:?})");
+                    return Err((Invariant::OneMaster, text));
+                }
+                if let Some(id) = none.filter(|_| none_last) {
+                    let text =
+                        format!("none of {who:?} is master of I{id}, {calm:?} after the last disturbance ({one:?})");
+                    return Err((Invariant::SomeMaster, text));
+                }
+                if let Some((address, holders)) = twice.filter(|_| twice_last) {
+                    return Err((Invariant::OneHolder, format!("{address} is on {holders:?}")));
+                }
+                if calm > unit.bounds.settled {
+                    ranked(component, nodes, &unit.bounds.members)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges what router `id` has just done.
+    pub fn did(&self, now: Moment, id: NodeId, deeds: &Deeds, nodes: &[Node], medium: &Medium) -> Result<(), Broken> {
+        let Some(node) = nodes.get(id) else { return Ok(()) };
+        for (which, transition) in &deeds.transitions {
+            self.steady(now, id, *which, transition)?;
+            if transition.to == State::Master {
+                self.does_not_preempt(now, id, *which, transition, nodes, medium)?;
+                hears_first(id, node, *which, transition, deeds)?;
+            }
+        }
+        holdings(now, id, node)?;
+        announcements(id, node, deeds)?;
+        for unit in self.units.iter().filter(|unit| unit.bounds.members.len() > 1) {
+            let states: Vec<State> = unit
+                .bounds
+                .members
+                .iter()
+                .filter_map(|member| node.views.get(*member))
+                .map(|view| view.state)
+                .collect();
+            if states.windows(2).any(|pair| pair.first() != pair.last()) {
+                return Err((Invariant::GroupTogether, format!("router {id}: {states:?}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// A router has stopped.
+    pub fn stopped(&self, node: &Node) -> Result<(), Broken> {
+        if node.present().is_empty() {
+            return Ok(());
+        }
+        Err((Invariant::OthersDoNot, format!("a router that stopped has left {:?}", node.present())))
+    }
+
+    /// A router sent an advert.
+    pub fn advertised(now: Moment, node: &mut Node, vrid: u8) {
+        let id = node.setting.instances.iter().position(|instance| instance.vrid == vrid);
+        if let Some(view) = id.and_then(|id| node.views.get_mut(id)) {
+            view.last_advert = now;
+        }
+    }
+
+    /// An advert of a router with `terms` has reached a socket of `node`.
+    pub fn heard(node: &mut Node, terms: Terms, said: Said, stamp: Instant) {
+        let Some(id) = node.setting.instances.iter().position(|instance| instance.vrid == said.vrid) else { return };
+        let (Some(own), Some(view)) = (node.setting.instances.get(id), node.views.get_mut(id)) else { return };
+        if !own.terms().accepts(terms) {
+            return;
+        }
+        if said.priority == 0 {
+            view.heard.farewell = Some(stamp);
+        } else if said.priority >= own.priority || own.preempt == Preempt::No {
+            view.heard.followed = Some((stamp, said.interval));
+        } else if matches!(own.preempt, Preempt::After(_)) {
+            // followed for a while, with an interval of its own; how long is the router's business
+            view.heard.followed = None;
+        }
+    }
+
+    /// Something happened. `unsettles`: mastership may change because of it.
+    pub fn disturbed(&mut self, now: Moment, what: &Disturbance, unsettles: bool, nodes: &[Node], medium: &Medium) {
+        if matches!(what, Disturbance::Readdress(..)) {
+            self.readdressed_at = now;
+        }
+        if !unsettles {
+            return;
+        }
+        self.disturbed_at = self.disturbed_at.max(now);
+        match what {
+            Disturbance::Cut(..) | Disturbance::Heal(..) | Disturbance::Weather(_) => {
+                self.medium_changed = self.medium_changed.max(now);
+            }
+            Disturbance::Start(_) | Disturbance::Respawn(_) | Disturbance::Pull(..) | Disturbance::Plug(..) => {}
+            Disturbance::Stop(node)
+            | Disturbance::PowerCut(node)
+            | Disturbance::Kill(node)
+            | Disturbance::KillWorker(node)
+            | Disturbance::Pause(node)
+            | Disturbance::Resume(node)
+            | Disturbance::DeleteAddress(node, _)
+            | Disturbance::Overrun(node)
+            | Disturbance::Churn(node, _)
+            | Disturbance::Buffer(node, _)
+            | Disturbance::Reload(node, _)
+            | Disturbance::Readdress(node, _) => {
+                if let Some(at) = self.handled.get_mut(*node) {
+                    *at = now;
+                }
+            }
+        }
+        self.ongoing = medium.weather != Weather::FAIR || nodes.iter().any(Node::is_cramped);
+        for unit in &mut self.units {
+            unit.components = components(&unit.bounds.members, nodes, medium);
+        }
+    }
+
+    /// Until `until`, packets arrive that left long before.
+    pub fn late_packets(&mut self, until: Moment) {
+        self.disturbed_at = self.disturbed_at.max(until);
+        self.medium_changed = self.medium_changed.max(until);
+    }
+
+    fn component_of(&self, node: NodeId, id: VirtualId) -> Option<(&Unit, &Component)> {
+        let unit = self.units.iter().find(|unit| unit.bounds.members.contains(&id))?;
+        let component = unit.components.iter().find(|component| component.nodes.contains(&node))?;
+        Some((unit, component))
+    }
+
+    fn steady(&self, now: Moment, node: NodeId, id: VirtualId, transition: &Transition) -> Result<(), Broken> {
+        let Some((unit, component)) = self.component_of(node, id) else { return Ok(()) };
+        let calm = now.since(self.disturbed_at);
+        if self.ongoing || !component.whole || calm <= unit.bounds.settled {
+            return Ok(());
+        }
+        let Transition { from, to, cause, .. } = transition;
+        let text = format!("router {node}: I{id} from {from} to {to} ({cause}), {calm:?} after the last disturbance");
+        Err((Invariant::Steady, text))
+    }
+
+    /// A master that has been there, undisturbed, for as long as a backup waits has been heard by one that does not advertise
+    /// more often than it. (A backup that has not heard anybody yet goes by its own interval: RFC 9568 §6.4.1. With a
+    /// shorter one than the master's it takes over before it can have heard it.)
+    fn does_not_preempt(
+        &self,
+        now: Moment,
+        node: NodeId,
+        id: VirtualId,
+        transition: &Transition,
+        nodes: &[Node],
+        medium: &Medium,
+    ) -> Result<(), Broken> {
+        let Some(own) = nodes.get(node).and_then(|node| node.setting.instances.get(id)) else { return Ok(()) };
+        if own.preempt != Preempt::No || matches!(transition.cause, Cause::Resumed) {
+            return Ok(());
+        }
+        let told = |what: String| Err((Invariant::NoPreempt, what));
+        if let Cause::Preempted { master, .. } = transition.cause {
+            return told(format!("router {node} (nopreempt) preempts {master} as master of I{id}"));
+        }
+        let Some((unit, component)) = self.component_of(node, id) else { return Ok(()) };
+        let long_ago = |at: Moment| now.since(at) > unit.bounds.one;
+        let handled = |who: NodeId| self.handled.get(who).is_none_or(|at| !long_ago(*at));
+        if medium.weather != Weather::FAIR || !long_ago(self.medium_changed) || handled(node) || !component.whole {
+            return Ok(());
+        }
+        for other in component.nodes.iter().filter(|other| **other != node && !handled(**other)) {
+            let Some(there) = nodes.get(*other) else { continue };
+            let (Some(view), Some(theirs)) = (there.views.get(id), there.setting.instances.get(id)) else { continue };
+            if view.state == State::Master && long_ago(view.since) && theirs.interval <= own.interval {
+                let text = format!(
+                    "router {node} (nopreempt) becomes master of I{id} ({}) though router {other} is, and can be heard",
+                    transition.cause
+                );
+                return told(text);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Routers that take part in all of `members`, by who hears whom.
+fn components(members: &[VirtualId], nodes: &[Node], medium: &Medium) -> Vec<Component> {
+    let takes_part = |node: &Node| {
+        node.is_up()
+            && !node.paused
+            && members.iter().all(|member| {
+                node.setting.instances.get(*member).is_some_and(|instance| node.is_plugged(instance.segment))
+            })
+    };
+    let mut left: Vec<NodeId> = (0..nodes.len()).filter(|id| nodes.get(*id).is_some_and(takes_part)).collect();
+    let mut components = Vec::new();
+    while let Some(first) = left.pop() {
+        let mut members = vec![first];
+        let mut next = 0;
+        while let Some(from) = members.get(next).copied() {
+            next += 1;
+            let near = |to: &NodeId| medium.passes(from, *to) || medium.passes(*to, from);
+            members.extend(left.iter().filter(|to| near(to)).copied().collect::<Vec<_>>());
+            left.retain(|to| !members.contains(to));
+        }
+        let whole = members.iter().all(|a| members.iter().all(|b| a == b || medium.passes(*a, *b)));
+        members.sort_unstable();
+        components.push(Component {
+            nodes: members,
+            whole,
+            several_masters: Episode::default(),
+            no_master: Episode::default(),
+            several_holders: Episode::default(),
+        });
+    }
+    components
+}
+
+fn masters(component: &Component, nodes: &[Node], id: VirtualId) -> Vec<NodeId> {
+    let is_master = |node: &&NodeId| {
+        nodes.get(**node).and_then(|node| node.views.get(id)).is_some_and(|view| view.state == State::Master)
+    };
+    component.nodes.iter().filter(is_master).copied().collect()
+}
+
+fn held_twice(component: &Component, nodes: &[Node], members: &[VirtualId]) -> Option<(IpAddr, Vec<NodeId>)> {
+    let first = component.nodes.first().and_then(|first| nodes.get(*first))?;
+    // two that disagree about whose address it is may both have it
+    if component.nodes.iter().filter_map(|node| nodes.get(*node)).any(|node| !same_addresses(node, first)) {
+        return None;
+    }
+    for instance in members.iter().filter_map(|member| first.setting.instances.get(*member)) {
+        for address in &instance.addresses {
+            let has = |node: &&NodeId| nodes.get(**node).is_some_and(|node| node.has(*address));
+            if component.nodes.iter().filter(has).count() > 1 {
+                return Some((*address, component.nodes.iter().filter(has).copied().collect()));
+            }
+        }
+    }
+    None
+}
+
+fn same_addresses(one: &Node, other: &Node) -> bool {
+    let pairs = one.setting.instances.iter().zip(&other.setting.instances);
+    pairs.into_iter().all(|(one, other)| one.addresses == other.addresses)
+}
+
+/// Equal priorities do not preempt each other: whichever is master stays.
+fn ranked(component: &Component, nodes: &[Node], members: &[VirtualId]) -> Result<(), Broken> {
+    let of = |node: &NodeId, id: VirtualId| nodes.get(*node).and_then(|node| node.setting.instances.get(id));
+    // a group preempts when all of it would
+    let preempts =
+        |node: &NodeId| members.iter().all(|id| of(node, *id).is_some_and(|instance| instance.preempt != Preempt::No));
+    for id in members {
+        for master in masters(component, nodes, *id) {
+            let theirs = of(&master, *id).map(|instance| instance.priority);
+            for node in component.nodes.iter().filter(|node| preempts(node)) {
+                let own = of(node, *id).map(|instance| instance.priority);
+                if own > theirs {
+                    let text = format!(
+                        "router {node} would be a better master of I{id} (priority {own:?}) than router {master} ({theirs:?})"
+                    );
+                    return Err((Invariant::Priority, text));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn punctual(now: Moment, nodes: &[Node]) -> Result<(), Broken> {
+    for (id, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_up() && !node.paused) {
+        for (which, (view, instance)) in node.views.iter().zip(&node.setting.instances).enumerate() {
+            let silence = now.since(view.last_advert);
+            if view.state == State::Master && silence > stretched(instance.advert_interval()) + LATENESS {
+                return Err((
+                    Invariant::Punctual,
+                    format!("router {id}, master of I{which}, has not sent for {silence:?}"),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn hears_first(
+    id: NodeId,
+    node: &Node,
+    which: VirtualId,
+    transition: &Transition,
+    deeds: &Deeds,
+) -> Result<(), Broken> {
+    let by_timer = match transition.cause {
+        Cause::MasterSilent { .. } | Cause::MasterLeft { .. } | Cause::Preempted { .. } | Cause::GroupMaster => true,
+        Cause::Started
+        | Cause::OwnerStarted
+        | Cause::HigherClaim { .. }
+        | Cause::Fault(_)
+        | Cause::FaultCleared
+        | Cause::AddressLost
+        | Cause::Resumed
+        | Cause::GroupBackup
+        | Cause::Stopped
+        | Cause::Removed => false,
+    };
+    let (Some(heard), Some(own)) = (deeds.heard.get(which), node.setting.instances.get(which)) else { return Ok(()) };
+    let Some((stamp, interval)) = heard.followed.filter(|(stamp, _)| by_timer && *stamp >= heard.fresh) else {
+        return Ok(());
+    };
+    if heard.farewell.is_some_and(|farewell| farewell >= stamp) {
+        return Ok(());
+    }
+    let interval = if own.version == 2 { own.advert_interval() } else { interval };
+    let wait = own.down_time(interval);
+    let waited = transition.at.since(stamp);
+    if waited >= wait {
+        return Ok(());
+    }
+    let text = format!(
+        "router {id} becomes master of I{which} ({}) {waited:?} after an advert it had to follow reached its socket; it has to wait {wait:?}",
+        transition.cause
+    );
+    Err((Invariant::HearsFirst, text))
+}
+
+/// Addresses that the router ought to have: those of its masters.
+fn wanted(node: &Node) -> impl Iterator<Item = IpAddr> + '_ {
+    let masters = node.views.iter().zip(&node.setting.instances).filter(|(view, _)| view.state == State::Master);
+    masters.flat_map(|(_, instance)| instance.addresses.iter().copied())
+}
+
+fn holdings(now: Moment, id: NodeId, node: &Node) -> Result<(), Broken> {
+    if let Some(missing) = wanted(node).find(|address| !node.present().contains(address))
+        && !node.may_lack(now)
+    {
+        return Err((Invariant::MasterHolds, format!("router {id} is master and has no {missing}")));
+    }
+    if let Some(left) = node.present().iter().find(|address| !wanted(node).any(|it| it == **address)) {
+        return Err((Invariant::OthersDoNot, format!("router {id} has {left} and is not its master")));
+    }
+    Ok(())
+}
+
+fn announcements(id: NodeId, node: &Node, deeds: &Deeds) -> Result<(), Broken> {
+    for frame in &deeds.announced {
+        let Some(address) = announced(&frame.octets) else {
+            return Err((Invariant::OnlyMastersAnnounce, format!("router {id} sent {:02x?}", frame.octets)));
+        };
+        if is_virtual(address) && !wanted(node).any(|it| it == address) {
+            return Err((
+                Invariant::OnlyMastersAnnounce,
+                format!("router {id} announced {address} and is not its master"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Address that a gratuitous ARP (RFC 826) or an unsolicited NA (RFC 4861 §4.4) is about.
+fn announced(frame: &[u8]) -> Option<IpAddr> {
+    match frame.get(12..14)? {
+        [0x08, 0x06] => frame.get(28..32)?.first_chunk::<4>().map(|octets| IpAddr::V4(Ipv4Addr::from(*octets))),
+        [0x86, 0xdd] => frame.get(62..78)?.first_chunk::<16>().map(|octets| IpAddr::V6(Ipv6Addr::from(*octets))),
+        _ => None,
+    }
+}

@@ -1,0 +1,409 @@
+//! Routers, the network between them, one clock over all, and what happens in order.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fmt;
+use std::time::Duration;
+
+use keepalived_kernel::fake::{ReceivedAdvert, SentAdvert};
+use keepalived_kernel::network::LinkIndex;
+
+use crate::bounds::LATENESS;
+use crate::clock::Moment;
+use crate::disturbance::{Disturbance, Weather};
+use crate::invariant::{Invariant, Violation};
+use crate::medium::{self, Medium, Said};
+use crate::node::{Deeds, Node};
+use crate::random::Random;
+use crate::scenario::Scenario;
+use crate::setting::{Instance, NodeId, Segment, VirtualId};
+use crate::trace::Trace;
+use crate::watch::Watch;
+
+/// A run.
+#[derive(Debug)]
+pub struct World {
+    seed: u64,
+    now: Moment,
+    end: Moment,
+    /// The routers.
+    nodes: Vec<Node>,
+    medium: Medium,
+    random: Random,
+    watch: Watch,
+    trace: Trace,
+    events: Vec<Option<Event>>,
+    queue: BinaryHeap<Reverse<(Moment, usize)>>,
+    statistics: Statistics,
+}
+
+/// How much happened.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Statistics {
+    /// Things that happened.
+    pub events: usize,
+    /// Times that somebody became master.
+    pub takeovers: usize,
+    /// Adverts sent.
+    pub adverts: usize,
+    /// Time that passed in the world.
+    pub time: Duration,
+}
+
+impl Statistics {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            events: self.events + other.events,
+            takeovers: self.takeovers + other.takeovers,
+            adverts: self.adverts + other.adverts,
+            time: self.time + other.time,
+        }
+    }
+}
+
+impl fmt::Display for Statistics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { events, takeovers, adverts, time } = self;
+        write!(
+            f,
+            "{:.1} h of virtual time, {events} events, {adverts} adverts, {takeovers} takeovers",
+            time.as_secs_f64() / 3600.0
+        )
+    }
+}
+
+#[derive(Debug)]
+enum Event {
+    Happens(Disturbance),
+    Arrives {
+        from: NodeId,
+        to: NodeId,
+        segment: Segment,
+        advert: Box<ReceivedAdvert>,
+        said: Option<Said>,
+    },
+    /// Nothing passes any more, and nobody is told.
+    Fails(NodeId, NodeId),
+    /// A router is scheduled, if this is still the plan.
+    Turn(NodeId),
+}
+
+impl World {
+    /// The world of `scenario` before anything has happened.
+    pub fn new(scenario: Scenario, trace: Trace) -> Self {
+        let Scenario { seed, settings, clocks, plan, units, end } = scenario;
+        let count = settings.len();
+        let nodes: Vec<Node> = settings
+            .into_iter()
+            .zip(clocks)
+            .enumerate()
+            .map(|(id, (setting, clock))| Node::new(id, count, setting, clock))
+            .collect();
+        let mut world = Self {
+            seed,
+            now: Moment::START,
+            end,
+            nodes,
+            medium: Medium::default(),
+            random: Random::new(seed ^ 0x006e_6574_776f_726b),
+            watch: Watch::new(units, count),
+            trace,
+            events: Vec::new(),
+            queue: BinaryHeap::new(),
+            statistics: Statistics::default(),
+        };
+        for node in 0..world.nodes.len() {
+            let node = world.node(node);
+            let line = format!("clock {:+} ppm, {:?}", node.clock.ppm(), node.setting);
+            world.trace.note(Moment::START, || line);
+        }
+        for (at, disturbance) in plan {
+            world.plan(at, Event::Happens(disturbance));
+        }
+        world
+    }
+
+    /// Plants a fault: packets stop passing at `at`, and the watch takes the network for whole.
+    pub fn cut_unnoticed(&mut self, at: Moment, from: NodeId, to: NodeId) {
+        self.plan(at, Event::Fails(from, to));
+    }
+
+    /// Runs it to its end, or to the first promise that is not kept.
+    pub fn run(mut self) -> (Result<Statistics, Box<Violation>>, Trace) {
+        let result = self.run_all();
+        let (seed, at) = (self.seed, self.now);
+        let statistics = Statistics { time: at.since(Moment::START), ..self.statistics };
+        (
+            result
+                .map(|()| statistics)
+                .map_err(|(invariant, detail)| Box::new(Violation { invariant, seed, at, detail })),
+            self.trace,
+        )
+    }
+
+    fn run_all(&mut self) -> Result<(), Broken> {
+        while let Some(Reverse((at, number))) = self.queue.pop() {
+            if at > self.end {
+                break;
+            }
+            self.now = at;
+            self.statistics.events += 1;
+            self.watch.stand(at, &self.nodes)?;
+            let event = self.events.get_mut(number).and_then(Option::take);
+            match event {
+                Some(Event::Happens(disturbance)) => self.happen(disturbance)?,
+                Some(Event::Arrives { from, to, segment, advert, said }) => {
+                    self.arrive(from, to, segment, *advert, said);
+                }
+                Some(Event::Turn(node)) => {
+                    let current = self.node(node).next_turn == Some(at);
+                    if current && !self.node(node).paused {
+                        self.turn(node)?;
+                    }
+                }
+                Some(Event::Fails(from, to)) => self.medium.fail(from, to),
+                None => {}
+            }
+        }
+        self.now = self.end;
+        self.watch.stand(self.now, &self.nodes)
+    }
+
+    fn node(&self, id: NodeId) -> &Node {
+        self.nodes.get(id).expect("one of the routers")
+    }
+
+    /// A router, for a fault to be planted.
+    ///
+    /// # Panics
+    /// There is none of that number.
+    pub fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        self.nodes.get_mut(id).expect("one of the routers")
+    }
+
+    fn plan(&mut self, at: Moment, event: Event) {
+        self.queue.push(Reverse((at, self.events.len())));
+        self.events.push(Some(event));
+    }
+
+    /// Has `id` scheduled shortly after `at`, if that is not to happen earlier anyway.
+    fn schedule(&mut self, id: NodeId, at: Moment) {
+        let at = at.max(self.now) + self.random.duration(LATENESS);
+        let node = self.node_mut(id);
+        if !node.is_up() || node.paused || node.next_turn.is_some_and(|next| next <= at) {
+            return;
+        }
+        node.next_turn = Some(at);
+        self.plan(at, Event::Turn(id));
+    }
+
+    fn turn(&mut self, id: NodeId) -> Result<(), Broken> {
+        let now = self.now;
+        let node = self.node_mut(id);
+        node.next_turn = None;
+        let deeds = node.turn(now);
+        if deeds.restless {
+            return Err((Invariant::Rests, format!("router {id} wants to be woken at once, again and again")));
+        }
+        self.account(id, &deeds);
+        self.watch.did(now, id, &deeds, &self.nodes, &self.medium)?;
+        if let Some(wake) = deeds.wake {
+            self.schedule(id, wake);
+        }
+        self.send(id, deeds.sent);
+        Ok(())
+    }
+
+    fn account(&mut self, id: NodeId, deeds: &Deeds) {
+        let now = self.now;
+        self.statistics.adverts += deeds.sent.len();
+        let masters = deeds.transitions.iter().filter(|(_, transition)| transition.to.number() == 2);
+        self.statistics.takeovers += masters.count();
+        for remark in &deeds.remarks {
+            self.trace.note(now, || format!("router {id}: {remark}"));
+        }
+        if !deeds.announced.is_empty() {
+            self.trace.note(now, || format!("router {id}: {} announcements", deeds.announced.len()));
+        }
+    }
+
+    fn send(&mut self, from: NodeId, sent: Vec<SentAdvert>) {
+        let now = self.now;
+        for advert in sent {
+            let said = medium::said(&advert.octets, advert.source);
+            let Some((segment, to)) = medium::recipients(&advert, from, self.nodes.len()) else { continue };
+            if let Some(said) = said {
+                let to = if to.len() == 1 { format!(" for {to:?}") } else { String::new() };
+                self.trace.note(now, || format!("router {from}: advert {} of VRID {}{to}", said.priority, said.vrid));
+                Watch::advertised(now, self.node_mut(from), said.vrid);
+            }
+            if !self.node(from).is_plugged(segment) {
+                continue;
+            }
+            for to in to {
+                if !self.medium.carries(from, to) {
+                    continue;
+                }
+                let copies = self.medium.copies(&mut self.random);
+                if copies.is_empty() {
+                    self.trace.note(now, || format!("    lost on its way to router {to}"));
+                }
+                for delay in copies {
+                    let received = ReceivedAdvert {
+                        link: LinkIndex(segment.link()),
+                        source: advert.source,
+                        destination: advert.destination,
+                        ttl: advert.hop_limit,
+                        received: keepalived_core::time::Instant::ZERO,
+                        octets: advert.octets.clone(),
+                    };
+                    let advert = Box::new(received);
+                    self.plan(now + delay, Event::Arrives { from, to, segment, advert, said });
+                }
+            }
+        }
+    }
+
+    fn arrive(&mut self, from: NodeId, to: NodeId, segment: Segment, mut advert: ReceivedAdvert, said: Option<Said>) {
+        let now = self.now;
+        let instances = &self.node(from).setting.instances;
+        let terms =
+            said.and_then(|said| instances.iter().find(|instance| instance.vrid == said.vrid)).map(Instance::terms);
+        let node = self.node_mut(to);
+        if !node.is_plugged(segment) || !node.is_up() {
+            return;
+        }
+        advert.received = node.clock.show(now);
+        if !node.deliver(&advert) {
+            self.trace.note(now, || format!("    no room for it at router {to}"));
+            return;
+        }
+        if let (Some(said), Some(terms)) = (said, terms) {
+            Watch::heard(node, terms, said, advert.received);
+        }
+        self.schedule(to, now);
+    }
+
+    fn happen(&mut self, disturbance: Disturbance) -> Result<(), Broken> {
+        let (now, count) = (self.now, self.nodes.len());
+        self.trace.note(now, || format!("== {disturbance}"));
+        let mut unsettles = true;
+        match disturbance.clone() {
+            Disturbance::Start(id) | Disturbance::Respawn(id) => {
+                if self.node(id).is_up() {
+                    return Ok(());
+                }
+                let quiet = self.node_mut(id).start(now);
+                self.turn(id)?;
+                let changes = self.node_mut(id).changes();
+                if quiet && changes > 0 {
+                    return Err((
+                        Invariant::AdoptionIsQuiet,
+                        format!("router {id} changed {changes} addresses when it was started again"),
+                    ));
+                }
+            }
+            Disturbance::Stop(id) => {
+                if self.node(id).paused || !self.node(id).is_up() {
+                    return Ok(());
+                }
+                let deeds = self.node_mut(id).stop(now);
+                self.account(id, &deeds);
+                self.send(id, deeds.sent);
+                self.watch.stopped(self.node(id))?;
+            }
+            Disturbance::PowerCut(id) => self.node_mut(id).cut_power(now),
+            Disturbance::Kill(id) => self.node_mut(id).kill(now, false),
+            Disturbance::KillWorker(id) => self.node_mut(id).kill(now, true),
+            Disturbance::Pause(id) => {
+                if !self.node(id).is_up() {
+                    return Ok(());
+                }
+                self.node_mut(id).paused = true;
+            }
+            Disturbance::Resume(id) => self.resume(id),
+            Disturbance::Pull(id, segment) => self.plug(id, segment, false),
+            Disturbance::Plug(id, segment) => self.plug(id, segment, true),
+            Disturbance::DeleteAddress(id, which) => unsettles = self.delete(id, which),
+            Disturbance::Overrun(id) => {
+                unsettles = false;
+                self.node_mut(id).overrun();
+                self.schedule(id, now);
+            }
+            Disturbance::Churn(id, many) => {
+                unsettles = false;
+                self.node_mut(id).churn(many);
+                self.schedule(id, now);
+            }
+            Disturbance::Cut(from, to) => self.medium.cut(from, to),
+            Disturbance::Heal(from, to) => self.medium.heal(from, to),
+            Disturbance::Weather(weather) => self.change_weather(weather),
+            Disturbance::Buffer(id, room) => self.node_mut(id).limit(room),
+            Disturbance::Reload(id, setting) => {
+                if self.node(id).paused {
+                    return Ok(());
+                }
+                let before = self.node(id).setting.clone();
+                self.node_mut(id).reload(now, count, *setting);
+                unsettles = before != self.node(id).setting;
+                self.excuse_silence(id);
+                self.schedule(id, now);
+            }
+            Disturbance::Readdress(id, lists) => {
+                unsettles = false;
+                // an administrator repeats it once the router answers again
+                if self.node(id).paused {
+                    self.resume(id);
+                    unsettles = true;
+                }
+                self.node_mut(id).readdress(now, count, &lists);
+                self.schedule(id, now);
+            }
+        }
+        self.watch.disturbed(now, &disturbance, unsettles, &self.nodes, &self.medium);
+        Ok(())
+    }
+
+    fn resume(&mut self, id: NodeId) {
+        let now = self.now;
+        let node = self.node_mut(id);
+        node.paused = false;
+        node.next_turn = None;
+        self.excuse_silence(id);
+        self.schedule(id, now);
+    }
+
+    /// From here on its adverts are to be punctual.
+    fn excuse_silence(&mut self, id: NodeId) {
+        let now = self.now;
+        for view in &mut self.node_mut(id).views {
+            view.last_advert = now;
+        }
+    }
+
+    fn plug(&mut self, id: NodeId, segment: Segment, plugged: bool) {
+        let now = self.now;
+        self.node_mut(id).plug(segment, plugged);
+        self.schedule(id, now);
+    }
+
+    /// True if mastership may change because of it.
+    fn delete(&mut self, id: NodeId, which: VirtualId) -> bool {
+        let now = self.now;
+        let deleted = self.node_mut(id).delete_address(now, which);
+        self.schedule(id, now);
+        deleted && self.node(id).setting.yields_lost_addresses
+    }
+
+    fn change_weather(&mut self, weather: Weather) {
+        // what is under way arrives late
+        let under_way = self.medium.weather.delay;
+        self.medium.weather = weather;
+        self.watch.late_packets(self.now + under_way);
+    }
+}
+
+/// A promise that was not kept, and how.
+pub type Broken = (Invariant, String);

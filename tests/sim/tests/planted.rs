@@ -1,0 +1,139 @@
+//! The watch is not blind: each fault that is planted is reported as what it is.
+
+use std::time::Duration;
+
+use keepalived_sim::clock::Moment;
+use keepalived_sim::disturbance::Disturbance;
+use keepalived_sim::invariant::Invariant;
+use keepalived_sim::scenario::{Scenario, address};
+use keepalived_sim::setting::{Family, Instance, Preempt, Segment, Setting};
+use keepalived_sim::trace::Trace;
+use keepalived_sim::world::World;
+
+fn instance(priority: u8) -> Instance {
+    Instance {
+        vrid: 1,
+        segment: Segment::Front,
+        version: 2,
+        family: Family::V4,
+        unicast: false,
+        password: Some("secret"),
+        grouped: false,
+        priority,
+        interval: 100,
+        down_adverts: 3,
+        preempt: Preempt::Yes,
+        lower_prio_no_advert: false,
+        higher_prio_send_advert: false,
+        refresh: 0,
+        addresses: vec![address(1, Family::V4, 1)],
+    }
+}
+
+fn setting(instance: Instance) -> Setting {
+    Setting { instances: vec![instance], yields_lost_addresses: false }
+}
+
+/// Two routers that start at once, one as its setting says, the other as the engine is told behind the watch's back.
+fn world(first: Setting, second: Setting, more: &[(u64, Disturbance)]) -> World {
+    let start = (0..2).map(|node| (Moment::START, Disturbance::Start(node)));
+    let more = more.iter().map(|(seconds, what)| (Moment::START + Duration::from_secs(*seconds), what.clone()));
+    let end = Moment::START + Duration::from_secs(60);
+    World::new(Scenario::with(1, vec![first, second], start.chain(more).collect(), end), Trace::off())
+}
+
+fn broken(world: World) -> Option<Invariant> {
+    world.run().0.err().map(|violation| violation.invariant)
+}
+
+#[test]
+fn two_routers_that_agree_keep_every_promise() {
+    assert_eq!(broken(world(setting(instance(200)), setting(instance(100)), &[])), None);
+}
+
+#[test]
+fn another_password_makes_two_masters() {
+    let other = Instance { password: Some("another"), ..instance(100) };
+    assert_eq!(broken(world(setting(instance(200)), setting(other), &[])), Some(Invariant::OneMaster));
+}
+
+#[test]
+fn another_vrid_makes_two_masters() {
+    let other = Instance { vrid: 2, ..instance(100) };
+    assert_eq!(broken(world(setting(instance(200)), setting(other), &[])), Some(Invariant::OneMaster));
+}
+
+#[test]
+fn a_cut_that_nobody_told_the_watch_of_makes_two_masters() {
+    let mut world = world(setting(instance(200)), setting(instance(100)), &[]);
+    world.cut_unnoticed(Moment::START, 0, 1);
+    assert_eq!(broken(world), Some(Invariant::OneMaster));
+}
+
+#[test]
+fn without_anybody_who_wants_to_be_master_there_is_none() {
+    let mut world = world(setting(instance(200)), setting(instance(100)), &[]);
+    for node in 0..2 {
+        let idle = Setting { instances: Vec::new(), yields_lost_addresses: false };
+        world.node_mut(node).tell_engine_otherwise(2, &idle);
+    }
+    assert_eq!(broken(world), Some(Invariant::SomeMaster));
+}
+
+#[test]
+fn a_router_that_secretly_has_a_lower_priority_is_not_the_best_master() {
+    let mut world = world(setting(instance(200)), setting(instance(100)), &[]);
+    world.node_mut(0).tell_engine_otherwise(2, &setting(instance(50)));
+    assert_eq!(broken(world), Some(Invariant::Priority));
+}
+
+#[test]
+fn a_nopreempt_router_whose_engine_preempts_is_found_out() {
+    let modest = Instance { preempt: Preempt::No, ..instance(200) };
+    let start = [(30, Disturbance::Pull(0, Segment::Front)), (40, Disturbance::Plug(0, Segment::Front))];
+    let mut world = world(setting(modest), setting(instance(100)), &start);
+    world.node_mut(0).tell_engine_otherwise(2, &setting(instance(200)));
+    assert_eq!(broken(world), Some(Invariant::NoPreempt));
+}
+
+#[test]
+fn an_engine_with_a_shorter_down_time_does_not_hear_first() {
+    let patient = Instance { down_adverts: 10, ..instance(100) };
+    let stop = [(20, Disturbance::PowerCut(0))];
+    let mut world = world(setting(instance(200)), setting(patient), &stop);
+    world.node_mut(1).tell_engine_otherwise(2, &setting(instance(100)));
+    assert_eq!(broken(world), Some(Invariant::HearsFirst));
+}
+
+#[test]
+fn an_engine_with_a_longer_interval_is_not_punctual() {
+    let eager = Instance { version: 3, password: None, interval: 50, ..instance(200) };
+    let lazy = Instance { interval: 100, ..eager.clone() };
+    let mut world = world(setting(eager.clone()), setting(Instance { priority: 100, ..eager }), &[]);
+    world.node_mut(0).tell_engine_otherwise(2, &setting(lazy));
+    assert_eq!(broken(world), Some(Invariant::Punctual));
+}
+
+#[test]
+fn an_engine_with_another_address_does_not_hold_what_it_should() {
+    let mut world = world(setting(instance(200)), setting(instance(100)), &[]);
+    let other = Instance { addresses: vec![address(1, Family::V4, 2)], ..instance(200) };
+    world.node_mut(0).tell_engine_otherwise(2, &setting(other));
+    assert_eq!(broken(world), Some(Invariant::MasterHolds));
+}
+
+#[test]
+fn an_engine_with_an_address_too_many_is_not_its_master() {
+    let mut world = world(setting(instance(200)), setting(instance(100)), &[]);
+    let other = Instance { addresses: vec![address(1, Family::V4, 1), address(1, Family::V4, 2)], ..instance(200) };
+    world.node_mut(0).tell_engine_otherwise(2, &setting(other));
+    assert_eq!(broken(world), Some(Invariant::OthersDoNot));
+}
+
+#[test]
+fn a_cut_in_a_time_of_rest_that_nobody_told_the_watch_of_is_no_steady_world() {
+    let mut world = world(setting(instance(200)), setting(instance(100)), &[]);
+    let at = Moment::START + Duration::from_secs(40);
+    world.cut_unnoticed(at, 0, 1);
+    assert_eq!(broken(world), Some(Invariant::Steady));
+}
