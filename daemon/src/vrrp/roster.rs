@@ -5,27 +5,26 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::{Transport, VipLost};
-use keepalived_core::address::InterfaceName;
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::{Datagram, Effect, Event, Family, Fault, Faults, Router, State};
-use keepalived_kernel::network::{LinkIndex, Network, NetworkEvent};
-use keepalived_kernel::packets::{BufferSize, Channel, ChannelId, Incoming, Packets};
+use keepalived_core::vrrp::{Datagram, Effect, Event, Router, State};
+use keepalived_kernel::network::{Network, NetworkEvent};
+use keepalived_kernel::packets::{Channel, ChannelId, Incoming, Packets};
 
 use super::deadlines::Deadlines;
 use super::engine::AtExit;
 use super::holdings::{Holdings, Outcome};
 use super::landscape::{Landscape, Place};
-use super::lower;
-use super::neighbours::{Neighbours, Target};
+use super::neighbours::Neighbours;
 use super::outbox::Outbox;
 use super::report::Report;
 use super::slot::Slot;
 
+mod addresses;
 mod configure;
+mod ground;
 mod view;
 
 /// Every router with its surroundings.
@@ -73,15 +72,6 @@ enum FollowUp {
 
 /// Unknown VRIDs that are logged at most.
 const MOST_UNKNOWN_LOGGED: usize = 256;
-/// Octets that one waiting advert takes in a socket's buffer, generously (Linux accounts the whole skb).
-const OCTETS_PER_ADVERT: u32 = 2_048;
-/// Adverts of each instance that a channel's buffer has room for.
-const ADVERTS_PER_INSTANCE: u32 = 8;
-/// Pause before sockets that could not be opened are tried again.
-const REOPEN_PAUSE: Duration = Duration::from_secs(1);
-/// A channel's receive buffer at least, and at most.
-const BUFFER: std::ops::RangeInclusive<u32> = 262_144..=67_108_864;
-
 impl Roster {
     /// Nobody yet.
     pub(super) fn new(landscape: Landscape, masters: BTreeSet<InstanceKey>) -> Self {
@@ -248,240 +238,6 @@ impl Roster {
         }
     }
 
-    /// Somebody else took away what is at `place`; those of `holders` that still want it decide.
-    fn lost(&mut self, now: Instant, place: Place, holders: &[usize]) {
-        let (_, address, _) = place;
-        let mut restore = false;
-        for index in holders {
-            let Some(slot) = self.slot(*index) else { continue };
-            if !slot.places.contains(&place) {
-                continue;
-            }
-            let tracked = lower::lines(&slot.instance).any(|line| line.address == address && line.tracked);
-            let answer = if tracked { self.vip_lost } else { VipLost::Restore };
-            let name = Arc::clone(&slot.name);
-            self.reports.push(Report::AddressLost { name, address, answer });
-            match answer {
-                VipLost::Restore => restore = true,
-                VipLost::Backup => self.tell(now, *index, Event::AddressLost),
-            }
-        }
-        if restore {
-            for index in self.holdings.restore(now, &place) {
-                if let Some(slot) = self.slot_mut(index) {
-                    slot.pending += 1;
-                }
-            }
-        }
-    }
-
-    /// Looks again at what the routers on `links` stand on.
-    fn reground(
-        &mut self,
-        now: Instant,
-        links: &BTreeSet<LinkIndex>,
-        network: &mut impl Network,
-        packets: &mut impl Packets,
-    ) {
-        if links.is_empty() {
-            return;
-        }
-        let mut concerned = BTreeSet::new();
-        for (index, slot) in self.slots.iter().enumerate() {
-            let Some(slot) = slot else { continue };
-            let on =
-                |name: InterfaceName| self.landscape.by_name(&name).is_some_and(|link| links.contains(&link.index));
-            let was_on = slot.link.is_some_and(|link| links.contains(&link));
-            let tracks = slot.instance.track_src_ip || slot.instance.interface.is_none();
-            let holds = slot.places.iter().any(|(link, _, _)| links.contains(link));
-            if was_on || tracks || holds || lower::interfaces(&slot.instance).any(on) {
-                concerned.insert(index);
-            }
-        }
-        let mut sources = BTreeMap::new();
-        for index in concerned {
-            self.stand(now, index, &mut sources, network, packets);
-            // a device that appeared may take the addresses that wait for it
-            if self.slot(index).is_some_and(|slot| slot.router.state() == State::Master) {
-                self.hold(index);
-            }
-        }
-        self.follow_up(now);
-    }
-
-    /// Tries again to open the sockets that could not be opened.
-    pub(super) fn reopen(&mut self, now: Instant, network: &mut impl Network, packets: &mut impl Packets) {
-        if self.reopen_at.take_if(|at| *at <= now).is_none() {
-            return;
-        }
-        let mut sources = BTreeMap::new();
-        for index in 0..self.slots.len() {
-            if self.slot(index).is_some_and(|slot| slot.own_faults.contains(Fault::NoSocket)) {
-                self.stand(now, index, &mut sources, network, packets);
-            }
-        }
-    }
-
-    /// Finds out what `index` stands on, opens or closes its channel, and tells it.
-    fn stand(
-        &mut self,
-        now: Instant,
-        index: usize,
-        sources: &mut BTreeMap<(LinkIndex, Family), Option<IpAddr>>,
-        network: &mut impl Network,
-        packets: &mut impl Packets,
-    ) {
-        let Some(slot) = self.slot(index) else { return };
-        let (link, mut faults) = self.link_of(slot);
-        let source = self.source_of(slot, link, sources);
-        if source.is_none() {
-            faults = faults.with(Fault::NoSource);
-        }
-        if let Transport::Unicast { peers, fault_without_peer: true, .. } = &slot.instance.transport
-            && peers.is_empty()
-        {
-            faults = faults.with(Fault::NoPeer);
-        }
-        let missing = faults.contains(Fault::InterfaceMissing);
-        let wanted = source.filter(|_| !missing).map(|source| Channel {
-            family: slot.instance.family,
-            link,
-            kind: lower::channel_kind(&slot.instance.transport, source),
-        });
-        if slot.instance.promote_secondaries
-            && slot.link != link
-            && let Some(link) = link.and_then(|link| self.landscape.by_index(link))
-            && let Err(error) = network.promote_secondaries(link)
-        {
-            let name = Arc::clone(&slot.name);
-            self.reports.push(Report::NoChannel { name, reason: format!("promote_secondaries: {error}") });
-        }
-        let keep = wanted.is_none() && !missing;
-        if !keep && !self.open(index, wanted, packets) {
-            faults = faults.with(Fault::NoSocket);
-            self.reopen_at.get_or_insert(now + REOPEN_PAUSE);
-        }
-        if let Some(slot) = self.slot_mut(index) {
-            slot.link = link;
-            slot.source = source;
-            slot.own_faults = faults;
-        }
-        self.tell_ground(now, index);
-    }
-
-    /// Tells a router, and those of its sync group, what they stand on.
-    fn tell_ground(&mut self, now: Instant, index: usize) {
-        let Some(slot) = self.slot(index) else { return };
-        let members = slot.group.and_then(|group| self.groups.get(group)).cloned().unwrap_or_else(|| vec![index]);
-        let in_fault = |member: usize| self.slot(member).is_some_and(|slot| !slot.own_faults.is_empty());
-        let any = members.iter().any(|member| in_fault(*member));
-        for member in members {
-            let Some(slot) = self.slot(member) else { continue };
-            let faults =
-                if any && slot.own_faults.is_empty() { slot.own_faults.with(Fault::Group) } else { slot.own_faults };
-            let source = slot.source;
-            if member == index || slot.router.faults() != faults {
-                self.tell(now, member, Event::Ground { source, faults });
-            }
-        }
-    }
-
-    fn link_of(&self, slot: &Slot) -> (Option<LinkIndex>, Faults) {
-        let Some(name) = &slot.instance.interface else { return (None, Faults::NONE) };
-        match self.landscape.by_name(name) {
-            None => (None, Faults::NONE.with(Fault::InterfaceMissing)),
-            Some(link) if !link.running && !slot.instance.dont_track_primary => {
-                (Some(link.index), Faults::NONE.with(Fault::InterfaceDown))
-            }
-            Some(link) => (Some(link.index), Faults::NONE),
-        }
-    }
-
-    fn source_of(
-        &self,
-        slot: &Slot,
-        link: Option<LinkIndex>,
-        sources: &mut BTreeMap<(LinkIndex, Family), Option<IpAddr>>,
-    ) -> Option<IpAddr> {
-        let instance = &slot.instance;
-        if let Some(source) = lower::configured_source(&instance.transport) {
-            return (!instance.track_src_ip || self.landscape.has(source)).then_some(source);
-        }
-        let link = link?;
-        let family = instance.family;
-        let found = *sources.entry((link, family)).or_insert_with(|| {
-            self.landscape.source(link, family, |address| self.virtual_addresses.contains(&address))
-        });
-        // the owner's own address is the virtual one
-        found.or_else(
-            || if instance.priority.is_owner() { self.landscape.source(link, family, |_| false) } else { None },
-        )
-    }
-
-    /// Puts `index` on the channel that it wants. False if that could not be opened.
-    fn open(&mut self, index: usize, wanted: Option<Channel>, packets: &mut impl Packets) -> bool {
-        let Some(slot) = self.slot_mut(index) else { return true };
-        let vrid = slot.instance.vrid.get();
-        let name = Arc::clone(&slot.name);
-        if slot.channel.as_ref().map(|(channel, _)| channel) == wanted.as_ref() {
-            return true;
-        }
-        if let Some((channel, id)) = slot.channel.take() {
-            if let Some(listed) = self.dispatch.get_mut(&(id, vrid)) {
-                listed.retain(|listed| *listed != index);
-            }
-            if let Some((_, users)) = self.channels.get_mut(&channel) {
-                *users -= 1;
-                if *users == 0 {
-                    self.channels.remove(&channel);
-                    packets.close(id);
-                }
-            }
-        }
-        let Some(channel) = wanted else { return true };
-        let id = match self.channels.get_mut(&channel) {
-            Some((id, users)) => {
-                *users += 1;
-                *id
-            }
-            None => match packets.open(&channel, self.buffer_size(&channel)) {
-                Ok(id) => {
-                    self.channels.insert(channel.clone(), (id, 1));
-                    id
-                }
-                Err(error) => {
-                    self.reports.push(Report::NoChannel { name, reason: error.to_string() });
-                    return false;
-                }
-            },
-        };
-        self.dispatch.entry((id, vrid)).or_default().push(index);
-        if let Some(slot) = self.slot_mut(index) {
-            slot.channel = Some((channel, id));
-        }
-        true
-    }
-
-    /// Room for a burst of every instance at once: default buffers overflow with 250, and what is lost there looks like
-    /// a silent master.
-    fn buffer_size(&self, channel: &Channel) -> BufferSize {
-        let on_channel = self.slots.iter().flatten().filter(|slot| {
-            slot.instance.family == channel.family
-                && (channel.link.is_none() || slot.link.is_none() || slot.link == channel.link)
-        });
-        let (mut count, mut configured) = (0_u32, 0_u32);
-        for slot in on_channel {
-            count = count.saturating_add(1);
-            configured = configured.saturating_add(slot.instance.rx_buffer.unwrap_or(0));
-        }
-        let enough =
-            count.saturating_mul(OCTETS_PER_ADVERT * ADVERTS_PER_INSTANCE).clamp(*BUFFER.start(), *BUFFER.end());
-        BufferSize(match (self.default_buffer, configured) {
-            (None, 0) => enough,
-            (default, configured) => default.unwrap_or(0).saturating_add(configured).max(*BUFFER.start()),
-        })
-    }
-
     /// Tells a router something, and does what it wants.
     fn tell(&mut self, now: Instant, index: usize, event: Event<'_>) {
         self.with_router(index, |router, effects| router.handle(now, event, effects));
@@ -576,107 +332,9 @@ impl Roster {
         }
     }
 
-    /// Asks for the addresses of `index` that it does not hold yet, and lets go of those it is not to have any more.
-    fn hold(&mut self, index: usize) {
-        let Some(Some(slot)) = self.slots.get(index) else { return };
-        let owner = slot.instance.priority.is_owner();
-        let name = Arc::clone(&slot.name);
-        let old = slot.places.clone();
-        let mut wanted = Vec::new();
-        for line in lower::lines(&slot.instance) {
-            let device = line.device.or(slot.instance.interface);
-            match device.and_then(|device| self.landscape.by_name(&device)) {
-                Some(link) => wanted.push(lower::address(line, link.index)),
-                None => self.reports.push(Report::NoDevice { name: Arc::clone(&name), address: line.address }),
-            }
-        }
-        let places: Vec<Place> = wanted.iter().map(|address| (address.link, address.address, address.prefix)).collect();
-        let held: BTreeSet<&Place> = old.iter().collect();
-        let (mut begun, mut given_up) = (0, 0);
-        for (address, place) in wanted.into_iter().zip(&places) {
-            let there = self.landscape.address(place);
-            let foreign = owner && there.is_some_and(|there| there.protocol != lower::ADDRESS_PROTOCOL);
-            if held.contains(place) && self.holdings.looks(place, &address) {
-                continue;
-            }
-            begun += usize::from(self.holdings.hold(index, address, foreign));
-        }
-        let kept: BTreeSet<&Place> = places.iter().collect();
-        for place in old.iter().filter(|place| !kept.contains(place)) {
-            given_up += usize::from(self.holdings.release(index, place));
-        }
-        if let Some(slot) = self.slot_mut(index) {
-            slot.places = places;
-            slot.pending = (slot.pending + begun).saturating_sub(given_up);
-        }
-    }
-
-    fn release(&mut self, index: usize) {
-        self.neighbours.cancel(index);
-        let Some(slot) = self.slot_mut(index) else { return };
-        slot.pending = 0;
-        let places = std::mem::take(&mut slot.places);
-        if self.at_exit == AtExit::Keep {
-            return;
-        }
-        for place in places {
-            self.holdings.release(index, &place);
-        }
-    }
-
-    /// Makes the kernel agree with a piece of what is held.
-    pub(super) fn change_addresses(&mut self, now: Instant, most: usize, network: &mut impl Network) {
-        let mut outcomes = std::mem::take(&mut self.outcomes);
-        self.holdings.work(now, most, &mut self.landscape, network, &mut outcomes);
-        for outcome in outcomes.drain(..) {
-            match outcome {
-                Outcome::Settled { slot } => {
-                    let Some(slot_of) = self.slot_mut(slot) else { continue };
-                    slot_of.pending = slot_of.pending.saturating_sub(1);
-                    if slot_of.pending == 0 {
-                        self.follow_ups.push_back((slot, FollowUp::InPlace));
-                    }
-                }
-                Outcome::Refused { slot, place: (_, address, _), refused } => {
-                    let Some(slot) = self.slot(slot) else { continue };
-                    let name = Arc::clone(&slot.name);
-                    self.reports.push(Report::AddressRefused { name, address, reason: refused.to_string() });
-                }
-            }
-        }
-        self.outcomes = outcomes;
-        self.follow_up(now);
-    }
-
-    /// Whether the kernel still has to be told something right now.
-    pub(super) fn owes_changes(&self) -> bool {
-        self.holdings.next() == Some(Instant::ZERO)
-    }
-
     /// Sends a piece of the announcements that are due.
     pub(super) fn announce(&mut self, now: Instant, most: usize, packets: &mut impl Packets) {
         self.neighbours.work(now, most, packets);
-    }
-
-    /// Where to announce what for `index`.
-    fn targets(&self, index: usize) -> Vec<Target> {
-        let Some(slot) = self.slot(index) else { return Vec::new() };
-        let target = |(link, address, _): &Place| {
-            let link = self.landscape.by_index(*link)?;
-            Some(Target { link: link.index, name: link.name, mac: link.mac?, address: *address })
-        };
-        slot.places.iter().filter_map(target).collect()
-    }
-
-    fn announce_source(&mut self, index: usize) {
-        let Some(slot) = self.slot(index) else { return };
-        let link = slot.link.and_then(|link| self.landscape.by_index(link));
-        if let (Some(link), Some(address)) = (link, slot.source)
-            && let Some(mac) = link.mac
-        {
-            let target = Target { link: link.index, name: link.name, mac, address };
-            self.neighbours.announce(index, vec![target], 1);
-        }
     }
 
     /// Sends the adverts that were made.

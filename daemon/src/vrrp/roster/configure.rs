@@ -12,6 +12,7 @@ use keepalived_kernel::packets::Packets;
 
 use super::super::{lower, slot::Slot};
 use super::Roster;
+use super::ground::Sources;
 
 impl Roster {
     /// Makes the routers those of `config`. An instance that is the same as before is not touched; one that changed is
@@ -57,7 +58,7 @@ impl Roster {
             }
         }
         self.regroup(config, &keyed);
-        let mut sources = BTreeMap::new();
+        let mut sources = Sources::new();
         for (index, new) in concerned {
             self.stand(now, index, &mut sources, network, packets);
             if !new {

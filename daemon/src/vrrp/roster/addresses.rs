@@ -1,0 +1,143 @@
+//! The addresses of routers: asked for, let go, put back, announced.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use keepalived_config::model::VipLost;
+use keepalived_core::time::Instant;
+use keepalived_core::vrrp::Event;
+use keepalived_kernel::network::Network;
+
+use super::super::engine::AtExit;
+use super::super::holdings::Outcome;
+use super::super::landscape::Place;
+use super::super::neighbours::Target;
+use super::super::{lower, report::Report};
+use super::{FollowUp, Roster};
+
+impl Roster {
+    /// Asks for the addresses of `index` that it does not hold yet, and lets go of those it is not to have any more.
+    pub(super) fn hold(&mut self, index: usize) {
+        let Some(Some(slot)) = self.slots.get(index) else { return };
+        let owner = slot.instance.priority.is_owner();
+        let name = Arc::clone(&slot.name);
+        let old = slot.places.clone();
+        let mut wanted = Vec::new();
+        for line in lower::lines(&slot.instance) {
+            let device = line.device.or(slot.instance.interface);
+            match device.and_then(|device| self.landscape.by_name(&device)) {
+                Some(link) => wanted.push(lower::address(line, link.index)),
+                None => self.reports.push(Report::NoDevice { name: Arc::clone(&name), address: line.address }),
+            }
+        }
+        let places: Vec<Place> = wanted.iter().map(|address| (address.link, address.address, address.prefix)).collect();
+        let held: BTreeSet<&Place> = old.iter().collect();
+        let (mut begun, mut given_up) = (0, 0);
+        for (address, place) in wanted.into_iter().zip(&places) {
+            let there = self.landscape.address(place);
+            let foreign = owner && there.is_some_and(|there| there.protocol != lower::ADDRESS_PROTOCOL);
+            if held.contains(place) && self.holdings.looks(place, &address) {
+                continue;
+            }
+            begun += usize::from(self.holdings.hold(index, address, foreign));
+        }
+        let kept: BTreeSet<&Place> = places.iter().collect();
+        for place in old.iter().filter(|place| !kept.contains(place)) {
+            given_up += usize::from(self.holdings.release(index, place));
+        }
+        if let Some(slot) = self.slot_mut(index) {
+            slot.places = places;
+            slot.pending = (slot.pending + begun).saturating_sub(given_up);
+        }
+    }
+
+    pub(super) fn release(&mut self, index: usize) {
+        self.neighbours.cancel(index);
+        let Some(slot) = self.slot_mut(index) else { return };
+        slot.pending = 0;
+        let places = std::mem::take(&mut slot.places);
+        if self.at_exit == AtExit::Keep {
+            return;
+        }
+        for place in places {
+            self.holdings.release(index, &place);
+        }
+    }
+
+    /// Makes the kernel agree with a piece of what is held.
+    pub(in super::super) fn change_addresses(&mut self, now: Instant, most: usize, network: &mut impl Network) {
+        let mut outcomes = std::mem::take(&mut self.outcomes);
+        self.holdings.work(now, most, &mut self.landscape, network, &mut outcomes);
+        for outcome in outcomes.drain(..) {
+            match outcome {
+                Outcome::Settled { slot } => {
+                    let Some(slot_of) = self.slot_mut(slot) else { continue };
+                    slot_of.pending = slot_of.pending.saturating_sub(1);
+                    if slot_of.pending == 0 {
+                        self.follow_ups.push_back((slot, FollowUp::InPlace));
+                    }
+                }
+                Outcome::Refused { slot, place: (_, address, _), refused } => {
+                    let Some(slot) = self.slot(slot) else { continue };
+                    let name = Arc::clone(&slot.name);
+                    self.reports.push(Report::AddressRefused { name, address, reason: refused.to_string() });
+                }
+            }
+        }
+        self.outcomes = outcomes;
+        self.follow_up(now);
+    }
+
+    /// Whether the kernel still has to be told something right now.
+    pub(in super::super) fn owes_changes(&self) -> bool {
+        self.holdings.next() == Some(Instant::ZERO)
+    }
+
+    /// Somebody else took away what is at `place`; those of `holders` that still want it decide.
+    pub(super) fn lost(&mut self, now: Instant, place: Place, holders: &[usize]) {
+        let (_, address, _) = place;
+        let mut restore = false;
+        for index in holders {
+            let Some(slot) = self.slot(*index) else { continue };
+            if !slot.places.contains(&place) {
+                continue;
+            }
+            let tracked = lower::lines(&slot.instance).any(|line| line.address == address && line.tracked);
+            let answer = if tracked { self.vip_lost } else { VipLost::Restore };
+            let name = Arc::clone(&slot.name);
+            self.reports.push(Report::AddressLost { name, address, answer });
+            match answer {
+                VipLost::Restore => restore = true,
+                VipLost::Backup => self.tell(now, *index, Event::AddressLost),
+            }
+        }
+        if restore {
+            for index in self.holdings.restore(now, &place) {
+                if let Some(slot) = self.slot_mut(index) {
+                    slot.pending += 1;
+                }
+            }
+        }
+    }
+
+    /// Where to announce what for `index`.
+    pub(super) fn targets(&self, index: usize) -> Vec<Target> {
+        let Some(slot) = self.slot(index) else { return Vec::new() };
+        let target = |(link, address, _): &Place| {
+            let link = self.landscape.by_index(*link)?;
+            Some(Target { link: link.index, name: link.name, mac: link.mac?, address: *address })
+        };
+        slot.places.iter().filter_map(target).collect()
+    }
+
+    pub(super) fn announce_source(&mut self, index: usize) {
+        let Some(slot) = self.slot(index) else { return };
+        let link = slot.link.and_then(|link| self.landscape.by_index(link));
+        if let (Some(link), Some(address)) = (link, slot.source)
+            && let Some(mac) = link.mac
+        {
+            let target = Target { link: link.index, name: link.name, mac, address };
+            self.neighbours.announce(index, vec![target], 1);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What routers stand on: interface, source address, sockets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keepalived_config::model::Transport;
+use keepalived_core::address::InterfaceName;
+use keepalived_core::time::Instant;
+use keepalived_core::vrrp::{Event, Family, Fault, Faults, State};
+use keepalived_kernel::network::{LinkIndex, Network};
+use keepalived_kernel::packets::{BufferSize, Channel, Packets};
+
+use super::super::{lower, report::Report, slot::Slot};
+use super::Roster;
+
+/// Octets that one waiting advert takes in a socket's buffer, generously (Linux accounts the whole skb).
+const OCTETS_PER_ADVERT: u32 = 2_048;
+/// Adverts of each instance that a channel's buffer has room for.
+const ADVERTS_PER_INSTANCE: u32 = 8;
+/// Pause before sockets that could not be opened are tried again.
+const REOPEN_PAUSE: Duration = Duration::from_secs(1);
+/// A channel's receive buffer at least, and at most.
+const BUFFER: std::ops::RangeInclusive<u32> = 262_144..=67_108_864;
+
+/// Source addresses by link and family, found once for all routers that ask.
+pub(super) type Sources = BTreeMap<(LinkIndex, Family), Option<IpAddr>>;
+
+impl Roster {
+    /// Looks again at what the routers on `links` stand on.
+    pub(super) fn reground(
+        &mut self,
+        now: Instant,
+        links: &BTreeSet<LinkIndex>,
+        network: &mut impl Network,
+        packets: &mut impl Packets,
+    ) {
+        if links.is_empty() {
+            return;
+        }
+        let mut concerned = BTreeSet::new();
+        for (index, slot) in self.slots.iter().enumerate() {
+            let Some(slot) = slot else { continue };
+            let on =
+                |name: InterfaceName| self.landscape.by_name(&name).is_some_and(|link| links.contains(&link.index));
+            let was_on = slot.link.is_some_and(|link| links.contains(&link));
+            let tracks = slot.instance.track_src_ip || slot.instance.interface.is_none();
+            let holds = slot.places.iter().any(|(link, _, _)| links.contains(link));
+            if was_on || tracks || holds || lower::interfaces(&slot.instance).any(on) {
+                concerned.insert(index);
+            }
+        }
+        let mut sources = Sources::new();
+        for index in concerned {
+            self.stand(now, index, &mut sources, network, packets);
+            // a device that appeared may take the addresses that wait for it
+            if self.slot(index).is_some_and(|slot| slot.router.state() == State::Master) {
+                self.hold(index);
+            }
+        }
+        self.follow_up(now);
+    }
+
+    /// Tries again to open the sockets that could not be opened.
+    pub(in super::super) fn reopen(&mut self, now: Instant, network: &mut impl Network, packets: &mut impl Packets) {
+        if self.reopen_at.take_if(|at| *at <= now).is_none() {
+            return;
+        }
+        let mut sources = Sources::new();
+        for index in 0..self.slots.len() {
+            if self.slot(index).is_some_and(|slot| slot.own_faults.contains(Fault::NoSocket)) {
+                self.stand(now, index, &mut sources, network, packets);
+            }
+        }
+    }
+
+    /// Finds out what `index` stands on, opens or closes its channel, and tells it.
+    pub(super) fn stand(
+        &mut self,
+        now: Instant,
+        index: usize,
+        sources: &mut Sources,
+        network: &mut impl Network,
+        packets: &mut impl Packets,
+    ) {
+        let Some(slot) = self.slot(index) else { return };
+        let (link, mut faults) = self.link_of(slot);
+        let source = self.source_of(slot, link, sources);
+        if source.is_none() {
+            faults = faults.with(Fault::NoSource);
+        }
+        if let Transport::Unicast { peers, fault_without_peer: true, .. } = &slot.instance.transport
+            && peers.is_empty()
+        {
+            faults = faults.with(Fault::NoPeer);
+        }
+        let missing = faults.contains(Fault::InterfaceMissing);
+        let wanted = source.filter(|_| !missing).map(|source| Channel {
+            family: slot.instance.family,
+            link,
+            kind: lower::channel_kind(&slot.instance.transport, source),
+        });
+        if slot.instance.promote_secondaries
+            && slot.link != link
+            && let Some(link) = link.and_then(|link| self.landscape.by_index(link))
+            && let Err(error) = network.promote_secondaries(link)
+        {
+            let name = Arc::clone(&slot.name);
+            self.reports.push(Report::NoChannel { name, reason: format!("promote_secondaries: {error}") });
+        }
+        let keep = wanted.is_none() && !missing;
+        if !keep && !self.open(index, wanted, packets) {
+            faults = faults.with(Fault::NoSocket);
+            self.reopen_at.get_or_insert(now + REOPEN_PAUSE);
+        }
+        if let Some(slot) = self.slot_mut(index) {
+            slot.link = link;
+            slot.source = source;
+            slot.own_faults = faults;
+        }
+        self.tell_ground(now, index);
+    }
+
+    /// Tells a router, and those of its sync group, what they stand on.
+    fn tell_ground(&mut self, now: Instant, index: usize) {
+        let Some(slot) = self.slot(index) else { return };
+        let members = slot.group.and_then(|group| self.groups.get(group)).cloned().unwrap_or_else(|| vec![index]);
+        let in_fault = |member: usize| self.slot(member).is_some_and(|slot| !slot.own_faults.is_empty());
+        let any = members.iter().any(|member| in_fault(*member));
+        for member in members {
+            let Some(slot) = self.slot(member) else { continue };
+            let faults =
+                if any && slot.own_faults.is_empty() { slot.own_faults.with(Fault::Group) } else { slot.own_faults };
+            let source = slot.source;
+            if member == index || slot.router.faults() != faults {
+                self.tell(now, member, Event::Ground { source, faults });
+            }
+        }
+    }
+
+    fn link_of(&self, slot: &Slot) -> (Option<LinkIndex>, Faults) {
+        let Some(name) = &slot.instance.interface else { return (None, Faults::NONE) };
+        match self.landscape.by_name(name) {
+            None => (None, Faults::NONE.with(Fault::InterfaceMissing)),
+            Some(link) if !link.running && !slot.instance.dont_track_primary => {
+                (Some(link.index), Faults::NONE.with(Fault::InterfaceDown))
+            }
+            Some(link) => (Some(link.index), Faults::NONE),
+        }
+    }
+
+    fn source_of(&self, slot: &Slot, link: Option<LinkIndex>, sources: &mut Sources) -> Option<IpAddr> {
+        let instance = &slot.instance;
+        if let Some(source) = lower::configured_source(&instance.transport) {
+            return (!instance.track_src_ip || self.landscape.has(source)).then_some(source);
+        }
+        let link = link?;
+        let family = instance.family;
+        let found = *sources.entry((link, family)).or_insert_with(|| {
+            self.landscape.source(link, family, |address| self.virtual_addresses.contains(&address))
+        });
+        // the owner's own address is the virtual one
+        found.or_else(
+            || if instance.priority.is_owner() { self.landscape.source(link, family, |_| false) } else { None },
+        )
+    }
+
+    /// Puts `index` on the channel that it wants. False if that could not be opened.
+    pub(super) fn open(&mut self, index: usize, wanted: Option<Channel>, packets: &mut impl Packets) -> bool {
+        let Some(slot) = self.slot_mut(index) else { return true };
+        let vrid = slot.instance.vrid.get();
+        let name = Arc::clone(&slot.name);
+        if slot.channel.as_ref().map(|(channel, _)| channel) == wanted.as_ref() {
+            return true;
+        }
+        if let Some((channel, id)) = slot.channel.take() {
+            if let Some(listed) = self.dispatch.get_mut(&(id, vrid)) {
+                listed.retain(|listed| *listed != index);
+            }
+            if let Some((_, users)) = self.channels.get_mut(&channel) {
+                *users -= 1;
+                if *users == 0 {
+                    self.channels.remove(&channel);
+                    packets.close(id);
+                }
+            }
+        }
+        let Some(channel) = wanted else { return true };
+        let id = match self.channels.get_mut(&channel) {
+            Some((id, users)) => {
+                *users += 1;
+                *id
+            }
+            None => match packets.open(&channel, self.buffer_size(&channel)) {
+                Ok(id) => {
+                    self.channels.insert(channel.clone(), (id, 1));
+                    id
+                }
+                Err(error) => {
+                    self.reports.push(Report::NoChannel { name, reason: error.to_string() });
+                    return false;
+                }
+            },
+        };
+        self.dispatch.entry((id, vrid)).or_default().push(index);
+        if let Some(slot) = self.slot_mut(index) {
+            slot.channel = Some((channel, id));
+        }
+        true
+    }
+
+    /// Room for a burst of every instance at once: default buffers overflow with 250, and what is lost there looks like
+    /// a silent master.
+    fn buffer_size(&self, channel: &Channel) -> BufferSize {
+        let on_channel = self.slots.iter().flatten().filter(|slot| {
+            slot.instance.family == channel.family
+                && (channel.link.is_none() || slot.link.is_none() || slot.link == channel.link)
+        });
+        let (mut count, mut configured) = (0_u32, 0_u32);
+        for slot in on_channel {
+            count = count.saturating_add(1);
+            configured = configured.saturating_add(slot.instance.rx_buffer.unwrap_or(0));
+        }
+        let enough =
+            count.saturating_mul(OCTETS_PER_ADVERT * ADVERTS_PER_INSTANCE).clamp(*BUFFER.start(), *BUFFER.end());
+        BufferSize(match (self.default_buffer, configured) {
+            (None, 0) => enough,
+            (default, configured) => default.unwrap_or(0).saturating_add(configured).max(*BUFFER.start()),
+        })
+    }
+}
