@@ -7,7 +7,9 @@ mod rows;
 mod scenario;
 mod watch;
 
-use crate::{demo, option, packages};
+use crate::options::{Command, Given, Known};
+use crate::say::say;
+use crate::{demo, packages};
 use anyhow::{Result, bail};
 use keepalived_lab::{Daemon, sandbox};
 use report::Results;
@@ -21,21 +23,33 @@ pub(crate) struct Effort {
     quiet: f64,
 }
 
-pub(crate) fn run(options: &[&str]) -> Result<()> {
-    if options.contains(&"--list") {
-        rows::SCENARIOS.iter().for_each(|(name, _)| println!("{name}"));
+pub(crate) const COMMAND: Command = Command {
+    name: "bench",
+    about: "ours against the installed keepalived, into docs/performance.md",
+    options: &[
+        Known { name: "--only", value: "NAME", about: "one row of the table" },
+        Known { name: "--list", value: "", about: "the names of the rows" },
+        Known { name: "--quick", value: "", about: "one run of each row, and shorter waits" },
+        Known { name: "--runs", value: "N", about: "how often each row is measured; 3 unless said otherwise" },
+        Known { name: "--daemon", value: "both|ours|debian", about: "whose keepalived" },
+    ],
+};
+
+pub(crate) fn run(options: &Given) -> Result<()> {
+    if options.has("--list") {
+        rows::SCENARIOS.iter().for_each(|(name, _)| say!("{name}"));
         return Ok(());
     }
-    let quick = options.contains(&"--quick");
-    let runs = option(options, "--runs").map(str::parse).transpose()?.unwrap_or(if quick { 1 } else { 3 });
+    let quick = options.has("--quick");
+    let runs = options.number("--runs")?.unwrap_or(if quick { 1 } else { 3 });
     let effort = Effort { runs, quiet: if quick { 4.0 } else { 10.0 } };
-    let which = option(options, "--daemon").unwrap_or("both");
+    let which = options.one_of("--daemon", &["both", "ours", "debian"])?;
     let mut daemons = Vec::new();
     if ["both", "ours"].contains(&which) {
         if !sandbox::inside() {
             demo::build()?;
         }
-        daemons.push(Daemon::built(std::env::current_dir()?.join("target/release/keepalived")));
+        daemons.push(Daemon::built(demo::built()?));
     }
     if ["both", "debian"].contains(&which) {
         daemons.push(Daemon::debian());
@@ -46,9 +60,9 @@ pub(crate) fn run(options: &[&str]) -> Result<()> {
     sandbox::reenter()?;
     for daemon in &daemons {
         daemon.check()?;
-        println!("{daemon}: {}", daemon.version());
+        say!("{daemon}: {}", daemon.version());
     }
-    let only = option(options, "--only");
+    let only = options.get("--only");
     let chosen: Vec<_> = rows::SCENARIOS.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)).collect();
     if chosen.is_empty() {
         bail!("no row has that name; cargo xtask bench --list");
@@ -64,10 +78,10 @@ pub(crate) fn run(options: &[&str]) -> Result<()> {
                         for (label, value) in &figures {
                             write!(text, "  {label} {}", report::number(*value))?;
                         }
-                        println!("{name} {turn}/{} {daemon}:{text}", effort.runs);
+                        say!("{name} {turn}/{} {daemon}:{text}", effort.runs);
                         results.add(name, daemon.flavour(), figures);
                     }
-                    Err(error) => println!("{name} {turn}/{} {daemon}: FAILED: {error:#}", effort.runs),
+                    Err(error) => say!("{name} {turn}/{} {daemon}: FAILED: {error:#}", effort.runs),
                 }
             }
         }
@@ -76,9 +90,9 @@ pub(crate) fn run(options: &[&str]) -> Result<()> {
     let text = results.document(&versions, effort);
     if only.is_none() && daemons.len() == 2 && !quick {
         std::fs::write("docs/performance.md", &text)?;
-        println!("\nwritten to docs/performance.md");
+        say!("\nwritten to docs/performance.md");
     } else {
-        println!("\n{text}\n(docs/performance.md is written by a full run only: all rows, both daemons, not --quick)");
+        say!("\n{text}\n(docs/performance.md is written by a full run only: all rows, both daemons, not --quick)");
     }
     Ok(())
 }

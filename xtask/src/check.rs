@@ -1,14 +1,26 @@
 //! `cargo xtask test`: what CI runs, a step at a time.
 
+use crate::options::{Command as Spec, Given, Known};
 use crate::packages;
+use crate::say::say;
 use anyhow::{Context as _, Result, bail};
 use keepalived_lab::sandbox::{self, Rights};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-pub(crate) fn run(options: &[&str]) -> Result<()> {
+pub(crate) const COMMAND: Spec = Spec {
+    name: "test",
+    about: "all that CI runs: format, lints, unit, property, simulator and lab tests",
+    options: &[Known {
+        name: "--debian",
+        value: "",
+        about: "the lab against Debian's keepalived: that is how the lab itself is tested",
+    }],
+};
+
+pub(crate) fn run(options: &Given) -> Result<()> {
     let ci = std::env::var_os("CI").is_some();
-    let debian = options.contains(&"--debian");
+    let debian = options.has("--debian");
     let mut steps = Steps::default();
     steps.run("packages", || match packages::ensure_installed(&[]) {
         Ok(()) => Ok(Outcome::Good),
@@ -87,14 +99,14 @@ struct Steps {
 
 impl Steps {
     fn run(&mut self, name: &'static str, step: impl FnOnce() -> Result<Outcome>) {
-        println!("--- {name}");
+        say!("--- {name}");
         let start = Instant::now();
         let outcome = step();
         self.done.push((name, start.elapsed(), outcome));
     }
 
     fn summary(self) -> Result<()> {
-        println!("\n{:<28} {:>8}  outcome", "step", "seconds");
+        say!("\n{:<28} {:>8}  outcome", "step", "seconds");
         let mut failed = Vec::new();
         for (name, took, outcome) in &self.done {
             let text = match outcome {
@@ -105,7 +117,7 @@ impl Steps {
                     format!("FAILED: {error:#}")
                 }
             };
-            println!("{name:<28} {:>8.1}  {text}", took.as_secs_f64());
+            say!("{name:<28} {:>8.1}  {text}", took.as_secs_f64());
         }
         if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
     }

@@ -1,9 +1,12 @@
 //! `cargo xtask demo`: two routers, one address, and the master dies.
 
-use crate::{option, packages};
-use anyhow::{Context as _, Result, bail, ensure};
-use keepalived_lab::{Builder, Daemon, Event, Filter, Kind, Lab, Mac, Stamp, patience, sandbox};
+use crate::options::{Command as Spec, Given, Known};
+use crate::packages;
+use crate::say::say;
+use anyhow::{Context as _, Result, ensure};
+use keepalived_lab::{Builder, Daemon, Event, Filter, Flavour, Kind, Lab, Mac, Stamp, patience, sandbox};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -16,16 +19,21 @@ const INTERVAL: f64 = 1.0;
 const PRIORITY_OF_B: f64 = 100.0;
 const CLIENT: usize = 2;
 
-pub(crate) fn run(options: &[&str]) -> Result<()> {
-    let daemon = match option(options, "--daemon").unwrap_or("ours") {
-        "ours" => Daemon::built(std::env::current_dir()?.join("target/release/keepalived")),
-        "debian" => Daemon::debian(),
-        other => bail!("--daemon {other}: ours or debian"),
+pub(crate) const COMMAND: Spec = Spec {
+    name: "demo",
+    about: "two routers, one address: the master dies, and you watch",
+    options: &[Known { name: "--daemon", value: "ours|debian", about: "whose keepalived; ours unless said otherwise" }],
+};
+
+pub(crate) fn run(options: &Given) -> Result<()> {
+    let daemon = match options.one_of("--daemon", &["ours", "debian"])? {
+        "ours" => Daemon::built(built()?),
+        _debian => Daemon::debian(),
     };
     // the second time round, inside the user namespace, there is no network to install from and nothing left to build
     if !sandbox::inside() {
         let mut packages = vec!["tcpdump", "iproute2", "iputils-ping", "util-linux"];
-        if options.contains(&"debian") {
+        if daemon.flavour() == Flavour::Debian {
             packages.push("keepalived");
         } else {
             build()?;
@@ -35,15 +43,22 @@ pub(crate) fn run(options: &[&str]) -> Result<()> {
     sandbox::reenter()?;
     daemon.check()?;
     let lab = Builder { routers: 3, segments: 1, filter: Filter::Everything }.build("demo", None)?;
-    println!("Two routers and a client on one network. {daemon}: {}", daemon.version());
-    println!("The address {ADDRESS} belongs to whichever router is master; the client pings it every 10 ms.\n");
+    say!("Two routers and a client on one network. {daemon}: {}", daemon.version());
+    say!("The address {ADDRESS} belongs to whichever router is master; the client pings it every 10 ms.\n");
     let times = play(&lab, &daemon)?;
     times.print();
     Ok(())
 }
 
+/// Where [`build`] puts our daemon: in the target folder that this program itself is in.
+pub(crate) fn built() -> Result<PathBuf> {
+    let me = std::env::current_exe().context("where is this program?")?;
+    let target = me.ancestors().nth(2).context("not in a target folder")?;
+    Ok(target.join("release/keepalived"))
+}
+
 pub(crate) fn build() -> Result<()> {
-    println!("building keepalived (release) ...");
+    say!("building keepalived (release) ...");
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let status = command.args(["build", "--release", "--quiet", "--package", "keepalived-daemon"]).status()?;
     ensure!(status.success(), "{command:?}: {status}");
@@ -144,21 +159,18 @@ impl Times {
         ];
         rows.extend(self.a_garp.map(|at| row(at, a, "sends its first gratuitous ARP: \"the address is here\"")));
         rows.sort_by(|one, other| one.0.total_cmp(&other.0));
-        println!("   seconds   who        what");
+        say!("   seconds   who        what");
         for (at, who, what) in rows {
-            println!("{at:+10.4}   {who:<10} {what}");
+            say!("{at:+10.4}   {who:<10} {what}");
         }
         let milli = |seconds: f64| seconds * 1000.0;
         let silence = self.b_advert.since(self.last_advert);
-        println!();
-        println!("The protocol makes router b wait {wait:.4} s after the last advert it heard:");
-        println!("   3 intervals of {INTERVAL} s + skew of (256 - {PRIORITY_OF_B}) / 256 x {INTERVAL} s = {skew:.4} s");
-        println!("It sent its first advert after   {silence:.4} s: {:.2} ms beyond that,", milli(silence - wait));
-        println!(
-            "the first gratuitous ARP came    {:.2} ms after that advert,",
-            milli(self.b_garp.since(self.b_advert))
-        );
-        println!("the first answered ping          {:.2} ms after that.", milli(self.answer.since(self.b_garp)));
-        println!("The client was without an answer for {:.3} s.", self.answer.since(self.last_answer));
+        say!();
+        say!("The protocol makes router b wait {wait:.4} s after the last advert it heard:");
+        say!("   3 intervals of {INTERVAL} s + skew of (256 - {PRIORITY_OF_B}) / 256 x {INTERVAL} s = {skew:.4} s");
+        say!("It sent its first advert after   {silence:.4} s: {:.2} ms beyond that,", milli(silence - wait));
+        say!("the first gratuitous ARP came    {:.2} ms after that advert,", milli(self.b_garp.since(self.b_advert)));
+        say!("the first answered ping          {:.2} ms after that.", milli(self.answer.since(self.b_garp)));
+        say!("The client was without an answer for {:.3} s.", self.answer.since(self.last_answer));
     }
 }

@@ -1,12 +1,16 @@
 //! `cargo xtask docs`: the pages that come from code.
 
+use crate::options::{Command, Given};
+use crate::say::say;
 use anyhow::{Context as _, Result};
 use keepalived_config::{finding, keywords};
 
-pub(crate) fn run() -> Result<()> {
+pub(crate) const COMMAND: Command = Command { name: "docs", about: "write the generated pages of docs/", options: &[] };
+
+pub(crate) fn run(_options: &Given) -> Result<()> {
     for (path, text) in pages() {
         std::fs::write(path, text).context(path)?;
-        println!("{path}");
+        say!("{path}");
     }
     Ok(())
 }

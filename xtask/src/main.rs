@@ -4,42 +4,56 @@ mod bench;
 mod check;
 mod demo;
 mod docs;
+mod options;
 mod packages;
+mod say;
 mod soak;
 
 use anyhow::{Result, bail};
+use options::{Command, Given};
+use say::{complain, say};
+use std::process::ExitCode;
 
-const HELP: &str = "\
-cargo xtask demo [--daemon ours|debian]   two routers, one address: kill the master and watch
-cargo xtask test [--debian]               all that CI runs; --debian: the lab against Debian's keepalived, to test the lab
-cargo xtask bench [--only NAME] [--quick] [--runs N] [--daemon ours|debian|both]
-                                          ours against the installed keepalived, into docs/performance.md
-cargo xtask bench --list                  the names of its rows
-cargo xtask soak [--minutes N]            two routers under loss, partition and crash; nothing may go wrong
-cargo xtask docs                          write the generated pages of docs/
-";
+type Run = fn(&Given) -> Result<()>;
+const COMMANDS: [(Command, Run); 5] = [
+    (demo::COMMAND, demo::run),
+    (check::COMMAND, check::run),
+    (bench::COMMAND, bench::run),
+    (soak::COMMAND, soak::run),
+    (docs::COMMAND, docs::run),
+];
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    keepalived_lab::interrupt::tidy_up_on_signals();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("Error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     // from wherever it is called, we work at the root of the workspace
     std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))?;
-    match words.as_slice() {
-        ["demo", options @ ..] => demo::run(options),
-        ["test", options @ ..] => check::run(options),
-        ["bench", options @ ..] => bench::run(options),
-        ["soak", options @ ..] => soak::run(options),
-        ["docs"] => docs::run(),
-        [] | ["help" | "--help" | "-h", ..] => {
-            print!("{HELP}");
-            Ok(())
+    let asks = |word: &&str| ["help", "--help", "-h"].contains(word);
+    let (name, words) = match words.split_first() {
+        Some((name, words)) if !asks(name) => (*name, words),
+        Some(_) | None => {
+            COMMANDS.iter().for_each(|(command, _)| say!("{}", command.help()));
+            return Ok(());
         }
-        [other, ..] => bail!("there is no {other:?}\n{HELP}"),
+    };
+    let Some((command, run)) = COMMANDS.iter().find(|(command, _)| command.name == name) else {
+        let names: Vec<_> = COMMANDS.iter().map(|(command, _)| command.name).collect();
+        bail!("there is no command {name:?}; there are {}, and --help", names.join(", "));
+    };
+    if words.iter().any(asks) {
+        say!("{}", command.help());
+        return Ok(());
     }
-}
-
-/// The value of `--name VALUE` among the options.
-fn option<'a>(options: &[&'a str], name: &str) -> Option<&'a str> {
-    let at = options.iter().position(|&word| word == name)?;
-    options.get(at + 1).copied()
+    run(&command.parse(words)?)
 }

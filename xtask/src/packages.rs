@@ -1,5 +1,6 @@
 //! The Debian packages that labs need: `tests/lab/packages.txt` is the list.
 
+use crate::say::say;
 use anyhow::{Context as _, Result, ensure};
 use keepalived_lab::sandbox;
 use std::os::unix::fs::PermissionsExt as _;
@@ -30,7 +31,7 @@ pub(crate) fn ensure_installed(only: &[&str]) -> Result<()> {
     let how = format!("apt-get install --no-install-recommends {}", missing.join(" "));
     ensure!(sandbox::find("apt-get").is_some(), "missing, and this is not a Debian: {}", missing.join(", "));
     ensure!(rustix::process::geteuid().is_root(), "missing; as root: {how}");
-    println!("installing {}", missing.join(", "));
+    say!("installing {}", missing.join(", "));
     let policy = NoServices::start()?;
     let apt = |arguments: &[&str]| -> Result<()> {
         let mut command = Command::new("apt-get");

@@ -225,7 +225,7 @@ pub fn crash(pid: Pid) {
     }
 }
 
-fn family(root: Pid) -> Vec<Pid> {
+pub(crate) fn family(root: Pid) -> Vec<Pid> {
     let mut family = vec![root];
     let mut next = 0;
     while let Some(pid) = family.get(next).copied() {

@@ -5,12 +5,13 @@
 //! ([`Capture`]) and what the kernel holds (`ip -j addr`), not what a daemon says about itself.
 //!
 //! It works as root, and without root in a user namespace of one's own (see [`sandbox`]). Everything a lab makes goes away
-//! when it is dropped, after a panic too; what a killed test run leaves behind, the next lab removes.
+//! when it is dropped, after a panic too, and at Ctrl-C ([`interrupt`]); what a killed run leaves behind, the next lab removes.
 
 mod capture;
 mod conf;
 mod daemon;
 mod frr;
+pub mod interrupt;
 mod namespace;
 mod network;
 pub mod sandbox;
@@ -21,7 +22,7 @@ pub use capture::{Advert, Capture, Event, Filter, Garp, Kind, Mac, Na, Stamp};
 pub use conf::{Case, Cast, Family, Instance, Version};
 pub use daemon::{Daemon, Flavour, Running, crash};
 pub use frr::Frr;
-pub use namespace::Namespace;
+pub use namespace::{Namespace, sweep};
 pub use network::{Builder, Lab, Router};
 pub use turn::{Turn, trial, trial_in, turn};
 pub use wait::{patience, wait_until};

@@ -1,4 +1,4 @@
-use crate::sandbox;
+use crate::{interrupt, sandbox};
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write as _;
@@ -25,6 +25,9 @@ done; echo 1 > /proc/sys/net/ipv6/conf/default/addr_gen_mode";
 
 impl Namespace {
     pub(crate) fn create(name: String) -> Result<Self> {
+        if interrupt::ending() {
+            bail!("interrupted");
+        }
         checked(Command::new(program("ip")).args(["netns", "add", &name]))?;
         let namespace = Self { name };
         namespace.run("ip link set lo up")?;
@@ -115,12 +118,21 @@ fn remove(name: &str) {
 }
 
 /// Removes what labs of processes that no longer live have left.
-pub(crate) fn sweep() {
+pub fn sweep() {
+    remove_of(|maker| !Path::new("/proc").join(maker).exists());
+}
+
+/// Removes the namespaces of this process.
+pub(crate) fn remove_own() {
+    let me = std::process::id().to_string();
+    remove_of(|maker| maker == me);
+}
+
+fn remove_of(maker: impl Fn(&str) -> bool) {
     let Ok(folder) = std::fs::read_dir("/run/netns") else { return };
     for entry in folder.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let maker = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()).map(str::to_owned);
-        if maker.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+        if name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()).is_some_and(&maker) {
             remove(&name);
         }
     }

@@ -1,5 +1,6 @@
 use crate::capture::{Capture, Filter, Mac};
 use crate::daemon::{Daemon, Running};
+use crate::interrupt;
 use crate::namespace::{self, Namespace};
 use crate::turn::Turn;
 use anyhow::{Context as _, Result};
@@ -127,6 +128,7 @@ impl Lab {
 impl Builder {
     /// Makes it. `name` is for people who look on; labs need not differ in it.
     pub fn build(self, name: &str, turn: Option<Turn>) -> Result<Lab> {
+        interrupt::tidy_up_on_signals();
         namespace::sweep();
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let id = format!("{}{}-{number}", namespace::PREFIX, std::process::id());
