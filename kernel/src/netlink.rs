@@ -406,6 +406,13 @@ impl Network for Rtnetlink {
         std::fs::write(&path, "1\n")
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }
+
+    fn forwards_ipv6(&mut self, link: &Link) -> bool {
+        let name = std::ffi::OsStr::from_bytes(link.name.as_bytes());
+        let path = Path::new("/proc/sys/net/ipv6/conf").join(name).join("forwarding");
+        // 2 is "forwards, and accepts router advertisements all the same"
+        std::fs::read(path).is_ok_and(|value| matches!(value.first(), Some(b'1' | b'2')))
+    }
 }
 
 /// Appends what a datagram of the monitor socket says.

@@ -195,4 +195,8 @@ pub trait Network {
     /// # Errors
     /// `/proc/sys` could not be written.
     fn promote_secondaries(&mut self, link: &Link) -> std::io::Result<()>;
+
+    /// Whether the machine forwards IPv6 packets that come in on `link` (`net.ipv6.conf.LINK.forwarding`); no if that
+    /// cannot be read.
+    fn forwards_ipv6(&mut self, link: &Link) -> bool;
 }

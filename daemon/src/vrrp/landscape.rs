@@ -1,6 +1,6 @@
 //! What the kernel said about links and addresses, kept up to date by its events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use keepalived_core::address::InterfaceName;
@@ -21,6 +21,8 @@ pub(super) struct Landscape {
     links: BTreeMap<LinkIndex, Link>,
     names: BTreeMap<InterfaceName, LinkIndex>,
     addresses: BTreeMap<Place, Address>,
+    /// Links that forwarded IPv6 packets when that was last looked at.
+    forwarding: BTreeSet<LinkIndex>,
 }
 
 impl Landscape {
@@ -86,6 +88,20 @@ impl Landscape {
     /// A link by number.
     pub(super) fn by_index(&self, index: LinkIndex) -> Option<&Link> {
         self.links.get(&index)
+    }
+
+    /// Whether `link` forwards is noted: neighbours are told (the R flag), and who is told no drops its default route.
+    pub(super) fn note_forwarding(&mut self, link: LinkIndex, forwards: bool) {
+        if forwards {
+            self.forwarding.insert(link);
+        } else {
+            self.forwarding.remove(&link);
+        }
+    }
+
+    /// Whether `link` forwards IPv6 packets.
+    pub(super) fn forwards(&self, link: LinkIndex) -> bool {
+        self.forwarding.contains(&link)
     }
 
     /// Whether `address` is on any link, and usable.

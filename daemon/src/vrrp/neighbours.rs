@@ -24,6 +24,8 @@ pub(super) struct Target {
     pub(super) mac: [u8; 6],
     /// The address.
     pub(super) address: IpAddr,
+    /// Whether the machine forwards what comes in there; IPv6 neighbours want to know.
+    pub(super) router: Router,
 }
 
 /// A burst that has begun.
@@ -141,7 +143,7 @@ impl Neighbours {
         let start = self.octets.len();
         match target.address {
             IpAddr::V4(address) => frame::gratuitous_arp(&mut self.octets, target.mac, address),
-            IpAddr::V6(address) => frame::neighbour_advertisement(&mut self.octets, target.mac, address, Router::No),
+            IpAddr::V6(address) => frame::neighbour_advertisement(&mut self.octets, target.mac, address, target.router),
         }
         self.frames.push((target.link, start..self.octets.len()));
     }

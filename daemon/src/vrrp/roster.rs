@@ -31,6 +31,8 @@ mod view;
 #[derive(Debug)]
 pub(super) struct Roster {
     slots: Vec<Option<Slot>>,
+    /// Places in `slots` that are empty.
+    free: Vec<usize>,
     by_key: BTreeMap<InstanceKey, usize>,
     groups: Vec<Vec<usize>>,
     /// Open channels, and how many routers use each.
@@ -77,6 +79,7 @@ impl Roster {
     pub(super) fn new(landscape: Landscape, masters: BTreeSet<InstanceKey>) -> Self {
         Self {
             slots: Vec::new(),
+            free: Vec::new(),
             by_key: BTreeMap::new(),
             groups: Vec::new(),
             channels: BTreeMap::new(),

@@ -1,6 +1,6 @@
 //! Links and addresses of a machine that is not there.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::IpAddr;
 
@@ -22,6 +22,7 @@ pub struct FakeNetwork {
     refusals: BTreeMap<IpAddr, Refused>,
     inventory_fails: Option<i32>,
     promoted: Vec<LinkIndex>,
+    forwarding: BTreeSet<LinkIndex>,
     changes: usize,
     batches: usize,
 }
@@ -134,6 +135,11 @@ impl FakeNetwork {
         (self.changes, self.batches)
     }
 
+    /// Lets the machine forward IPv6 packets that come in on this link.
+    pub fn forward_ipv6(&mut self, link: LinkIndex) {
+        self.forwarding.insert(link);
+    }
+
     /// Links for which `promote_secondaries` was asked, in that order.
     pub fn promoted(&self) -> &[LinkIndex] {
         &self.promoted
@@ -226,5 +232,9 @@ impl Network for FakeNetwork {
         }
         self.promoted.push(link.index);
         Ok(())
+    }
+
+    fn forwards_ipv6(&mut self, link: &Link) -> bool {
+        self.forwarding.contains(&link.index)
     }
 }

@@ -564,8 +564,21 @@ fn ipv6_adverts_leave_from_the_link_local_address() {
     rig.pass(Duration::from_secs(4));
     assert_eq!(rig.state("A"), State::Master);
     assert!(rig.packets().sent.iter().all(|advert| advert.source == ip("fe80::1") && advert.hop_limit == 255));
+    let advertisements: Vec<_> = rig.packets().announced.iter().map(|frame| frame.octets[58]).collect();
+    assert_eq!(advertisements, [0x20; 10], "override, and no router");
     let nodad = rig.network().addresses().filter(|address| address.flags & 2 != 0).count();
     assert_eq!(nodad, 2);
+}
+
+// a neighbour that is told "no router" drops its default route through that address
+#[test]
+fn a_machine_that_forwards_says_so_to_its_ipv6_neighbours() {
+    let mut network = machine();
+    network.forward_ipv6(ETH0);
+    let mut rig = Rig::on(network, &instance("A", 51, "virtual_ipaddress {\n fe80::100/64\n }"));
+    rig.pass(Duration::from_secs(4));
+    let advertisements: Vec<_> = rig.packets().announced.iter().map(|frame| frame.octets[58]).collect();
+    assert_eq!(advertisements, [0xa0; 5]);
 }
 
 #[test]

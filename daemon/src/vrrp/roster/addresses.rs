@@ -1,12 +1,14 @@
 //! The addresses of routers: asked for, let go, put back, announced.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use keepalived_config::model::VipLost;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::Event;
-use keepalived_kernel::network::Network;
+use keepalived_core::vrrp::announce::frame;
+use keepalived_kernel::network::{LinkIndex, Network};
 
 use super::super::engine::AtExit;
 use super::super::holdings::Outcome;
@@ -68,12 +70,14 @@ impl Roster {
     pub(in super::super) fn change_addresses(&mut self, now: Instant, most: usize, network: &mut impl Network) {
         let mut outcomes = std::mem::take(&mut self.outcomes);
         self.holdings.work(now, most, &mut self.landscape, network, &mut outcomes);
+        let mut seen = BTreeSet::new();
         for outcome in outcomes.drain(..) {
             match outcome {
                 Outcome::Settled { slot } => {
                     let Some(slot_of) = self.slot_mut(slot) else { continue };
                     slot_of.pending = slot_of.pending.saturating_sub(1);
                     if slot_of.pending == 0 {
+                        self.note_forwarding(slot, &mut seen, network);
                         self.follow_ups.push_back((slot, FollowUp::InPlace));
                     }
                 }
@@ -123,21 +127,37 @@ impl Roster {
     /// Where to announce what for `index`.
     pub(super) fn targets(&self, index: usize) -> Vec<Target> {
         let Some(slot) = self.slot(index) else { return Vec::new() };
-        let target = |(link, address, _): &Place| {
-            let link = self.landscape.by_index(*link)?;
-            Some(Target { link: link.index, name: link.name, mac: link.mac?, address: *address })
-        };
-        slot.places.iter().filter_map(target).collect()
+        slot.places.iter().filter_map(|(link, address, _)| self.target(*link, *address)).collect()
     }
 
+    /// Announces the address that adverts leave from.
     pub(super) fn announce_source(&mut self, index: usize) {
         let Some(slot) = self.slot(index) else { return };
-        let link = slot.link.and_then(|link| self.landscape.by_index(link));
-        if let (Some(link), Some(address)) = (link, slot.source)
-            && let Some(mac) = link.mac
+        if let (Some(link), Some(source)) = (slot.link, slot.source)
+            && let Some(target) = self.target(link, source)
         {
-            let target = Target { link: link.index, name: link.name, mac, address };
             self.neighbours.announce(index, vec![target], 1);
+        }
+    }
+
+    fn target(&self, link: LinkIndex, address: IpAddr) -> Option<Target> {
+        let router = if self.landscape.forwards(link) { frame::Router::Yes } else { frame::Router::No };
+        let link = self.landscape.by_index(link)?;
+        Some(Target { link: link.index, name: link.name, mac: link.mac?, address, router })
+    }
+
+    /// Finds out whether the links that `index` is about to announce on forward: it may have changed since.
+    fn note_forwarding(&mut self, index: usize, seen: &mut BTreeSet<LinkIndex>, network: &mut impl Network) {
+        let Some(slot) = self.slot(index) else { return };
+        let links: BTreeSet<LinkIndex> =
+            slot.places.iter().filter(|(_, address, _)| address.is_ipv6()).map(|(link, _, _)| *link).collect();
+        for link in links {
+            if seen.insert(link)
+                && let Some(known) = self.landscape.by_index(link)
+            {
+                let forwards = network.forwards_ipv6(known);
+                self.landscape.note_forwarding(link, forwards);
+            }
         }
     }
 }

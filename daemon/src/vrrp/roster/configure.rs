@@ -99,7 +99,7 @@ impl Roster {
     }
 
     fn add(&mut self, key: &InstanceKey, position: usize, instance: &Instance) -> usize {
-        let index = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
+        let index = self.free.pop().unwrap_or(self.slots.len());
         let slot = Slot {
             key: key.clone(),
             name: Arc::from(instance.name.as_str()),
@@ -143,6 +143,7 @@ impl Roster {
             && let Some(slot) = place.take()
         {
             self.by_key.remove(&slot.key);
+            self.free.push(index);
         }
     }
 
