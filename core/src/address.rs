@@ -5,46 +5,80 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// Name of a network interface: 1 to 15 octets, no `/`, no white space (Linux `dev_valid_name`).
-///
-/// The kernel does not ask for UTF-8; a name that is not is shown with replacement characters.
+/// Up to 15 octets that the kernel calls a name. Shown with replacement characters where they are no UTF-8.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct InterfaceName {
+struct ShortName {
     octets: [u8; 15],
     length: u8,
 }
 
-impl InterfaceName {
-    /// `None` if the kernel would refuse it as a name.
-    pub fn new(name: &[u8]) -> Option<Self> {
+impl ShortName {
+    fn new(name: &[u8]) -> Option<Self> {
         let length = u8::try_from(name.len()).ok().filter(|length| (1..=15).contains(length))?;
-        if matches!(name, b"." | b"..")
-            || name.iter().any(|octet| matches!(octet, 0 | b'/' | b':') || octet.is_ascii_whitespace())
-        {
-            return None;
-        }
         let mut octets = [0; 15];
         octets.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
         Some(Self { octets, length })
     }
 
-    /// The name without padding.
-    pub fn as_bytes(&self) -> &[u8] {
+    fn as_bytes(&self) -> &[u8] {
         self.octets.get(..usize::from(self.length)).unwrap_or_default()
     }
 }
 
-impl fmt::Display for InterfaceName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&String::from_utf8_lossy(self.as_bytes()))
+/// Name of a network interface: 1 to 15 octets, no `/`, no `:`, no white space (Linux `dev_valid_name`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InterfaceName(ShortName);
+
+impl InterfaceName {
+    /// `None` if the kernel would refuse it as a name.
+    pub fn new(name: &[u8]) -> Option<Self> {
+        let forbidden = |octet: &u8| matches!(octet, 0 | b'/' | b':') || octet.is_ascii_whitespace();
+        if matches!(name, b"." | b"..") || name.iter().any(forbidden) {
+            return None;
+        }
+        ShortName::new(name).map(Self)
+    }
+
+    /// The name without padding.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 
-impl fmt::Debug for InterfaceName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+/// An address label such as `eth0:10`: 1 to 15 octets without NUL.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InterfaceLabel(ShortName);
+
+impl InterfaceLabel {
+    /// `None` if it does not fit the kernel's 15 octets, is empty or holds a NUL.
+    pub fn new(label: &[u8]) -> Option<Self> {
+        if label.contains(&0) { None } else { ShortName::new(label).map(Self) }
+    }
+
+    /// The label without padding.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
+
+macro_rules! shows_its_text {
+    ($($name:ty),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&String::from_utf8_lossy(self.as_bytes()))
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    )*};
+}
+
+shows_its_text!(InterfaceName, InterfaceLabel);
 
 /// What `brd` says in an address line.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
@@ -122,39 +156,24 @@ impl VirtualAddress {
     }
 }
 
-/// An address label such as `eth0:10`: 1 to 15 octets without NUL.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct InterfaceLabel {
-    octets: [u8; 15],
-    length: u8,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl InterfaceLabel {
-    /// `None` if it does not fit the kernel's 15 octets, is empty or holds a NUL.
-    pub fn new(label: &[u8]) -> Option<Self> {
-        let length = u8::try_from(label.len()).ok().filter(|length| (1..=15).contains(length))?;
-        if label.contains(&0) {
-            return None;
+    #[test]
+    fn names_are_what_the_kernel_takes() {
+        for good in ["e", "eth0", "vrrp.51", "fifteen-octets-"] {
+            assert_eq!(InterfaceName::new(good.as_bytes()).map(|name| name.to_string()).as_deref(), Some(good));
         }
-        let mut octets = [0; 15];
-        octets.iter_mut().zip(label).for_each(|(to, from)| *to = *from);
-        Some(Self { octets, length })
+        for bad in ["", ".", "..", "a/b", "a b", "a:1", "sixteen-octets--", "nul\0"] {
+            assert_eq!(InterfaceName::new(bad.as_bytes()), None, "{bad:?}");
+        }
     }
 
-    /// The label without padding.
-    pub fn as_bytes(&self) -> &[u8] {
-        self.octets.get(..usize::from(self.length)).unwrap_or_default()
-    }
-}
-
-impl fmt::Display for InterfaceLabel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&String::from_utf8_lossy(self.as_bytes()))
-    }
-}
-
-impl fmt::Debug for InterfaceLabel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+    #[test]
+    fn labels_may_have_a_colon_and_names_any_octets() {
+        assert_eq!(InterfaceLabel::new(b"eth0:10").map(|label| label.to_string()).as_deref(), Some("eth0:10"));
+        assert_eq!(InterfaceLabel::new(b""), None);
+        assert_eq!(InterfaceName::new(b"\xff0").map(|name| name.to_string()).as_deref(), Some("\u{fffd}0"));
     }
 }

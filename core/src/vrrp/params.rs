@@ -110,3 +110,38 @@ pub enum ChecksumForm {
     /// `old_unicast_checksum`.
     OldUnicast,
 }
+
+#[cfg(test)]
+impl Params {
+    /// What the tests start from: VRID 51, priority 100, one second, 224.0.0.18, 192.0.2.100.
+    pub(super) fn example(version: Version) -> Self {
+        Self {
+            vrid: Vrid::new(51).unwrap(),
+            version,
+            family: Family::V4,
+            priority: Priority::DEFAULT,
+            initial: InitialState::Backup,
+            interval: AdvertInterval::DEFAULT,
+            down_adverts: 3,
+            preempt: Preempt::Yes,
+            reach: Reach::Multicast(IpAddr::from([224, 0, 0, 18])),
+            addresses: vec![IpAddr::from([192, 0, 2, 100])],
+            password: None,
+            checksum: ChecksumForm::PseudoHeader,
+            strict: false,
+            skip_address_check: false,
+            lower_prio_no_advert: false,
+            higher_prio_send_advert: false,
+            owner_ignores_adverts: false,
+            announce: announce::Params {
+                delay: Duration::from_secs(5),
+                repeat: 5,
+                refresh: Duration::ZERO,
+                refresh_repeat: 1,
+                lower_prio_delay: Duration::from_secs(5),
+                lower_prio_repeat: 5,
+            },
+            phase: 0,
+        }
+    }
+}

@@ -3,74 +3,21 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+mod event;
+mod timing;
+
+pub use event::{Effect, Event, Seen};
+use timing::{down_time, followed_interval, next_in_phase, skew_time, takeover_cause};
+
 use super::advert::FAREWELL;
 use super::announce::Schedule;
-use super::cause::{Cause, Fault, Faults, State, Transition};
+use super::cause::{Cause, Faults, State, Transition};
 use super::counters::{Counters, count};
 use super::note::Note;
 use super::params::{InitialState, Params, Preempt, Reach};
 use super::receive::{self, Accepted, Circumstances, Datagram};
-use super::types::{AdvertInterval, Priority, Version};
+use super::types::{Priority, Version};
 use crate::time::Instant;
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum Event<'a> {
-    /// It may begin. Before this, everything is ignored but [`Event::Ground`].
-    Start,
-    /// It may begin, and was master a moment ago under another process: it goes on where that one ended.
-    Resume,
-    /// What it stands on changed, or is told for the first time.
-    Ground {
-        /// Address that adverts leave from.
-        source: Option<IpAddr>,
-        /// What keeps it from taking part.
-        faults: Faults,
-    },
-    /// An advert for its VRID arrived on its channel.
-    Datagram(&'a Datagram<'a>),
-    /// The addresses it asked for are in place, for the first time or again.
-    InPlace,
-    /// Somebody else took an address away, and it is to yield for a moment (`vip_lost backup`).
-    AddressLost,
-    /// All members of its sync group want to be master.
-    GroupMaster,
-    /// A member of its sync group left master.
-    GroupBackup,
-    /// The configuration changed; family, version and VRID are the same.
-    Reconfigure(Box<Params>),
-    /// The daemon stops.
-    Stop,
-    /// The configuration no longer has it.
-    Remove,
-}
-
-/// What is to be done, in this order.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Effect {
-    /// Send an advert now, with this priority octet; 0 is a farewell.
-    Advertise {
-        /// The priority octet.
-        priority: u8,
-    },
-    /// The addresses ought to be here; [`Event::InPlace`] when they are.
-    Hold,
-    /// The addresses ought not to be here, and what is still queued for the neighbours is to be forgotten.
-    Release,
-    /// Announce all addresses, this many rounds.
-    Announce {
-        /// Rounds over all addresses.
-        rounds: u32,
-    },
-    /// Announce the source address: a unicast router is reachable again.
-    AnnounceSource,
-    /// Its timer ended; its sync group decides.
-    AsksGroup,
-    /// The state changed.
-    Transition(Transition),
-    /// Something an administrator should hear about once.
-    Note(Note),
-}
 
 /// The sync group that a router is in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,19 +28,6 @@ pub enum Group {
     OfOwners,
     /// Any other: all begin as backup, and become master together.
     Mixed,
-}
-
-/// A router heard through its adverts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Seen {
-    /// Its address.
-    pub address: IpAddr,
-    /// Its priority.
-    pub priority: u8,
-    /// Its interval.
-    pub interval: AdvertInterval,
-    /// When its last advert was received.
-    pub at: Instant,
 }
 
 /// The machine.
@@ -597,54 +531,6 @@ impl Router {
             self.noted |= kind;
             out.push(Effect::Note(note));
         }
-    }
-}
-
-impl Fault {
-    /// Whether adverts can still leave while this is the only fault: then a master's farewell is worth sending.
-    pub const fn lets_adverts_out(self) -> bool {
-        matches!(self, Self::Group | Self::NoPeer | Self::NoSource)
-    }
-}
-
-/// Interval that the timers of a backup go by: in version 3 the one that its master advertises (RFC 9568 §6.1).
-fn followed_interval(params: &Params, backup: &Backup) -> AdvertInterval {
-    match (params.version, backup.master) {
-        (Version::V3, Some(master)) => master.interval,
-        (Version::V2, _) | (Version::V3, None) => params.interval,
-    }
-}
-
-/// (256 - priority) / 256 of the master's interval (RFC 9568 §6.1), of a second in version 2 (RFC 3768 §6.1).
-fn skew_time(params: &Params, interval: AdvertInterval) -> Duration {
-    let whole = match params.version {
-        Version::V2 => Duration::from_secs(1),
-        Version::V3 => interval.duration(),
-    };
-    whole * (256 - u32::from(params.priority.get())) / 256
-}
-
-/// Master_Down_Interval: three intervals and the skew (RFC 9568 §6.1); keepalived lets the three be another number.
-fn down_time(params: &Params, interval: AdvertInterval) -> Duration {
-    interval.duration() * u32::from(params.down_adverts) + skew_time(params, interval)
-}
-
-/// The next point of time with our phase. It is at most an interval away.
-fn next_in_phase(now: Instant, params: &Params) -> Instant {
-    let interval = params.interval.duration().as_nanos();
-    let phase = interval * u128::from(params.phase) / 65_536;
-    let into = (u128::from(now.as_nanos()) + interval - phase) % interval;
-    now + Duration::from_nanos(u64::try_from(interval - into).unwrap_or(u64::MAX))
-}
-
-fn takeover_cause(now: Instant, backup: &Backup) -> Cause {
-    match (backup.left, backup.rival) {
-        (Some(master), _) => Cause::MasterLeft { master },
-        (None, Some(rival)) => Cause::Preempted { master: rival.address, priority: rival.priority },
-        (None, None) => Cause::MasterSilent {
-            master: backup.master.map(|master| master.address),
-            silence: now.since(backup.heard_at),
-        },
     }
 }
 

@@ -1,12 +1,9 @@
 //! Vectors: adverts of Debian's keepalived 2.2.7, captured with tcpdump -xx from the IP header on.
 
-use std::time::Duration;
-
 use super::*;
 use crate::time::Centis;
-use crate::vrrp::announce;
-use crate::vrrp::params::{InitialState, Peer, Preempt};
-use crate::vrrp::types::{AdvertInterval, Priority, Vrid};
+use crate::vrrp::params::Peer;
+use crate::vrrp::types::{AdvertInterval, Vrid};
 
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
@@ -16,31 +13,10 @@ fn params(vrid: u8, version: Version, centis: u16, addresses: &[&str]) -> Params
     let family = Family::of(addresses[0]);
     Params {
         vrid: Vrid::new(vrid).unwrap(),
-        version,
         family,
-        priority: Priority::new(254).unwrap(),
-        initial: InitialState::Backup,
         interval: AdvertInterval::new(version, Centis::new(centis)).unwrap(),
-        down_adverts: 3,
-        preempt: Preempt::Yes,
-        reach: Reach::Multicast(GROUP),
         addresses,
-        password: None,
-        checksum: ChecksumForm::PseudoHeader,
-        strict: false,
-        skip_address_check: false,
-        lower_prio_no_advert: false,
-        higher_prio_send_advert: false,
-        owner_ignores_adverts: false,
-        announce: announce::Params {
-            delay: Duration::ZERO,
-            repeat: 1,
-            refresh: Duration::ZERO,
-            refresh_repeat: 1,
-            lower_prio_delay: Duration::ZERO,
-            lower_prio_repeat: 1,
-        },
-        phase: 0,
+        ..Params::example(version)
     }
 }
 

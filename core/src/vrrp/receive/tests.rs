@@ -1,50 +1,17 @@
 //! Expected values: behaviour.md section 1 (keepalived 2.4.3 as observed) and RFC 9568 §7.1.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
 
 use super::*;
-use crate::vrrp::params::{InitialState, Preempt};
-use crate::vrrp::types::{Password, Priority, Vrid};
-use crate::vrrp::{advert, announce};
+use crate::vrrp::advert;
+use crate::vrrp::types::{Password, Priority};
 
 const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
-fn params(version: Version) -> Params {
-    Params {
-        vrid: Vrid::new(51).unwrap(),
-        version,
-        family: Family::V4,
-        priority: Priority::DEFAULT,
-        initial: InitialState::Backup,
-        interval: AdvertInterval::DEFAULT,
-        down_adverts: 3,
-        preempt: Preempt::Yes,
-        reach: Reach::Multicast(GROUP),
-        addresses: vec![IpAddr::V4(Ipv4Addr::new(192, 0, 2, 100))],
-        password: None,
-        checksum: ChecksumForm::PseudoHeader,
-        strict: false,
-        skip_address_check: false,
-        lower_prio_no_advert: false,
-        higher_prio_send_advert: false,
-        owner_ignores_adverts: false,
-        announce: announce::Params {
-            delay: Duration::ZERO,
-            repeat: 1,
-            refresh: Duration::ZERO,
-            refresh_repeat: 1,
-            lower_prio_delay: Duration::ZERO,
-            lower_prio_repeat: 1,
-        },
-        phase: 0,
-    }
-}
-
 fn unicast(version: Version, check_source: bool, peer: Peer) -> Params {
-    Params { reach: Reach::Unicast { peers: vec![peer], ttl: 255, check_source }, ..params(version) }
+    Params { reach: Reach::Unicast { peers: vec![peer], ttl: 255, check_source }, ..Params::example(version) }
 }
 
 fn peer() -> Peer {
@@ -85,7 +52,8 @@ fn recompute(octets: &mut [u8]) {
 #[test]
 fn what_a_like_minded_peer_sends_is_accepted_and_counted() {
     for version in [Version::V2, Version::V3] {
-        let (verdict, counters) = verdict(&params(version), GROUP, 255, &message(&params(version), GROUP));
+        let (verdict, counters) =
+            verdict(&Params::example(version), GROUP, 255, &message(&Params::example(version), GROUP));
         let advert = verdict.unwrap();
         assert_eq!((advert.priority, advert.addresses_differ, advert.checksum), (200, false, None));
         assert_eq!(counters.advert_rcvd, 1);
@@ -95,8 +63,8 @@ fn what_a_like_minded_peer_sends_is_accepted_and_counted() {
 // spec: rfc9568/5.1.1.3
 #[test]
 fn a_multicast_advert_needs_ttl_255_and_a_unicast_one_does_not() {
-    let octets = message(&params(Version::V3), GROUP);
-    assert_eq!(verdict(&params(Version::V3), GROUP, 254, &octets).0, Err(Refusal::Ttl(254)));
+    let octets = message(&Params::example(Version::V3), GROUP);
+    assert_eq!(verdict(&Params::example(Version::V3), GROUP, 254, &octets).0, Err(Refusal::Ttl(254)));
     let ours = unicast(Version::V3, false, peer());
     let octets = message(&ours, OURS);
     assert!(verdict(&ours, OURS, 1, &octets).0.is_ok());
@@ -105,19 +73,19 @@ fn a_multicast_advert_needs_ttl_255_and_a_unicast_one_does_not() {
 // spec: rfc9568/7.1 (version), 5.2.2 (type)
 #[test]
 fn version_and_type_have_to_be_ours() {
-    assert_eq!(refusal(&params(Version::V3), &message(&params(Version::V2), GROUP)), Refusal::Length);
-    let mut octets = message(&params(Version::V3), GROUP);
+    assert_eq!(refusal(&Params::example(Version::V3), &message(&Params::example(Version::V2), GROUP)), Refusal::Length);
+    let mut octets = message(&Params::example(Version::V3), GROUP);
     octets[0] = 0x41;
-    assert_eq!(refusal(&params(Version::V3), &octets), Refusal::Version(4));
+    assert_eq!(refusal(&Params::example(Version::V3), &octets), Refusal::Version(4));
     octets[0] = 0x32;
-    assert_eq!(refusal(&params(Version::V3), &octets), Refusal::Type(2));
+    assert_eq!(refusal(&Params::example(Version::V3), &octets), Refusal::Type(2));
 }
 
 // spec: rfc9568/7.1 (whole packet); the traps: lengths from the wire
 #[test]
 fn every_truncation_and_every_count_that_does_not_fit_is_refused() {
     for version in [Version::V2, Version::V3] {
-        let ours = params(version);
+        let ours = Params::example(version);
         let octets = message(&ours, GROUP);
         for length in 0..octets.len() {
             assert_eq!(refusal(&ours, &octets[..length]), Refusal::Length, "{version:?} {length}");
@@ -133,7 +101,7 @@ fn every_truncation_and_every_count_that_does_not_fit_is_refused() {
 // keepalived, observed: surplus 2, 6, 14 and 18 accepted, 1 and 4 rejected
 #[test]
 fn padding_that_the_sender_counts_is_tolerated() {
-    let ours = Params { checksum: ChecksumForm::Plain, ..params(Version::V3) };
+    let ours = Params { checksum: ChecksumForm::Plain, ..Params::example(Version::V3) };
     for (surplus, taken) in [(2, true), (6, true), (14, true), (18, true), (1, false), (4, false)] {
         let mut octets = message(&ours, GROUP);
         octets.extend(vec![0; surplus]);
@@ -164,7 +132,7 @@ fn every_form_of_the_checksum_is_accepted_and_counted_and_changes_nothing() {
 fn a_wrong_checksum_is_refused_whatever_is_configured() {
     for version in [Version::V2, Version::V3] {
         for checksum in [ChecksumForm::PseudoHeader, ChecksumForm::Plain, ChecksumForm::OldUnicast] {
-            let ours = Params { checksum, ..params(version) };
+            let ours = Params { checksum, ..Params::example(version) };
             let mut octets = message(&ours, GROUP);
             octets[7] ^= 1;
             assert_eq!(refusal(&ours, &octets), Refusal::Checksum);
@@ -175,7 +143,7 @@ fn a_wrong_checksum_is_refused_whatever_is_configured() {
 // spec: rfc9568/5.2.6
 #[test]
 fn reserved_bits_are_ignored() {
-    let ours = Params { checksum: ChecksumForm::Plain, ..params(Version::V3) };
+    let ours = Params { checksum: ChecksumForm::Plain, ..Params::example(Version::V3) };
     let mut octets = message(&ours, GROUP);
     octets[4] |= 0xf0;
     recompute(&mut octets);
@@ -185,10 +153,12 @@ fn reserved_bits_are_ignored() {
 // spec: rfc3768/7.1 (interval); keepalived drops as well
 #[test]
 fn version_2_wants_the_same_interval_and_version_3_learns_it() {
-    let slow =
-        |version| Params { interval: AdvertInterval::new(version, Centis::new(200)).unwrap(), ..params(version) };
-    assert_eq!(refusal(&params(Version::V2), &message(&slow(Version::V2), GROUP)), Refusal::Interval(2));
-    let (verdict, counters) = verdict(&params(Version::V3), GROUP, 255, &message(&slow(Version::V3), GROUP));
+    let slow = |version| Params {
+        interval: AdvertInterval::new(version, Centis::new(200)).unwrap(),
+        ..Params::example(version)
+    };
+    assert_eq!(refusal(&Params::example(Version::V2), &message(&slow(Version::V2), GROUP)), Refusal::Interval(2));
+    let (verdict, counters) = verdict(&Params::example(Version::V3), GROUP, 255, &message(&slow(Version::V3), GROUP));
     assert_eq!(verdict.unwrap().interval.centis().count(), 200);
     assert_eq!(counters.advert_interval_err, 1);
 }
@@ -196,15 +166,18 @@ fn version_2_wants_the_same_interval_and_version_3_learns_it() {
 // the trap: rejected adverts teach nothing, the longest interval is not an overflow
 #[test]
 fn the_longest_interval_is_taken_as_it_is() {
-    let longest =
-        Params { interval: AdvertInterval::new(Version::V3, Centis::new(4095)).unwrap(), ..params(Version::V3) };
-    assert_eq!(accepted(&params(Version::V3), &message(&longest, GROUP)).interval.centis().count(), 4095);
+    let longest = Params {
+        interval: AdvertInterval::new(Version::V3, Centis::new(4095)).unwrap(),
+        ..Params::example(Version::V3)
+    };
+    assert_eq!(accepted(&Params::example(Version::V3), &message(&longest, GROUP)).interval.centis().count(), 4095);
 }
 
 #[test]
 fn passwords_have_to_match() {
-    let with = |password: &[u8]| Params { password: Some(Password::truncated(password)), ..params(Version::V2) };
-    let none = params(Version::V2);
+    let with =
+        |password: &[u8]| Params { password: Some(Password::truncated(password)), ..Params::example(Version::V2) };
+    let none = Params::example(Version::V2);
     assert!(verdict(&with(b"pass1234"), GROUP, 255, &message(&with(b"pass1234too long"), GROUP)).0.is_ok());
     assert_eq!(refusal(&with(b"right"), &message(&with(b"wrong"), GROUP)), Refusal::AuthFailure);
     assert_eq!(refusal(&with(b"right"), &message(&none, GROUP)), Refusal::AuthTypeMismatch);
@@ -221,35 +194,35 @@ fn passwords_have_to_match() {
 
 #[test]
 fn another_destination_than_the_group_is_refused() {
-    let octets = message(&params(Version::V3), OURS);
-    assert_eq!(verdict(&params(Version::V3), OURS, 255, &octets).0, Err(Refusal::Destination(OURS)));
+    let octets = message(&Params::example(Version::V3), OURS);
+    assert_eq!(verdict(&Params::example(Version::V3), OURS, 255, &octets).0, Err(Refusal::Destination(OURS)));
 }
 
 #[test]
 fn an_owner_may_be_told_to_ignore() {
-    let owner = Params { owner_ignores_adverts: true, priority: Priority::OWNER, ..params(Version::V3) };
-    assert_eq!(refusal(&owner, &message(&params(Version::V3), GROUP)), Refusal::OwnerIgnores);
+    let owner = Params { owner_ignores_adverts: true, priority: Priority::OWNER, ..Params::example(Version::V3) };
+    assert_eq!(refusal(&owner, &message(&Params::example(Version::V3), GROUP)), Refusal::OwnerIgnores);
     let not_owner = Params { priority: Priority::DEFAULT, ..owner };
-    assert!(verdict(&not_owner, GROUP, 255, &message(&params(Version::V3), GROUP)).0.is_ok());
+    assert!(verdict(&not_owner, GROUP, 255, &message(&Params::example(Version::V3), GROUP)).0.is_ok());
 }
 
 // keepalived 2.4 accepts and counts; 2.2 refused (behaviour.md section 12)
 #[test]
 fn another_address_list_is_accepted_counted_and_said() {
-    let other = Params { addresses: vec![], ..params(Version::V3) };
+    let other = Params { addresses: vec![], ..Params::example(Version::V3) };
     let octets = message(&other, GROUP);
-    let (judged, counters) = verdict(&params(Version::V3), GROUP, 255, &octets);
+    let (judged, counters) = verdict(&Params::example(Version::V3), GROUP, 255, &octets);
     assert!(judged.unwrap().addresses_differ);
     assert_eq!((counters.addr_list_err, counters.advert_rcvd), (1, 1));
     // spec: rfc9568/5.2.5, errata 8299: refused in strict mode
-    let strict = Params { strict: true, ..params(Version::V3) };
+    let strict = Params { strict: true, ..Params::example(Version::V3) };
     assert_eq!(refusal(&strict, &octets), Refusal::NoAddresses);
 }
 
 #[test]
 fn skip_check_adv_addr_trusts_the_master_it_knows() {
-    let ours = Params { skip_address_check: true, ..params(Version::V3) };
-    let octets = message(&Params { addresses: vec![], ..params(Version::V3) }, GROUP);
+    let ours = Params { skip_address_check: true, ..Params::example(Version::V3) };
+    let octets = message(&Params { addresses: vec![], ..Params::example(Version::V3) }, GROUP);
     let datagram = Datagram { source: SOURCE, destination: GROUP, ttl: 255, received: Instant::ZERO, message: &octets };
     for (known_master, differ) in [(Some(SOURCE), false), (Some(OURS), true), (None, true)] {
         let accepted = check(&ours, Circumstances { known_master }, &datagram, &mut Counters::default()).unwrap();
@@ -273,8 +246,12 @@ fn version_2_over_ipv6_has_no_authentication_data() {
     let address = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x100));
     let group = IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12));
     let source = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2));
-    let ours =
-        Params { family: Family::V6, reach: Reach::Multicast(group), addresses: vec![address], ..params(Version::V2) };
+    let ours = Params {
+        family: Family::V6,
+        reach: Reach::Multicast(group),
+        addresses: vec![address],
+        ..Params::example(Version::V2)
+    };
     let mut octets = Vec::new();
     advert::encode(&mut octets, &ours, 200, source, group, 1);
     assert_eq!(octets.len(), 8 + 16);
@@ -294,7 +271,7 @@ proptest::proptest! {
     #[test]
     fn any_octets_are_judged(octets: Vec<u8>, ttl: u8, version_3: bool, is_unicast: bool) {
         let version = if version_3 { Version::V3 } else { Version::V2 };
-        let ours = if is_unicast { unicast(version, true, peer()) } else { params(version) };
+        let ours = if is_unicast { unicast(version, true, peer()) } else { Params::example(version) };
         let (verdict, counters) = verdict(&ours, GROUP, ttl, &octets);
         let errors = [
             counters.packet_len_err, counters.ip_ttl_err, counters.version_err, counters.checksum_err,
@@ -311,7 +288,7 @@ proptest::proptest! {
     // one flipped bit in a good advert is never taken for a good advert with another meaning
     #[test]
     fn a_flipped_bit_does_not_pass(bit in 0_usize..(12 * 8)) {
-        let ours = params(Version::V3);
+        let ours = Params::example(Version::V3);
         let mut octets = message(&ours, GROUP);
         octets[bit / 8] ^= 1 << (bit % 8);
         proptest::prop_assert!(verdict(&ours, GROUP, 255, &octets).0.is_err());

@@ -5,45 +5,22 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
 use crate::time::Centis;
+use crate::vrrp::cause::Fault;
 use crate::vrrp::params::{ChecksumForm, Peer};
 use crate::vrrp::receive::Refusal;
-use crate::vrrp::types::{Family, Vrid};
-use crate::vrrp::{advert, announce, ipv4};
+use crate::vrrp::types::AdvertInterval;
+use crate::vrrp::{advert, ipv4};
 
 const OURS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const LOWER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 1, 255));
 const THEIRS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
-const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 100));
 
 fn params(version: Version, priority: u8) -> Params {
     Params {
-        vrid: Vrid::new(51).unwrap(),
-        version,
-        family: Family::V4,
         priority: Priority::new(priority).unwrap(),
         initial: if priority == 255 { InitialState::Master } else { InitialState::Backup },
-        interval: AdvertInterval::DEFAULT,
-        down_adverts: 3,
-        preempt: Preempt::Yes,
-        reach: Reach::Multicast(GROUP),
-        addresses: vec![VIP],
-        password: None,
-        checksum: ChecksumForm::PseudoHeader,
-        strict: false,
-        skip_address_check: false,
-        lower_prio_no_advert: false,
-        higher_prio_send_advert: false,
-        owner_ignores_adverts: false,
-        announce: announce::Params {
-            delay: Duration::from_secs(5),
-            repeat: 5,
-            refresh: Duration::ZERO,
-            refresh_repeat: 1,
-            lower_prio_delay: Duration::from_secs(5),
-            lower_prio_repeat: 5,
-        },
-        phase: 0,
+        ..Params::example(version)
     }
 }
 

@@ -1,0 +1,82 @@
+//! What a router is told, and what it wants done.
+
+use std::net::IpAddr;
+
+use super::super::cause::{Faults, Transition};
+use super::super::note::Note;
+use super::super::params::Params;
+use super::super::receive::Datagram;
+use super::super::types::AdvertInterval;
+use crate::time::Instant;
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// It may begin. Before this, everything is ignored but [`Event::Ground`].
+    Start,
+    /// It may begin, and was master a moment ago under another process: it goes on where that one ended.
+    Resume,
+    /// What it stands on changed, or is told for the first time.
+    Ground {
+        /// Address that adverts leave from.
+        source: Option<IpAddr>,
+        /// What keeps it from taking part.
+        faults: Faults,
+    },
+    /// An advert for its VRID arrived on its channel.
+    Datagram(&'a Datagram<'a>),
+    /// The addresses it asked for are in place, for the first time or again.
+    InPlace,
+    /// Somebody else took an address away, and it is to yield for a moment (`vip_lost backup`).
+    AddressLost,
+    /// All members of its sync group want to be master.
+    GroupMaster,
+    /// A member of its sync group left master.
+    GroupBackup,
+    /// The configuration changed; family, version and VRID are the same.
+    Reconfigure(Box<Params>),
+    /// The daemon stops.
+    Stop,
+    /// The configuration no longer has it.
+    Remove,
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Send an advert now, with this priority octet; 0 is a farewell.
+    Advertise {
+        /// The priority octet.
+        priority: u8,
+    },
+    /// The addresses ought to be here; [`Event::InPlace`] when they are.
+    Hold,
+    /// The addresses ought not to be here, and what is still queued for the neighbours is to be forgotten.
+    Release,
+    /// Announce all addresses, this many rounds.
+    Announce {
+        /// Rounds over all addresses.
+        rounds: u32,
+    },
+    /// Announce the source address: a unicast router is reachable again.
+    AnnounceSource,
+    /// Its timer ended; its sync group decides.
+    AsksGroup,
+    /// The state changed.
+    Transition(Transition),
+    /// Something an administrator should hear about once.
+    Note(Note),
+}
+
+/// A router heard through its adverts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seen {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its priority.
+    pub priority: u8,
+    /// Its interval.
+    pub interval: AdvertInterval,
+    /// When its last advert was received.
+    pub at: Instant,
+}

@@ -1,0 +1,50 @@
+//! When: the times that the RFCs compute, and the phase that ours fall into.
+
+use std::time::Duration;
+
+use super::super::cause::Cause;
+use super::super::params::Params;
+use super::super::types::{AdvertInterval, Version};
+use super::Backup;
+use crate::time::Instant;
+
+/// Interval that the timers of a backup go by: in version 3 the one that its master advertises (RFC 9568 §6.1).
+pub(super) fn followed_interval(params: &Params, backup: &Backup) -> AdvertInterval {
+    match (params.version, backup.master) {
+        (Version::V3, Some(master)) => master.interval,
+        (Version::V2, _) | (Version::V3, None) => params.interval,
+    }
+}
+
+/// (256 - priority) / 256 of the master's interval (RFC 9568 §6.1), of a second in version 2 (RFC 3768 §6.1).
+pub(super) fn skew_time(params: &Params, interval: AdvertInterval) -> Duration {
+    let whole = match params.version {
+        Version::V2 => Duration::from_secs(1),
+        Version::V3 => interval.duration(),
+    };
+    whole * (256 - u32::from(params.priority.get())) / 256
+}
+
+/// Master_Down_Interval: three intervals and the skew (RFC 9568 §6.1); keepalived lets the three be another number.
+pub(super) fn down_time(params: &Params, interval: AdvertInterval) -> Duration {
+    interval.duration() * u32::from(params.down_adverts) + skew_time(params, interval)
+}
+
+/// The next point of time with our phase. It is at most an interval away.
+pub(super) fn next_in_phase(now: Instant, params: &Params) -> Instant {
+    let interval = params.interval.duration().as_nanos();
+    let phase = interval * u128::from(params.phase) / 65_536;
+    let into = (u128::from(now.as_nanos()) + interval - phase) % interval;
+    now + Duration::from_nanos(u64::try_from(interval - into).unwrap_or(u64::MAX))
+}
+
+pub(super) fn takeover_cause(now: Instant, backup: &Backup) -> Cause {
+    match (backup.left, backup.rival) {
+        (Some(master), _) => Cause::MasterLeft { master },
+        (None, Some(rival)) => Cause::Preempted { master: rival.address, priority: rival.priority },
+        (None, None) => Cause::MasterSilent {
+            master: backup.master.map(|master| master.address),
+            silence: now.since(backup.heard_at),
+        },
+    }
+}
