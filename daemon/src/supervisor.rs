@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
-use keepalived_config::model::Config;
+use keepalived_config::model::{Config, Instance};
 use keepalived_config::{InstanceKey, Severity};
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::State;
+use keepalived_core::vrrp::{Preempt, State};
 use keepalived_kernel::process::{self, Background, Exit, PidFileRefused};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::signal::{self, Signal};
@@ -101,6 +101,17 @@ struct Supervisor {
     _log: log::Guard,
 }
 
+/// Under what circumstances a vrrp process begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Begins {
+    /// There was none before it.
+    Fresh,
+    /// The one before it died a moment ago: no other router has noticed.
+    AfterDeath,
+    /// The one before it did not answer for a while, or a pause was made.
+    AfterGap,
+}
+
 struct Stopping {
     status: u8,
     kill_at: Instant,
@@ -116,7 +127,7 @@ impl Supervisor {
         match Self::prepare(options, config, findings) {
             Ok(mut supervisor) => {
                 supervisor.background = Some(background);
-                supervisor.start_worker(false);
+                supervisor.start_worker(Begins::Fresh);
                 if supervisor.worker.is_none() {
                     supervisor.ready();
                 }
@@ -225,7 +236,7 @@ impl Supervisor {
             return Some(status);
         }
         if self.respawn_at.take_if(|at| *at <= now).is_some() {
-            self.start_worker(true);
+            self.start_worker(Begins::AfterGap);
         }
         if self.hello_at <= now {
             self.hello_at = now + HELLO_INTERVAL;
@@ -301,22 +312,26 @@ impl Supervisor {
                     worker.kill();
                 }
             },
-            None => self.start_worker(false),
+            None => self.start_worker(Begins::Fresh),
         }
     }
 
     /// Starts the vrrp process if there is something for it to do.
-    fn start_worker(&mut self, resumes: bool) {
+    fn start_worker(&mut self, begins: Begins) {
         let needed = self.options.vrrp && (!self.config.instances.is_empty() || self.options.all);
         if !needed || self.worker.is_some() || self.stopping.is_some() {
             return;
         }
-        let masters =
-            self.states.iter().filter(|(_, state)| **state == State::Master).map(|(key, _)| key.clone()).collect();
+        let masters = match begins {
+            Begins::Fresh => BTreeSet::new(),
+            Begins::AfterDeath => self.masters(|_| true),
+            // by now another router may be master, and those that may not preempt it have to listen first
+            Begins::AfterGap => self.masters(|instance| instance.preempt == Preempt::Yes),
+        };
         let startup = Startup {
             config: self.config.clone(),
             masters,
-            resumes,
+            resumes: begins != Begins::Fresh,
             log: self.destinations.clone(),
             keep_addresses: self.options.keep_addresses,
             dump: self.options.dump,
@@ -338,6 +353,14 @@ impl Supervisor {
                 self.respawn_at = Some(reactor::now() + self.backoff.next(reactor::now()));
             }
         }
+    }
+
+    /// Instances that were master when the worker was last heard of, and are `such`.
+    fn masters(&self, such: impl Fn(&Instance) -> bool) -> BTreeSet<InstanceKey> {
+        keepalived_config::plan::keyed(&self.config.instances)
+            .filter(|(key, instance)| self.states.get(key) == Some(&State::Master) && such(instance))
+            .map(|(key, _)| key)
+            .collect()
     }
 
     fn listen(&mut self) {
@@ -421,6 +444,7 @@ impl Supervisor {
         let pid = worker.pid();
         // what it said last
         self.listen();
+        let was_stuck = self.worker.as_ref().is_some_and(Worker::was_stuck);
         if let Some(worker) = self.worker.take() {
             self.reactor.deregister(worker.pipe()).ok();
             self.reactor.deregister(worker.child()).ok();
@@ -442,7 +466,7 @@ impl Supervisor {
                 let pause = self.backoff.next(now);
                 tracing::error!("vrrp child process({pid}) died ({ended}): Respawning");
                 if pause.is_zero() {
-                    self.start_worker(true);
+                    self.start_worker(if was_stuck { Begins::AfterGap } else { Begins::AfterDeath });
                 } else {
                     tracing::warn!("vrrp process dies again and again; the next starts in {} s", pause.as_secs());
                     self.respawn_at = Some(now + pause);

@@ -47,6 +47,11 @@ impl Worker {
         message::send(&self.pipe, &ToVrrp::Hello(self.asked)).is_ok()
     }
 
+    /// Whether it left a question unanswered, for whatever reason it ended.
+    pub(super) const fn was_stuck(&self) -> bool {
+        self.answered < self.asked
+    }
+
     /// It answered.
     pub(super) fn answered(&mut self, number: u64) {
         self.answered = number;
