@@ -142,6 +142,11 @@ impl Holdings {
         Some(holding.holders.clone())
     }
 
+    /// Whether the kernel has still to report a removal of ours at `place`: what it reports before that is old.
+    pub(super) fn awaits_removal(&self, place: &Place) -> bool {
+        self.places.get(place).is_some_and(|holding| holding.own_removals > 0)
+    }
+
     /// Puts back what is at `place`: at once, or after a pause if somebody keeps taking it away. Returns the routers that
     /// wait for it now and did not before.
     pub(super) fn restore(&mut self, now: Instant, place: &Place) -> Vec<usize> {
@@ -171,6 +176,11 @@ impl Holdings {
 
     /// Events were lost, and `landscape` was read anew: returns the places that are held and not there.
     pub(super) fn resync(&mut self, landscape: &Landscape) -> Vec<Place> {
+        let gone: Vec<LinkIndex> =
+            self.places.keys().map(|(link, _, _)| *link).filter(|link| landscape.by_index(*link).is_none()).collect();
+        for link in gone {
+            self.unlink(link);
+        }
         for holding in self.places.values_mut() {
             holding.own_removals = 0;
         }

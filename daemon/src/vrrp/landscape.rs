@@ -104,6 +104,11 @@ impl Landscape {
         self.forwarding.contains(&link)
     }
 
+    /// All links.
+    pub(super) fn links(&self) -> impl Iterator<Item = LinkIndex> + '_ {
+        self.links.keys().copied()
+    }
+
     /// Whether `address` is on any link, and usable.
     pub(super) fn has(&self, address: IpAddr) -> bool {
         self.addresses.values().any(|known| known.address == address && known.flags & NOT_USABLE == 0)

@@ -211,7 +211,10 @@ impl Roster {
                     if !self.virtual_addresses.contains(&address.address) {
                         touched.insert(address.link);
                     }
-                    self.landscape.add(address);
+                    // one that we have removed meanwhile: the news of that is still to come
+                    if !self.holdings.awaits_removal(&address.key()) {
+                        self.landscape.add(address);
+                    }
                 }
                 NetworkEvent::AddressRemoved { link, address, prefix } => {
                     let place = (link, address, prefix);
@@ -231,6 +234,7 @@ impl Roster {
                         let missing = self.holdings.resync(&self.landscape);
                         lost.extend(missing.into_iter().map(|place| (place, self.holdings.holders(&place))));
                         touched.extend(self.slots.iter().flatten().filter_map(|slot| slot.link));
+                        touched.extend(self.landscape.links());
                     }
                 }
             }

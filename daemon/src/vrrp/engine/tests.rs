@@ -304,6 +304,22 @@ fn our_own_removals_are_not_taken_for_somebody_elses() {
     assert!(!rig.reports.iter().any(|report| matches!(report, Report::AddressLost { .. })));
 }
 
+#[test]
+fn an_interface_that_appears_while_events_are_lost_is_found() {
+    let mut rig = master();
+    rig.network().remove_link(ETH0);
+    rig.network().overrun();
+    rig.settle();
+    assert_eq!(rig.state("A"), State::Fault);
+    rig.network().set_link(FakeNetwork::ethernet(9, "eth0").unwrap());
+    rig.network().add_address(plain(LinkIndex(9), "192.0.2.1", 24));
+    rig.network().overrun();
+    rig.settle();
+    assert_eq!(rig.state("A"), State::Backup);
+    rig.pass(Duration::from_secs(4));
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Master, true));
+}
+
 // what the kernel tells about a change of ours may come long after the next one
 #[test]
 fn news_of_our_own_that_is_stale_does_not_hide_a_missing_address() {
