@@ -1,7 +1,7 @@
 //! The network between the routers: who hears whom, and how packets fare.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use keepalived_core::vrrp::advert::Message;
@@ -94,4 +94,13 @@ pub fn said(octets: &[u8], source: IpAddr) -> Option<Said> {
         _ => Duration::from_millis(u64::from(message.centiseconds()) * 10),
     };
     Some(Said { vrid: message.vrid, priority: message.priority, interval })
+}
+
+/// Address that a gratuitous ARP (RFC 826) or an unsolicited NA (RFC 4861 §4.4) is about.
+pub fn announced(frame: &[u8]) -> Option<IpAddr> {
+    match frame.get(12..14)? {
+        [0x08, 0x06] => frame.get(28..32)?.first_chunk::<4>().map(|octets| IpAddr::V4(Ipv4Addr::from(*octets))),
+        [0x86, 0xdd] => frame.get(62..78)?.first_chunk::<16>().map(|octets| IpAddr::V6(Ipv6Addr::from(*octets))),
+        _ => None,
+    }
 }

@@ -9,10 +9,11 @@ use keepalived_config::model::Config;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{State, Transition};
 use keepalived_daemon::vrrp::{AtExit, Engine, Report};
-use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert, SentFrame};
+use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert};
 use keepalived_kernel::network::{Address, LinkIndex, Network};
 
 use crate::clock::{Clock, Moment};
+use crate::medium::announced;
 use crate::scenario::is_virtual;
 use crate::setting::{self, Family, NodeId, Segment, Setting, VirtualId, prefix};
 
@@ -40,8 +41,6 @@ pub struct Node {
     room: Option<usize>,
     /// Masters of the killed process, for the next one.
     adopts: BTreeSet<InstanceKey>,
-    /// Whether setting and addresses are as when the process was killed.
-    untouched: bool,
     /// Until then a master may be without an address.
     restored_by: Moment,
     /// When it is to be scheduled next, and which of several plans that is.
@@ -88,8 +87,10 @@ pub struct Heard {
 pub struct Deeds {
     /// Adverts.
     pub sent: Vec<SentAdvert>,
-    /// Announcements.
-    pub announced: Vec<SentFrame>,
+    /// How many announcements.
+    pub announced: usize,
+    /// One that only another router should have made.
+    pub stray: Option<IpAddr>,
     /// Transitions, by virtual router.
     pub transitions: Vec<(VirtualId, Transition)>,
     /// What each virtual router had been given to hear before.
@@ -121,7 +122,6 @@ impl Node {
             plugged,
             room: None,
             adopts: BTreeSet::new(),
-            untouched: true,
             restored_by: Moment::START,
             next_turn: None,
             views,
@@ -154,7 +154,7 @@ impl Node {
         let mut packets = FakePackets::new();
         packets.limit_inbox(self.room);
         let masters = std::mem::take(&mut self.adopts);
-        let quiet = !masters.is_empty() && self.untouched && self.plugged.len() == Segment::ALL.len();
+        let quiet = !masters.is_empty() && self.is_complete(&masters, &network);
         self.network_changes = network.work().0;
         let shown = self.clock.show(now);
         let mut engine = Engine::new(shown, &self.config, masters, network, packets)
@@ -162,12 +162,26 @@ impl Node {
         engine.begin(shown);
         self.life = Life::Up(Box::new(engine));
         self.paused = false;
-        self.untouched = true;
         for view in &mut self.views {
             view.heard = Heard { fresh: shown, ..Heard::default() };
             view.last_advert = now;
         }
         quiet
+    }
+
+    /// Whether the kernel has just what a process that adopts `masters` will want.
+    fn is_complete(&self, masters: &BTreeSet<InstanceKey>, network: &FakeNetwork) -> bool {
+        let mut wanted = BTreeSet::new();
+        for (key, instance) in keepalived_config::plan::keyed(&self.config.instances) {
+            if masters.contains(&key) {
+                wanted.extend(instance.addresses.iter().map(|line| line.address));
+            } else if instance.priority.is_owner() {
+                // becomes master at once
+                return false;
+            }
+        }
+        let present = network.addresses().map(|address| address.address).filter(|it| is_virtual(*it));
+        self.plugged.len() == Segment::ALL.len() && present.collect::<BTreeSet<_>>() == wanted
     }
 
     /// Ends the process without a word. `adopts`: its supervisor lives, and knows who was master.
@@ -178,7 +192,6 @@ impl Node {
             self.adopts = masters.map(|(key, _, _)| key.clone()).collect();
             let network = engine.kernel().0.clone();
             self.life = Life::Down(Box::new(network));
-            self.untouched = self.restored_by <= now;
         }
         if !adopts {
             self.adopts.clear();
@@ -224,6 +237,9 @@ impl Node {
         deeds.heard = self.views.iter().map(|view| view.heard).collect();
         for _ in 0..MOST_TURNS {
             let wake = engine.turn(shown);
+            // announcing is the last that a turn does: the states are those that they were sent in
+            deeds.stray = deeds.stray.or_else(|| stray(engine, &self.setting));
+            deeds.announced += std::mem::take(&mut engine.kernel().1.announced).len();
             if wake.is_none_or(|wake| wake > shown) {
                 deeds.restless = false;
                 deeds.wake = wake.map(|wake| self.clock.moment(wake));
@@ -270,7 +286,6 @@ impl Node {
 
     fn set(&mut self, now: Moment, nodes: usize, setting: Setting) {
         let changed = setting != self.setting;
-        self.untouched &= !changed;
         self.config = setting::configuration(&setting::text(&setting, self.id, nodes));
         self.setting = setting;
         if let Life::Up(engine) = &mut self.life {
@@ -295,7 +310,6 @@ impl Node {
         if plugged {
             self.plugged.push(segment);
         }
-        self.untouched = false;
         self.network().set_running(LinkIndex(segment.link()), plugged);
     }
 
@@ -309,7 +323,6 @@ impl Node {
         }
         self.network().remove_address(link, address, prefix(address));
         self.restored_by = now + RESTORED;
-        self.untouched = false;
         self.see_addresses();
         true
     }
@@ -398,7 +411,22 @@ fn collect(engine: &mut FakeEngine, deeds: &mut Deeds) {
     }
     let packets = engine.kernel().1;
     deeds.sent = std::mem::take(&mut packets.sent);
-    deeds.announced = std::mem::take(&mut packets.announced);
+}
+
+/// An address that the engine has announced though it is not its master, of those announced since the last look.
+fn stray(engine: &mut FakeEngine, setting: &Setting) -> Option<IpAddr> {
+    let announced = engine.kernel().1.announced.iter().map(|frame| announced(&frame.octets));
+    // a frame that is no announcement is a stray one, too
+    let announced: BTreeSet<IpAddr> =
+        announced.map(|address| address.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))).collect();
+    if announced.is_empty() {
+        return None;
+    }
+    let states = engine.states();
+    let masters = states.iter().filter(|(_, _, state)| *state == State::Master);
+    let instances = masters.filter_map(|(_, name, _)| setting.instances.get(setting::id(name)?));
+    let own: Vec<IpAddr> = instances.flat_map(|instance| instance.addresses.iter().copied()).collect();
+    announced.into_iter().find(|address| (is_virtual(*address) || address.is_unspecified()) && !own.contains(address))
 }
 
 /// A machine with two networks, and an interface that is none of our business.

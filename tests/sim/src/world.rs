@@ -224,8 +224,8 @@ impl World {
         for remark in &deeds.remarks {
             self.trace.note(now, || format!("router {id}: {remark}"));
         }
-        if !deeds.announced.is_empty() {
-            self.trace.note(now, || format!("router {id}: {} announcements", deeds.announced.len()));
+        if deeds.announced > 0 {
+            self.trace.note(now, || format!("router {id}: {} announcements", deeds.announced));
         }
     }
 
