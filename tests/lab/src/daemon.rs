@@ -240,23 +240,25 @@ pub(crate) fn family(root: Pid) -> Vec<Pid> {
     family
 }
 
-/// Shows the end of every log below a folder.
-pub(crate) fn show_logs(folder: &Path) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
+/// The end of every log below a folder.
+pub(crate) fn logs(folder: &Path) -> String {
+    let Ok(entries) = std::fs::read_dir(folder) else { return String::new() };
+    let mut shown = String::new();
     for entry in entries.flatten() {
         let path = entry.path();
         if path.is_dir() {
-            show_logs(&path);
+            shown += &logs(&path);
         } else if path.file_name().is_some_and(|name| name.to_string_lossy().ends_with("log")) {
             let text =
                 std::fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
             let lines: Vec<_> = text.lines().collect();
-            eprintln!("----- {} -----", path.display());
+            shown += &format!("----- {} -----\n", path.display());
             for line in lines.iter().skip(lines.len().saturating_sub(60)) {
-                eprintln!("{line}");
+                shown += &format!("{line}\n");
             }
         }
     }
+    shown
 }
 
 impl Daemon {

@@ -17,7 +17,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Lab {
     name: String,
     folder: PathBuf,
-    segments: usize,
     // dropped in this order: listeners first, then the routers with all that runs in them
     captures: Vec<Capture>,
     routers: Vec<Router>,
@@ -113,6 +112,24 @@ impl Lab {
         namespace::checked(self.observer.command("nft").arg("-f").arg(&file)).map(drop)
     }
 
+    /// What it looks like now: the last on the wire, addresses, logs.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let mut text = format!("===== lab {}: the last on the wire =====\n", self.name);
+        for (segment, capture) in self.captures.iter().enumerate() {
+            let events = capture.events().unwrap_or_default();
+            for event in events.iter().rev().take(40).rev() {
+                text += &format!("br{segment} {event}\n");
+            }
+        }
+        for router in &self.routers {
+            let addresses = router.namespace.run("ip -br address").unwrap_or_default();
+            text += &format!("===== router {}: addresses =====\n{addresses}", router.index);
+            text += &crate::daemon::logs(&router.folder);
+        }
+        text
+    }
+
     /// Which routers have an address on any interface.
     pub fn holders(&self, address: IpAddr) -> Result<Vec<usize>> {
         let mut holders = Vec::new();
@@ -150,7 +167,7 @@ impl Builder {
             let file = folder.join(format!("br{segment}.pcap"));
             captures.push(Capture::start(&observer, &format!("br{segment}"), &file, self.filter)?);
         }
-        Ok(Lab { name: name.to_owned(), folder, segments: self.segments, captures, routers, observer, _turn: turn })
+        Ok(Lab { name: name.to_owned(), folder, captures, routers, observer, _turn: turn })
     }
 
     fn wiring(self, routers: &[Router]) -> Result<String> {
@@ -253,6 +270,14 @@ impl Router {
         Ok(None)
     }
 
+    /// All its addresses.
+    pub fn addresses(&self) -> Result<Vec<IpAddr>> {
+        let links = self.namespace.json("address show")?;
+        let all =
+            links.as_array().into_iter().flatten().flat_map(|link| link["addr_info"].as_array().into_iter().flatten());
+        Ok(all.filter_map(|one| one["local"].as_str()?.parse().ok()).collect())
+    }
+
     /// Whether it has an address.
     pub fn has(&self, address: IpAddr) -> Result<bool> {
         Ok(self.address(address)?.is_some())
@@ -262,19 +287,7 @@ impl Router {
 impl Drop for Lab {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("\n===== lab {}: the last on the wire =====", self.name);
-            for (segment, capture) in self.captures.iter().enumerate() {
-                let events = capture.events().unwrap_or_default();
-                for event in events.iter().rev().take(40).rev() {
-                    eprintln!("br{segment} {event}");
-                }
-            }
-            for router in &self.routers {
-                let addresses = router.namespace.run("ip -br address").unwrap_or_default();
-                eprintln!("===== router {}: addresses =====\n{addresses}", router.index);
-                crate::daemon::show_logs(&router.folder);
-            }
-            eprintln!("===== {} segment(s), files kept in {} =====", self.segments, self.folder.display());
+            eprintln!("\n{}===== files kept in {} =====", self.describe(), self.folder.display());
         } else if std::env::var_os("LAB_KEEP").is_none() {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
