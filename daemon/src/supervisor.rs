@@ -244,7 +244,7 @@ impl Supervisor {
                 && let Some(worker) = &mut self.worker
                 && !worker.hello()
             {
-                tracing::error!("vrrp process does not answer; killing it, the next one goes on where it stopped");
+                tracing::error!("vrrp process does not answer; killing it and starting another");
                 worker.kill();
             }
         }

@@ -312,6 +312,9 @@ fn name_process(global: &Global) {
     }
 }
 
+/// Nice value unless `vrrp_priority` says otherwise: an advert that waits for somebody's build is a failover for nothing.
+const NICE: i8 = -10;
+
 /// Scheduling as configured. What the system refuses is said; the process runs all the same.
 fn schedule(global: &Global) {
     let mut problems = Vec::new();
@@ -321,8 +324,10 @@ fn schedule(global: &Global) {
         }
     };
     note("timer slack", process::precise_timers());
-    if let Some(nice) = global.vrrp_nice.and_then(|nice| i8::try_from(nice).ok()) {
-        note("vrrp_priority", process::set_nice(nice));
+    match global.vrrp_nice.and_then(|nice| i8::try_from(nice).ok()) {
+        Some(nice) => note("vrrp_priority", process::set_nice(nice)),
+        // where it is not allowed, we are as late as everybody else
+        None => drop(process::set_nice(NICE)),
     }
     if let Some(priority) = global.vrrp_rt_priority {
         let longest_run = global.vrrp_rlimit_rttime.map(Duration::from_micros);
