@@ -92,7 +92,11 @@ impl fmt::Display for Disturbance {
             Self::Reload(node, setting) => {
                 let priorities: Vec<u8> = setting.instances.iter().map(|instance| instance.priority).collect();
                 let intervals: Vec<u64> = setting.instances.iter().map(|instance| instance.interval).collect();
-                write!(f, "router {node} reloads: priorities {priorities:?}, intervals {intervals:?} cs")
+                let absent = setting.instances.iter().filter(|instance| instance.absent).count();
+                write!(
+                    f,
+                    "router {node} reloads: priorities {priorities:?}, intervals {intervals:?} cs, {absent} absent"
+                )
             }
             Self::Readdress(node, addresses) => write!(f, "router {node} reloads: addresses {addresses:?}"),
         }

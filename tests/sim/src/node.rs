@@ -247,23 +247,24 @@ impl Node {
             }
         }
         collect(engine, &mut deeds);
-        let states: Vec<(Option<VirtualId>, State)> =
-            engine.states().into_iter().map(|(_, name, state)| (setting::id(name), state)).collect();
-        for (id, state) in states {
-            if let Some(view) = id.and_then(|id| self.views.get_mut(id))
-                && view.state != state
-            {
-                view.heard = Heard { fresh: shown, ..Heard::default() };
-                view.state = state;
-                view.since = now;
-                view.last_advert = now;
+        // an instance that is not in the file has no state
+        let mut states = vec![State::Stopped; self.views.len()];
+        for (_, name, current) in engine.states() {
+            if let Some(state) = setting::id(name).and_then(|id| states.get_mut(id)) {
+                *state = current;
             }
+        }
+        for (view, state) in self.views.iter_mut().zip(states).filter(|(view, state)| view.state != *state) {
+            view.heard = Heard { fresh: shown, ..Heard::default() };
+            view.state = state;
+            view.since = now;
+            view.last_advert = now;
         }
         self.see_addresses();
         deeds
     }
 
-    /// Another setting; what belongs to the addresses stays.
+    /// Another setting; the addresses stay.
     pub fn reload(&mut self, now: Moment, nodes: usize, mut setting: Setting) {
         for (new, old) in setting.instances.iter_mut().zip(&self.setting.instances) {
             new.addresses.clone_from(&old.addresses);
@@ -278,24 +279,25 @@ impl Node {
             instance.addresses.clone_from(list);
         }
         self.set(now, nodes, setting);
-        if let Life::Down(network) = &mut self.life {
-            // whoever changes the file of a router that left addresses behind removes what the new one will not know
-            remove_virtual(network);
-        }
     }
 
     fn set(&mut self, now: Moment, nodes: usize, setting: Setting) {
         let changed = setting != self.setting;
         self.config = setting::configuration(&setting::text(&setting, self.id, nodes));
         self.setting = setting;
-        if let Life::Up(engine) = &mut self.life {
-            let shown = self.clock.show(now);
-            engine.reload(shown, &self.config);
-            if changed {
-                for view in &mut self.views {
-                    view.heard = Heard { fresh: shown, ..Heard::default() };
+        match &mut self.life {
+            Life::Up(engine) => {
+                let shown = self.clock.show(now);
+                engine.reload(shown, &self.config);
+                if changed {
+                    for view in &mut self.views {
+                        view.heard = Heard { fresh: shown, ..Heard::default() };
+                    }
                 }
             }
+            // whoever changes the file of a router that left addresses behind removes what the new one will not know
+            Life::Down(network) if changed => remove_virtual(network),
+            Life::Down(_) => {}
         }
     }
 

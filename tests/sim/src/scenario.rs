@@ -163,6 +163,7 @@ fn common(random: &mut Random, id: VirtualId, base: u64, grouped: bool) -> Insta
         higher_prio_send_advert: random.percent(20),
         refresh: random.pick(&[0, 0, 1, 3]),
         addresses,
+        absent: false,
     }
 }
 
@@ -312,14 +313,17 @@ impl Author {
     }
 
     fn reload(&mut self, node: NodeId) -> Disturbance {
-        let change = self.random.below(3);
+        let change = self.random.below(4);
+        let which = self.random.index(self.settings.first().map_or(0, |setting| setting.instances.len()));
         let new = priority(&mut self.random);
         let factor = self.random.pick(&[1, 2]);
         let setting = self.settings.get_mut(node).expect("one of the routers");
         let grouped = setting.instances.iter().any(|instance| instance.grouped);
-        for instance in &mut setting.instances {
+        for (id, instance) in setting.instances.iter_mut().enumerate() {
             match change {
                 0 => {}
+                // a group keeps its members
+                3 if id == which && !instance.grouped => instance.absent = !instance.absent,
                 // all instances: a group keeps one order; an owner stays one, so that there are not two
                 1 if instance.priority != u8::MAX => instance.priority = new,
                 2 if instance.version == 3 && !grouped => instance.interval = (instance.interval * factor).min(200),

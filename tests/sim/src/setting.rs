@@ -55,6 +55,8 @@ pub struct Instance {
     pub refresh: u64,
     /// `virtual_ipaddress`
     pub addresses: Vec<IpAddr>,
+    /// The file does not have it now.
+    pub absent: bool,
 }
 
 /// What two routers have to agree on, or each refuses the other's adverts.
@@ -184,7 +186,7 @@ pub fn text(setting: &Setting, node: NodeId, nodes: usize) -> String {
         }
         text.push_str("  }\n}\n");
     }
-    for (id, instance) in setting.instances.iter().enumerate() {
+    for (id, instance) in setting.instances.iter().enumerate().filter(|(_, instance)| !instance.absent) {
         write_instance(&mut text, id, instance, node, nodes).expect("a string takes everything");
     }
     text

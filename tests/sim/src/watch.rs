@@ -305,7 +305,10 @@ fn components(members: &[VirtualId], nodes: &[Node], medium: &Medium) -> Vec<Com
         node.is_up()
             && !node.paused
             && members.iter().all(|member| {
-                node.setting.instances.get(*member).is_some_and(|instance| node.is_plugged(instance.segment))
+                node.setting
+                    .instances
+                    .get(*member)
+                    .is_some_and(|instance| node.is_plugged(instance.segment) && !instance.absent)
             })
     };
     let mut left: Vec<NodeId> = (0..nodes.len()).filter(|id| nodes.get(*id).is_some_and(takes_part)).collect();

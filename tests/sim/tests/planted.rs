@@ -27,6 +27,7 @@ fn instance(priority: u8) -> Instance {
         higher_prio_send_advert: false,
         refresh: 0,
         addresses: vec![address(1, Family::V4, 1)],
+        absent: false,
     }
 }
 
