@@ -48,6 +48,7 @@ pub struct Node {
     /// How each virtual router is here.
     pub views: Vec<View>,
     network_changes: usize,
+    turns_in_a_row: usize,
     present: Vec<IpAddr>,
 }
 
@@ -99,8 +100,19 @@ pub struct Deeds {
     pub remarks: Vec<String>,
     /// When it wants to be woken; `None`: only when something arrives.
     pub wake: Option<Moment>,
-    /// It did not come to rest.
+    /// It has more to do right now.
+    pub busy: bool,
+    /// It has had more to do for so many turns that it will never rest.
     pub restless: bool,
+}
+
+/// Whether the turns of an engine take time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pace {
+    /// None: it works until it rests, and nothing happens meanwhile.
+    Instant,
+    /// Some: packets arrive, and kernels are changed, between one turn and the next.
+    Slow,
 }
 
 impl Node {
@@ -126,6 +138,7 @@ impl Node {
             next_turn: None,
             views,
             network_changes: 0,
+            turns_in_a_row: 0,
             present: Vec::new(),
         }
     }
@@ -228,21 +241,22 @@ impl Node {
         self.see_addresses();
     }
 
-    /// Lets the engine work until it rests.
-    pub fn turn(&mut self, now: Moment) -> Deeds {
+    /// Lets the engine work: until it rests, or, if its turns are to take time, for one.
+    pub fn turn(&mut self, now: Moment, pace: Pace) -> Deeds {
         let mut deeds = Deeds::default();
         let Life::Up(engine) = &mut self.life else { return deeds };
         let shown = self.clock.show(now);
-        deeds.restless = true;
         deeds.heard = self.views.iter().map(|view| view.heard).collect();
-        for _ in 0..MOST_TURNS {
+        loop {
             let wake = engine.turn(shown);
             // announcing is the last that a turn does: the states are those that they were sent in
             deeds.stray = deeds.stray.or_else(|| stray(engine, &self.setting));
             deeds.announced += std::mem::take(&mut engine.kernel().1.announced).len();
-            if wake.is_none_or(|wake| wake > shown) {
-                deeds.restless = false;
-                deeds.wake = wake.map(|wake| self.clock.moment(wake));
+            deeds.busy = wake.is_some_and(|wake| wake <= shown);
+            self.turns_in_a_row = if deeds.busy { self.turns_in_a_row + 1 } else { 0 };
+            deeds.restless = self.turns_in_a_row > MOST_TURNS;
+            if !deeds.busy || deeds.restless || pace == Pace::Slow {
+                deeds.wake = wake.filter(|_| !deeds.busy).map(|wake| self.clock.moment(wake));
                 break;
             }
         }

@@ -136,7 +136,9 @@ impl Watch {
                 hears_first(id, node, *which, transition, deeds)?;
             }
         }
-        holdings(now, id, node)?;
+        if !deeds.busy {
+            holdings(now, id, node)?;
+        }
         if let Some(stray) = &deeds.stray {
             return Err((
                 Invariant::OnlyMastersAnnounce,
@@ -391,7 +393,7 @@ fn punctual(now: Moment, nodes: &[Node]) -> Result<(), Broken> {
     for (id, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_up() && !node.paused) {
         for (which, (view, instance)) in node.views.iter().zip(&node.setting.instances).enumerate() {
             let silence = now.since(view.last_advert);
-            if view.state == State::Master && silence > stretched(instance.advert_interval()) + LATENESS {
+            if view.state == State::Master && silence > stretched(instance.advert_interval()) + LATENESS * 2 {
                 return Err((
                     Invariant::Punctual,
                     format!("router {id}, master of I{which}, has not sent for {silence:?}"),

@@ -13,7 +13,7 @@ use crate::clock::Moment;
 use crate::disturbance::{Disturbance, Weather};
 use crate::invariant::{Invariant, Violation};
 use crate::medium::{self, Medium, Said};
-use crate::node::{Deeds, Node};
+use crate::node::{Deeds, Node, Pace};
 use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::setting::{Instance, NodeId, Segment, VirtualId};
@@ -30,6 +30,7 @@ pub struct World {
     nodes: Vec<Node>,
     medium: Medium,
     random: Random,
+    pace: Pace,
     watch: Watch,
     trace: Trace,
     events: Vec<Option<Event>>,
@@ -108,6 +109,7 @@ impl World {
             nodes,
             medium: Medium::default(),
             random: Random::new(seed ^ 0x006e_6574_776f_726b),
+            pace: if seed.is_multiple_of(2) { Pace::Instant } else { Pace::Slow },
             watch: Watch::new(units, count),
             trace,
             events: Vec::new(),
@@ -200,16 +202,20 @@ impl World {
     }
 
     fn turn(&mut self, id: NodeId) -> Result<(), Broken> {
-        let now = self.now;
+        let (now, pace) = (self.now, self.pace);
         let node = self.node_mut(id);
         node.next_turn = None;
-        let deeds = node.turn(now);
+        let deeds = node.turn(now, pace);
         if deeds.restless {
             return Err((Invariant::Rests, format!("router {id} wants to be woken at once, again and again")));
         }
         self.account(id, &deeds);
         self.watch.did(now, id, &deeds, &self.nodes, &self.medium)?;
-        if let Some(wake) = deeds.wake {
+        if deeds.busy {
+            let at = now + LATENESS / 10 + self.random.duration(LATENESS - LATENESS / 10);
+            self.node_mut(id).next_turn = Some(at);
+            self.plan(at, Event::Turn(id));
+        } else if let Some(wake) = deeds.wake {
             self.schedule(id, wake);
         }
         self.send(id, deeds.sent);
