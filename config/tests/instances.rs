@@ -252,8 +252,11 @@ fn announcements() {
     let (found, ids) = instance(&format!("garp_master_repeat 0\ngarp_master_delay 5000\ngarp_extra_if all 30\n{VIP}"));
     assert_eq!(ids, ["number-adjusted", "number-range"]);
     assert_eq!((found.garp.repeat, found.garp.delay.as_secs(), found.garp.extra_interface.as_secs()), (1, 5, 30));
-    let (found, ids) = instance(&format!("vmac_garp_intvl 40\n{VIP}"));
+    let (found, ids) = instance(&format!("vmac_garp_intvl all 40\n{VIP}"));
     assert_eq!((found.garp.extra_interface.as_secs(), ids), (40, vec!["deprecated"]));
+    // without `all` virtual MACs only
+    let (found, ids) = instance(&format!("garp_extra_if 40\n{VIP}"));
+    assert_eq!((found.garp.extra_interface.as_secs(), ids), (0, vec![]));
 }
 
 #[test]

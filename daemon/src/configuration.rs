@@ -90,7 +90,7 @@ fn missing(loaded: &Loaded) -> bool {
 }
 
 /// The node name up to its first dot.
-fn host_name() -> String {
+pub fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim().split('.').next().unwrap_or_default().to_owned()
 }

@@ -38,6 +38,9 @@ const WORKER_ENDED: Token = Token(1);
 /// How often the worker is asked whether it is there; one interval later it has to have answered.
 const HELLO_INTERVAL: Duration = Duration::from_secs(5);
 
+/// keepalived's: files are for their owner alone. Pid files say otherwise themselves.
+const UMASK: u32 = 0o177;
+
 /// Runs the daemon; returns its exit status.
 pub fn run(options: &Options) -> u8 {
     let checked = match configuration::check(options) {
@@ -140,9 +143,7 @@ impl Supervisor {
     fn prepare(options: &Options, config: Config, findings: &[(Severity, String)]) -> Result<Self, (u8, String)> {
         let fatal = |what: &str, error: io::Error| (exit::FATAL, format!("{what}: {error}"));
         let global = &config.global;
-        if let Some(umask) = options.umask.or(global.umask) {
-            process::set_umask(umask);
-        }
+        process::set_umask(options.umask.or(global.umask).unwrap_or(UMASK));
         if options.core_dump {
             process::limit_core(None).map_err(|error| fatal("core dump limit", error))?;
         }
@@ -418,6 +419,7 @@ impl Supervisor {
             FromVrrp::Snapshot => {
                 let mut snapshot: Snapshot = message::content(memory)?;
                 snapshot.journal = self.journal.clone();
+                snapshot.router_id = self.config.global.router_id.clone().unwrap_or_else(configuration::host_name);
                 for dump in std::mem::take(&mut self.dumps) {
                     dump.write(&self.config.global, &snapshot);
                 }

@@ -93,6 +93,9 @@ pub trait Packets {
     /// No permission, no such link, no such address.
     fn open(&mut self, channel: &Channel, buffer: BufferSize) -> std::io::Result<ChannelId>;
 
+    /// Makes a channel's receive buffer another size; unknown ids are ignored, and so is a refusal.
+    fn resize(&mut self, channel: ChannelId, buffer: BufferSize);
+
     /// Closes a channel; unknown ids are ignored.
     fn close(&mut self, channel: ChannelId);
 

@@ -21,6 +21,7 @@ use self::mmsg::{Control, Departure, MOST_PACKETS, Name, Packet, Receiver, Sende
 use crate::network::LinkIndex;
 use crate::packets::{BufferSize, Channel, ChannelId, Frame, Incoming, Outgoing, Packets};
 use crate::reactor::{nanos, now};
+use crate::socket_option;
 
 /// [`Packets`] of the namespace that the thread is in.
 #[derive(Debug)]
@@ -86,6 +87,13 @@ impl Packets for RawSockets {
         self.next = self.next.wrapping_add(1);
         self.channels.insert(id, Open { channel: channel.clone(), sockets });
         Ok(id)
+    }
+
+    fn resize(&mut self, channel: ChannelId, buffer: BufferSize) {
+        if let Some(open) = self.channels.get(&channel) {
+            // what is there goes on working
+            let _as_it_was = socket_option::receive_buffer(&open.sockets.receive, buffer);
+        }
     }
 
     fn close(&mut self, channel: ChannelId) {

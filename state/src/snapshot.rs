@@ -14,6 +14,8 @@ use crate::Journal;
 /// The vrrp process at one moment.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
+    /// `router_id`, or the host name.
+    pub router_id: String,
     /// When it was taken.
     pub taken: SystemTime,
     /// Instances, in the order of the configuration.
@@ -24,6 +26,20 @@ pub struct Snapshot {
     pub unknown_vrid: u64,
     /// Times the kernel had lost events and everything was read again.
     pub netlink_overruns: u64,
+}
+
+impl Snapshot {
+    /// A snapshot taken at `taken` with nothing in it yet.
+    pub fn empty(taken: SystemTime) -> Self {
+        Self {
+            router_id: String::new(),
+            taken,
+            instances: Vec::new(),
+            journal: Journal::default(),
+            unknown_vrid: 0,
+            netlink_overruns: 0,
+        }
+    }
 }
 
 /// One VRRP instance.

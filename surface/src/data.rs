@@ -8,7 +8,9 @@ use keepalived_state::{AddressView, InstanceView, Snapshot, Subject};
 
 /// The data file. Writing to a `String` cannot fail, so results are dropped.
 pub fn data(snapshot: &Snapshot) -> String {
-    let mut text = String::from("------< VRRP Topology >------\n");
+    let mut text = String::from("------< Global definitions >------\n");
+    writeln!(text, " Router ID = {}", snapshot.router_id).ok();
+    text += "------< VRRP Topology >------\n";
     for instance in &snapshot.instances {
         describe(&mut text, instance);
     }

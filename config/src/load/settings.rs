@@ -107,11 +107,11 @@ fn at_least_one(reading: &mut Reading<'_>, node: Option<&Node>) -> Option<u32> {
     Some(count.max(1))
 }
 
-/// `[all] SECONDS`; without virtual MACs every interface is one of "all".
+/// `[all] SECONDS`. Without `all` only interfaces with a virtual MAC are meant, and there are none yet.
 fn extra_interface(reading: &mut Reading<'_>, node: &Node, least: i64) -> Option<Duration> {
-    let word = match node.arguments() {
-        [all, word, ..] if all.text == b"all" => word,
-        [word, ..] if word.text != b"all" => word,
+    let (all, word) = match node.arguments() {
+        [all, word, ..] if all.text == b"all" => (true, word),
+        [word, ..] if word.text != b"all" => (false, word),
         _ => {
             let message = format!("{} needs a number of seconds", node.name());
             reading.report_at(&rule::MISSING_VALUE, Some(node), message);
@@ -119,7 +119,7 @@ fn extra_interface(reading: &mut Reading<'_>, node: &Node, least: i64) -> Option
         }
     };
     let seconds = reading.number_word(&node.name(), word, least..=86_400)?;
-    u64::try_from(seconds).ok().map(Duration::from_secs)
+    if all { u64::try_from(seconds).ok().map(Duration::from_secs) } else { Some(Duration::ZERO) }
 }
 
 /// The most octets of a process name (`TASK_COMM_LEN` of Linux less NUL).

@@ -21,6 +21,8 @@ pub struct Params {
     pub lower_prio_delay: Duration,
     /// Rounds in each of those bursts; 0 is none.
     pub lower_prio_repeat: u32,
+    /// Period of announcements on interfaces other than the router's own, one address each; zero is never.
+    pub extra_interface: Duration,
 }
 
 /// Rounds that one burst may have at most, whatever is configured: 2^32 frames would never end.
@@ -33,6 +35,16 @@ pub struct Schedule {
     second: Option<(Instant, u32)>,
     refresh: Option<Instant>,
     lower: Option<Instant>,
+    extra: Option<Instant>,
+}
+
+/// What is due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Due {
+    /// Rounds over all addresses; 0 if none.
+    pub rounds: u32,
+    /// Whether one address on each other interface is to be announced.
+    pub extra: bool,
 }
 
 impl Schedule {
@@ -40,6 +52,7 @@ impl Schedule {
     pub fn in_place(&mut self, now: Instant, params: &Params) -> u32 {
         self.second = (!params.delay.is_zero()).then(|| (now + params.delay, params.repeat));
         self.refresh = (!params.refresh.is_zero()).then(|| now + params.delay + params.refresh);
+        self.extra = (!params.extra_interface.is_zero()).then(|| now + params.extra_interface);
         params.repeat.min(MOST_ROUNDS)
     }
 
@@ -56,26 +69,32 @@ impl Schedule {
         params.lower_prio_repeat.min(MOST_ROUNDS)
     }
 
-    /// Rounds that are due by `now`; 0 if none.
-    pub fn due(&mut self, now: Instant, params: &Params) -> u32 {
+    /// What is due by `now`.
+    pub fn due(&mut self, now: Instant, params: &Params) -> Due {
         let mut rounds = 0;
         if let Some((_, repeat)) = self.second.take_if(|(at, _)| *at <= now) {
             rounds = repeat;
         }
-        if let Some(at) = self.refresh.take_if(|at| *at <= now) {
+        if again(&mut self.refresh, now, params.refresh) {
             rounds = rounds.max(params.refresh_repeat);
-            // a stall must not be made up for by a series of refreshes
-            let next = at + params.refresh;
-            self.refresh = Some(if next <= now { now + params.refresh } else { next });
         }
-        rounds.min(MOST_ROUNDS)
+        Due { rounds: rounds.min(MOST_ROUNDS), extra: again(&mut self.extra, now, params.extra_interface) }
     }
 
     /// When [`Schedule::due`] has something next.
     pub fn next(&self) -> Option<Instant> {
         let second = self.second.map(|(at, _)| at);
-        [second, self.refresh].into_iter().flatten().min()
+        [second, self.refresh, self.extra].into_iter().flatten().min()
     }
+}
+
+/// Whether something that comes every `period` is due; if so, the next time is set. A stall is not made up for by a
+/// series.
+fn again(at: &mut Option<Instant>, now: Instant, period: Duration) -> bool {
+    let Some(due) = at.take_if(|due| *due <= now) else { return false };
+    let next = due + period;
+    *at = Some(if next <= now { now + period } else { next });
+    true
 }
 
 /// Keeps a least time between announcements that leave through one interface, or one `garp_group`.

@@ -140,6 +140,7 @@ impl Params {
                 refresh_repeat: 1,
                 lower_prio_delay: Duration::from_secs(5),
                 lower_prio_repeat: 5,
+                extra_interface: Duration::ZERO,
             },
             phase: 0,
         }

@@ -149,9 +149,12 @@ impl Router {
                     self.advertise(now, out);
                 }
                 if let Role::Master(master) = &mut self.role {
-                    let rounds = master.schedule.due(now, &self.params.announce);
-                    if rounds > 0 {
-                        out.push(Effect::Announce { rounds });
+                    let due = master.schedule.due(now, &self.params.announce);
+                    if due.rounds > 0 {
+                        out.push(Effect::Announce { rounds: due.rounds });
+                    }
+                    if due.extra {
+                        out.push(Effect::AnnounceElsewhere);
                     }
                 }
             }
@@ -304,12 +307,13 @@ impl Router {
         match receive::check(&self.params, Circumstances { known_master }, datagram, &mut self.counters) {
             Err(refusal) => self.note(Note::Refused { source: datagram.source, refusal }, out),
             Ok(advert) => {
-                self.note_differences(&advert, out);
                 match self.role {
                     Role::Init | Role::Fault | Role::Stopped => {}
                     Role::Backup(_) => self.backup_hears(&advert),
                     Role::Master(_) => self.master_hears(now, &advert, out),
                 }
+                // after it was taken in: a new master or a new state makes everything worth saying again, once
+                self.note_differences(&advert, out);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Where the numbers of the processes stand.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use keepalived_config::model::Global;
 use keepalived_kernel::process::{Pid, PidFile, PidFileRefused};
@@ -41,16 +42,21 @@ impl PidFiles {
     /// # Errors
     /// Another daemon holds it, or it cannot be written.
     pub(super) fn main(&mut self) -> Result<(), PidFileRefused> {
-        if let Some(directory) = self.main_path.parent() {
+        if let Some(directory) = self.main_path.parent()
+            && !directory.exists()
+        {
             std::fs::create_dir_all(directory)?;
+            std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755))?;
         }
         self.main = Some(PidFile::create(&self.main_path)?);
-        Ok(())
+        Ok(readable_by_all(&self.main_path)?)
     }
 
     /// Notes the number of the vrrp process. That it cannot be written is an error in the log only.
     pub(super) fn vrrp(&mut self, pid: Pid) {
-        let written = std::fs::File::create(&self.vrrp_path).and_then(|mut file| writeln!(file, "{pid}"));
+        let written = std::fs::File::create(&self.vrrp_path)
+            .and_then(|mut file| writeln!(file, "{pid}"))
+            .and_then(|()| readable_by_all(&self.vrrp_path));
         match written {
             Ok(()) => self.vrrp_written = true,
             Err(error) => tracing::error!("pid file {}: {error}", self.vrrp_path.display()),
@@ -68,4 +74,9 @@ impl PidFiles {
             tracing::warn!("pid file {}: {error}", self.main_path.display());
         }
     }
+}
+
+/// Whatever the umask: scripts of any user read them.
+fn readable_by_all(path: &Path) -> io::Result<()> {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
 }

@@ -50,6 +50,7 @@ pub(super) fn params(instance: &Instance, number: usize) -> Params {
             refresh_repeat: instance.garp.refresh_repeat,
             lower_prio_delay: instance.garp.lower_prio_delay,
             lower_prio_repeat: instance.garp.lower_prio_repeat,
+            extra_interface: instance.garp.extra_interface,
         },
         phase: phase(instance.advert_interval, number),
     }

@@ -41,7 +41,7 @@ struct Burst {
 type Lane = (String, bool);
 
 /// How fast announcements may leave.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Pace {
     /// `vrrp_garp_interval`
     pub(super) garp: Duration,
@@ -79,8 +79,10 @@ pub(super) struct Neighbours {
 impl Neighbours {
     /// Announcements leave at this pace from now on.
     pub(super) fn set_pace(&mut self, pace: Pace) {
-        self.pace = pace;
-        self.lanes.clear();
+        if self.pace != pace {
+            self.pace = pace;
+            self.lanes.clear();
+        }
     }
 
     /// Announce `targets`, `rounds` times, for the router in `slot`.

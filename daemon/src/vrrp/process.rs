@@ -225,14 +225,8 @@ impl Process {
     }
 
     fn snapshot(&self) -> Snapshot {
-        let mut snapshot = Snapshot {
-            taken: SystemTime::now(),
-            instances: Vec::new(),
-            // the supervisor keeps it: it outlives this process
-            journal: Journal::default(),
-            unknown_vrid: 0,
-            netlink_overruns: 0,
-        };
+        // journal and names are the supervisor's, which outlives this process
+        let mut snapshot = Snapshot::empty(SystemTime::now());
         self.engine.view(reactor::now(), &mut snapshot);
         snapshot
     }

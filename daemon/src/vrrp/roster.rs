@@ -20,7 +20,7 @@ use super::landscape::{Landscape, Place};
 use super::neighbours::Neighbours;
 use super::outbox::Outbox;
 use super::report::Report;
-use super::slot::Slot;
+use super::slot::{Slot, Trouble};
 
 mod addresses;
 mod configure;
@@ -270,10 +270,12 @@ impl Roster {
                     let targets = self.targets(index);
                     self.neighbours.announce(index, targets, rounds);
                 }
+                Effect::AnnounceElsewhere => self.announce_elsewhere(index),
                 Effect::AnnounceSource => self.announce_source(index),
                 Effect::AsksGroup => self.group_asked(index),
                 Effect::Transition(transition) => {
-                    let Some(slot) = self.slot(index) else { continue };
+                    let Some(slot) = self.slot_mut(index) else { continue };
+                    slot.said.clear();
                     let (key, name) = (slot.key.clone(), Arc::clone(&slot.name));
                     if transition.from == State::Master {
                         self.group_left(index);
@@ -346,9 +348,11 @@ impl Roster {
 
     /// Sends the adverts that were made.
     pub(super) fn flush(&mut self, packets: &mut impl Packets) {
-        let (slots, reports) = (&self.slots, &mut self.reports);
+        let (slots, reports) = (&mut self.slots, &mut self.reports);
         self.outbox.flush(packets, |unsent| {
-            if let Some(Some(slot)) = slots.get(unsent.slot) {
+            if let Some(Some(slot)) = slots.get_mut(unsent.slot)
+                && slot.said.insert(Trouble::Unsent)
+            {
                 reports.push(Report::Unsent { name: Arc::clone(&slot.name), errno: unsent.errno });
             }
         });

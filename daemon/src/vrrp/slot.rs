@@ -1,5 +1,6 @@
 //! One instance in the engine: its machine and what surrounds it.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -10,6 +11,17 @@ use keepalived_kernel::network::LinkIndex;
 use keepalived_kernel::packets::{Channel, ChannelId};
 
 use super::landscape::Place;
+
+/// Trouble that comes again with every attempt.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Trouble {
+    /// Adverts do not leave.
+    Unsent,
+    /// Sockets do not open.
+    NoChannel,
+    /// An address has no interface to be on.
+    NoDevice,
+}
 
 /// An instance with its machine.
 #[derive(Debug)]
@@ -38,6 +50,8 @@ pub(super) struct Slot {
     pub(super) places: Vec<Place>,
     /// Of those, how many are not settled yet.
     pub(super) pending: usize,
+    /// Kinds of trouble that were reported since its state last changed: each is said once.
+    pub(super) said: BTreeSet<Trouble>,
     /// IPv4 identification of its last advert.
     pub(super) identification: u16,
 }

@@ -61,6 +61,7 @@ pub struct FakePackets {
     pub announced: Vec<SentFrame>,
     inbox: VecDeque<(ChannelId, ReceivedAdvert)>,
     channels: BTreeMap<ChannelId, Channel>,
+    buffers: BTreeMap<ChannelId, BufferSize>,
     next: u32,
     refuse_open: Option<i32>,
     failing_links: BTreeMap<LinkIndex, i32>,
@@ -70,6 +71,11 @@ pub struct FakePackets {
 }
 
 impl FakePackets {
+    /// How large the receive buffer of a channel was asked to be.
+    pub fn buffer(&self, channel: ChannelId) -> Option<BufferSize> {
+        self.buffers.get(&channel).copied()
+    }
+
     /// No channel, empty boxes.
     pub fn new() -> Self {
         Self::default()
@@ -137,7 +143,7 @@ fn hears(channel: &Channel, advert: &ReceivedAdvert) -> bool {
 }
 
 impl Packets for FakePackets {
-    fn open(&mut self, channel: &Channel, _buffer: BufferSize) -> io::Result<ChannelId> {
+    fn open(&mut self, channel: &Channel, buffer: BufferSize) -> io::Result<ChannelId> {
         if let Some(errno) = self.refuse_open {
             return Err(io::Error::from_raw_os_error(errno));
         }
@@ -147,7 +153,14 @@ impl Packets for FakePackets {
         let id = ChannelId(self.next);
         self.next = self.next.wrapping_add(1);
         self.channels.insert(id, channel.clone());
+        self.buffers.insert(id, buffer);
         Ok(id)
+    }
+
+    fn resize(&mut self, channel: ChannelId, buffer: BufferSize) {
+        if self.channels.contains_key(&channel) {
+            self.buffers.insert(channel, buffer);
+        }
     }
 
     fn close(&mut self, channel: ChannelId) {

@@ -7,6 +7,7 @@ const PARAMS: Params = Params {
     refresh_repeat: 2,
     lower_prio_delay: Duration::from_secs(3),
     lower_prio_repeat: 4,
+    extra_interface: Duration::ZERO,
 };
 
 const fn at(seconds: u64) -> Instant {
@@ -17,7 +18,7 @@ const fn at(seconds: u64) -> Instant {
 fn series(schedule: &mut Schedule, params: &Params, until: u64) -> Vec<(u64, u32)> {
     let mut announced = Vec::new();
     while let Some(next) = schedule.next().filter(|next| *next <= at(until)) {
-        announced.push((next.as_nanos() / 1_000_000_000, schedule.due(next, params)));
+        announced.push((next.as_nanos() / 1_000_000_000, schedule.due(next, params).rounds));
     }
     announced
 }
@@ -54,7 +55,7 @@ fn a_lower_claim_causes_two_bursts_at_most_once_an_interval() {
 fn a_stall_is_made_up_for_by_one_refresh() {
     let mut schedule = Schedule::default();
     schedule.in_place(at(0), &PARAMS);
-    assert_eq!(schedule.due(at(10_000), &PARAMS), 5);
+    assert_eq!(schedule.due(at(10_000), &PARAMS).rounds, 5);
     assert_eq!(schedule.next(), Some(at(10_060)));
 }
 
@@ -82,4 +83,16 @@ fn a_full_pacer_drops_and_counts() {
     let mut pacer = Pacer::new(Duration::from_secs(1));
     (0..Pacer::<usize>::MOST_WAITING + 2).for_each(|item| pacer.push(item));
     assert_eq!(pacer.dropped(), 2);
+}
+
+#[test]
+fn other_interfaces_are_announced_on_at_their_own_pace() {
+    let params =
+        Params { extra_interface: Duration::from_secs(7), refresh: Duration::ZERO, delay: Duration::ZERO, ..PARAMS };
+    let mut schedule = Schedule::default();
+    schedule.in_place(at(100), &params);
+    for expected in [107, 114, 121] {
+        assert_eq!(schedule.next(), Some(at(expected)));
+        assert_eq!(schedule.due(at(expected), &params), Due { rounds: 0, extra: true });
+    }
 }

@@ -58,6 +58,8 @@ pub enum Effect {
         /// Rounds over all addresses.
         rounds: u32,
     },
+    /// Announce one address on each interface that is not the router's own.
+    AnnounceElsewhere,
     /// Announce the source address: a unicast router is reachable again.
     AnnounceSource,
     /// Its timer ended; its sync group decides.

@@ -646,13 +646,7 @@ fn many_instances_spread_their_adverts_and_share_wake_ups() {
 fn adverts_for_unknown_vrids_are_counted() {
     let mut rig = master();
     rig.hear(&with_addresses("X", 99, 200, &["192.0.2.100/24"]), 200);
-    let mut snapshot = Snapshot {
-        taken: std::time::SystemTime::UNIX_EPOCH,
-        instances: Vec::new(),
-        journal: keepalived_state::Journal::default(),
-        unknown_vrid: 0,
-        netlink_overruns: 0,
-    };
+    let mut snapshot = Snapshot::empty(std::time::SystemTime::UNIX_EPOCH);
     rig.engine.view(rig.now, &mut snapshot);
     assert_eq!((snapshot.unknown_vrid, snapshot.instances.len()), (1, 1));
     assert!(snapshot.instances[0].addresses[0].set);
@@ -737,4 +731,63 @@ fn until_the_routers_begin_nothing_is_heard_and_nothing_is_said() {
     rig.engine.begin(now);
     rig.settle();
     assert_eq!((rig.state("A"), rig.sent(51), rig.has(VIP)), (State::Master, vec![255], true));
+}
+
+#[test]
+fn a_reload_that_changes_groups_changes_whose_fault_counts() {
+    let group = "vrrp_sync_group G {\n group {\n A\n B\n }\n}\n";
+    let b =
+        "vrrp_instance B {\n interface eth1\n virtual_router_id 52\n virtual_ipaddress {\n 198.51.100.9/24\n }\n}\n";
+    let apart = one(100) + b;
+    let together = apart.clone() + group;
+    // eth1 has no address: B is in fault
+    let mut rig = Rig::new(&together);
+    assert_eq!((rig.state("A"), rig.state("B")), (State::Fault, State::Fault));
+    rig.reload(&apart);
+    assert_eq!((rig.state("A"), rig.state("B")), (State::Backup, State::Fault));
+    rig.pass(Duration::from_secs(4));
+    assert_eq!(rig.state("A"), State::Master);
+    rig.reload(&together);
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Fault, false));
+}
+
+#[test]
+fn a_reload_forgets_no_announcement_that_waits_for_its_turn() {
+    let paced = |rest: &str| format!("global_defs {{\n vrrp_garp_interval 1\n {rest}\n}}\n{}", one(100));
+    let mut rig = Rig::new(&paced(""));
+    rig.pass(Duration::from_millis(4_000));
+    rig.announced();
+    rig.reload(&paced("vip_lost backup"));
+    rig.pass(Duration::from_millis(4_500));
+    assert_eq!(rig.announced().len(), 4, "one at once, four a second apart");
+}
+
+#[test]
+fn addresses_elsewhere_are_announced_one_an_interface() {
+    let lines = "192.0.2.100/24\n 198.51.100.1/24 dev eth1\n 198.51.100.2/24 dev eth1";
+    let text = instance("A", 51, &format!("garp_extra_if all 10\n virtual_ipaddress {{\n {lines}\n }}"));
+    let mut rig = Rig::new(&text);
+    rig.pass(Duration::from_secs(10));
+    rig.announced();
+    rig.pass(Duration::from_secs(10));
+    assert_eq!(rig.announced(), [Ipv4Addr::new(198, 51, 100, 1)]);
+}
+
+#[test]
+fn buffers_grow_with_the_instances() {
+    let size = |rig: &mut Rig| {
+        let id = rig.packets().channels().next().map(|(id, _)| id).unwrap();
+        rig.packets().buffer(id).unwrap().0
+    };
+    let many = |count: u8| {
+        (1..=count)
+            .map(|vrid| with_addresses(&format!("I{vrid}"), vrid, 100, &[&format!("198.18.0.{vrid}")]))
+            .collect::<String>()
+    };
+    let mut rig = Rig::new(&many(1));
+    assert_eq!(size(&mut rig), 262_144);
+    rig.reload(&many(250));
+    assert_eq!(size(&mut rig), 250 * 2_048 * 8);
+    let mut rig = Rig::new(&instance("A", 51, "kernel_rx_buf_size 1000000\n virtual_ipaddress {\n 192.0.2.100\n }"));
+    assert_eq!(size(&mut rig), 1_000_000);
 }

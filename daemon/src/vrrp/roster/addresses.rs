@@ -1,6 +1,6 @@
 //! The addresses of routers: asked for, let go, put back, announced.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -14,23 +14,27 @@ use super::super::engine::AtExit;
 use super::super::holdings::Outcome;
 use super::super::landscape::Place;
 use super::super::neighbours::Target;
+use super::super::slot::Trouble;
 use super::super::{lower, report::Report};
 use super::{FollowUp, Roster};
 
 impl Roster {
     /// Asks for the addresses of `index` that it does not hold yet, and lets go of those it is not to have any more.
     pub(super) fn hold(&mut self, index: usize) {
-        let Some(Some(slot)) = self.slots.get(index) else { return };
+        let Some(Some(slot)) = self.slots.get_mut(index) else { return };
         let owner = slot.instance.priority.is_owner();
         let name = Arc::clone(&slot.name);
         let old = slot.places.clone();
-        let mut wanted = Vec::new();
+        let (mut wanted, mut homeless) = (Vec::new(), Vec::new());
         for line in lower::lines(&slot.instance) {
             let device = line.device.or(slot.instance.interface);
             match device.and_then(|device| self.landscape.by_name(&device)) {
                 Some(link) => wanted.push(lower::address(line, link.index)),
-                None => self.reports.push(Report::NoDevice { name: Arc::clone(&name), address: line.address }),
+                None => homeless.push(Report::NoDevice { name: Arc::clone(&name), address: line.address }),
             }
+        }
+        if !homeless.is_empty() && slot.said.insert(Trouble::NoDevice) {
+            self.reports.append(&mut homeless);
         }
         let places: Vec<Place> = wanted.iter().map(|address| (address.link, address.address, address.prefix)).collect();
         let held: BTreeSet<&Place> = old.iter().collect();
@@ -138,6 +142,20 @@ impl Roster {
         {
             self.neighbours.announce(index, vec![target], 1);
         }
+    }
+
+    /// Announces one address on each interface that is not the router's own.
+    pub(super) fn announce_elsewhere(&mut self, index: usize) {
+        let Some(slot) = self.slot(index) else { return };
+        let elsewhere: BTreeMap<LinkIndex, IpAddr> = slot
+            .places
+            .iter()
+            .rev()
+            .filter(|(link, _, _)| Some(*link) != slot.link)
+            .map(|(link, address, _)| (*link, *address))
+            .collect();
+        let targets = elsewhere.into_iter().filter_map(|(link, address)| self.target(link, address)).collect();
+        self.neighbours.announce(index, targets, 1);
     }
 
     fn target(&self, link: LinkIndex, address: IpAddr) -> Option<Target> {

@@ -1,6 +1,6 @@
 //! A configuration comes in: at start, and as a difference at reload.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use keepalived_config::model::{Config, Instance};
@@ -57,7 +57,7 @@ impl Roster {
                 }
             }
         }
-        self.regroup(config, &keyed);
+        let regrouped = self.regroup(config, &keyed);
         let mut sources = Sources::new();
         for (index, new) in concerned {
             self.stand(now, index, &mut sources, network, packets);
@@ -69,6 +69,12 @@ impl Roster {
             } else if self.begun {
                 self.tell(now, index, Event::Start);
             }
+        }
+        for index in regrouped {
+            self.tell_ground(now, index);
+        }
+        for (channel, (id, _)) in &self.channels {
+            packets.resize(*id, self.buffer_size(channel));
         }
     }
 
@@ -113,6 +119,7 @@ impl Roster {
             group: None,
             places: Vec::new(),
             pending: 0,
+            said: BTreeSet::new(),
             identification: 0,
         };
         match self.slots.get_mut(index) {
@@ -147,8 +154,10 @@ impl Roster {
         }
     }
 
-    /// Puts the members of each sync group together.
-    fn regroup(&mut self, config: &Config, keyed: &Keyed<'_>) {
+    /// Puts the members of each sync group together. Returns those that are in a group now or were before: what one of
+    /// them stands on concerns the others, or does not any more.
+    fn regroup(&mut self, config: &Config, keyed: &Keyed<'_>) -> Vec<usize> {
+        let before: BTreeSet<usize> = self.groups.iter().flatten().copied().collect();
         let by_name: BTreeMap<&str, usize> = keyed
             .iter()
             .filter_map(|(key, (_, instance))| Some((instance.name.as_str(), *self.by_key.get(key)?)))
@@ -177,6 +186,7 @@ impl Roster {
                 Some(Some(false) | None) => Group::Mixed,
             });
         }
+        before.into_iter().chain(self.groups.iter().flatten().copied()).collect()
     }
 }
 

@@ -12,7 +12,8 @@ use keepalived_core::vrrp::{Event, Family, Fault, Faults, State};
 use keepalived_kernel::network::{LinkIndex, Network};
 use keepalived_kernel::packets::{BufferSize, Channel, Packets};
 
-use super::super::{lower, report::Report, slot::Slot};
+use super::super::slot::{Slot, Trouble};
+use super::super::{lower, report::Report};
 use super::Roster;
 
 /// Octets that one waiting advert takes in a socket's buffer, generously (Linux accounts the whole skb).
@@ -123,7 +124,7 @@ impl Roster {
     }
 
     /// Tells a router, and those of its sync group, what they stand on.
-    fn tell_ground(&mut self, now: Instant, index: usize) {
+    pub(super) fn tell_ground(&mut self, now: Instant, index: usize) {
         let Some(slot) = self.slot(index) else { return };
         let members = slot.group.and_then(|group| self.groups.get(group)).cloned().unwrap_or_else(|| vec![index]);
         let in_fault = |member: usize| self.slot(member).is_some_and(|slot| !slot.own_faults.is_empty());
@@ -198,7 +199,9 @@ impl Roster {
                     id
                 }
                 Err(error) => {
-                    self.reports.push(Report::NoChannel { name, reason: error.to_string() });
+                    if self.slot_mut(index).is_some_and(|slot| slot.said.insert(Trouble::NoChannel)) {
+                        self.reports.push(Report::NoChannel { name, reason: error.to_string() });
+                    }
                     return false;
                 }
             },
@@ -212,7 +215,7 @@ impl Roster {
 
     /// Room for a burst of every instance at once: default buffers overflow with 250, and what is lost there looks like
     /// a silent master.
-    fn buffer_size(&self, channel: &Channel) -> BufferSize {
+    pub(super) fn buffer_size(&self, channel: &Channel) -> BufferSize {
         let on_channel = self.slots.iter().flatten().filter(|slot| {
             slot.instance.family == channel.family
                 && (channel.link.is_none() || slot.link.is_none() || slot.link == channel.link)

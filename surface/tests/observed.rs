@@ -1,0 +1,183 @@
+//! What readers of keepalived's files look for, against what a running keepalived 2.4.3 wrote
+//! (shared/reference/observed/p6.*, instance V2 or V3 without script, track and mail lines).
+#![expect(missing_docs, reason = "a test")]
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use keepalived_core::address::{InterfaceName, VirtualAddress};
+use keepalived_core::time::Instant;
+use keepalived_core::vrrp::{
+    AdvertInterval, Cause, ChecksumForm, Counters, Family, Faults, InitialState, Preempt, Priority, State, Transition,
+    Version, Vrid,
+};
+use keepalived_state::{AddressView, InstanceView, Record, Snapshot, Subject};
+
+fn snapshot() -> Snapshot {
+    let instance = InstanceView {
+        name: "V2".into(),
+        vrid: Vrid::new(52).unwrap(),
+        version: Version::V2,
+        family: Family::V4,
+        state: State::Master,
+        initial: InitialState::Backup,
+        since: UNIX_EPOCH + Duration::from_micros(1_795_235_391_706_373),
+        faults: Faults::NONE,
+        interface: InterfaceName::new(b"e0"),
+        source: Some(IpAddr::from([10, 5, 0, 1])),
+        group: Some(IpAddr::from([224, 0, 0, 18])),
+        peers: vec![],
+        base_priority: Priority::DEFAULT,
+        effective_priority: Priority::DEFAULT,
+        interval: AdvertInterval::DEFAULT,
+        master: None,
+        master_down_time: Duration::from_micros(3_609_375),
+        down_timer_adverts: 3,
+        preempt: Preempt::Yes,
+        accept: true,
+        strict: false,
+        checksum: ChecksumForm::PseudoHeader,
+        has_password: false,
+        lower_prio_no_advert: false,
+        higher_prio_send_advert: false,
+        skip_check_adv_addr: false,
+        dont_track_primary: false,
+        promote_secondaries: false,
+        garp_delay: Duration::from_secs(5),
+        garp_repeat: 5,
+        garp_refresh: Duration::ZERO,
+        garp_refresh_repeat: 1,
+        garp_lower_prio_delay: Duration::from_secs(5),
+        garp_lower_prio_repeat: 5,
+        addresses: vec![AddressView {
+            line: VirtualAddress { prefix: 24, ..VirtualAddress::host(IpAddr::V4(Ipv4Addr::new(10, 5, 0, 110))) },
+            set: true,
+        }],
+        excluded_addresses: vec![],
+        counters: Counters { advert_sent: 7, become_master: 1, ..Counters::default() },
+    };
+    let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+    snapshot.router_id = "labB".into();
+    snapshot.instances.push(instance);
+    snapshot
+}
+
+const STATISTICS: &str = "\
+VRRP Instance: V2
+  Advertisements:
+    Received: 0
+    Sent: 7
+  Became master: 1
+  Released master: 0
+  Packet Errors:
+    Length: 0
+    TTL: 0
+    Invalid Type: 0
+    Advertisement Interval: 0
+    Address List: 0
+  Authentication Errors:
+    Invalid Type: 0
+    Type Mismatch: 0
+    Failure: 0
+  Authentication Extension Errors:
+    Missing: 0
+    Malformed: 0
+    Unknown Key: 0
+    Invalid HMAC: 0
+    Stale: 0
+    Replay: 0
+  Priority Zero:
+    Received: 0
+    Sent: 0
+";
+
+#[test]
+fn statistics_begin_as_keepalives_do() {
+    let text = keepalived_surface::statistics(&snapshot());
+    assert!(text.starts_with(STATISTICS), "{text}");
+}
+
+const DATA: &[&str] = &[
+    " Router ID = labB",
+    "------< VRRP Topology >------",
+    " VRRP Instance = V2",
+    "   VRRP Version = 2",
+    "   State = MASTER",
+    "   Wantstate = MASTER",
+    "   Master down timer = 3609375 usecs",
+    "   Interface = e0",
+    "   Using src_ip = 10.5.0.1",
+    "   Gratuitous ARP delay = 5",
+    "   Gratuitous ARP repeat = 5",
+    "   Gratuitous ARP refresh = 0",
+    "   Gratuitous ARP refresh repeat = 1",
+    "   Gratuitous ARP lower priority delay = 5",
+    "   Gratuitous ARP lower priority repeat = 5",
+    "   Down timer adverts = 3",
+    "   Send advert after receive lower priority advert = true",
+    "   Send advert after receive higher priority advert = false",
+    "   Virtual Router ID = 52",
+    "   Priority = 100",
+    "   Effective priority = 100",
+    "   Total priority = 100",
+    "   Advert interval = 1 sec",
+    "   Accept = enabled",
+    "   Preempt = enabled",
+    "   Promote_secondaries = disabled",
+    "   Authentication type = none",
+    "   Virtual IP (1):",
+    "     10.5.0.110/24 dev e0 scope global set",
+];
+
+#[test]
+fn data_has_keepalives_lines_in_keepalives_order() {
+    let text = keepalived_surface::data(&snapshot());
+    let mut lines = text.lines();
+    for expected in DATA {
+        assert!(lines.any(|line| line == *expected), "{expected:?} is missing, or out of order, in\n{text}");
+    }
+    assert!(text.contains("   Last transition = 1795235391.706373"), "{text}");
+}
+
+#[test]
+fn data_tells_what_happened_and_why() {
+    let mut snapshot = snapshot();
+    snapshot.journal.push(Record {
+        at: UNIX_EPOCH + Duration::from_secs(5),
+        subject: Subject::Instance("V2".into()),
+        transition: Transition {
+            at: Instant::ZERO,
+            from: State::Backup,
+            to: State::Master,
+            cause: Cause::MasterLeft { master: IpAddr::from([10, 5, 0, 2]) },
+            priority: Priority::DEFAULT,
+        },
+    });
+    let text = keepalived_surface::data(&snapshot);
+    assert!(
+        text.contains(" 5.000000 (V2) BACKUP -> MASTER, priority 100: 10.5.0.2 said farewell (priority 0)\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn json_has_keepalives_keys() {
+    let text = keepalived_surface::json(&snapshot(), 1);
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let data = document[0]["data"].as_object().unwrap();
+    let keys = "iname dont_track_primary skip_check_adv_addr strict_mode vmac_ifname ifp_ifname master_priority \
+                last_transition garp_delay garp_refresh garp_rep garp_refresh_rep garp_lower_prio_delay \
+                garp_lower_prio_rep lower_prio_no_advert higher_prio_send_advert vrid base_priority \
+                effective_priority vipset promote_secondaries adver_int master_adver_int accept nopreempt \
+                preempt_delay state wantstate version smtp_alert notify_deleted vips auth_type";
+    let mut expected: Vec<&str> = keys.split_whitespace().collect();
+    expected.sort_unstable();
+    let mut found: Vec<&str> = data.keys().map(String::as_str).collect();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+    assert_eq!(data["vips"][0], "10.5.0.110/24 dev e0 scope global set");
+    assert_eq!((data["state"].as_u64(), data["vrid"].as_u64()), (Some(2), Some(52)));
+    assert_eq!(document[0]["stats"]["advert_sent"], 7);
+    let second: serde_json::Value = serde_json::from_str(&keepalived_surface::json(&snapshot(), 2)).unwrap();
+    assert_eq!(second["vrrp"][0]["data"]["iname"], "V2");
+}
