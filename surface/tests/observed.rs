@@ -1,6 +1,6 @@
 //! What readers of keepalived's files look for, against what a running keepalived 2.4.3 wrote
 //! (shared/reference/observed/p6.*, instance V2 or V3 without script, track and mail lines).
-#![expect(missing_docs, reason = "a test")]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
