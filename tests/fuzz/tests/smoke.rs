@@ -84,11 +84,9 @@ fn no_configuration_harms() {
     check(configuration, "configuration", words, 20_000);
 }
 
-/// `cargo test -p keepalived-fuzz -- --ignored writes` after the format of the inputs has changed.
+/// The corpus is what the format of the inputs makes it; `UPDATE_CORPUS=1` writes it after that has changed.
 #[test]
-#[ignore = "writes into the source tree"]
-fn writes_the_corpus_of_adverts() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+fn the_corpus_of_adverts_is_up_to_date() {
     for kind in 0..=255_u8 {
         // of the last three bits each once is enough
         if kind & 0xe0 != 0 && kind & 0x1f != 0 {
@@ -96,10 +94,19 @@ fn writes_the_corpus_of_adverts() {
         }
         for priority in [0, 50, 100, 200] {
             let input = advert_input(kind, priority);
-            std::fs::write(folder.join("advert").join(format!("{kind:02x}-{priority}")), &input).unwrap();
+            compare("advert", &format!("{kind:02x}-{priority}"), &input);
             if kind & 1 == 0 && kind < 8 {
-                std::fs::write(folder.join("ipv4").join(format!("{kind:02x}-{priority}")), &input[2..]).unwrap();
+                compare("ipv4", &format!("{kind:02x}-{priority}"), &input[2..]);
             }
         }
     }
+}
+
+fn compare(target: &str, name: &str, input: &[u8]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target).join(name);
+    if std::env::var_os("UPDATE_CORPUS").is_some() {
+        std::fs::write(&path, input).expect("the corpus can be written");
+    }
+    let there = std::fs::read(&path).expect("the corpus can be read");
+    assert_eq!(there, input, "{}: run with UPDATE_CORPUS=1", path.display());
 }
