@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Output};
+use std::process::{Child, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 /// Which keepalived: a program with keepalived's command line.
@@ -14,6 +14,7 @@ use std::time::Duration;
 pub struct Daemon {
     flavour: Flavour,
     program: PathBuf,
+    environment: Vec<(String, PathBuf)>,
 }
 
 /// Whose program it is; tests that expect a difference ask.
@@ -37,19 +38,26 @@ impl Daemon {
             .ok()
             .and_then(|me| me.ancestors().skip(1).map(|folder| folder.join("keepalived")).find(|file| file.is_file()));
         let program = std::env::var_os("KEEPALIVED").map(PathBuf::from).or(built);
-        Self { flavour: Flavour::Ours, program: program.unwrap_or_else(|| "keepalived-was-not-built".into()) }
+        Self::built(program.unwrap_or_else(|| "keepalived-was-not-built".into()))
     }
 
     /// Ours, from a given build.
     #[must_use]
     pub fn built(program: PathBuf) -> Self {
-        Self { flavour: Flavour::Ours, program }
+        Self { flavour: Flavour::Ours, program, environment: Vec::new() }
     }
 
     /// Debian's.
     #[must_use]
     pub fn debian() -> Self {
-        Self { flavour: Flavour::Debian, program: program("keepalived") }
+        Self { flavour: Flavour::Debian, program: program("keepalived"), environment: Vec::new() }
+    }
+
+    /// The same, started with this variable in its environment.
+    #[must_use]
+    pub fn with(mut self, variable: &str, path: PathBuf) -> Self {
+        self.environment.push((variable.to_owned(), path));
+        self
     }
 
     /// Whose it is.
@@ -104,6 +112,7 @@ impl Running {
         folder: &Path,
         configuration: &str,
         options: &[&str],
+        console: Option<Stdio>,
     ) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
         let file = |name: &str| folder.join(name);
@@ -112,7 +121,8 @@ impl Running {
         let mut command = namespace.command(&daemon.program);
         command.args(["-n", "-l"]).args(options).arg("-f").arg(file("keepalived.conf"));
         command.arg("-p").arg(file("pid")).arg("-r").arg(file("vrrp.pid")).arg("-c").arg(file("checkers.pid"));
-        command.env("TMPDIR", folder).current_dir(folder).stdout(log.try_clone()?).stderr(log);
+        command.env("TMPDIR", folder).current_dir(folder).stdout(log.try_clone()?);
+        command.stderr(console.unwrap_or_else(|| log.into())).envs(daemon.environment.iter().cloned());
         let child = command.spawn().with_context(|| format!("{command:?}"))?;
         Ok(Self { child, folder: folder.to_owned() })
     }

@@ -1,6 +1,7 @@
 use crate::conf::{Case, Family, Version};
 use crate::daemon::crash;
 use crate::network::Router;
+use crate::sandbox;
 use crate::wait::{patience, wait_until};
 use anyhow::{Context as _, Result};
 use rustix::process::{Pid, Signal, kill_process};
@@ -24,6 +25,18 @@ pub struct Frr {
 const FOLDER: &str = "/usr/lib/frr";
 
 impl Frr {
+    /// Why it cannot run here, if it cannot.
+    #[must_use]
+    pub fn lack() -> Option<&'static str> {
+        if !Path::new(FOLDER).join("vrrpd").is_file() {
+            Some("package frr is not installed")
+        } else if sandbox::inside() {
+            Some("FRR's daemons insist on being root of the machine, not of a user namespace")
+        } else {
+            None
+        }
+    }
+
     /// Starts it on `eth0` of a router, for one virtual router.
     pub fn start(router: &Router, case: Case, vrid: u8, priority: u8) -> Result<Self> {
         let folder = router.folder().join("frr");

@@ -250,7 +250,20 @@ impl Router {
 
     /// The same, with these command line options instead of `-D`.
     pub fn start_with(&self, daemon: &Daemon, name: &str, configuration: &str, options: &[&str]) -> Result<Running> {
-        Running::start(daemon, &self.namespace, &self.folder.join(name), configuration, options)
+        Running::start(daemon, &self.namespace, &self.folder.join(name), configuration, options, None)
+            .with_context(|| format!("{daemon} on router {}", self.index))
+    }
+
+    /// The same, with a stderr that is not its log file.
+    pub fn start_on(
+        &self,
+        console: std::process::Stdio,
+        daemon: &Daemon,
+        name: &str,
+        configuration: &str,
+        options: &[&str],
+    ) -> Result<Running> {
+        Running::start(daemon, &self.namespace, &self.folder.join(name), configuration, options, Some(console))
             .with_context(|| format!("{daemon} on router {}", self.index))
     }
 

@@ -3,6 +3,7 @@ use crate::network::{Builder, Lab};
 use crate::sandbox::{self, Rights};
 use anyhow::Result;
 use std::fs::{File, OpenOptions};
+use std::io::Write as _;
 use std::time::Duration;
 
 /// The right to run one lab; at most three are held at a time on the whole machine.
@@ -14,6 +15,12 @@ pub struct Turn {
 
 const SLOTS: usize = 3;
 
+/// Says that a test was not run, where the test harness does not hide it. With `CI` set that is a failure.
+pub fn skipped(what: &str, lack: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{what} cannot run, and with CI set that is a failure: {lack}");
+    let _ = writeln!(std::io::stderr(), "SKIPPED, NOTHING WAS TESTED: {what}: {lack}");
+}
+
 /// Waits for a free slot. `None` if this machine cannot have labs: the test must return then. With `CI` set that is a failure.
 #[must_use]
 pub fn turn() -> Option<Turn> {
@@ -24,8 +31,7 @@ pub fn turn() -> Option<Turn> {
         (!missing.is_empty()).then(|| format!("not installed: {}", missing.join(", ")))
     };
     if let Some(lack) = lack {
-        assert!(std::env::var_os("CI").is_none(), "lab test cannot run, and with CI set that is a failure: {lack}");
-        eprintln!("SKIPPED, nothing was tested: {lack}");
+        skipped("lab test", &lack);
         return None;
     }
     let slots = std::env::var("LAB_SLOTS").ok().and_then(|n| n.parse().ok()).unwrap_or(SLOTS);

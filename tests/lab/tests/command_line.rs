@@ -1,8 +1,9 @@
 //! Exit statuses, messages, pid files and signals.
 
 use anyhow::Result;
-use keepalived_lab::{Case, Daemon, Instance, Lab, patience, trial, wait_until};
+use keepalived_lab::{Case, Daemon, Flavour, Instance, Lab, patience, sandbox, trial, wait_until};
 use rustix::process::Signal;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 fn status(lab: &Lab, arguments: &[&str]) -> Result<(Option<i32>, String)> {
@@ -59,23 +60,89 @@ fn an_interface_that_is_not_there_ends_it_with_status_2() {
     });
 }
 
+/// As an ordinary user, and as root whose capabilities somebody has cut down.
 #[test]
-fn without_permission_it_says_so() {
+fn without_permission_it_says_what_to_do() {
     trial("permission", |lab| {
         let a = lab.router(0);
         let text = written(lab, "a.conf", &Instance::new(Case::PLAIN, 100).alone(a, &[]))?;
         let pids = a.folder().join("once");
         std::fs::create_dir_all(&pids)?;
+        // writable for everybody, so that the pid files are not what it fails at
+        std::fs::set_permissions(&pids, std::fs::Permissions::from_mode(0o777))?;
         let argument = |name: &str| pids.join(name).display().to_string();
-        let mut command = a.namespace().command("setpriv");
-        command.args(["--bounding-set=-net_admin,-net_raw", "--inh-caps=-all", "timeout", "10"]);
-        let output = command
-            .arg(Daemon::ours().program())
-            .args(["-n", "-l", "-f", &text, "-p", &argument("p"), "-r", &argument("r"), "-c", &argument("c")])
-            .env("TMPDIR", &pids)
-            .output()?;
-        let code = output.status.code();
-        assert!(matches!(code, Some(1..=4)), "{code:?} {}", String::from_utf8_lossy(&output.stderr));
+        let ordinary = ["--reuid=65534", "--clear-groups", "--inh-caps=-all"];
+        let cut_down = ["--bounding-set=-net_admin,-net_raw", "--inh-caps=-all"];
+        // there is only one user in a user namespace
+        let ways = if sandbox::inside() { vec![&cut_down[..]] } else { vec![&ordinary[..], &cut_down[..]] };
+        for way in ways {
+            let mut command = a.namespace().command("setpriv");
+            command.args(way).args(["timeout", "10"]).arg(Daemon::ours().program()).args(["-n", "-l", "-f", &text]);
+            command.args(["-p", &argument("p"), "-r", &argument("r"), "-c", &argument("c")]).env("TMPDIR", &pids);
+            let output = command.output()?;
+            let said = String::from_utf8_lossy(&output.stderr);
+            if Daemon::ours().flavour() == Flavour::Debian {
+                continue; // 2.2.7 logs that it cannot, and goes on
+            }
+            assert_eq!(output.status.code(), Some(4), "{way:?}: {said}");
+            assert!(said.contains("as root or with CAP_NET_ADMIN and CAP_NET_RAW"), "{way:?}: {said}");
+        }
+        Ok(())
+    });
+}
+
+/// Debian's keepalived ends with the same status.
+#[test]
+fn what_cannot_run_ends_with_status_2() {
+    trial("cannot run", |lab| {
+        let a = lab.router(0);
+        let text = Instance::new(Case::PLAIN, 100).alone(a, &[]).replace("virtual_router_id 7", "");
+        for (name, daemon) in [("ours", Daemon::ours()), ("debian", Daemon::debian())] {
+            let mut running = a.start(&daemon, name, &text)?;
+            assert_eq!(running.wait(patience(Duration::from_secs(3)))?.code(), Some(2), "{name}: {}", running.log());
+        }
+        let log = std::fs::read_to_string(a.folder().join("ours/log"))?;
+        assert!(Daemon::ours().flavour() == Flavour::Debian || log.contains("virtual_router_id is missing"), "{log}");
+        Ok(())
+    });
+}
+
+#[test]
+fn messages_have_file_line_column_and_a_caret() {
+    if Daemon::ours().flavour() == Flavour::Debian {
+        return;
+    }
+    trial("messages", |lab| {
+        let a = lab.router(0);
+        let inner = written(lab, "inner.conf", "  pirority 100\n")?;
+        let instance = Instance::new(Case::PLAIN, 100).with(&format!("include {inner}")).with("garp_master_delay x");
+        let outer = written(lab, "outer.conf", &instance.alone(a, &[]))?;
+        let (code, text) = status(lab, &["-t", "-f", &outer])?;
+        assert_eq!(code, Some(5), "{text}");
+        assert!(text.contains(&format!("{inner}:1:3")) && text.contains("did you mean priority?"), "{text}");
+        let line = std::fs::read_to_string(&outer)?.lines().position(|line| line.contains("garp_master")).unwrap_or(0);
+        assert!(text.contains(&format!("{outer}:{}:", line + 1)), "{text}");
+        let mut lines = text.lines();
+        let shown = lines.find(|line| line.contains("pirority 100")).expect("the line is shown");
+        let below = lines.next().expect("and a line below it");
+        assert_eq!(below.find("^^^^^^^^"), shown.find("pirority"), "{text}");
+        Ok(())
+    });
+}
+
+#[test]
+fn guides_have_nothing_to_complain_about() {
+    trial("guides -t", |lab| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/guides");
+        let mut number = 0;
+        for entry in std::fs::read_dir(folder)? {
+            // their interfaces are eth0
+            let path = entry?.path().display().to_string();
+            let (code, text) = status(lab, &["-t", "-f", &path])?;
+            assert_eq!(code, Some(0), "{path}: {text}");
+            number += 1;
+        }
+        assert_eq!(number, 4);
         Ok(())
     });
 }

@@ -1,7 +1,9 @@
 //! FRR's vrrpd as the peer, multicast only, as it is.
 
 use anyhow::Result;
-use keepalived_lab::{Case, Cast, Daemon, Family, Frr, Instance, Lab, Mac, Version, patience, trial, wait_until};
+use keepalived_lab::{
+    Case, Cast, Daemon, Family, Frr, Instance, Lab, Mac, Version, patience, skipped, trial, wait_until,
+};
 use std::time::Duration;
 
 const VRID: u8 = 7;
@@ -79,21 +81,28 @@ fn silent(lab: &Lab, mac: Mac, case: Case) -> Result<()> {
     })
 }
 
+fn with_frr(name: &str, case: Case) {
+    match Frr::lack() {
+        Some(lack) => skipped(name, lack),
+        None => trial(name, |lab| both_ways(lab, case)),
+    }
+}
+
 const fn multicast(family: Family, version: Version) -> Case {
     Case { family, cast: Cast::Multicast, version }
 }
 
 #[test]
 fn ipv4_v2() {
-    trial("frr ipv4 v2", |lab| both_ways(lab, multicast(Family::V4, Version::V2)));
+    with_frr("frr ipv4 v2", multicast(Family::V4, Version::V2));
 }
 
 #[test]
 fn ipv4_v3() {
-    trial("frr ipv4 v3", |lab| both_ways(lab, multicast(Family::V4, Version::V3)));
+    with_frr("frr ipv4 v3", multicast(Family::V4, Version::V3));
 }
 
 #[test]
 fn ipv6_v3() {
-    trial("frr ipv6 v3", |lab| both_ways(lab, multicast(Family::V6, Version::V3)));
+    with_frr("frr ipv6 v3", multicast(Family::V6, Version::V3));
 }

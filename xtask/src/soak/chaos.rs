@@ -100,7 +100,7 @@ fn round(stage: &mut Stage<'_>, seed: u64, files: &[usize], timeline: &mut Timel
     let calm = Instant::now();
     timeline.note("calm".into());
     let took = match settle(stage) {
-        Ok(()) => calm.elapsed(),
+        Ok(since) => since.saturating_duration_since(calm),
         Err(faults) => bail!("{:.0} s after the last disturbance: {}", SETTLED.as_secs_f64(), faults.join("; ")),
     };
     timeline.note("settled".into());
@@ -127,13 +127,21 @@ fn round(stage: &mut Stage<'_>, seed: u64, files: &[usize], timeline: &mut Timel
     Ok(took)
 }
 
-/// Waits until nothing is wrong, or says what stays wrong.
-fn settle(stage: &mut Stage<'_>) -> Result<(), Vec<String>> {
+/// Waits until nothing has been wrong for a while; since when, or what stays wrong.
+///
+/// A while, because all is well just after the death of a master too: nobody has missed it yet.
+fn settle(stage: &mut Stage<'_>) -> Result<Instant, Vec<String>> {
     let end = Instant::now() + SETTLED;
+    let mut well_since = None;
     loop {
         let faults = stage.faults().unwrap_or_else(|error| vec![format!("{error:#}")]);
         if faults.is_empty() {
-            return Ok(());
+            let begin = *well_since.get_or_insert_with(Instant::now);
+            if begin.elapsed() > QUIET {
+                return Ok(begin);
+            }
+        } else {
+            well_since = None;
         }
         if Instant::now() > end {
             return Err(faults);
