@@ -87,6 +87,8 @@ pub fn start(destinations: &Destinations, ident: &str) -> io::Result<Guard> {
         // a second start in one process (tests) keeps the first
         .try_init()
         .ok();
+    // a daemon has no standard error to say its last words on
+    std::panic::set_hook(Box::new(|panic| tracing::error!("internal error: {panic}; please report this")));
     Ok(Guard(guards))
 }
 

@@ -95,6 +95,8 @@ struct Supervisor {
     journal: Journal,
     backoff: Backoff,
     respawn_at: Option<Instant>,
+    /// When the last worker stopped working, as far as we know.
+    idle_since: Instant,
     hello_at: Instant,
     dumps: Vec<Dump>,
     /// A SIGHUP came while a reload was under way.
@@ -109,10 +111,8 @@ struct Supervisor {
 enum Begins {
     /// There was none before it.
     Fresh,
-    /// The one before it died a moment ago: no other router has noticed.
-    AfterDeath,
-    /// The one before it did not answer for a while, or a pause was made.
-    AfterGap,
+    /// The one before it ended, and for this long nobody did its work.
+    After(Duration),
 }
 
 struct Stopping {
@@ -182,6 +182,7 @@ impl Supervisor {
             journal: Journal::default(),
             backoff: Backoff::default(),
             respawn_at: None,
+            idle_since: now,
             hello_at: now + HELLO_INTERVAL,
             dumps: Vec::new(),
             reload_again: false,
@@ -237,7 +238,7 @@ impl Supervisor {
             return Some(status);
         }
         if self.respawn_at.take_if(|at| *at <= now).is_some() {
-            self.start_worker(Begins::AfterGap);
+            self.start_worker(Begins::After(now.since(self.idle_since)));
         }
         if self.hello_at <= now {
             self.hello_at = now + HELLO_INTERVAL;
@@ -325,9 +326,11 @@ impl Supervisor {
         }
         let masters = match begins {
             Begins::Fresh => BTreeSet::new(),
-            Begins::AfterDeath => self.masters(|_| true),
-            // by now another router may be master, and those that may not preempt it have to listen first
-            Begins::AfterGap => self.masters(|instance| instance.preempt == Preempt::Yes),
+            // once another router may be master, those that may not preempt it have to listen first
+            Begins::After(gap) => self.masters(|instance| {
+                let unnoticed = instance.advert_interval.duration() * u32::from(instance.down_timer_adverts);
+                instance.preempt == Preempt::Yes || gap < unnoticed
+            }),
         };
         let startup = Startup {
             config: self.config.clone(),
@@ -337,7 +340,7 @@ impl Supervisor {
             keep_addresses: self.options.keep_addresses,
             dump: self.options.dump,
         };
-        match Worker::start(&startup) {
+        match Worker::start(&startup, &self.options) {
             Ok(worker) => {
                 let registered = self
                     .reactor
@@ -467,8 +470,9 @@ impl Supervisor {
                 let now = reactor::now();
                 let pause = self.backoff.next(now);
                 tracing::error!("vrrp child process({pid}) died ({ended}): Respawning");
+                self.idle_since = if was_stuck { Instant::ZERO } else { now };
                 if pause.is_zero() {
-                    self.start_worker(if was_stuck { Begins::AfterGap } else { Begins::AfterDeath });
+                    self.start_worker(Begins::After(now.since(self.idle_since)));
                 } else {
                     tracing::warn!("vrrp process dies again and again; the next starts in {} s", pause.as_secs());
                     self.respawn_at = Some(now + pause);

@@ -7,6 +7,7 @@ use keepalived_kernel::pipe::{self, Pipe};
 use keepalived_kernel::process::{self, Child, Exit, Launch, Pid};
 use keepalived_kernel::signal::Signal;
 
+use crate::cli::Options;
 use crate::message::{self, FromVrrp, Incoming, Startup, ToVrrp};
 use crate::vrrp;
 
@@ -25,14 +26,22 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts this program again as the vrrp process.
-    pub(super) fn start(startup: &Startup) -> io::Result<Self> {
+    /// Starts this program again as the vrrp process. Only in the foreground does it keep the console: whoever waits for
+    /// the end of a daemon's output would wait for ever.
+    pub(super) fn start(startup: &Startup, options: &Options) -> io::Result<Self> {
         let (ours, theirs) = pipe::pair()?;
+        let mut descriptors = vec![(theirs.into_descriptor(), vrrp::SUPERVISOR)];
+        if !options.foreground {
+            for number in 0..=2 {
+                let nowhere = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+                descriptors.push((nowhere.into(), number));
+            }
+        }
         let child = process::spawn(&Launch {
             program: "/proc/self/exe".into(),
             arguments: vec!["keepalived".into(), ARGUMENT.into(), OsString::from(process::own_pid().to_string())],
             environment: std::env::vars_os().filter(|(name, _)| name != "NOTIFY_SOCKET").collect(),
-            descriptors: vec![(theirs.into_descriptor(), vrrp::SUPERVISOR)],
+            descriptors,
         })?;
         message::send_with(&ours, &ToVrrp::Start, startup)?;
         Ok(Self { child, pipe: ours, asked: 0, answered: 0, reloading: false })
