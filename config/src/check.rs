@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::finding::{Finding, rule};
+use crate::finding::{Finding, Findings, rule};
 use crate::keywords::{Effect, Keyword, Missing, Notice, ROOT, Status, Suggestion, lookup, suggest};
 use crate::span::Span;
 use crate::syntax::{Node, Tree};
 
-/// How many unknown words get a "did you mean"; in a file that is no configuration it would take for ever.
-const MOST_SUGGESTIONS: usize = 200;
+/// How many unknown words of a kind get a "did you mean"; in a file that is no configuration it would take for ever.
+pub(crate) const MOST_SUGGESTIONS: usize = 200;
 
 /// Checks every statement that stands where keywords stand.
-pub(crate) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
+pub(crate) fn check(tree: &Tree, findings: &mut Findings) {
     let mut without_effect: BTreeMap<(&str, &str), (Span, usize)> = BTreeMap::new();
     let mut suggestions = 0..MOST_SUGGESTIONS;
     for node in tree.statements() {
@@ -28,9 +28,9 @@ pub(crate) fn check(tree: &Tree, findings: &mut Vec<Finding>) {
             seen.1 = seen.1.saturating_add(1);
         }
     }
-    findings.extend(
-        without_effect.into_iter().map(|((block, name), (span, count))| not_effective(block, name, span, count)),
-    );
+    for ((block, name), (span, count)) in without_effect {
+        findings.push(not_effective(block, name, span, count));
+    }
 }
 
 fn is_effective_block(path: &str) -> bool {
@@ -74,7 +74,7 @@ fn unknown(context: &str, node: &Node, span: Span, with_suggestion: bool) -> Fin
     }
 }
 
-fn arguments(keyword: &Keyword, node: &Node, span: Span, findings: &mut Vec<Finding>) {
+fn arguments(keyword: &Keyword, node: &Node, span: Span, findings: &mut Findings) {
     let (arity, given) = (keyword.arity(), node.arguments());
     let rule = match keyword.missing {
         Missing::Fatal => &rule::MISSING_PARAMETER,
@@ -104,7 +104,7 @@ fn arguments(keyword: &Keyword, node: &Node, span: Span, findings: &mut Vec<Find
     }
 }
 
-fn old_spelling(keyword: &Keyword, span: Span, findings: &mut Vec<Finding>) {
+fn old_spelling(keyword: &Keyword, span: Span, findings: &mut Findings) {
     let Status::Deprecated { use_instead, notice, effect } = keyword.status else { return };
     let rule = match notice {
         Notice::Reported => &rule::DEPRECATED,

@@ -15,6 +15,8 @@ pub mod rule {
     pub use super::rules::names::*;
 }
 
+use std::collections::HashSet;
+
 use crate::span::Span;
 
 /// How bad it is.
@@ -133,6 +135,45 @@ impl Finding {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+}
+
+/// The most findings of one configuration that are kept.
+const MOST_FINDINGS: usize = 1_000;
+
+/// What has been found so far. Of what has no room the first of each rule is kept all the same, because rules decide the exit
+/// status and whether anything runs; the rest is counted.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    kept: Vec<Finding>,
+    rules: HashSet<&'static str>,
+    left_out: usize,
+}
+
+impl Findings {
+    /// Takes a finding in.
+    pub fn push(&mut self, finding: Finding) {
+        let is_first = self.rules.insert(finding.rule.id);
+        if is_first || self.kept.len() < MOST_FINDINGS {
+            self.kept.push(finding);
+        } else {
+            self.left_out = self.left_out.saturating_add(1);
+        }
+    }
+
+    /// All that were kept, in the order of the text, those without a place first; and how many more there were.
+    pub fn sorted(self) -> Vec<Finding> {
+        let mut findings = self.kept;
+        findings.sort_by_key(|finding| finding.primary.as_ref().map(|mark| (mark.span.file, mark.span.start)));
+        if self.left_out > 0 {
+            let message = match self.left_out {
+                1 => "there is 1 more finding".to_owned(),
+                count => format!("there are {count} more findings"),
+            };
+            findings
+                .push(Finding::anywhere(&rule::MORE_FINDINGS, message).note("each is of a kind that is shown above"));
+        }
+        findings
     }
 }
 

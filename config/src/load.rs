@@ -24,7 +24,7 @@ use statements::Reading;
 pub struct Loaded {
     /// What the configuration means. Unusable if `finding::fatal(&findings)`.
     pub config: Config,
-    /// In the order of the text.
+    /// In the order of the text; bounded.
     pub findings: Vec<Finding>,
     /// For `finding::render`.
     pub files: Files,
@@ -42,10 +42,7 @@ pub fn load_with(source: &dyn Source, path: &Path, facts: &dyn Facts, options: &
     check(&parsed.tree, &mut findings);
     let mut reading = Reading { tree: &parsed.tree, facts, findings };
     let config = config(&mut reading);
-    let mut findings = reading.findings;
-    // stable: what has no place comes first
-    findings.sort_by_key(|finding| finding.primary.as_ref().map(|mark| (mark.span.file, mark.span.start)));
-    Loaded { config, findings, files: parsed.files }
+    Loaded { config, findings: reading.findings.sorted(), files: parsed.files }
 }
 
 fn config(reading: &mut Reading<'_>) -> Config {

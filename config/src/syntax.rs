@@ -9,7 +9,7 @@ mod line;
 mod reader;
 mod token;
 
-use crate::finding::Finding;
+use crate::finding::Findings;
 use crate::keywords::Keyword;
 use crate::span::{Files, Span};
 
@@ -104,5 +104,5 @@ pub struct Parsed {
     /// The files.
     pub files: Files,
     /// What was wrong with the text; unknown keywords are for whoever reads the tree.
-    pub findings: Vec<Finding>,
+    pub findings: Findings,
 }

@@ -2,11 +2,12 @@
 
 mod support;
 
-use std::path::Path;
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
 
 use keepalived_config::syntax::parse;
 use keepalived_config::{
-    AnyInterface, Loaded, MemorySource, Options, SourceError, exit_status, fatal, load, load_with,
+    AnyInterface, Loaded, MemorySource, Options, Source, SourceError, exit_status, fatal, load, load_with,
 };
 use support::{files, ids, text};
 
@@ -134,6 +135,85 @@ fn includes_that_double_at_every_level_end() {
     }
     let loaded = load(&source, Path::new("/k/0"), &AnyInterface);
     assert!(ids(&loaded.findings).contains(&"include-limit"));
+}
+
+/// Counts what it is asked for.
+struct Counting {
+    files: MemorySource,
+    reads: Cell<usize>,
+    globs: Cell<usize>,
+}
+
+impl Source for Counting {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, SourceError> {
+        self.reads.set(self.reads.get() + 1);
+        self.files.read(path)
+    }
+
+    fn glob(&self, pattern: &str, base: &Path) -> Vec<PathBuf> {
+        self.globs.set(self.globs.get() + 1);
+        self.files.glob(pattern, base)
+    }
+}
+
+/// Loads four files of `text` each, 9.7 kB in all, and gives what was asked of the source.
+fn bomb(text: [&str; 4]) -> (Loaded, usize, usize) {
+    let fill = |line: &str| format!("{line}\n").repeat(2_425 / (line.len() + 1));
+    let files = text.into_iter().zip(["/k/0", "/k/1", "/k/2", "/k/3"]);
+    let files = files.fold(MemorySource::default(), |source, (line, path)| source.with(path, fill(line)));
+    let source = Counting { files, reads: Cell::new(0), globs: Cell::new(0) };
+    let loaded = load(&source, Path::new("/k/0"), &AnyInterface);
+    (loaded, source.reads.get(), source.globs.get())
+}
+
+#[test]
+fn an_include_bomb_is_bounded() {
+    let all = "include {0,1,2,3}\ninclude *\nfoo";
+    let wide = format!("include {}", "{0,}".repeat(12));
+    let chain = |last| ["include 1", "include 2", "include 3", last];
+    for text in [
+        chain("include 0"),
+        chain("a {\n}\n}\n{\n\"\ninterface"),
+        chain("global_defs {\nvrrp_version 9\n}\n$A=${B}\n$B=${A}\n${A}"),
+        chain("includea x\ninclude y\ninclude /k/*x"),
+        chain("vrrp_instance A {\npriority 300\n}\nvrrp_sync_group A {\ngroup {\nB\n}\n}"),
+        [all; 4],
+        [wide.as_str(); 4],
+    ] {
+        let (loaded, reads, globs) = bomb(text);
+        let counts = (loaded.findings.len(), reads, globs);
+        assert!(counts.0 <= 1_100 && counts.1 <= 4_097 && counts.2 <= 16_385, "{counts:?} of {text:?}");
+        assert!(loaded.files.iter().map(|(_, file)| file.bytes.len()).sum::<usize>() <= 16 << 20);
+    }
+    let (loaded, ..) = bomb(chain("x"));
+    assert_eq!(ids(&loaded.findings).into_iter().filter(|id| *id == "include-limit").count(), 1);
+}
+
+/// What has no room decides all the same.
+#[test]
+fn findings_without_end_are_counted() {
+    let loaded = load(
+        &MemorySource::one(
+            "/k",
+            "foo\n".repeat(5_000) + "global_defs {\nvrrp_version\n}\nglobal_defs {\nvrrp_version\n}\n",
+        ),
+        Path::new("/k"),
+        &AnyInterface,
+    );
+    let last = loaded.findings.last().unwrap();
+    assert_eq!((last.rule.id, last.message.as_str()), ("more-findings", "there are 4001 more findings"));
+    assert_eq!((loaded.findings.len(), exit_status(&loaded.findings), fatal(&loaded.findings)), (1_002, 2, true));
+    let all = load(&MemorySource::one("/k", "foo\n".repeat(1_000)), Path::new("/k"), &AnyInterface);
+    assert_eq!(ids(&all.findings), ["unknown-keyword"; 1_000]);
+}
+
+/// Two definitions that name each other cost a thousand substitutions each time.
+#[test]
+fn substitutions_are_bounded_for_all_lines_together() {
+    let source = MemorySource::one("/k", "$A=${B}\n$B=${A}\n".to_owned() + &"${A}\n".repeat(2_000) + "foo\n");
+    let loaded = load(&source, Path::new("/k"), &AnyInterface);
+    assert_eq!(ids(&loaded.findings).iter().filter(|id| **id == "substitution-limit").count(), 513);
+    assert!(ids(&loaded.findings).contains(&"unknown-keyword"));
 }
 
 /// syntax.md section 12: which word makes which failure an error.

@@ -1,12 +1,14 @@
 //! `vrrp_sync_group` and `garp_group`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
 
 use super::global::MOST_MICROS;
 use super::statements::{Reading, Statements};
+use crate::check::MOST_SUGGESTIONS;
 use crate::finding::{Finding, rule};
 use crate::model::{GarpGroup, Global, Instance, SyncGroup};
 use crate::syntax::{Node, Word};
@@ -17,9 +19,10 @@ pub(super) fn sync_groups<'a>(
     blocks: impl Iterator<Item = &'a Node>,
     instances: &[Instance],
 ) -> Vec<SyncGroup> {
-    let known: HashSet<&str> = instances.iter().map(|instance| instance.name.as_str()).collect();
+    let known: BTreeSet<&str> = instances.iter().map(|instance| instance.name.as_str()).collect();
     let mut names = HashSet::new();
     let mut taken: HashMap<String, String> = HashMap::new();
+    let mut suggestions = 0..MOST_SUGGESTIONS;
     let mut groups = Vec::new();
     for block in blocks {
         let Some(name) = reading.block_name(block) else { continue };
@@ -30,7 +33,7 @@ pub(super) fn sync_groups<'a>(
         }
         let mut members = Vec::new();
         for word in members_of(reading, block) {
-            match member(&word, &name, &known, &mut taken) {
+            match member(&word, &name, &known, &mut taken, &mut suggestions) {
                 Ok(member) => members.push(member),
                 Err(finding) => reading.report(*finding),
             }
@@ -54,14 +57,15 @@ pub(super) fn sync_groups<'a>(
 fn member(
     word: &Word,
     group: &str,
-    known: &HashSet<&str>,
+    known: &BTreeSet<&str>,
     taken: &mut HashMap<String, String>,
+    suggestions: &mut Range<usize>,
 ) -> Result<String, Box<Finding>> {
     let name = word.str().into_owned();
     if !known.contains(name.as_str()) {
         let message = format!("sync group {group} names {name}, which is no instance");
         let finding = Finding::at(&rule::GROUP_MEMBER_UNKNOWN, word.span, message);
-        let near = crate::keywords::nearest(&name, known.iter().copied());
+        let near = suggestions.next().and_then(|_| crate::keywords::nearest(&name, known.iter().copied()));
         return Err(Box::new(match near {
             Some(near) => finding.help(format!("did you mean {near}?")),
             None => finding,

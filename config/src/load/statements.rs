@@ -8,7 +8,7 @@ use std::time::Duration;
 use keepalived_core::address::InterfaceName;
 
 use crate::facts::Facts;
-use crate::finding::{Finding, Rule, rule};
+use crate::finding::{Finding, Findings, Rule, rule};
 use crate::span::Span;
 use crate::syntax::{Node, Tree, Word};
 use crate::value::{self, NotANumber};
@@ -17,7 +17,7 @@ use crate::value::{self, NotANumber};
 pub(super) struct Reading<'a> {
     pub(super) tree: &'a Tree,
     pub(super) facts: &'a dyn Facts,
-    pub(super) findings: Vec<Finding>,
+    pub(super) findings: Findings,
 }
 
 /// The statements of a block by keyword.

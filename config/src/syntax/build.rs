@@ -3,7 +3,7 @@
 use super::line::Line;
 use super::token::{Token, TokenKind};
 use super::{Block, Node, NodeId, Tree, Word};
-use crate::finding::{Finding, rule};
+use crate::finding::{Finding, Findings, rule};
 use crate::keywords::{self, ROOT};
 use crate::span::Span;
 
@@ -33,7 +33,7 @@ impl Builder {
     }
 
     /// Takes the tokens of a line in.
-    pub(super) fn line(&mut self, line: &Line, tokens: &[Token], findings: &mut Vec<Finding>) {
+    pub(super) fn line(&mut self, line: &Line, tokens: &[Token], findings: &mut Findings) {
         let mut words = Vec::new();
         for token in tokens {
             match token.kind {
@@ -68,7 +68,7 @@ impl Builder {
     }
 
     /// Ends the text.
-    pub(super) fn finish(mut self, findings: &mut Vec<Finding>) -> Tree {
+    pub(super) fn finish(mut self, findings: &mut Findings) -> Tree {
         self.expect_open(findings);
         for frame in self.frames.iter().rev() {
             let node = frame.owner.and_then(|owner| self.tree.nodes.get(owner.0));
@@ -85,7 +85,7 @@ impl Builder {
         self.frames.last().map_or(Some(ROOT), |frame| frame.context)
     }
 
-    fn statement(&mut self, words: &mut Vec<Word>, findings: &mut Vec<Finding>) {
+    fn statement(&mut self, words: &mut Vec<Word>, findings: &mut Findings) {
         if words.is_empty() || self.too_deep > 0 {
             words.clear();
             return;
@@ -110,7 +110,7 @@ impl Builder {
     }
 
     /// Opens the block of the last statement if it must have one and its brace has not come.
-    fn expect_open(&mut self, findings: &mut Vec<Finding>) {
+    fn expect_open(&mut self, findings: &mut Findings) {
         let Some(id) = self.pending else { return };
         let Some(node) = self.tree.nodes.get(id.0) else { return };
         if !node.keyword.is_some_and(keywords::Keyword::opens_block) {
@@ -123,7 +123,7 @@ impl Builder {
         self.enter(id, span);
     }
 
-    fn open(&mut self, span: Span, findings: &mut Vec<Finding>) {
+    fn open(&mut self, span: Span, findings: &mut Findings) {
         if self.too_deep > 0 || self.frames.len() >= MOST_DEPTH {
             if self.too_deep == 0 {
                 findings.push(Finding::at(
@@ -167,7 +167,7 @@ impl Builder {
         self.pending = None;
     }
 
-    fn close(&mut self, span: Span, findings: &mut Vec<Finding>) {
+    fn close(&mut self, span: Span, findings: &mut Findings) {
         if self.too_deep > 0 {
             self.too_deep = self.too_deep.saturating_sub(1);
             return;

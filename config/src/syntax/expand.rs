@@ -6,12 +6,16 @@ use std::collections::HashMap;
 
 use super::line::Line;
 use super::token::is_blank;
-use crate::finding::{Finding, rule};
+use crate::finding::{Finding, Findings, rule};
+use crate::span::Span;
 
 /// The most octets that a line may have after substitution.
 const MOST_OCTETS: usize = 1024;
 /// The most substitutions in one line.
 const MOST_SUBSTITUTIONS: usize = 1024;
+
+/// The most substitutions in all lines.
+const MOST_IN_ALL: usize = 512 * MOST_SUBSTITUTIONS;
 
 /// What the lines so far have defined.
 pub(super) struct Definitions {
@@ -20,11 +24,15 @@ pub(super) struct Definitions {
     names: HashMap<Vec<u8>, Option<Vec<u8>>>,
     /// Inside a definition over several lines, which is read over.
     continued: bool,
+    /// Substitutions that are left.
+    left: usize,
+    /// Whether it has been said that none is left.
+    said: bool,
 }
 
 impl Definitions {
     pub(super) fn new(config_id: &str) -> Self {
-        Self { config_id: config_id.into(), names: HashMap::new(), continued: false }
+        Self { config_id: config_id.into(), names: HashMap::new(), continued: false, left: MOST_IN_ALL, said: false }
     }
 
     /// Whether the next line belongs to a definition, whatever it says.
@@ -38,7 +46,7 @@ impl Definitions {
     }
 
     /// The line that `line` stands for; `None` if it says nothing (more).
-    pub(super) fn expand(&mut self, line: Line, directory: &str, findings: &mut Vec<Finding>) -> Option<Line> {
+    pub(super) fn expand(&mut self, line: Line, directory: &str, findings: &mut Findings) -> Option<Line> {
         if self.continued {
             self.continued = ends_in_backslash(&line.text);
             return None;
@@ -66,7 +74,7 @@ impl Definitions {
     }
 
     /// Keeps `$NAME=VALUE`; any other line passes.
-    fn definition(&mut self, line: Line, findings: &mut Vec<Finding>) -> Option<Line> {
+    fn definition(&mut self, line: Line, findings: &mut Findings) -> Option<Line> {
         let Some((name, value)) = definition(&line.text) else { return Some(line) };
         if ends_in_backslash(value) {
             self.continued = true;
@@ -79,11 +87,15 @@ impl Definitions {
     }
 
     /// Puts the values of definitions in, again and again until none is left.
-    fn substitute(&self, mut line: Line, directory: &str, findings: &mut Vec<Finding>) -> Option<Line> {
+    fn substitute(&mut self, mut line: Line, directory: &str, findings: &mut Findings) -> Option<Line> {
         let mut from = 0;
         for _ in 0..MOST_SUBSTITUTIONS {
             let Some(reference) = next_reference(&line.text, from) else { return Some(line) };
             let source = line.span(reference.start..reference.end);
+            if self.left == 0 {
+                return self.exhausted(source, findings);
+            }
+            self.left = self.left.saturating_sub(1);
             if let Some(None) = self.names.get(&reference.name) {
                 findings.push(not_supported(&line, "definitions over several lines are"));
                 return None;
@@ -110,6 +122,15 @@ impl Definitions {
         None
     }
 
+    fn exhausted(&mut self, source: Span, findings: &mut Findings) -> Option<Line> {
+        if !std::mem::replace(&mut self.said, true) {
+            let message = format!("there are more than {MOST_IN_ALL} uses of definitions");
+            let finding = Finding::at(&rule::SUBSTITUTION_LIMIT, source, message);
+            findings.push(finding.note("from here on every line that uses one is left out"));
+        }
+        None
+    }
+
     fn value(&self, name: &[u8], directory: &str) -> Option<Vec<u8>> {
         if let Some(value) = self.names.get(name) {
             return value.clone();
@@ -130,7 +151,7 @@ fn not_supported(line: &Line, what: &str) -> Finding {
         .help("write the lines out")
 }
 
-fn undefined(reference: &Reference, source: crate::span::Span) -> Finding {
+fn undefined(reference: &Reference, source: Span) -> Finding {
     let name = String::from_utf8_lossy(&reference.name).into_owned();
     if name.starts_with("_RANDOM") || name.starts_with("_ENV") {
         return Finding::at(&rule::NOT_SUPPORTED, source, format!("${{{name}}} is not supported yet"));
@@ -174,10 +195,10 @@ fn reference(text: &[u8], start: usize) -> Option<Reference> {
     let rest = text.get(start.saturating_add(1)..)?;
     if let Some(inside) = rest.strip_prefix(b"{") {
         let length = name_length(inside)?;
-        let close = inside.iter().position(|octet| *octet == b'}')?;
-        let parameters = inside.get(length..close)?;
         let plain = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b' ' | b'\t');
-        if !parameters.iter().all(plain) || parameters.last().is_some_and(|octet| is_blank(*octet)) {
+        let close = inside.iter().position(|octet| !plain(octet))?;
+        let parameters = inside.get(length..close)?;
+        if inside.get(close) != Some(&b'}') || parameters.last().is_some_and(|octet| is_blank(*octet)) {
             return None;
         }
         let end = start.saturating_add(3).saturating_add(close);

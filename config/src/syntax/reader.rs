@@ -1,22 +1,26 @@
 //! Files to lines, with includes in their place.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::build::Builder;
 use super::expand::Definitions;
 use super::line::Line;
 use super::token::{Token, TokenKind, is_blank, tokenize};
 use super::{Node, Parsed};
-use crate::finding::{Finding, Rule, rule};
+use crate::finding::{Finding, Findings, Rule, rule};
 use crate::source::{Source, SourceError, expand_braces, is_wild};
 use crate::span::{FileId, Files, Span};
 
 /// The deepest nesting of includes.
 const MOST_INCLUDES: usize = 32;
 /// The most files of one configuration.
-const MOST_FILES: usize = 16_384;
-/// The most octets of one configuration.
-const MOST_OCTETS: usize = 256 << 20;
+const MOST_FILES: usize = 4_096;
+/// The most octets that includes may bring.
+const MOST_OCTETS: usize = 16 << 20;
+/// The most names that includes may give: what each pattern stands for, one at least; alternatives of braces are patterns.
+const MOST_NAMES: usize = 16_384;
 
 /// How to read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -32,11 +36,14 @@ pub fn parse(source: &dyn Source, path: &Path, options: &Options) -> Parsed {
     let mut reader = Reader {
         source,
         files: Files::default(),
-        findings: Vec::new(),
+        findings: Findings::default(),
         definitions: Definitions::new(&options.config_id),
         builder: Builder::new(),
         open: Vec::new(),
+        reading: BTreeSet::new(),
         octets: 0,
+        names: 0,
+        is_full: false,
         check: if options.check_includes { Check::ALL } else { Check::NONE },
     };
     reader.command_line(path);
@@ -111,12 +118,18 @@ impl Check {
 struct Reader<'a> {
     source: &'a dyn Source,
     files: Files,
-    findings: Vec<Finding>,
+    findings: Findings,
     definitions: Definitions,
     builder: Builder,
     /// Files being read, the innermost last, and files still to be read at its place below it.
     open: Vec<Open>,
+    /// The paths of the files being read.
+    reading: BTreeSet<PathBuf>,
+    /// What includes have brought.
     octets: usize,
+    names: usize,
+    /// A limit was reached: whatever is included from here on is left out without a further word.
+    is_full: bool,
     check: Check,
 }
 
@@ -124,7 +137,7 @@ enum Open {
     /// A file that an include has named but that has not been opened.
     Waiting { path: PathBuf, at: Option<Span>, check: Check },
     /// A file that is being read.
-    Reading { file: FileId, path: PathBuf, tokens: std::vec::IntoIter<Token>, saved_check: Check },
+    Reading { file: FileId, directory: Arc<Path>, path: PathBuf, tokens: std::vec::IntoIter<Token>, saved_check: Check },
 }
 
 impl Reader<'_> {
@@ -146,21 +159,30 @@ impl Reader<'_> {
         while let Some(open) = self.open.pop() {
             match open {
                 Open::Waiting { path, at, check } => self.begin(path, at, check),
-                Open::Reading { file, path, mut tokens, saved_check } => match next_line(&mut tokens) {
+                Open::Reading { file, directory, path, mut tokens, saved_check } => match next_line(&mut tokens) {
                     Some(line) => {
-                        let directory = path.parent().map(Path::to_owned).unwrap_or_default();
-                        self.open.push(Open::Reading { file, path, tokens, saved_check });
+                        self.open.push(Open::Reading {
+                            file,
+                            directory: Arc::clone(&directory),
+                            path,
+                            tokens,
+                            saved_check,
+                        });
                         self.line(file, &line, &directory);
                     }
-                    None => self.check = saved_check,
+                    None => {
+                        self.reading.remove(&path);
+                        self.check = saved_check;
+                    }
                 },
             }
         }
     }
 
     fn begin(&mut self, path: PathBuf, at: Option<Span>, check: Check) {
-        if let Some(finding) = self.refusal(&path, at) {
-            self.findings.push(finding);
+        if let Some(at) = at
+            && self.is_refused(&path, at)
+        {
             return;
         }
         let bytes = match self.source.read(&path) {
@@ -170,30 +192,46 @@ impl Reader<'_> {
                 return;
             }
         };
-        self.octets = self.octets.saturating_add(bytes.len());
+        if let Some(at) = at {
+            let octets = self.octets.saturating_add(bytes.len());
+            if octets > MOST_OCTETS {
+                return self.full(at, format!("the files hold more than {MOST_OCTETS} octets"));
+            }
+            self.octets = octets;
+        }
         let tokens = tokenize(&bytes);
         let Some(file) = self.files.add(path.clone(), bytes, at) else { return };
-        self.open.push(Open::Reading { file, path, tokens: tokens.into_iter(), saved_check: self.check });
+        self.reading.insert(path.clone());
+        let directory = path.parent().unwrap_or(Path::new("")).into();
+        self.open.push(Open::Reading { file, directory, path, tokens: tokens.into_iter(), saved_check: self.check });
     }
 
-    /// Why `path` is not read, cycles and limits considered.
-    fn refusal(&self, path: &Path, at: Option<Span>) -> Option<Finding> {
-        let place = at?;
-        let reading = |open: &&Open| matches!(open, Open::Reading { .. });
-        if self.open.iter().any(|open| matches!(open, Open::Reading { path: other, .. } if other == path)) {
-            let message = format!("{} includes itself", path.display());
-            return Some(Finding::at(&rule::INCLUDE_CYCLE, place, message).note("it is not read again"));
+    /// Whether `path`, which the include at `at` names, is not read, cycles and limits considered.
+    fn is_refused(&mut self, path: &Path, at: Span) -> bool {
+        if self.is_full {
+            return true;
         }
-        let limit = if self.open.iter().filter(reading).count() >= MOST_INCLUDES {
-            format!("includes are nested more than {MOST_INCLUDES} deep")
+        let refusal = if self.reading.contains(path) {
+            let message = format!("{} includes itself", path.display());
+            Finding::at(&rule::INCLUDE_CYCLE, at, message).note("it is not read again")
+        } else if self.reading.len() >= MOST_INCLUDES {
+            let message = format!("includes are nested more than {MOST_INCLUDES} deep");
+            Finding::at(&rule::INCLUDE_LIMIT, at, message).note(format!("{} is not read", path.display()))
         } else if self.files.len() >= MOST_FILES {
-            format!("there are more than {MOST_FILES} files")
-        } else if self.octets >= MOST_OCTETS {
-            format!("the files hold more than {MOST_OCTETS} octets")
+            self.full(at, format!("there are more than {MOST_FILES} files"));
+            return true;
         } else {
-            return None;
+            return false;
         };
-        Some(Finding::at(&rule::INCLUDE_LIMIT, place, limit).note(format!("{} is not read", path.display())))
+        self.findings.push(refusal);
+        true
+    }
+
+    /// Says once that a limit was reached.
+    fn full(&mut self, at: Span, message: String) {
+        let finding = Finding::at(&rule::INCLUDE_LIMIT, at, message);
+        self.findings.push(finding.note("what is included from here on is not read"));
+        self.is_full = true;
     }
 
     fn line(&mut self, file: FileId, tokens: &[Token], directory: &Path) {
@@ -254,12 +292,20 @@ impl Reader<'_> {
     }
 
     fn include(&mut self, pattern: &[u8], check: Check, span: Span, directory: &Path) {
+        if self.is_full {
+            return;
+        }
         let pattern = String::from_utf8_lossy(pattern);
         let alternatives = expand_braces(&pattern);
         let braces = alternatives.len() > 1;
         let mut found = Vec::new();
         for alternative in &alternatives {
+            if self.names >= MOST_NAMES {
+                self.full(span, format!("there are more than {MOST_NAMES} names of files"));
+                break;
+            }
             let matches = self.source.glob(alternative, directory);
+            self.names = self.names.saturating_add(matches.len().max(1));
             if matches.is_empty() {
                 let wanted = match (braces, is_wild(alternative)) {
                     (true, _) => check.no_brace_match,
