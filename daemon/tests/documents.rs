@@ -58,12 +58,20 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
-/// Files by the names that the documents have for them: the table in docs/conformance.md.
+/// The text of a file, or of all sources of a folder.
+fn text_of(place: &str) -> String {
+    match place.strip_suffix('/') {
+        Some(folder) => sources(folder).into_values().collect(),
+        None => read(place),
+    }
+}
+
+/// Files and folders by the names that the documents have for them: the table in docs/conformance.md.
 fn places() -> BTreeMap<String, String> {
     let row = |line: &str| {
         let mut cells = line.strip_prefix("| `")?.split("` | ");
         let (place, file) = (cells.next()?, cells.next()?.strip_suffix(" |")?);
-        file.ends_with(".rs").then(|| (place.to_owned(), file.to_owned()))
+        (file.ends_with(".rs") || file.ends_with('/')).then(|| (place.to_owned(), file.to_owned()))
     };
     let places: BTreeMap<_, _> = read("docs/conformance.md").lines().filter_map(row).collect();
     assert!(places.len() > 10, "the table of places was not found");
@@ -104,7 +112,7 @@ fn tests_that_are_named_exist() {
     let places = places();
     let named = named(&places);
     assert!(named.len() > 100, "only {} tests are named", named.len());
-    let texts: BTreeMap<&str, String> = places.iter().map(|(place, file)| (place.as_str(), read(file))).collect();
+    let texts: BTreeMap<&str, String> = places.iter().map(|(place, file)| (place.as_str(), text_of(file))).collect();
     let missing: Vec<String> = named
         .iter()
         .filter(|(place, name)| !has_test(&texts[place.as_str()], name))
@@ -119,7 +127,7 @@ fn tests_for_requirements_are_named() {
     let named = named(&places);
     let mut missing = Vec::new();
     for (place, file) in places {
-        let text = read(&file);
+        let text = text_of(&file);
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         for (at, _) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("// spec: rfc")) {
             let is_function = |line: &&&str| line.starts_with("fn ");

@@ -1,0 +1,66 @@
+//! What people are told.
+
+use std::time::Duration;
+
+use super::rig::{LOWER_ADDRESS, OURS, Rig, THEIRS, packet, params, with_interval, words};
+use crate::vrrp::cause::State;
+use crate::vrrp::note::Note;
+use crate::vrrp::params::{ChecksumForm, Params};
+use crate::vrrp::receive::Refusal;
+use crate::vrrp::router::Effect;
+use crate::vrrp::types::Version;
+
+#[test]
+fn each_kind_of_refusal_is_noted_once_until_the_state_changes() {
+    let mut rig = Rig::started(params(Version::V3, 100));
+    let octets = packet(&rig.peer, THEIRS, 200);
+    let note = Effect::Note(Note::Refused { source: THEIRS, refusal: Refusal::Ttl(254) });
+    assert_eq!(rig.hear_octets(THEIRS, 254, &octets), [note]);
+    assert_eq!(rig.hear_octets(THEIRS, 253, &octets), []);
+    rig.skip(rig.until_deadline());
+    rig.expire();
+    assert_eq!(rig.hear_octets(THEIRS, 254, &octets).len(), 1);
+    assert_eq!(rig.router.counters().ip_ttl_err, 3);
+}
+
+// spec: rfc9568/8.3.2: a second owner is logged
+#[test]
+fn two_owners_are_noted_and_the_lower_address_yields() {
+    let mut rig = Rig::started(params(Version::V3, 255));
+    rig.skip(Duration::from_millis(10));
+    assert_eq!(words(&rig.hear(THEIRS, 255)), ["note", "release", "MASTER to BACKUP"].map(String::from));
+    let mut other = Rig::started(params(Version::V3, 255));
+    other.skip(Duration::from_millis(10));
+    let effects = other.hear(LOWER_ADDRESS, 255);
+    assert!(matches!(effects.first(), Some(Effect::Note(Note::SecondOwner { .. }))), "{effects:?}");
+    assert_eq!(other.router.state(), State::Master);
+}
+
+#[test]
+fn our_own_advert_from_our_own_address_is_a_warning_only() {
+    let mut rig = Rig::master(params(Version::V3, 100));
+    rig.skip(Duration::from_millis(10));
+    let effects = rig.hear(OURS, 100);
+    assert_eq!(effects, [Effect::Note(Note::OwnAddress { source: OURS })]);
+}
+
+// spec: rfc9568/7.1: a different interval should be logged, at a bounded rate
+#[test]
+fn what_differs_in_an_accepted_advert_is_noted_and_then_known() {
+    let mut rig = Rig::started(params(Version::V3, 100));
+    let peer = with_interval(rig.peer.clone(), 200);
+    let theirs = peer.interval;
+    rig.peer = Params { checksum: ChecksumForm::Plain, addresses: vec![OURS], ..peer };
+    assert_eq!(
+        rig.hear(THEIRS, 200),
+        [
+            Effect::Note(Note::ChecksumForm { source: THEIRS, theirs: ChecksumForm::Plain }),
+            Effect::Note(Note::AddressesDiffer { source: THEIRS }),
+            Effect::Note(Note::IntervalDiffers { source: THEIRS, theirs }),
+        ]
+    );
+    for _ in 0..10 {
+        assert_eq!(rig.hear(THEIRS, 200), []);
+    }
+    assert_eq!((rig.router.counters().addr_list_err, rig.router.counters().checksum_plain), (11, 11));
+}

@@ -1,0 +1,170 @@
+//! Virtual addresses: set, kept, adopted, removed.
+
+use std::time::Duration;
+
+use keepalived_config::model::{Config, VipLost};
+use keepalived_core::vrrp::State;
+use keepalived_kernel::fake::FakeNetwork;
+use keepalived_kernel::network::Network;
+
+use super::rig::{ETH0, ETH1, MILLI, Rig, VIP, ip, machine, master, one, plain, with_addresses};
+use crate::vrrp::engine::AtExit;
+use crate::vrrp::report::Report;
+
+// keepalived goes to BACKUP instead
+#[test]
+fn an_address_that_somebody_removes_is_put_back_and_announced() {
+    let mut rig = master();
+    rig.announced();
+    rig.sent(51);
+    rig.network().remove_address(ETH0, ip(VIP), 24);
+    rig.settle();
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Master, true));
+    assert!(rig.sent(51).is_empty());
+    assert_eq!(rig.announced().len(), 5);
+    assert!(matches!(rig.reports.last(), Some(Report::AddressLost { answer: VipLost::Restore, .. })));
+}
+
+#[test]
+fn vip_lost_backup_does_as_keepalived_does() {
+    let mut rig = Rig::new(&format!("global_defs {{\n vip_lost backup\n}}\n{}", one(100)));
+    rig.pass(Duration::from_secs(4));
+    rig.sent(51);
+    rig.network().remove_address(ETH0, ip(VIP), 24);
+    rig.settle();
+    assert_eq!((rig.state("A"), rig.has(VIP), rig.sent(51)), (State::Backup, false, vec![0]));
+    rig.pass(Duration::from_millis(610));
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Master, true));
+}
+
+#[test]
+fn a_fight_over_an_address_does_not_keep_us_busy() {
+    let mut rig = master();
+    for _ in 0..100 {
+        rig.network().remove_address(ETH0, ip(VIP), 24);
+        rig.pass(Duration::from_millis(10));
+    }
+    let (changes, _) = rig.network().work();
+    assert!(changes < 20, "{changes} changes in a second");
+    rig.pass(Duration::from_secs(2));
+    assert!(rig.has(VIP));
+}
+
+#[test]
+fn our_own_removals_are_not_taken_for_somebody_elses() {
+    let mut rig = master();
+    for _ in 0..5 {
+        rig.pass(MILLI);
+        rig.hear(&one(200), 200);
+        assert!(!rig.has(VIP));
+        rig.hear(&one(200), 0);
+        rig.pass(Duration::from_millis(700));
+        assert_eq!((rig.state("A"), rig.has(VIP)), (State::Master, true));
+    }
+    assert!(!rig.reports.iter().any(|report| matches!(report, Report::AddressLost { .. })));
+}
+
+// what the kernel tells about a change of ours may come long after the next one
+#[test]
+fn news_of_our_own_that_is_stale_does_not_hide_a_missing_address() {
+    let mut rig = Rig::new(&one(100));
+    rig.pass(Duration::from_millis(3_609));
+    for _ in 0..1_500 {
+        rig.network().add_address(plain(ETH1, "198.51.100.7", 24));
+        rig.network().remove_address(ETH1, ip("198.51.100.7"), 24);
+    }
+    rig.now += MILLI;
+    rig.engine.turn(rig.now);
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Master, true));
+    rig.hear_only(&one(200), 200);
+    rig.engine.turn(rig.now);
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Backup, false));
+    rig.settle();
+    rig.pass(Duration::from_secs(4));
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Master, true));
+    assert!(!rig.reports.iter().any(|report| matches!(report, Report::AddressLost { .. })));
+}
+
+#[test]
+fn lost_events_lead_to_a_second_look() {
+    let mut rig = master();
+    rig.network().remove_address(ETH0, ip(VIP), 24);
+    rig.network().overrun();
+    rig.settle();
+    assert!(rig.has(VIP));
+    assert!(rig.reports.iter().any(|report| matches!(report, Report::Overrun)));
+}
+
+#[test]
+fn what_an_earlier_run_left_behind_is_removed_with_its_prefix_only() {
+    let mut network = machine();
+    network.add_address(plain(ETH0, VIP, 24));
+    network.add_address(plain(ETH0, VIP, 32));
+    network.add_address(plain(ETH0, "192.0.2.77", 24));
+    network.events(&mut Vec::new());
+    let mut rig = Rig::on(network, &one(100));
+    let left: Vec<_> = rig.network().addresses().map(|address| (address.address.to_string(), address.prefix)).collect();
+    assert!(!left.contains(&(VIP.to_owned(), 24)) && left.contains(&(VIP.to_owned(), 32)), "{left:?}");
+    assert!(rig.has("192.0.2.77"));
+}
+
+#[test]
+fn a_master_that_comes_back_adopts_its_addresses() {
+    let mut network = machine();
+    let mut ours = plain(ETH0, VIP, 24);
+    ours.protocol = 18;
+    network.add_address(ours);
+    network.events(&mut Vec::new());
+    let all = |config: &Config| keepalived_config::plan::keyed(&config.instances).map(|(key, _)| key).collect();
+    let mut rig = Rig::with(network, &one(100), all);
+    let (changes, _) = rig.network().work();
+    assert_eq!((rig.state("A"), rig.has(VIP), rig.sent(51), changes), (State::Master, true, vec![100], 0));
+}
+
+// simulator, seed 3178
+#[test]
+fn a_master_that_comes_back_without_its_cable_removes_its_addresses() {
+    let mut network = machine();
+    let mut ours = plain(ETH0, VIP, 24);
+    ours.protocol = 18;
+    network.add_address(ours);
+    network.set_running(ETH0, false);
+    network.events(&mut Vec::new());
+    let all = |config: &Config| keepalived_config::plan::keyed(&config.instances).map(|(key, _)| key).collect();
+    let mut rig = Rig::with(network, &one(100), all);
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Fault, false));
+}
+
+#[test]
+fn the_owners_own_address_stays_when_we_go() {
+    let mut rig = Rig::new(&with_addresses("A", 51, 255, &["192.0.2.1/24"]));
+    assert_eq!(rig.state("A"), State::Master);
+    let now = rig.now;
+    rig.engine.stop(now, AtExit::Release);
+    assert!(rig.has("192.0.2.1"));
+}
+
+#[test]
+fn an_address_on_another_interface_waits_for_it() {
+    let text = with_addresses("A", 51, 100, &["192.0.2.100/24", "198.51.100.1/24 dev eth7"]);
+    let mut rig = Rig::new(&text);
+    rig.pass(Duration::from_secs(4));
+    assert_eq!((rig.has(VIP), rig.has("198.51.100.1")), (true, false));
+    rig.network().set_link(FakeNetwork::ethernet(7, "eth7").unwrap());
+    rig.settle();
+    assert!(rig.has("198.51.100.1"));
+}
+
+#[test]
+fn what_the_kernel_refuses_is_tried_again() {
+    let mut network = machine();
+    network.refuse(ip(VIP), Some(keepalived_kernel::network::Refused { errno: 12, message: None }));
+    let mut rig = Rig::on(network, &one(100));
+    rig.pass(Duration::from_secs(4));
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Master, false));
+    assert!(rig.reports.iter().any(|report| matches!(report, Report::AddressRefused { .. })));
+    rig.network().refuse(ip(VIP), None);
+    rig.pass(Duration::from_secs(60));
+    assert!(rig.has(VIP));
+    assert!(!rig.announced().is_empty());
+}

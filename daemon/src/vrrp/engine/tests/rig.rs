@@ -1,0 +1,191 @@
+//! The rig that the tests of this folder share.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::time::Duration;
+
+use keepalived_config::facts::AnyInterface;
+use keepalived_config::model::Config;
+use keepalived_config::{InstanceKey, MemorySource, fatal, load};
+use keepalived_core::time::Instant;
+use keepalived_core::vrrp::State;
+use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert};
+use keepalived_kernel::network::{Address, LinkIndex, Network};
+
+use crate::vrrp::engine::Engine;
+use crate::vrrp::lower;
+use crate::vrrp::report::Report;
+
+pub(super) const ETH0: LinkIndex = LinkIndex(2);
+pub(super) const ETH1: LinkIndex = LinkIndex(3);
+pub(super) const MILLI: Duration = Duration::from_millis(1);
+
+pub(super) fn configuration(text: &str) -> Config {
+    let loaded = load(&MemorySource::one("/k.conf", text), Path::new("/k.conf"), &AnyInterface);
+    assert!(!fatal(&loaded.findings), "{:?}", loaded.findings);
+    loaded.config
+}
+
+pub(super) fn instance(name: &str, vrid: u8, rest: &str) -> String {
+    format!("vrrp_instance {name} {{\n interface eth0\n virtual_router_id {vrid}\n {rest}\n}}\n")
+}
+
+pub(super) fn with_addresses(name: &str, vrid: u8, priority: u8, addresses: &[&str]) -> String {
+    let rest = format!("priority {priority}\n virtual_ipaddress {{\n {}\n }}", addresses.join("\n "));
+    instance(name, vrid, &rest)
+}
+
+pub(super) fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+pub(super) fn plain(link: LinkIndex, address: &str, prefix: u8) -> Address {
+    Address {
+        link,
+        address: ip(address),
+        prefix,
+        scope: 0,
+        flags: 0,
+        label: None,
+        broadcast: None,
+        peer: None,
+        protocol: 0,
+        preferred_lifetime: None,
+    }
+}
+
+pub(super) fn machine() -> FakeNetwork {
+    let mut network = FakeNetwork::new();
+    network.set_link(FakeNetwork::ethernet(2, "eth0").unwrap());
+    network.set_link(FakeNetwork::ethernet(3, "eth1").unwrap());
+    network.add_address(plain(ETH0, "192.0.2.1", 24));
+    let mut link_local = plain(ETH0, "fe80::1", 64);
+    link_local.scope = 253;
+    network.add_address(link_local);
+    network.events(&mut Vec::new());
+    network
+}
+
+pub(super) struct Rig {
+    pub(super) engine: Engine<FakeNetwork, FakePackets>,
+    pub(super) now: Instant,
+    pub(super) reports: Vec<Report>,
+}
+
+impl Rig {
+    pub(super) fn new(text: &str) -> Self {
+        Self::on(machine(), text)
+    }
+
+    pub(super) fn on(network: FakeNetwork, text: &str) -> Self {
+        Self::with(network, text, |_| BTreeSet::new())
+    }
+
+    pub(super) fn with(network: FakeNetwork, text: &str, masters: impl Fn(&Config) -> BTreeSet<InstanceKey>) -> Self {
+        let now = Instant::from_nanos(1_000_000_000_000);
+        let config = configuration(text);
+        let mut engine = Engine::new(now, &config, masters(&config), network, FakePackets::new()).unwrap();
+        engine.begin(now);
+        let mut rig = Self { engine, now, reports: Vec::new() };
+        rig.settle();
+        rig
+    }
+
+    pub(super) fn network(&mut self) -> &mut FakeNetwork {
+        self.engine.kernel().0
+    }
+
+    pub(super) fn packets(&mut self) -> &mut FakePackets {
+        self.engine.kernel().1
+    }
+
+    /// Turns until there is nothing left to do right now.
+    pub(super) fn settle(&mut self) {
+        for _ in 0..10_000 {
+            let wake = self.engine.turn(self.now);
+            self.reports.extend(self.engine.reports());
+            if wake.is_none_or(|at| at > self.now) {
+                return;
+            }
+        }
+        panic!("the engine never rests");
+    }
+
+    /// Lets time pass, waking the engine when it asks to be woken.
+    pub(super) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(at) = self.engine.turn(self.now).filter(|at| *at <= end) {
+            self.now = at.max(self.now);
+            self.settle();
+        }
+        self.now = end;
+        self.settle();
+    }
+
+    pub(super) fn reload(&mut self, text: &str) {
+        self.engine.reload(self.now, &configuration(text));
+        self.settle();
+    }
+
+    pub(super) fn has(&mut self, address: &str) -> bool {
+        self.network().has(ip(address))
+    }
+
+    pub(super) fn states(&self) -> Vec<(String, State)> {
+        self.engine.states().into_iter().map(|(_, name, state)| (name.to_owned(), state)).collect()
+    }
+
+    pub(super) fn state(&self, name: &str) -> State {
+        self.states().into_iter().find(|(known, _)| known == name).unwrap().1
+    }
+
+    /// Priorities of the adverts that were sent for `vrid` since the last call for any.
+    pub(super) fn sent(&mut self, vrid: u8) -> Vec<u8> {
+        let sent = std::mem::take(&mut self.packets().sent);
+        let messages =
+            sent.iter().map(|advert| if advert.source.is_ipv4() { &advert.octets[20..] } else { &advert.octets[..] });
+        messages.filter(|message| message[1] == vrid).map(|message| message[2]).collect()
+    }
+
+    /// Addresses that were announced by ARP since the last call.
+    pub(super) fn announced(&mut self) -> Vec<Ipv4Addr> {
+        let frames = std::mem::take(&mut self.packets().announced);
+        frames
+            .iter()
+            .filter(|frame| frame.octets.len() == 42)
+            .map(|frame| Ipv4Addr::from(*frame.octets[28..].first_chunk().unwrap()))
+            .collect()
+    }
+
+    /// An advert as `text`'s only instance would send it, from 192.0.2.2.
+    pub(super) fn hear(&mut self, text: &str, priority: u8) {
+        self.hear_only(text, priority);
+        self.settle();
+    }
+
+    /// The same, but the engine does not get to know yet.
+    pub(super) fn hear_only(&mut self, text: &str, priority: u8) {
+        let config = configuration(text);
+        let params = lower::params(&config.instances[0], 0);
+        let keepalived_core::vrrp::Reach::Multicast(destination) = params.reach else { panic!("multicast only") };
+        let mut octets = Vec::new();
+        let source = ip("192.0.2.2");
+        keepalived_core::vrrp::advert::encode(&mut octets, &params, priority, source, destination, 1);
+        let advert = ReceivedAdvert { link: ETH0, source, destination, ttl: 255, received: self.now, octets };
+        assert_eq!(self.packets().deliver(&advert), 1);
+    }
+}
+
+pub(super) const VIP: &str = "192.0.2.100";
+
+pub(super) fn one(priority: u8) -> String {
+    with_addresses("A", 51, priority, &["192.0.2.100/24"])
+}
+
+pub(super) fn master() -> Rig {
+    let mut rig = Rig::new(&one(100));
+    rig.pass(Duration::from_secs(4));
+    assert_eq!(rig.state("A"), State::Master);
+    rig
+}
