@@ -185,7 +185,10 @@ fn an_include_bomb_is_bounded() {
         assert!(counts.0 <= 1_100 && counts.1 <= 4_097 && counts.2 <= 16_385, "{counts:?} of {text:?}");
         assert!(loaded.files.iter().map(|(_, file)| file.bytes.len()).sum::<usize>() <= 16 << 20);
     }
+    // five million statements, if there were no end
     let (loaded, ..) = bomb(chain("x"));
+    assert_eq!(ids(&loaded.findings).into_iter().filter(|id| *id == "too-large").count(), 1);
+    assert!(fatal(&loaded.findings));
     assert_eq!(ids(&loaded.findings).into_iter().filter(|id| *id == "include-limit").count(), 1);
 }
 

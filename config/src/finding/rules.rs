@@ -70,6 +70,7 @@ rules! {
     EXTRA_CLOSE "extra-close" Error UnexpectedClose, "`}` that closes nothing.", "The same, and calls it an unknown keyword.", "}", "Remove it, or add the `{` that it should close.";
     MISSING_CLOSE "missing-close" Error MissingClose, "The text ends inside a block.", "The same; the block is used.", "vrrp_instance A {", "Add the `}`.";
     TOO_DEEP "too-deep" Error General, "Blocks are nested deeper than any keyword needs; what is inside is left out.", "Has no limit of its own.", "a { a { a {", "Look for missing `}`.";
+    TOO_LARGE "too-large" Error General fatal, "There are more than a million statements; what follows is left out.", "Has no limit of its own.", "(a file that includes itself many times over)", "Look for definitions and includes that multiply.";
     // keywords
     UNKNOWN_KEYWORD "unknown-keyword" Error UnknownKeyword, "There is no such keyword in this block; it is left out, with its block if it has one.", "Leaves the keyword out but reads the lines of its block as part of the enclosing one, and its `}` as that one's end.", "virtual_ruoter_id 5", "Correct the spelling, or move it to the block where it belongs.";
     MISSING_PARAMETER "missing-parameter" Error MissingParameter fatal, "A keyword that needs a value stands without one.", "Exits at once with status 2.", "priority", "Give the value.";

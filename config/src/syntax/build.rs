@@ -10,6 +10,9 @@ use crate::span::Span;
 /// The deepest nesting that is read; keepalived's own language needs six.
 const MOST_DEPTH: usize = 64;
 
+/// The most statements of one configuration: far beyond any real one, and some 400 MB.
+const MOST_STATEMENTS: usize = 1 << 20;
+
 pub(super) struct Builder {
     tree: Tree,
     frames: Vec<Frame>,
@@ -17,6 +20,8 @@ pub(super) struct Builder {
     pending: Option<NodeId>,
     /// Levels beyond `MOST_DEPTH` that are being read over.
     too_deep: usize,
+    /// There are more than `MOST_STATEMENTS`, and it has been said.
+    is_full: bool,
 }
 
 /// An open brace.
@@ -29,7 +34,7 @@ struct Frame {
 
 impl Builder {
     pub(super) fn new() -> Self {
-        Self { tree: Tree::default(), frames: Vec::new(), pending: None, too_deep: 0 }
+        Self { tree: Tree::default(), frames: Vec::new(), pending: None, too_deep: 0, is_full: false }
     }
 
     /// Takes the tokens of a line in.
@@ -92,6 +97,16 @@ impl Builder {
         }
         self.expect_open(findings);
         let words = std::mem::take(words);
+        if self.tree.nodes.len() >= MOST_STATEMENTS {
+            self.pending = None;
+            if !std::mem::replace(&mut self.is_full, true)
+                && let Some(word) = words.first()
+            {
+                let message = format!("there are more than {MOST_STATEMENTS} statements");
+                findings.push(Finding::at(&rule::TOO_LARGE, word.span, message).note("what follows is left out"));
+            }
+            return;
+        }
         let context = self.context();
         let name = words.first().and_then(|word| std::str::from_utf8(&word.text).ok());
         let keyword = context.zip(name).and_then(|(context, name)| keywords::lookup(context, name));
