@@ -55,7 +55,7 @@ rules! {
     INCLUDE_FAILED "include-failed" Error Security fatal, "An include failed, and its word (or `include_check`) makes that an error.", "Does not start; `-t` ends with 6.", "includea conf.d/missing.conf", "Create the file, or use plain `include` if it may be absent.";
     INCLUDE_SKIPPED "include-skipped" Info Fine, "An include found nothing to read, and plain `include` allows that.", "Logs it.", "include conf.d/missing.conf", "Use `includea` if the file has to be there.";
     INCLUDE_CYCLE "include-cycle" Error General, "A file includes itself, directly or through others.", "Runs out of descriptors.", "# in a.conf\ninclude a.conf", "Remove the include.";
-    INCLUDE_LIMIT "include-limit" Error General, "Includes are nested more than 32 deep, or bring more than 4096 files, 16384 names of files or 16 MiB; what is beyond is not read.", "Has no limit of its own.", "include next.conf", "Include fewer files.";
+    INCLUDE_LIMIT "include-limit" Error General fatal, "Includes are nested more than 32 deep, or bring more than 4096 files, 16384 names of files or 16 MiB; what is beyond is not read.", "Has no limit of its own.", "include next.conf", "Include fewer files.";
     MORE_FINDINGS "more-findings" Warning Fine, "There is more to say than is kept: a thousand findings, and the first of each kind. The exit status considers all of them.", "Logs everything.", "(a file that is no configuration)", "Correct what is shown, and check again.";
     // text
     LINE_TOO_LONG "line-too-long" Error General, "A line has more than 1022 octets; it is left out.", "Drops the first 1023 octets and reads the rest as a further line, even of a comment.", "# a comment of two thousand characters", "Break the line.";

@@ -217,7 +217,9 @@ fn check_interface(reading: &mut Reading<'_>, draft: &Draft<'_>, link: Link, tra
     let can_do_without = matches!(transport, Transport::Unicast { source: Some(_), .. });
     let has_value = draft.statements.last("interface").is_none_or(|node| !node.arguments().is_empty());
     if link.name.is_none() && !can_do_without && has_value {
-        draft.report(reading, &rule::INTERFACE_MISSING, "", "interface is missing");
+        let written = draft.statements.last("interface").is_some();
+        let message = if written { "there is no interface that it can use" } else { "interface is missing" };
+        draft.report(reading, &rule::INTERFACE_MISSING, "", message);
     }
 }
 
