@@ -68,8 +68,10 @@ pub(crate) fn run(options: &Given) -> Result<()> {
         bail!("no row has that name; cargo xtask bench --list");
     }
     let mut results = Results::default();
-    for (name, scenario) in chosen {
-        for turn in 1..=effort.runs {
+    let versions: Vec<_> = daemons.iter().map(|daemon| format!("{daemon}: {}", daemon.version())).collect();
+    let whole = only.is_none() && daemons.len() == 2 && !quick;
+    for turn in 1..=runs {
+        for (name, scenario) in &chosen {
             for daemon in &daemons {
                 // one failed run is a hole in the table, not the end of an hour's work
                 match scenario.run(daemon, effort) {
@@ -78,21 +80,21 @@ pub(crate) fn run(options: &Given) -> Result<()> {
                         for (label, value) in &figures {
                             write!(text, "  {label} {}", report::number(*value))?;
                         }
-                        say!("{name} {turn}/{} {daemon}:{text}", effort.runs);
+                        say!("{name} {turn}/{runs} {daemon}:{text}");
                         results.add(name, daemon.flavour(), figures);
                     }
-                    Err(error) => say!("{name} {turn}/{} {daemon}: FAILED: {error:#}", effort.runs),
+                    Err(error) => say!("{name} {turn}/{runs} {daemon}: FAILED: {error:#}"),
                 }
             }
         }
-    }
-    let versions: Vec<_> = daemons.iter().map(|daemon| format!("{daemon}: {}", daemon.version())).collect();
-    let text = results.document(&versions, effort);
-    if only.is_none() && daemons.len() == 2 && !quick {
-        std::fs::write("docs/performance.md", &text)?;
-        say!("\nwritten to docs/performance.md");
-    } else {
-        say!("\n{text}\n(docs/performance.md is written by a full run only: all rows, both daemons, not --quick)");
+        // after each round, so that an interrupted bench leaves what it has measured
+        let text = results.document(&versions, Effort { runs: turn, ..effort });
+        if whole {
+            std::fs::write("docs/performance.md", &text)?;
+            say!("\nround {turn} of {runs}: written to docs/performance.md");
+        } else if turn == runs {
+            say!("\n{text}\n(docs/performance.md is written by a full run only: all rows, both daemons, not --quick)");
+        }
     }
     Ok(())
 }

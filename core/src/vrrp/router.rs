@@ -7,7 +7,7 @@ mod event;
 mod timing;
 
 pub use event::{Effect, Event, Seen};
-use timing::{down_time, followed_interval, next_in_phase, skew_time, takeover_cause};
+use timing::{after_crossing, down_time, followed_interval, next_in_phase, skew_time, takeover_cause};
 
 use super::advert::FAREWELL;
 use super::announce::Schedule;
@@ -65,6 +65,8 @@ struct Backup {
     rival: Option<Seen>,
     /// The master that said farewell.
     left: Option<IpAddr>,
+    /// The timer has ended, and one advert of the rival is let pass.
+    lets_pass: bool,
     hold: Hold,
     /// Its timer ended, and its sync group did not agree yet.
     asks: bool,
@@ -132,6 +134,11 @@ impl Router {
             Role::Init | Role::Fault | Role::Stopped => {}
             Role::Backup(backup) => {
                 if backup.down_at > now {
+                    return;
+                }
+                if let Some(later) = after_crossing(now, backup) {
+                    backup.down_at = later;
+                    backup.lets_pass = true;
                     return;
                 }
                 if self.group != Group::None {
@@ -362,6 +369,10 @@ impl Router {
         };
         if !follow {
             backup.rival = Some(seen);
+            if backup.lets_pass {
+                // the advert that the takeover waited for
+                backup.down_at = advert.received;
+            }
             return;
         }
         if backup.master.is_none_or(|master| master.address != seen.address) {
@@ -376,6 +387,7 @@ impl Router {
             heard_at: advert.received,
             master: Some(seen),
             rival: None,
+            lets_pass: false,
             left: None,
             hold: backup.hold,
             asks: false,
@@ -500,6 +512,7 @@ impl Router {
             heard_at: now,
             master: None,
             rival: None,
+            lets_pass: false,
             left: None,
             hold: Hold::Idle,
             asks: false,

@@ -38,6 +38,21 @@ pub(super) fn next_in_phase(now: Instant, params: &Params) -> Instant {
     now + Duration::from_nanos(u64::try_from(interval - into).unwrap_or(u64::MAX))
 }
 
+/// How near to a takeover an advert of the master that is replaced counts as crossing: this near, or a tenth of its
+/// interval if that is less.
+const CROSSING: Duration = Duration::from_millis(3);
+
+/// When a takeover that is due now had better happen: if an advert of the lower-priority master is expected at this very
+/// moment, a little later, so that it does not cross ours and look as if that router had taken the addresses back.
+pub(super) fn after_crossing(now: Instant, backup: &Backup) -> Option<Instant> {
+    let rival = backup.rival.filter(|_| backup.left.is_none())?;
+    let interval = rival.interval.duration();
+    let margin = (interval / 10).min(CROSSING);
+    let expected = rival.at + interval;
+    let crosses = expected.before(margin) <= now && now < expected + margin;
+    crosses.then(|| expected + margin)
+}
+
 pub(super) fn takeover_cause(now: Instant, backup: &Backup) -> Cause {
     match (backup.left, backup.rival) {
         (Some(master), _) => Cause::MasterLeft { master },

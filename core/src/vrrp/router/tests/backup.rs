@@ -178,3 +178,32 @@ fn a_lower_master_that_is_followed_teaches_its_interval() {
     rig.hear(THEIRS, 1);
     assert_eq!(rig.until_deadline(), Duration::from_nanos(3 * SECOND + 609_375_000));
 }
+
+/// A router of priority 200 whose timer ends while the next advert of a master of priority 100 is on its way.
+fn about_to_cross() -> Rig {
+    let mut rig = Rig::started(params(Version::V3, 200));
+    let down_at = rig.until_deadline();
+    rig.skip(down_at - Duration::from_secs(1) + Duration::from_millis(1));
+    rig.hear(THEIRS, 100);
+    rig.skip(Duration::from_millis(999));
+    assert_eq!(rig.expire(), [], "the advert that is expected in a millisecond may pass");
+    rig
+}
+
+#[test]
+fn a_takeover_does_not_cross_an_advert_of_the_master_it_replaces() {
+    let mut rig = about_to_cross();
+    rig.skip(Duration::from_millis(1));
+    rig.hear(THEIRS, 100);
+    assert_eq!(rig.until_deadline(), Duration::ZERO);
+    assert_eq!(words(&rig.expire()), ["advertise 200", "BACKUP to MASTER", "hold"]);
+}
+
+#[test]
+fn an_advert_that_does_not_come_delays_a_takeover_by_milliseconds() {
+    let mut rig = about_to_cross();
+    assert_eq!(rig.until_deadline(), Duration::from_millis(4));
+    rig.skip(rig.until_deadline());
+    assert_eq!(rig.expire().len(), 3);
+    assert_eq!(rig.router.state(), State::Master);
+}
