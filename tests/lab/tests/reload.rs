@@ -154,3 +154,25 @@ fn the_death_of_the_vrrp_process_moves_no_address() {
         Ok(())
     });
 }
+
+#[test]
+fn a_vrrp_process_that_does_not_answer_is_replaced() {
+    if !ours_only() {
+        return; // keepalived watches for the death of its child only
+    }
+    trial("stuck", |lab| {
+        let [a, b] = [lab.router(0), lab.router(1)];
+        let interval = Duration::from_secs(1);
+        let running = start(a, &Instance::new(PLAIN, 200).every(interval).alone(a, &[]))?;
+        let _b = start(b, &Instance::new(PLAIN, 100).every(interval).alone(b, &[]))?;
+        let vip = PLAIN.vip(VRID);
+        wait_until("router 0 is master", patience(Duration::from_secs(5)), || Ok(lab.holders(vip)? == [0]))?;
+        let first = running.vrrp_pid()?;
+        kill_process(first, Signal::STOP)?;
+        wait_until("router 1 takes over", patience(Duration::from_secs(8)), || Ok(lab.holders(vip)?.contains(&1)))?;
+        // asked every five seconds, and given five to answer
+        let replaced = || Ok(running.vrrp_pid().is_ok_and(|now| now != first));
+        wait_until("the stuck process is replaced", patience(Duration::from_secs(20)), replaced)?;
+        wait_until("router 0 is master again", patience(Duration::from_secs(10)), || Ok(lab.holders(vip)? == [0]))
+    });
+}

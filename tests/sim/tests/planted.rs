@@ -138,3 +138,22 @@ fn a_cut_in_a_time_of_rest_that_nobody_told_the_watch_of_is_no_steady_world() {
     world.cut_unnoticed(at, 0, 1);
     assert_eq!(broken(world), Some(Invariant::Steady));
 }
+
+#[test]
+fn an_engine_without_the_group_lets_its_members_part() {
+    let member = |vrid, segment, grouped| Instance {
+        vrid,
+        segment,
+        grouped,
+        addresses: vec![address(vrid, Family::V4, 1)],
+        ..instance(200)
+    };
+    let both = |grouped| Setting {
+        instances: vec![member(1, Segment::Front, grouped), member(2, Segment::Back, grouped)],
+        yields_lost_addresses: false,
+    };
+    let pulled = [(30, Disturbance::Pull(0, Segment::Back))];
+    let mut world = world(both(true), both(true), &pulled);
+    world.node_mut(0).tell_engine_otherwise(2, &both(false));
+    assert_eq!(broken(world), Some(Invariant::GroupTogether));
+}
