@@ -47,8 +47,6 @@ pub struct Startup {
     pub log: Destinations,
     /// `-V`
     pub keep_addresses: bool,
-    /// `-d`
-    pub dump: bool,
 }
 
 /// Transitions in one message: even with the longest names and causes they fit a packet.

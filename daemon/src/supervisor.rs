@@ -338,7 +338,6 @@ impl Supervisor {
             resumes: begins != Begins::Fresh,
             log: self.destinations.clone(),
             keep_addresses: self.options.keep_addresses,
-            dump: self.options.dump,
         };
         match Worker::start(&startup, &self.options) {
             Ok(worker) => {
