@@ -16,8 +16,8 @@ pub(crate) fn check(tree: &Tree, findings: &mut Findings) {
     let mut without_effect: BTreeMap<(&str, &str), (Span, usize)> = BTreeMap::new();
     let mut suggestions = 0..MOST_SUGGESTIONS;
     for node in tree.statements() {
-        let (Some(context), Some(first)) = (node.context, node.words.first()) else { continue };
-        let Some(keyword) = node.keyword else {
+        let (Some(context), Some(first)) = (node.context(), node.first()) else { continue };
+        let Some(keyword) = node.keyword() else {
             findings.push(unknown(context, node, first.span, suggestions.next().is_some()));
             continue;
         };
@@ -53,10 +53,10 @@ fn not_effective(block: &str, name: &str, span: Span, count: usize) -> Finding {
     }
 }
 
-fn unknown(context: &str, node: &Node, span: Span, with_suggestion: bool) -> Finding {
+fn unknown(context: &str, node: Node<'_>, span: Span, with_suggestion: bool) -> Finding {
     let name = node.name();
     let place = if context == ROOT { "at the top level".to_owned() } else { format!("in {context}") };
-    let left_out = if node.block.is_some() { "it is left out, with its block" } else { "it is left out" };
+    let left_out = if node.block().is_some() { "it is left out, with its block" } else { "it is left out" };
     let finding = |message: String| Finding::at(&rule::UNKNOWN_KEYWORD, span, message).note(left_out);
     match with_suggestion.then(|| suggest(context, &name)).flatten() {
         Some(Suggestion::Spelling(row)) => {
@@ -74,7 +74,7 @@ fn unknown(context: &str, node: &Node, span: Span, with_suggestion: bool) -> Fin
     }
 }
 
-fn arguments(keyword: &Keyword, node: &Node, span: Span, findings: &mut Findings) {
+fn arguments(keyword: &Keyword, node: Node<'_>, span: Span, findings: &mut Findings) {
     let (arity, given) = (keyword.arity(), node.arguments());
     let rule = match keyword.missing {
         Missing::Fatal => &rule::MISSING_PARAMETER,
@@ -86,7 +86,7 @@ fn arguments(keyword: &Keyword, node: &Node, span: Span, findings: &mut Findings
         findings.push(finding.label(format!("expected {}", keyword.arguments)));
     }
     let Some(most) = arity.most.filter(|_| !keyword.opens_block() && keyword.is_effective()) else { return };
-    if let (Some(first), Some(last)) = (given.get(most), given.last()) {
+    if let (Some(first), Some(last)) = (given.get(most), given.clone().next_back()) {
         let (rest, name) = (first.span.to(last.span), keyword.name);
         let finding = if most == 0 {
             let finding =

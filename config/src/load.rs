@@ -16,7 +16,7 @@ use crate::finding::Finding;
 use crate::model::Config;
 use crate::source::Source;
 use crate::span::Files;
-use crate::syntax::{Node, Options, Tree, parse};
+use crate::syntax::{Options, Tree, parse};
 use statements::Reading;
 
 /// What loading gives: always a `Config`, however much is wrong; whether it may be used, `finding::fatal` tells.
@@ -42,19 +42,16 @@ pub fn load_with(source: &dyn Source, path: &Path, facts: &dyn Facts, options: &
     check(&parsed.tree, &mut findings);
     let mut reading = Reading { tree: &parsed.tree, facts, findings };
     let config = config(&mut reading);
-    Loaded { config, findings: reading.findings.sorted(), files: parsed.files }
+    let findings = reading.findings.sorted();
+    Loaded { config, findings, files: parsed.tree.into_files() }
 }
 
 fn config(reading: &mut Reading<'_>) -> Config {
     let tree: &Tree = reading.tree;
-    let named = |name: &'static str| tree.roots().filter(move |node| is(node, name));
+    let named = |name: &'static str| tree.roots().filter(move |node| node.is(name));
     let (global, defaults) = global::read(reading);
     let instances = instance::read_all(reading, named("vrrp_instance"), &global, &defaults);
     let sync_groups = group::sync_groups(reading, named("vrrp_sync_group"), &instances);
     let garp_groups = group::garp_groups(reading, named("garp_group"), &global);
     Config { global, instances, sync_groups, garp_groups }
-}
-
-fn is(node: &Node, name: &str) -> bool {
-    node.keyword.is_some_and(|keyword| keyword.name == name)
 }

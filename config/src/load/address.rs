@@ -9,7 +9,7 @@ use super::statements::Reading;
 use crate::finding::{Finding, rule};
 use crate::keywords::{all, nearest};
 use crate::span::Span;
-use crate::syntax::{Node, Word};
+use crate::syntax::{Node, Word, Words};
 use crate::value;
 
 /// An address and where it is written.
@@ -21,15 +21,13 @@ pub(super) struct Placed {
 }
 
 /// Reads every line of `block`.
-pub(super) fn lines(reading: &mut Reading<'_>, block: &Node) -> Vec<Placed> {
-    let tree = reading.tree;
-    tree.children(block).filter_map(|line| read(reading, line)).collect()
+pub(super) fn lines(reading: &mut Reading<'_>, block: Node<'_>) -> Vec<Placed> {
+    block.children().filter_map(|line| read(reading, line)).collect()
 }
 
-fn read(reading: &mut Reading<'_>, line: &Node) -> Option<Placed> {
-    let (first, rest) = line.words.split_first()?;
+fn read(reading: &mut Reading<'_>, line: Node<'_>) -> Option<Placed> {
+    let (first, mut words) = line.words().split_first()?;
     let mut placed = Placed { address: start(reading, first)?, span: first.span, device: None };
-    let mut words = rest.iter();
     while let Some(word) = words.next() {
         match option(reading, &mut placed, word, &mut words) {
             Outcome::Good => {}
@@ -47,11 +45,11 @@ fn read(reading: &mut Reading<'_>, line: &Node) -> Option<Placed> {
 }
 
 /// Address and prefix.
-fn start(reading: &mut Reading<'_>, word: &Word) -> Option<VirtualAddress> {
+fn start(reading: &mut Reading<'_>, word: Word<'_>) -> Option<VirtualAddress> {
     let slash = word.text.iter().position(|octet| *octet == b'/');
     let (text, prefix) = match slash {
         Some(at) => (word.text.get(..at)?, word.text.get(at.saturating_add(1)..)),
-        None => (word.text.as_slice(), None),
+        None => (word.text, None),
     };
     let Some(address) = value::whole_address(text) else {
         let finding = Finding::at(&rule::ADDRESS_INVALID, word.span, format!("{} is not an IP address", word.str()));
@@ -85,11 +83,9 @@ enum Outcome {
     Drop(Span, String),
 }
 
-type Words<'a> = std::slice::Iter<'a, Word>;
-
-fn option(reading: &mut Reading<'_>, placed: &mut Placed, word: &Word, words: &mut Words<'_>) -> Outcome {
+fn option(reading: &mut Reading<'_>, placed: &mut Placed, word: Word<'_>, words: &mut Words<'_>) -> Outcome {
     let flags = &mut placed.address.flags;
-    match word.text.as_slice() {
+    match word.text {
         b"home" => flags.home = true,
         b"-nodad" => flags.run_dad = true,
         b"mngtmpaddr" => flags.manage_temporaries = true,
@@ -113,7 +109,7 @@ fn option(reading: &mut Reading<'_>, placed: &mut Placed, word: &Word, words: &m
 }
 
 /// A word that is no option; if it is nearly one that has a value, the value goes with it.
-fn unknown(word: &Word, words: &mut Words<'_>) -> Outcome {
+fn unknown(word: Word<'_>, words: &mut Words<'_>) -> Outcome {
     let options = || all().filter(|row| row.block == "<address line>" && !row.name.starts_with("ADDR"));
     let name = word.str();
     let near = nearest(&name, options().map(|row| row.name));
@@ -126,23 +122,23 @@ fn unknown(word: &Word, words: &mut Words<'_>) -> Outcome {
     Outcome::Bad(word.span, format!("{name} is no option of an address; did you mean {}?", near.name))
 }
 
-fn valued(placed: &mut Placed, word: &Word, value: &Word) -> Outcome {
+fn valued(placed: &mut Placed, word: Word<'_>, value: Word<'_>) -> Outcome {
     let bad = |wanted: &str| Outcome::Bad(value.span, format!("{} must be {wanted}, not {}", word.str(), value.str()));
     let only4 = || Outcome::Bad(word.span, format!("{} is for IPv4 only", word.str()));
     let is4 = placed.address.address.is_ipv4();
     let line = &mut placed.address;
-    match word.text.as_slice() {
+    match word.text {
         b"dev" if line.device.is_some() => {
             return Outcome::Bad(word.span, "dev stands twice; the first counts".to_owned());
         }
-        b"dev" => match InterfaceName::new(&value.text) {
+        b"dev" => match InterfaceName::new(value.text) {
             Some(name) => {
                 line.device = Some(name);
                 placed.device = Some((name, value.span));
             }
             None => return bad("the name of an interface"),
         },
-        b"peer" => match value::whole_address(&value.text) {
+        b"peer" => match value::whole_address(value.text) {
             Some(peer) if peer.is_ipv4() == is4 => line.peer = Some(peer),
             _ => {
                 return Outcome::Drop(
@@ -151,20 +147,20 @@ fn valued(placed: &mut Placed, word: &Word, value: &Word) -> Outcome {
                 );
             }
         },
-        b"preferred_lft" => match lifetime(&value.text) {
+        b"preferred_lft" => match lifetime(value.text) {
             Some(lifetime) => line.preferred_lifetime = lifetime,
             None => return bad("0 to 4294967295 seconds or forever"),
         },
         _ if !is4 => return only4(),
-        b"scope" => match scope(&value.text) {
+        b"scope" => match scope(value.text) {
             Some(scope) => line.scope = scope,
             None => return bad("host, link, global, site, nowhere or 0 to 255"),
         },
-        b"label" => match InterfaceLabel::new(&value.text) {
+        b"label" => match InterfaceLabel::new(value.text) {
             Some(label) => line.label = Some(label),
             None => return bad("1 to 15 octets"),
         },
-        _ => match broadcast(&value.text) {
+        _ => match broadcast(value.text) {
             Some(broadcast) => line.broadcast = broadcast,
             None => return bad("an IPv4 address, + or -"),
         },

@@ -47,7 +47,7 @@ pub(super) struct Defaults {
 pub(super) fn read(reading: &mut Reading<'_>) -> (Global, Defaults) {
     let tree = reading.tree;
     let root = Statements::of(tree.roots());
-    let blocks = Statements::of(root.all("global_defs").flat_map(|block| tree.children(block)));
+    let blocks = Statements::of(root.all("global_defs").flat_map(|block| block.children()));
     let mut global = Global::default();
     read_root(reading, &root, &mut global);
     read_process(reading, &blocks, &mut global);
@@ -82,15 +82,15 @@ fn read_process(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut
     global.vrrp_rlimit_rttime = reading.small(rttime, 1..=4_294_967_295).map(|micros: u64| micros.max(2));
     if let Some(node) = blocks.last("vrrp_cpu_affinity") {
         let name = node.name();
-        let numbers = node.arguments().iter().filter_map(|word| reading.number_word(&name, word, 0..=4095));
+        let numbers = node.arguments().filter_map(|word| reading.number_word(&name, word, 0..=4095));
         global.vrrp_cpu_affinity = numbers.filter_map(|number| u32::try_from(number).ok()).collect();
     }
     global.umask = umask(reading, blocks.last("umask"));
 }
 
 /// `dynamic_interfaces allow_if_changes`: the word is understood; that interfaces may change their kind is always allowed.
-fn dynamic_option(reading: &mut Reading<'_>, node: Option<&Node>) {
-    if let Some(word) = node.and_then(|node| node.arguments().first())
+fn dynamic_option(reading: &mut Reading<'_>, node: Option<Node<'_>>) {
+    if let Some(word) = node.and_then(|node| node.argument())
         && word.text != b"allow_if_changes"
     {
         let message = format!("dynamic_interfaces knows allow_if_changes, not {}", word.str());
@@ -98,8 +98,8 @@ fn dynamic_option(reading: &mut Reading<'_>, node: Option<&Node>) {
     }
 }
 
-fn realtime(reading: &mut Reading<'_>, node: Option<&Node>) -> Option<u8> {
-    let word = node?.arguments().first()?;
+fn realtime(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<u8> {
+    let word = node?.argument()?;
     let wanted = reading.number_word("vrrp_rt_priority", word, i64::MIN..=i64::MAX)?;
     let possible = wanted.clamp(1, 99);
     if possible != wanted {
@@ -136,9 +136,9 @@ fn read_vrrp(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Gl
     global.vrrp_rx_buffer = receive_buffer(reading, blocks.all("vrrp_rx_bufs_policy"));
 }
 
-fn vip_lost(reading: &mut Reading<'_>, node: Option<&Node>) -> VipLost {
-    let Some(word) = node.and_then(|node| node.arguments().first()) else { return VipLost::Restore };
-    match word.text.as_slice() {
+fn vip_lost(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> VipLost {
+    let Some(word) = node.and_then(|node| node.argument()) else { return VipLost::Restore };
+    match word.text {
         b"restore" => VipLost::Restore,
         b"backup" => VipLost::Backup,
         _ => {
@@ -150,7 +150,7 @@ fn vip_lost(reading: &mut Reading<'_>, node: Option<&Node>) -> VipLost {
 }
 
 /// A number of octets. The policies MTU and ADVERT leave it to us: we size buffers by what can arrive.
-fn receive_buffer<'a>(reading: &mut Reading<'_>, nodes: impl Iterator<Item = &'a Node>) -> Option<u32> {
+fn receive_buffer<'a>(reading: &mut Reading<'_>, nodes: impl Iterator<Item = Node<'a>>) -> Option<u32> {
     let mut size = None;
     for node in nodes {
         for word in node.arguments() {

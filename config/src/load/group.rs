@@ -16,7 +16,7 @@ use crate::syntax::{Node, Word};
 /// Groups with the members that exist.
 pub(super) fn sync_groups<'a>(
     reading: &mut Reading<'a>,
-    blocks: impl Iterator<Item = &'a Node>,
+    blocks: impl Iterator<Item = Node<'a>>,
     instances: &[Instance],
 ) -> Vec<SyncGroup> {
     let known: BTreeSet<&str> = instances.iter().map(|instance| instance.name.as_str()).collect();
@@ -32,8 +32,8 @@ pub(super) fn sync_groups<'a>(
             continue;
         }
         let mut members = Vec::new();
-        for word in members_of(reading, block) {
-            match member(&word, &name, &known, &mut taken, &mut suggestions) {
+        for word in members_of(block) {
+            match member(word, &name, &known, &mut taken, &mut suggestions) {
                 Ok(member) => members.push(member),
                 Err(finding) => reading.report(*finding),
             }
@@ -55,7 +55,7 @@ pub(super) fn sync_groups<'a>(
 }
 
 fn member(
-    word: &Word,
+    word: Word<'_>,
     group: &str,
     known: &BTreeSet<&str>,
     taken: &mut HashMap<String, String>,
@@ -80,16 +80,15 @@ fn member(
 }
 
 /// Every word of `group { ... }`.
-fn members_of(reading: &Reading<'_>, block: &Node) -> Vec<Word> {
-    let tree = reading.tree;
-    let statements = Statements::of(tree.children(block));
-    statements.all("group").flat_map(|group| tree.children(group)).flat_map(|line| line.words.clone()).collect()
+fn members_of(block: Node<'_>) -> Vec<Word<'_>> {
+    let statements = Statements::of(block.children());
+    statements.all("group").flat_map(|group| group.children()).flat_map(|line| line.words()).collect()
 }
 
 /// Groups that pace something.
 pub(super) fn garp_groups<'a>(
     reading: &mut Reading<'a>,
-    blocks: impl Iterator<Item = &'a Node>,
+    blocks: impl Iterator<Item = Node<'a>>,
     global: &Global,
 ) -> Vec<GarpGroup> {
     let mut taken = HashSet::new();
@@ -98,18 +97,17 @@ pub(super) fn garp_groups<'a>(
 
 fn garp_group(
     reading: &mut Reading<'_>,
-    block: &Node,
+    block: Node<'_>,
     global: &Global,
     taken: &mut HashSet<InterfaceName>,
 ) -> Option<GarpGroup> {
-    let tree = reading.tree;
-    let statements = Statements::of(tree.children(block));
+    let statements = Statements::of(block.children());
     let mut interval = |name: &str| -> Option<Duration> { reading.seconds(statements.last(name), 0..=MOST_MICROS) };
     let (garp_interval, gna_interval) = (interval("garp_interval"), interval("gna_interval"));
-    let one = statements.last("interface").into_iter().flat_map(|node| node.arguments().first());
-    let many = statements.all("interfaces").flat_map(|node| tree.children(node)).flat_map(|line| &line.words);
+    let one = statements.last("interface").and_then(|node| node.argument());
+    let many = statements.all("interfaces").flat_map(|node| node.children()).flat_map(|line| line.words());
     let mut interfaces = Vec::new();
-    for word in one.chain(many) {
+    for word in one.into_iter().chain(many) {
         let Some(name) = reading.interface_name(word) else { continue };
         if reading.facts.interface(name).is_none() && !global.dynamic_interfaces {
             reading.report(Finding::at(&rule::GARP_GROUP, word.span, format!("there is no interface {name}")));

@@ -20,7 +20,7 @@ use crate::syntax::Node;
 /// What an instance is read with.
 pub(super) struct Draft<'a> {
     pub(super) name: String,
-    pub(super) block: &'a Node,
+    pub(super) block: Node<'a>,
     pub(super) statements: Statements<'a>,
     pub(super) global: &'a Global,
     pub(super) defaults: &'a Defaults,
@@ -37,11 +37,10 @@ impl Draft<'_> {
 /// Every instance that can be made sense of, in the order of the file.
 pub(super) fn read_all<'a>(
     reading: &mut Reading<'a>,
-    blocks: impl Iterator<Item = &'a Node>,
+    blocks: impl Iterator<Item = Node<'a>>,
     global: &Global,
     defaults: &Defaults,
 ) -> Vec<Instance> {
-    let tree = reading.tree;
     let mut names: HashMap<String, Option<Span>> = HashMap::new();
     let mut endpoints: HashMap<Endpoint, (String, Option<Span>)> = HashMap::new();
     let mut instances = Vec::new();
@@ -52,7 +51,7 @@ pub(super) fn read_all<'a>(
             continue;
         }
         names.insert(name.clone(), place(block));
-        let draft = Draft { name, block, statements: Statements::of(tree.children(block)), global, defaults };
+        let draft = Draft { name, block, statements: Statements::of(block.children()), global, defaults };
         let Some(instance) = read(reading, &draft) else { continue };
         transport::claim(reading, &draft, &instance, &mut endpoints);
         instances.push(instance);
@@ -60,7 +59,7 @@ pub(super) fn read_all<'a>(
     instances
 }
 
-fn duplicate(name: &str, block: &Node, first: Option<Span>) -> Finding {
+fn duplicate(name: &str, block: Node<'_>, first: Option<Span>) -> Finding {
     let message = format!("there is a vrrp_instance {name} already");
     let finding = match place(block) {
         Some(span) => Finding::at(&rule::DUPLICATE_NAME, span, message),
@@ -178,8 +177,8 @@ fn vrid(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Vrid> {
         draft.report(reading, &rule::VRID_MISSING, "", "virtual_router_id is missing");
         return None;
     };
-    let word = node.arguments().first()?;
-    let parsed = crate::value::integer(&word.text).ok().and_then(|id| u8::try_from(id).ok()).and_then(Vrid::new);
+    let word = node.argument()?;
+    let parsed = crate::value::integer(word.text).ok().and_then(|id| u8::try_from(id).ok()).and_then(Vrid::new);
     if parsed.is_none() {
         let message = format!("virtual_router_id must be 1 to 255, not {}", word.str());
         let finding = Finding::at(&rule::VRID_RANGE, word.span, message).label("the packet has eight bits for it");
@@ -191,7 +190,7 @@ fn vrid(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Vrid> {
 /// The interface, if it is one that VRRP can use.
 fn link(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Link {
     let none = Link { name: None, facts: None };
-    let Some(word) = draft.statements.last("interface").and_then(|node| node.arguments().first()) else { return none };
+    let Some(word) = draft.statements.last("interface").and_then(|node| node.argument()) else { return none };
     let Some(name) = reading.interface_name(word) else { return none };
     let facts = exists(reading, draft, name, word.span);
     if facts.is_some_and(|facts| facts.loopback) {
@@ -224,7 +223,7 @@ fn check_interface(reading: &mut Reading<'_>, draft: &Draft<'_>, link: Link, tra
 }
 
 fn addresses(reading: &mut Reading<'_>, draft: &Draft<'_>, name: &str) -> Vec<Placed> {
-    let blocks: Vec<&Node> = draft.statements.all(name).collect();
+    let blocks: Vec<Node<'_>> = draft.statements.all(name).collect();
     let placed: Vec<Placed> = blocks.into_iter().flat_map(|block| lines(reading, block)).collect();
     for (device, span) in placed.iter().filter_map(|placed| placed.device) {
         exists(reading, draft, device, span);
@@ -275,8 +274,8 @@ fn standing(reading: &mut Reading<'_>, draft: &Draft<'_>, strict: bool) -> (Prio
 }
 
 fn state(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<InitialState> {
-    let word = draft.statements.last("state")?.arguments().first()?;
-    match word.text.as_slice() {
+    let word = draft.statements.last("state")?.argument()?;
+    match word.text {
         b"MASTER" => Some(InitialState::Master),
         b"BACKUP" => Some(InitialState::Backup),
         _ => {
@@ -394,7 +393,7 @@ fn preempt(
 ) -> Preempt {
     let statements = &draft.statements;
     let always = initial == InitialState::Master || priority.is_owner();
-    let last = statements.last_of("preempt", "nopreempt").and_then(|node| node.keyword);
+    let last = statements.last_of("preempt", "nopreempt").and_then(|node| node.keyword());
     let mut nopreempt = last.is_some_and(|keyword| keyword.name == "nopreempt");
     if nopreempt && always {
         let because = if priority.is_owner() { "priority 255" } else { "state MASTER" };
@@ -424,7 +423,7 @@ fn preempt(
 }
 
 fn accept(reading: &mut Reading<'_>, draft: &Draft<'_>, version: Version, priority: Priority, strict: bool) -> bool {
-    let last = draft.statements.last_of("accept", "no_accept").and_then(|node| node.keyword);
+    let last = draft.statements.last_of("accept", "no_accept").and_then(|node| node.keyword());
     let said = last.map(|keyword| keyword.name == "accept");
     if priority.is_owner() {
         return true;
@@ -449,7 +448,7 @@ fn checksum(
     transport: &Transport,
 ) -> ChecksumForm {
     let plain = reading.switch(draft.statements.last("v3_checksum_as_v2")).unwrap_or(draft.defaults.v3_checksum_as_v2);
-    let old = match draft.statements.last("old_unicast_checksum").map(|node| node.arguments().first()) {
+    let old = match draft.statements.last("old_unicast_checksum").map(|node| node.argument()) {
         None => false,
         Some(None) => true,
         Some(Some(word)) => {
@@ -475,11 +474,10 @@ fn password(
     family: Family,
     strict: bool,
 ) -> Option<Password> {
-    let tree = reading.tree;
     let blocks = draft.statements.all("authentication");
-    let statements = Statements::of(blocks.flat_map(|block| tree.children(block)));
-    let kind = statements.last("auth_type").and_then(|node| node.arguments().first())?;
-    match kind.text.as_slice() {
+    let statements = Statements::of(blocks.flat_map(|block| block.children()));
+    let kind = statements.last("auth_type").and_then(|node| node.argument())?;
+    match kind.text {
         b"PASS" => {}
         b"AH" => {
             let message = format!("instance {}: auth_type AH has no effect yet: adverts go without", draft.name);
@@ -492,7 +490,7 @@ fn password(
             return None;
         }
     }
-    let pass = statements.last("auth_pass").and_then(|node| node.arguments().first());
+    let pass = statements.last("auth_pass").and_then(|node| node.argument());
     let reason = if version == Version::V3 {
         "version 3 has no authentication"
     } else if family == Family::V6 {
@@ -508,7 +506,7 @@ fn password(
                 format!("instance {}: auth_pass has {} octets; the first 8 are used", draft.name, pass.text.len());
             reading.report(Finding::at(&rule::PASSWORD_TRUNCATED, pass.span, message));
         }
-        return Some(Password::truncated(&pass.text));
+        return Some(Password::truncated(pass.text));
     };
     let message = format!("instance {}: {reason}; it is ignored", draft.name);
     reading.report(Finding::at(&rule::AUTHENTICATION_IGNORED, kind.span, message));

@@ -6,7 +6,7 @@ use super::global::UINT;
 use super::statements::{Reading, Statements};
 use crate::finding::{Finding, rule};
 use crate::model::Garp;
-use crate::syntax::{Node, Word};
+use crate::syntax::Node;
 use crate::value;
 
 /// Longest delay in seconds that keepalived's 32 bits of microseconds hold.
@@ -51,7 +51,7 @@ impl Pacing {
         reading: &mut Reading<'_>,
         statements: &Statements<'_>,
         prefix: &str,
-        extra: Option<&Node>,
+        extra: Option<Node<'_>>,
         least_extra: i64,
     ) -> Self {
         let node = |name: &str| statements.last(&format!("{prefix}{name}"));
@@ -97,7 +97,7 @@ impl Pacing {
 }
 
 /// A count; 0 becomes 1, as with keepalived.
-fn at_least_one(reading: &mut Reading<'_>, node: Option<&Node>) -> Option<u32> {
+fn at_least_one(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<u32> {
     let node = node?;
     let count: u32 = reading.small(Some(node), UINT)?;
     if count == 0 {
@@ -108,10 +108,11 @@ fn at_least_one(reading: &mut Reading<'_>, node: Option<&Node>) -> Option<u32> {
 }
 
 /// `[all] SECONDS`. Without `all` only interfaces with a virtual MAC are meant, and there are none yet.
-fn extra_interface(reading: &mut Reading<'_>, node: &Node, least: i64) -> Option<Duration> {
-    let (all, word) = match node.arguments() {
-        [all, word, ..] if all.text == b"all" => (true, word),
-        [word, ..] if word.text != b"all" => (false, word),
+fn extra_interface(reading: &mut Reading<'_>, node: Node<'_>, least: i64) -> Option<Duration> {
+    let mut words = node.arguments();
+    let (all, word) = match (words.next(), words.next()) {
+        (Some(all), Some(word)) if all.text == b"all" => (true, word),
+        (Some(word), _) if word.text != b"all" => (false, word),
         _ => {
             let message = format!("{} needs a number of seconds", node.name());
             reading.report_at(&rule::MISSING_VALUE, Some(node), message);
@@ -126,9 +127,9 @@ fn extra_interface(reading: &mut Reading<'_>, node: &Node, least: i64) -> Option
 const MOST_NAME: usize = 15;
 
 /// A process name, cut to what the kernel keeps.
-pub(super) fn process_name(reading: &mut Reading<'_>, node: Option<&Node>) -> Option<String> {
+pub(super) fn process_name(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<String> {
     let node = node?;
-    let word = node.arguments().first()?;
+    let word = node.argument()?;
     if let Some(kept) = word.text.get(..MOST_NAME).filter(|_| word.text.len() > MOST_NAME) {
         let kept = String::from_utf8_lossy(kept).into_owned();
         let message = format!("{} has room for {MOST_NAME} octets; {kept} is used", node.name());
@@ -139,10 +140,10 @@ pub(super) fn process_name(reading: &mut Reading<'_>, node: Option<&Node>) -> Op
 }
 
 /// A number as C writes it, or names of bits joined with `|`.
-pub(super) fn umask(reading: &mut Reading<'_>, node: Option<&Node>) -> Option<u32> {
+pub(super) fn umask(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<u32> {
     let words = node?.arguments();
-    let (first, last): (&Word, &Word) = (words.first()?, words.last()?);
-    let joined = words.iter().map(Word::str).collect::<String>();
+    let (first, last) = (words.get(0)?, words.clone().next_back()?);
+    let joined = words.map(|word| word.str()).collect::<String>();
     let mask = value::c_number(joined.as_bytes())
         .or_else(|| joined.split('|').map(bits).try_fold(0, |sum, bits| Some(sum | bits?)));
     let mask = mask.filter(|mask| *mask <= 0o777);

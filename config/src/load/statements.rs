@@ -1,6 +1,5 @@
 //! Statements of a block, and their values with a finding for each that is wrong.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -20,63 +19,39 @@ pub(super) struct Reading<'a> {
     pub(super) findings: Findings,
 }
 
-/// The statements of a block by keyword.
-pub(super) struct Statements<'a> {
-    by_name: HashMap<&'static str, Vec<(usize, &'a Node)>>,
-}
+/// The statements of a block by keyword. Blocks are short: searching them costs less than an index.
+pub(super) struct Statements<'a>(Vec<Node<'a>>);
 
 impl<'a> Statements<'a> {
-    /// Sorts `nodes` by their keywords; unknown ones have been reported.
-    pub(super) fn of(nodes: impl Iterator<Item = &'a Node>) -> Self {
-        let mut by_name: HashMap<_, Vec<_>> = HashMap::new();
-        for (index, node) in nodes.enumerate() {
-            if let Some(keyword) = node.keyword {
-                by_name.entry(keyword.name).or_default().push((index, node));
-            }
-        }
-        Self { by_name }
+    /// Takes the `nodes` that have a keyword; the others have been reported.
+    pub(super) fn of(nodes: impl Iterator<Item = Node<'a>>) -> Self {
+        Self(nodes.filter(|node| node.keyword().is_some()).collect())
     }
 
     /// The last of `name`: it is the one that counts.
-    pub(super) fn last(&self, name: &str) -> Option<&'a Node> {
-        self.last_at(name).map(|(_, node)| node)
-    }
-
-    fn last_at(&self, name: &str) -> Option<(usize, &'a Node)> {
-        self.by_name.get(name).and_then(|nodes| nodes.last()).copied()
+    pub(super) fn last(&self, name: &str) -> Option<Node<'a>> {
+        self.0.iter().rfind(|node| node.is(name)).copied()
     }
 
     /// All of `name`, in the order of the text.
-    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &'a Node> {
-        self.by_name.get(name).into_iter().flatten().map(|(_, node)| *node)
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = Node<'a>> {
+        self.0.iter().copied().filter(move |node| node.is(name))
     }
 
     /// Whether `name` stands there.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.by_name.contains_key(name)
+        self.last(name).is_some()
     }
 
     /// The last of either name.
-    pub(super) fn last_of(&self, one: &str, other: &str) -> Option<&'a Node> {
-        self.last_at(one).max_by_index(self.last_at(other))
-    }
-}
-
-trait Later {
-    type Node;
-    fn max_by_index(self, other: Self) -> Option<Self::Node>;
-}
-
-impl<'a> Later for Option<(usize, &'a Node)> {
-    type Node = &'a Node;
-    fn max_by_index(self, other: Self) -> Option<&'a Node> {
-        [self, other].into_iter().flatten().max_by_key(|(index, _)| *index).map(|(_, node)| node)
+    pub(super) fn last_of(&self, one: &str, other: &str) -> Option<Node<'a>> {
+        self.0.iter().rfind(|node| node.is(one) || node.is(other)).copied()
     }
 }
 
 /// The span of the keyword of `node`.
-pub(super) fn place(node: &Node) -> Option<Span> {
-    node.words.first().map(|word| word.span)
+pub(super) fn place(node: Node<'_>) -> Option<Span> {
+    node.first().map(|word| word.span)
 }
 
 impl Reading<'_> {
@@ -85,7 +60,7 @@ impl Reading<'_> {
     }
 
     /// Reports `message` at the keyword of `node`, or nowhere.
-    pub(super) fn report_at(&mut self, rule: &'static Rule, node: Option<&Node>, message: impl Into<String>) {
+    pub(super) fn report_at(&mut self, rule: &'static Rule, node: Option<Node<'_>>, message: impl Into<String>) {
         let finding = match node.and_then(place) {
             Some(span) => Finding::at(rule, span, message),
             None => Finding::anywhere(rule, message),
@@ -94,13 +69,13 @@ impl Reading<'_> {
     }
 
     /// The number after the keyword of `node`. A missing one has been reported.
-    pub(super) fn number(&mut self, node: &Node, range: RangeInclusive<i64>) -> Option<i64> {
-        self.number_word(&node.name(), node.arguments().first()?, range)
+    pub(super) fn number(&mut self, node: Node<'_>, range: RangeInclusive<i64>) -> Option<i64> {
+        self.number_word(&node.name(), node.argument()?, range)
     }
 
     /// `word` as a number for `name`.
-    pub(super) fn number_word(&mut self, name: &str, word: &Word, range: RangeInclusive<i64>) -> Option<i64> {
-        let parsed = value::integer(&word.text);
+    pub(super) fn number_word(&mut self, name: &str, word: Word<'_>, range: RangeInclusive<i64>) -> Option<i64> {
+        let parsed = value::integer(word.text);
         if let Ok(number) = parsed
             && range.contains(&number)
         {
@@ -116,15 +91,15 @@ impl Reading<'_> {
     }
 
     /// The number after the keyword of `node` as a smaller type, whose range `range` must not exceed.
-    pub(super) fn small<T: TryFrom<i64>>(&mut self, node: Option<&Node>, range: RangeInclusive<i64>) -> Option<T> {
+    pub(super) fn small<T: TryFrom<i64>>(&mut self, node: Option<Node<'_>>, range: RangeInclusive<i64>) -> Option<T> {
         self.number(node?, range).and_then(|number| T::try_from(number).ok())
     }
 
     /// The decimal seconds after the keyword of `node`; the range is in microseconds.
-    pub(super) fn seconds(&mut self, node: Option<&Node>, range: RangeInclusive<u64>) -> Option<Duration> {
+    pub(super) fn seconds(&mut self, node: Option<Node<'_>>, range: RangeInclusive<u64>) -> Option<Duration> {
         let node = node?;
-        let word = node.arguments().first()?;
-        let parsed = value::seconds(&word.text);
+        let word = node.argument()?;
+        let parsed = value::seconds(word.text);
         if let Ok(micros) = parsed
             && range.contains(&micros.count)
         {
@@ -142,10 +117,10 @@ impl Reading<'_> {
     }
 
     /// The value of a switch: on if it has none.
-    pub(super) fn switch(&mut self, node: Option<&Node>) -> Option<bool> {
+    pub(super) fn switch(&mut self, node: Option<Node<'_>>) -> Option<bool> {
         let node = node?;
-        let Some(word) = node.arguments().first() else { return Some(true) };
-        let parsed = value::boolean(&word.text);
+        let Some(word) = node.argument() else { return Some(true) };
+        let parsed = value::boolean(word.text);
         if parsed.is_none() {
             let message = format!("{} is on or off (or true, false, yes, no), not {}", node.name(), word.str());
             self.report(Finding::at(&rule::BOOL_INVALID, word.span, message));
@@ -156,13 +131,13 @@ impl Reading<'_> {
     /// The address after the keyword of `node`, if `accept` likes it; `wanted` says what that is.
     pub(super) fn address(
         &mut self,
-        node: Option<&Node>,
+        node: Option<Node<'_>>,
         wanted: &str,
         accept: impl Fn(IpAddr) -> bool,
     ) -> Option<IpAddr> {
         let node = node?;
-        let word = node.arguments().first()?;
-        let parsed = value::address(&word.text).filter(|address| accept(*address));
+        let word = node.argument()?;
+        let parsed = value::address(word.text).filter(|address| accept(*address));
         if parsed.is_none() {
             let message = format!("{} must be {wanted}, not {}", node.name(), word.str());
             self.report(Finding::at(&rule::ADDRESS_INVALID, word.span, message));
@@ -171,8 +146,8 @@ impl Reading<'_> {
     }
 
     /// `word` as the name of an interface, whether it exists or not.
-    pub(super) fn interface_name(&mut self, word: &Word) -> Option<InterfaceName> {
-        let name = InterfaceName::new(&word.text);
+    pub(super) fn interface_name(&mut self, word: Word<'_>) -> Option<InterfaceName> {
+        let name = InterfaceName::new(word.text);
         if name.is_none() {
             let message = format!("{} cannot be the name of an interface", word.str());
             self.report(Finding::at(&rule::INTERFACE_NAME, word.span, message));
@@ -181,15 +156,17 @@ impl Reading<'_> {
     }
 
     /// The text after the keyword of `node`.
-    pub(super) fn text(&self, node: Option<&Node>) -> Option<String> {
-        node?.arguments().first().map(|word| word.str().into_owned())
+    pub(super) fn text(&self, node: Option<Node<'_>>) -> Option<String> {
+        node?.argument().map(|word| word.str().into_owned())
     }
 
     /// The one name of a block that needs one.
-    pub(super) fn block_name(&mut self, node: &Node) -> Option<String> {
-        match node.arguments() {
-            [word] => Some(word.str().into_owned()),
-            words => {
+    pub(super) fn block_name(&mut self, node: Node<'_>) -> Option<String> {
+        let mut words = node.arguments();
+        match (words.next(), words.len()) {
+            (Some(word), 0) => Some(word.str().into_owned()),
+            _ => {
+                let words = node.arguments();
                 let problem = if words.is_empty() { "no name" } else { "several names" };
                 let message = format!("{} needs exactly one name and has {problem}", node.name());
                 let finding = place(node).map_or_else(

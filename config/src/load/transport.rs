@@ -28,9 +28,8 @@ pub(super) struct Wanted {
 /// Reads the statements.
 pub(super) fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Wanted {
     let statements = &draft.statements;
-    let tree = reading.tree;
     let mut ttl_range = false;
-    let lines: Vec<&Node> = statements.all("unicast_peer").flat_map(|block| tree.children(block)).collect();
+    let lines: Vec<Node<'_>> = statements.all("unicast_peer").flat_map(|block| block.children()).collect();
     let peers = lines.into_iter().filter_map(|line| peer(reading, line, &mut ttl_range)).collect();
     let source = statements.last_of("unicast_src_ip", "mcast_src_ip");
     let source = reading.address(source, "an IP address", |address| !address.is_multicast());
@@ -49,17 +48,16 @@ pub(super) fn is_group(address: IpAddr) -> bool {
     }
 }
 
-fn peer(reading: &mut Reading<'_>, line: &Node, ttl_range: &mut bool) -> Option<(Peer, Span)> {
-    let (first, rest) = line.words.split_first()?;
-    let Some(address) = value::address(&first.text).filter(|address| !address.is_multicast()) else {
+fn peer(reading: &mut Reading<'_>, line: Node<'_>, ttl_range: &mut bool) -> Option<(Peer, Span)> {
+    let (first, mut words) = line.words().split_first()?;
+    let Some(address) = value::address(first.text).filter(|address| !address.is_multicast()) else {
         let message = format!("a unicast peer must be an IP address, not {}", first.str());
         reading.report(Finding::at(&rule::ADDRESS_INVALID, first.span, message).note("the line is left out"));
         return None;
     };
     let mut peer = Peer { address, min_ttl: 0, max_ttl: 255 };
-    let mut words = rest.iter();
     while let Some(word) = words.next() {
-        let field = match word.text.as_slice() {
+        let field = match word.text {
             b"min_ttl" => &mut peer.min_ttl,
             b"max_ttl" => &mut peer.max_ttl,
             _ => {

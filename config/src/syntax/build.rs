@@ -2,7 +2,7 @@
 
 use super::line::Line;
 use super::token::{Token, TokenKind};
-use super::{Block, Node, NodeId, Tree, Word};
+use super::tree::{Node, Tree};
 use crate::finding::{Finding, Findings, rule};
 use crate::keywords::{self, ROOT};
 use crate::span::Span;
@@ -14,10 +14,12 @@ const MOST_DEPTH: usize = 64;
 const MOST_STATEMENTS: usize = 1 << 20;
 
 pub(super) struct Builder {
-    tree: Tree,
+    pub(super) tree: Tree,
     frames: Vec<Frame>,
     /// The statement that a `{` would belong to.
-    pending: Option<NodeId>,
+    pending: Option<usize>,
+    /// The words from here on are not a statement yet.
+    first_word: usize,
     /// Levels beyond `MOST_DEPTH` that are being read over.
     too_deep: usize,
     /// There are more than `MOST_STATEMENTS`, and it has been said.
@@ -27,28 +29,31 @@ pub(super) struct Builder {
 /// An open brace.
 struct Frame {
     /// Whose block it is; `None` for a brace without keyword, whose content belongs to the block around it.
-    owner: Option<NodeId>,
+    owner: Option<usize>,
     open: Span,
     context: Option<&'static str>,
 }
 
 impl Builder {
     pub(super) fn new() -> Self {
-        Self { tree: Tree::default(), frames: Vec::new(), pending: None, too_deep: 0, is_full: false }
+        Self { tree: Tree::default(), frames: Vec::new(), pending: None, first_word: 0, too_deep: 0, is_full: false }
     }
 
     /// Takes the tokens of a line in.
     pub(super) fn line(&mut self, line: &Line, tokens: &[Token], findings: &mut Findings) {
-        let mut words = Vec::new();
         for token in tokens {
             match token.kind {
-                TokenKind::Word | TokenKind::Quoted => words.extend(line.word(token)),
+                TokenKind::Word | TokenKind::Quoted => {
+                    if let Some((text, span)) = line.word(token) {
+                        self.tree.push_word(&text, span);
+                    }
+                }
                 TokenKind::Open => {
-                    self.statement(&mut words, findings);
+                    self.statement(findings);
                     self.open(line.span(token.range.clone()), findings);
                 }
                 TokenKind::Close => {
-                    self.statement(&mut words, findings);
+                    self.statement(findings);
                     self.close(line.span(token.range.clone()), findings);
                 }
                 TokenKind::Unterminated => {
@@ -59,24 +64,27 @@ impl Builder {
                 _ => {}
             }
         }
-        self.statement(&mut words, findings);
+        self.statement(findings);
     }
 
     /// How many statements there are so far.
     pub(super) fn count(&self) -> usize {
-        self.tree.nodes.len()
+        self.tree.len()
     }
 
     /// The statements after the first `count`.
-    pub(super) fn since(&self, count: usize) -> impl Iterator<Item = &Node> {
-        self.tree.nodes.iter().skip(count)
+    pub(super) fn since(&self, count: usize) -> impl Iterator<Item = Node<'_>> {
+        (count..self.tree.len()).filter_map(|index| self.tree.node(index))
     }
 
     /// Ends the text.
     pub(super) fn finish(mut self, findings: &mut Findings) -> Tree {
         self.expect_open(findings);
-        for frame in self.frames.iter().rev() {
-            let node = frame.owner.and_then(|owner| self.tree.nodes.get(owner.0));
+        for frame in std::mem::take(&mut self.frames).iter().rev() {
+            if let Some(owner) = frame.owner {
+                self.tree.close(owner, None);
+            }
+            let node = frame.owner.and_then(|owner| self.tree.node(owner));
             let what = node.map_or_else(|| "'{'".to_owned(), |node| node.name().into_owned());
             findings.push(
                 Finding::at(&rule::MISSING_CLOSE, frame.open, format!("the block of {what} is not closed"))
@@ -90,49 +98,38 @@ impl Builder {
         self.frames.last().map_or(Some(ROOT), |frame| frame.context)
     }
 
-    fn statement(&mut self, words: &mut Vec<Word>, findings: &mut Findings) {
-        if words.is_empty() || self.too_deep > 0 {
-            words.clear();
-            return;
+    /// Makes a statement of the words that have come since the last one.
+    fn statement(&mut self, findings: &mut Findings) {
+        let first_word = self.first_word;
+        let Some(first) = self.tree.word(first_word).map(|word| word.span) else { return };
+        if self.too_deep > 0 {
+            return self.tree.drop_words(first_word);
         }
         self.expect_open(findings);
-        let words = std::mem::take(words);
-        if self.tree.nodes.len() >= MOST_STATEMENTS {
+        if self.tree.len() >= MOST_STATEMENTS {
             self.pending = None;
-            if !std::mem::replace(&mut self.is_full, true)
-                && let Some(word) = words.first()
-            {
+            self.tree.drop_words(first_word);
+            if !std::mem::replace(&mut self.is_full, true) {
                 let message = format!("there are more than {MOST_STATEMENTS} statements");
-                findings.push(Finding::at(&rule::TOO_LARGE, word.span, message).note("what follows is left out"));
+                findings.push(Finding::at(&rule::TOO_LARGE, first, message).note("what follows is left out"));
             }
             return;
         }
         let context = self.context();
-        let name = words.first().and_then(|word| std::str::from_utf8(&word.text).ok());
+        let name = self.tree.word(first_word).and_then(|word| std::str::from_utf8(word.text).ok());
         let keyword = context.zip(name).and_then(|(context, name)| keywords::lookup(context, name));
-        self.pending = Some(self.add(Node { words, keyword, context, block: None, children: Vec::new() }));
-    }
-
-    fn add(&mut self, node: Node) -> NodeId {
-        let id = NodeId(self.tree.nodes.len());
-        self.tree.nodes.push(node);
-        let owner = self.frames.iter().rev().find_map(|frame| frame.owner);
-        match owner.and_then(|owner| self.tree.nodes.get_mut(owner.0)) {
-            Some(owner) => owner.children.push(id),
-            None => self.tree.roots.push(id),
-        }
-        id
+        self.pending = Some(self.tree.statement(first_word, keyword, context));
+        self.first_word = self.tree.word_count();
     }
 
     /// Opens the block of the last statement if it must have one and its brace has not come.
     fn expect_open(&mut self, findings: &mut Findings) {
         let Some(id) = self.pending else { return };
-        let Some(node) = self.tree.nodes.get(id.0) else { return };
-        if !node.keyword.is_some_and(keywords::Keyword::opens_block) {
+        let Some(node) = self.tree.node(id) else { return };
+        if !node.keyword().is_some_and(keywords::Keyword::opens_block) {
             return;
         }
-        let (first, last) = (node.words.first(), node.words.last());
-        let Some(span) = first.zip(last).map(|(first, last)| first.span.to(last.span)) else { return };
+        let Some(span) = node.span() else { return };
         let finding = Finding::at(&rule::MISSING_OPEN, span, format!("{} has no '{{'", node.name()));
         findings.push(finding.note("what follows is read as its block").help("add a '{' at the end of the line"));
         self.enter(id, span);
@@ -150,12 +147,12 @@ impl Builder {
             self.too_deep = self.too_deep.saturating_add(1);
             return;
         }
-        let node = self.pending.and_then(|id| self.tree.nodes.get(id.0));
+        let node = self.pending.and_then(|id| self.tree.node(id));
         let takes_block = match node {
-            Some(node) => match node.keyword {
+            Some(node) => match node.keyword() {
                 Some(keyword) => keyword.opens_block(),
                 // an unknown keyword keeps its block, so that both are left out together
-                None => node.context.is_some() || self.is_in_unknown_block(),
+                None => node.context().is_some() || self.is_in_unknown_block(),
             },
             None => false,
         };
@@ -171,13 +168,13 @@ impl Builder {
 
     fn is_in_unknown_block(&self) -> bool {
         let owner = self.frames.iter().rev().find_map(|frame| frame.owner);
-        owner.and_then(|owner| self.tree.nodes.get(owner.0)).is_some_and(|node| node.keyword.is_none())
+        owner.and_then(|owner| self.tree.node(owner)).is_some_and(|node| node.keyword().is_none())
     }
 
-    fn enter(&mut self, id: NodeId, open: Span) {
-        let Some(node) = self.tree.nodes.get_mut(id.0) else { return };
-        node.block = Some(Block { open, close: None });
-        let context = node.context.and_then(|context| keywords::block_opened(context, &node.name()));
+    fn enter(&mut self, id: usize, open: Span) {
+        let Some(node) = self.tree.node(id) else { return };
+        let context = node.keyword().and_then(|keyword| keywords::block_opened(keyword.block, keyword.name));
+        self.tree.open(id, open);
         self.frames.push(Frame { owner: Some(id), open, context });
         self.pending = None;
     }
@@ -190,11 +187,7 @@ impl Builder {
         self.expect_open(findings);
         self.pending = None;
         match self.frames.pop() {
-            Some(Frame { owner: Some(owner), .. }) => {
-                if let Some(block) = self.tree.nodes.get_mut(owner.0).and_then(|node| node.block.as_mut()) {
-                    block.close = Some(span);
-                }
-            }
+            Some(Frame { owner: Some(owner), .. }) => self.tree.close(owner, Some(span)),
             Some(Frame { owner: None, .. }) => {}
             None => {
                 let finding = Finding::at(&rule::EXTRA_CLOSE, span, "this '}' closes nothing");
@@ -204,7 +197,7 @@ impl Builder {
     }
 }
 
-fn unexpected_open(node: Option<&Node>, span: Span) -> Finding {
+fn unexpected_open(node: Option<Node<'_>>, span: Span) -> Finding {
     let message = match node {
         Some(node) => format!("{} takes no block", node.name()),
         None => "no block begins here".to_owned(),

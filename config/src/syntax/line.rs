@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::Word;
 use super::token::{Token, TokenKind, tokenize_line, unescaped};
 use crate::span::Span;
 
@@ -104,15 +103,15 @@ impl Line {
         out
     }
 
-    /// The word that `token` of `tokens` is.
-    pub(super) fn word(&self, token: &Token) -> Option<Word> {
+    /// The word that `token` of `tokens` is, and where it stands.
+    pub(super) fn word(&self, token: &Token) -> Option<(Vec<u8>, Span)> {
         let raw = self.text.get(token.range.clone())?;
         let text = match token.kind {
             TokenKind::Word => unescaped(raw),
             TokenKind::Quoted => raw.get(1..raw.len().saturating_sub(1))?.to_vec(),
             _ => return None,
         };
-        Some(Word { text, span: self.span(token.range.clone()) })
+        Some((text, self.span(token.range.clone())))
     }
 }
 

@@ -11,7 +11,7 @@ use super::token::{Token, TokenKind, is_blank, tokenize};
 use super::{Node, Parsed};
 use crate::finding::{Finding, Findings, Rule, rule};
 use crate::source::{Source, SourceError, expand_braces, is_wild};
-use crate::span::{FileId, Files, Span};
+use crate::span::{FileId, Span};
 
 /// The deepest nesting of includes.
 const MOST_INCLUDES: usize = 32;
@@ -35,7 +35,6 @@ pub struct Options {
 pub fn parse(source: &dyn Source, path: &Path, options: &Options) -> Parsed {
     let mut reader = Reader {
         source,
-        files: Files::default(),
         findings: Findings::default(),
         definitions: Definitions::new(&options.config_id),
         builder: Builder::new(),
@@ -48,9 +47,9 @@ pub fn parse(source: &dyn Source, path: &Path, options: &Options) -> Parsed {
     };
     reader.command_line(path);
     reader.run();
-    let Reader { builder, mut findings, files, .. } = reader;
+    let Reader { builder, mut findings, .. } = reader;
     let tree = builder.finish(&mut findings);
-    Parsed { tree, files, findings }
+    Parsed { tree, findings }
 }
 
 /// Which failures of an include are errors (syntax.md section 12).
@@ -89,8 +88,8 @@ impl Check {
     }
 
     /// What `include_check WORDS` makes of this.
-    fn changed_by(self, node: &Node) -> Self {
-        if node.arguments().is_empty() {
+    fn changed_by(self, node: Node<'_>) -> Self {
+        if node.arguments().len() == 0 {
             return Self::ALL;
         }
         let mut check = self;
@@ -100,7 +99,7 @@ impl Check {
                 Some((b'-', name)) => (name, false),
                 _ => {
                     check = Self { unreadable: true, ..Self::NONE };
-                    (word.text.as_slice(), true)
+                    (word.text, true)
                 }
             };
             match name {
@@ -117,7 +116,6 @@ impl Check {
 
 struct Reader<'a> {
     source: &'a dyn Source,
-    files: Files,
     findings: Findings,
     definitions: Definitions,
     builder: Builder,
@@ -200,7 +198,7 @@ impl Reader<'_> {
             self.octets = octets;
         }
         let tokens = tokenize(&bytes);
-        let Some(file) = self.files.add(path.clone(), bytes, at) else { return };
+        let Some(file) = self.builder.tree.files.add(path.clone(), bytes, at) else { return };
         self.reading.insert(path.clone());
         let directory = path.parent().unwrap_or(Path::new("")).into();
         self.open.push(Open::Reading { file, directory, path, tokens: tokens.into_iter(), saved_check: self.check });
@@ -217,7 +215,7 @@ impl Reader<'_> {
         } else if self.reading.len() >= MOST_INCLUDES {
             let message = format!("includes are nested more than {MOST_INCLUDES} deep");
             Finding::at(&rule::INCLUDE_LIMIT, at, message).note(format!("{} is not read", path.display()))
-        } else if self.files.len() >= MOST_FILES {
+        } else if self.builder.tree.files.len() >= MOST_FILES {
             self.full(at, format!("there are more than {MOST_FILES} files"));
             return true;
         } else {
@@ -237,7 +235,7 @@ impl Reader<'_> {
     fn line(&mut self, file: FileId, tokens: &[Token], directory: &Path) {
         let Some((start, end)) = self.extent(file, tokens) else { return self.definitions.empty_line() };
         let span = Span { file, start, end };
-        let line = Line::verbatim(self.files.text(span), span);
+        let line = Line::verbatim(self.builder.tree.files.text(span), span);
         if !needs_expansion(&line.text) && !self.definitions.is_continued() {
             // the common case: the tokens of the file are those of the line
             let base = |token: &Token| Token {
@@ -287,7 +285,7 @@ impl Reader<'_> {
         }
         let before = self.builder.count();
         self.builder.line(line, tokens, &mut self.findings);
-        let is_check = |node: &&Node| node.context == Some("global_defs") && node.name() == "include_check";
+        let is_check = |node: &Node<'_>| node.context() == Some("global_defs") && node.name() == "include_check";
         self.check = self.builder.since(before).filter(is_check).fold(self.check, |check, node| check.changed_by(node));
     }
 
