@@ -11,6 +11,7 @@ mod manual;
 mod root;
 mod servers;
 mod suggest;
+mod value;
 mod vrrp;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use std::sync::LazyLock;
 
 pub use manual::{coverage, manual};
 pub use suggest::{Suggestion, nearest, suggest};
+pub use value::{Beyond, Value};
 
 /// The block that the top level is.
 pub const ROOT: &str = "(root)";
@@ -32,16 +34,22 @@ pub struct Keyword {
     pub block: &'static str,
     /// The word.
     pub name: &'static str,
-    /// What follows it; `none`, `[optional]`, `{ block }`.
+    /// What follows it, as it is shown: `none`, `[optional]`, `{ block }`.
     pub arguments: &'static str,
+    /// What follows it, as it is read.
+    pub value: Value,
     /// What holds without it.
     pub default: &'static str,
-    /// Which values are good.
+    /// What there is to say about good values beyond `value`.
     pub values: &'static str,
     /// Aliases and history.
     pub history: &'static str,
-    /// What it does.
+    /// The version of keepalived that brought it, if that was after 2.2.7.
+    pub since: Option<&'static str>,
+    /// What it does, in a line.
     pub meaning: &'static str,
+    /// What else an administrator wants to know.
+    pub details: Option<&'static str>,
     /// The part of the daemon that it belongs to.
     pub area: &'static str,
     /// What sort of word it is.
@@ -127,12 +135,12 @@ impl Keyword {
 
     /// Whether a `{` belongs after it.
     pub fn opens_block(&self) -> bool {
-        self.kind == Kind::Keyword && self.arguments.contains("{ ")
+        self.kind == Kind::Keyword && matches!(self.value, Value::Block | Value::Lines(_))
     }
 
     /// Whether single quotes and escapes are understood in its value (`install_keyword_quoted` of keepalived).
     pub fn quoted_ok(&self) -> bool {
-        self.arguments.contains("(quoted ok)")
+        self.value == Value::Command
     }
 
     /// How many words the argument grammar allows.
@@ -148,19 +156,26 @@ impl Keyword {
     }
 }
 
+/// Rows and the blocks that each of them stands in.
+type Table = &'static [(&'static [&'static str], &'static [Keyword])];
+
 macro_rules! rows {
-    ($(in $block:literal {$(
-        $name:literal, $arguments:literal, $default:literal, $values:literal, $history:literal, $meaning:literal, $area:literal
-            => $kind:ident, $status:ident $(($instead:literal, $notice:ident, $effect:ident))? $(, missing $missing:ident)?;
+    ($(in $($block:expr),+ => {$(
+        $name:literal, $arguments:literal, $value:expr, $default:literal, $values:literal, $history:literal, $meaning:literal, $area:literal
+            => $kind:ident, $status:ident $(($instead:literal, $notice:ident, $effect:ident))?
+            $(, missing $missing:ident)? $(, since $since:literal)? $(, details $details:literal)?;
     )*})*) => {
-        pub(super) static ROWS: &[Keyword] = &[$($(Keyword {
-            block: $block,
+        pub(super) static ROWS: Table = &[$((&[$($block),+], &[$(Keyword {
+            block: "",
             name: $name,
             arguments: $arguments,
+            value: $value,
             default: $default,
             values: $values,
             history: $history,
+            since: rows!(? $($since)?),
             meaning: $meaning,
+            details: rows!(? $($details)?),
             area: $area,
             kind: super::Kind::$kind,
             status: super::Status::$status $({
@@ -169,16 +184,37 @@ macro_rules! rows {
                 effect: super::Effect::$effect,
             })?,
             missing: rows!(@ $($missing)?),
-        },)*)*];
+        },)*])),*];
     };
     (@) => { super::Missing::Fatal };
     (@ $missing:ident) => { super::Missing::$missing };
+    (?) => { None };
+    (? $text:literal) => { Some($text) };
 }
 use rows;
 
+/// Every row in each of its blocks.
+static ALL: LazyLock<Vec<Keyword>> = LazyLock::new(|| {
+    let tables = [root::ROWS, global::ROWS, vrrp::ROWS, lines::ROWS, servers::ROWS, checks::ROWS, bfd::ROWS];
+    let groups = tables.into_iter().flatten();
+    let rows = groups.flat_map(|(blocks, rows)| {
+        blocks.iter().flat_map(move |block| rows.iter().map(move |row| Keyword { block, ..*row }))
+    });
+    let mut rows: Vec<Keyword> = rows.collect();
+    // rows that several blocks share stand with the others of their block
+    let mut order: Vec<&str> = Vec::new();
+    for row in &rows {
+        if !order.contains(&row.block) {
+            order.push(row.block);
+        }
+    }
+    rows.sort_by_key(|row| order.iter().position(|block| *block == row.block));
+    rows
+});
+
 /// Every row, block by block.
 pub fn all() -> impl Iterator<Item = &'static Keyword> {
-    [root::ROWS, global::ROWS, vrrp::ROWS, lines::ROWS, servers::ROWS, checks::ROWS, bfd::ROWS].into_iter().flatten()
+    ALL.iter()
 }
 
 struct Index {

@@ -30,6 +30,16 @@ pub(crate) struct Micros {
 
 /// Decimal seconds; `.5` and `5.` are fine, units and exponents are not.
 pub(crate) fn seconds(text: &[u8]) -> Result<Micros, NotANumber> {
+    decimal(text, 6)
+}
+
+/// Decimal milliseconds.
+pub(crate) fn millis(text: &[u8]) -> Result<Micros, NotANumber> {
+    decimal(text, 3)
+}
+
+/// A decimal number with at most so many decimals, as a count of the last of them.
+fn decimal(text: &[u8], places: usize) -> Result<Micros, NotANumber> {
     let text = text.trim_ascii_start();
     let text = text.strip_prefix(b"+").unwrap_or(text);
     let (whole, decimals) = match text.iter().position(|octet| *octet == b'.') {
@@ -42,13 +52,13 @@ pub(crate) fn seconds(text: &[u8]) -> Result<Micros, NotANumber> {
     }
     let digit = |octet: &u8| u64::from(octet.wrapping_sub(b'0'));
     let mut count = whole.iter().try_fold(0_u64, |sum, octet| sum.checked_mul(10)?.checked_add(digit(octet)));
-    for place in 0..6 {
+    for place in 0..places {
         let next = decimals.get(place).map_or(0, digit);
         count = count.and_then(|count| count.checked_mul(10)?.checked_add(next));
     }
-    let up = decimals.get(6).is_some_and(|octet| *octet >= b'5');
+    let up = decimals.get(places).is_some_and(|octet| *octet >= b'5');
     let count = count.and_then(|count| count.checked_add(u64::from(up))).ok_or(NotANumber::Size)?;
-    Ok(Micros { count, rounded: decimals.len() > 6 })
+    Ok(Micros { count, rounded: decimals.len() > places })
 }
 
 /// One of the six words.

@@ -18,8 +18,14 @@ pub fn manual() -> String {
             let _ = write!(out, "\n## {}\n\n", code(block));
             out.push_str("| keyword | arguments | default | values | meaning | status |\n|---|---|---|---|---|---|\n");
         }
-        let cells =
-            [&code(row.name), &cell(row.arguments), &cell(row.default), &cell(row.values), &meaning(row), &status(row)];
+        let cells = [
+            &code(row.name),
+            &cell(row.arguments),
+            &cell(row.default),
+            &cell(&values(row)),
+            &meaning(row),
+            &status(row),
+        ];
         let _ = writeln!(out, "| {} |", cells.map(String::as_str).join(" | "));
     }
     out
@@ -63,10 +69,19 @@ pub fn coverage() -> String {
     out
 }
 
+/// The range and the words that are good, and what else there is to say about them.
+fn values(row: &Keyword) -> String {
+    let said = [row.value.to_string(), row.values.to_owned()];
+    let said: Vec<String> = said.into_iter().filter(|text| !text.is_empty()).collect();
+    said.join("; ")
+}
+
 fn meaning(row: &Keyword) -> String {
     let history = if row.history.is_empty() { String::new() } else { format!(" ({})", row.history) };
+    let since = row.since.map(|version| format!(" Since {version}.")).unwrap_or_default();
+    let details = row.details.map(|details| format!(" {details}")).unwrap_or_default();
     let directive = if row.kind == Kind::Directive { " Obeyed while reading." } else { "" };
-    cell(&format!("{}{history}{directive}", row.meaning))
+    cell(&format!("{}{history}{directive}{since}{details}", row.meaning))
 }
 
 fn status(row: &Keyword) -> String {

@@ -13,8 +13,6 @@ use crate::finding::{Finding, rule};
 use crate::model::{Global, VipLost};
 use crate::syntax::Node;
 
-/// 4294.967295 s, the most that keepalived's 32 bits of microseconds hold.
-pub(super) const MOST_MICROS: u64 = 4_294_967_295;
 /// `UINT_MAX`
 pub(super) const UINT: RangeInclusive<i64> = 0..=4_294_967_295;
 
@@ -62,7 +60,7 @@ fn read_root(reading: &mut Reading<'_>, root: &Statements<'_>, global: &mut Glob
     global.net_namespace = reading.text(root.last("net_namespace"));
     // a namespace has a /run of its own
     global.use_pid_dir = root.has("use_pid_dir") || global.net_namespace.is_some();
-    if let Some(seconds) = reading.small(root.last("child_wait_time"), UINT) {
+    if let Some(seconds) = reading.integer(root.last("child_wait_time")) {
         global.child_wait_time = Duration::from_secs(seconds);
     }
 }
@@ -74,12 +72,12 @@ fn read_process(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut
     global.process_name = process_name(reading, blocks.last("process_name"));
     global.vrrp_process_name = process_name(reading, blocks.last("vrrp_process_name"))
         .or_else(|| blocks.has("process_names").then(|| "keepalived_vrrp".to_owned()));
-    global.vrrp_nice = reading.small(blocks.last("vrrp_priority"), -20..=19);
-    global.vrrp_rt_priority = realtime(reading, blocks.last("vrrp_rt_priority"));
+    global.vrrp_nice = reading.integer(blocks.last("vrrp_priority"));
+    global.vrrp_rt_priority = reading.integer(blocks.last("vrrp_rt_priority"));
     global.vrrp_no_swap = blocks.has("vrrp_no_swap");
     let rttime = blocks.last_of("vrrp_rlimit_rttime", "vrrp_rlimit_rtime");
     // one microsecond would kill the process at once
-    global.vrrp_rlimit_rttime = reading.small(rttime, 1..=4_294_967_295).map(|micros: u64| micros.max(2));
+    global.vrrp_rlimit_rttime = reading.integer(rttime).map(|micros: u64| micros.max(2));
     if let Some(node) = blocks.last("vrrp_cpu_affinity") {
         let name = node.name();
         let numbers = node.arguments().filter_map(|word| reading.number_word(&name, word, 0..=4095));
@@ -96,17 +94,6 @@ fn dynamic_option(reading: &mut Reading<'_>, node: Option<Node<'_>>) {
         let message = format!("dynamic_interfaces knows allow_if_changes, not {}", word.str());
         reading.report(Finding::at(&rule::WORD_INVALID, word.span, message));
     }
-}
-
-fn realtime(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<u8> {
-    let word = node?.argument()?;
-    let wanted = reading.number_word("vrrp_rt_priority", word, i64::MIN..=i64::MAX)?;
-    let possible = wanted.clamp(1, 99);
-    if possible != wanted {
-        let message = format!("vrrp_rt_priority must be 1 to 99, not {wanted}; {possible} is used");
-        reading.report(Finding::at(&rule::NUMBER_ADJUSTED, word.span, message));
-    }
-    u8::try_from(possible).ok()
 }
 
 fn read_vrrp(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Global) {
@@ -126,11 +113,10 @@ fn read_vrrp(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Gl
         }
         global.mcast_group6 = group;
     }
-    global.garp_interval = reading.seconds(blocks.last("vrrp_garp_interval"), 1..=MOST_MICROS).unwrap_or_default();
-    global.gna_interval = reading.seconds(blocks.last("vrrp_gna_interval"), 1..=MOST_MICROS).unwrap_or_default();
-    global.startup_delay = reading.seconds(blocks.last("vrrp_startup_delay"), 1000..=MOST_MICROS).unwrap_or_default();
-    global.delay_after_boot =
-        reading.seconds(blocks.last("vrrp_delay_after_boot"), 1000..=MOST_MICROS).unwrap_or_default();
+    global.garp_interval = reading.duration(blocks.last("vrrp_garp_interval")).unwrap_or_default();
+    global.gna_interval = reading.duration(blocks.last("vrrp_gna_interval")).unwrap_or_default();
+    global.startup_delay = reading.duration(blocks.last("vrrp_startup_delay")).unwrap_or_default();
+    global.delay_after_boot = reading.duration(blocks.last("vrrp_delay_after_boot")).unwrap_or_default();
     global.log_unknown_vrids = blocks.has("log_unknown_vrids");
     global.vip_lost = vip_lost(reading, blocks.last("vip_lost"));
     global.vrrp_rx_buffer = receive_buffer(reading, blocks.all("vrrp_rx_bufs_policy"));
@@ -168,11 +154,11 @@ fn read_files(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut G
     global.state_dump_file = reading.text(blocks.last("state_dump_file"));
     global.stats_dump_file = reading.text(blocks.last("stats_dump_file"));
     global.json_dump_file = reading.text(blocks.last("json_dump_file"));
-    global.json_version = reading.small(blocks.last("json_version"), 1..=2).unwrap_or(1);
+    global.json_version = reading.integer(blocks.last("json_version")).unwrap_or(1);
 }
 
 fn defaults(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Defaults {
-    let version: i64 = reading.small(blocks.last("vrrp_version"), 2..=3).unwrap_or(2);
+    let version: i64 = reading.integer(blocks.last("vrrp_version")).unwrap_or(2);
     let mut switch = |name| reading.switch(blocks.last(name)).unwrap_or(false);
     Defaults {
         version: if version == 3 { Version::V3 } else { Version::V2 },
@@ -183,7 +169,7 @@ fn defaults(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Defaults {
         lower_prio_no_advert: switch("vrrp_lower_prio_no_advert"),
         higher_prio_send_advert: switch("vrrp_higher_prio_send_advert"),
         owner_ignore_adverts: switch("vrrp_owner_ignore_adverts"),
-        down_timer_adverts: reading.small(blocks.last("vrrp_down_timer_adverts"), 1..=100).unwrap_or(3),
+        down_timer_adverts: reading.integer(blocks.last("vrrp_down_timer_adverts")).unwrap_or(3),
         pacing: Pacing::global(reading, blocks),
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
 
-use super::global::MOST_MICROS;
 use super::statements::{Reading, Statements};
 use crate::check::MOST_SUGGESTIONS;
 use crate::finding::{Finding, rule};
@@ -102,7 +101,7 @@ fn garp_group(
     taken: &mut HashSet<InterfaceName>,
 ) -> Option<GarpGroup> {
     let statements = Statements::of(block.children());
-    let mut interval = |name: &str| -> Option<Duration> { reading.seconds(statements.last(name), 0..=MOST_MICROS) };
+    let mut interval = |name: &str| -> Option<Duration> { reading.duration(statements.last(name)) };
     let (garp_interval, gna_interval) = (interval("garp_interval"), interval("gna_interval"));
     let one = statements.last("interface").and_then(|node| node.argument());
     let many = statements.all("interfaces").flat_map(|node| node.children()).flat_map(|line| line.words());

@@ -7,7 +7,7 @@ use keepalived_core::time::Centis;
 use keepalived_core::vrrp::{AdvertInterval, Family, Password, Priority, Version, Vrid};
 
 use super::address::{Placed, lines, of_family};
-use super::global::{Defaults, UINT};
+use super::global::Defaults;
 use super::settings::Pacing;
 use super::statements::{Reading, Statements, place};
 use super::transport::{self, Endpoint};
@@ -133,7 +133,7 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Instance> {
         dont_track_primary: statements.has("dont_track_primary"),
         track_src_ip: statements.has("track_src_ip"),
         promote_secondaries: statements.has("promote_secondaries"),
-        rx_buffer: reading.small(statements.last("kernel_rx_buf_size"), UINT),
+        rx_buffer: reading.integer(statements.last("kernel_rx_buf_size")),
         garp: pacing.over(&draft.defaults.pacing, strict),
     };
     vrid.map(|_| instance)
@@ -241,7 +241,7 @@ fn family(draft: &Draft<'_>, advertised: &[Placed], wanted: &transport::Wanted) 
 }
 
 fn version(reading: &mut Reading<'_>, draft: &Draft<'_>, family: Family, strict: bool) -> Version {
-    let said: Option<i64> = reading.small(draft.statements.last("version"), 2..=3);
+    let said: Option<i64> = reading.integer(draft.statements.last("version"));
     let native = draft.statements.has("native_ipv6");
     let version = match (said, family) {
         (Some(2), _) => Version::V2,
@@ -260,7 +260,7 @@ fn standing(reading: &mut Reading<'_>, draft: &Draft<'_>, strict: bool) -> (Prio
     let said_state = state(reading, draft);
     let said_priority = draft.statements.last("priority");
     let priority = match said_priority {
-        Some(node) => reading.small(Some(node), 1..=255).and_then(Priority::new).unwrap_or(Priority::DEFAULT),
+        Some(node) => reading.integer(Some(node)).and_then(Priority::new).unwrap_or(Priority::DEFAULT),
         None if said_state == Some(InitialState::Master) => Priority::OWNER,
         None => Priority::DEFAULT,
     };
@@ -354,7 +354,7 @@ fn check_addresses(
 
 fn advert_interval(reading: &mut Reading<'_>, draft: &Draft<'_>, version: Version) -> AdvertInterval {
     let node = draft.statements.last("advert_int");
-    let Some(said) = reading.seconds(node, 10_000..=255_000_000) else { return AdvertInterval::DEFAULT };
+    let Some(said) = reading.duration(node) else { return AdvertInterval::DEFAULT };
     let micros = said.as_micros();
     let centis = match version {
         Version::V2 => (micros.saturating_add(500_000) / 1_000_000).max(1).saturating_mul(100),
@@ -374,7 +374,7 @@ fn advert_interval(reading: &mut Reading<'_>, draft: &Draft<'_>, version: Versio
 }
 
 fn down_timer_adverts(reading: &mut Reading<'_>, draft: &Draft<'_>, strict: bool) -> u8 {
-    let said: Option<u8> = reading.small(draft.statements.last("down_timer_adverts"), 1..=100);
+    let said: Option<u8> = reading.integer(draft.statements.last("down_timer_adverts"));
     if !strict {
         return said.unwrap_or(draft.defaults.down_timer_adverts);
     }
@@ -405,7 +405,7 @@ fn preempt(
         );
         nopreempt = false;
     }
-    let delay = reading.seconds(statements.last("preempt_delay"), 0..=1_000_000_000).filter(|delay| !delay.is_zero());
+    let delay = reading.duration(statements.last("preempt_delay")).filter(|delay| !delay.is_zero());
     let reason = if strict {
         "strict mode"
     } else if initial == InitialState::Master {

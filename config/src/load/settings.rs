@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use super::global::UINT;
 use super::statements::{Reading, Statements};
 use crate::finding::{Finding, rule};
 use crate::model::Garp;
 use crate::syntax::Node;
 use crate::value;
-
-/// Longest delay in seconds that keepalived's 32 bits of microseconds hold.
-const MOST_DELAY: i64 = 4294;
 
 /// What is said about gratuitous ARP and unsolicited NA: `None` is nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -55,15 +51,14 @@ impl Pacing {
         least_extra: i64,
     ) -> Self {
         let node = |name: &str| statements.last(&format!("{prefix}{name}"));
-        let seconds =
-            |reading: &mut Reading<'_>, name, most| reading.small(node(name), 0..=most).map(Duration::from_secs);
+        let seconds = |reading: &mut Reading<'_>, name| reading.integer(node(name)).map(Duration::from_secs);
         Self {
-            delay: seconds(reading, "master_delay", MOST_DELAY),
-            repeat: at_least_one(reading, node("master_repeat")),
-            refresh: seconds(reading, "master_refresh", *UINT.end()),
-            refresh_repeat: at_least_one(reading, node("master_refresh_repeat")),
-            lower_prio_delay: seconds(reading, "lower_prio_delay", MOST_DELAY),
-            lower_prio_repeat: reading.small(node("lower_prio_repeat"), 0..=i64::from(i32::MAX)),
+            delay: seconds(reading, "master_delay"),
+            repeat: reading.integer(node("master_repeat")),
+            refresh: seconds(reading, "master_refresh"),
+            refresh_repeat: reading.integer(node("master_refresh_repeat")),
+            lower_prio_delay: seconds(reading, "lower_prio_delay"),
+            lower_prio_repeat: reading.integer(node("lower_prio_repeat")),
             extra_interface: extra.and_then(|node| extra_interface(reading, node, least_extra)),
         }
     }
@@ -94,17 +89,6 @@ impl Pacing {
             extra_interface: self.extra_interface.or(base.extra_interface).unwrap_or_default(),
         }
     }
-}
-
-/// A count; 0 becomes 1, as with keepalived.
-fn at_least_one(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<u32> {
-    let node = node?;
-    let count: u32 = reading.small(Some(node), UINT)?;
-    if count == 0 {
-        let message = format!("{} must be at least 1; 1 is used", node.name());
-        reading.report_at(&rule::NUMBER_ADJUSTED, Some(node), message);
-    }
-    Some(count.max(1))
 }
 
 /// `[all] SECONDS`. Without `all` only interfaces with a virtual MAC are meant, and there are none yet.

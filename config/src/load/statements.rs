@@ -8,6 +8,7 @@ use keepalived_core::address::InterfaceName;
 
 use crate::facts::Facts;
 use crate::finding::{Finding, Findings, Rule, rule};
+use crate::keywords::{self, Beyond, Value};
 use crate::span::Span;
 use crate::syntax::{Node, Tree, Word};
 use crate::value::{self, NotANumber};
@@ -68,9 +69,16 @@ impl Reading<'_> {
         self.report(finding);
     }
 
-    /// The number after the keyword of `node`. A missing one has been reported.
-    pub(super) fn number(&mut self, node: Node<'_>, range: RangeInclusive<i64>) -> Option<i64> {
-        self.number_word(&node.name(), node.argument()?, range)
+    /// The whole number after the keyword of `node`, in the range of its row. A missing one has been reported.
+    pub(super) fn integer<T: TryFrom<i64>>(&mut self, node: Option<Node<'_>>) -> Option<T> {
+        let node = node?;
+        let word = node.argument()?;
+        let Value::Integer { least, most, beyond } = node.keyword()?.value else { return None };
+        let number = match beyond {
+            Beyond::Refused => self.number_word(&node.name(), word, least..=most)?,
+            Beyond::Clamped => self.clamped_word(&node.name(), word, least..=most)?,
+        };
+        T::try_from(number).ok()
     }
 
     /// `word` as a number for `name`.
@@ -90,18 +98,30 @@ impl Reading<'_> {
         None
     }
 
-    /// The number after the keyword of `node` as a smaller type, whose range `range` must not exceed.
-    pub(super) fn small<T: TryFrom<i64>>(&mut self, node: Option<Node<'_>>, range: RangeInclusive<i64>) -> Option<T> {
-        self.number(node?, range).and_then(|number| T::try_from(number).ok())
+    /// The same, but a number outside the range becomes the nearest one in it.
+    fn clamped_word(&mut self, name: &str, word: Word<'_>, range: RangeInclusive<i64>) -> Option<i64> {
+        let Ok(wanted) = value::integer(word.text) else { return self.number_word(name, word, range) };
+        let possible = wanted.clamp(*range.start(), *range.end());
+        if possible != wanted {
+            let (least, most) = range.into_inner();
+            let message = format!("{name} must be {least} to {most}, not {wanted}; {possible} is used");
+            self.report(Finding::at(&rule::NUMBER_ADJUSTED, word.span, message));
+        }
+        Some(possible)
     }
 
-    /// The decimal seconds after the keyword of `node`; the range is in microseconds.
-    pub(super) fn seconds(&mut self, node: Option<Node<'_>>, range: RangeInclusive<u64>) -> Option<Duration> {
+    /// The decimal seconds or milliseconds after the keyword of `node`, in the range of its row.
+    pub(super) fn duration(&mut self, node: Option<Node<'_>>) -> Option<Duration> {
         let node = node?;
         let word = node.argument()?;
-        let parsed = value::seconds(word.text);
+        let keyword = node.keyword()?;
+        let (least, most, unit, parsed) = match keyword.value {
+            Value::Seconds { least, most } => (least, most, "seconds", value::seconds(word.text)),
+            Value::Millis { least, most } => (least, most, "milliseconds", value::millis(word.text)),
+            _ => return None,
+        };
         if let Ok(micros) = parsed
-            && range.contains(&micros.count)
+            && (least..=most).contains(&micros.count)
         {
             if micros.rounded {
                 let message = format!("{} is rounded to {} microseconds", word.str(), micros.count);
@@ -110,10 +130,32 @@ impl Reading<'_> {
             return Some(Duration::from_micros(micros.count));
         }
         let rule = if parsed == Err(NotANumber::Form) { &rule::NUMBER_INVALID } else { &rule::NUMBER_RANGE };
-        let (from, to) = (shown_seconds(*range.start()), shown_seconds(*range.end()));
-        let message = format!("{} must be {from} to {to} seconds, not {}", node.name(), word.str());
+        let message = format!("{} must be {} {unit}, not {}", node.name(), keyword.value, word.str());
         self.report(Finding::at(rule, word.span, message));
         None
+    }
+
+    /// The word after the keyword of `node`, as its row spells it.
+    pub(super) fn choice(&mut self, node: Option<Node<'_>>) -> Option<&'static str> {
+        let node = node?;
+        let word = node.argument()?;
+        let Value::Choice(words) = node.keyword()?.value else { return None };
+        let found = words.iter().copied().find(|choice| choice.as_bytes() == word.text);
+        if found.is_none() {
+            let message = format!("{} is {}, not {}", node.name(), one_of(words), word.str());
+            let finding = Finding::at(&rule::WORD_INVALID, word.span, message);
+            let near = keywords::nearest(&word.str(), words.iter().copied());
+            self.report(match near {
+                Some(near) => finding.help(format!("did you mean {near}?")),
+                None => finding,
+            });
+        }
+        found
+    }
+
+    /// The interface after the keyword of `node`, whether it exists or not.
+    pub(super) fn interface(&mut self, node: Option<Node<'_>>) -> Option<InterfaceName> {
+        node?.argument().and_then(|word| self.interface_name(word))
     }
 
     /// The value of a switch: on if it has none.
@@ -180,9 +222,10 @@ impl Reading<'_> {
     }
 }
 
-/// Microseconds as decimal seconds without superfluous zeros.
-fn shown_seconds(micros: u64) -> String {
-    let (whole, rest) = (micros / 1_000_000, micros % 1_000_000);
-    let text = format!("{whole}.{rest:06}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+/// Words as they are listed in a message.
+pub(super) fn one_of(words: &[&str]) -> String {
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => words.concat(),
+    }
 }

@@ -34,7 +34,7 @@ pub(super) fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Wanted {
     let source = statements.last_of("unicast_src_ip", "mcast_src_ip");
     let source = reading.address(source, "an IP address", |address| !address.is_multicast());
     let group = reading.address(statements.last("mcast_dst_ip"), "a multicast address (IPv6: link-local)", is_group);
-    let ttl = reading.small(statements.last("unicast_ttl"), 0..=255);
+    let ttl = reading.integer(statements.last("unicast_ttl"));
     Wanted { peers, ttl_range, source, group, ttl }
 }
 

@@ -89,7 +89,7 @@ impl Check {
 
     /// What `include_check WORDS` makes of this.
     fn changed_by(self, node: Node<'_>) -> Self {
-        if node.arguments().len() == 0 {
+        if node.arguments().is_empty() {
             return Self::ALL;
         }
         let mut check = self;

@@ -261,7 +261,7 @@ impl Tree {
     pub(super) fn word(&self, index: usize) -> Option<Word<'_>> {
         let spot = self.words.get(index)?;
         let span = Span { file: spot.file, start: wide(spot.start), end: wide(spot.end) };
-        let text = self.texts.get(&narrow(index)).map_or_else(|| self.files.text(span), |text| text);
+        let text = self.texts.get(&narrow(index)).map_or_else(|| self.files.text(span), AsRef::as_ref);
         Some(Word { text, span })
     }
 

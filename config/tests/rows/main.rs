@@ -1,0 +1,95 @@
+//! Each row of the keyword table: what is written reaches the model.
+//!
+//! A case is a statement in its block, a place in the model (JSON pointer), and what must stand there. Expected values come from
+//! the manual of keepalived or from what it was seen to do (shared/reference), never from our own output.
+
+mod vrrp;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use keepalived_config::keywords::{self, Kind};
+use keepalived_config::{AnyInterface, Loaded, MemorySource, load};
+use serde_json::Value;
+
+/// Block, keyword, what is written, where it ends up in the model, and as what (JSON; empty if nothing may stand there).
+type Case = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+/// Findings that a case may give: they are not about its value.
+const HARMLESS: &[&str] = &["not-effective", "old-spelling", "deprecated", "not-effective-authentication"];
+
+fn cases() -> impl Iterator<Item = &'static Case> {
+    [vrrp::CASES].into_iter().flatten()
+}
+
+/// A configuration in which `text` stands in `block` and everything that is required is there.
+fn around(block: &str, text: &str) -> String {
+    let peers = "interface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.1\n}";
+    let instance = |inside: &str| format!("vrrp_instance I {{\n{peers}\n{inside}\n}}\n");
+    let server = |inside: &str| {
+        format!("virtual_server 10.0.0.1 80 {{\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\n{inside}\n}}\n")
+    };
+    let real = |inside: &str| server(&format!("real_server 10.0.1.1 80 {{\n{inside}\n}}"));
+    match block {
+        "(root)" => text.to_owned(),
+        "global_defs" | "garp_group" | "SSL" => format!("{block} {{\n{text}\n}}\n{}", instance("")),
+        "vrrp_instance" => instance(text),
+        "vrrp_sync_group" => format!("{}vrrp_sync_group G {{\ngroup {{\nI\n}}\n{text}\n}}\n", instance("")),
+        "virtual_server" => server(&format!("{text}\nreal_server 10.0.1.1 80 {{\n}}")),
+        "virtual_server/real_server" => real(text),
+        _ => match block.split('/').collect::<Vec<_>>().as_slice() {
+            ["vrrp_instance", inner] => instance(&format!("{inner} {{\n{text}\n}}")),
+            ["virtual_server", "real_server", checker] => real(&format!("{checker} {{\n{text}\n}}")),
+            ["virtual_server", "real_server", checker, inner] => {
+                real(&format!("{checker} {{\n{inner} {{\n{text}\n}}\n}}"))
+            }
+            _ => format!("{block} N {{\n{text}\n}}\n"),
+        },
+    }
+}
+
+fn read(text: &str) -> (Loaded, Value) {
+    let loaded = load(&MemorySource::one("/k.conf", text), Path::new("/k.conf"), &AnyInterface);
+    let model = serde_json::to_value(&loaded.config).unwrap();
+    (loaded, model)
+}
+
+#[test]
+fn what_is_written_reaches_the_model() {
+    let mut wrong = Vec::new();
+    for (block, keyword, text, pointer, expected) in cases() {
+        let (loaded, model) = read(&around(block, text));
+        let seen = model.pointer(pointer);
+        let wanted: Option<Value> = (!expected.is_empty()).then(|| serde_json::from_str(expected).unwrap());
+        if seen != wanted.as_ref() {
+            wrong.push(format!("{block}: {text}: {pointer} is {seen:?}, not {expected}"));
+        }
+        if !text.split_whitespace().any(|word| word == *keyword) {
+            wrong.push(format!("{block}: {text}: where is {keyword}?"));
+        }
+        let (_, without) = read(&around(block, ""));
+        if without.pointer(pointer) == seen {
+            wrong.push(format!("{block}: {text}: {pointer} is the same without it"));
+        }
+        let findings = loaded.findings.iter().filter(|finding| !HARMLESS.contains(&finding.rule.id));
+        wrong.extend(findings.map(|finding| format!("{block}: {text}: {}: {}", finding.rule.id, finding.message)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+#[ignore = "the cases are being written"]
+fn every_row_has_a_case() {
+    let covered: BTreeSet<(&str, &str)> = cases().map(|(block, keyword, ..)| (*block, *keyword)).collect();
+    let rows = keywords::all().filter(|row| row.kind == Kind::Keyword);
+    let missing: Vec<_> = rows.map(|row| (row.block, row.name)).filter(|row| !covered.contains(row)).collect();
+    assert!(missing.is_empty(), "{} rows have no case: {missing:?}", missing.len());
+}
+
+#[test]
+fn every_case_has_a_row() {
+    let rows: BTreeSet<(&str, &str)> = keywords::all().map(|row| (row.block, row.name)).collect();
+    for (block, keyword, ..) in cases() {
+        assert!(rows.contains(&(*block, *keyword)), "{block} {keyword}");
+    }
+}
