@@ -60,7 +60,8 @@ fn unknown(context: &str, node: Node<'_>, span: Span, with_suggestion: bool) -> 
     let finding = |message: String| Finding::at(&rule::UNKNOWN_KEYWORD, span, message).note(left_out);
     match with_suggestion.then(|| suggest(context, &name)).flatten() {
         Some(Suggestion::Spelling(row)) => {
-            finding(format!("unknown keyword {name} {place}")).help(format!("did you mean {}?", row.name))
+            let help = format!("did you mean {}?", row.name);
+            finding(format!("unknown keyword {name} {place}")).help(help).fix(span, row.name)
         }
         Some(Suggestion::Elsewhere(row)) if row.name == name => {
             let home = if row.block == ROOT { "at the top level".to_owned() } else { format!("in {}", row.block) };
@@ -105,14 +106,27 @@ fn arguments(keyword: &Keyword, node: Node<'_>, span: Span, findings: &mut Findi
 }
 
 fn old_spelling(keyword: &Keyword, span: Span, findings: &mut Findings) {
-    let Status::Deprecated { use_instead, notice, effect } = keyword.status else { return };
+    let (use_instead, notice, effect) = match keyword.status {
+        Status::Deprecated { use_instead, notice, effect } => (use_instead, notice, effect),
+        Status::Obsolete { advice } => {
+            let message = format!("{} is a word of keepalived's first years and means nothing today", keyword.name);
+            return findings.push(Finding::at(&rule::OBSOLETE, span, message).help(advice));
+        }
+        Status::Effective | Status::Accepted => return,
+    };
     let rule = match notice {
         Notice::Reported => &rule::DEPRECATED,
         Notice::Silent => &rule::OLD_SPELLING,
     };
     let finding = Finding::at(rule, span, format!("{} is an old spelling", keyword.name));
-    findings.push(match effect {
+    let finding = match effect {
         Effect::Effective => finding.help(format!("use {use_instead}")),
         Effect::Accepted => finding.help(format!("use {use_instead} (which has no effect yet)")),
+    };
+    // the same words may follow: only then is the name all there is to change
+    let today = lookup(keyword.block, use_instead).filter(|today| today.arguments == keyword.arguments);
+    findings.push(match today {
+        Some(today) => finding.fix(span, today.name),
+        None => finding,
     });
 }

@@ -4,11 +4,15 @@
 
 mod manual;
 mod render;
+mod report;
 mod rules;
+mod sarif;
 
 pub use manual::findings_manual;
-pub use render::render;
+pub use render::{Style, render, render_in};
+pub use report::{Place, Report, reports};
 pub use rules::{ALL, Rule};
+pub use sarif::{Log, sarif};
 
 /// The rules by name.
 pub mod rule {
@@ -17,10 +21,13 @@ pub mod rule {
 
 use std::collections::HashSet;
 
+use serde::Serialize;
+
 use crate::span::Span;
 
 /// How bad it is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
     Info,
@@ -94,12 +101,31 @@ pub struct Finding {
     pub notes: Vec<String>,
     /// What to do.
     pub help: Option<String>,
+    /// The change to the text that does it, where one is known.
+    pub fix: Option<Fix>,
+}
+
+/// A change to the text that ends a finding.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fix {
+    /// What is replaced.
+    pub span: Span,
+    /// What takes its place.
+    pub text: String,
 }
 
 impl Finding {
     /// A finding that has no place in the text.
     pub fn anywhere(rule: &'static Rule, message: impl Into<String>) -> Self {
-        Self { rule, message: message.into(), primary: None, secondary: Vec::new(), notes: Vec::new(), help: None }
+        Self {
+            rule,
+            message: message.into(),
+            primary: None,
+            secondary: Vec::new(),
+            notes: Vec::new(),
+            help: None,
+            fix: None,
+        }
     }
 
     /// A finding at `span`.
@@ -127,6 +153,13 @@ impl Finding {
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
+        self
+    }
+
+    /// Says which text in place of that at `span` would be right.
+    #[must_use]
+    pub fn fix(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.fix = Some(Fix { span, text: text.into() });
         self
     }
 

@@ -15,7 +15,7 @@ pub mod syntax;
 mod value;
 
 pub use facts::{AnyInterface, Facts, InterfaceFacts};
-pub use finding::{Class, Finding, Severity, exit_status, fatal, render};
+pub use finding::{Class, Finding, Severity, Style, exit_status, fatal, render, render_in};
 pub use load::{Loaded, load, load_with};
 pub use plan::{Change, InstanceKey, Plan, Refusal, plan};
 pub use source::{MemorySource, Source, SourceError, expand_braces};

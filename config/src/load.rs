@@ -26,8 +26,15 @@ pub struct Loaded {
     pub config: Config,
     /// In the order of the text; bounded.
     pub findings: Vec<Finding>,
-    /// For `finding::render`.
-    pub files: Files,
+    /// The statements, and the files that they stand in.
+    pub tree: Tree,
+}
+
+impl Loaded {
+    /// What was read, for `finding::render`.
+    pub fn files(&self) -> &Files {
+        self.tree.files()
+    }
 }
 
 /// Loads the file or pattern `path` with the default options.
@@ -43,7 +50,7 @@ pub fn load_with(source: &dyn Source, path: &Path, facts: &dyn Facts, options: &
     let mut reading = Reading { tree: &parsed.tree, facts, findings };
     let config = config(&mut reading);
     let findings = reading.findings.sorted();
-    Loaded { config, findings, files: parsed.tree.into_files() }
+    Loaded { config, findings, tree: parsed.tree }
 }
 
 fn config(reading: &mut Reading<'_>) -> Config {

@@ -25,7 +25,7 @@ fn every_guide_loads_and_every_finding_can_be_shown() {
         let loaded = guide(&name);
         println!("=== {name}: {}", exit_status(&loaded.findings));
         for finding in &loaded.findings {
-            println!("{}\n", render(finding, &loaded.files));
+            println!("{}\n", render(finding, loaded.files()));
         }
     }
 }
@@ -56,7 +56,7 @@ fn the_exit_status_is_that_of_keepalived() {
 #[test]
 fn obsolete_words_get_an_answer() {
     let loaded = guide("guide-failover-as-printed.conf");
-    let all: String = loaded.findings.iter().map(|finding| render(finding, &loaded.files)).collect();
+    let all: String = loaded.findings.iter().map(|finding| render(finding, loaded.files())).collect();
     assert!(all.contains("did you mean vrrp_instance?"), "{all}");
     assert!(all.contains("did you mean vrrp_sync_group?"), "{all}");
 }

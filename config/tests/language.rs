@@ -110,7 +110,7 @@ fn a_block_may_close_in_another_file() {
         &AnyInterface,
     );
     assert_eq!(ids(&loaded.findings), NONE);
-    assert_eq!((loaded.config.global.router_id.as_deref(), loaded.files.len()), (Some("x"), 3));
+    assert_eq!((loaded.config.global.router_id.as_deref(), loaded.files().len()), (Some("x"), 3));
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn an_include_bomb_is_bounded() {
         let (loaded, reads, globs) = bomb(text);
         let counts = (loaded.findings.len(), reads, globs);
         assert!(counts.0 <= 1_100 && counts.1 <= 4_097 && counts.2 <= 16_385, "{counts:?} of {text:?}");
-        assert!(loaded.files.iter().map(|(_, file)| file.bytes.len()).sum::<usize>() <= 16 << 20);
+        assert!(loaded.files().iter().map(|(_, file)| file.bytes.len()).sum::<usize>() <= 16 << 20);
     }
     // five million statements, if there were no end
     let (loaded, ..) = bomb(chain("x"));
@@ -298,7 +298,7 @@ fn positions_survive_definitions() {
     let source = MemorySource::one("/k", "$P=300\nvrrp_instance A {\n    priority $P\n}\n");
     let loaded = load(&source, Path::new("/k"), &AnyInterface);
     let finding = loaded.findings.iter().find(|finding| finding.rule.id == "number-range").unwrap();
-    let at = loaded.files.position(finding.primary.as_ref().unwrap().span);
+    let at = loaded.files().position(finding.primary.as_ref().unwrap().span);
     assert_eq!((at.line, at.column), (3, 14));
 }
 

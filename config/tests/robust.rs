@@ -11,15 +11,15 @@ fn survives(bytes: &[u8]) {
     let source = MemorySource::one("/k", bytes).with("/inc", bytes);
     let loaded = load(&source, Path::new("/k"), &AnyInterface);
     for finding in loaded.findings.iter().take(100) {
-        assert!(render(finding, &loaded.files).len() < 20_000);
+        assert!(render(finding, loaded.files()).len() < 20_000);
     }
     for mark in loaded.findings.iter().flat_map(|finding| finding.primary.iter().chain(&finding.secondary)) {
-        let file = loaded.files.get(mark.span.file).unwrap();
+        let file = loaded.files().get(mark.span.file).unwrap();
         assert!(mark.span.start <= mark.span.end && mark.span.end <= file.bytes.len(), "{mark:?}");
     }
     assert!([0, 2, 4, 5, 6].contains(&exit_status(&loaded.findings)));
     assert!(plan(&loaded.config, &loaded.config).unwrap().is_empty());
-    for (_, file) in loaded.files.iter() {
+    for (_, file) in loaded.files().iter() {
         let joined: Vec<u8> =
             tokenize(&file.bytes).iter().flat_map(|token| &file.bytes[token.range.clone()]).copied().collect();
         assert_eq!(joined, file.bytes);

@@ -43,7 +43,7 @@ pub fn check(options: &Options) -> Verdict {
         return Verdict::Unusable { text: shown(&loaded), status };
     }
     let findings =
-        loaded.findings.iter().map(|finding| (finding.rule.severity, render(finding, &loaded.files))).collect();
+        loaded.findings.iter().map(|finding| (finding.rule.severity, render(finding, loaded.files()))).collect();
     Verdict::Usable(Box::new(Checked { config: loaded.config, findings }))
 }
 
@@ -78,7 +78,7 @@ fn read(options: &Options) -> Loaded {
 }
 
 fn shown(loaded: &Loaded) -> String {
-    loaded.findings.iter().map(|finding| render(finding, &loaded.files) + "\n").collect()
+    loaded.findings.iter().map(|finding| render(finding, loaded.files()) + "\n").collect()
 }
 
 fn missing(loaded: &Loaded) -> bool {

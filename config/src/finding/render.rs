@@ -17,8 +17,23 @@ const MOST_MARKS: usize = 8;
 /// The deepest chain of includes that is shown.
 const MOST_INCLUDES: usize = 8;
 
+/// How a finding is to look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Style {
+    /// Text alone.
+    #[default]
+    Plain,
+    /// With the colours of a terminal.
+    Colour,
+}
+
 /// Renders `finding` with the lines it points to. Never fails, whatever the text holds; the result is bounded.
 pub fn render(finding: &Finding, files: &Files) -> String {
+    render_in(Style::Plain, finding, files)
+}
+
+/// The same in a `style`.
+pub fn render_in(style: Style, finding: &Finding, files: &Files) -> String {
     let level = match finding.rule.severity {
         Severity::Info => Level::INFO,
         Severity::Warning => Level::WARNING,
@@ -34,7 +49,11 @@ pub fn render(finding: &Finding, files: &Files) -> String {
     elements.extend(finding.notes.iter().map(|note| Level::NOTE.no_name().message(clean(note)).into()));
     elements.extend(finding.help.iter().map(|help| Level::HELP.message(clean(help)).into()));
     let group: Group<'_> = level.primary_title(clean(&finding.message)).id(finding.rule.id).elements(elements);
-    Renderer::plain().decor_style(DecorStyle::Ascii).render(&[group])
+    let renderer = match style {
+        Style::Plain => Renderer::plain(),
+        Style::Colour => Renderer::styled(),
+    };
+    renderer.decor_style(DecorStyle::Ascii).render(&[group])
 }
 
 /// "included at FILE:LINE", innermost first.

@@ -81,6 +81,7 @@ rules! {
     NOT_EFFECTIVE_AUTHENTICATION "not-effective-authentication" Warning Fine, "An authentication that we accept but do not perform yet: adverts are neither signed nor verified.", "Obeys it.", "auth_hmac {", "Use `auth_type PASS`, or wait for it.";
     DEPRECATED "deprecated" Warning Deprecated, "An old spelling; it works.", "Reports it; `-t` ends with 5.", "vmac_garp_intvl 30", "Use the spelling of today.";
     OLD_SPELLING "old-spelling" Info Fine, "An old spelling; it works.", "Says nothing under `-t`.", "vrrp_rlimit_rtime 10000", "Use the spelling of today.";
+    OBSOLETE "obsolete" Warning UnknownKeyword, "A word that keepalived knew in its first years and old guides still print. It is understood and has no effect.", "Calls it an unknown keyword.", "virtual_server 10.0.0.1 80 {\n    nat_mask 255.255.255.0", "Remove it.";
     BLOCK_NAME "block-name" Error General, "A block that needs exactly one name has none or several; it is left out.", "The same.", "vrrp_instance A B {", "Give it one name; quote it if it has blanks.";
     DUPLICATE_NAME "duplicate-name" Error General, "A second block of the same name; it is left out.", "The same.", "vrrp_instance A { }\nvrrp_instance A { }", "Rename one.";
     // values

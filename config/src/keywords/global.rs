@@ -145,6 +145,7 @@ rows! {
         "state_dump_file", "PATH", Value::Text, "TMP/keepalived.data", "no leading / = in tmp dir; trailing / = directory", "man page calls it state_file_location (not accepted)", "Template of SIGUSR1 dump file names", "core" => Keyword, Effective, since "2.3.3";
         "stats_dump_file", "PATH", Value::Text, "TMP/keepalived.stats", "as state_dump_file", "man page calls it stats_file_location (not accepted)", "File written on SIGUSR2", "core" => Keyword, Effective, since "2.3.3";
         "json_dump_file", "PATH", Value::Text, "TMP/keepalived.json", "as state_dump_file", "man page calls it json_file_location (not accepted)", "File written on SIGJSON", "core" => Keyword, Effective, since "2.3.3";
-        "vip_lost", "restore or backup", Value::Choice(&["restore", "backup"]), "restore", "restore, backup", "", "What a master does when somebody else deletes one of its addresses: put it back, or give up mastership for a moment as keepalived does (not a keyword of keepalived)", "vrrp" => Keyword, Effective;
+        "lvs_id", "NAME", Value::Text, "local host name", "", "in keepalived before 1.1", "Old name of router_id", "ours" => Keyword, Deprecated("router_id", Reported, Effective);
+        "vip_lost", "restore or backup", Value::Choice(&["restore", "backup"]), "restore", "restore, backup", "", "What a master does when somebody else deletes one of its addresses: put it back, or give up mastership for a moment as keepalived does (not a keyword of keepalived)", "ours" => Keyword, Effective;
     }
 }

@@ -88,6 +88,7 @@ fn status(row: &Keyword) -> String {
     match row.status {
         Status::Effective => "effective".to_owned(),
         Status::Accepted => "accepted".to_owned(),
+        Status::Obsolete { .. } => "obsolete".to_owned(),
         Status::Deprecated { use_instead, effect, .. } => {
             let effect = match effect {
                 Effect::Effective => "effective",

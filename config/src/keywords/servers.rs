@@ -5,6 +5,8 @@ use super::{Keyword, Table, rows};
 
 rows! {
     in "virtual_server" => {
+        "nat_mask", "NETMASK", Value::Address, "", "", "in keepalived before 1.0", "Netmask of a NAT service", "ours" => Keyword, Obsolete("remove it: the kernel takes no netmask for a service; persistence_granularity groups clients by network");
+        "net_mask", "NETMASK", Value::Address, "", "", "in keepalived before 1.0", "Netmask of a NAT service", "ours" => Keyword, Obsolete("remove it: the kernel takes no netmask for a service; persistence_granularity groups clients by network");
         "ip_family", "inet or inet6", Value::Choice(&["inet", "inet6"]), "from addresses; inet", "must not conflict", "", "Address family of fwmark services", "lvs" => Keyword, Accepted;
         "retry", "N", int(1, 4_294_967_295), "per checker type", "", "", "Default extra checks before failing", "check" => Keyword, Accepted;
         "delay_before_retry", "SECS (decimal)", seconds(0, 4_294_967_295), "per checker type", "", "", "Default delay before retry", "check" => Keyword, Accepted;

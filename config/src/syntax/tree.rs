@@ -206,11 +206,6 @@ impl Tree {
         &self.files
     }
 
-    /// What is left when the statements have been understood.
-    pub fn into_files(self) -> Files {
-        self.files
-    }
-
     /// The statements of the top level.
     pub fn roots(&self) -> Nodes<'_> {
         Nodes { tree: self, range: 0..self.nodes.len() }

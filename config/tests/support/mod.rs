@@ -22,7 +22,7 @@ pub(crate) fn files(files: &[(&str, &str)], facts: &dyn Facts) -> Loaded {
     let source = files.iter().fold(MemorySource::default(), |source, (path, text)| source.with(path, *text));
     let loaded = load(&source, Path::new(files[0].0), facts);
     for finding in &loaded.findings {
-        println!("{}", render(finding, &loaded.files));
+        println!("{}", render(finding, loaded.files()));
     }
     loaded
 }

@@ -22,9 +22,9 @@ pub fn configuration(data: &[u8]) {
     let [first, ..] = FILES;
     let loaded = load(&source, Path::new(first), &AnyInterface);
     for finding in &loaded.findings {
-        assert!(render(finding, &loaded.files).len() < LONGEST_MESSAGE);
+        assert!(render(finding, loaded.files()).len() < LONGEST_MESSAGE);
         for mark in finding.primary.iter().chain(&finding.secondary) {
-            let file = loaded.files.get(mark.span.file).expect("a finding is in a file that was read");
+            let file = loaded.files().get(mark.span.file).expect("a finding is in a file that was read");
             assert!(mark.span.start <= mark.span.end && mark.span.end <= file.bytes.len(), "{mark:?}");
         }
     }
