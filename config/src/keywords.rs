@@ -5,10 +5,13 @@
 
 mod bfd;
 mod checks;
+mod completion;
 mod global;
 mod lines;
+mod man;
 mod manual;
 mod root;
+mod schema;
 mod servers;
 mod suggest;
 mod value;
@@ -17,7 +20,10 @@ mod vrrp;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+pub use completion::{Offer, completion};
+pub use man::man_page;
 pub use manual::{coverage, manual};
+pub use schema::{Schema, schema};
 pub use suggest::{Suggestion, nearest, suggest};
 pub use value::{Beyond, Value};
 

@@ -22,7 +22,7 @@ pub fn manual() -> String {
             &code(row.name),
             &cell(row.arguments),
             &cell(row.default),
-            &cell(&values(row)),
+            &cell(&good_values(row)),
             &meaning(row),
             &status(row),
         ];
@@ -70,7 +70,7 @@ pub fn coverage() -> String {
 }
 
 /// The range and the words that are good, and what else there is to say about them.
-fn values(row: &Keyword) -> String {
+pub(super) fn good_values(row: &Keyword) -> String {
     let said = [row.value.to_string(), row.values.to_owned()];
     let said: Vec<String> = said.into_iter().filter(|text| !text.is_empty()).collect();
     said.join("; ")
@@ -82,6 +82,16 @@ fn meaning(row: &Keyword) -> String {
     let details = row.details.map(|details| format!(" {details}")).unwrap_or_default();
     let directive = if row.kind == Kind::Directive { " Obeyed while reading." } else { "" };
     cell(&format!("{}{history}{directive}{since}{details}", row.meaning))
+}
+
+/// What there is to say about its state in a manual; empty if it does what it says.
+pub(super) fn state_of(row: &Keyword) -> String {
+    match row.status {
+        Status::Effective => String::new(),
+        Status::Accepted => "Accepted, but has no effect yet".to_owned(),
+        Status::Obsolete { advice } => format!("Obsolete; {advice}"),
+        Status::Deprecated { use_instead, .. } => format!("An old spelling; use {use_instead}"),
+    }
 }
 
 fn status(row: &Keyword) -> String {

@@ -25,7 +25,7 @@ rows! {
         "vrrp_track_process", "NAME { block }", Value::Block, "", "needs CONFIG_PROC_EVENTS", "", "Monitored process definition", "script-track" => Keyword, Accepted;
         "interface_up_down_delays", "{ IF DOWN [UP] }", Value::Lines(""), "", "0..255 s decimal; DOWN limited by advert timers; UP defaults to 0 (man page: same as DOWN); IF alone accepted; unknown interface: -t exit 4", "", "Debounce interface state changes", "core" => Keyword, Accepted;
         "SSL", "{ block }", Value::Block, "auto generated context", "second block replaces first with error", "", "Client certificate and CA for SSL_GET", "ssl" => Keyword, Accepted;
-        "virtual_server_group", "NAME { IP/range/fwmark lines }", Value::Words, "", "at least one entry", "", "Set of addresses, ranges or fwmarks sharing real servers", "lvs" => Keyword, Accepted;
+        "virtual_server_group", "NAME { IP/range/fwmark lines }", Value::Lines("virtual_server_group"), "", "at least one entry", "", "Set of addresses, ranges or fwmarks sharing real servers", "lvs" => Keyword, Accepted;
         "virtual_server", "IP [PORT] / fwmark N / group NAME { block }", Value::Block, "", "port 0 treated as none; fwmark 1..UINT32_MAX (0 counts as no address: error); unknown group passes -t, at start the server is ignored with a log; needs real servers", "", "An IPVS virtual service", "lvs" => Keyword, Accepted;
         "bfd_instance", "NAME { block }", Value::Block, "", "name max 31 chars, unique; missing name crashes upstream", "", "A BFD session", "bfd" => Keyword, Accepted;
         "track_file", "NAME { block }", Value::Block, "", "", "", "File whose number adjusts priority or weight", "script-track" => Keyword, Accepted;
