@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+pub mod cluster;
 pub mod facts;
 pub mod finding;
 pub mod keywords;

@@ -95,15 +95,16 @@ pub fn host_name() -> String {
     name.trim().split('.').next().unwrap_or_default().to_owned()
 }
 
-/// The interfaces that there are.
-struct Machine {
+/// The interfaces that there are: the facts of this machine.
+#[derive(Clone, Debug)]
+pub struct Machine {
     links: Vec<Link>,
     known: bool,
 }
 
 impl Machine {
     /// If they cannot be read, every interface is taken for present: the vrrp process will find out.
-    fn look() -> Self {
+    pub fn look() -> Self {
         let inventory = Rtnetlink::open(BufferSize(1 << 20)).and_then(|mut network| network.inventory());
         match inventory {
             Ok(inventory) => Self { links: inventory.links, known: true },

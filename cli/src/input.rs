@@ -1,0 +1,45 @@
+//! Files that commands are given.
+
+use std::path::Path;
+
+use keepalived_config::{AnyInterface, Loaded, Options, load_with};
+use keepalived_daemon::configuration::{Machine, host_name};
+use keepalived_daemon::files::FileSource;
+
+use crate::Failure;
+
+/// How configurations are read; the same for all commands.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Reading {
+    /// What `@id` lines are compared with [default: the host name up to its first dot]
+    #[arg(short = 'i', long, value_name = "ID")]
+    pub(crate) config_id: Option<String>,
+    /// Take this machine's interfaces for those that there are; without it, every interface is taken for present
+    #[arg(long)]
+    pub(crate) here: bool,
+}
+
+impl Reading {
+    /// Options for the reader of the language.
+    pub(crate) fn options(&self) -> Options {
+        Options { config_id: self.config_id.clone().unwrap_or_else(host_name), ..Options::default() }
+    }
+
+    /// Loads `path`.
+    ///
+    /// # Errors
+    /// There is no such file.
+    pub(crate) fn load(&self, path: &Path) -> Result<Loaded, Failure> {
+        let options = self.options();
+        let loaded = if self.here {
+            load_with(&FileSource, path, &Machine::look(), &options)
+        } else {
+            load_with(&FileSource, path, &AnyInterface, &options)
+        };
+        if loaded.files().is_empty() {
+            let why = loaded.findings.first().map_or("it cannot be read", |finding| finding.message.as_str());
+            return Err(Failure(why.to_owned()));
+        }
+        Ok(loaded)
+    }
+}

@@ -1,0 +1,91 @@
+//! `keepalivedctl`: what an administrator asks about configurations. The answers come from config/; this reads files and prints.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use keepalived_config::Style;
+
+mod check;
+mod input;
+
+/// Checks, explains, formats and compares configurations of keepalived.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "keepalivedctl", version, about, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t = Colour::Auto, global = true)]
+    color: Colour,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Command {
+    /// Say what is wrong with a configuration; with several files, each is a node of one cluster, and they are compared
+    Check(check::Arguments),
+}
+
+/// The program: `arguments` with the zeroth; returns the exit status.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let status = if error.use_stderr() { status::USAGE } else { status::GOOD };
+            error.print().ok();
+            return status;
+        }
+    };
+    let style = style(arguments.color);
+    let answer = match &arguments.command {
+        Command::Check(arguments) => check::run(arguments, style),
+    };
+    let (text, status) = answer.unwrap_or_else(|Failure(message)| {
+        eprint_all(&format!("keepalivedctl: {message}\n"));
+        (String::new(), status::FAILED)
+    });
+    // a reader that has seen enough, as `head` does, is no failure
+    io::stdout().lock().write_all(text.as_bytes()).ok();
+    status
+}
+
+/// Text for standard output and an exit status, or why there is none.
+type Answer = Result<(String, u8), Failure>;
+
+/// Why a command could not do its work; what to do is in the text.
+#[derive(Debug)]
+struct Failure(String);
+
+/// What keepalivedctl exits with, beyond the statuses of `keepalived -t`.
+mod status {
+    /// Nothing to complain about.
+    pub(crate) const GOOD: u8 = 0;
+    /// The work could not be done.
+    pub(crate) const FAILED: u8 = 1;
+    /// The command line is wrong.
+    pub(crate) const USAGE: u8 = 1;
+}
+
+fn style(colour: Colour) -> Style {
+    let wanted = match colour {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+    };
+    if wanted { Style::Colour } else { Style::Plain }
+}
+
+fn eprint_all(text: &str) {
+    io::stderr().lock().write_all(text.as_bytes()).ok();
+}
