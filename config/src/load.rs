@@ -4,6 +4,7 @@ mod address;
 mod global;
 mod group;
 mod instance;
+mod script;
 mod settings;
 mod statements;
 mod transport;

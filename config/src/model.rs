@@ -3,11 +3,13 @@
 //! The processes receive this (through a sealed memfd) and lower it to their machines' parameters; no machine sees it.
 
 mod global;
+mod script;
 mod vrrp;
 
 use serde::{Deserialize, Serialize};
 
 pub use global::*;
+pub use script::*;
 pub use vrrp::*;
 
 /// A whole configuration.

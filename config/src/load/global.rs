@@ -10,7 +10,7 @@ use super::settings::{Pacing, process_name, umask};
 use super::statements::{Reading, Statements};
 use super::transport::is_group;
 use crate::finding::{Finding, rule};
-use crate::model::{Global, VipLost};
+use crate::model::{Global, Scripts, VipLost};
 use crate::syntax::Node;
 
 /// `UINT_MAX`
@@ -51,6 +51,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> (Global, Defaults) {
     read_process(reading, &blocks, &mut global);
     read_vrrp(reading, &blocks, &mut global);
     read_files(reading, &blocks, &mut global);
+    global.scripts = scripts(reading, &blocks);
     let defaults = defaults(reading, &blocks);
     (global, defaults)
 }
@@ -155,6 +156,22 @@ fn read_files(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut G
     global.stats_dump_file = reading.text(blocks.last("stats_dump_file"));
     global.json_dump_file = reading.text(blocks.last("json_dump_file"));
     global.json_version = reading.integer(blocks.last("json_version")).unwrap_or(1);
+}
+
+fn scripts(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Scripts {
+    let usual = Scripts::default();
+    let mut timeout = |name| reading.integer(blocks.last(name)).map(Duration::from_secs);
+    let (startup_timeout, shutdown_timeout) = (timeout("startup_script_timeout"), timeout("shutdown_script_timeout"));
+    Scripts {
+        user: reading.script_user(blocks.last("script_user")),
+        security: blocks.has("enable_script_security"),
+        startup: reading.script(blocks.last("startup_script")),
+        startup_timeout: startup_timeout.unwrap_or(usual.startup_timeout),
+        shutdown: reading.script(blocks.last("shutdown_script")),
+        shutdown_timeout: shutdown_timeout.unwrap_or(usual.shutdown_timeout),
+        symlink_paths: reading.switch(blocks.last("use_symlink_paths")).unwrap_or(false),
+        supplementary_groups: reading.switch(blocks.last("set_supplementary_groups")).unwrap_or(false),
+    }
 }
 
 fn defaults(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Defaults {

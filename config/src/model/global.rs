@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Script, ScriptUser};
+
 /// What holds for the whole daemon.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Global {
@@ -62,6 +64,44 @@ pub struct Global {
     pub json_dump_file: Option<String>,
     /// `json_version`: 1 or 2
     pub json_version: u8,
+    /// What holds for scripts, and those of the daemon itself.
+    pub scripts: Scripts,
+}
+
+/// What holds for all scripts, and the scripts that run once.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Scripts {
+    /// `script_user`; `keepalived_script` if there is such a user, else ours.
+    pub user: Option<ScriptUser>,
+    /// `enable_script_security`: no script runs as root that others may write.
+    pub security: bool,
+    /// `startup_script`
+    pub startup: Option<Script>,
+    /// `startup_script_timeout`
+    pub startup_timeout: Duration,
+    /// `shutdown_script`
+    pub shutdown: Option<Script>,
+    /// `shutdown_script_timeout`
+    pub shutdown_timeout: Duration,
+    /// `use_symlink_paths`: a script is run by the path that is written, not by what its links lead to.
+    pub symlink_paths: bool,
+    /// `set_supplementary_groups`: every script has the supplementary groups of its user.
+    pub supplementary_groups: bool,
+}
+
+impl Default for Scripts {
+    fn default() -> Self {
+        Self {
+            user: None,
+            security: false,
+            startup: None,
+            startup_timeout: Duration::from_secs(10),
+            shutdown: None,
+            shutdown_timeout: Duration::from_secs(10),
+            symlink_paths: false,
+            supplementary_groups: false,
+        }
+    }
 }
 
 impl Default for Global {
@@ -94,6 +134,7 @@ impl Default for Global {
             stats_dump_file: None,
             json_dump_file: None,
             json_version: 1,
+            scripts: Scripts::default(),
         }
     }
 }

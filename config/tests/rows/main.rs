@@ -3,6 +3,7 @@
 //! A case is a statement in its block, a place in the model (JSON pointer), and what must stand there. Expected values come from
 //! the manual of keepalived or from what it was seen to do (shared/reference), never from our own output.
 
+mod global;
 mod vrrp;
 
 use std::collections::BTreeSet;
@@ -19,7 +20,7 @@ type Case = (&'static str, &'static str, &'static str, &'static str, &'static st
 const HARMLESS: &[&str] = &["not-effective", "old-spelling", "deprecated", "not-effective-authentication"];
 
 fn cases() -> impl Iterator<Item = &'static Case> {
-    [vrrp::CASES].into_iter().flatten()
+    [global::CASES, vrrp::CASES].into_iter().flatten()
 }
 
 /// A configuration in which `text` stands in `block` and everything that is required is there.

@@ -1,0 +1,70 @@
+//! Commands: `SCRIPT [user [[:]group]]`, and users alone.
+
+use super::statements::Reading;
+use crate::finding::{Finding, rule};
+use crate::keywords::Value;
+use crate::model::{Script, ScriptGroup, ScriptUser};
+use crate::syntax::{Node, Word, Words};
+
+impl Reading<'_> {
+    /// The command after the keyword of `node`; `None` without one. A missing one has been reported where it is needed.
+    pub(super) fn script(&mut self, node: Option<Node<'_>>) -> Option<Script> {
+        let node = node?;
+        node.keyword().filter(|keyword| keyword.value == Value::Command)?;
+        let (command, owner) = node.arguments().split_first()?;
+        let argv = self.argv(node, command)?;
+        let user = self.owner(node, owner);
+        Some(match user {
+            Some(ScriptUser { name, group }) => Script { argv, user: Some(name), group },
+            None => Script { argv, user: None, group: None },
+        })
+    }
+
+    /// The program and its arguments that `command` says, for `node`.
+    fn argv(&mut self, node: Node<'_>, command: Word<'_>) -> Option<Vec<String>> {
+        let words = split(command.text);
+        let argv = words.map(String::from_utf8).collect::<Result<Vec<_>, _>>();
+        let problem = match argv {
+            Ok(argv) if argv.first().is_some_and(|program| !program.is_empty()) => return Some(argv),
+            Ok(_) => "is empty",
+            Err(_) => "is not UTF-8",
+        };
+        let message = format!("the command of {} {problem}", node.name());
+        self.report(Finding::at(&rule::COMMAND_INVALID, command.span, message).note("it is left out"));
+        None
+    }
+
+    /// `USER [[:]GROUP]` after the keyword of `node`.
+    pub(super) fn script_user(&mut self, node: Option<Node<'_>>) -> Option<ScriptUser> {
+        let node = node?;
+        self.owner(node, node.arguments())
+    }
+
+    fn owner(&mut self, node: Node<'_>, mut words: Words<'_>) -> Option<ScriptUser> {
+        let user = words.next()?;
+        if !user.text.iter().all(|octet| octet.is_ascii_alphanumeric() || b"._-$@\\+".contains(octet))
+            || user.text.starts_with(b"-")
+        {
+            let message = format!("{} takes {} for the name of a user", node.name(), user.str());
+            let finding = Finding::at(&rule::SCRIPT_USER, user.span, message);
+            self.report(finding.help("put a command and its arguments into one pair of quotes"));
+        }
+        let group = words.next().map(|word| group(&word.str()));
+        if let Some(extra) = words.next() {
+            let message = format!("{} ignores {} and what follows", node.name(), extra.str());
+            let finding = Finding::at(&rule::EXTRA_WORDS, extra.span, message);
+            self.report(finding.help("put a command and its arguments into one pair of quotes"));
+        }
+        Some(ScriptUser { name: user.str().into_owned(), group })
+    }
+}
+
+fn group(word: &str) -> ScriptGroup {
+    let (supplementary, name) = word.strip_prefix(':').map_or((false, word), |name| (true, name));
+    ScriptGroup { name: (!name.is_empty()).then(|| name.to_owned()), supplementary }
+}
+
+/// The words of a command; quotes and escapes inside it come with the text level.
+fn split(command: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    command.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).map(<[u8]>::to_vec)
+}
