@@ -70,6 +70,7 @@ fn read_process(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut
     global.router_id = reading.text(blocks.last("router_id"));
     global.dynamic_interfaces = blocks.has("dynamic_interfaces");
     dynamic_option(reading, blocks.last("dynamic_interfaces"));
+    global.default_interface = reading.interface(blocks.last("default_interface"));
     global.process_name = process_name(reading, blocks.last("process_name"));
     global.vrrp_process_name = process_name(reading, blocks.last("vrrp_process_name"))
         .or_else(|| blocks.has("process_names").then(|| "keepalived_vrrp".to_owned()));
@@ -119,21 +120,10 @@ fn read_vrrp(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Gl
     global.startup_delay = reading.duration(blocks.last("vrrp_startup_delay")).unwrap_or_default();
     global.delay_after_boot = reading.duration(blocks.last("vrrp_delay_after_boot")).unwrap_or_default();
     global.log_unknown_vrids = blocks.has("log_unknown_vrids");
-    global.vip_lost = vip_lost(reading, blocks.last("vip_lost"));
-    global.vrrp_rx_buffer = receive_buffer(reading, blocks.all("vrrp_rx_bufs_policy"));
-}
-
-fn vip_lost(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> VipLost {
-    let Some(word) = node.and_then(|node| node.argument()) else { return VipLost::Restore };
-    match word.text {
-        b"restore" => VipLost::Restore,
-        b"backup" => VipLost::Backup,
-        _ => {
-            let message = format!("vip_lost is restore or backup, not {}", word.str());
-            reading.report(Finding::at(&rule::WORD_INVALID, word.span, message));
-            VipLost::Restore
-        }
+    if reading.choice(blocks.last("vip_lost")) == Some("backup") {
+        global.vip_lost = VipLost::Backup;
     }
+    global.vrrp_rx_buffer = receive_buffer(reading, blocks.all("vrrp_rx_bufs_policy"));
 }
 
 /// A number of octets. The policies MTU and ADVERT leave it to us: we size buffers by what can arrive.

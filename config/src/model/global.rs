@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use keepalived_core::address::InterfaceName;
 use serde::{Deserialize, Serialize};
 
 use super::{Script, ScriptUser};
@@ -26,6 +27,8 @@ pub struct Global {
     pub vrrp_process_name: Option<String>,
     /// `dynamic_interfaces`: interfaces may be missing at start.
     pub dynamic_interfaces: bool,
+    /// `default_interface`: where static addresses go that name none; `eth0` unless it is said.
+    pub default_interface: Option<InterfaceName>,
     /// `vrrp_mcast_group4`
     pub mcast_group4: Ipv4Addr,
     /// `vrrp_mcast_group6`
@@ -115,6 +118,7 @@ impl Default for Global {
             process_name: None,
             vrrp_process_name: None,
             dynamic_interfaces: false,
+            default_interface: None,
             mcast_group4: Ipv4Addr::new(224, 0, 0, 18),
             mcast_group6: Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12),
             garp_interval: Duration::ZERO,
