@@ -3,13 +3,36 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Up to 15 octets that the kernel calls a name. Shown with replacement characters where they are no UTF-8.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct ShortName {
     octets: [u8; 15],
     length: u8,
+}
+
+/// What people may read (JSON) has the text, which is lossy if it is no UTF-8; frames between our processes have the octets.
+impl Serialize for ShortName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return serializer.serialize_str(&String::from_utf8_lossy(self.as_bytes()));
+        }
+        (self.octets, self.length).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ShortName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = if deserializer.is_human_readable() {
+            Self::new(String::deserialize(deserializer)?.as_bytes())
+        } else {
+            let (octets, length) = <([u8; 15], u8)>::deserialize(deserializer)?;
+            octets.get(..usize::from(length)).and_then(Self::new)
+        };
+        name.ok_or_else(|| D::Error::custom("a name has 1 to 15 octets"))
+    }
 }
 
 impl ShortName {

@@ -2,7 +2,7 @@
 
 use super::Case;
 
-pub const CASES: &[Case] = &[
+pub(super) const CASES: &[Case] = &[
     ("global_defs", "script_user", "script_user nobody", "/global/scripts/user", r#"{"name":"nobody","group":null}"#),
     (
         "global_defs",

@@ -2,6 +2,7 @@
 //!
 //! A case is a statement in its block, a place in the model (JSON pointer), and what must stand there. Expected values come from
 //! the manual of keepalived or from what it was seen to do (shared/reference), never from our own output.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod global;
 mod vrrp;

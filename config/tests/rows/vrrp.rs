@@ -2,7 +2,7 @@
 
 use super::Case;
 
-pub const CASES: &[Case] = &[
+pub(super) const CASES: &[Case] = &[
     ("vrrp_instance", "priority", "priority 150", "/instances/0/priority", "150"),
     ("vrrp_instance", "nopreempt", "nopreempt", "/instances/0/preempt", "\"No\""),
 ];
