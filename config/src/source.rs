@@ -14,6 +14,11 @@ pub trait Source {
     /// What one shell pattern without braces (`{a,b}` is expanded before) stands for: sorted paths, each of which exists. A
     /// pattern without wildcard stands for itself if it exists. Relative ones start at `base`.
     fn glob(&self, pattern: &str, base: &Path) -> Vec<PathBuf>;
+
+    /// The environment variable `name`, for `${_ENV NAME}`; there is none unless the source knows better.
+    fn variable(&self, _name: &str) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Why a file is not read.
@@ -112,7 +117,10 @@ pub fn is_wild(pattern: &str) -> bool {
 
 /// Files held in memory, for tests and for text that has no file.
 #[derive(Clone, Default, Debug)]
-pub struct MemorySource(BTreeMap<PathBuf, Result<Vec<u8>, SourceError>>);
+pub struct MemorySource {
+    files: BTreeMap<PathBuf, Result<Vec<u8>, SourceError>>,
+    variables: BTreeMap<String, Vec<u8>>,
+}
 
 impl MemorySource {
     /// A source with one file.
@@ -123,26 +131,37 @@ impl MemorySource {
     /// The same with a further file.
     #[must_use]
     pub fn with(mut self, path: &str, text: impl Into<Vec<u8>>) -> Self {
-        self.0.insert(path.into(), Ok(text.into()));
+        self.files.insert(path.into(), Ok(text.into()));
         self
     }
 
     /// The same with something at `path` that cannot be read.
     #[must_use]
     pub fn with_error(mut self, path: &str, error: SourceError) -> Self {
-        self.0.insert(path.into(), Err(error));
+        self.files.insert(path.into(), Err(error));
+        self
+    }
+
+    /// The same with an environment variable.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        self.variables.insert(name.into(), value.into());
         self
     }
 }
 
 impl Source for MemorySource {
     fn read(&self, path: &Path) -> Result<Vec<u8>, SourceError> {
-        self.0.get(path).cloned().unwrap_or(Err(SourceError::NotFound))
+        self.files.get(path).cloned().unwrap_or(Err(SourceError::NotFound))
     }
 
     fn glob(&self, pattern: &str, base: &Path) -> Vec<PathBuf> {
         let pattern = normal(&base.join(pattern));
-        self.0.keys().filter(|path| path_matches(&pattern, path)).cloned().collect()
+        self.files.keys().filter(|path| path_matches(&pattern, path)).cloned().collect()
+    }
+
+    fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        self.variables.get(name).cloned()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where text stands: the files that were read, in the order of reading, and ranges of octets in them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// One reading of one file; a file that is included twice has two.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -29,8 +30,8 @@ impl Span {
 pub struct File {
     /// As it was opened.
     pub path: PathBuf,
-    /// What it held.
-    pub bytes: Vec<u8>,
+    /// What it held; shared, so that it can be read while the collection grows.
+    pub bytes: Arc<Vec<u8>>,
     /// The include line that asked for it; `None` for the file of the command line.
     pub included_at: Option<Span>,
     line_starts: Vec<usize>,
@@ -55,7 +56,7 @@ impl Files {
         let id = FileId(u32::try_from(self.0.len()).ok()?);
         let newlines = bytes.iter().enumerate().filter(|(_, octet)| **octet == b'\n');
         let line_starts = std::iter::once(0).chain(newlines.map(|(at, _)| at.saturating_add(1))).collect();
-        self.0.push(File { path, bytes, included_at, line_starts });
+        self.0.push(File { path, bytes: Arc::new(bytes), included_at, line_starts });
         Some(id)
     }
 

@@ -1,12 +1,16 @@
 //! Text to a tree of statements, over all included files.
 //!
-//! Four layers, each of which reports and goes on: octets to tokens (`token`, lossless), physical lines to the lines they stand
-//! for (`expand`: conditions and definitions), lines to files in place (`reader`: includes), words and braces to a tree (`build`).
+//! Four layers, each of which reports and goes on: octets to tokens (`token`, lossless), lines to the lines they stand for (`expand`:
+//! conditions, definitions, sequences), files to lines in place (`reader`: includes), words and braces to a tree (`build`).
 
 mod build;
 mod expand;
+mod include;
 mod line;
+mod random;
 mod reader;
+mod reference;
+mod sequence;
 mod token;
 mod tree;
 

@@ -65,7 +65,8 @@ fn line_ends_and_odd_octets() {
     check("global_defs {\r\nrouter_id x\r\n}\r\n", "x", &[]);
     check("\u{feff}global_defs {\nrouter_id x\n}", "x", &["byte-order-mark"]);
     check("global_defs {\nrouter_id x\n\0\n}", "x", &["nul-octet"]);
-    check(&format!("global_defs {{\nrouter_id x\n#{}\n}}", "x".repeat(2000)), "x", &["line-too-long"]);
+    check(&format!("global_defs {{\nrouter_id x\n#{}\n}}", "x".repeat(2000)), "x", &[]);
+    check(&format!("global_defs {{\nrouter_id x\n#{}\n}}", "x".repeat(70_000)), "x", &["line-too-long"]);
     check("global_defs {\n\tROUTER_ID x\x0b\n}", "", &["unknown-keyword"]);
 }
 
@@ -183,13 +184,12 @@ fn an_include_bomb_is_bounded() {
         let (loaded, reads, globs) = bomb(text);
         let counts = (loaded.findings.len(), reads, globs);
         assert!(counts.0 <= 1_100 && counts.1 <= 4_097 && counts.2 <= 16_385, "{counts:?} of {text:?}");
-        assert!(loaded.files().iter().map(|(_, file)| file.bytes.len()).sum::<usize>() <= 16 << 20);
+        assert!(loaded.files().iter().map(|(_, file)| file.bytes.len()).sum::<usize>() <= 64 << 20);
     }
     // five million statements, if there were no end
     let (loaded, ..) = bomb(chain("x"));
     assert_eq!(ids(&loaded.findings).into_iter().filter(|id| *id == "too-large").count(), 1);
     assert!(fatal(&loaded.findings));
-    assert_eq!(ids(&loaded.findings).into_iter().filter(|id| *id == "include-limit").count(), 1);
 }
 
 /// What has no room decides all the same.
@@ -213,9 +213,11 @@ fn findings_without_end_are_counted() {
 /// Two definitions that name each other cost a thousand substitutions each time.
 #[test]
 fn substitutions_are_bounded_for_all_lines_together() {
-    let source = MemorySource::one("/k", "$A=${B}\n$B=${A}\n".to_owned() + &"${A}\n".repeat(2_000) + "foo\n");
+    let source = MemorySource::one("/k", "$A=${B}\n$B=${A}\n".to_owned() + &"${A}\n".repeat(9_000) + "foo\n");
     let loaded = load(&source, Path::new("/k"), &AnyInterface);
-    assert_eq!(ids(&loaded.findings).iter().filter(|id| **id == "substitution-limit").count(), 513);
+    let last = &loaded.findings.last().unwrap().message;
+    let more: usize = last.split(' ').find_map(|word| word.parse().ok()).unwrap();
+    assert!(more < 1_200, "{last}");
     assert!(ids(&loaded.findings).contains(&"unknown-keyword"));
 }
 

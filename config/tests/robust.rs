@@ -22,7 +22,7 @@ fn survives(bytes: &[u8]) {
     for (_, file) in loaded.files().iter() {
         let joined: Vec<u8> =
             tokenize(&file.bytes).iter().flat_map(|token| &file.bytes[token.range.clone()]).copied().collect();
-        assert_eq!(joined, file.bytes);
+        assert_eq!(joined, *file.bytes);
     }
 }
 

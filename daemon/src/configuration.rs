@@ -73,8 +73,15 @@ fn read(options: &Options) -> Loaded {
     let reading = keepalived_config::Options {
         config_id: options.config_id.clone().unwrap_or_else(host_name),
         check_includes: options.all_include_checks,
+        seed: clock_seed(),
     };
     load_with(&FileSource, &options.config, &Machine::look(), &reading)
+}
+
+/// Another one each time: `${_RANDOM}` without `random_seed`.
+fn clock_seed() -> u64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    since.as_secs().rotate_left(32) ^ u64::from(since.subsec_nanos())
 }
 
 fn shown(loaded: &Loaded) -> String {

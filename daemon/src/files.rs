@@ -44,6 +44,10 @@ impl Source for FileSource {
         // sorted by the crate, as by glob(3)
         found.map(|paths| paths.filter_map(Result::ok).collect()).unwrap_or_default()
     }
+
+    fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        std::env::var_os(name).map(std::ffi::OsString::into_encoded_bytes)
+    }
 }
 
 fn refused(error: io::Error) -> SourceError {

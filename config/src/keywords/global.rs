@@ -130,7 +130,7 @@ rows! {
         "vmac_prefix", "STRING", Value::Text, "vrrp", "one only; length not checked", "", "Prefix of generated VMAC interface names", "vmac" => Keyword, Accepted;
         "vmac_addr_prefix", "STRING", Value::Text, "vmac_prefix", "one only; length not checked", "", "Prefix of VMAC names generated for VIPs on other interfaces", "vmac" => Keyword, Accepted;
         "umask", "NUMBER or BITS (IRUSR, IWGRP ... IRWXO joined with |)", Value::Words, "0177 (IXUSR, IRWXG, IRWXO)", "0..0777 (C number: 0177, 0x1f, or decimal 8); bits joined with | (blanks around it allowed); ignored if -u given", "", "umask for created files", "core" => Keyword, Effective;
-        "random_seed", "UINT", int(0, 4_294_967_295), "time based", "", "", "Seed for ${_RANDOM}", "core" => Keyword, Accepted;
+        "random_seed", "UINT", int(0, 4_294_967_295), "time based", "", "", "Seed for ${_RANDOM}", "core" => Keyword, Effective;
         "reload_check_config", "[LOGFILE]", Value::Text, "off; /dev/null if no file", "", "", "Validate new configuration in a child before reloading", "core" => Keyword, Accepted;
         "reload_time_file", "PATH", Value::Text, "none", "exactly one argument", "", "File holding a time at which to reload", "core" => Keyword, Accepted, missing Error;
         "reload_repeat", "none", Value::None, "off", "", "", "Keep reload_time_file and reload daily if it has no date", "core" => Keyword, Accepted;

@@ -66,8 +66,8 @@ rows! {
         "@ID", "rest of line", Value::Words, "", "whole word equal to config id", "", "Line kept only if config id matches", "core" => Directive, Effective;
         "@^ID", "rest of line", Value::Words, "", "", "", "Line kept only if config id differs", "core" => Directive, Effective;
         "$NAME=", "VALUE or multi-line with trailing backslash", Value::Words, "", "[A-Za-z_][A-Za-z0-9_]*", "", "Define a parameter", "core" => Directive, Effective;
-        "~SEQ", "(VAR, [START, [STEP,]] END) TEXT", Value::Words, "", "", "", "Repeat line over a decimal sequence", "core" => Directive, Accepted;
-        "~SEQx", "(VAR, [START, [STEP,]] END) TEXT", Value::Words, "", "non-negative", "", "Repeat line over a hexadecimal sequence", "core" => Directive, Accepted;
-        "~LST", "(VAR or {VARS}, VALUE or {VALUES}, ...) TEXT", Value::Words, "", "", "", "Repeat line over listed values", "core" => Directive, Accepted;
+        "~SEQ", "(VAR, [START, [STEP,]] END) TEXT", Value::Words, "", "", "", "Repeat line over a decimal sequence", "core" => Directive, Effective;
+        "~SEQx", "(VAR, [START, [STEP,]] END) TEXT", Value::Words, "", "non-negative", "", "Repeat line over a hexadecimal sequence", "core" => Directive, Effective;
+        "~LST", "(VAR or {VARS}, VALUE or {VALUES}, ...) TEXT", Value::Words, "", "", "", "Repeat line over listed values", "core" => Directive, Effective;
     }
 }

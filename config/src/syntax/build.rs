@@ -10,8 +10,10 @@ use crate::span::Span;
 /// The deepest nesting that is read; keepalived's own language needs six.
 const MOST_DEPTH: usize = 64;
 
-/// The most statements of one configuration: far beyond any real one, and some 400 MB.
-const MOST_STATEMENTS: usize = 1 << 20;
+/// The most statements of one configuration: far beyond any real one, and some 100 MB.
+const MOST_STATEMENTS: usize = 1 << 22;
+/// The most words of one configuration.
+const MOST_WORDS: usize = 1 << 23;
 
 pub(super) struct Builder {
     pub(super) tree: Tree,
@@ -22,7 +24,7 @@ pub(super) struct Builder {
     first_word: usize,
     /// Levels beyond `MOST_DEPTH` that are being read over.
     too_deep: usize,
-    /// There are more than `MOST_STATEMENTS`, and it has been said.
+    /// There are more than `MOST_STATEMENTS` or `MOST_WORDS`, and it has been said.
     is_full: bool,
 }
 
@@ -40,7 +42,7 @@ impl Builder {
     }
 
     /// Takes the tokens of a line in.
-    pub(super) fn line(&mut self, line: &Line, tokens: &[Token], findings: &mut Findings) {
+    pub(super) fn line(&mut self, line: &Line<'_>, tokens: &[Token], findings: &mut Findings) {
         for token in tokens {
             match token.kind {
                 TokenKind::Word | TokenKind::Quoted => {
@@ -72,9 +74,9 @@ impl Builder {
         self.tree.len()
     }
 
-    /// The statements after the first `count`.
-    pub(super) fn since(&self, count: usize) -> impl Iterator<Item = Node<'_>> {
-        (count..self.tree.len()).filter_map(|index| self.tree.node(index))
+    /// Whether nothing more is taken in.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
     }
 
     /// Ends the text.
@@ -106,11 +108,11 @@ impl Builder {
             return self.tree.drop_words(first_word);
         }
         self.expect_open(findings);
-        if self.tree.len() >= MOST_STATEMENTS {
+        if self.tree.len() >= MOST_STATEMENTS || self.tree.word_count() > MOST_WORDS {
             self.pending = None;
             self.tree.drop_words(first_word);
             if !std::mem::replace(&mut self.is_full, true) {
-                let message = format!("there are more than {MOST_STATEMENTS} statements");
+                let message = format!("there are more than {MOST_STATEMENTS} statements or {MOST_WORDS} words");
                 findings.push(Finding::at(&rule::TOO_LARGE, first, message).note("what follows is left out"));
             }
             return;

@@ -1,67 +1,180 @@
-//! Conditions (`@id`) and definitions (`$NAME=`): which lines count, and what they say.
-//!
-//! Definitions over several lines, `~SEQ`, `~LST`, `${_RANDOM}` and `${_ENV}` are recognised and refused, for now; they belong here.
+//! Conditions (`@id`), definitions (`$NAME=`) and sequences (`~SEQ`, `~LST`): which lines count, and what they say.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::rc::Rc;
 
 use super::line::Line;
-use super::token::is_blank;
-use crate::finding::{Finding, Findings, rule};
+use super::random::Random;
+use super::reference::{Reference, definition, next_reference};
+use super::sequence::{Sequence, head};
+use super::token::{is_blank, unescaped};
+use crate::finding::{Finding, Findings, Rule, rule};
+use crate::source::Source;
 use crate::span::Span;
 
 /// The most octets that a line may have after substitution.
-const MOST_OCTETS: usize = 1024;
+const MOST_OCTETS: usize = 1 << 16;
 /// The most substitutions in one line.
-const MOST_SUBSTITUTIONS: usize = 1024;
-
-/// The most substitutions in all lines.
-const MOST_IN_ALL: usize = 512 * MOST_SUBSTITUTIONS;
+const MOST_SUBSTITUTIONS: usize = 1 << 10;
+/// The deepest nesting of definitions over several lines and sequences.
+const MOST_NESTED: usize = 64;
+/// What all substitutions, sequences and definitions over several lines may cost together: octets of lines that they make.
+const MOST_WORK: usize = 1 << 27;
+/// What each of them costs beyond that.
+const LEAST_WORK: usize = 1 << 6;
+/// To copy a line for a substitution costs less than to read it afterwards.
+const COPY_COST: usize = 16;
 
 /// What the lines so far have defined.
-pub(super) struct Definitions {
+pub(super) struct Expander {
     config_id: Vec<u8>,
-    /// `None` is a definition over several lines, which we cannot use yet.
-    names: HashMap<Vec<u8>, Option<Vec<u8>>>,
-    /// Inside a definition over several lines, which is read over.
-    continued: bool,
-    /// Substitutions that are left.
-    left: usize,
-    /// Whether it has been said that none is left.
-    said: bool,
+    names: HashMap<Vec<u8>, Value>,
+    /// A definition over several lines whose end has not come.
+    open: Option<(Vec<u8>, Vec<Stored>)>,
+    random: Random,
+    /// What is left of `MOST_WORK`.
+    work: usize,
+    /// Where something was said: a sequence would say it again in each turn.
+    said: HashSet<(&'static str, Span)>,
 }
 
-impl Definitions {
-    pub(super) fn new(config_id: &str) -> Self {
-        Self { config_id: config_id.into(), names: HashMap::new(), continued: false, left: MOST_IN_ALL, said: false }
+/// What a name stands for.
+#[derive(Clone)]
+enum Value {
+    Text(Rc<[u8]>),
+    /// Two lines at least.
+    Lines(Rc<[Stored]>),
+}
+
+/// A line of a definition.
+pub(super) struct Stored {
+    text: Vec<u8>,
+    span: Span,
+}
+
+/// What a line asks to have read after it, before the rest of its file.
+pub(super) enum Following {
+    /// What is left of a definition over several lines.
+    Lines {
+        lines: Rc<[Stored]>,
+        next: usize,
+        /// Where it is used.
+        source: Span,
+        whole: Span,
+    },
+    /// Further turns.
+    Sequence(Sequence),
+}
+
+/// Where a line stands, and what it may leave behind.
+pub(super) struct Place<'a> {
+    pub(super) source: &'a dyn Source,
+    /// Of the file.
+    pub(super) directory: &'a Path,
+    /// How many `Following` are being read.
+    pub(super) depth: usize,
+    pub(super) findings: &'a mut Findings,
+    /// The innermost last.
+    pub(super) following: Vec<Following>,
+}
+
+impl Expander {
+    pub(super) fn new(config_id: &str, seed: u64) -> Self {
+        Self {
+            config_id: config_id.into(),
+            names: HashMap::new(),
+            open: None,
+            random: Random::new(seed),
+            work: MOST_WORK,
+            said: HashSet::new(),
+        }
     }
 
     /// Whether the next line belongs to a definition, whatever it says.
-    pub(super) fn is_continued(&self) -> bool {
-        self.continued
+    pub(super) fn is_inside_definition(&self) -> bool {
+        self.open.is_some()
     }
 
-    /// Takes note of a line that says nothing: it ends a definition over several lines.
-    pub(super) fn empty_line(&mut self) {
-        self.continued = false;
+    /// Takes note of a line that says nothing, or of the end of a file: a definition over several lines ends there.
+    pub(super) fn end_definition(&mut self) {
+        let Some((name, mut lines)) = self.open.take() else { return };
+        lines.retain(|line| !line.text.is_empty());
+        let value = match lines.as_mut_slice() {
+            [] => Value::Text(Rc::default()),
+            [line] => Value::Text(std::mem::take(&mut line.text).into()),
+            _ => Value::Lines(lines.into()),
+        };
+        self.names.insert(name, value);
     }
 
-    /// The line that `line` stands for; `None` if it says nothing (more).
-    pub(super) fn expand(&mut self, line: Line, directory: &str, findings: &mut Findings) -> Option<Line> {
-        if self.continued {
-            self.continued = ends_in_backslash(&line.text);
+    /// `random_seed`: the numbers from here on.
+    pub(super) fn seed(&mut self, seed: u64) {
+        self.random = Random::new(seed);
+    }
+
+    /// The line that `line` stands for; `None` if it says nothing (more) itself.
+    pub(super) fn expand<'a>(&mut self, line: Line<'a>, place: &mut Place<'_>) -> Option<Line<'a>> {
+        if self.open.is_some() {
+            self.continue_definition(&line);
             return None;
         }
-        let line = self.condition(line)?;
-        let line = self.definition(line, findings)?;
-        if is_sequence(&line.text) {
-            findings.push(not_supported(&line, "~SEQ and ~LST are"));
-            return None;
+        let mut line = line;
+        loop {
+            line = self.condition(line)?;
+            line = self.definition(line)?;
+            line = self.sequence(line, place)?;
+            if !line.text.contains(&b'$') {
+                return Some(line);
+            }
+            let starts = line.text.starts_with(b"$");
+            let (substituted, is_changed) = self.substitute(line, place)?;
+            if !is_changed {
+                return Some(substituted);
+            }
+            line = substituted.code();
+            // what a definition brings to the start of a line is looked at again, as keepalived did up to 2.2
+            if !starts {
+                return Some(line);
+            }
         }
-        self.substitute(line, directory, findings)
+    }
+
+    /// The next line of `following`; `None` at its end.
+    pub(super) fn turn(&mut self, following: &mut Following, findings: &mut Findings) -> Option<Line<'static>> {
+        match following {
+            Following::Lines { lines, next, source, whole } => {
+                let stored = lines.get(*next)?;
+                *next = next.saturating_add(1);
+                let line = || Line::defined(&stored.text, stored.span, *source, *whole).into_owned();
+                self.spend(stored.text.len(), *whole, findings).then(line)
+            }
+            Following::Sequence(Sequence { values, text }) => {
+                let turn = values.next()?;
+                for (name, value) in values.names.iter().zip(turn) {
+                    self.names.insert(name.clone(), Value::Text(value.into()));
+                }
+                self.spend(text.text.len(), text.whole, findings).then(|| text.clone())
+            }
+        }
+    }
+
+    /// Stores a further line of a definition.
+    fn continue_definition(&mut self, line: &Line<'_>) {
+        let (text, continues) = match line.text.strip_suffix(b"\\") {
+            Some(text) => (text.trim_ascii_end(), true),
+            None => (&*line.text, false),
+        };
+        if let Some((_, lines)) = &mut self.open {
+            lines.push(Stored { text: unescaped(text).into_owned(), span: line.whole });
+        }
+        if !continues {
+            self.end_definition();
+        }
     }
 
     /// `@id` and `@^id`: the rest of the line, if it is for us.
-    fn condition(&self, line: Line) -> Option<Line> {
+    fn condition<'a>(&self, line: Line<'a>) -> Option<Line<'a>> {
         let Some(condition) = line.text.strip_prefix(b"@") else { return Some(line) };
         let end = condition.iter().position(|octet| is_blank(*octet))?;
         let word = condition.get(..end)?;
@@ -69,159 +182,218 @@ impl Definitions {
             Some(word) => word != self.config_id,
             None => word == self.config_id,
         };
-        let blanks = condition.iter().skip(end).take_while(|octet| is_blank(**octet)).count();
-        holds.then(|| line.tail(end.saturating_add(blanks).saturating_add(1)))
+        holds.then(|| line.tail(end.saturating_add(1)))
     }
 
     /// Keeps `$NAME=VALUE`; any other line passes.
-    fn definition(&mut self, line: Line, findings: &mut Findings) -> Option<Line> {
+    fn definition<'a>(&mut self, line: Line<'a>) -> Option<Line<'a>> {
         let Some((name, value)) = definition(&line.text) else { return Some(line) };
-        if ends_in_backslash(value) {
-            self.continued = true;
-            self.names.insert(name.to_vec(), None);
-            findings.push(not_supported(&line, "definitions over several lines are"));
-        } else {
-            self.names.insert(name.to_vec(), Some(decommented(value)));
-        }
+        self.open = Some((name.to_vec(), Vec::new()));
+        let start = line.text.len().saturating_sub(value.len());
+        self.continue_definition(&line.tail(start));
         None
     }
 
-    /// Puts the values of definitions in, again and again until none is left.
-    fn substitute(&mut self, mut line: Line, directory: &str, findings: &mut Findings) -> Option<Line> {
-        let mut from = 0;
-        for _ in 0..MOST_SUBSTITUTIONS {
-            let Some(reference) = next_reference(&line.text, from) else { return Some(line) };
-            let source = line.span(reference.start..reference.end);
-            if self.left == 0 {
-                return self.exhausted(source, findings);
-            }
-            self.left = self.left.saturating_sub(1);
-            if let Some(None) = self.names.get(&reference.name) {
-                findings.push(not_supported(&line, "definitions over several lines are"));
-                return None;
-            }
-            let Some(value) = self.value(&reference.name, directory) else {
-                if !reference.braces {
-                    from = reference.end;
-                    continue;
+    /// Puts the turns of `~SEQ` and `~LST` behind the line; any other line passes.
+    fn sequence<'a>(&mut self, line: Line<'a>, place: &mut Place<'_>) -> Option<Line<'a>> {
+        let Some(head) = head(&line.text) else { return Some(line) };
+        let (values, length) = match head {
+            Ok(head) => (head.values(|text| self.put_in(text, line.whole, place)), head.length),
+            Err(problem) => (Err(problem), line.text.len()),
+        };
+        match values {
+            Ok(values) => {
+                let text = line.tail(length);
+                if !text.text.is_empty() && self.is_deep_enough(place, text.whole) {
+                    place.following.push(Following::Sequence(Sequence { values, text: text.into_owned() }));
                 }
-                findings.push(undefined(&reference, source));
-                return None;
-            };
-            line = line.spliced(reference.start..reference.end, &value, source);
-            from = reference.start;
-            if line.text.len() > MOST_OCTETS {
-                break;
+            }
+            Err(problem) => {
+                let finding = Finding::at(&rule::SEQUENCE_INVALID, line.span(0..length), problem);
+                let finding = finding.note("the line is left out");
+                let help = "write ~SEQ(NAME, START, STEP, END) TEXT or ~LST(NAME, VALUE, VALUE) TEXT";
+                self.say(finding.help(help), place.findings);
             }
         }
-        findings.push(Finding::at(
-            &rule::SUBSTITUTION_LIMIT,
-            line.whole,
-            "the line does not stop growing when its definitions are put in",
-        ));
         None
     }
 
-    fn exhausted(&mut self, source: Span, findings: &mut Findings) -> Option<Line> {
-        if !std::mem::replace(&mut self.said, true) {
-            let message = format!("there are more than {MOST_IN_ALL} uses of definitions");
-            let finding = Finding::at(&rule::SUBSTITUTION_LIMIT, source, message);
-            findings.push(finding.note("from here on every line that uses one is left out"));
+    /// Puts the values of definitions in, again and again until none is left; and whether there was any.
+    fn substitute<'a>(&mut self, mut line: Line<'a>, place: &mut Place<'_>) -> Option<(Line<'a>, bool)> {
+        let mut from = 0;
+        let mut count: usize = 0;
+        let mut following = Vec::new();
+        while let Some(reference) = next_reference(&line.text, from) {
+            let range = reference.range.clone();
+            let source = line.span(range.clone());
+            let Some(value) = self.value(&reference, source, place) else {
+                from = range.end;
+                continue;
+            };
+            let value = match &value {
+                Value::Text(text) => text,
+                Value::Lines(_) if range.end < line.text.len() => {
+                    self.say(not_last(&line, source), place.findings);
+                    return None;
+                }
+                Value::Lines(lines) => {
+                    let lines = Rc::clone(lines);
+                    following.push(Following::Lines { lines, next: 1, source, whole: line.whole });
+                    value.first_line()
+                }
+            };
+            count = count.saturating_add(1);
+            if line.text.len().saturating_add(value.len()) > MOST_OCTETS || count > MOST_SUBSTITUTIONS {
+                self.say(grows(&line), place.findings);
+                return None;
+            }
+            let copied = line.text.len().saturating_add(value.len()) / COPY_COST;
+            if !self.spend(copied, source, place.findings) {
+                return None;
+            }
+            line = line.spliced(range.clone(), value, source);
+            from = range.start;
         }
-        None
-    }
-
-    fn value(&self, name: &[u8], directory: &str) -> Option<Vec<u8>> {
-        if let Some(value) = self.names.get(name) {
-            return value.clone();
-        }
-        match name {
-            b"_HASH" => Some(b"#".into()),
-            b"_BANG" => Some(b"!".into()),
-            b"_INSTANCE" => Some(self.config_id.clone()),
-            b"_PWD" => Some(directory.as_bytes().into()),
-            _ => None,
-        }
-    }
-}
-
-fn not_supported(line: &Line, what: &str) -> Finding {
-    Finding::at(&rule::NOT_SUPPORTED, line.whole, format!("{what} not supported yet"))
-        .note("what it stands for is left out")
-        .help("write the lines out")
-}
-
-fn undefined(reference: &Reference, source: Span) -> Finding {
-    let name = String::from_utf8_lossy(&reference.name).into_owned();
-    if name.starts_with("_RANDOM") || name.starts_with("_ENV") {
-        return Finding::at(&rule::NOT_SUPPORTED, source, format!("${{{name}}} is not supported yet"));
-    }
-    Finding::at(&rule::UNDEFINED_NAME, source, format!("{name} is not defined"))
-        .note("the line is left out")
-        .help(format!("put ${name}=value on a line before it"))
-}
-
-/// Name and value of a definition.
-fn definition(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let rest = text.strip_prefix(b"$")?;
-    let length = name_length(rest)?;
-    let value = rest.get(length..)?.strip_prefix(b"=")?;
-    let blanks = value.iter().take_while(|octet| is_blank(**octet)).count();
-    Some((rest.get(..length)?, value.get(blanks..)?))
-}
-
-/// The length of the name that `text` starts with.
-fn name_length(text: &[u8]) -> Option<usize> {
-    let first = text.first()?;
-    let length = text.iter().take_while(|octet| octet.is_ascii_alphanumeric() || **octet == b'_').count();
-    (first.is_ascii_alphabetic() || *first == b'_').then_some(length)
-}
-
-/// A use of a definition.
-struct Reference {
-    start: usize,
-    end: usize,
-    name: Vec<u8>,
-    braces: bool,
-}
-
-/// The first `${NAME}`, or `$NAME` before a blank, `,`, `)`, or the end, at or after `from`.
-fn next_reference(text: &[u8], from: usize) -> Option<Reference> {
-    let dollars = text.iter().enumerate().skip(from).filter(|(_, octet)| **octet == b'$');
-    dollars.map(|(at, _)| at).find_map(|start| reference(text, start))
-}
-
-fn reference(text: &[u8], start: usize) -> Option<Reference> {
-    let rest = text.get(start.saturating_add(1)..)?;
-    if let Some(inside) = rest.strip_prefix(b"{") {
-        let length = name_length(inside)?;
-        let plain = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b' ' | b'\t');
-        let close = inside.iter().position(|octet| !plain(octet))?;
-        let parameters = inside.get(length..close)?;
-        if inside.get(close) != Some(&b'}') || parameters.last().is_some_and(|octet| is_blank(*octet)) {
+        if !following.is_empty() && !self.is_deep_enough(place, line.whole) {
             return None;
         }
-        let end = start.saturating_add(3).saturating_add(close);
-        return Some(Reference { start, end, name: inside.get(..close)?.to_vec(), braces: true });
+        if count > 0 && !self.spend(line.text.len(), line.whole, place.findings) {
+            return None;
+        }
+        place.following.extend(following);
+        Some((line, count > 0))
     }
-    let length = name_length(rest)?;
-    let ends = rest.get(length).is_none_or(|next| matches!(next, b' ' | b'\t' | b',' | b')' | b'\r'));
-    let end = start.saturating_add(length).saturating_add(1);
-    ends.then(|| Reference { start, end, name: rest.get(..length).unwrap_or_default().to_vec(), braces: false })
+
+    /// Puts definitions into the numbers of a sequence, which stands at `at`.
+    fn put_in(&mut self, text: &[u8], at: Span, place: &mut Place<'_>) -> Vec<u8> {
+        let mut text = text.to_vec();
+        let mut from = 0;
+        while let Some(reference) = next_reference(&text, from) {
+            let range = reference.range.clone();
+            match self.value(&reference, at, place) {
+                Some(Value::Text(value))
+                    if text.len().saturating_add(value.len()) <= MOST_OCTETS
+                        && self.spend(text.len(), at, place.findings) =>
+                {
+                    from = range.start;
+                    text.splice(range, value.iter().copied());
+                }
+                _ => from = range.end,
+            }
+        }
+        text
+    }
+
+    /// What a reference stands for; `None` if for nothing.
+    fn value(&mut self, reference: &Reference<'_>, at: Span, place: &mut Place<'_>) -> Option<Value> {
+        let mut parameters = reference.parameters();
+        let first = parameters.next();
+        if first.is_none()
+            && let Some(value) = self.names.get(reference.name)
+        {
+            return Some(value.clone());
+        }
+        let text: Vec<u8> = match (reference.name, first) {
+            (b"_HASH", None) => b"#".into(),
+            (b"_BANG", None) => b"!".into(),
+            (b"_INSTANCE", None) => self.config_id.clone(),
+            (b"_PWD", None) => place.directory.as_os_str().as_encoded_bytes().into(),
+            (b"_ENV", Some(name)) if parameters.next().is_none() => {
+                place.source.variable(&String::from_utf8_lossy(name)).unwrap_or_default()
+            }
+            (b"_RANDOM", least) => self.random(least, parameters.next(), at, place.findings)?.into_bytes(),
+            _ => return None,
+        };
+        Some(Value::Text(text.into()))
+    }
+
+    /// `${_RANDOM LEAST MOST}`.
+    fn random(
+        &mut self,
+        least: Option<&[u8]>,
+        most: Option<&[u8]>,
+        at: Span,
+        findings: &mut Findings,
+    ) -> Option<String> {
+        let number = |word: Option<&[u8]>, default: u32| match word {
+            None => Some(default),
+            Some(word) => std::str::from_utf8(word).ok()?.parse().ok(),
+        };
+        let (least, most) = (number(least, 0)?, number(most, 32_767)?);
+        if least > most {
+            let message = format!("there is no number from {least} to {most}");
+            self.say(Finding::at(&rule::RANDOM_RANGE, at, message).note(format!("{least} is used")), findings);
+        }
+        Some(self.random.between(least, most).to_string())
+    }
+
+    /// Whether there is room for something that follows; says so if there is none.
+    fn is_deep_enough(&mut self, place: &mut Place<'_>, at: Span) -> bool {
+        let is = place.depth.saturating_add(place.following.len()) < MOST_NESTED;
+        if !is {
+            let message = format!("definitions and sequences are nested more than {MOST_NESTED} deep");
+            let finding = Finding::at(&rule::SUBSTITUTION_LIMIT, at, message).note("the line is left out");
+            self.say(finding.help("look for a definition that names itself"), place.findings);
+        }
+        is
+    }
+
+    /// Takes what a substitution or a turn costs from what is left.
+    fn spend(&mut self, octets: usize, at: Span, findings: &mut Findings) -> bool {
+        let cost = octets.saturating_add(LEAST_WORK);
+        if cost < self.work {
+            self.work = self.work.saturating_sub(cost);
+            return true;
+        }
+        if std::mem::take(&mut self.work) > 0 {
+            let message = "definitions and sequences make too much text";
+            let finding = Finding::at(&rule::SUBSTITUTION_LIMIT, at, message);
+            findings.push(finding.note("from here on every line that uses one is left out"));
+        }
+        false
+    }
+
+    /// Says it once for each place.
+    fn say(&mut self, finding: Finding, findings: &mut Findings) {
+        let rule: &'static Rule = finding.rule;
+        if finding.primary.as_ref().is_none_or(|mark| self.said.insert((rule.id, mark.span))) {
+            findings.push(finding);
+        }
+    }
+
+    /// Says that `${...}` at `at` stands for nothing.
+    pub(super) fn undefined(&mut self, text: &[u8], at: Span, findings: &mut Findings) {
+        let shown = String::from_utf8_lossy(text);
+        let finding = match next_reference(text, 0) {
+            Some(Reference { name, .. }) if !matches!(name, b"_ENV" | b"_RANDOM") => {
+                let name = String::from_utf8_lossy(name);
+                Finding::at(&rule::UNDEFINED_NAME, at, format!("{name} is not defined"))
+                    .help(format!("put ${name}=value on a line before it"))
+            }
+            _ => Finding::at(&rule::UNDEFINED_NAME, at, format!("{shown} is no use of a definition"))
+                .help("write ${NAME} without blanks, ${_ENV NAME} or ${_RANDOM 1 9}; or put it into double quotes"),
+        };
+        self.say(finding, findings);
+    }
 }
 
-/// `\#` becomes `#` when a definition is stored, so that it starts a comment where the value is used bare (syntax.md section 4).
-fn decommented(value: &[u8]) -> Vec<u8> {
-    if value.contains(&b'"') { value.to_vec() } else { super::token::unescaped(value) }
+impl Value {
+    fn first_line(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text,
+            Self::Lines(lines) => lines.first().map_or(b"", |line| line.text.as_slice()),
+        }
+    }
 }
 
-fn ends_in_backslash(text: &[u8]) -> bool {
-    text.trim_ascii_end().ends_with(b"\\")
+fn not_last(line: &Line<'_>, source: Span) -> Finding {
+    Finding::at(&rule::LINES_NOT_LAST, source, "this stands for several lines, so it must be the last on its line")
+        .also(line.whole, "")
+        .note("the line is left out")
+        .help("put what follows it on a line of its own, or into the definition")
 }
 
-fn is_sequence(text: &[u8]) -> bool {
-    let Some(rest) = text.strip_prefix(b"~") else { return false };
-    let word = rest.iter().take_while(|octet| octet.is_ascii_alphabetic()).count();
-    matches!(rest.get(..word), Some(b"SEQ" | b"SEQx" | b"LST"))
-        && rest.get(word..).unwrap_or_default().trim_ascii_start().starts_with(b"(")
+fn grows(line: &Line<'_>) -> Finding {
+    Finding::at(&rule::SUBSTITUTION_LIMIT, line.whole, "the line does not stop growing when its definitions are put in")
+        .note("it is left out")
 }

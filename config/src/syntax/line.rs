@@ -1,18 +1,28 @@
 //! A line as it counts, and where each part of it comes from.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use super::token::{Token, TokenKind, tokenize_line, unescaped};
+use super::token::{Token, TokenKind, comment_start, trimmed, unescaped};
 use crate::span::Span;
 
-/// Text of a line after conditions and definitions, with the way back to the source.
+/// Text of a line without its comment, with the way back to the source.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Line {
-    pub(super) text: Vec<u8>,
-    /// Ordered by start; the first starts at 0.
-    pieces: Vec<Piece>,
-    /// The whole physical line.
+pub(super) struct Line<'a> {
+    pub(super) text: Cow<'a, [u8]>,
+    origin: Origin,
+    /// All of the line that stands in a file.
     pub(super) whole: Span,
+    /// Where the text was written, if that is a definition.
+    pub(super) defined: Option<Span>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Origin {
+    /// Octet for octet what stands there.
+    Verbatim(Span),
+    /// Ordered by start; the first starts at 0.
+    Pieces(Vec<Piece>),
 }
 
 /// Part of a line.
@@ -21,21 +31,33 @@ struct Piece {
     /// Where it starts in the text.
     start: usize,
     source: Span,
-    origin: Origin,
+    kind: PieceKind,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Origin {
+enum PieceKind {
     /// Octet for octet.
     Verbatim,
     /// All of it stands for all of the source.
     Substituted,
 }
 
-impl Line {
+impl<'a> Line<'a> {
     /// The line at `whole`, as it stands there.
-    pub(super) fn verbatim(text: &[u8], whole: Span) -> Self {
-        Self { text: text.to_vec(), pieces: vec![Piece { start: 0, source: whole, origin: Origin::Verbatim }], whole }
+    pub(super) fn verbatim(text: &'a [u8], whole: Span) -> Self {
+        Self { text: Cow::Borrowed(text), origin: Origin::Verbatim(whole), whole, defined: None }
+    }
+
+    /// A line of a definition, which was written at `defined` and is used at `source`, a part of `whole`.
+    pub(super) fn defined(text: &'a [u8], defined: Span, source: Span, whole: Span) -> Self {
+        let piece = Piece { start: 0, source, kind: PieceKind::Substituted };
+        Self { text: Cow::Borrowed(text), origin: Origin::Pieces(vec![piece]), whole, defined: Some(defined) }
+    }
+
+    /// The same, to be kept.
+    pub(super) fn into_owned(self) -> Line<'static> {
+        let Self { text, origin, whole, defined } = self;
+        Line { text: Cow::Owned(text.into_owned()), origin, whole, defined }
     }
 
     /// The source of a range of the text.
@@ -50,69 +72,114 @@ impl Line {
     }
 
     fn octet(&self, at: usize) -> Option<Span> {
-        let index = self.pieces.partition_point(|piece| piece.start <= at).checked_sub(1)?;
-        let piece = self.pieces.get(index)?;
-        Some(match piece.origin {
-            Origin::Substituted => piece.source,
-            Origin::Verbatim => {
-                let start = piece.source.start.saturating_add(at.saturating_sub(piece.start)).min(piece.source.end);
-                Span { start, end: start.saturating_add(1).min(piece.source.end), ..piece.source }
+        match &self.origin {
+            Origin::Verbatim(source) => Some(octet_of(*source, at)),
+            Origin::Pieces(pieces) => {
+                let index = pieces.partition_point(|piece| piece.start <= at).checked_sub(1)?;
+                let piece = pieces.get(index)?;
+                Some(match piece.kind {
+                    PieceKind::Substituted => piece.source,
+                    PieceKind::Verbatim => octet_of(piece.source, at.saturating_sub(piece.start)),
+                })
             }
-        })
+        }
     }
 
-    /// What is left from `from` on.
-    pub(super) fn tail(&self, from: usize) -> Self {
-        self.spliced(0..from.min(self.text.len()), b"", self.whole)
+    /// What is left from `from` on, without blanks before it.
+    pub(super) fn tail(self, from: usize) -> Self {
+        let blanks = trimmed(self.text.get(from..).unwrap_or_default()).start;
+        self.part(from.saturating_add(blanks)..usize::MAX)
+    }
+
+    /// What counts: without a comment (which a definition may have brought) and blanks at the ends.
+    pub(super) fn code(self) -> Self {
+        let code = self.text.get(..comment_start(&self.text)).unwrap_or_default();
+        let range = trimmed(code);
+        self.part(range)
+    }
+
+    fn part(self, range: Range<usize>) -> Self {
+        let range = range.start.min(self.text.len())..range.end.min(self.text.len());
+        if range == (0..self.text.len()) {
+            return self;
+        }
+        let text = match self.text {
+            Cow::Borrowed(text) => Cow::Borrowed(text.get(range.clone()).unwrap_or_default()),
+            Cow::Owned(mut text) => {
+                text.truncate(range.end);
+                text.drain(..range.start);
+                Cow::Owned(text)
+            }
+        };
+        let origin = match self.origin {
+            Origin::Verbatim(source) => Origin::Verbatim(Span { start: octet_of(source, range.start).start, ..source }),
+            Origin::Pieces(pieces) => {
+                let first = pieces.partition_point(|piece| piece.start <= range.start).saturating_sub(1);
+                let left = pieces.iter().skip(first).take_while(|piece| piece.start < range.end);
+                Origin::Pieces(left.map(|piece| piece.cut(range.start)).collect())
+            }
+        };
+        Self { text, origin, ..self }
     }
 
     /// The same with `range` replaced by `value`, which stands for `source`.
-    pub(super) fn spliced(&self, range: Range<usize>, value: &[u8], source: Span) -> Self {
+    pub(super) fn spliced(&self, range: Range<usize>, value: &[u8], source: Span) -> Line<'static> {
         let before = self.text.get(..range.start).unwrap_or_default();
         let after = self.text.get(range.end..).unwrap_or_default();
         let text = [before, value, after].concat();
-        let mut pieces: Vec<Piece> = self.pieces.iter().copied().filter(|piece| piece.start < range.start).collect();
+        let whole_piece;
+        let old = match &self.origin {
+            Origin::Pieces(pieces) => pieces.as_slice(),
+            Origin::Verbatim(source) => {
+                whole_piece = [Piece { start: 0, source: *source, kind: PieceKind::Verbatim }];
+                whole_piece.as_slice()
+            }
+        };
+        let mut pieces: Vec<Piece> = old.iter().copied().filter(|piece| piece.start < range.start).collect();
         if !value.is_empty() {
-            pieces.push(Piece { start: range.start, source, origin: Origin::Substituted });
+            pieces.push(Piece { start: range.start, source, kind: PieceKind::Substituted });
         }
         let resumed = range.start.saturating_add(value.len());
-        if let Some(piece) = self.pieces.iter().rfind(|piece| piece.start <= range.end) {
-            let source = match piece.origin {
-                Origin::Substituted => piece.source,
-                Origin::Verbatim => Span {
-                    start: piece
-                        .source
-                        .start
-                        .saturating_add(range.end.saturating_sub(piece.start))
-                        .min(piece.source.end),
-                    ..piece.source
-                },
-            };
-            pieces.push(Piece { start: resumed, source, origin: piece.origin });
-        }
-        let shift =
-            |piece: &Piece| Piece { start: piece.start.saturating_sub(range.end).saturating_add(resumed), ..*piece };
-        pieces.extend(self.pieces.iter().filter(|piece| piece.start > range.end).map(shift));
-        Self { text, pieces, whole: self.whole }
+        let first = old.partition_point(|piece| piece.start <= range.end).saturating_sub(1);
+        pieces.extend(
+            old.iter()
+                .skip(first)
+                .map(|piece| piece.cut(range.end))
+                .map(|piece| Piece { start: piece.start.saturating_add(resumed), ..piece }),
+        );
+        Line { text: Cow::Owned(text), origin: Origin::Pieces(pieces), whole: self.whole, defined: self.defined }
     }
 
-    /// The tokens of the text.
-    pub(super) fn tokens(&self) -> Vec<Token> {
-        let mut out = Vec::new();
-        tokenize_line(&self.text, 0, &mut out);
-        out
-    }
-
-    /// The word that `token` of `tokens` is, and where it stands.
-    pub(super) fn word(&self, token: &Token) -> Option<(Vec<u8>, Span)> {
+    /// The word that `token` is, and where it stands.
+    pub(super) fn word(&self, token: &Token) -> Option<(Cow<'_, [u8]>, Span)> {
         let raw = self.text.get(token.range.clone())?;
         let text = match token.kind {
             TokenKind::Word => unescaped(raw),
-            TokenKind::Quoted => raw.get(1..raw.len().saturating_sub(1))?.to_vec(),
+            TokenKind::Quoted => Cow::Borrowed(raw.get(1..raw.len().saturating_sub(1))?),
             _ => return None,
         };
         Some((text, self.span(token.range.clone())))
     }
+}
+
+impl Piece {
+    /// What is left of it when the first `from` octets of the text are cut off.
+    fn cut(self, from: usize) -> Self {
+        let start = self.start.saturating_sub(from);
+        match self.kind {
+            PieceKind::Verbatim => {
+                let cut = from.saturating_sub(self.start);
+                Self { start, source: Span { start: octet_of(self.source, cut).start, ..self.source }, ..self }
+            }
+            PieceKind::Substituted => Self { start, ..self },
+        }
+    }
+}
+
+/// The octet of `source` with this number; behind its end, the end.
+fn octet_of(source: Span, number: usize) -> Span {
+    let start = source.start.saturating_add(number).min(source.end);
+    Span { start, end: start.saturating_add(1).min(source.end), ..source }
 }
 
 #[cfg(test)]
@@ -126,12 +193,25 @@ mod tests {
         let file = Files::default().add("f".into(), text.to_vec(), None).unwrap();
         let span = |start, end| Span { file, start, end };
         let line = Line::verbatim(text, span(0, 10)).spliced(3..7, b"long value", span(3, 7));
-        assert_eq!(line.text, b"ab long value cd");
+        assert_eq!(&*line.text, b"ab long value cd");
         assert_eq!(line.span(0..2), span(0, 2));
         assert_eq!(line.span(3..7), span(3, 7));
         assert_eq!(line.span(8..13), span(3, 7));
         assert_eq!(line.span(14..16), span(8, 10));
-        assert_eq!(line.tail(3).span(0..4), span(3, 7));
-        assert_eq!(line.tail(11).span(3..5), span(8, 10));
+        assert_eq!(line.clone().tail(3).span(0..4), span(3, 7));
+        let tail = line.tail(11);
+        assert_eq!((&*tail.text, tail.span(3..5)), (b"ue cd".as_slice(), span(8, 10)));
+        let twice = tail.spliced(0..0, b"{ ", span(3, 7));
+        assert_eq!((&*twice.text, twice.span(5..7)), (b"{ ue cd".as_slice(), span(8, 10)));
+        assert_eq!((&*twice.clone().tail(1).text, twice.tail(1).span(3..5)), (b"ue cd".as_slice(), span(8, 10)));
+    }
+
+    #[test]
+    fn comments_that_a_definition_brings_are_cut() {
+        let text = b" a ${X} b";
+        let file = Files::default().add("f".into(), text.to_vec(), None).unwrap();
+        let span = |start, end| Span { file, start, end };
+        let line = Line::verbatim(text, span(0, 9)).spliced(3..7, b"x # y", span(3, 7)).code();
+        assert_eq!((&*line.text, line.span(0..1), line.span(2..3)), (b"a x".as_slice(), span(1, 2), span(3, 7)));
     }
 }

@@ -1,26 +1,17 @@
-//! Files to lines, with includes in their place.
+//! Files to statements, with everything in its place: includes, definitions over several lines, turns of sequences.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
+use super::Parsed;
 use super::build::Builder;
-use super::expand::Definitions;
+use super::expand::{Expander, Following, Place};
+use super::include::{Check, Includes, Named, include};
 use super::line::Line;
-use super::token::{Token, TokenKind, is_blank, tokenize};
-use super::{Node, Parsed};
-use crate::finding::{Finding, Findings, Rule, rule};
-use crate::source::{Source, SourceError, expand_braces, is_wild};
+use super::token::{Content, PhysicalLine, Token, TokenKind, Tokens, byte_order_mark, next_line, trimmed};
+use crate::finding::{Finding, Findings, rule};
+use crate::source::Source;
 use crate::span::{FileId, Span};
-
-/// The deepest nesting of includes.
-const MOST_INCLUDES: usize = 32;
-/// The most files of one configuration.
-const MOST_FILES: usize = 4_096;
-/// The most octets that includes may bring.
-const MOST_OCTETS: usize = 16 << 20;
-/// The most names that includes may give: what each pattern stands for, one at least; alternatives of braces are patterns.
-const MOST_NAMES: usize = 16_384;
 
 /// How to read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -29,326 +20,239 @@ pub struct Options {
     pub config_id: String,
     /// `-e`: every include must succeed.
     pub check_includes: bool,
+    /// What `${_RANDOM}` begins with, unless `random_seed` says otherwise: two readings with one seed are the same.
+    pub seed: u64,
 }
 
 /// Reads the file or pattern `path` and everything it includes.
 pub fn parse(source: &dyn Source, path: &Path, options: &Options) -> Parsed {
-    let mut reader = Reader {
-        source,
-        findings: Findings::default(),
-        definitions: Definitions::new(&options.config_id),
-        builder: Builder::new(),
-        open: Vec::new(),
-        reading: BTreeSet::new(),
-        octets: 0,
-        names: 0,
-        is_full: false,
-        check: if options.check_includes { Check::ALL } else { Check::NONE },
-    };
-    reader.command_line(path);
-    reader.run();
+    let mut reader = Reader::new(source, options);
+    reader.run(path);
     let Reader { builder, mut findings, .. } = reader;
     let tree = builder.finish(&mut findings);
     Parsed { tree, findings }
 }
 
-/// Which failures of an include are errors (syntax.md section 12).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Check {
-    unreadable: bool,
-    no_match: bool,
-    no_wild_match: bool,
-    no_brace_match: bool,
-}
-
-impl Check {
-    const NONE: Self = Self { unreadable: false, no_match: false, no_wild_match: false, no_brace_match: false };
-    const ALL: Self = Self { unreadable: true, no_match: true, no_wild_match: true, no_brace_match: true };
-
-    fn of_word(word: &[u8]) -> Option<Self> {
-        let readable = Self { unreadable: true, ..Self::NONE };
-        Some(match word {
-            b"include" => Self::NONE,
-            b"includer" => readable,
-            b"includem" => Self { no_match: true, ..readable },
-            b"includew" => Self { no_match: true, no_wild_match: true, ..readable },
-            b"includeb" => Self { no_brace_match: true, ..readable },
-            b"includea" => Self::ALL,
-            _ => return None,
-        })
-    }
-
-    fn and(self, other: Self) -> Self {
-        Self {
-            unreadable: self.unreadable || other.unreadable,
-            no_match: self.no_match || other.no_match,
-            no_wild_match: self.no_wild_match || other.no_wild_match,
-            no_brace_match: self.no_brace_match || other.no_brace_match,
-        }
-    }
-
-    /// What `include_check WORDS` makes of this.
-    fn changed_by(self, node: Node<'_>) -> Self {
-        if node.arguments().is_empty() {
-            return Self::ALL;
-        }
-        let mut check = self;
-        for word in node.arguments() {
-            let (name, value) = match word.text.split_first() {
-                Some((b'+', name)) => (name, true),
-                Some((b'-', name)) => (name, false),
-                _ => {
-                    check = Self { unreadable: true, ..Self::NONE };
-                    (word.text, true)
-                }
-            };
-            match name {
-                b"read" | b"readable" => check.unreadable = value,
-                b"match" => check.no_match = value,
-                b"wildcard_match" => check.no_wild_match = value,
-                b"brace_match" => check.no_brace_match = value,
-                _ => {}
-            }
-        }
-        check
-    }
-}
-
 struct Reader<'a> {
-    source: &'a dyn Source,
     findings: Findings,
-    definitions: Definitions,
+    expander: Expander,
+    includes: Includes<'a>,
     builder: Builder,
-    /// Files being read, the innermost last, and files still to be read at its place below it.
+    /// What is being read, the innermost last.
     open: Vec<Open>,
-    /// The paths of the files being read.
-    reading: BTreeSet<PathBuf>,
-    /// What includes have brought.
-    octets: usize,
-    names: usize,
-    /// A limit was reached: whatever is included from here on is left out without a further word.
-    is_full: bool,
-    check: Check,
+    /// How many of them are no files.
+    depth: usize,
+    /// The tokens of one statement; kept for its room.
+    tokens: Vec<Token>,
 }
 
 enum Open {
-    /// A file that an include has named but that has not been opened.
-    Waiting { path: PathBuf, at: Option<Span>, check: Check },
+    /// A file to be opened.
+    Named(Named),
     /// A file that is being read.
-    Reading { file: FileId, directory: Arc<Path>, path: PathBuf, tokens: std::vec::IntoIter<Token>, saved_check: Check },
+    File { file: FileId, bytes: Arc<Vec<u8>>, at: usize, saved_check: Check },
+    /// Lines that stand in no file.
+    Following(Following),
 }
 
-impl Reader<'_> {
-    fn command_line(&mut self, path: &Path) {
-        let text = path.to_string_lossy();
-        let matches: Vec<PathBuf> =
-            expand_braces(&text).iter().flat_map(|pattern| self.source.glob(pattern, Path::new(""))).collect();
-        if matches.len() > 1 {
-            let message = format!("{text} matches {} files; all of them are read", matches.len());
-            self.findings.push(Finding::anywhere(&rule::MULTIPLE_FILES, message));
+impl<'a> Reader<'a> {
+    fn new(source: &'a dyn Source, options: &Options) -> Self {
+        Self {
+            findings: Findings::default(),
+            expander: Expander::new(&options.config_id, options.seed),
+            includes: Includes::new(source, if options.check_includes { Check::ALL } else { Check::NONE }),
+            builder: Builder::new(),
+            open: Vec::new(),
+            depth: 0,
+            tokens: Vec::new(),
         }
-        // a name that no pattern finds is opened all the same, so that the system can say why it cannot be
-        let paths = if matches.is_empty() { vec![path.to_owned()] } else { matches };
-        let waiting = paths.into_iter().rev().map(|path| Open::Waiting { path, at: None, check: Check::ALL });
-        self.open.extend(waiting);
     }
 
-    fn run(&mut self) {
-        while let Some(open) = self.open.pop() {
+    fn run(&mut self, path: &Path) {
+        let named = self.includes.command_line(path, &mut self.findings);
+        self.open_in_turn(named);
+        while let Some(open) = self.open.last_mut().filter(|_| !self.builder.is_full()) {
             match open {
-                Open::Waiting { path, at, check } => self.begin(path, at, check),
-                Open::Reading { file, directory, path, mut tokens, saved_check } => match next_line(&mut tokens) {
+                Open::File { file, bytes, at, .. } => match next_line(bytes, *at) {
                     Some(line) => {
-                        self.open.push(Open::Reading {
-                            file,
-                            directory: Arc::clone(&directory),
-                            path,
-                            tokens,
-                            saved_check,
-                        });
-                        self.line(file, &line, &directory);
+                        *at = line.next;
+                        let (file, bytes) = (*file, Arc::clone(bytes));
+                        self.physical(file, &bytes, &line);
                     }
-                    None => {
-                        self.reading.remove(&path);
-                        self.check = saved_check;
-                    }
+                    None => self.close(),
                 },
+                Open::Following(following) => match self.expander.turn(following, &mut self.findings) {
+                    Some(line) => self.line(line),
+                    None => self.close(),
+                },
+                Open::Named(_) => self.close(),
+            }
+        }
+        self.expander.end_definition();
+    }
+
+    fn open_in_turn(&mut self, named: Vec<Named>) {
+        self.open.extend(named.into_iter().rev().map(Open::Named));
+    }
+
+    /// Takes the innermost from what is open, and opens it if it is a file that has not been opened.
+    fn close(&mut self) {
+        match self.open.pop() {
+            Some(Open::File { saved_check, .. }) => {
+                self.expander.end_definition();
+                self.includes.close(saved_check);
+            }
+            Some(Open::Following(_)) => self.depth = self.depth.saturating_sub(1),
+            Some(Open::Named(named)) => self.begin(named),
+            None => {}
+        }
+    }
+
+    fn begin(&mut self, named: Named) {
+        let saved_check = self.includes.check;
+        let files = &mut self.builder.tree.files;
+        let Some(file) = self.includes.open(named, files, &mut self.findings) else { return };
+        let bytes = files.get(file).map(|file| Arc::clone(&file.bytes)).unwrap_or_default();
+        let at = byte_order_mark(&bytes);
+        if at > 0 {
+            let span = Span { file, start: 0, end: at };
+            let finding = Finding::at(&rule::BYTE_ORDER_MARK, span, "the file starts with a byte order mark");
+            self.findings.push(finding.help("save it without"));
+        }
+        self.open.push(Open::File { file, bytes, at, saved_check });
+    }
+
+    fn physical(&mut self, file: FileId, bytes: &[u8], line: &PhysicalLine) {
+        let text = bytes.get(line.start..line.end).unwrap_or_default();
+        let whole = Span { file, start: line.start, end: line.end };
+        match line.content {
+            Content::Code(length) => {
+                let range = trimmed(text.get(..length).unwrap_or_default());
+                if range.is_empty() {
+                    return self.expander.end_definition();
+                }
+                let start = line.start.saturating_add(range.start);
+                let span = Span { file, start, end: start.saturating_add(range.len()) };
+                self.line(Line::verbatim(text.get(range).unwrap_or_default(), span));
+            }
+            Content::Overlong => {
+                let most = super::MOST_LINE;
+                let message = format!("this line has {} octets; at most {most} are read", text.len());
+                self.findings.push(Finding::at(&rule::LINE_TOO_LONG, whole, message).note("the line is left out"));
+            }
+            Content::Binary => {
+                let finding = Finding::at(&rule::NUL_OCTET, whole, "this line holds NUL octets");
+                self.findings.push(finding.note("the line is left out"));
             }
         }
     }
 
-    fn begin(&mut self, path: PathBuf, at: Option<Span>, check: Check) {
-        if let Some(at) = at
-            && self.is_refused(&path, at)
-        {
-            return;
-        }
-        let bytes = match self.source.read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                self.findings.push(unreadable(&path, at, &error, check.unreadable));
-                return;
+    /// Reads a line. What stands after a brace is a line of its own.
+    fn line(&mut self, mut line: Line<'_>) {
+        while !line.text.is_empty() {
+            let is_plain = !self.expander.is_inside_definition()
+                && !line.text.contains(&b'$')
+                && !matches!(line.text.first(), Some(b'@' | b'~'));
+            if !is_plain {
+                match self.expanded(line) {
+                    Some(expanded) => line = expanded,
+                    None => return,
+                }
             }
+            if let Some((check, pattern)) = include(&line.text) {
+                let span = line.span(0..line.text.len());
+                let named = self.includes.named(&pattern, check, span, &mut self.findings);
+                return self.open_in_turn(named);
+            }
+            let end = self.statement(&line);
+            line = line.tail(end);
+        }
+    }
+
+    fn expanded<'b>(&mut self, line: Line<'b>) -> Option<Line<'b>> {
+        let mut place = Place {
+            source: self.includes.source,
+            directory: self.includes.directory(),
+            depth: self.depth,
+            findings: &mut self.findings,
+            following: Vec::new(),
         };
-        if let Some(at) = at {
-            let octets = self.octets.saturating_add(bytes.len());
-            if octets > MOST_OCTETS {
-                return self.full(at, format!("the files hold more than {MOST_OCTETS} octets"));
-            }
-            self.octets = octets;
-        }
-        let tokens = tokenize(&bytes);
-        let Some(file) = self.builder.tree.files.add(path.clone(), bytes, at) else { return };
-        self.reading.insert(path.clone());
-        let directory = path.parent().unwrap_or(Path::new("")).into();
-        self.open.push(Open::Reading { file, directory, path, tokens: tokens.into_iter(), saved_check: self.check });
+        let line = self.expander.expand(line, &mut place);
+        self.depth = self.depth.saturating_add(place.following.len());
+        self.open.extend(place.following.into_iter().map(Open::Following));
+        line
     }
 
-    /// Whether `path`, which the include at `at` names, is not read, cycles and limits considered.
-    fn is_refused(&mut self, path: &Path, at: Span) -> bool {
-        if self.is_full {
-            return true;
-        }
-        let refusal = if self.reading.contains(path) {
-            let message = format!("{} includes itself", path.display());
-            Finding::at(&rule::INCLUDE_CYCLE, at, message).note("it is not read again")
-        } else if self.reading.len() >= MOST_INCLUDES {
-            let message = format!("includes are nested more than {MOST_INCLUDES} deep");
-            Finding::at(&rule::INCLUDE_LIMIT, at, message).note(format!("{} is not read", path.display()))
-        } else if self.builder.tree.files.len() >= MOST_FILES {
-            self.full(at, format!("there are more than {MOST_FILES} files"));
-            return true;
-        } else {
-            return false;
-        };
-        self.findings.push(refusal);
-        true
-    }
-
-    /// Says once that a limit was reached.
-    fn full(&mut self, at: Span, message: String) {
-        let finding = Finding::at(&rule::INCLUDE_LIMIT, at, message);
-        self.findings.push(finding.note("what is included from here on is not read"));
-        self.is_full = true;
-    }
-
-    fn line(&mut self, file: FileId, tokens: &[Token], directory: &Path) {
-        let Some((start, end)) = self.extent(file, tokens) else { return self.definitions.empty_line() };
-        let span = Span { file, start, end };
-        let line = Line::verbatim(self.builder.tree.files.text(span), span);
-        if !needs_expansion(&line.text) && !self.definitions.is_continued() {
-            // the common case: the tokens of the file are those of the line
-            let base = |token: &Token| Token {
-                kind: token.kind,
-                range: token.range.start.saturating_sub(start)..token.range.end.saturating_sub(start),
-            };
-            let tokens: Vec<Token> = tokens.iter().filter(|token| token.range.start >= start).map(base).collect();
-            return self.statements(&line, &tokens, directory);
-        }
-        let directory_text = directory.to_string_lossy();
-        if let Some(line) = self.definitions.expand(line, &directory_text, &mut self.findings) {
-            let tokens = line.tokens();
-            self.statements(&line, &tokens, directory);
-        }
-    }
-
-    /// From the first to the last octet of a line that count; reports lines that are left out.
-    fn extent(&mut self, file: FileId, tokens: &[Token]) -> Option<(usize, usize)> {
-        let mut extent = None;
-        for token in tokens {
-            let span = Span { file, start: token.range.start, end: token.range.end };
-            match token.kind {
-                TokenKind::ByteOrderMark => {
-                    let finding = Finding::at(&rule::BYTE_ORDER_MARK, span, "the file starts with a byte order mark");
-                    self.findings.push(finding.help("save it without"));
-                }
-                TokenKind::Overlong => {
-                    let message =
-                        format!("this line has {} octets; at most {} are read", token.range.len(), super::MOST_LINE);
-                    self.findings.push(Finding::at(&rule::LINE_TOO_LONG, span, message).note("the line is left out"));
-                }
-                TokenKind::Binary => {
-                    let finding = Finding::at(&rule::NUL_OCTET, span, "this line holds NUL octets");
-                    self.findings.push(finding.note("the line is left out"));
-                }
-                TokenKind::Blank | TokenKind::Newline | TokenKind::Comment => {}
-                _ => extent = Some((extent.map_or(token.range.start, |(start, _)| start), token.range.end)),
-            }
-        }
-        extent
-    }
-
-    fn statements(&mut self, line: &Line, tokens: &[Token], directory: &Path) {
-        if let Some((check, pattern)) = include(&line.text) {
-            let span = line.span(0..line.text.len());
-            return self.include(pattern, check.and(self.check), span, directory);
-        }
+    /// Reads up to the first brace, and it; gives where that ends.
+    fn statement(&mut self, line: &Line<'_>) -> usize {
+        let mut tokens = std::mem::take(&mut self.tokens);
+        tokens.clear();
+        let end = self.tokens_of_statement(line, &mut tokens);
         let before = self.builder.count();
-        self.builder.line(line, tokens, &mut self.findings);
-        let is_check = |node: &Node<'_>| node.context() == Some("global_defs") && node.name() == "include_check";
-        self.check = self.builder.since(before).filter(is_check).fold(self.check, |check, node| check.changed_by(node));
+        self.builder.line(line, &tokens, &mut self.findings);
+        for index in before..self.builder.count() {
+            self.obey(index);
+        }
+        self.tokens = tokens;
+        end
     }
 
-    fn include(&mut self, pattern: &[u8], check: Check, span: Span, directory: &Path) {
-        if self.is_full {
+    fn tokens_of_statement(&mut self, line: &Line<'_>, out: &mut Vec<Token>) -> usize {
+        let mut undefined = false;
+        let mut from = 0;
+        while let Some(token) = Tokens::new(line.text.get(from..).unwrap_or_default()).next() {
+            let mut token = token.moved(from);
+            if token.kind == TokenKind::Open && ends_in_dollar(line, token.range.start) {
+                // not a brace: `${NAME}` that stands for nothing
+                let rest = line.text.get(token.range.start..).unwrap_or_default();
+                let length = rest.iter().position(|octet| *octet == b'}').map_or(rest.len(), |at| at.saturating_add(1));
+                let range = token.range.start.saturating_sub(1)..token.range.start.saturating_add(length);
+                let text = line.text.get(range.clone()).unwrap_or_default();
+                self.expander.undefined(text, line.span(range.clone()), &mut self.findings);
+                undefined = true;
+                token = Token { kind: TokenKind::Word, range };
+            }
+            from = token.range.end;
+            match (token.kind, out.last_mut()) {
+                (TokenKind::Blank, _) => {}
+                (TokenKind::Word, Some(last))
+                    if undefined && last.kind == TokenKind::Word && token.range.start <= last.range.end =>
+                {
+                    last.range.end = token.range.end;
+                }
+                (TokenKind::Open | TokenKind::Close, _) => {
+                    // a statement with a block is kept, so that the block stays what it is
+                    if undefined && token.kind == TokenKind::Close {
+                        out.clear();
+                    }
+                    out.push(token);
+                    return from;
+                }
+                _ => out.push(token),
+            }
+        }
+        if undefined {
+            out.clear();
+        }
+        from
+    }
+
+    /// Does at once what a statement asks of the reading itself.
+    fn obey(&mut self, index: usize) {
+        let Some(node) = self.builder.tree.node(index) else { return };
+        if node.context() != Some("global_defs") {
             return;
         }
-        let pattern = String::from_utf8_lossy(pattern);
-        let alternatives = expand_braces(&pattern);
-        let braces = alternatives.len() > 1;
-        let mut found = Vec::new();
-        for alternative in &alternatives {
-            if self.names >= MOST_NAMES {
-                self.full(span, format!("there are more than {MOST_NAMES} names of files"));
-                break;
-            }
-            let matches = self.source.glob(alternative, directory);
-            self.names = self.names.saturating_add(matches.len().max(1));
-            if matches.is_empty() {
-                let wanted = match (braces, is_wild(alternative)) {
-                    (true, _) => check.no_brace_match,
-                    (false, true) => check.no_wild_match,
-                    (false, false) => check.no_match,
-                };
-                let message = format!("no file matches {alternative}");
-                self.findings.push(Finding::at(include_rule(wanted), span, message));
-            }
-            found.extend(matches);
+        if node.is("include_check") {
+            self.includes.check = self.includes.check.changed_by(node, &mut self.findings);
+        } else if node.is("random_seed")
+            && let Some(seed) = node.argument().and_then(|word| word.str().parse().ok())
+        {
+            self.expander.seed(seed);
         }
-        let waiting = found.into_iter().rev().map(|path| Open::Waiting { path, at: Some(span), check });
-        self.open.extend(waiting);
     }
 }
 
-fn include_rule(is_error: bool) -> &'static Rule {
-    if is_error { &rule::INCLUDE_FAILED } else { &rule::INCLUDE_SKIPPED }
-}
-
-fn unreadable(path: &Path, at: Option<Span>, error: &SourceError, is_error: bool) -> Finding {
-    let message = format!("cannot read {}: {error}", path.display());
-    match at {
-        Some(span) => Finding::at(include_rule(is_error), span, message),
-        None => Finding::anywhere(&rule::FILE_MISSING, message),
-    }
-}
-
-/// The tokens up to the next newline, with it; `None` at the end of the file.
-fn next_line(tokens: &mut std::vec::IntoIter<Token>) -> Option<Vec<Token>> {
-    let rest = tokens.as_slice();
-    let newline = rest.iter().position(|token| token.kind == TokenKind::Newline);
-    let length = newline.map_or(rest.len(), |at| at.saturating_add(1));
-    (length > 0).then(|| tokens.take(length).collect())
-}
-
-/// Whether a line has anything to do with conditions, definitions or sequences.
-fn needs_expansion(text: &[u8]) -> bool {
-    matches!(text.first(), Some(b'@' | b'~' | b'$')) || text.contains(&b'$')
-}
-
-/// The check and the pattern of an include line.
-fn include(text: &[u8]) -> Option<(Check, &[u8])> {
-    let length = text.iter().position(|octet| is_blank(*octet))?;
-    let check = Check::of_word(text.get(..length)?)?;
-    let pattern = text.get(length..)?.trim_ascii();
-    (!pattern.is_empty()).then_some((check, pattern))
+fn ends_in_dollar(line: &Line<'_>, brace: usize) -> bool {
+    brace.checked_sub(1).and_then(|before| line.text.get(before)) == Some(&b'$')
 }

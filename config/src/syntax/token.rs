@@ -1,9 +1,10 @@
 //! Octets to tokens. Nothing is lost: the tokens of a file, one after the other, are the file.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-/// The most octets of a line that are read, newline not counted (`MAXBUF` of keepalived less newline and NUL).
-pub const MOST_LINE: usize = 1022;
+/// The most octets of a line that are read, newline not counted. keepalived has room for 1022.
+pub const MOST_LINE: usize = 1 << 16;
 
 /// What a piece of text is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -46,56 +47,122 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Every token of a file.
 pub fn tokenize(bytes: &[u8]) -> Vec<Token> {
     let mut out = Vec::new();
-    let mut at = 0;
-    if bytes.starts_with(BYTE_ORDER_MARK) {
-        at = BYTE_ORDER_MARK.len();
-        out.push(Token { kind: TokenKind::ByteOrderMark, range: 0..at });
-    }
-    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        let length = rest.iter().position(|octet| *octet == b'\n').unwrap_or(rest.len());
-        let end = at.saturating_add(length);
-        tokenize_line(rest.get(..length).unwrap_or_default(), at, &mut out);
-        if end < bytes.len() {
-            out.push(Token { kind: TokenKind::Newline, range: end..end.saturating_add(1) });
+    let mut at = byte_order_mark(bytes);
+    out.extend((at > 0).then_some(Token { kind: TokenKind::ByteOrderMark, range: 0..at }));
+    while let Some(line) = next_line(bytes, at) {
+        let text = bytes.get(line.start..line.end).unwrap_or_default();
+        let whole = |kind| (!text.is_empty()).then_some(Token { kind, range: line.start..line.end });
+        match line.content {
+            Content::Overlong => out.extend(whole(TokenKind::Overlong)),
+            Content::Binary => out.extend(whole(TokenKind::Binary)),
+            Content::Code(length) => {
+                let code = text.get(..length).unwrap_or_default();
+                out.extend(Tokens::new(code).map(|token| token.moved(line.start)));
+                let comment = line.start.saturating_add(length)..line.end;
+                out.extend((!comment.is_empty()).then_some(Token { kind: TokenKind::Comment, range: comment }));
+            }
         }
-        at = end.saturating_add(1);
+        out.extend((line.next > line.end).then_some(Token { kind: TokenKind::Newline, range: line.end..line.next }));
+        at = line.next;
     }
     out
 }
 
-/// The tokens of one line without its newline, which stands at `offset`.
-pub(super) fn tokenize_line(line: &[u8], offset: usize, out: &mut Vec<Token>) {
-    let mut push = |kind, start: usize, end: usize| {
-        if end > start {
-            out.push(Token { kind, range: start.saturating_add(offset)..end.saturating_add(offset) });
+impl Token {
+    /// The same in a text that has `by` octets more before it.
+    pub(super) fn moved(self, by: usize) -> Self {
+        Self { range: self.range.start.saturating_add(by)..self.range.end.saturating_add(by), ..self }
+    }
+}
+
+/// The length of the byte order mark that a file begins with, 0 if it has none.
+pub(super) fn byte_order_mark(bytes: &[u8]) -> usize {
+    if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 }
+}
+
+/// A line of a file.
+pub(super) struct PhysicalLine {
+    pub(super) start: usize,
+    /// Where its newline is, or the file ends.
+    pub(super) end: usize,
+    /// Where the next line starts.
+    pub(super) next: usize,
+    pub(super) content: Content,
+}
+
+pub(super) enum Content {
+    /// Text with this many octets before the comment.
+    Code(usize),
+    Overlong,
+    Binary,
+}
+
+/// The line that starts at `start`; `None` at the end of the file.
+pub(super) fn next_line(bytes: &[u8], start: usize) -> Option<PhysicalLine> {
+    let rest = bytes.get(start..).filter(|rest| !rest.is_empty())?;
+    let mut length = rest.len();
+    let (mut has_comment, mut has_nul) = (false, false);
+    for (at, octet) in rest.iter().enumerate() {
+        match octet {
+            b'\n' => {
+                length = at;
+                break;
+            }
+            b'#' | b'!' => has_comment = true,
+            0 => has_nul = true,
+            _ => {}
         }
+    }
+    let end = start.saturating_add(length);
+    let content = match rest.get(..length) {
+        _ if length > MOST_LINE => Content::Overlong,
+        _ if has_nul => Content::Binary,
+        Some(line) if has_comment => Content::Code(comment_start(line)),
+        _ => Content::Code(length),
     };
-    if line.len() > MOST_LINE {
-        return push(TokenKind::Overlong, 0, line.len());
+    Some(PhysicalLine { start, end, next: end.saturating_add(1).min(bytes.len()), content })
+}
+
+/// The tokens of one line without its newline and comment.
+#[derive(Clone)]
+pub(super) struct Tokens<'a> {
+    code: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Tokens<'a> {
+    pub(super) fn new(code: &'a [u8]) -> Self {
+        Self { code, at: 0 }
     }
-    if line.contains(&0) {
-        return push(TokenKind::Binary, 0, line.len());
-    }
-    let comment = comment_start(line);
-    let code = line.get(..comment).unwrap_or(line);
-    let mut at = 0;
-    while let Some(first) = code.get(at) {
-        let (kind, end) = match first {
+}
+
+impl Iterator for Tokens<'_> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        let (code, at) = (self.code, self.at);
+        let (kind, end) = match code.get(at)? {
             b'{' => (TokenKind::Open, at.saturating_add(1)),
             b'}' => (TokenKind::Close, at.saturating_add(1)),
             b'"' => quoted(code, at),
             octet if is_blank(*octet) => (TokenKind::Blank, run(code, at, is_blank)),
             _ => (TokenKind::Word, run(code, at, |octet| !is_blank(octet) && !matches!(octet, b'{' | b'}' | b'"'))),
         };
-        push(kind, at, end);
-        at = end;
+        self.at = end;
+        Some(Token { kind, range: at..end })
     }
-    push(TokenKind::Comment, comment, line.len());
 }
 
 /// Blank, tab, form feed, CR, vertical tab (and newline, which a line does not hold).
 pub(super) fn is_blank(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t' | b'\x0c' | b'\r' | b'\x0b' | b'\n')
+}
+
+/// `text` without the blanks at its ends, and how many octets of it come before.
+pub(super) fn trimmed(text: &[u8]) -> Range<usize> {
+    let start = run(text, 0, is_blank);
+    let tail = text.iter().rev().take_while(|octet| is_blank(**octet)).count();
+    start..text.len().saturating_sub(tail).max(start)
 }
 
 fn run(code: &[u8], from: usize, wanted: impl Fn(u8) -> bool) -> usize {
@@ -113,7 +180,7 @@ fn quoted(code: &[u8], at: usize) -> (TokenKind, usize) {
 
 /// Where the comment of `line` starts; its length if there is none. Outside double quotes a backslash hides the octet after
 /// it, even a quote; single quotes mean nothing (syntax.md section 4).
-fn comment_start(line: &[u8]) -> usize {
+pub(super) fn comment_start(line: &[u8]) -> usize {
     let mut quoted = false;
     let mut hidden = false;
     for (at, octet) in line.iter().enumerate() {
@@ -130,27 +197,26 @@ fn comment_start(line: &[u8]) -> usize {
     line.len()
 }
 
-/// What a bare word stands for: `\#` and `\!` without their backslash.
-pub(super) fn unescaped(word: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(word.len());
-    let mut octets = word.iter().copied().peekable();
+/// What text stands for: `\#` and `\!` outside double quotes without their backslash.
+pub(super) fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.contains(&b'\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut quoted = false;
+    let mut octets = text.iter().copied();
     while let Some(octet) = octets.next() {
-        match (octet, octets.peek().copied()) {
-            (b'\\', Some(b'#' | b'!')) => {}
-            (b'\\', Some(next)) => {
-                out.extend([octet, next]);
-                octets.next();
+        if octet == b'\\' && !quoted {
+            match octets.next() {
+                Some(hidden @ (b'#' | b'!')) => out.push(hidden),
+                hidden => out.extend(std::iter::once(octet).chain(hidden)),
             }
-            _ => {
-                out.push(octet);
-                continue;
-            }
-        }
-        if let Some(b'#' | b'!') = octets.peek() {
-            out.extend(octets.next());
+        } else {
+            quoted ^= octet == b'"';
+            out.push(octet);
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 #[cfg(test)]
@@ -181,8 +247,10 @@ mod tests {
         check("\"a#b\"", &[(Quoted, "\"a#b\"")]);
         check("a\\#b", &[(Word, "a\\#b")]);
         check("a\\\\#b", &[(Word, "a\\\\"), (Comment, "#b")]);
-        assert_eq!(unescaped(b"a\\#b\\!c"), b"a#b!c");
-        assert_eq!(unescaped(b"a\\\\b\\"), b"a\\\\b\\");
+        let plain = |text| String::from_utf8(unescaped(str::as_bytes(text)).into_owned()).unwrap();
+        assert_eq!(plain("a\\#b\\!c"), "a#b!c");
+        assert_eq!(plain("a\\\\b\\"), "a\\\\b\\");
+        assert_eq!(plain("a\\#\"b\\#\""), "a#\"b\\#\"");
     }
 
     #[test]
@@ -190,11 +258,10 @@ mod tests {
         check("a \"b c", &[(Word, "a"), (Blank, " "), (Unterminated, "\"b c")]);
     }
 
-    /// 1022 characters are accepted, 1023 are not.
     #[test]
     fn the_limit_of_a_line_is_exact() {
         let kind = |length| tokenize("x".repeat(length).as_bytes())[0].kind;
-        assert_eq!((kind(1022), kind(1023)), (Word, Overlong));
+        assert_eq!((kind(MOST_LINE), kind(MOST_LINE + 1)), (Word, Overlong));
     }
 
     proptest! {

@@ -17,9 +17,11 @@ pub struct Tree {
     pub(super) files: Files,
     nodes: Vec<Stored>,
     words: Vec<Spot>,
-    /// The words that are not what stands at their place: quoted, escaped, from a definition.
-    texts: HashMap<u32, Box<[u8]>>,
-    blocks: Vec<Block>,
+    /// The words that are neither what stands at their place nor that without double quotes: escaped, from a definition. Each with
+    /// the place in `text` where it begins.
+    made: Vec<(u32, u32)>,
+    text: Vec<u8>,
+    blocks: Vec<Braces>,
     /// The block of keywords that an unknown word stands in.
     strangers: HashMap<u32, &'static str>,
 }
@@ -41,6 +43,22 @@ struct Spot {
     file: FileId,
     start: u32,
     end: u32,
+}
+
+impl Spot {
+    fn new(span: Span) -> Self {
+        Self { file: span.file, start: narrow(span.start), end: narrow(span.end) }
+    }
+
+    fn span(self) -> Span {
+        Span { file: self.file, start: wide(self.start), end: wide(self.end) }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Braces {
+    open: Spot,
+    close: Option<Spot>,
 }
 
 /// One statement: a keyword or a value line, and perhaps a block.
@@ -190,7 +208,8 @@ impl<'a> Node<'a> {
     /// The braces after it.
     pub fn block(self) -> Option<Block> {
         let index = wide(self.stored()?.block).checked_sub(1)?;
-        self.tree.blocks.get(index).copied()
+        let braces = self.tree.blocks.get(index)?;
+        Some(Block { open: braces.open.span(), close: braces.close.map(Spot::span) })
     }
 
     /// The statements between its braces.
@@ -232,11 +251,12 @@ impl Tree {
 
     /// Takes a word in; those of one statement come one after the other, then `statement`.
     pub(super) fn push_word(&mut self, text: &[u8], span: Span) {
-        let verbatim = self.files.text(span) == text;
-        if !verbatim {
-            self.texts.insert(narrow(self.words.len()), text.into());
+        let there = self.files.text(span);
+        if (there != text || is_quoted(there)) && unquoted(there) != Some(text) {
+            self.made.push((narrow(self.words.len()), narrow(self.text.len())));
+            self.text.extend_from_slice(text);
         }
-        self.words.push(Spot { file: span.file, start: narrow(span.start), end: narrow(span.end) });
+        self.words.push(Spot::new(span));
     }
 
     /// How many words were taken in so far.
@@ -246,18 +266,30 @@ impl Tree {
 
     /// Forgets the words from `count` on: those of a statement that is left out.
     pub(super) fn drop_words(&mut self, count: usize) {
-        for index in count..self.words.len() {
-            self.texts.remove(&narrow(index));
+        let is_left = |(word, _): &(u32, u32)| wide(*word) < count;
+        let left = self.made.partition_point(is_left);
+        if let Some((_, start)) = self.made.get(left) {
+            self.text.truncate(wide(*start));
         }
+        self.made.truncate(left);
         self.words.truncate(count);
     }
 
     /// The word with this number.
     pub(super) fn word(&self, index: usize) -> Option<Word<'_>> {
-        let spot = self.words.get(index)?;
-        let span = Span { file: spot.file, start: wide(spot.start), end: wide(spot.end) };
-        let text = self.texts.get(&narrow(index)).map_or_else(|| self.files.text(span), AsRef::as_ref);
+        let span = self.words.get(index)?.span();
+        let text = self.made_text(index).unwrap_or_else(|| {
+            let text = self.files.text(span);
+            unquoted(text).unwrap_or(text)
+        });
         Some(Word { text, span })
+    }
+
+    fn made_text(&self, index: usize) -> Option<&[u8]> {
+        let at = self.made.binary_search_by_key(&narrow(index), |(word, _)| *word).ok()?;
+        let (_, start) = self.made.get(at)?;
+        let end = self.made.get(at.saturating_add(1)).map_or(self.text.len(), |(_, next)| wide(*next));
+        self.text.get(wide(*start)..end)
     }
 
     /// Makes a statement of the words from `first_word` on, which stands in the keyword block `context`.
@@ -280,7 +312,7 @@ impl Tree {
 
     /// Gives the statement `index` a block; what follows stands in it until `close`.
     pub(super) fn open(&mut self, index: usize, open: Span) {
-        self.blocks.push(Block { open, close: None });
+        self.blocks.push(Braces { open: Spot::new(open), close: None });
         let block = narrow(self.blocks.len());
         if let Some(stored) = self.nodes.get_mut(index) {
             stored.block = block;
@@ -294,7 +326,7 @@ impl Tree {
         stored.end = end;
         let block = wide(stored.block).checked_sub(1);
         if let Some(block) = block.and_then(|block| self.blocks.get_mut(block)) {
-            block.close = close;
+            block.close = close.map(Spot::new);
         }
     }
 }
@@ -311,6 +343,15 @@ impl PartialEq for Tree {
                 .zip(other.statements())
                 .all(|(one, other)| one.words().map(|word| word.text).eq(other.words().map(|word| word.text)))
     }
+}
+
+fn is_quoted(text: &[u8]) -> bool {
+    text.starts_with(b"\"")
+}
+
+/// What stands in the double quotes around `text`.
+fn unquoted(text: &[u8]) -> Option<&[u8]> {
+    text.strip_prefix(b"\"")?.strip_suffix(b"\"")
 }
 
 /// The reader keeps files and statements below 2^32.
