@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: the table of docs/performance.md.
 
+mod parse;
 mod process;
 mod report;
 mod rig;
@@ -55,7 +56,7 @@ pub(crate) fn run(options: &Given) -> Result<()> {
         daemons.push(Daemon::debian());
     }
     if !sandbox::inside() {
-        packages::ensure_installed(&["keepalived", "tcpdump", "iproute2", "util-linux"])?;
+        packages::ensure_installed(&["keepalived", "tcpdump", "iproute2", "util-linux", "time"])?;
     }
     sandbox::reenter()?;
     for daemon in &daemons {

@@ -45,6 +45,11 @@ impl Results {
                 Target::Above(limit) => value > *limit,
                 Target::Exactly(wanted) => (value - wanted).abs() < 0.5,
                 Target::NotMoreThanTheirs => value <= worst(self.of(line, label, false)),
+                Target::HalfOfTheirs => value * 2.0 <= worst(self.of(line, label, false)),
+                Target::TimesOf(times, scenario) => {
+                    let other = Line { scenario, ..*line };
+                    value <= times * worst(self.of(&other, label, true))
+                }
                 Target::Free => true,
             };
             if !ours.iter().copied().all(good) {
@@ -94,6 +99,8 @@ tcpdump on each bridge. All times are the kernel's time stamps of packets on the
 - *Due adverts*, *CPU*: 10 s after that; CPU is utime + stime of all processes of the daemon.
 - *SIGHUP*: on the master, file unchanged; silences that end within 4 intervals afterwards. One interval of silence is usual: only what exceeds it counts.
 - *vrrp process killed*: the silence of a VRID is over when either router sends; addresses removed is what `ip monitor` saw deleted on the master.
+- *`-t`*: wall clock from the start of the process to its end, the middle one of five; the largest resident set of the five. Reading stands in no
+  network: `dynamic_interfaces` is on. The plan is measured in one process of a release build, after both files were read.
 - *Memory*: Pss in smaps_rollup, all processes of the master.
 ";
 

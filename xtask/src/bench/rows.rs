@@ -1,5 +1,6 @@
 //! The rows of the table: what the issue says must be reached.
 
+use super::parse::Shape;
 use super::rig::Load;
 use super::scenario::Scenario;
 
@@ -20,6 +21,12 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
     ("return-4000x1s", Scenario::Return(load(4000, 100))),
     ("reload-1000", Scenario::Reload(load(1000, 100))),
     ("respawn-20", Scenario::Respawn(load(20, 100))),
+    ("parse-1000x10", Scenario::Parse(Shape::Servers(1_000))),
+    ("parse-5000x10", Scenario::Parse(Shape::Servers(5_000))),
+    ("parse-10000x10", Scenario::Parse(Shape::Servers(10_000))),
+    ("parse-400", Scenario::Parse(Shape::Instances(400))),
+    ("parse-4000", Scenario::Parse(Shape::Instances(4_000))),
+    ("plan-5000x10", Scenario::Plan(Shape::Servers(5_000))),
 ];
 
 /// What a figure must be.
@@ -30,6 +37,10 @@ pub(super) enum Target {
     Exactly(f64),
     /// Not more than the other daemon's in the same run.
     NotMoreThanTheirs,
+    /// Not more than half of the other daemon's in the same run.
+    HalfOfTheirs,
+    /// Not more than so many times the same figure of another row.
+    TimesOf(f64, &'static str),
     /// Shown for the reader.
     Free,
 }
@@ -50,7 +61,7 @@ macro_rules! lines {
     };
 }
 
-use Target::{Above, Exactly, Free, NotMoreThanTheirs, Under};
+use Target::{Above, Exactly, Free, HalfOfTheirs, NotMoreThanTheirs, TimesOf, Under};
 
 pub(super) const LINES: &[Line] = lines! {
     "crash failover beyond the RFC's wait, 20 instances, 1 s (ms)", "crash-20",
@@ -88,4 +99,16 @@ pub(super) const LINES: &[Line] = lines! {
         "5.1 MB", ["MB" Under(8.0)], "not more than 8 MB";
     "memory, 1000 instances (MB)", "return-1000x1s",
         "5.9 MB", ["MB" Under(10.0)], "not more than 10 MB";
+    "`-t`, 1,000 virtual servers with 10 real servers each", "parse-1000x10",
+        "100 ms, 16.5 MB", ["ms" HalfOfTheirs, "MB" NotMoreThanTheirs], "half the time, not more memory";
+    "`-t`, 5,000 with 10 each", "parse-5000x10",
+        "500 ms, 41 MB", ["ms" HalfOfTheirs, "MB" NotMoreThanTheirs], "half the time, not more memory";
+    "`-t`, 4,000 instances", "parse-4000",
+        "590 ms", ["ms" HalfOfTheirs, "MB" NotMoreThanTheirs], "half the time, not more memory";
+    "`-t`, 10,000 virtual servers with 10 real servers each: against 1,000", "parse-10000x10",
+        "", ["ms" TimesOf(11.0, "parse-1000x10"), "MB" Free], "at most 11 times the time";
+    "`-t`, 4,000 instances: against 400", "parse-4000",
+        "", ["ms" TimesOf(11.0, "parse-400"), "MB" Free], "at most 11 times the time";
+    "the plan between two configurations of 50,000 real servers that differ in one", "plan-5000x10",
+        "", ["parse ms" Free, "plan ms" Free, "plan / parse" Under(1.0)], "less than the parse";
 };

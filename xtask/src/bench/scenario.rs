@@ -1,10 +1,11 @@
 //! How each figure is come by. The definitions are those of docs/performance.md.
 
+use super::parse::{Shape, plan};
 use super::rig::{BACKUP, Load, MASTER, Rig};
 use super::watch::percentile;
 use super::{Effort, process};
 use anyhow::Result;
-use keepalived_lab::{Daemon, Stamp};
+use keepalived_lab::{Daemon, Flavour, Stamp};
 use rustix::process::{Signal, kill_process};
 use std::fs::File;
 use std::process::Stdio;
@@ -25,20 +26,29 @@ pub(super) enum Scenario {
     Reload(Load),
     /// kill -9 of the master's vrrp process only.
     Respawn(Load),
+    /// `-t` of a large file.
+    Parse(Shape),
+    /// A file against one that differs in one thing; only ours can be asked.
+    Plan(Shape),
 }
 
 impl Scenario {
     pub(super) fn run(self, daemon: &Daemon, effort: Effort) -> Result<Figures> {
-        let (Self::Crash(load) | Self::Stop(load) | Self::Return(load) | Self::Reload(load) | Self::Respawn(load)) =
-            self;
+        match self {
+            Self::Crash(load) => Self::on_routers(load, daemon, crash),
+            Self::Stop(load) => Self::on_routers(load, daemon, stop),
+            Self::Return(load) => Self::on_routers(load, daemon, |rig| come_back(rig, effort)),
+            Self::Reload(load) => Self::on_routers(load, daemon, reload),
+            Self::Respawn(load) => Self::on_routers(load, daemon, respawn),
+            Self::Parse(shape) => shape.run(daemon),
+            Self::Plan(shape) if daemon.flavour() == Flavour::Ours => plan(shape),
+            Self::Plan(_) => Ok(Vec::new()),
+        }
+    }
+
+    fn on_routers(load: Load, daemon: &Daemon, act: impl Fn(&mut Rig<'_>) -> Result<Figures>) -> Result<Figures> {
         let mut rig = Rig::new(load, daemon)?;
-        let figures = match self {
-            Self::Crash(_) => crash(&mut rig),
-            Self::Stop(_) => stop(&mut rig),
-            Self::Return(_) => come_back(&mut rig, effort),
-            Self::Reload(_) => reload(&mut rig),
-            Self::Respawn(_) => respawn(&mut rig),
-        }?;
+        let figures = act(&mut rig)?;
         rig.finish()?;
         Ok(figures)
     }
