@@ -4,6 +4,7 @@
 
 mod check;
 pub mod cluster;
+mod command;
 pub mod facts;
 pub mod finding;
 pub mod keywords;

@@ -72,6 +72,31 @@ fn section_6_words() {
 }
 
 #[test]
+fn section_6_commands() {
+    let script = |line: &str, words: &[&str], findings: &[&str]| {
+        let parsed = read(&format!("vrrp_script a {{\n{line}\n}}\nend"));
+        let all: Vec<_> = parsed.tree.statements().collect();
+        let seen: Vec<_> = all[1].words().map(|word| word.str().into_owned()).collect();
+        assert_eq!(seen, if words.is_empty() { &["end"] } else { words }, "{line}");
+        let ids: Vec<_> = parsed.findings.sorted().iter().map(|finding| finding.rule.id).collect();
+        assert_eq!(ids, findings, "{line}");
+    };
+    script("script \"/p/s arg 'a b'\" user group", &["script", "/p/s arg 'a b'", "user", "group"], &[]);
+    script("script '/p/s \"a b\"'\" c\"'d' :g", &["script", "/p/s \"a b\" cd", ":g"], &[]);
+    script("script /p/s\\ b \\'c", &["script", "/p/s\\ b", "\\'c"], &[]);
+    script("script \"/p/s ${FOO}\"", &["script", "/p/s ${FOO}"], &[]);
+    script("$A=x y\nscript '${A}'", &["script", "x y"], &[]);
+    // 2.2.7: braces and comments are looked for before, and single quotes are nothing to them
+    script("script '/p/s # b'", &[], &["unmatched-quote"]);
+    script("script '/p/s \"q { # \" '", &["script", "/p/s \"q { # \" "], &[]);
+    script("script \"/p/s { # ' b\"", &["script", "/p/s { # ' b"], &[]);
+    script("script \"/p/s'", &[], &["unmatched-quote"]);
+    script("script '/p/s", &[], &["unmatched-quote"]);
+    script("script \"/p/s \\\" b\"", &["script", "/p/s \\\" b"], &["unmatched-quote"]);
+    script("interval 'a b'", &["interval", "'a", "b'"], &[]);
+}
+
+#[test]
 fn section_9_conditions() {
     check("@id a\n@no b\n@^id c\n@^no d", "a|d");
     check("@ id a\n@id\n@ID b\n@ida c", "");

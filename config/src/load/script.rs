@@ -1,6 +1,7 @@
 //! Commands: `SCRIPT [user [[:]group]]`, and users alone.
 
 use super::statements::Reading;
+use crate::command;
 use crate::finding::{Finding, rule};
 use crate::keywords::Value;
 use crate::model::{Script, ScriptGroup, ScriptUser};
@@ -22,12 +23,13 @@ impl Reading<'_> {
 
     /// The program and its arguments that `command` says, for `node`.
     fn argv(&mut self, node: Node<'_>, command: Word<'_>) -> Option<Vec<String>> {
-        let words = split(command.text);
-        let argv = words.map(String::from_utf8).collect::<Result<Vec<_>, _>>();
-        let problem = match argv {
-            Ok(argv) if argv.first().is_some_and(|program| !program.is_empty()) => return Some(argv),
-            Ok(_) => "is empty",
-            Err(_) => "is not UTF-8",
+        let words = command::argv(command.text)
+            .map(|words| words.into_iter().map(String::from_utf8).collect::<Result<Vec<_>, _>>());
+        let problem = match words {
+            Ok(Ok(argv)) if argv.first().is_some_and(|program| !program.is_empty()) => return Some(argv),
+            Ok(Ok(_)) => "is empty".to_owned(),
+            Ok(Err(_)) => "is not UTF-8".to_owned(),
+            Err(error) => format!("cannot be read: {error}"),
         };
         let message = format!("the command of {} {problem}", node.name());
         self.report(Finding::at(&rule::COMMAND_INVALID, command.span, message).note("it is left out"));
@@ -62,9 +64,4 @@ impl Reading<'_> {
 fn group(word: &str) -> ScriptGroup {
     let (supplementary, name) = word.strip_prefix(':').map_or((false, word), |name| (true, name));
     ScriptGroup { name: (!name.is_empty()).then(|| name.to_owned()), supplementary }
-}
-
-/// The words of a command; quotes and escapes inside it come with the text level.
-fn split(command: &[u8]) -> impl Iterator<Item = Vec<u8>> {
-    command.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).map(<[u8]>::to_vec)
 }

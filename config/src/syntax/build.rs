@@ -3,8 +3,9 @@
 use super::line::Line;
 use super::token::{Token, TokenKind};
 use super::tree::{Node, Tree};
+use crate::command;
 use crate::finding::{Finding, Findings, rule};
-use crate::keywords::{self, ROOT};
+use crate::keywords::{self, Keyword, ROOT};
 use crate::span::Span;
 
 /// The deepest nesting that is read; keepalived's own language needs six.
@@ -20,8 +21,6 @@ pub(super) struct Builder {
     frames: Vec<Frame>,
     /// The statement that a `{` would belong to.
     pending: Option<usize>,
-    /// The words from here on are not a statement yet.
-    first_word: usize,
     /// Levels beyond `MOST_DEPTH` that are being read over.
     too_deep: usize,
     /// There are more than `MOST_STATEMENTS` or `MOST_WORDS`, and it has been said.
@@ -38,35 +37,21 @@ struct Frame {
 
 impl Builder {
     pub(super) fn new() -> Self {
-        Self { tree: Tree::default(), frames: Vec::new(), pending: None, first_word: 0, too_deep: 0, is_full: false }
+        Self { tree: Tree::default(), frames: Vec::new(), pending: None, too_deep: 0, is_full: false }
     }
 
-    /// Takes the tokens of a line in.
+    /// Takes a statement in, or a brace with the statement before it.
     pub(super) fn line(&mut self, line: &Line<'_>, tokens: &[Token], findings: &mut Findings) {
-        for token in tokens {
-            match token.kind {
-                TokenKind::Word | TokenKind::Quoted => {
-                    if let Some((text, span)) = line.word(token) {
-                        self.tree.push_word(&text, span);
-                    }
-                }
-                TokenKind::Open => {
-                    self.statement(findings);
-                    self.open(line.span(token.range.clone()), findings);
-                }
-                TokenKind::Close => {
-                    self.statement(findings);
-                    self.close(line.span(token.range.clone()), findings);
-                }
-                TokenKind::Unterminated => {
-                    let span = line.span(token.range.clone());
-                    let finding = Finding::at(&rule::UNMATCHED_QUOTE, span, "this double quote is not closed");
-                    findings.push(finding.note("the rest of the line is left out"));
-                }
-                _ => {}
-            }
+        let (words, brace) = match tokens.split_last() {
+            Some((brace, words)) if matches!(brace.kind, TokenKind::Open | TokenKind::Close) => (words, Some(brace)),
+            _ => (tokens, None),
+        };
+        self.statement(line, words, findings);
+        match brace {
+            Some(Token { kind: TokenKind::Open, range }) => self.open(line.span(range.clone()), findings),
+            Some(Token { range, .. }) => self.close(line.span(range.clone()), findings),
+            None => {}
         }
-        self.statement(findings);
     }
 
     /// How many statements there are so far.
@@ -100,14 +85,33 @@ impl Builder {
         self.frames.last().map_or(Some(ROOT), |frame| frame.context)
     }
 
-    /// Makes a statement of the words that have come since the last one.
-    fn statement(&mut self, findings: &mut Findings) {
-        let first_word = self.first_word;
-        let Some(first) = self.tree.word(first_word).map(|word| word.span) else { return };
+    /// Makes a statement of words.
+    fn statement(&mut self, line: &Line<'_>, tokens: &[Token], findings: &mut Findings) {
         if self.too_deep > 0 {
-            return self.tree.drop_words(first_word);
+            return;
         }
+        let first_word = self.tree.word_count();
+        let name = tokens.first().and_then(|token| line.word(token)).map(|(name, _)| name);
+        if let Some(unterminated) = tokens.last().filter(|token| token.kind == TokenKind::Unterminated) {
+            let span = line.span(unterminated.range.clone());
+            let finding = Finding::at(&rule::UNMATCHED_QUOTE, span, "this double quote is not closed");
+            findings.push(finding.note("the rest of the line is left out"));
+        }
+        let Some(name) = name else { return };
         self.expect_open(findings);
+        let context = self.context();
+        let name = std::str::from_utf8(&name).ok();
+        let keyword = context.zip(name).and_then(|(context, name)| keywords::lookup(context, name));
+        if keyword.is_some_and(splits_like_a_shell) {
+            self.command(line, tokens, findings);
+        } else {
+            for token in tokens {
+                if let Some((text, span)) = line.word(token) {
+                    self.tree.push_word(&text, span);
+                }
+            }
+        }
+        let Some(first) = self.tree.word(first_word).map(|word| word.span) else { return };
         if self.tree.len() >= MOST_STATEMENTS || self.tree.word_count() > MOST_WORDS {
             self.pending = None;
             self.tree.drop_words(first_word);
@@ -117,18 +121,34 @@ impl Builder {
             }
             return;
         }
-        let context = self.context();
-        let name = self.tree.word(first_word).and_then(|word| std::str::from_utf8(word.text).ok());
-        let keyword = context.zip(name).and_then(|(context, name)| keywords::lookup(context, name));
         self.pending = Some(self.tree.statement(first_word, keyword, context));
-        self.first_word = self.tree.word_count();
+    }
+
+    /// Takes the words of a statement in that holds a command.
+    fn command(&mut self, line: &Line<'_>, tokens: &[Token], findings: &mut Findings) {
+        let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return };
+        let (start, end) = (first.range.start, last.range.end);
+        match command::words(line.text.get(start..end).unwrap_or_default()) {
+            Ok(words) => {
+                for (range, text) in words {
+                    let range = range.start.saturating_add(start)..range.end.saturating_add(start);
+                    self.tree.push_word(&text, line.span(range));
+                }
+            }
+            // that has been said
+            Err(_) if last.kind == TokenKind::Unterminated => {}
+            Err(error) => {
+                let finding = Finding::at(&rule::UNMATCHED_QUOTE, line.span(start..end), error.to_string());
+                findings.push(finding.note("the line is left out").help("quotes do not reach beyond a brace, # or !"));
+            }
+        }
     }
 
     /// Opens the block of the last statement if it must have one and its brace has not come.
     fn expect_open(&mut self, findings: &mut Findings) {
         let Some(id) = self.pending else { return };
         let Some(node) = self.tree.node(id) else { return };
-        if !node.keyword().is_some_and(keywords::Keyword::opens_block) {
+        if !node.keyword().is_some_and(Keyword::opens_block) {
             return;
         }
         let Some(span) = node.span() else { return };
@@ -197,6 +217,11 @@ impl Builder {
             }
         }
     }
+}
+
+/// Whether both kinds of quotes group words after `keyword`; what they say is for `command` to find out.
+fn splits_like_a_shell(keyword: &Keyword) -> bool {
+    keyword.quoted_ok() || keyword.name == "regex"
 }
 
 fn unexpected_open(node: Option<Node<'_>>, span: Span) -> Finding {
