@@ -12,6 +12,7 @@ mod params;
 mod receive;
 mod router;
 mod types;
+pub mod wait;
 
 pub use cause::{Cause, Fault, Faults, State, Transition};
 pub use counters::Counters;

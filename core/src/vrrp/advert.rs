@@ -158,9 +158,12 @@ pub const fn address_length(family: Family) -> usize {
 
 /// Octets of the message that `params` leads to.
 pub fn length(params: &Params) -> usize {
-    HEADER_LENGTH
-        + params.addresses.len().min(MOST_ADDRESSES) * address_length(params.family)
-        + trailer_length(params.version, params.family)
+    length_with(params.version, params.family, params.addresses.len())
+}
+
+/// Octets of a message with so many addresses.
+pub fn length_with(version: Version, family: Family, addresses: usize) -> usize {
+    HEADER_LENGTH + addresses.min(MOST_ADDRESSES) * address_length(family) + trailer_length(version, family)
 }
 
 /// Octets behind the addresses.

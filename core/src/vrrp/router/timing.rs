@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::cause::Cause;
 use super::super::params::Params;
 use super::super::types::{AdvertInterval, Version};
+use super::super::wait;
 use super::Backup;
 use crate::time::Instant;
 
@@ -16,18 +17,14 @@ pub(super) fn followed_interval(params: &Params, backup: &Backup) -> AdvertInter
     }
 }
 
-/// (256 - priority) / 256 of the master's interval (RFC 9568 §6.1), of a second in version 2 (RFC 3768 §6.1).
+/// The skew of a router with `params` behind a master with `interval`.
 pub(super) fn skew_time(params: &Params, interval: AdvertInterval) -> Duration {
-    let whole = match params.version {
-        Version::V2 => Duration::from_secs(1),
-        Version::V3 => interval.duration(),
-    };
-    whole * (256 - u32::from(params.priority.get())) / 256
+    wait::skew_time(params.version, params.priority, interval)
 }
 
-/// Master_Down_Interval: three intervals and the skew (RFC 9568 §6.1); keepalived lets the three be another number.
+/// How long it waits for that master's next advert.
 pub(super) fn down_time(params: &Params, interval: AdvertInterval) -> Duration {
-    interval.duration() * u32::from(params.down_adverts) + skew_time(params, interval)
+    wait::down_interval(params.version, params.priority, interval, params.down_adverts)
 }
 
 /// The next point of time with our phase. It is at most an interval away.
