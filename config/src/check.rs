@@ -6,19 +6,43 @@ use std::collections::BTreeMap;
 use crate::finding::{Finding, Findings, rule};
 use crate::keywords::{Effect, Keyword, Missing, Notice, ROOT, Status, Suggestion, lookup, suggest};
 use crate::span::Span;
-use crate::syntax::{Node, Tree};
+use crate::syntax::{Node, NodeId, Tree};
 
 /// How many unknown words of a kind get a "did you mean"; in a file that is no configuration it would take for ever.
 pub(crate) const MOST_SUGGESTIONS: usize = 200;
 
+/// Unknown words that are nearly keywords of their block: what is missed there is probably what they were meant to be.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NearMisses(BTreeMap<(NodeId, &'static str), Span>);
+
+impl NearMisses {
+    /// Where `block` has something that is nearly `name`.
+    pub(crate) fn get(&self, block: Node<'_>, name: &'static str) -> Option<Span> {
+        self.0.get(&(block.id(), name)).copied()
+    }
+}
+
 /// Checks every statement that stands where keywords stand.
-pub(crate) fn check(tree: &Tree, findings: &mut Findings) {
+pub(crate) fn check(tree: &Tree, findings: &mut Findings) -> NearMisses {
+    let mut near_misses = NearMisses::default();
     let mut without_effect: BTreeMap<(&str, &str), (Span, usize)> = BTreeMap::new();
     let mut suggestions = 0..MOST_SUGGESTIONS;
+    let mut open: Vec<Node<'_>> = Vec::new();
     for node in tree.statements() {
+        while open.last().is_some_and(|block| !block.holds(node)) {
+            open.pop();
+        }
+        let block = open.last().copied();
+        if node.block().is_some() {
+            open.push(node);
+        }
         let (Some(context), Some(first)) = (node.context(), node.first()) else { continue };
         let Some(keyword) = node.keyword() else {
-            findings.push(unknown(context, node, first.span, suggestions.next().is_some()));
+            let suggestion = suggestions.next().and_then(|_| suggest(context, &node.name()));
+            if let (Some(Suggestion::Spelling(row)), Some(block)) = (suggestion, block) {
+                near_misses.0.insert((block.id(), row.name), first.span);
+            }
+            findings.push(unknown(context, node, first.span, suggestion));
             continue;
         };
         arguments(keyword, node, first.span, findings);
@@ -31,6 +55,7 @@ pub(crate) fn check(tree: &Tree, findings: &mut Findings) {
     for ((block, name), (span, count)) in without_effect {
         findings.push(not_effective(block, name, span, count));
     }
+    near_misses
 }
 
 fn is_effective_block(path: &str) -> bool {
@@ -53,12 +78,12 @@ fn not_effective(block: &str, name: &str, span: Span, count: usize) -> Finding {
     }
 }
 
-fn unknown(context: &str, node: Node<'_>, span: Span, with_suggestion: bool) -> Finding {
+fn unknown(context: &str, node: Node<'_>, span: Span, suggestion: Option<Suggestion>) -> Finding {
     let name = node.name();
     let place = if context == ROOT { "at the top level".to_owned() } else { format!("in {context}") };
     let left_out = if node.block().is_some() { "it is left out, with its block" } else { "it is left out" };
     let finding = |message: String| Finding::at(&rule::UNKNOWN_KEYWORD, span, message).note(left_out);
-    match with_suggestion.then(|| suggest(context, &name)).flatten() {
+    match suggestion {
         Some(Suggestion::Spelling(row)) => {
             let help = format!("did you mean {}?", row.name);
             finding(format!("unknown keyword {name} {place}")).help(help).fix(span, row.name)
@@ -84,7 +109,9 @@ fn arguments(keyword: &Keyword, node: Node<'_>, span: Span, findings: &mut Findi
     };
     if given.len() < arity.least && !keyword.opens_block() {
         let finding = Finding::at(rule, span, format!("{} needs a value", keyword.name));
-        findings.push(finding.label(format!("expected {}", keyword.arguments)));
+        let good = keyword.value.to_string();
+        let good = if good.is_empty() { good } else { format!(": {good}") };
+        findings.push(finding.label(format!("expected {}{good}", keyword.arguments)));
     }
     let Some(most) = arity.most.filter(|_| !keyword.opens_block() && keyword.is_effective()) else { return };
     if let (Some(first), Some(last)) = (given.get(most), given.clone().next_back()) {

@@ -194,6 +194,12 @@ impl Findings {
         }
     }
 
+    /// Takes back what was said under `rule` at `span`, because something better is to be said there.
+    pub(crate) fn withdraw(&mut self, rule: &'static Rule, span: Span) {
+        self.kept
+            .retain(|finding| finding.rule != rule || finding.primary.as_ref().is_none_or(|mark| mark.span != span));
+    }
+
     /// All that were kept, in the order of the text, those without a place first; and how many more there were.
     pub fn sorted(self) -> Vec<Finding> {
         let mut findings = self.kept;

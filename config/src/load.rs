@@ -47,8 +47,8 @@ pub fn load(source: &dyn Source, path: &Path, facts: &dyn Facts) -> Loaded {
 pub fn load_with(source: &dyn Source, path: &Path, facts: &dyn Facts, options: &Options) -> Loaded {
     let parsed = parse(source, path, options);
     let mut findings = parsed.findings;
-    check(&parsed.tree, &mut findings);
-    let mut reading = Reading { tree: &parsed.tree, facts, findings };
+    let near_misses = check(&parsed.tree, &mut findings);
+    let mut reading = Reading { tree: &parsed.tree, facts, near_misses, findings };
     let config = config(&mut reading);
     let findings = reading.findings.sorted();
     Loaded { config, findings, tree: parsed.tree }

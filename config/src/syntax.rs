@@ -19,7 +19,7 @@ use crate::span::Span;
 
 pub use reader::{Options, parse};
 pub use token::{MOST_LINE, Token, TokenKind, tokenize};
-pub use tree::{Node, Nodes, Tree, Word, Words};
+pub use tree::{Node, NodeId, Nodes, Tree, Word, Words};
 
 /// The braces of a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -32,6 +32,11 @@ impl Draft<'_> {
         let node = self.statements.last(name).unwrap_or(self.block);
         reading.report_at(rule, Some(node), format!("instance {}: {message}", self.name));
     }
+
+    /// Reports that the statement `name` is missing.
+    fn missing(&self, reading: &mut Reading<'_>, rule: &'static Rule, name: &'static str, message: &str) {
+        reading.report_missing(rule, self.block, name, format!("instance {}: {message}", self.name));
+    }
 }
 
 /// Every instance that can be made sense of, in the order of the file.
@@ -174,7 +179,7 @@ impl Manners {
 
 fn vrid(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Vrid> {
     let Some(node) = draft.statements.last("virtual_router_id") else {
-        draft.report(reading, &rule::VRID_MISSING, "", "virtual_router_id is missing");
+        draft.missing(reading, &rule::VRID_MISSING, "virtual_router_id", "virtual_router_id is missing");
         return None;
     };
     let word = node.argument()?;
@@ -217,8 +222,11 @@ fn check_interface(reading: &mut Reading<'_>, draft: &Draft<'_>, link: Link, tra
     let has_value = draft.statements.last("interface").is_none_or(|node| !node.arguments().is_empty());
     if link.name.is_none() && !can_do_without && has_value {
         let written = draft.statements.last("interface").is_some();
-        let message = if written { "there is no interface that it can use" } else { "interface is missing" };
-        draft.report(reading, &rule::INTERFACE_MISSING, "", message);
+        if written {
+            draft.report(reading, &rule::INTERFACE_MISSING, "interface", "there is no interface that it can use");
+        } else {
+            draft.missing(reading, &rule::INTERFACE_MISSING, "interface", "interface is missing");
+        }
     }
 }
 
@@ -333,10 +341,13 @@ fn check_addresses(
         }
         let (rule, message) = if strict || version == Version::V3 {
             (&rule::NO_ADDRESS_FATAL, "at least one virtual_ipaddress is required")
+        } else if draft.statements.all("virtual_ipaddress").any(|block| block.children().next().is_some()) {
+            // what is wrong with the lines that are there has been said
+            return;
         } else {
             (&rule::NO_ADDRESS, "without virtual_ipaddress nothing moves")
         };
-        return draft.report(reading, rule, "virtual_ipaddress", message);
+        return draft.missing(reading, rule, "virtual_ipaddress", message);
     };
     let is_link_local = match first.address {
         std::net::IpAddr::V6(address) => address.is_unicast_link_local(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
 
+use crate::check::NearMisses;
 use crate::facts::Facts;
 use crate::finding::{Finding, Findings, Rule, rule};
 use crate::keywords::{self, Beyond, Value};
@@ -17,6 +18,7 @@ use crate::value::{self, NotANumber};
 pub(super) struct Reading<'a> {
     pub(super) tree: &'a Tree,
     pub(super) facts: &'a dyn Facts,
+    pub(super) near_misses: NearMisses,
     pub(super) findings: Findings,
 }
 
@@ -67,6 +69,20 @@ impl Reading<'_> {
             None => Finding::anywhere(rule, message),
         };
         self.report(finding);
+    }
+
+    /// Reports that `block` has no `name`. If a word in it is nearly that, both are one mistake, and it is said there.
+    pub(super) fn report_missing(
+        &mut self,
+        rule: &'static Rule,
+        block: Node<'_>,
+        name: &'static str,
+        message: impl Into<String>,
+    ) {
+        let Some(span) = self.near_misses.get(block, name) else { return self.report_at(rule, Some(block), message) };
+        self.findings.withdraw(&rule::UNKNOWN_KEYWORD, span);
+        let finding = Finding::at(rule, span, message).label("this is no keyword");
+        self.report(finding.help(format!("did you mean {name}?")).fix(span, name));
     }
 
     /// The whole number after the keyword of `node`, in the range of its row. A missing one has been reported.

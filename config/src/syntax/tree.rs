@@ -145,7 +145,21 @@ impl<'a> Iterator for Nodes<'a> {
     }
 }
 
+/// Which statement of its tree a `Node` is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct NodeId(usize);
+
 impl<'a> Node<'a> {
+    /// Which statement this is.
+    pub fn id(self) -> NodeId {
+        NodeId(self.index)
+    }
+
+    /// Whether `other` stands in its block, at whatever depth.
+    pub fn holds(self, other: Self) -> bool {
+        self.index < other.index && self.stored().is_some_and(|stored| other.index < wide(stored.end))
+    }
+
     fn stored(self) -> Option<&'a Stored> {
         self.tree.nodes.get(self.index)
     }
