@@ -36,7 +36,6 @@ pub(crate) fn argv(text: &[u8]) -> Result<Vec<Vec<u8>>, CommandError> {
 }
 
 /// A word of `words` with its escapes resolved: what `regex` takes.
-#[cfg_attr(not(test), expect(dead_code, reason = "checks are not loaded yet"))]
 pub(crate) fn unescaped(word: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(word.len());
     let mut at = 0;

@@ -25,6 +25,7 @@ pub use man::man_page;
 pub use manual::{coverage, manual};
 pub use schema::{Schema, schema};
 pub use suggest::{Suggestion, nearest, suggest};
+pub(crate) use value::REGEX_OPTIONS;
 pub use value::{Beyond, Value};
 
 /// The block that the top level is.

@@ -1,6 +1,7 @@
 //! From a path to a `Config` and everything there is to say about it.
 
 mod address;
+mod balance;
 mod global;
 mod group;
 mod instance;
@@ -61,5 +62,15 @@ fn config(reading: &mut Reading<'_>) -> Config {
     let instances = instance::read_all(reading, named("vrrp_instance"), &global, &defaults);
     let sync_groups = group::sync_groups(reading, named("vrrp_sync_group"), &instances);
     let garp_groups = group::garp_groups(reading, named("garp_group"), &global);
-    Config { global, instances, sync_groups, garp_groups }
+    let balance = balance::read(reading);
+    Config {
+        global,
+        instances,
+        sync_groups,
+        garp_groups,
+        virtual_servers: balance.virtual_servers,
+        virtual_server_groups: balance.groups,
+        ssl: balance.ssl,
+        bfd_instances: balance.bfd_instances,
+    }
 }

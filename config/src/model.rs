@@ -2,12 +2,18 @@
 //!
 //! The processes receive this (through a sealed memfd) and lower it to their machines' parameters; no machine sees it.
 
+mod balance;
+mod bfd;
+mod check;
 mod global;
 mod script;
 mod vrrp;
 
 use serde::{Deserialize, Serialize};
 
+pub use balance::*;
+pub use bfd::*;
+pub use check::*;
 pub use global::*;
 pub use script::*;
 pub use vrrp::*;
@@ -23,4 +29,12 @@ pub struct Config {
     pub sync_groups: Vec<SyncGroup>,
     /// `garp_group` blocks.
     pub garp_groups: Vec<GarpGroup>,
+    /// `virtual_server` blocks, each service once, in the order of the file; only those that can run.
+    pub virtual_servers: Vec<VirtualServer>,
+    /// `virtual_server_group` blocks with entries, each name once.
+    pub virtual_server_groups: Vec<VirtualServerGroup>,
+    /// `SSL`
+    pub ssl: Option<Ssl>,
+    /// `bfd_instance` blocks that can run, in the order of the file.
+    pub bfd_instances: Vec<BfdInstance>,
 }

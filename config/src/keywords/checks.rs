@@ -1,6 +1,6 @@
 //! Health checkers. One row per keyword; see `Keyword` for the columns.
 
-use super::value::{Value, int, seconds};
+use super::value::{LONGEST, Value, int, seconds};
 use super::{Keyword, Table, rows};
 
 const MISC: &str = "virtual_server/real_server/MISC_CHECK";
@@ -20,9 +20,9 @@ const BFD: &str = "virtual_server/real_server/BFD_CHECK";
 rows! {
     in MISC, SMTP, SMTP_HOST, TCP, PING, UDP, HTTP, SSL, DNS => {
         "retry", "N", int(0, 4_294_967_295), "real server's, else 1 (DNS 3, MISC 0)", "", "", "Extra attempts before server is failed", "check" => Keyword, Accepted;
-        "delay_before_retry", "SECS (decimal)", seconds(0, 4_294_967_295), "real server's, else 1 (HTTP/SSL 3, DNS delay_loop)", "", "", "Delay before retry", "check" => Keyword, Accepted;
-        "warmup", "SECS (decimal)", seconds(0, 4_294_967_295), "real server's, else delay_loop", "0 disables", "", "Maximum random delay of first check", "check" => Keyword, Accepted;
-        "delay_loop", "SECS (decimal)", seconds(1, 4_294_967_295), "real server's, 60", "", "", "Check period", "check" => Keyword, Accepted;
+        "delay_before_retry", "SECS (decimal)", seconds(0, LONGEST), "real server's, else 1 (HTTP/SSL 3, DNS delay_loop)", "", "", "Delay before retry", "check" => Keyword, Accepted;
+        "warmup", "SECS (decimal)", seconds(0, LONGEST), "real server's, else delay_loop", "0 disables", "", "Maximum random delay of first check", "check" => Keyword, Accepted;
+        "delay_loop", "SECS (decimal)", seconds(1, LONGEST), "real server's, 60", "", "", "Check period", "check" => Keyword, Accepted;
         "alpha", "[BOOL]", Value::Switch, "real server's", "", "", "Assume down until first success", "check" => Keyword, Accepted;
         "log_all_failures", "[BOOL]", Value::Switch, "off", "", "", "Log every failed attempt while up", "check" => Keyword, Accepted;
     }
@@ -34,7 +34,7 @@ rows! {
     }
     in SMTP => {
         "helo_name", "STRING", Value::Text, "smtpchecker.keepalived.org", "", "", "HELO argument", "check" => Keyword, Accepted, missing Error;
-        "host", "{ common keywords }", Value::Block, "", "", "deprecated block, one checker per host", "Additional connection target", "check" => Keyword, Deprecated("one SMTP_CHECK per host", Reported, Accepted);
+        "host", "{ common keywords }", Value::Block, "", "", "deprecated block, one checker per host", "Additional connection target", "check" => Keyword, Deprecated("one SMTP_CHECK per host", Silent, Accepted);
     }
     in SMTP, SMTP_HOST, TCP, PING, UDP, HTTP, SSL, DNS => {
         "connect_ip", "IP", Value::Address, "real server address", "", "", "Address to connect to", "check" => Keyword, Accepted;
@@ -84,7 +84,7 @@ rows! {
         "tls_compliant", "[BOOL]", Value::Switch, "off", "", "SSL_GET only", "Send close_notify for this url", "ssl" => Keyword, Accepted;
     }
     in DNS => {
-        "type", "NAME", Value::Text, "SOA", "A NS CNAME SOA MX TXT AAAA (case-insensitive)", "", "Query type", "check" => Keyword, Accepted;
+        "type", "NAME", Value::Choice(&["A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA"]), "SOA", "case-insensitive", "", "Query type", "check" => Keyword, Accepted;
         "name", "DOMAIN", Value::Words, "root (.)", "no empty labels; given once", "", "Query name", "check" => Keyword, Accepted;
     }
     in FILE => {

@@ -1,7 +1,8 @@
 //! `virtual_server`, `real_server` and groups. One row per keyword; see `Keyword` for the columns.
 
-use super::value::{SCHEDULERS, Value, int, seconds};
+use super::value::{LONGEST, Value, int, seconds};
 use super::{Keyword, Table, rows};
+use crate::model::Scheduler;
 
 rows! {
     in "virtual_server" => {
@@ -9,13 +10,13 @@ rows! {
         "net_mask", "NETMASK", Value::Address, "", "", "in keepalived before 1.0", "Netmask of a NAT service", "ours" => Keyword, Obsolete("remove it: the kernel takes no netmask for a service; persistence_granularity groups clients by network");
         "ip_family", "inet or inet6", Value::Choice(&["inet", "inet6"]), "from addresses; inet", "must not conflict", "", "Address family of fwmark services", "lvs" => Keyword, Accepted;
         "retry", "N", int(1, 4_294_967_295), "per checker type", "", "", "Default extra checks before failing", "check" => Keyword, Accepted;
-        "delay_before_retry", "SECS (decimal)", seconds(0, 4_294_967_295), "per checker type", "", "", "Default delay before retry", "check" => Keyword, Accepted;
-        "warmup", "SECS (decimal)", seconds(0, 4_294_967_295), "delay_loop", "0 disables", "", "Default maximum random initial delay", "check" => Keyword, Accepted;
+        "delay_before_retry", "SECS (decimal)", seconds(0, LONGEST), "per checker type", "", "", "Default delay before retry", "check" => Keyword, Accepted;
+        "warmup", "SECS (decimal)", seconds(0, LONGEST), "delay_loop", "0 disables", "", "Default maximum random initial delay", "check" => Keyword, Accepted;
         "connect_timeout", "SECS (decimal)", seconds(1, 4_294_967_295), "5", "", "", "Default connection timeout", "check" => Keyword, Accepted;
-        "delay_loop", "SECS (decimal)", seconds(1, 4_294_967_295), "60", "", "", "Default check period", "check" => Keyword, Accepted;
+        "delay_loop", "SECS (decimal)", seconds(1, LONGEST), "60", "", "", "Default check period", "check" => Keyword, Accepted;
         "inhibit_on_failure", "none", Value::None, "off", "", "", "Set weight 0 instead of removing failed real servers", "lvs" => Keyword, Accepted;
-        "lb_algo", "NAME", Value::Choice(SCHEDULERS), "wlc (with error)", "", "alias of lvs_sched", "Scheduler", "lvs" => Keyword, Accepted;
-        "lvs_sched", "NAME", Value::Choice(SCHEDULERS), "wlc (with error)", "", "", "Scheduler", "lvs" => Keyword, Accepted;
+        "lb_algo", "NAME", Value::Choice(Scheduler::NAMES), "wlc (with error)", "", "alias of lvs_sched", "Scheduler", "lvs" => Keyword, Accepted;
+        "lvs_sched", "NAME", Value::Choice(Scheduler::NAMES), "wlc (with error)", "", "", "Scheduler", "lvs" => Keyword, Accepted;
         "hashed", "none", Value::None, "off", "", "obsolete; no effect, reports error unless scheduler is sh or mh", "Former IPVS hashed flag", "lvs" => Keyword, Accepted;
         "ops", "none", Value::None, "off", "UDP or fwmark only", "", "One packet scheduling", "lvs" => Keyword, Accepted;
         "flag-1", "none", Value::None, "off", "", "", "Scheduler flag 1", "lvs" => Keyword, Accepted;
@@ -57,10 +58,10 @@ rows! {
         "notify_down", "SCRIPT [user [[:]group]] (quoted ok)", Value::Command, "none", "missing script or unknown user not reported by -t", "", "Run when real server goes down", "script-track" => Keyword, Accepted;
         "alpha", "[BOOL]", Value::Switch, "virtual server's", "", "", "Assume down at start", "lvs" => Keyword, Accepted;
         "retry", "N", int(1, 4_294_967_295), "virtual server's", "", "", "Default retries for checkers", "check" => Keyword, Accepted;
-        "delay_before_retry", "SECS (decimal)", seconds(0, 4_294_967_295), "virtual server's", "", "", "Default delay before retry", "check" => Keyword, Accepted;
-        "warmup", "SECS (decimal)", seconds(0, 4_294_967_295), "virtual server's", "", "", "Default warmup", "check" => Keyword, Accepted;
+        "delay_before_retry", "SECS (decimal)", seconds(0, LONGEST), "virtual server's", "", "", "Default delay before retry", "check" => Keyword, Accepted;
+        "warmup", "SECS (decimal)", seconds(0, LONGEST), "virtual server's", "", "", "Default warmup", "check" => Keyword, Accepted;
         "connect_timeout", "SECS (decimal)", seconds(1, 4_294_967_295), "virtual server's", "", "", "Default connection timeout", "check" => Keyword, Accepted;
-        "delay_loop", "SECS (decimal)", seconds(1, 4_294_967_295), "virtual server's", "", "", "Default check period", "check" => Keyword, Accepted;
+        "delay_loop", "SECS (decimal)", seconds(1, LONGEST), "virtual server's", "", "", "Default check period", "check" => Keyword, Accepted;
         "smtp_alert", "[BOOL]", Value::Switch, "smtp_alert_checker, smtp_alert, else ON", "", "", "Mail on checker or server state change", "smtp" => Keyword, Accepted;
         "virtualhost", "STRING", Value::Text, "virtual server's", "", "", "Default Host header", "check" => Keyword, Accepted, missing Error;
         "snmp_name", "STRING", Value::Text, "none", "exactly one", "", "Name shown in SNMP", "snmp" => Keyword, Accepted, missing Error;

@@ -3,9 +3,36 @@
 
 use std::fmt;
 
-/// The schedulers of IPVS, as `lb_algo` names them.
-pub(super) const SCHEDULERS: &[&str] =
-    &["rr", "wrr", "lc", "wlc", "lblc", "sh", "mh", "dh", "fo", "ovf", "lblcr", "sed", "nq", "twos"];
+/// The longest time there is, in microseconds (keepalived counts them in 64 bits and keeps one value for "not given").
+pub(super) const LONGEST: u64 = u64::MAX - 1;
+
+/// `regex_options`, of PCRE2.
+pub(crate) const REGEX_OPTIONS: &[&str] = &[
+    "allow_empty_class",
+    "alt_bsux",
+    "auto_callout",
+    "caseless",
+    "dollar_endonly",
+    "dotall",
+    "dupnames",
+    "extended",
+    "firstline",
+    "match_unset_backref",
+    "multiline",
+    "never_ucp",
+    "never_utf",
+    "no_auto_capture",
+    "no_auto_possess",
+    "no_dotstar_anchor",
+    "no_start_optimize",
+    "ucp",
+    "ungreedy",
+    "utf",
+    "never_backslash_c",
+    "alt_circumflex",
+    "alt_verbnames",
+    "use_offset_limit",
+];
 
 /// What follows a keyword.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

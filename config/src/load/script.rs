@@ -1,6 +1,6 @@
 //! Commands: `SCRIPT [user [[:]group]]`, and users alone.
 
-use super::statements::Reading;
+use super::statements::{Reading, Statements};
 use crate::command;
 use crate::finding::{Finding, rule};
 use crate::keywords::Value;
@@ -19,6 +19,17 @@ impl Reading<'_> {
             Some(ScriptUser { name, group }) => Script { argv, user: Some(name), group },
             None => Script { argv, user: None, group: None },
         })
+    }
+
+    /// The first `name` of a block: of these, keepalived does not take a second one.
+    pub(super) fn first_script(&mut self, statements: &Statements<'_>, name: &str) -> Option<Script> {
+        let mut nodes = statements.all(name);
+        let first = nodes.next()?;
+        for second in nodes {
+            let message = format!("there is a {name} already; this one is left out");
+            self.report_at(&rule::SCRIPT_TWICE, Some(second), message);
+        }
+        self.script(Some(first))
     }
 
     /// The program and its arguments that `command` says, for `node`.

@@ -46,6 +46,11 @@ impl<'a> Statements<'a> {
         self.last(name).is_some()
     }
 
+    /// All but those of `name`.
+    pub(super) fn without(&self, name: &str) -> impl Iterator<Item = Node<'a>> {
+        self.0.iter().copied().filter(move |node| !node.is(name))
+    }
+
     /// The last of either name.
     pub(super) fn last_of(&self, one: &str, other: &str) -> Option<Node<'a>> {
         self.0.iter().rfind(|node| node.is(one) || node.is(other)).copied()
@@ -153,10 +158,19 @@ impl Reading<'_> {
 
     /// The word after the keyword of `node`, as its row spells it.
     pub(super) fn choice(&mut self, node: Option<Node<'_>>) -> Option<&'static str> {
+        self.choice_by(node, |choice, said| choice == said)
+    }
+
+    /// The same for the few keywords for which capitals do not matter.
+    pub(super) fn choice_any_case(&mut self, node: Option<Node<'_>>) -> Option<&'static str> {
+        self.choice_by(node, <[u8]>::eq_ignore_ascii_case)
+    }
+
+    fn choice_by(&mut self, node: Option<Node<'_>>, is: impl Fn(&[u8], &[u8]) -> bool) -> Option<&'static str> {
         let node = node?;
         let word = node.argument()?;
         let Value::Choice(words) = node.keyword()?.value else { return None };
-        let found = words.iter().copied().find(|choice| choice.as_bytes() == word.text);
+        let found = words.iter().copied().find(|choice| is(choice.as_bytes(), word.text));
         if found.is_none() {
             let message = format!("{} is {}, not {}", node.name(), one_of(words), word.str());
             let finding = Finding::at(&rule::WORD_INVALID, word.span, message);
@@ -174,9 +188,12 @@ impl Reading<'_> {
         node?.argument().and_then(|word| self.interface_name(word))
     }
 
-    /// The value of a switch: on if it has none.
+    /// The value of a switch: on if it has none, or takes none.
     pub(super) fn switch(&mut self, node: Option<Node<'_>>) -> Option<bool> {
         let node = node?;
+        if node.keyword()?.value == Value::None {
+            return Some(true);
+        }
         let Some(word) = node.argument() else { return Some(true) };
         let parsed = value::boolean(word.text);
         if parsed.is_none() {
@@ -216,6 +233,17 @@ impl Reading<'_> {
     /// The text after the keyword of `node`.
     pub(super) fn text(&self, node: Option<Node<'_>>) -> Option<String> {
         node?.argument().map(|word| word.str().into_owned())
+    }
+
+    /// The text after the keyword of `node`, which must be one word.
+    pub(super) fn single_text(&mut self, node: Option<Node<'_>>) -> Option<String> {
+        if let Some(extra) = node.and_then(|node| node.arguments().get(1)) {
+            let message = format!("{} takes exactly one word", node.map(Node::name).unwrap_or_default());
+            let finding = Finding::at(&rule::SINGLE_WORD, extra.span, message).note("the line is left out");
+            self.report(finding.help("put the words into one pair of double quotes"));
+            return None;
+        }
+        self.text(node)
     }
 
     /// The one name of a block that needs one.

@@ -1,0 +1,225 @@
+//! The checks of a real server.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::super::statements::{Reading, Statements, place};
+use super::endpoint::{self, Place};
+use super::pace::{Habit, Pace};
+use super::{Surroundings, dns, http, udp};
+use crate::finding::{Finding, rule};
+use crate::model::{
+    BfdCheck, Checker, Endpoint, FileCheck, FileWeight, MiscCheck, PingCheck, Schedule, Script, SmtpCheck, TcpCheck,
+};
+use crate::syntax::Node;
+
+/// What checks of one real server have in common.
+pub(super) struct Scene<'a> {
+    /// The real server, with the port that is written for it.
+    pub(super) home: Place,
+    pub(super) pace: Pace,
+    /// `delay_loop` of the virtual server.
+    pub(super) service_delay_loop: Duration,
+    pub(super) surroundings: &'a Surroundings<'a>,
+}
+
+/// Every check in `block` that can be made, in the order of the file.
+pub(super) fn read_all(reading: &mut Reading<'_>, block: Node<'_>, scene: &Scene<'_>) -> Vec<Checker> {
+    let mut sessions = HashSet::new();
+    let mut checkers = Vec::new();
+    for node in block.children() {
+        let Some(keyword) = node.keyword().filter(|keyword| keyword.opens_block()) else { continue };
+        let statements = Statements::of(node.children());
+        let checker = match keyword.name {
+            "SMTP_CHECK" => {
+                smtp(reading, node, &statements, scene, &mut checkers);
+                continue;
+            }
+            "TCP_CHECK" => timed(reading, &statements, scene, Habit::COMMON)
+                .map(|Timed { schedule, endpoint }| Checker::Tcp(TcpCheck { schedule, endpoint })),
+            "PING_CHECK" => timed(reading, &statements, scene, Habit::COMMON)
+                .map(|Timed { schedule, endpoint }| Checker::Ping(PingCheck { schedule, endpoint })),
+            "HTTP_GET" | "SSL_GET" => http::read(reading, node, &statements, scene),
+            "DNS_CHECK" => dns::read(reading, &statements, scene),
+            "UDP_CHECK" => udp::read(reading, &statements, scene),
+            "MISC_CHECK" => misc(reading, node, &statements, scene),
+            "FILE_CHECK" => file(reading, node, &statements, scene),
+            "BFD_CHECK" => bfd(reading, node, &statements, scene, &mut sessions),
+            _ => continue,
+        };
+        if let Some(checker) = checker {
+            scene.consider(reading, node, &checker);
+            checkers.push(checker);
+        }
+    }
+    checkers.shrink_to_fit();
+    checkers
+}
+
+impl Scene<'_> {
+    /// Notes what is doubtful about a check.
+    fn consider(&self, reading: &mut Reading<'_>, node: Node<'_>, checker: &Checker) {
+        let (Some(endpoint), Some(schedule)) = (checker.endpoint(), checker.schedule()) else { return };
+        if endpoint.port.is_none() && !matches!(checker, Checker::Ping(_)) {
+            let message = format!("{} of {} has no port to connect to, so it will fail", node.name(), endpoint.address);
+            reading.report_at(&rule::CHECK_PORT, Some(node), message);
+        }
+        let attempts = schedule.retry.saturating_add(1);
+        if endpoint.connect_timeout.saturating_mul(attempts) > schedule.delay_loop {
+            let mut slow = self.surroundings.slow.borrow_mut();
+            let (_, count) = slow.get_or_insert_with(|| (late(node, schedule, endpoint.connect_timeout), 0));
+            *count = count.saturating_add(1);
+        }
+    }
+}
+
+/// How long a server that does not answer stays in use, in words.
+fn late(node: Node<'_>, schedule: &Schedule, connect_timeout: Duration) -> Finding {
+    let Schedule { delay_loop, delay_before_retry, retry, .. } = *schedule;
+    let attempts = retry.saturating_add(1);
+    let pauses = delay_before_retry.saturating_mul(retry);
+    let longest = delay_loop.saturating_add(pauses).saturating_add(connect_timeout.saturating_mul(attempts));
+    let message = format!("a server that does not answer may stay in use for {longest:?} with this check");
+    let finding = match place(node) {
+        Some(span) => Finding::at(&rule::CHECK_SLOW, span, message),
+        None => Finding::anywhere(&rule::CHECK_SLOW, message),
+    };
+    finding.note(format!(
+        "delay_loop {delay_loop:?}, then attempts of {connect_timeout:?}: {attempts}, with {delay_before_retry:?} between"
+    ))
+}
+
+/// What every check has that connects.
+pub(super) struct Timed {
+    pub(super) schedule: Schedule,
+    pub(super) endpoint: Endpoint,
+}
+
+/// Reads the schedule and the endpoint of a check that needs both; `None` if it cannot connect.
+pub(super) fn timed(
+    reading: &mut Reading<'_>,
+    statements: &Statements<'_>,
+    scene: &Scene<'_>,
+    habit: Habit,
+) -> Option<Timed> {
+    let (pace, schedule) = schedule(reading, statements, scene, habit);
+    let endpoint = endpoint::endpoint(reading, statements, scene.home, pace)?;
+    Some(Timed { schedule, endpoint })
+}
+
+fn schedule(
+    reading: &mut Reading<'_>,
+    statements: &Statements<'_>,
+    scene: &Scene<'_>,
+    habit: Habit,
+) -> (Pace, Schedule) {
+    let pace = scene.pace.with(reading, statements);
+    let log_all_failures = reading.switch(statements.last("log_all_failures")).unwrap_or(false);
+    (pace, pace.schedule(habit, log_all_failures))
+}
+
+/// `SMTP_CHECK`; each `host` block is a check of its own, for which the block around it says what it does not say.
+fn smtp(
+    reading: &mut Reading<'_>,
+    node: Node<'_>,
+    statements: &Statements<'_>,
+    scene: &Scene<'_>,
+    checkers: &mut Vec<Checker>,
+) {
+    let helo = reading.text(statements.last("helo_name"));
+    let helo = helo.unwrap_or_else(|| "smtpchecker.keepalived.org".to_owned());
+    let mut push = |reading: &mut Reading<'_>, node, statements: &Statements<'_>| {
+        let Some(Timed { schedule, endpoint }) = timed(reading, statements, scene, Habit::COMMON) else { return };
+        let checker = Checker::Smtp(Box::new(SmtpCheck { schedule, endpoint, helo_name: helo.clone() }));
+        scene.consider(reading, node, &checker);
+        checkers.push(checker);
+    };
+    if !statements.has("host") {
+        return push(reading, node, statements);
+    }
+    for host in statements.all("host") {
+        let own = Statements::of(statements.without("host").chain(host.children()));
+        push(reading, host, &own);
+    }
+}
+
+fn misc(reading: &mut Reading<'_>, node: Node<'_>, statements: &Statements<'_>, scene: &Scene<'_>) -> Option<Checker> {
+    let path = statements.last("misc_path");
+    let script = reading.script(path);
+    let user = reading.script_user(statements.last("user"));
+    let Some(script) = script else {
+        if path.is_none_or(|path| path.argument().is_none()) {
+            let message = "MISC_CHECK has no misc_path; it is left out, and the server counts as up";
+            reading.report_at(&rule::CHECK_INCOMPLETE, Some(node), message);
+        }
+        return None;
+    };
+    let script = match user {
+        Some(user) => Script { user: Some(user.name), group: user.group, ..script },
+        None => script,
+    };
+    let (_, schedule) = schedule(reading, statements, scene, Habit::MISC);
+    let seconds = reading.integer(statements.last("misc_timeout")).filter(|seconds| *seconds > 0);
+    let timeout = seconds.map_or(scene.service_delay_loop, Duration::from_secs);
+    Some(Checker::Misc(Box::new(MiscCheck { schedule, script, timeout, dynamic: statements.has("misc_dynamic") })))
+}
+
+fn file(reading: &mut Reading<'_>, node: Node<'_>, statements: &Statements<'_>, scene: &Scene<'_>) -> Option<Checker> {
+    let weight = statements.last("weight").and_then(|node| file_weight(reading, node));
+    let Some(word) = statements.last("track_file").and_then(|node| node.argument()) else {
+        let message = "FILE_CHECK has no track_file; it is left out, and the server counts as up";
+        reading.report_at(&rule::CHECK_INCOMPLETE, Some(node), message);
+        return None;
+    };
+    let track_file = word.str().into_owned();
+    if !scene.surroundings.track_files.contains(&track_file) {
+        let message =
+            format!("there is no track_file {track_file}; the check is left out, and the server counts as up");
+        reading.report(Finding::at(&rule::CHECK_UNKNOWN, word.span, message));
+        return None;
+    }
+    Some(Checker::File(Box::new(FileCheck { track_file, weight })))
+}
+
+fn file_weight(reading: &mut Reading<'_>, node: Node<'_>) -> Option<FileWeight> {
+    let (number, words) = node.arguments().split_first()?;
+    let multiplier = reading.number_word("weight", number, -2_147_483_647..=2_147_483_647)?;
+    let mut reverse = None;
+    for word in words {
+        match word.text {
+            b"reverse" => reverse = Some(true),
+            b"noreverse" => reverse = Some(false),
+            _ => {
+                let message = format!("weight is followed by reverse or noreverse, not by {}", word.str());
+                reading.report(Finding::at(&rule::WORD_INVALID, word.span, message));
+            }
+        }
+    }
+    Some(FileWeight { multiplier: i32::try_from(multiplier).ok()?, reverse })
+}
+
+fn bfd(
+    reading: &mut Reading<'_>,
+    node: Node<'_>,
+    statements: &Statements<'_>,
+    scene: &Scene<'_>,
+    sessions: &mut HashSet<String>,
+) -> Option<Checker> {
+    let name = statements.last("name");
+    let alpha = reading.switch(statements.last("alpha")).unwrap_or(scene.pace.alpha);
+    let word = name.and_then(|name| name.argument());
+    let Some(word) = word.filter(|_| name.is_some_and(|name| name.arguments().len() == 1)) else {
+        let message = "BFD_CHECK needs exactly one name; it is left out, and the server counts as up";
+        reading.report_at(&rule::CHECK_INCOMPLETE, Some(name.unwrap_or(node)), message);
+        return None;
+    };
+    let instance = word.str().into_owned();
+    let problem = match scene.surroundings.bfd_instances.get(instance.as_str()) {
+        None => format!("there is no bfd_instance {instance}"),
+        Some(bfd) if !bfd.tells_checkers => format!("bfd_instance {instance} says vrrp, so checks do not hear of it"),
+        Some(_) if !sessions.insert(instance.clone()) => format!("bfd_instance {instance} is followed already"),
+        Some(_) => return Some(Checker::Bfd(Box::new(BfdCheck { instance, alpha }))),
+    };
+    reading.report(Finding::at(&rule::CHECK_UNKNOWN, word.span, format!("{problem}; the check is left out")));
+    None
+}

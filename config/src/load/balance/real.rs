@@ -1,0 +1,196 @@
+//! `real_server` and `sorry_server`: what they say, against what the virtual server is.
+
+use std::collections::HashMap;
+
+use keepalived_core::vrrp::Family;
+
+use super::super::statements::{Reading, Statements, place};
+use super::check::{self, Scene};
+use super::endpoint::{self, Place};
+use super::pace::Pace;
+use super::service::kernel_port;
+use super::{Surroundings, forwarding};
+use crate::finding::{Finding, rule};
+use crate::model::{Forwarding, RealServer, RealServerExtras, RealServerSettings, Service, SorryServer};
+use crate::syntax::Node;
+
+/// A real server of which only that much is known as the virtual server's family depends on.
+pub(super) struct RealDraft<'a> {
+    block: Node<'a>,
+    statements: Statements<'a>,
+    pub(super) place: Place,
+    pub(super) forwarding: Forwarding,
+}
+
+/// What the real servers of one virtual server share.
+pub(super) struct Setting<'a> {
+    pub(super) service: &'a Service,
+    pub(super) head_is_group: bool,
+    pub(super) pace: Pace,
+}
+
+/// The real servers with an address that can be read.
+pub(super) fn drafts<'a>(
+    reading: &mut Reading<'_>,
+    statements: &Statements<'a>,
+    forwarding: Forwarding,
+) -> Vec<RealDraft<'a>> {
+    statements.all("real_server").filter_map(|block| draft(reading, block, forwarding)).collect()
+}
+
+fn draft<'a>(reading: &mut Reading<'_>, block: Node<'a>, forwarding: Forwarding) -> Option<RealDraft<'a>> {
+    let words = block.arguments();
+    if words.is_empty() {
+        reading.report_at(&rule::MISSING_PARAMETER, Some(block), "real_server needs an address");
+        return None;
+    }
+    let place = endpoint::place(reading, "real server", &words)?;
+    let statements = Statements::of(block.children());
+    let forwarding = forwarding::read(reading, statements.last("lvs_method")).unwrap_or(forwarding);
+    Some(RealDraft { block, statements, place, forwarding })
+}
+
+/// The real servers that can be used, each once.
+pub(super) fn finish(
+    reading: &mut Reading<'_>,
+    statements: &Statements<'_>,
+    drafts: Vec<RealDraft<'_>>,
+    setting: &Setting<'_>,
+    surroundings: &Surroundings<'_>,
+) -> Vec<RealServer> {
+    let weight = reading.integer(statements.last("weight")).unwrap_or(1);
+    let inhibit = statements.has("inhibit_on_failure");
+    let mut seen: HashMap<Place, Node<'_>> = HashMap::with_capacity(drafts.len());
+    let mut servers = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let written = draft.place;
+        if !fits(reading, written, draft.forwarding, setting, draft.block, "real server") {
+            continue;
+        }
+        let port = kernel_port(setting.service, draft.forwarding, written.port);
+        let place = Place { address: written.address, port };
+        if let Some(first) = seen.get(&place) {
+            twice(reading, setting, place, draft.block, *first);
+            continue;
+        }
+        seen.insert(place, draft.block);
+        check_port(reading, setting, &draft);
+        let pace = setting.pace.with(reading, &draft.statements);
+        let home = Place { address: written.address, port: written.port.or(setting.service.port()) };
+        let scene = Scene { home, pace, service_delay_loop: setting.pace.delay_loop, surroundings };
+        let settings = RealServerSettings {
+            weight: reading.integer(draft.statements.last("weight")).unwrap_or(weight),
+            forwarding: draft.forwarding,
+            upper_threshold: reading.integer(draft.statements.last("uthreshold")).unwrap_or(0),
+            lower_threshold: reading.integer(draft.statements.last("lthreshold")).unwrap_or(0),
+            inhibit_on_failure: reading.switch(draft.statements.last("inhibit_on_failure")).unwrap_or(inhibit),
+            alpha: pace.alpha,
+            smtp_alert: reading.switch(draft.statements.last("smtp_alert")).or(surroundings.smtp_alert).unwrap_or(true),
+            extras: extras(reading, &draft.statements),
+        };
+        check_thresholds(reading, &draft, &settings);
+        let checkers = check::read_all(reading, draft.block, &scene);
+        servers.push(RealServer { address: place.address, port, settings, checkers });
+    }
+    servers.shrink_to_fit();
+    servers
+}
+
+fn extras(reading: &mut Reading<'_>, statements: &Statements<'_>) -> Option<Box<RealServerExtras>> {
+    let extras = RealServerExtras {
+        virtualhost: reading.text(statements.last("virtualhost")),
+        snmp_name: reading.single_text(statements.last("snmp_name")),
+        notify_up: reading.first_script(statements, "notify_up"),
+        notify_down: reading.first_script(statements, "notify_down"),
+    };
+    (extras != RealServerExtras::default()).then(|| Box::new(extras))
+}
+
+/// Whether a server is of the family of the service, or behind a tunnel.
+fn fits(
+    reading: &mut Reading<'_>,
+    place: Place,
+    forwarding: Forwarding,
+    setting: &Setting<'_>,
+    node: Node<'_>,
+    what: &str,
+) -> bool {
+    let family = setting.service.family();
+    if forwarding.crosses_families() || Family::of(place.address) == family {
+        return true;
+    }
+    let (service, address) = (setting.service, place.address);
+    let message = format!("virtual server {service} is {family}, so the {what} {address} is left out");
+    let finding = match node.argument() {
+        Some(word) => Finding::at(&rule::SERVER_FAMILY, word.span, message),
+        None => Finding::anywhere(&rule::SERVER_FAMILY, message),
+    };
+    reading.report(finding.help("only lvs_method TUN crosses from one family to the other"));
+    false
+}
+
+fn twice(reading: &mut Reading<'_>, setting: &Setting<'_>, at: Place, block: Node<'_>, first: Node<'_>) {
+    let port = at.port.map(|port| format!(" {port}")).unwrap_or_default();
+    let message = format!("virtual server {} has the real server {}{port} already", setting.service, at.address);
+    let finding = match place(block) {
+        Some(span) => Finding::at(&rule::REAL_SERVER_TWICE, span, message),
+        None => Finding::anywhere(&rule::REAL_SERVER_TWICE, message),
+    };
+    let finding = finding.note("this one is left out");
+    reading.report(match place(first) {
+        Some(span) => finding.also(span, "the first is here"),
+        None => finding,
+    });
+}
+
+/// Without NAT packets keep their port.
+fn check_port(reading: &mut Reading<'_>, setting: &Setting<'_>, draft: &RealDraft<'_>) {
+    let Some(written) = draft.place.port else { return };
+    if draft.forwarding.translates_ports() || setting.service.port() == Some(written) {
+        return;
+    }
+    let used = match setting.service.port() {
+        Some(port) => format!("{port} is used"),
+        None if setting.head_is_group => "that of each address of the group is used".to_owned(),
+        None => "that of each packet is used".to_owned(),
+    };
+    let message = format!(
+        "real server {} {written}: only NAT changes ports; {used} for clients, {written} for checks",
+        draft.place.address
+    );
+    reading.report_at(&rule::SERVER_PORT, Some(draft.block), message);
+}
+
+/// The kernel takes a server back when it is below the lower threshold, or below three quarters of the upper one if there is
+/// no lower; a lower one that is not below the upper makes it flap.
+fn check_thresholds(reading: &mut Reading<'_>, draft: &RealDraft<'_>, settings: &RealServerSettings) {
+    let (upper, lower) = (settings.upper_threshold, settings.lower_threshold);
+    if lower > 0 && (upper == 0 || lower >= upper) {
+        let message = if upper == 0 {
+            format!("lthreshold {lower} does nothing without uthreshold")
+        } else {
+            format!("lthreshold {lower} is not below uthreshold {upper}")
+        };
+        reading.report_at(&rule::THRESHOLDS, draft.statements.last("lthreshold"), message);
+    }
+}
+
+/// The sorry server, if it can be used.
+pub(super) fn finish_sorry(
+    reading: &mut Reading<'_>,
+    statements: &Statements<'_>,
+    sorry: SorryServer,
+    setting: &Setting<'_>,
+) -> Option<Box<SorryServer>> {
+    let node = statements.last("sorry_server")?;
+    let place = Place { address: sorry.address, port: sorry.port };
+    if !fits(reading, place, sorry.forwarding, setting, node, "sorry server") {
+        return None;
+    }
+    let port = kernel_port(setting.service, sorry.forwarding, sorry.port);
+    if let Some(written) = sorry.port.filter(|_| !sorry.forwarding.translates_ports() && port != sorry.port) {
+        let message = format!("sorry server {} {written}: only NAT changes ports; its port is ignored", sorry.address);
+        reading.report_at(&rule::SERVER_PORT, Some(node), message);
+    }
+    Some(Box::new(SorryServer { port, ..sorry }))
+}
