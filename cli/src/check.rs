@@ -6,10 +6,9 @@ use clap::ValueEnum;
 use keepalived_config::cluster::{Member, compare};
 use keepalived_config::finding::{Log, Report, reports, sarif};
 use keepalived_config::{Finding, Loaded, Severity, Style, exit_status, render_in};
-use serde::Serialize;
 
 use crate::input::Reading;
-use crate::{Answer, Failure};
+use crate::{Answer, json};
 
 /// What `check` is given.
 #[derive(Clone, Debug, clap::Args)]
@@ -100,9 +99,4 @@ fn summary(shown: &[(&Loaded, Vec<Finding>)]) -> String {
 
 fn records(shown: &[(&Loaded, Vec<Finding>)]) -> Vec<Report> {
     shown.iter().flat_map(|(loaded, findings)| reports(findings, loaded.files())).collect()
-}
-
-fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure(error.to_string()))?;
-    Ok(text + "\n")
 }

@@ -6,8 +6,11 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use keepalived_config::Style;
+use serde::Serialize;
 
 mod check;
+mod diff;
+mod explain;
 mod input;
 
 /// Checks, explains, formats and compares configurations of keepalived.
@@ -35,6 +38,10 @@ enum Colour {
 enum Command {
     /// Say what is wrong with a configuration; with several files, each is a node of one cluster, and they are compared
     Check(check::Arguments),
+    /// Say what a configuration leads to: times to fail over, sizes of adverts, arithmetic of quorums
+    Explain(explain::Arguments),
+    /// Say what a reload from one configuration to another would change
+    Diff(diff::Arguments),
 }
 
 /// The program: `arguments` with the zeroth; returns the exit status.
@@ -50,6 +57,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let style = style(arguments.color);
     let answer = match &arguments.command {
         Command::Check(arguments) => check::run(arguments, style),
+        Command::Explain(arguments) => explain::run(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
     };
     let (text, status) = answer.unwrap_or_else(|Failure(message)| {
         eprint_all(&format!("keepalivedctl: {message}\n"));
@@ -71,10 +80,18 @@ struct Failure(String);
 mod status {
     /// Nothing to complain about.
     pub(crate) const GOOD: u8 = 0;
+    /// `diff --exit-code`: something would change.
+    pub(crate) const DIFFERENT: u8 = 1;
     /// The work could not be done.
     pub(crate) const FAILED: u8 = 1;
     /// The command line is wrong.
     pub(crate) const USAGE: u8 = 1;
+}
+
+/// `value` as an administrator's other programs read it.
+fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Failure(error.to_string()))?;
+    Ok(text + "\n")
 }
 
 fn style(colour: Colour) -> Style {

@@ -103,3 +103,39 @@ fn what_cannot_be_read_is_said() {
     assert_eq!(err, "keepalivedctl: cannot read /nonexistent/k.conf: it does not exist\n");
     assert!(!Path::new("/nonexistent").exists());
 }
+
+/// 3 x 1 s and a skew of (256 - 100) / 256 s (RFC 3768 §6.1); IPv4 header 20, VRRP 8, one address 4, authentication data 8.
+#[test]
+fn explain_says_how_long_a_failover_takes() {
+    let files = Files::new("explain");
+    let path = files.write("k.conf", GOOD);
+    let (status, out, _) = run(&["explain", &path]);
+    assert_eq!(status, 0);
+    for wanted in [
+        "A: VRID 51, VRRP version 2, IPv4 on eth0, priority 100",
+        "2.609 s to 3.609 s after the master dies; 0.609 s after it stops in order",
+        "40 octets every 1 s, to 224.0.0.18",
+    ] {
+        assert!(out.contains(wanted), "{wanted} is not in {out}");
+    }
+}
+
+#[test]
+fn diff_says_what_a_reload_changes() {
+    let files = Files::new("diff");
+    let old = files.write("old.conf", GOOD);
+    let new = files.write("new.conf", &GOOD.replace("10.0.0.1", "10.0.0.2").replace("51", "51\n    advert_int 2"));
+    assert_eq!(run(&["diff", &old, &old]), (0, "a reload would change nothing\n".to_owned(), String::new()));
+    let (status, out, _) = run(&["diff", &old, &new]);
+    let expected = "~ instance A (VRID 51) keeps its state
+    - virtual_ipaddress 10.0.0.1
+    + advert_int 2
+    + virtual_ipaddress 10.0.0.2
+";
+    assert_eq!((status, out.as_str()), (0, expected));
+    assert_eq!(run(&["diff", "--exit-code", &old, &new]).0, 1);
+    let broken = files.write("broken.conf", &GOOD.replace("51", "300"));
+    let (status, out, err) = run(&["diff", &old, &broken]);
+    assert_eq!((status, out.as_str()), (1, ""));
+    assert!(err.contains("so a reload changes nothing"), "{err}");
+}

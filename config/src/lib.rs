@@ -5,6 +5,7 @@
 mod check;
 pub mod cluster;
 mod command;
+pub mod explain;
 pub mod facts;
 pub mod finding;
 pub mod keywords;

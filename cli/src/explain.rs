@@ -1,0 +1,88 @@
+//! `keepalivedctl explain`: what a configuration leads to, in words.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use keepalived_config::explain::{Explanation, RouterStory, explain};
+
+use crate::input::Reading;
+use crate::{Answer, json, status};
+
+/// What `explain` is given.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The configuration file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Only the instance or the virtual server of this name
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// As JSON, with all times in seconds and nanoseconds
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Answer {
+    let loaded = arguments.reading.load(&arguments.file)?;
+    let mut explanation = explain(&loaded.config);
+    if let Some(only) = &arguments.only {
+        explanation.routers.retain(|router| router.name == *only);
+    }
+    let text = if arguments.json { json(&explanation)? } else { text(&explanation) };
+    Ok((text, status::GOOD))
+}
+
+fn text(explanation: &Explanation) -> String {
+    let parts: Vec<String> = explanation.routers.iter().map(router).collect();
+    if parts.is_empty() { "there is nothing to explain\n".to_owned() } else { parts.join("\n") }
+}
+
+fn router(story: &RouterStory) -> String {
+    let mut out = format!("{}: {}, priority {}\n", story.name, story.identity, story.priority);
+    // writing to a String cannot fail
+    let mut line = |key: &str, text: String| writeln!(out, "  {key:<18}{text}").ok();
+    let failover = &story.failover;
+    line(
+        "takes over",
+        format!(
+            "{} to {} after the master dies; {} after it stops in order",
+            seconds(failover.soonest),
+            seconds(failover.latest),
+            seconds(failover.farewell)
+        ),
+    );
+    line("preemption", story.preemption.clone());
+    if let Some(group) = &story.sync_group {
+        line("sync group", format!("moves together with the other members of {group}"));
+    }
+    let adverts = &story.adverts;
+    let copies = if adverts.copies == 1 { String::new() } else { format!(", {} copies", adverts.copies) };
+    line(
+        "adverts",
+        format!("{} octets every {}{copies}, to {}", adverts.octets, seconds(adverts.interval), adverts.destination),
+    );
+    let (advertised, excluded) = story.addresses;
+    let more = if excluded > 0 { format!(", {excluded} more are not in the adverts") } else { String::new() };
+    line("addresses", format!("{advertised} move{more}"));
+    out
+}
+
+/// `3.609 s`, `40 ms`: no more digits than people read.
+fn seconds(duration: Duration) -> String {
+    let millis = duration.as_secs_f64() * 1000.0;
+    if duration.is_zero() {
+        "0 s".to_owned()
+    } else if millis < 100.0 {
+        format!("{} ms", trimmed(millis))
+    } else {
+        format!("{} s", trimmed(millis / 1000.0))
+    }
+}
+
+fn trimmed(number: f64) -> String {
+    let text = format!("{number:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
