@@ -34,8 +34,12 @@ pub struct File {
     pub bytes: Arc<Vec<u8>>,
     /// The include line that asked for it; `None` for the file of the command line.
     pub included_at: Option<Span>,
-    line_starts: Vec<usize>,
+    /// How many lines end before each `STRIDE` octets: to find the line of a place is to count from the last of these on.
+    marks: Vec<usize>,
 }
+
+/// Octets between two marks.
+const STRIDE: usize = 4_096;
 
 /// A place as people count: from one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -54,9 +58,14 @@ impl Files {
     /// Takes a file in; `None` after four thousand million of them.
     pub fn add(&mut self, path: PathBuf, bytes: Vec<u8>, included_at: Option<Span>) -> Option<FileId> {
         let id = FileId(u32::try_from(self.0.len()).ok()?);
-        let newlines = bytes.iter().enumerate().filter(|(_, octet)| **octet == b'\n');
-        let line_starts = std::iter::once(0).chain(newlines.map(|(at, _)| at.saturating_add(1))).collect();
-        self.0.push(File { path, bytes: Arc::new(bytes), included_at, line_starts });
+        let mut lines = 0_usize;
+        let marks = bytes.chunks(STRIDE).map(|piece| {
+            let before = lines;
+            lines = lines.saturating_add(newlines(piece));
+            before
+        });
+        let marks = marks.collect();
+        self.0.push(File { path, bytes: Arc::new(bytes), included_at, marks });
         Some(id)
     }
 
@@ -99,18 +108,26 @@ impl Files {
 impl File {
     /// Line and column of the octet at `offset`.
     pub fn position(&self, offset: usize) -> Position {
-        let line = self.line_starts.partition_point(|start| *start <= offset).max(1);
-        let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        Position { line, column: offset.saturating_sub(start).saturating_add(1) }
+        let offset = offset.min(self.bytes.len());
+        let mark = (offset / STRIDE).min(self.marks.len().saturating_sub(1));
+        let counted = self.bytes.get(mark.saturating_mul(STRIDE)..offset).unwrap_or_default();
+        let before = self.marks.get(mark).copied().unwrap_or(0).saturating_add(newlines(counted));
+        let start = self.line_range(offset).start;
+        Position { line: before.saturating_add(1), column: offset.saturating_sub(start).saturating_add(1) }
     }
 
     /// The range of the line that holds `offset`, without its newline.
     pub fn line_range(&self, offset: usize) -> std::ops::Range<usize> {
-        let line = self.position(offset).line;
-        let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        let end = self.line_starts.get(line).map_or(self.bytes.len(), |next| next.saturating_sub(1));
-        start..end.max(start)
+        let offset = offset.min(self.bytes.len());
+        let (before, after) = self.bytes.split_at_checked(offset).unwrap_or_default();
+        let start = before.iter().rposition(|octet| *octet == b'\n').map_or(0, |at| at.saturating_add(1));
+        let end = after.iter().position(|octet| *octet == b'\n').unwrap_or(after.len());
+        start..offset.saturating_add(end)
     }
+}
+
+fn newlines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|octet| **octet == b'\n').count()
 }
 
 #[cfg(test)]
@@ -126,5 +143,24 @@ mod tests {
         assert_eq!(at(3), Position { line: 2, column: 1 });
         assert_eq!(at(5), Position { line: 3, column: 2 });
         assert_eq!(files.get(file).unwrap().line_range(1), 0..2);
+        assert_eq!(files.get(file).unwrap().line_range(2), 0..2);
+        assert_eq!(files.get(file).unwrap().line_range(3), 3..3);
+        assert_eq!((at(6), files.get(file).unwrap().line_range(9)), (Position { line: 3, column: 3 }, 4..6));
+    }
+
+    #[test]
+    fn positions_in_long_files_are_right() {
+        let mut files = Files::default();
+        let text: Vec<u8> = (0..5_000).flat_map(|line| format!("{line}\n").into_bytes()).collect();
+        let file = files.add("x".into(), text.clone(), None).unwrap();
+        let mut expected = Position { line: 1, column: 1 };
+        for (start, octet) in text.iter().enumerate() {
+            assert_eq!(files.position(Span { file, start, end: start }), expected);
+            expected = match octet {
+                b'\n' => Position { line: expected.line + 1, column: 1 },
+                _ => Position { column: expected.column + 1, ..expected },
+            };
+        }
+        assert_eq!(files.position(Span { file, start: text.len(), end: text.len() }), expected);
     }
 }
