@@ -22,4 +22,4 @@ pub use finding::{Class, Finding, Severity, Style, exit_status, fatal, render, r
 pub use load::{Loaded, load, load_with};
 pub use plan::{Change, InstanceKey, Plan, Refusal, plan};
 pub use source::{MemorySource, Source, SourceError, expand_braces};
-pub use syntax::Options;
+pub use syntax::{Options, expand, format};

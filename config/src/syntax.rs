@@ -5,6 +5,8 @@
 
 mod build;
 mod expand;
+mod expanded;
+mod format;
 mod include;
 mod line;
 mod random;
@@ -17,7 +19,9 @@ mod tree;
 use crate::finding::Findings;
 use crate::span::Span;
 
-pub use reader::{Options, parse};
+pub use expanded::{Expanded, ExpandedLine};
+pub use format::format;
+pub use reader::{Options, expand, parse};
 pub use token::{MOST_LINE, Token, TokenKind, tokenize};
 pub use tree::{Node, NodeId, Nodes, Tree, Word, Words};
 

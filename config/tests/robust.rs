@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use keepalived_config::syntax::tokenize;
-use keepalived_config::{AnyInterface, MemorySource, exit_status, load, plan, render};
+use keepalived_config::syntax::{ExpandedLine, Parsed, parse, tokenize};
+use keepalived_config::{AnyInterface, MemorySource, Options, exit_status, expand, format, load, plan, render};
 use proptest::prelude::*;
 
 fn survives(bytes: &[u8]) {
@@ -23,6 +23,40 @@ fn survives(bytes: &[u8]) {
         let joined: Vec<u8> =
             tokenize(&file.bytes).iter().flat_map(|token| &file.bytes[token.range.clone()]).copied().collect();
         assert_eq!(joined, *file.bytes);
+    }
+}
+
+fn read(text: &[u8]) -> Parsed {
+    parse(&MemorySource::one("/k", text).with("/inc", text), Path::new("/k"), &Options::default())
+}
+
+/// Laid out, it says the same, and nothing is left to lay out.
+fn formats(text: &[u8]) {
+    let once = format(text);
+    let shown = || format!("{}\n--- becomes\n{}", text.escape_ascii(), once.escape_ascii());
+    assert_eq!(format(&once).escape_ascii().to_string(), once.escape_ascii().to_string(), "{}", shown());
+    let read = |text: &[u8]| parse(&MemorySource::one("/k", text), Path::new("/k"), &Options::default()).tree;
+    let (before, after) = (read(text), read(&once));
+    let names = |tree: &keepalived_config::syntax::Tree| -> Vec<String> {
+        tree.statements()
+            .map(|node| node.words().map(|word| word.str().into_owned()).collect::<Vec<_>>().join(" "))
+            .collect()
+    };
+    assert!(before == after, "{}\n{:?}\n{:?}", shown(), names(&before), names(&after));
+}
+
+/// Written out, it says the same, unless a line of what was written out would be understood once more.
+fn expands(text: &[u8]) {
+    let source = MemorySource::one("/k", text).with("/inc", "inc {\n\"a b\" # c\n}\n");
+    let expanded = expand(&source, Path::new("/k"), &Options::default());
+    let is_special = |line: &ExpandedLine| {
+        let has = |octets: &[u8]| line.text.iter().any(|octet| octets.contains(octet));
+        // octets outside ASCII: a byte order mark would be one again in the first line
+        has(b"$#!\\\"\xef") || matches!(line.text.first(), Some(b'@' | b'~')) || line.text.starts_with(b"include")
+    };
+    if !expanded.lines.iter().any(is_special) {
+        let again = read(&expanded.text());
+        assert!(expanded.parsed.tree == again.tree, "{}\n{}", text.escape_ascii(), expanded.text().escape_ascii());
     }
 }
 
@@ -66,6 +100,15 @@ fn nearly() -> impl Strategy<Value = Vec<u8>> {
         "$A=",
         "$A",
         "${A}",
+        "$A= \\\n",
+        " \\\n",
+        "{\n",
+        "\n}\n",
+        "'",
+        "vrrp_script s {\n",
+        "script ",
+        "~LST({A, B}, {1, 2}) ",
+        "include /i*",
         "@id",
         "@^id ",
         "~SEQ(A, 1, 2)",
@@ -111,6 +154,61 @@ proptest! {
     #[test]
     fn nearly_configurations_are_survived(bytes in nearly()) {
         survives(&bytes);
+    }
+
+    #[test]
+    fn layout_changes_nothing(bytes in nearly()) {
+        formats(&bytes);
+    }
+
+    #[test]
+    fn what_is_written_out_says_the_same(bytes in nearly()) {
+        expands(&bytes);
+    }
+}
+
+/// Every configuration that the tests have.
+fn samples() -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let text = std::fs::read(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn samples_are_laid_out_and_written_out() {
+    for (path, text) in samples() {
+        println!("{}", path.display());
+        formats(&text);
+        expands(&text);
+    }
+}
+
+/// A file that was cut off while it was written: only findings, each at a place.
+#[test]
+fn samples_that_are_cut_off_are_survived() {
+    for (path, text) in samples() {
+        // each octet of the first few thousand, then only some
+        let ends = (0..text.len()).filter(|end| *end < 2_000 || end % 97 == 0);
+        for end in ends {
+            let parsed = read(&text[..end]);
+            let findings = parsed.findings.sorted();
+            let is_placed = |finding: &keepalived_config::Finding| finding.primary.is_some();
+            assert!(findings.iter().all(is_placed), "{} {end}", path.display());
+        }
+        for end in (0..text.len()).step_by(211) {
+            survives(&text[..end]);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use keepalived_config::syntax::{Parsed, parse};
+use keepalived_config::syntax::{Parsed, expand, parse};
 use keepalived_config::{MemorySource, Options, exit_status};
 
 fn options() -> Options {
@@ -289,6 +289,18 @@ fn section_12_include_check() {
     assert_eq!(checked("match +nonsense", ""), 5);
     // what a file demands ends with it
     assert_eq!((status("include sub\ninclude missing"), status("include sub")), (0, 0));
+}
+
+#[test]
+fn what_counts_can_be_written_out() {
+    let text = "# c\n$M= \\\nv${I} { \\\n@no w \\\nx\\#y \"z }\" # \\\n}\n\n~SEQ(I, 1, 2) $M\n}\n@id a{b }\n@no c\ninclude dir/b.inc\nr ${X}\n";
+    let source = MemorySource::one("/k/main", text).with("/k/dir/b.inc", "in_b\n");
+    let expanded = expand(&source, Path::new("/k/main"), &options());
+    let shown = String::from_utf8(expanded.text()).unwrap();
+    assert_eq!(
+        shown,
+        "}\nv1 {\n    x#y \"z }\"\n    v2 {\n        x#y \"z }\"\n    }\n    a {\n        b\n    }\n    in_b\n"
+    );
 }
 
 /// One finding each, soon, and the text goes on.

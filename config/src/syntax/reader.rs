@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Parsed;
 use super::build::Builder;
 use super::expand::{Expander, Following, Place};
+use super::expanded::{Expanded, Record};
 use super::include::{Check, Includes, Named, include};
 use super::line::Line;
 use super::token::{Content, PhysicalLine, Token, TokenKind, Tokens, byte_order_mark, next_line, trimmed};
@@ -28,9 +29,17 @@ pub struct Options {
 pub fn parse(source: &dyn Source, path: &Path, options: &Options) -> Parsed {
     let mut reader = Reader::new(source, options);
     reader.run(path);
-    let Reader { builder, mut findings, .. } = reader;
-    let tree = builder.finish(&mut findings);
-    Parsed { tree, findings }
+    reader.finish()
+}
+
+/// Reads as `parse` does, and keeps every line that counts: those of included files in their place, those that are not for us
+/// left out, definitions put in, sequences written out.
+pub fn expand(source: &dyn Source, path: &Path, options: &Options) -> Expanded {
+    let mut reader = Reader::new(source, options);
+    reader.record = Some(Record::default());
+    reader.run(path);
+    let lines = reader.record.take().unwrap_or_default().lines;
+    Expanded { lines, parsed: reader.finish() }
 }
 
 struct Reader<'a> {
@@ -44,6 +53,7 @@ struct Reader<'a> {
     depth: usize,
     /// The tokens of one statement; kept for its room.
     tokens: Vec<Token>,
+    record: Option<Record>,
 }
 
 enum Open {
@@ -65,7 +75,14 @@ impl<'a> Reader<'a> {
             open: Vec::new(),
             depth: 0,
             tokens: Vec::new(),
+            record: None,
         }
+    }
+
+    fn finish(self) -> Parsed {
+        let Self { builder, mut findings, .. } = self;
+        let tree = builder.finish(&mut findings);
+        Parsed { tree, findings }
     }
 
     fn run(&mut self, path: &Path) {
@@ -102,7 +119,12 @@ impl<'a> Reader<'a> {
                 self.expander.end_definition();
                 self.includes.close(saved_check);
             }
-            Some(Open::Following(_)) => self.depth = self.depth.saturating_sub(1),
+            Some(Open::Following(_)) => {
+                self.depth = self.depth.saturating_sub(1);
+                if self.depth == 0 {
+                    self.expander.end_definition();
+                }
+            }
             Some(Open::Named(named)) => self.begin(named),
             None => {}
         }
@@ -133,7 +155,12 @@ impl<'a> Reader<'a> {
                 }
                 let start = line.start.saturating_add(range.start);
                 let span = Span { file, start, end: start.saturating_add(range.len()) };
-                self.line(Line::verbatim(text.get(range).unwrap_or_default(), span));
+                let code = text.get(range).unwrap_or_default();
+                self.line(Line::verbatim(code, span));
+                // what a use of a definition has begun does not go on in the file, unless its line says so
+                if !code.ends_with(b"\\") && self.depth == 0 {
+                    self.expander.end_definition();
+                }
             }
             Content::Overlong => {
                 let most = super::MOST_LINE;
@@ -188,6 +215,9 @@ impl<'a> Reader<'a> {
         let mut tokens = std::mem::take(&mut self.tokens);
         tokens.clear();
         let end = self.tokens_of_statement(line, &mut tokens);
+        if let Some(record) = &mut self.record {
+            record.take(line, &tokens);
+        }
         let before = self.builder.count();
         self.builder.line(line, &tokens, &mut self.findings);
         for index in before..self.builder.count() {
