@@ -24,9 +24,11 @@ enum Escapes {
     Resolved,
 }
 
-/// The words of a line with a command: both kinds of quotes are removed, adjacent pieces join, escapes are kept. Each with the
-/// range that it was made from.
-pub(crate) fn words(text: &[u8]) -> Result<Vec<(Range<usize>, Vec<u8>)>, CommandError> {
+/// A word, and what it was made from.
+pub(crate) type Piece = (Range<usize>, Vec<u8>);
+
+/// The words of a line with a command: both kinds of quotes are removed, adjacent pieces join, escapes are kept.
+pub(crate) fn words(text: &[u8]) -> Result<Vec<Piece>, CommandError> {
     split(text, Escapes::Kept)
 }
 
@@ -51,7 +53,7 @@ pub(crate) fn unescaped(word: &[u8]) -> Vec<u8> {
     out
 }
 
-fn split(text: &[u8], escapes: Escapes) -> Result<Vec<(Range<usize>, Vec<u8>)>, CommandError> {
+fn split(text: &[u8], escapes: Escapes) -> Result<Vec<Piece>, CommandError> {
     let mut out = Vec::new();
     let mut word: Option<(usize, Vec<u8>)> = None;
     let mut quote = None;

@@ -22,7 +22,7 @@ const MOST_NESTED: usize = 64;
 /// What all substitutions, sequences and definitions over several lines may cost together: octets of lines that they make.
 const MOST_WORK: usize = 1 << 27;
 /// What each of them costs beyond that.
-const LEAST_WORK: usize = 1 << 6;
+const LEAST_WORK: usize = 1 << 7;
 /// To copy a line for a substitution costs less than to read it afterwards.
 const COPY_COST: usize = 16;
 

@@ -1,6 +1,7 @@
 //! What a configuration says when everything that stands for something else is written out.
 
 use super::Parsed;
+use super::format::indent;
 use super::line::Line;
 use super::token::{Token, TokenKind};
 use crate::span::Span;
@@ -29,11 +30,11 @@ pub struct ExpandedLine {
 }
 
 impl Expanded {
-    /// The whole text, four blanks for each open brace.
+    /// The whole text in the layout of `format`.
     pub fn text(&self) -> Vec<u8> {
         let mut out = Vec::new();
         for line in &self.lines {
-            out.extend(std::iter::repeat_n(b' ', line.depth.saturating_mul(4)));
+            out.extend(std::iter::repeat_n(b' ', indent(line.depth)));
             out.extend_from_slice(&line.text);
             out.push(b'\n');
         }

@@ -62,7 +62,7 @@ impl Layout {
             } else {
                 self.alone(comment, self.depth);
             }
-        } else if text.len().saturating_add(INDENT.saturating_mul(MOST_INDENTED.saturating_add(1))) > MOST_LINE {
+        } else if text.len().saturating_add(indent(usize::MAX)).saturating_add(INDENT) > MOST_LINE {
             self.depth = self.depth_after(code);
             self.push(Laid::raw(text));
         } else if let Some(inner) = self.definition {
@@ -189,13 +189,17 @@ impl Layout {
 
 impl Laid {
     fn code(depth: usize, code: Vec<u8>) -> Self {
-        let indent = depth.min(MOST_INDENTED).saturating_mul(INDENT);
-        Self { indent, code, comment: Vec::new(), takes_brace: false }
+        Self { indent: indent(depth), code, comment: Vec::new(), takes_brace: false }
     }
 
     fn raw(text: &[u8]) -> Self {
         Self { indent: 0, code: text.to_vec(), comment: Vec::new(), takes_brace: false }
     }
+}
+
+/// How many blanks stand before a line in so many blocks.
+pub(super) fn indent(depth: usize) -> usize {
+    depth.min(MOST_INDENTED).saturating_mul(INDENT)
 }
 
 /// Whether a blank and more after `word` would make an include of it.

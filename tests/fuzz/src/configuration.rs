@@ -1,8 +1,13 @@
-//! Configuration text: whatever it is, there is a configuration and something to say about it.
+//! Configuration text: whatever it is, there is a configuration and something to say about it; laid out or written out it says the
+//! same.
 
 use std::path::Path;
 
-use keepalived_config::{AnyInterface, MemorySource, exit_status, load, plan, render};
+use keepalived_config::span::Files;
+use keepalived_config::syntax::{ExpandedLine, Tree, parse};
+use keepalived_config::{
+    AnyInterface, Finding, MemorySource, Options, exit_status, expand, format, load, plan, render,
+};
 
 /// What separates files in the input: an octet that no UTF-8 text has.
 const NEXT_FILE: u8 = 0xff;
@@ -16,18 +21,66 @@ const LONGEST_MESSAGE: usize = 20_000;
 /// # Panics
 /// A finding points outside its file or is too long to read; or a configuration differs from itself.
 pub fn configuration(data: &[u8]) {
+    let loaded = load(&source(data), main_file(), &AnyInterface);
+    judge(&loaded.findings, loaded.files());
+    assert!(plan(&loaded.config, &loaded.config).is_ok_and(|plan| plan.is_empty()));
+}
+
+/// Writes out what counts, and reads that again.
+///
+/// # Panics
+/// It says something else then; or a finding points outside its file.
+pub fn expansion(data: &[u8]) {
+    let options = Options { config_id: "id".to_owned(), ..Options::default() };
+    let expanded = expand(&source(data), main_file(), &options);
+    let text = expanded.text();
+    let is_special = expanded.lines.iter().any(is_special);
+    let (tree, findings) = (expanded.parsed.tree, expanded.parsed.findings.sorted());
+    judge(&findings, tree.files());
+    if !is_special {
+        assert!(one(&text) == tree, "{}", text.escape_ascii());
+    }
+}
+
+/// Lays a file out.
+///
+/// # Panics
+/// It says something else then, or there is something left to lay out.
+pub fn layout(data: &[u8]) {
+    let once = format(data);
+    assert!(format(&once) == once, "{}", once.escape_ascii());
+    assert!(one(data) == one(&once), "{}", once.escape_ascii());
+}
+
+fn source(data: &[u8]) -> MemorySource {
     let texts = data.split(|octet| *octet == NEXT_FILE);
-    let source =
-        FILES.into_iter().zip(texts).fold(MemorySource::default(), |source, (path, text)| source.with(path, text));
+    FILES.into_iter().zip(texts).fold(MemorySource::default(), |source, (path, text)| source.with(path, text))
+}
+
+fn main_file() -> &'static Path {
     let [first, ..] = FILES;
-    let loaded = load(&source, Path::new(first), &AnyInterface);
-    for finding in &loaded.findings {
-        assert!(render(finding, loaded.files()).len() < LONGEST_MESSAGE);
+    Path::new(first)
+}
+
+/// The statements of a file that has nothing to include.
+fn one(text: &[u8]) -> Tree {
+    parse(&MemorySource::one("/etc/k.conf", text), main_file(), &Options::default()).tree
+}
+
+fn judge(findings: &[Finding], files: &Files) {
+    for finding in findings {
+        assert!(render(finding, files).len() < LONGEST_MESSAGE);
         for mark in finding.primary.iter().chain(&finding.secondary) {
-            let file = loaded.files().get(mark.span.file).expect("a finding is in a file that was read");
+            let file = files.get(mark.span.file).expect("a finding is in a file that was read");
             assert!(mark.span.start <= mark.span.end && mark.span.end <= file.bytes.len(), "{mark:?}");
         }
     }
-    assert!([0, 2, 4, 5, 6].contains(&exit_status(&loaded.findings)));
-    assert!(plan(&loaded.config, &loaded.config).is_ok_and(|plan| plan.is_empty()));
+    assert!([0, 2, 4, 5, 6].contains(&exit_status(findings)));
+}
+
+/// Whether a line that was written out would be understood once more: what a definition held may look like anything.
+fn is_special(line: &ExpandedLine) -> bool {
+    line.text.iter().any(|octet| b"$#!\\\"\xef".contains(octet))
+        || matches!(line.text.first(), Some(b'@' | b'~'))
+        || line.text.starts_with(b"include")
 }

@@ -9,4 +9,4 @@ mod configuration;
 pub mod mutation;
 
 pub use advert::{advert, advert_input, ipv4};
-pub use configuration::configuration;
+pub use configuration::{configuration, expansion, layout};

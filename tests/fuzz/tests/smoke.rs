@@ -3,7 +3,63 @@
 use std::path::Path;
 
 use keepalived_fuzz::mutation::{Random, mutant};
-use keepalived_fuzz::{advert, advert_input, configuration, ipv4};
+use keepalived_fuzz::{advert, advert_input, configuration, expansion, ipv4, layout};
+
+/// Pieces of configurations.
+const WORDS: &[&[u8]] = &[
+    b"{\n",
+    b"\n}\n",
+    b"\"",
+    b"'",
+    b"#",
+    b"!",
+    b"\\\n",
+    b"include /etc/*.conf\n",
+    b"include /etc/k.conf\n",
+    b"\xff",
+    b"$A=x\n",
+    b"$A",
+    b"${A}",
+    b"@id ",
+    b"@^id ",
+    b"~SEQ(A,1,9)",
+    b"{a,b}",
+    b"vrrp_instance V {\n",
+    b"priority 0\n",
+    b"virtual_ipaddress {\n",
+    b"virtual_router_id 256\n",
+    b"unicast_peer {\n",
+    b"global_defs {\n",
+    b"vrrp_strict\n",
+    b"advert_int 0.001\n",
+    b"version 2\n",
+    b"nopreempt\n",
+    b"18446744073709551616",
+    b"-1",
+    b"fe80::1/129",
+    b"dev eth9",
+    b"\0",
+    b"\r\n",
+    b"\xc3",
+    b"\xe2\x80\xae",
+    b"vrrp_sync_group G {\n",
+    b"state MASTER\n",
+    b"<SHM>",
+    b"@include",
+    b"$M= \\\n",
+    b" \\\n",
+    b"$M\n",
+    b"~SEQ(B,9) ",
+    b"~LST({A,B},{1,2},{,3}) ",
+    b"${_RANDOM 1 9}",
+    b"${_ENV HOME}",
+    b"${_HASH}",
+    b"\\#",
+    b"script 'a",
+    b"vrrp_script s {\n",
+    b"include_check match\n",
+    b"includea ",
+];
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
@@ -40,48 +96,17 @@ fn no_packet_harms() {
 
 #[test]
 fn no_configuration_harms() {
-    let words: &[&[u8]] = &[
-        b"{\n",
-        b"\n}\n",
-        b"\"",
-        b"'",
-        b"#",
-        b"!",
-        b"\\\n",
-        b"include /etc/*.conf\n",
-        b"include /etc/k.conf\n",
-        b"\xff",
-        b"$A=x\n",
-        b"$A",
-        b"${A}",
-        b"@id ",
-        b"@^id ",
-        b"~SEQ(A,1,9)",
-        b"{a,b}",
-        b"vrrp_instance V {\n",
-        b"priority 0\n",
-        b"virtual_ipaddress {\n",
-        b"virtual_router_id 256\n",
-        b"unicast_peer {\n",
-        b"global_defs {\n",
-        b"vrrp_strict\n",
-        b"advert_int 0.001\n",
-        b"version 2\n",
-        b"nopreempt\n",
-        b"18446744073709551616",
-        b"-1",
-        b"fe80::1/129",
-        b"dev eth9",
-        b"\0",
-        b"\r\n",
-        b"\xc3",
-        b"\xe2\x80\xae",
-        b"vrrp_sync_group G {\n",
-        b"state MASTER\n",
-        b"<SHM>",
-        b"@include",
-    ];
-    check(configuration, "configuration", words, 20_000);
+    check(configuration, "configuration", WORDS, 20_000);
+}
+
+#[test]
+fn no_expansion_harms() {
+    check(expansion, "expansion", WORDS, 20_000);
+}
+
+#[test]
+fn no_layout_harms() {
+    check(layout, "layout", WORDS, 40_000);
 }
 
 /// The corpus is what the format of the inputs makes it; `UPDATE_CORPUS=1` writes it after that has changed.
