@@ -233,6 +233,45 @@ fn four_thousand_instances_load() {
     println!("4000 instances: load {loading:?}, plan {:?}", start.elapsed());
 }
 
+/// The longest lines of the worst kinds: what one costs grows with its length, not with its square, or this would take minutes.
+#[test]
+fn long_lines_are_read_and_laid_out_soon() {
+    for piece in [
+        "{",
+        "}",
+        "{@a ",
+        "{@^a ",
+        "a{",
+        "a}",
+        "${",
+        "$A",
+        "{$A.",
+        "{${A ",
+        "~",
+        "\"",
+        "'\"",
+        "\\",
+        "{include{",
+        "a ",
+        "{~SEQ(1",
+        "#",
+    ] {
+        for begin in ["", "$A=1\n$", "$A=x\n${A} "] {
+            let line = begin.to_owned() + &piece.repeat(65_000 / piece.len()) + "\n";
+            let text = line.repeat(8);
+            let begun = std::time::Instant::now();
+            read(text.as_bytes());
+            let reading = begun.elapsed();
+            let laid = format(&format(text.as_bytes()));
+            println!(
+                "{piece:?} after {begin:?}: {reading:?}, laid out {:?}, {} octets",
+                begun.elapsed() - reading,
+                laid.len()
+            );
+        }
+    }
+}
+
 #[test]
 fn a_large_file_that_is_no_configuration_ends() {
     let noise: Vec<u8> =

@@ -128,7 +128,7 @@ impl Builder {
     fn command(&mut self, line: &Line<'_>, tokens: &[Token], findings: &mut Findings) {
         let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return };
         let (start, end) = (first.range.start, last.range.end);
-        match command::words(line.text.get(start..end).unwrap_or_default()) {
+        match command::words(line.text().get(start..end).unwrap_or_default()) {
             Ok(words) => {
                 for (range, text) in words {
                     let range = range.start.saturating_add(start)..range.end.saturating_add(start);

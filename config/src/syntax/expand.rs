@@ -124,17 +124,15 @@ impl Expander {
             line = self.condition(line)?;
             line = self.definition(line)?;
             line = self.sequence(line, place)?;
-            if !line.text.contains(&b'$') {
+            if line.is_settled {
                 return Some(line);
             }
-            let starts = line.text.starts_with(b"$");
+            let starts = line.text().starts_with(b"$");
             let (substituted, is_changed) = self.substitute(line, place)?;
-            if !is_changed {
-                return Some(substituted);
-            }
-            line = substituted.code();
+            line = if is_changed { substituted.code() } else { substituted };
+            line.is_settled = true;
             // what a definition brings to the start of a line is looked at again, as keepalived did up to 2.2
-            if !starts {
+            if !(starts && is_changed) {
                 return Some(line);
             }
         }
@@ -154,16 +152,16 @@ impl Expander {
                 for (name, value) in values.names.iter().zip(turn) {
                     self.names.insert(name.clone(), Value::Text(value.into()));
                 }
-                self.spend(text.text.len(), text.whole, findings).then(|| text.clone())
+                self.spend(text.text().len(), text.whole, findings).then(|| text.clone())
             }
         }
     }
 
     /// Stores a further line of a definition.
     fn continue_definition(&mut self, line: &Line<'_>) {
-        let (text, continues) = match line.text.strip_suffix(b"\\") {
+        let (text, continues) = match line.text().strip_suffix(b"\\") {
             Some(text) => (text.trim_ascii_end(), true),
-            None => (&*line.text, false),
+            None => (line.text(), false),
         };
         if let Some((_, lines)) = &mut self.open {
             lines.push(Stored { text: unescaped(text).into_owned(), span: line.whole });
@@ -175,7 +173,7 @@ impl Expander {
 
     /// `@id` and `@^id`: the rest of the line, if it is for us.
     fn condition<'a>(&self, line: Line<'a>) -> Option<Line<'a>> {
-        let Some(condition) = line.text.strip_prefix(b"@") else { return Some(line) };
+        let Some(condition) = line.text().strip_prefix(b"@") else { return Some(line) };
         let end = condition.iter().position(|octet| is_blank(*octet))?;
         let word = condition.get(..end)?;
         let holds = match word.strip_prefix(b"^") {
@@ -187,24 +185,24 @@ impl Expander {
 
     /// Keeps `$NAME=VALUE`; any other line passes.
     fn definition<'a>(&mut self, line: Line<'a>) -> Option<Line<'a>> {
-        let Some((name, value)) = definition(&line.text) else { return Some(line) };
+        let Some((name, value)) = definition(line.text()) else { return Some(line) };
         self.open = Some((name.to_vec(), Vec::new()));
-        let start = line.text.len().saturating_sub(value.len());
+        let start = line.text().len().saturating_sub(value.len());
         self.continue_definition(&line.tail(start));
         None
     }
 
     /// Puts the turns of `~SEQ` and `~LST` behind the line; any other line passes.
     fn sequence<'a>(&mut self, line: Line<'a>, place: &mut Place<'_>) -> Option<Line<'a>> {
-        let Some(head) = head(&line.text) else { return Some(line) };
+        let Some(head) = head(line.text()) else { return Some(line) };
         let (values, length) = match head {
             Ok(head) => (head.values(|text| self.put_in(text, line.whole, place)), head.length),
-            Err(problem) => (Err(problem), line.text.len()),
+            Err(problem) => (Err(problem), line.text().len()),
         };
         match values {
             Ok(values) => {
                 let text = line.tail(length);
-                if !text.text.is_empty() && self.is_deep_enough(place, text.whole) {
+                if !text.text().is_empty() && self.is_deep_enough(place, text.whole) {
                     place.following.push(Following::Sequence(Sequence { values, text: text.into_owned() }));
                 }
             }
@@ -223,7 +221,7 @@ impl Expander {
         let mut from = 0;
         let mut count: usize = 0;
         let mut following = Vec::new();
-        while let Some(reference) = next_reference(&line.text, from) {
+        while let Some(reference) = next_reference(line.text(), from) {
             let range = reference.range.clone();
             let source = line.span(range.clone());
             let Some(value) = self.value(&reference, source, place) else {
@@ -232,7 +230,7 @@ impl Expander {
             };
             let value = match &value {
                 Value::Text(text) => text,
-                Value::Lines(_) if range.end < line.text.len() => {
+                Value::Lines(_) if range.end < line.text().len() => {
                     self.say(not_last(&line, source), place.findings);
                     return None;
                 }
@@ -243,11 +241,11 @@ impl Expander {
                 }
             };
             count = count.saturating_add(1);
-            if line.text.len().saturating_add(value.len()) > MOST_OCTETS || count > MOST_SUBSTITUTIONS {
+            if line.text().len().saturating_add(value.len()) > MOST_OCTETS || count > MOST_SUBSTITUTIONS {
                 self.say(grows(&line), place.findings);
                 return None;
             }
-            let copied = line.text.len().saturating_add(value.len()) / COPY_COST;
+            let copied = line.text().len().saturating_add(value.len()) / COPY_COST;
             if !self.spend(copied, source, place.findings) {
                 return None;
             }
@@ -257,7 +255,7 @@ impl Expander {
         if !following.is_empty() && !self.is_deep_enough(place, line.whole) {
             return None;
         }
-        if count > 0 && !self.spend(line.text.len(), line.whole, place.findings) {
+        if count > 0 && !self.spend(line.text().len(), line.whole, place.findings) {
             return None;
         }
         place.following.extend(following);

@@ -59,7 +59,9 @@ impl Record {
             _ => (tokens, None),
         };
         let mut text = match (words.first(), words.last()) {
-            (Some(first), Some(last)) => line.text.get(first.range.start..last.range.end).unwrap_or_default().to_vec(),
+            (Some(first), Some(last)) => {
+                line.text().get(first.range.start..last.range.end).unwrap_or_default().to_vec()
+            }
             _ => Vec::new(),
         };
         if brace == Some(TokenKind::Open) {

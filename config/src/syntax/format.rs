@@ -81,11 +81,13 @@ impl Layout {
 
     /// A line with `code`; `rest` is it with its comment.
     fn code(&mut self, mut code: &[u8], mut rest: &[u8], comment: &[u8]) {
+        // what a line has nowhere, no part of it has
+        let has_delicate = is_delicate_anywhere(code);
         loop {
             if code.is_empty() {
                 return self.comment(comment);
             }
-            if is_delicate(code) {
+            if has_delicate || is_delicate_here(code) {
                 let (before, after) = blocks(code).map_or((self.depth, self.depth), |text| braces(text, self.depth));
                 self.alone(rest, before);
                 self.depth = after;
@@ -207,12 +209,15 @@ fn is_include_word(word: &[u8]) -> bool {
     include(&[word, b" {"].concat()).is_some()
 }
 
-/// Whether blanks may mean something in `code`, or what looks like braces may be none.
-fn is_delicate(code: &[u8]) -> bool {
-    matches!(code.first(), Some(b'@' | b'~'))
-        || code.iter().any(|octet| matches!(octet, b'$' | b'\\'))
-        || include(code).is_some()
+/// Whether blanks may mean something in `code`, or what looks like braces may be none, wherever that stands in it.
+fn is_delicate_anywhere(code: &[u8]) -> bool {
+    code.iter().any(|octet| matches!(octet, b'$' | b'\\'))
         || Tokens::new(code).any(|token| token.kind == TokenKind::Unterminated)
+}
+
+/// The same because of how `code` begins.
+fn is_delicate_here(code: &[u8]) -> bool {
+    matches!(code.first(), Some(b'@' | b'~')) || include(code).is_some()
 }
 
 /// The part of a delicate line whose braces are those of blocks: what follows its condition, unless that is a definition or an

@@ -18,6 +18,9 @@ const MOST_OCTETS: usize = 64 << 20;
 /// The most names that includes may give: what each pattern stands for, one at least; alternatives of braces are patterns.
 const MOST_NAMES: usize = 16_384;
 
+/// Octets of `includea`.
+const LONGEST_WORD: usize = 8;
+
 /// Which failures of an include are errors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Check {
@@ -96,7 +99,7 @@ pub(super) fn include(text: &[u8]) -> Option<(Check, Cow<'_, [u8]>)> {
     if !text.starts_with(b"include") {
         return None;
     }
-    let length = text.iter().position(|octet| is_blank(*octet))?;
+    let length = text.iter().take(LONGEST_WORD.saturating_add(1)).position(|octet| is_blank(*octet))?;
     let check = Check::of_word(text.get(..length)?)?;
     let pattern = text.get(length..)?.trim_ascii();
     (!pattern.is_empty()).then(|| (check, unescaped(pattern)))

@@ -9,12 +9,16 @@ use crate::span::Span;
 /// Text of a line without its comment, with the way back to the source.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Line<'a> {
-    pub(super) text: Cow<'a, [u8]>,
+    all: Cow<'a, [u8]>,
+    /// What counts of it begins here: to read on costs nothing.
+    start: usize,
     origin: Origin,
     /// All of the line that stands in a file.
     pub(super) whole: Span,
     /// Where the text was written, if that is a definition.
     pub(super) defined: Option<Span>,
+    /// Whether definitions have been put in.
+    pub(super) is_settled: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,19 +49,31 @@ enum PieceKind {
 impl<'a> Line<'a> {
     /// The line at `whole`, as it stands there.
     pub(super) fn verbatim(text: &'a [u8], whole: Span) -> Self {
-        Self { text: Cow::Borrowed(text), origin: Origin::Verbatim(whole), whole, defined: None }
+        Self {
+            all: Cow::Borrowed(text),
+            start: 0,
+            origin: Origin::Verbatim(whole),
+            whole,
+            defined: None,
+            is_settled: false,
+        }
     }
 
     /// A line of a definition, which was written at `defined` and is used at `source`, a part of `whole`.
     pub(super) fn defined(text: &'a [u8], defined: Span, source: Span, whole: Span) -> Self {
-        let piece = Piece { start: 0, source, kind: PieceKind::Substituted };
-        Self { text: Cow::Borrowed(text), origin: Origin::Pieces(vec![piece]), whole, defined: Some(defined) }
+        let pieces = vec![Piece { start: 0, source, kind: PieceKind::Substituted }];
+        Self { origin: Origin::Pieces(pieces), defined: Some(defined), ..Self::verbatim(text, whole) }
     }
 
-    /// The same, to be kept.
+    /// The same, to be kept and read again with other definitions.
     pub(super) fn into_owned(self) -> Line<'static> {
-        let Self { text, origin, whole, defined } = self;
-        Line { text: Cow::Owned(text.into_owned()), origin, whole, defined }
+        let Self { all, start, origin, whole, defined, .. } = self;
+        Line { all: Cow::Owned(all.into_owned()), start, origin, whole, defined, is_settled: false }
+    }
+
+    /// What it says.
+    pub(super) fn text(&self) -> &[u8] {
+        self.all.get(self.start..).unwrap_or_default()
     }
 
     /// The source of a range of the text.
@@ -72,6 +88,7 @@ impl<'a> Line<'a> {
     }
 
     fn octet(&self, at: usize) -> Option<Span> {
+        let at = at.saturating_add(self.start);
         match &self.origin {
             Origin::Verbatim(source) => Some(octet_of(*source, at)),
             Origin::Pieces(pieces) => {
@@ -86,47 +103,30 @@ impl<'a> Line<'a> {
     }
 
     /// What is left from `from` on, without blanks before it.
-    pub(super) fn tail(self, from: usize) -> Self {
-        let blanks = trimmed(self.text.get(from..).unwrap_or_default()).start;
-        self.part(from.saturating_add(blanks)..usize::MAX)
+    pub(super) fn tail(mut self, from: usize) -> Self {
+        let blanks = trimmed(self.text().get(from..).unwrap_or_default()).start;
+        self.start = self.start.saturating_add(from).saturating_add(blanks).min(self.all.len());
+        self
     }
 
     /// What counts: without a comment (which a definition may have brought) and blanks at the ends.
-    pub(super) fn code(self) -> Self {
-        let code = self.text.get(..comment_start(&self.text)).unwrap_or_default();
-        let range = trimmed(code);
-        self.part(range)
-    }
-
-    fn part(self, range: Range<usize>) -> Self {
-        let range = range.start.min(self.text.len())..range.end.min(self.text.len());
-        if range == (0..self.text.len()) {
-            return self;
+    pub(super) fn code(mut self) -> Self {
+        let text = self.text();
+        let range = trimmed(text.get(..comment_start(text)).unwrap_or_default());
+        let end = self.start.saturating_add(range.end);
+        match &mut self.all {
+            Cow::Borrowed(all) => *all = all.get(..end).unwrap_or_default(),
+            Cow::Owned(all) => all.truncate(end),
         }
-        let text = match self.text {
-            Cow::Borrowed(text) => Cow::Borrowed(text.get(range.clone()).unwrap_or_default()),
-            Cow::Owned(mut text) => {
-                text.truncate(range.end);
-                text.drain(..range.start);
-                Cow::Owned(text)
-            }
-        };
-        let origin = match self.origin {
-            Origin::Verbatim(source) => Origin::Verbatim(Span { start: octet_of(source, range.start).start, ..source }),
-            Origin::Pieces(pieces) => {
-                let first = pieces.partition_point(|piece| piece.start <= range.start).saturating_sub(1);
-                let left = pieces.iter().skip(first).take_while(|piece| piece.start < range.end);
-                Origin::Pieces(left.map(|piece| piece.cut(range.start)).collect())
-            }
-        };
-        Self { text, origin, ..self }
+        self.tail(range.start)
     }
 
     /// The same with `range` replaced by `value`, which stands for `source`.
     pub(super) fn spliced(&self, range: Range<usize>, value: &[u8], source: Span) -> Line<'static> {
-        let before = self.text.get(..range.start).unwrap_or_default();
-        let after = self.text.get(range.end..).unwrap_or_default();
-        let text = [before, value, after].concat();
+        let range = range.start.saturating_add(self.start)..range.end.saturating_add(self.start);
+        let before = self.all.get(..range.start).unwrap_or_default();
+        let after = self.all.get(range.end..).unwrap_or_default();
+        let all = [before, value, after].concat();
         let whole_piece;
         let old = match &self.origin {
             Origin::Pieces(pieces) => pieces.as_slice(),
@@ -147,12 +147,13 @@ impl<'a> Line<'a> {
                 .map(|piece| piece.cut(range.end))
                 .map(|piece| Piece { start: piece.start.saturating_add(resumed), ..piece }),
         );
-        Line { text: Cow::Owned(text), origin: Origin::Pieces(pieces), whole: self.whole, defined: self.defined }
+        let Self { start, whole, defined, is_settled, .. } = *self;
+        Line { all: Cow::Owned(all), start, origin: Origin::Pieces(pieces), whole, defined, is_settled }
     }
 
     /// The word that `token` is, and where it stands.
     pub(super) fn word(&self, token: &Token) -> Option<(Cow<'_, [u8]>, Span)> {
-        let raw = self.text.get(token.range.clone())?;
+        let raw = self.text().get(token.range.clone())?;
         let text = match token.kind {
             TokenKind::Word => unescaped(raw),
             TokenKind::Quoted => Cow::Borrowed(raw.get(1..raw.len().saturating_sub(1))?),
@@ -193,17 +194,17 @@ mod tests {
         let file = Files::default().add("f".into(), text.to_vec(), None).unwrap();
         let span = |start, end| Span { file, start, end };
         let line = Line::verbatim(text, span(0, 10)).spliced(3..7, b"long value", span(3, 7));
-        assert_eq!(&*line.text, b"ab long value cd");
+        assert_eq!(line.text(), b"ab long value cd");
         assert_eq!(line.span(0..2), span(0, 2));
         assert_eq!(line.span(3..7), span(3, 7));
         assert_eq!(line.span(8..13), span(3, 7));
         assert_eq!(line.span(14..16), span(8, 10));
         assert_eq!(line.clone().tail(3).span(0..4), span(3, 7));
         let tail = line.tail(11);
-        assert_eq!((&*tail.text, tail.span(3..5)), (b"ue cd".as_slice(), span(8, 10)));
+        assert_eq!((tail.text(), tail.span(3..5)), (b"ue cd".as_slice(), span(8, 10)));
         let twice = tail.spliced(0..0, b"{ ", span(3, 7));
-        assert_eq!((&*twice.text, twice.span(5..7)), (b"{ ue cd".as_slice(), span(8, 10)));
-        assert_eq!((&*twice.clone().tail(1).text, twice.tail(1).span(3..5)), (b"ue cd".as_slice(), span(8, 10)));
+        assert_eq!((twice.text(), twice.span(5..7)), (b"{ ue cd".as_slice(), span(8, 10)));
+        assert_eq!((twice.clone().tail(1).text(), twice.tail(1).span(3..5)), (b"ue cd".as_slice(), span(8, 10)));
     }
 
     #[test]
@@ -212,6 +213,6 @@ mod tests {
         let file = Files::default().add("f".into(), text.to_vec(), None).unwrap();
         let span = |start, end| Span { file, start, end };
         let line = Line::verbatim(text, span(0, 9)).spliced(3..7, b"x # y", span(3, 7)).code();
-        assert_eq!((&*line.text, line.span(0..1), line.span(2..3)), (b"a x".as_slice(), span(1, 2), span(3, 7)));
+        assert_eq!((line.text(), line.span(0..1), line.span(2..3)), (b"a x".as_slice(), span(1, 2), span(3, 7)));
     }
 }

@@ -176,18 +176,17 @@ impl<'a> Reader<'a> {
 
     /// Reads a line. What stands after a brace is a line of its own.
     fn line(&mut self, mut line: Line<'_>) {
-        while !line.text.is_empty() {
-            let is_plain = !self.expander.is_inside_definition()
-                && !line.text.contains(&b'$')
-                && !matches!(line.text.first(), Some(b'@' | b'~'));
-            if !is_plain {
+        line.is_settled |= !line.text().contains(&b'$');
+        while let Some(first) = line.text().first() {
+            let is_plain = line.is_settled && !matches!(first, b'@' | b'~' | b'$');
+            if !is_plain || self.expander.is_inside_definition() {
                 match self.expanded(line) {
                     Some(expanded) => line = expanded,
                     None => return,
                 }
             }
-            if let Some((check, pattern)) = include(&line.text) {
-                let span = line.span(0..line.text.len());
+            if let Some((check, pattern)) = include(line.text()) {
+                let span = line.span(0..line.text().len());
                 let named = self.includes.named(&pattern, check, span, &mut self.findings);
                 return self.open_in_turn(named);
             }
@@ -230,14 +229,14 @@ impl<'a> Reader<'a> {
     fn tokens_of_statement(&mut self, line: &Line<'_>, out: &mut Vec<Token>) -> usize {
         let mut undefined = false;
         let mut from = 0;
-        while let Some(token) = Tokens::new(line.text.get(from..).unwrap_or_default()).next() {
+        while let Some(token) = Tokens::new(line.text().get(from..).unwrap_or_default()).next() {
             let mut token = token.moved(from);
             if token.kind == TokenKind::Open && ends_in_dollar(line, token.range.start) {
                 // not a brace: `${NAME}` that stands for nothing
-                let rest = line.text.get(token.range.start..).unwrap_or_default();
+                let rest = line.text().get(token.range.start..).unwrap_or_default();
                 let length = rest.iter().position(|octet| *octet == b'}').map_or(rest.len(), |at| at.saturating_add(1));
                 let range = token.range.start.saturating_sub(1)..token.range.start.saturating_add(length);
-                let text = line.text.get(range.clone()).unwrap_or_default();
+                let text = line.text().get(range.clone()).unwrap_or_default();
                 self.expander.undefined(text, line.span(range.clone()), &mut self.findings);
                 undefined = true;
                 token = Token { kind: TokenKind::Word, range };
@@ -284,5 +283,5 @@ impl<'a> Reader<'a> {
 }
 
 fn ends_in_dollar(line: &Line<'_>, brace: usize) -> bool {
-    brace.checked_sub(1).and_then(|before| line.text.get(before)) == Some(&b'$')
+    brace.checked_sub(1).and_then(|before| line.text().get(before)) == Some(&b'$')
 }
