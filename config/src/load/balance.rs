@@ -34,6 +34,8 @@ pub(super) struct Balance {
 /// What virtual servers and checks refer to, and what holds for all of them.
 struct Surroundings<'a> {
     groups: HashMap<&'a str, &'a VirtualServerGroup>,
+    /// Those that are left out, too.
+    group_names: HashSet<String>,
     bfd_instances: HashMap<&'a str, &'a BfdInstance>,
     track_files: HashSet<String>,
     /// `smtp_alert_checker`, else `smtp_alert`.
@@ -51,6 +53,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Balance {
     let groups = group::read_all(reading, root.all("virtual_server_group"));
     let surroundings = Surroundings {
         groups: groups.iter().map(|group| (group.name.as_str(), group)).collect(),
+        group_names: names(root.all("virtual_server_group")),
         bfd_instances: bfd_instances.iter().map(|instance| (instance.name.as_str(), instance)).collect(),
         track_files: names(root.all("track_file").chain(root.all("vrrp_track_file"))),
         smtp_alert: smtp_alert(&root),

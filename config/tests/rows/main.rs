@@ -4,6 +4,31 @@
 //! the manual of keepalived or from what it was seen to do (shared/reference), never from our own output.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+/// Pointers to the only virtual server, its first real server, that one's first and second check.
+macro_rules! service {
+    ($rest:literal) => {
+        concat!("/virtual_servers/0/", $rest)
+    };
+}
+macro_rules! real {
+    ($rest:literal) => {
+        concat!("/virtual_servers/0/real_servers/0/", $rest)
+    };
+}
+macro_rules! checker {
+    ($rest:literal) => {
+        concat!("/virtual_servers/0/real_servers/0/checkers/0/", $rest)
+    };
+}
+macro_rules! second {
+    ($rest:literal) => {
+        concat!("/virtual_servers/0/real_servers/0/checkers/1/", $rest)
+    };
+}
+
+mod balance;
+mod bfd;
+mod checks;
 mod global;
 mod vrrp;
 
@@ -14,14 +39,17 @@ use keepalived_config::keywords::{self, Kind};
 use keepalived_config::{AnyInterface, Loaded, MemorySource, load};
 use serde_json::Value;
 
-/// Block, keyword, what is written, where it ends up in the model, and as what (JSON; empty if nothing may stand there).
+/// Block, keyword, what is written, where it ends up in the model, and as what (JSON; empty if nothing may stand there). Without
+/// a place nothing may come of it.
 type Case = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
 /// Findings that a case may give: they are not about its value.
-const HARMLESS: &[&str] = &["not-effective", "old-spelling", "deprecated", "not-effective-authentication"];
+const HARMLESS: &[&str] =
+    &["not-effective", "old-spelling", "deprecated", "not-effective-authentication", "check-slow"];
 
 fn cases() -> impl Iterator<Item = &'static Case> {
-    [global::CASES, vrrp::CASES].into_iter().flatten()
+    let tables = [balance::CASES, bfd::CASES, global::CASES, vrrp::CASES];
+    tables.into_iter().chain(checks::CASES.iter().copied()).flatten()
 }
 
 /// A configuration in which `text` stands in `block` and everything that is required is there.
@@ -31,22 +59,42 @@ fn around(block: &str, text: &str) -> String {
     let server = |inside: &str| {
         format!("virtual_server 10.0.0.1 80 {{\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\n{inside}\n}}\n")
     };
-    let real = |inside: &str| server(&format!("real_server 10.0.1.1 80 {{\n{inside}\n}}"));
+    let followed = [("one", 1), ("two", 2)].map(|(name, number)| {
+        format!("track_file {name} {{\nfile /run/{name}\n}}\nbfd_instance {name} {{\nneighbor_ip 10.0.0.{number}\n}}\n")
+    });
+    let real = |inside: &str| followed.concat() + &server(&format!("real_server 10.0.1.1 80 {{\n{inside}\n}}"));
     match block {
         "(root)" => text.to_owned(),
         "global_defs" | "garp_group" | "SSL" => format!("{block} {{\n{text}\n}}\n{}", instance("")),
         "vrrp_instance" => instance(text),
         "vrrp_sync_group" => format!("{}vrrp_sync_group G {{\ngroup {{\nI\n}}\n{text}\n}}\n", instance("")),
-        "virtual_server" => server(&format!("{text}\nreal_server 10.0.1.1 80 {{\n}}")),
-        "virtual_server/real_server" => real(text),
+        // a case may bring a server of its own
+        "virtual_server" if text.starts_with("virtual_server ") => text.to_owned(),
+        "virtual_server" => server(&format!("{text}\nreal_server 10.0.1.1 80 {{\nTCP_CHECK {{\n}}\n}}")),
+        "virtual_server/real_server" => real(&format!("TCP_CHECK {{\n}}\n{text}")),
+        "bfd_instance" => format!("bfd_instance b {{\nneighbor_ip 10.0.0.2\n{text}\n}}\n"),
         _ => match block.split('/').collect::<Vec<_>>().as_slice() {
             ["vrrp_instance", inner] => instance(&format!("{inner} {{\n{text}\n}}")),
-            ["virtual_server", "real_server", checker] => real(&format!("{checker} {{\n{text}\n}}")),
+            ["virtual_server", "real_server", checker] => {
+                real(&format!("{checker} {{\n{}\n{text}\n}}", required(checker)))
+            }
             ["virtual_server", "real_server", checker, inner] => {
-                real(&format!("{checker} {{\n{inner} {{\n{text}\n}}\n}}"))
+                real(&format!("{checker} {{\n{inner} {{\n{}\n{text}\n}}\n}}", required(inner)))
             }
             _ => format!("{block} N {{\n{text}\n}}\n"),
         },
+    }
+}
+
+/// What a block of checks cannot do without.
+fn required(block: &str) -> &'static str {
+    match block {
+        "HTTP_GET" | "SSL_GET" => "url {\npath /\n}",
+        "url" => "path /",
+        "MISC_CHECK" => "misc_path /bin/true",
+        "FILE_CHECK" => "track_file one",
+        "BFD_CHECK" => "name one",
+        _ => "",
     }
 }
 
@@ -61,12 +109,19 @@ fn what_is_written_reaches_the_model() {
     let mut wrong = Vec::new();
     for (block, keyword, text, pointer, expected) in cases() {
         let (loaded, model) = read(&around(block, text));
+        if pointer.is_empty() {
+            let lines = text.lines().filter(|line| line.split_whitespace().next() != Some(keyword));
+            let without = lines.collect::<Vec<_>>().join("\n");
+            assert_eq!(model, read(&around(block, &without)).1, "{block}: something comes of {text}");
+            continue;
+        }
         let seen = model.pointer(pointer);
         let wanted: Option<Value> = (!expected.is_empty()).then(|| serde_json::from_str(expected).unwrap());
         if seen != wanted.as_ref() {
             wrong.push(format!("{block}: {text}: {pointer} is {seen:?}, not {expected}"));
         }
-        if !text.split_whitespace().any(|word| word == *keyword) {
+        // the first word of some lines is a value
+        if !keyword.starts_with("ADDR") && !text.split_whitespace().any(|word| word == *keyword) {
             wrong.push(format!("{block}: {text}: where is {keyword}?"));
         }
         let (_, without) = read(&around(block, ""));

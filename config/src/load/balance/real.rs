@@ -78,17 +78,17 @@ pub(super) fn finish(
         let pace = setting.pace.with(reading, &draft.statements);
         let home = Place { address: written.address, port: written.port.or(setting.service.port()) };
         let scene = Scene { home, pace, service_delay_loop: setting.pace.delay_loop, surroundings };
+        let (upper_threshold, lower_threshold) = thresholds(reading, &draft.statements);
         let settings = RealServerSettings {
             weight: reading.integer(draft.statements.last("weight")).unwrap_or(weight),
             forwarding: draft.forwarding,
-            upper_threshold: reading.integer(draft.statements.last("uthreshold")).unwrap_or(0),
-            lower_threshold: reading.integer(draft.statements.last("lthreshold")).unwrap_or(0),
+            upper_threshold,
+            lower_threshold,
             inhibit_on_failure: reading.switch(draft.statements.last("inhibit_on_failure")).unwrap_or(inhibit),
             alpha: pace.alpha,
             smtp_alert: reading.switch(draft.statements.last("smtp_alert")).or(surroundings.smtp_alert).unwrap_or(true),
             extras: extras(reading, &draft.statements),
         };
-        check_thresholds(reading, &draft, &settings);
         let checkers = check::read_all(reading, draft.block, &scene);
         servers.push(RealServer { address: place.address, port, settings, checkers });
     }
@@ -161,18 +161,21 @@ fn check_port(reading: &mut Reading<'_>, setting: &Setting<'_>, draft: &RealDraf
     reading.report_at(&rule::SERVER_PORT, Some(draft.block), message);
 }
 
-/// The kernel takes a server back when it is below the lower threshold, or below three quarters of the upper one if there is
-/// no lower; a lower one that is not below the upper makes it flap.
-fn check_thresholds(reading: &mut Reading<'_>, draft: &RealDraft<'_>, settings: &RealServerSettings) {
-    let (upper, lower) = (settings.upper_threshold, settings.lower_threshold);
-    if lower > 0 && (upper == 0 || lower >= upper) {
-        let message = if upper == 0 {
-            format!("lthreshold {lower} does nothing without uthreshold")
-        } else {
-            format!("lthreshold {lower} is not below uthreshold {upper}")
-        };
-        reading.report_at(&rule::THRESHOLDS, draft.statements.last("lthreshold"), message);
+/// `uthreshold` and `lthreshold`. The kernel does not take a server whose lower threshold is above the upper one, which is 0 if
+/// it is not given (`ip_vs_add_dest`).
+fn thresholds(reading: &mut Reading<'_>, statements: &Statements<'_>) -> (u32, u32) {
+    let upper = reading.integer(statements.last("uthreshold")).unwrap_or(0);
+    let lower = reading.integer(statements.last("lthreshold")).unwrap_or(0);
+    if lower <= upper {
+        return (upper, lower);
     }
+    let message = if upper == 0 {
+        format!("lthreshold {lower} needs uthreshold; it is ignored")
+    } else {
+        format!("lthreshold {lower} is above uthreshold {upper}; it is ignored")
+    };
+    reading.report_at(&rule::THRESHOLDS, statements.last("lthreshold"), message);
+    (upper, 0)
 }
 
 /// The sorry server, if it can be used.

@@ -158,7 +158,12 @@ fn head<'a>(
     let name = word.str();
     let group = surroundings.groups.get(name.as_ref());
     if group.is_none() {
-        let message = format!("there is no virtual_server_group {name}; the virtual server is left out");
+        let problem = if surroundings.group_names.contains(name.as_ref()) {
+            format!("virtual_server_group {name} is left out")
+        } else {
+            format!("there is no virtual_server_group {name}")
+        };
+        let message = format!("{problem}, and so is the virtual server");
         let finding = Finding::at(&rule::SERVER_GROUP_UNKNOWN, word.span, message);
         let names = surroundings.groups.keys().map(|name| &**name);
         let near = suggestions.next().and_then(|_| nearest(&name, names));
@@ -350,7 +355,7 @@ fn check_group_family(
     let others = group.entries.iter().filter(|entry| entry.family().is_some_and(|other| other != family)).count();
     if others > 0 && drafts.iter().any(|draft| !draft.forwarding.crosses_families()) {
         let message = format!(
-            "{}: {others} entries of the group are not {family}, and only tunnels serve both families",
+            "{}: only tunnels serve both families, and {others} lines of the group are not {family}",
             head.name()
         );
         reading.report_at(&rule::SERVER_GROUP_FAMILY, Some(block), message);

@@ -1,0 +1,327 @@
+//! Load balancing: defaults, mistakes, and what keepalived was seen to do with small configurations.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+
+mod support;
+
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+use std::path::Path;
+use std::time::Duration;
+
+use keepalived_config::model::{
+    BfdCheck, Checker, Config, DnsQuery, Endpoint, Forwarding, HttpProtocol, RealServer, Schedule, Scheduler, Sni,
+    StatusRange, UdpReply, VirtualServer,
+};
+use keepalived_config::{AnyInterface, Loaded, MemorySource, exit_status, load};
+use support::{ids, text};
+
+const OBSERVED: &str = include_str!("data/observed/balance.txt");
+
+fn quietly(text: &str) -> Loaded {
+    load(&MemorySource::one("/k.conf", text), Path::new("/k.conf"), &AnyInterface)
+}
+
+/// Every case of `data/observed/balance.txt`: the status is keepalived's, or ours where the file says so.
+#[test]
+fn the_exit_status_is_that_of_keepalived() {
+    let mut wrong = Vec::new();
+    let cases = OBSERVED.split("=== ").skip(1);
+    for case in cases {
+        let (head, text) = case.split_once('\n').unwrap();
+        let (head, rules) = head.split_once(" [").unwrap();
+        let mut words = head.split(' ');
+        let (name, observed) = (words.next().unwrap(), words.next().unwrap());
+        let expected = words.nth(1).unwrap_or(observed);
+        let loaded = quietly(text);
+        let mut found: Vec<&str> = loaded.findings.iter().map(|finding| finding.rule.id).collect();
+        found.retain(|id| *id != "not-effective");
+        found.sort_unstable();
+        found.dedup();
+        let status = exit_status(&loaded.findings).to_string();
+        if status != expected || found.join(" ") != rules.trim_end_matches(']') {
+            wrong.push(format!("{name}: {status}, not {expected}; {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn server(inside: &str) -> String {
+    format!("virtual_server 10.0.0.1 80 {{\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\n{inside}\n}}\n")
+}
+
+fn only(config: &Config) -> (&VirtualServer, &RealServer) {
+    (&config.virtual_servers[0], &config.virtual_servers[0].real_servers[0])
+}
+
+fn checks(inside: &str) -> Vec<Checker> {
+    let loaded = text(&server(&format!("real_server 10.0.1.1 8080 {{\n{inside}\n}}")));
+    assert_eq!(ids(&loaded.findings), Vec::<&str>::new());
+    only(&loaded.config).1.checkers.clone()
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Expected values: the column `default` of keywords.tsv, and keepalived.conf(5).
+#[test]
+fn a_virtual_server_that_says_nothing() {
+    let loaded = text("virtual_server 10.0.0.1 53 {\nreal_server 10.0.1.1 {\n}\n}\n");
+    assert_eq!(ids(&loaded.findings), ["protocol-missing", "scheduler-missing", "forwarding-missing"]);
+    let (server, real) = only(&loaded.config);
+    assert_eq!(server.service.to_string(), "10.0.0.1 53 UDP");
+    let settings = &server.settings;
+    assert_eq!((settings.scheduler, settings.forwarding), (Scheduler::Wlc, Forwarding::Nat));
+    assert_eq!((settings.quorum, settings.hysteresis), (1, 0));
+    assert_eq!((settings.persistence_timeout, settings.persistence_granularity), (None, None));
+    assert!(
+        ![settings.one_packet, settings.alpha, settings.omega, settings.ha_suspend, settings.smtp_alert]
+            .contains(&true)
+    );
+    assert_eq!(settings.sorry_server, None);
+    let settings = &real.settings;
+    assert_eq!((real.port, settings.weight, settings.forwarding), (NonZeroU16::new(53), 1, Forwarding::Nat));
+    assert_eq!((settings.upper_threshold, settings.lower_threshold), (0, 0));
+    assert_eq!((settings.alpha, settings.inhibit_on_failure, settings.smtp_alert), (false, false, true));
+    assert!(real.checkers.is_empty() && settings.extras.is_none());
+}
+
+/// Expected values as above: retry 1 (DNS 3, MISC 0); delay_before_retry 1 (HTTP and SSL 3, DNS delay_loop); delay_loop 60.
+#[test]
+fn checks_that_say_nothing() {
+    let checkers = checks(
+        "TCP_CHECK {\n}\nHTTP_GET {\nurl {\npath /\n}\n}\nSSL_GET {\nurl {\npath /\n}\n}\nSMTP_CHECK {\n}\nDNS_CHECK {\n}\n\
+         MISC_CHECK {\nmisc_path /bin/true\n}\nPING_CHECK {\n}\nUDP_CHECK {\nrequire_reply\n}",
+    );
+    let paces = checkers.iter().map(|checker| {
+        let Schedule { delay_loop, delay_before_retry, warmup, retry, alpha, log_all_failures } =
+            checker.schedule().unwrap().clone();
+        assert_eq!((delay_loop, warmup, alpha, log_all_failures), (seconds(60), seconds(60), false, false));
+        (checker.keyword(), retry, delay_before_retry.as_secs())
+    });
+    let expected = [
+        ("TCP_CHECK", 1, 1),
+        ("HTTP_GET", 1, 3),
+        ("SSL_GET", 1, 3),
+        ("SMTP_CHECK", 1, 1),
+        ("DNS_CHECK", 3, 60),
+        ("MISC_CHECK", 0, 1),
+        ("PING_CHECK", 1, 1),
+        ("UDP_CHECK", 1, 1),
+    ];
+    assert_eq!(paces.collect::<Vec<_>>(), expected);
+    let address: IpAddr = "10.0.1.1".parse().unwrap();
+    let expected = Endpoint { address, port: NonZeroU16::new(8080), connect_timeout: seconds(5), origin: None };
+    assert!(checkers.iter().filter_map(Checker::endpoint).all(|endpoint| *endpoint == expected));
+    for checker in &checkers {
+        match checker {
+            Checker::Http(check) => {
+                assert_eq!((check.protocol, &check.sni), (HttpProtocol::V1_0, &Sni::Off));
+                assert_eq!(check.urls[0].status_codes, [StatusRange { first: 200, last: 299 }]);
+                assert!(!check.fast_recovery && !check.tls_compliant && check.urls[0].regex.is_none());
+            }
+            Checker::Smtp(check) => assert_eq!(check.helo_name, "smtpchecker.keepalived.org"),
+            Checker::Dns(check) => assert_eq!((check.query, check.name.as_str()), (DnsQuery::Soa, ".")),
+            Checker::Misc(check) => assert_eq!((check.timeout, check.dynamic), (seconds(60), false)),
+            Checker::Udp(check) => {
+                let reply = UdpReply { pattern: Vec::new(), min_length: 0, max_length: 255 };
+                assert_eq!((&check.payload, check.reply.as_ref()), (&None, Some(&reply)));
+            }
+            Checker::Tcp(_) | Checker::Ping(_) | Checker::File(_) | Checker::Bfd(_) => {}
+        }
+    }
+}
+
+#[test]
+fn a_session_that_says_nothing() {
+    let loaded = text("bfd_instance a {\nneighbor_ip 10.0.0.2\n}\nbfd_instance b {\nneighbor_ip 2001:db8::2\n}\n");
+    let [four, six] = loaded.config.bfd_instances.as_slice() else { panic!("two sessions") };
+    assert_eq!((four.min_rx, four.min_tx, four.idle_tx), (seconds(1) / 100, seconds(1) / 100, seconds(1)));
+    assert_eq!((four.multiplier, four.max_hops, four.weight), (5, 0, 0));
+    assert_eq!((four.ttl, six.ttl), (255, 64));
+    assert_eq!((four.passive, four.multihop, four.reverse), (false, false, false));
+    assert_eq!((four.tells_vrrp, four.tells_checkers, four.source), (true, true, None));
+}
+
+/// keepalived.conf(5): the virtual server's setting is the default for real servers, theirs for checkers.
+#[test]
+fn what_is_said_further_out_holds_further_in() {
+    let loaded = text(&server(
+        "delay_loop 7\nretry 5\ndelay_before_retry 6\nconnect_timeout 9\nwarmup 4\nalpha\nweight 3\nlvs_method DR\n\
+         real_server 10.0.1.1 80 {\nTCP_CHECK {\n}\nDNS_CHECK {\nretry 0\ndelay_loop 11\nconnect_timeout 1\nalpha off\n}\n}\n\
+         real_server 10.0.1.2 80 {\nretry 2\nwarmup 0\nalpha no\nweight 0\nlvs_method TUN\nTCP_CHECK {\n}\nMISC_CHECK {\nmisc_path /bin/true\n}\n}",
+    ));
+    let [one, two] = loaded.config.virtual_servers[0].real_servers.as_slice() else { panic!("two servers") };
+    let shown = |checker: &Checker| {
+        let schedule = checker.schedule().unwrap();
+        let times = [schedule.delay_loop, schedule.delay_before_retry, schedule.warmup].map(|time| time.as_secs());
+        let timeout = checker.endpoint().map_or(0, |endpoint| endpoint.connect_timeout.as_secs());
+        (times, schedule.retry, schedule.alpha, timeout)
+    };
+    assert_eq!(shown(&one.checkers[0]), ([7, 6, 4], 5, true, 9));
+    assert_eq!(shown(&one.checkers[1]), ([11, 6, 4], 0, false, 1));
+    assert_eq!(shown(&two.checkers[0]), ([7, 6, 0], 2, false, 9));
+    assert_eq!(shown(&two.checkers[1]), ([7, 6, 0], 2, false, 0));
+    assert_eq!((one.settings.weight, two.settings.weight), (3, 0));
+    assert_eq!((one.settings.alpha, two.settings.alpha), (true, false));
+    assert!(one.settings.forwarding == Forwarding::Dr && two.settings.forwarding.crosses_families());
+}
+
+/// Seen with 2.4.3 (behaviour.md section 7): only NAT keeps a port of its own; checks go where the file says.
+#[test]
+fn ports_of_servers() {
+    let port = |head: &str, method: &str, real: &str| {
+        let loaded = quietly(&format!(
+            "virtual_server_group G {{\n10.0.0.1 80\n}}\nvirtual_server {head} {{\nlvs_method {method}\nprotocol TCP\n\
+             persistence_timeout 9\nreal_server 10.0.1.1 {real} {{\nTCP_CHECK {{\n}}\n}}\n}}\n"
+        ));
+        let real = only(&loaded.config).1;
+        let number = |port: Option<NonZeroU16>| port.map_or(0, NonZeroU16::get);
+        (number(real.port), number(real.checkers[0].endpoint().unwrap().port))
+    };
+    assert_eq!(port("10.0.0.1 80", "NAT", "8080"), (8080, 8080));
+    assert_eq!(port("10.0.0.1 80", "NAT", ""), (80, 80));
+    assert_eq!(port("10.0.0.1 80", "NAT", "0"), (80, 80));
+    assert_eq!(port("10.0.0.1 80", "DR", "8080"), (80, 8080));
+    assert_eq!(port("10.0.0.1 80", "TUN", ""), (80, 80));
+    assert_eq!(port("10.0.0.1", "NAT", "8080"), (8080, 8080));
+    assert_eq!(port("fwmark 1", "NAT", "8080"), (8080, 8080));
+    assert_eq!(port("fwmark 1", "DR", "8080"), (0, 8080));
+    assert_eq!(port("group G", "NAT", ""), (0, 0));
+    assert_eq!(port("group G", "DR", "8080"), (0, 8080));
+}
+
+#[test]
+fn order_in_the_file_does_not_matter() {
+    let forward = text(&server(
+        "lvs_sched sh\nsh-port\nsorry_server 10.0.1.9 80\nsorry_server_inhibit\nquorum 2\nweight 2\n\
+         real_server 10.0.1.1 80 {\nTCP_CHECK {\n}\n}\ndelay_loop 9",
+    ));
+    let backward = text(&server(
+        "delay_loop 9\nreal_server 10.0.1.1 80 {\nTCP_CHECK {\n}\n}\nweight 2\nquorum 2\nsorry_server_inhibit\n\
+         sorry_server 10.0.1.9 80\nsh-port\nlvs_sched sh",
+    ));
+    assert_eq!(forward.config, backward.config);
+    assert!(forward.config.virtual_servers[0].settings.sorry_server.as_ref().unwrap().inhibit);
+    let bfd = "bfd_instance b {\nneighbor_ip 10.0.0.2\n}\n";
+    let follower = server("real_server 10.0.1.1 80 {\nBFD_CHECK {\nname b\n}\n}");
+    assert_eq!(text(&(follower.clone() + bfd)).config, text(&(bfd.to_owned() + &follower)).config);
+}
+
+#[test]
+fn quorum_and_hysteresis_are_what_can_be_reached() {
+    let fitted = |inside: &str| {
+        let loaded =
+            quietly(&server(&format!("{inside}\nreal_server 10.0.1.1 80 {{\n}}\nreal_server 10.0.1.2 80 {{\n}}")));
+        let settings = &loaded.config.virtual_servers[0].settings;
+        (settings.quorum, settings.hysteresis)
+    };
+    assert_eq!(fitted("quorum 2"), (2, 0));
+    assert_eq!(fitted("quorum 9\nhysteresis 20"), (2, 1));
+    assert_eq!(fitted("hysteresis 1"), (1, 0));
+    assert_eq!(fitted("weight 5\nquorum 9\nhysteresis 3"), (9, 3));
+    let weightless = quietly(&server("real_server 10.0.1.1 80 {\nweight 0\n}"));
+    let settings = &weightless.config.virtual_servers[0].settings;
+    assert_eq!((settings.quorum, settings.hysteresis), (0, 0));
+}
+
+#[test]
+fn two_blocks_for_one_service_become_one() {
+    let loaded = text(
+        &(server("weight 4\nquorum 5\nreal_server 10.0.1.1 80 {\n}")
+            + &server("lvs_sched wrr\nreal_server 10.0.1.1 80 {\nweight 9\n}\nreal_server 10.0.1.2 80 {\n}")),
+    );
+    assert_eq!(ids(&loaded.findings), ["virtual-server-twice"]);
+    let [server] = loaded.config.virtual_servers.as_slice() else { panic!("one service") };
+    let weights: Vec<u32> = server.real_servers.iter().map(|real| real.settings.weight).collect();
+    // together they have the weight for the quorum of the first
+    assert_eq!((server.settings.scheduler, server.settings.quorum, weights), (Scheduler::Rr, 5, vec![4, 1]));
+}
+
+#[test]
+fn hosts_of_a_mail_check_are_checks() {
+    let loaded = text(&server(
+        "real_server 10.0.1.1 25 {\nSMTP_CHECK {\nretry 9\nhelo_name a\nconnect_timeout 2\nhost {\nconnect_ip 10.0.1.2\n}\nhost {\nconnect_port 26\nretry 8\n}\n}\n}",
+    ));
+    let shown = only(&loaded.config).1.checkers.iter().map(|checker| {
+        let (schedule, endpoint) = (checker.schedule().unwrap(), checker.endpoint().unwrap());
+        format!("{} {} {} {:?}", endpoint.address, endpoint.port.unwrap(), schedule.retry, endpoint.connect_timeout)
+    });
+    assert_eq!(shown.collect::<Vec<_>>(), ["10.0.1.2 25 9 2s", "10.0.1.1 26 8 2s"]);
+}
+
+/// behaviour.md section 8: url, check, real server, virtual server.
+#[test]
+fn the_host_that_is_asked_for() {
+    let host = |service: &str, real: &str, check: &str, url: &str| {
+        let loaded = text(&server(&format!(
+            "{service}\nreal_server 10.0.1.1 80 {{\n{real}\nHTTP_GET {{\n{check}\nurl {{\npath /\n{url}\n}}\n}}\n}}"
+        )));
+        let (service, real) = only(&loaded.config);
+        let Checker::Http(check) = &real.checkers[0] else { panic!("an HTTP check") };
+        check.host(&check.urls[0], real, service).unwrap_or("-").to_owned()
+    };
+    assert_eq!(host("", "", "", ""), "-");
+    assert_eq!(host("virtualhost a", "", "", ""), "a");
+    assert_eq!(host("virtualhost a", "virtualhost b", "", ""), "b");
+    assert_eq!(host("virtualhost a", "virtualhost b", "virtualhost c", ""), "c");
+    assert_eq!(host("virtualhost a", "virtualhost b", "virtualhost c", "virtualhost d"), "d");
+}
+
+/// Mail: what the server says, else `smtp_alert_checker`, else `smtp_alert`, else off for services and on for servers.
+#[test]
+fn who_gets_mail() {
+    let mail = |global: &str, service: &str, real: &str| {
+        let loaded = quietly(&format!(
+            "global_defs {{\n{global}\n}}\n{}",
+            server(&format!("{service}\nreal_server 10.0.1.1 80 {{\n{real}\n}}"))
+        ));
+        let (service, real) = only(&loaded.config);
+        (service.settings.smtp_alert, real.settings.smtp_alert)
+    };
+    assert_eq!(mail("", "", ""), (false, true));
+    assert_eq!(mail("smtp_alert", "", ""), (true, true));
+    assert_eq!(mail("smtp_alert\nsmtp_alert_checker off", "", ""), (false, false));
+    assert_eq!(mail("smtp_alert off", "smtp_alert", "smtp_alert on"), (true, true));
+    assert_eq!(mail("smtp_alert on", "smtp_alert off", "smtp_alert off"), (false, false));
+}
+
+#[test]
+fn the_family_of_a_mark() {
+    let family = |inside: &str| {
+        let loaded = quietly(&format!("virtual_server fwmark 1 {{\nlvs_sched rr\n{inside}\n}}\n"));
+        loaded.config.virtual_servers.first().map(|server| server.service.to_string())
+    };
+    let (four, six) = ("real_server 10.0.1.1 {\n}\n", "real_server 2001:db8::1 {\n}\n");
+    assert_eq!(family(&format!("lvs_method NAT\n{six}")).unwrap(), "fwmark 1 inet6");
+    assert_eq!(family(&format!("lvs_method NAT\n{four}{six}")).unwrap(), "fwmark 1");
+    // man page: of tunnels that do not agree, IPv4
+    assert_eq!(family(&format!("lvs_method TUN\n{six}{four}")).unwrap(), "fwmark 1");
+    assert_eq!(family(&format!("lvs_method TUN\n{six}")).unwrap(), "fwmark 1 inet6");
+    assert_eq!(family(&format!("lvs_method TUN\nip_family inet6\n{four}")).unwrap(), "fwmark 1 inet6");
+    assert_eq!(family(&format!("lvs_method TUN\npersistence_granularity 64\n{four}")).unwrap(), "fwmark 1 inet6");
+    assert_eq!(family(&format!("lvs_method NAT\nip_family inet6\n{four}")), None);
+}
+
+/// 50,000 real servers with a TCP check each fit into 20 MB.
+#[test]
+fn a_real_server_is_small() {
+    let loaded = quietly(&server("virtualhost a\nreal_server 10.0.1.1 80 {\nTCP_CHECK {\nconnect_timeout 3\n}\n}"));
+    let real = only(&loaded.config).1;
+    assert!(real.settings.extras.is_none() && real.checkers.capacity() == 1);
+    assert!(matches!(&real.checkers[0], Checker::Tcp(check) if check.endpoint.origin.is_none()));
+    // an allocation costs the allocator two words more
+    let size = size_of::<RealServer>() + size_of::<Checker>() + 16;
+    assert!(size * 50_000 < 20_000_000, "{size} octets");
+    println!("{size} octets for a real server with a check");
+}
+
+#[test]
+fn a_check_may_follow_a_session() {
+    let loaded = text(
+        &("bfd_instance b {\nneighbor_ip 10.0.0.2\nchecker\n}\n".to_owned()
+            + &server("real_server 10.0.1.1 80 {\nalpha\nBFD_CHECK {\nname b\n}\n}")),
+    );
+    let expected = BfdCheck { instance: "b".to_owned(), alpha: true };
+    assert_eq!(only(&loaded.config).1.checkers, [Checker::Bfd(Box::new(expected))]);
+}
