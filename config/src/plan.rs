@@ -1,5 +1,8 @@
 //! The difference between two configurations: what a reload has to change, and nothing else.
 
+mod balance;
+mod pairing;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -7,7 +10,9 @@ use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::{Family, Vrid};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Config, Instance, Transport};
+pub use balance::{Edit, RealServerChange, RealServerEdit, VirtualServerChange, VirtualServerEdit};
+
+use crate::model::{BfdInstance, Config, Instance, Transport, VirtualServerGroup};
 
 /// What makes an instance the same one across a reload: not its name (behaviour.md section 10). A rename keeps the state; a
 /// new VRID is a new virtual router.
@@ -54,6 +59,14 @@ pub enum Change {
     SyncGroupsChanged,
     /// `Config::garp_groups` are others.
     GarpGroupsChanged,
+    /// A `bfd_instance`: the same one if its addresses are; a rename is a change.
+    BfdInstance(Box<Edit<BfdInstance>>),
+    /// `Config::ssl` is another.
+    SslChanged,
+    /// A `virtual_server_group`: the same one if its name is. Virtual servers that use it are not named on its account.
+    VirtualServerGroup(Box<Edit<VirtualServerGroup>>),
+    /// A `virtual_server`: the same one if its `service` is; real servers by address and port, checks by what they look at.
+    VirtualServer(Box<VirtualServerEdit>),
 }
 
 /// What a reload has to do.
@@ -116,7 +129,9 @@ pub fn plan(old: &Config, new: &Config) -> Result<Plan, Refusal> {
         (old.garp_groups != new.garp_groups, Change::GarpGroupsChanged),
     ];
     let groups = groups.into_iter().filter(|(differs, _)| *differs).map(|(_, change)| change);
-    Ok(Plan { changes: removed.chain(changed).chain(added).chain(groups).collect() })
+    let mut changes: Vec<Change> = removed.chain(changed).chain(added).chain(groups).collect();
+    balance::changes(old, new, &mut changes);
+    Ok(Plan { changes })
 }
 
 fn refuse(keyword: &str, from: &Option<String>, to: &Option<String>) -> Result<(), Refusal> {
