@@ -1,5 +1,5 @@
 //! Load balancing: defaults, mistakes, and what keepalived was seen to do with small configurations.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+#![expect(clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod support;
 
