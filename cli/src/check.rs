@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments, style: Style) -> Answer {
         Format::Json => json(records(&shown).as_slice())?,
         Format::Sarif => json::<Log>(&sarif(&records(&shown)))?,
     };
-    Ok((text, status))
+    Ok((text.into_bytes(), status))
 }
 
 fn text(shown: &[(&Loaded, Vec<Finding>)], style: Style) -> String {

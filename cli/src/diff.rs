@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Answer {
         plan(&old.config, &new.config).map_err(|refusal| Failure(format!("a reload changes nothing: {refusal}")))?;
     let text = if arguments.json { json(&plan)? } else { text(&plan, &old, &new) };
     let differs = arguments.exit_code && !plan.is_empty();
-    Ok((text, if differs { status::DIFFERENT } else { status::GOOD }))
+    Ok((text.into_bytes(), if differs { status::DIFFERENT } else { status::GOOD }))
 }
 
 fn text(plan: &Plan, old: &Loaded, new: &Loaded) -> String {

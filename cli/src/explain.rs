@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use keepalived_config::explain::{Explanation, RouterStory, explain};
+use keepalived_config::explain::{Explanation, RouterStory, ServiceStory, explain};
 
 use crate::input::Reading;
 use crate::{Answer, json, status};
@@ -30,13 +30,17 @@ pub(crate) fn run(arguments: &Arguments) -> Answer {
     let mut explanation = explain(&loaded.config);
     if let Some(only) = &arguments.only {
         explanation.routers.retain(|router| router.name == *only);
+        explanation
+            .services
+            .retain(|service| service.service.split(' ').next() == Some(only) || service.service == *only);
     }
     let text = if arguments.json { json(&explanation)? } else { text(&explanation) };
-    Ok((text, status::GOOD))
+    Ok((text.into_bytes(), status::GOOD))
 }
 
 fn text(explanation: &Explanation) -> String {
-    let parts: Vec<String> = explanation.routers.iter().map(router).collect();
+    let routers = explanation.routers.iter().map(router);
+    let parts: Vec<String> = routers.chain(explanation.services.iter().map(service)).collect();
     if parts.is_empty() { "there is nothing to explain\n".to_owned() } else { parts.join("\n") }
 }
 
@@ -67,6 +71,33 @@ fn router(story: &RouterStory) -> String {
     let (advertised, excluded) = story.addresses;
     let more = if excluded > 0 { format!(", {excluded} more are not in the adverts") } else { String::new() };
     line("addresses", format!("{advertised} move{more}"));
+    out
+}
+
+fn service(story: &ServiceStory) -> String {
+    let mut out = format!("{}: {} real servers, weight {} in all\n", story.service, story.servers, story.total_weight);
+    // writing to a String cannot fail
+    let mut line = |key: &str, text: String| writeln!(out, "  {key:<18}{text}").ok();
+    let quorum = &story.quorum;
+    line("quorum", format!("lost below weight {}, back at {}", quorum.lost_below, quorum.regained_at));
+    let survives = match (quorum.any, quorum.lightest) {
+        (0, 0) => "no server may fail".to_owned(),
+        (any, lightest) if any == lightest => format!("any {any} may fail"),
+        (any, lightest) => format!("any {any} may fail; {lightest} if they are the lightest"),
+    };
+    line("survives", survives);
+    line("without quorum", story.without_quorum.clone());
+    for check in &story.checks {
+        let times = format!(
+            "a failure counts within {}, a recovery within {}",
+            seconds(check.failure_within),
+            seconds(check.recovery_within)
+        );
+        line(check.kind, format!("{} servers: {times}", check.servers));
+    }
+    if story.unchecked > 0 {
+        line("unchecked", format!("{} servers are taken for up, whatever happens", story.unchecked));
+    }
     out
 }
 

@@ -10,7 +10,9 @@ use serde::Serialize;
 
 mod check;
 mod diff;
+mod expand;
 mod explain;
+mod fmt;
 mod input;
 
 /// Checks, explains, formats and compares configurations of keepalived.
@@ -40,6 +42,10 @@ enum Command {
     Check(check::Arguments),
     /// Say what a configuration leads to: times to fail over, sizes of adverts, arithmetic of quorums
     Explain(explain::Arguments),
+    /// Lay files out: four spaces a block, one statement a line
+    Fmt(fmt::Arguments),
+    /// Write includes, definitions and sequences out
+    Expand(expand::Arguments),
     /// Say what a reload from one configuration to another would change
     Diff(diff::Arguments),
 }
@@ -58,19 +64,21 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let answer = match &arguments.command {
         Command::Check(arguments) => check::run(arguments, style),
         Command::Explain(arguments) => explain::run(arguments),
+        Command::Fmt(arguments) => fmt::run(arguments),
+        Command::Expand(arguments) => expand::run(arguments),
         Command::Diff(arguments) => diff::run(arguments),
     };
     let (text, status) = answer.unwrap_or_else(|Failure(message)| {
         eprint_all(&format!("keepalivedctl: {message}\n"));
-        (String::new(), status::FAILED)
+        (Vec::new(), status::FAILED)
     });
     // a reader that has seen enough, as `head` does, is no failure
-    io::stdout().lock().write_all(text.as_bytes()).ok();
+    io::stdout().lock().write_all(&text).ok();
     status
 }
 
 /// Text for standard output and an exit status, or why there is none.
-type Answer = Result<(String, u8), Failure>;
+type Answer = Result<(Vec<u8>, u8), Failure>;
 
 /// Why a command could not do its work; what to do is in the text.
 #[derive(Debug)]

@@ -139,3 +139,107 @@ fn diff_says_what_a_reload_changes() {
     assert_eq!((status, out.as_str()), (1, ""));
     assert!(err.contains("so a reload changes nothing"), "{err}");
 }
+
+#[test]
+fn explain_does_the_arithmetic_of_quorums() {
+    let files = Files::new("quorum");
+    let reals: String =
+        (1..=3).map(|n| format!("real_server 10.0.1.{n} 80 {{\nTCP_CHECK {{\nconnect_timeout 2\n}}\n}}\n")).collect();
+    let text = format!(
+        "virtual_server 10.0.0.1 80 {{\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\ndelay_loop 10\nquorum 2\n{reals}}}\n"
+    );
+    let path = files.write("k.conf", &text);
+    let (_, out, _) = run(&["explain", &path]);
+    // one retry a second later (the default of TCP_CHECK), each attempt up to two seconds
+    for wanted in ["10.0.0.1 80 TCP: 3 real servers, weight 3", "any 1 may fail", "a failure counts within 15 s"] {
+        assert!(out.contains(wanted), "{wanted} is not in {out}");
+    }
+}
+
+#[test]
+fn fmt_lays_out_and_says_what_it_wrote() {
+    let files = Files::new("fmt");
+    let path = files.write("k.conf", "vrrp_instance   A {\ninterface eth0 # the uplink\n}\n");
+    let laid_out = "vrrp_instance A {\n    interface eth0  # the uplink\n}\n";
+    assert_eq!(run(&["fmt", "--check", &path]), (1, format!("{path}\n"), String::new()));
+    assert_eq!(run(&["fmt", &path]), (0, format!("{path}\n"), String::new()));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), laid_out);
+    assert_eq!(run(&["fmt", "--check", &path]), (0, String::new(), String::new()));
+    assert_eq!(std::fs::read_dir(&files.0).unwrap().count(), 1);
+}
+
+#[test]
+fn fmt_keeps_permissions_and_links() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let files = Files::new("links");
+    let path = files.write("k.conf", "a  b\n");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let link = files.0.join("link.conf");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    assert_eq!(run(&["fmt", link.to_str().unwrap()]).0, 0);
+    assert!(link.is_symlink());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "a b\n");
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+#[test]
+fn expand_says_where_each_line_comes_from() {
+    let files = Files::new("expand");
+    let inner = files.write("inner.conf", "router_id ${NAME}\n");
+    let path = files.write("k.conf", "$NAME=one\nglobal_defs {\n    include inner.conf\n}\n");
+    let (status, out, err) = run(&["expand", &path]);
+    assert_eq!((status, out.as_str(), err.as_str()), (0, "global_defs {\n    router_id one\n}\n", ""));
+    let (_, out, _) = run(&["expand", "--origin", &path]);
+    let line = out.lines().nth(1).unwrap();
+    assert!(
+        line.starts_with("    router_id one ") && line.ends_with(&format!("# {inner}:1, included at {path}:3")),
+        "{line}"
+    );
+}
+
+/// What in `value` is not as `schema` has it.
+fn violations(value: &serde_json::Value, schema: &serde_json::Value, path: &str, out: &mut Vec<String>) {
+    let is = |kind: &str| match kind {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64(),
+        "number" => value.is_number(),
+        other => panic!("a type that no schema of ours has: {other}"),
+    };
+    if !is(schema["type"].as_str().unwrap()) {
+        return out.push(format!("{path}: {value} is no {}", schema["type"]));
+    }
+    for (key, inner) in value.as_object().into_iter().flatten() {
+        match schema["properties"].get(key) {
+            Some(schema) => violations(inner, schema, &format!("{path}/{key}"), out),
+            None => out.push(format!("{path}/{key} is unknown")),
+        }
+    }
+    for inner in value.as_array().into_iter().flatten() {
+        violations(inner, &schema["items"], path, out);
+    }
+}
+
+#[test]
+fn expanded_configurations_are_as_the_schema_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let schema = std::fs::read_to_string(root.join("docs/keepalived.conf.schema.json")).unwrap();
+    let schema = serde_json::from_str(&schema).unwrap();
+    let mut count = 0;
+    for folder in ["guides", "samples"] {
+        for entry in std::fs::read_dir(root.join("config/tests/data").join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if !path.file_name().unwrap().to_str().unwrap().contains(".conf") {
+                continue;
+            }
+            let (_, out, _) = run(&["expand", "--json", path.to_str().unwrap()]);
+            let mut found = Vec::new();
+            violations(&serde_json::from_str(&out).unwrap(), &schema, "", &mut found);
+            assert!(found.is_empty(), "{}: {found:?}", path.display());
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count}");
+}

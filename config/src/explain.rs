@@ -2,10 +2,12 @@
 //! model, by the formulas that the machines go by.
 
 mod router;
+mod service;
 
 use serde::Serialize;
 
 pub use router::{Adverts, Failover, RouterStory};
+pub use service::{CheckStory, Quorum, ServiceStory};
 
 use crate::model::Config;
 
@@ -14,9 +16,14 @@ use crate::model::Config;
 pub struct Explanation {
     /// Of each instance, in the order of the file.
     pub routers: Vec<RouterStory>,
+    /// Of each virtual server, in the order of the file.
+    pub services: Vec<ServiceStory>,
 }
 
 /// Explains `config`.
 pub fn explain(config: &Config) -> Explanation {
-    Explanation { routers: config.instances.iter().map(|instance| router::story(instance, config)).collect() }
+    Explanation {
+        routers: config.instances.iter().map(|instance| router::story(instance, config)).collect(),
+        services: config.virtual_servers.iter().map(service::story).collect(),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use keepalived_config::source::{Source, SourceError};
@@ -64,6 +64,30 @@ pub fn temporary_directory() -> PathBuf {
         .map(PathBuf::from)
         .filter(|path| path.is_absolute() && path.is_dir())
         .unwrap_or_else(|| PathBuf::from("/tmp"))
+}
+
+/// Puts `text` into the file `path` in one step; it keeps its permissions and its owner, and a link stays a link.
+///
+/// # Errors
+/// The file or its directory cannot be written to.
+pub fn rewrite(path: &Path, text: &[u8]) -> io::Result<()> {
+    let path = fs::canonicalize(path)?;
+    let metadata = fs::metadata(&path)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let written = (|| {
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        file.write_all(text)?;
+        std::os::unix::fs::fchown(&file, Some(metadata.uid()), Some(metadata.gid()))?;
+        file.set_permissions(metadata.permissions())?;
+        file.sync_all()?;
+        fs::rename(&temporary, &path)
+    })();
+    if written.is_err() {
+        fs::remove_file(&temporary).ok();
+    }
+    written
 }
 
 /// Puts `text` into `path` in one step, readable by its owner alone. A link or a file of somebody else at that name is
