@@ -51,8 +51,14 @@ pub fn load_with(source: &dyn Source, path: &Path, facts: &dyn Facts, options: &
     let near_misses = check(&parsed.tree, &mut findings);
     let mut reading = Reading { tree: &parsed.tree, facts, near_misses, findings };
     let config = config(&mut reading);
-    let findings = reading.findings.sorted();
+    let mut findings = reading.findings.sorted();
+    findings.iter_mut().for_each(|finding| keep_fix_of_text(finding, parsed.tree.files()));
     Loaded { config, findings, tree: parsed.tree }
+}
+
+/// Takes away a fix for words that a definition brought: where they seem to stand is its use, `$NAME`.
+fn keep_fix_of_text(finding: &mut Finding, files: &Files) {
+    finding.fix.take_if(|fix| files.text(fix.span).contains(&b'$'));
 }
 
 fn config(reading: &mut Reading<'_>) -> Config {

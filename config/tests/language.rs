@@ -304,6 +304,16 @@ fn positions_survive_definitions() {
     assert_eq!((at.line, at.column), (3, 14));
 }
 
+/// The change would take the definition's use away.
+#[test]
+fn what_a_definition_brings_is_not_mended_where_it_is_used() {
+    let fixes =
+        |configuration: &str| text(configuration).findings.iter().filter(|finding| finding.fix.is_some()).count();
+    assert_eq!(fixes("global_defs {\nrouter_idd x\n}"), 1);
+    assert_eq!(fixes("$M= \\\nglobal_defs { \\\nrouter_idd x \\\n}\n$M"), 0);
+    assert_eq!(fixes("global_defs {\n~LST(A, d) router_id${A} x\n}"), 0);
+}
+
 #[test]
 fn the_tree_holds_every_statement() {
     let source = MemorySource::one("/k", "a b {\nc { d }\n}\ne\n");
