@@ -131,6 +131,7 @@ fn section_10_definitions() {
     check("$A=foo bar\nr $A\nr \"${A}\"", "r foo bar|r foo bar");
     assert_eq!(read("$A=foo bar\nr \"${A}\"").tree.roots().next().map(|node| node.words().len()), Some(2));
     check("$A=@id x\n$A", "x");
+    check_found("$A=a\"b\nr $A c\"", "r a b c", &["unmatched-quote"]);
     // undefined: stays in double quotes
     check("r \"${X}\" \"a $X\"", "r ${X} a $X");
     refused("r ${X}", "undefined-name");

@@ -8,7 +8,7 @@ use super::line::Line;
 use super::random::Random;
 use super::reference::{Reference, definition, next_reference};
 use super::sequence::{Sequence, head};
-use super::token::{is_blank, unescaped};
+use super::token::{has_odd_quotes, is_blank, unescaped};
 use crate::finding::{Finding, Findings, Rule, rule};
 use crate::source::Source;
 use crate::span::Span;
@@ -116,13 +116,13 @@ impl Expander {
     /// The line that `line` stands for; `None` if it says nothing (more) itself.
     pub(super) fn expand<'a>(&mut self, line: Line<'a>, place: &mut Place<'_>) -> Option<Line<'a>> {
         if self.open.is_some() {
-            self.continue_definition(&line);
+            self.continue_definition(&line, place.findings);
             return None;
         }
         let mut line = line;
         loop {
             line = self.condition(line)?;
-            line = self.definition(line)?;
+            line = self.definition(line, place.findings)?;
             line = self.sequence(line, place)?;
             if line.is_settled {
                 return Some(line);
@@ -158,7 +158,13 @@ impl Expander {
     }
 
     /// Stores a further line of a definition.
-    fn continue_definition(&mut self, line: &Line<'_>) {
+    fn continue_definition(&mut self, line: &Line<'_>, findings: &mut Findings) {
+        if has_odd_quotes(line.text()) {
+            let span = line.span(0..line.text().len());
+            let finding =
+                Finding::at(&rule::UNMATCHED_QUOTE, span, "this definition has a double quote without partner");
+            self.say(finding.note("it is used all the same"), findings);
+        }
         let (text, continues) = match line.text().strip_suffix(b"\\") {
             Some(text) => (text.trim_ascii_end(), true),
             None => (line.text(), false),
@@ -184,11 +190,11 @@ impl Expander {
     }
 
     /// Keeps `$NAME=VALUE`; any other line passes.
-    fn definition<'a>(&mut self, line: Line<'a>) -> Option<Line<'a>> {
+    fn definition<'a>(&mut self, line: Line<'a>, findings: &mut Findings) -> Option<Line<'a>> {
         let Some((name, value)) = definition(line.text()) else { return Some(line) };
         self.open = Some((name.to_vec(), Vec::new()));
         let start = line.text().len().saturating_sub(value.len());
-        self.continue_definition(&line.tail(start));
+        self.continue_definition(&line.tail(start), findings);
         None
     }
 

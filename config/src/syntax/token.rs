@@ -181,6 +181,16 @@ fn quoted(code: &[u8], at: usize) -> (TokenKind, usize) {
 /// Where the comment of `line` starts; its length if there is none. Outside double quotes a backslash hides the octet after
 /// it, even a quote; single quotes mean nothing (syntax.md section 4).
 pub(super) fn comment_start(line: &[u8]) -> usize {
+    code(line).0
+}
+
+/// Whether a double quote of `line`, which has no comment, has no partner.
+pub(super) fn has_odd_quotes(line: &[u8]) -> bool {
+    code(line).1
+}
+
+/// How much of `line` is no comment, and whether a double quote is open there.
+fn code(line: &[u8]) -> (usize, bool) {
     let mut quoted = false;
     let mut hidden = false;
     for (at, octet) in line.iter().enumerate() {
@@ -190,11 +200,11 @@ pub(super) fn comment_start(line: &[u8]) -> usize {
         match octet {
             b'\\' if !quoted => hidden = true,
             b'"' => quoted = !quoted,
-            b'#' | b'!' if !quoted => return at,
+            b'#' | b'!' if !quoted => return (at, false),
             _ => {}
         }
     }
-    line.len()
+    (line.len(), quoted)
 }
 
 /// What text stands for: `\#` and `\!` outside double quotes without their backslash.
