@@ -206,8 +206,11 @@ fn samples_that_are_cut_off_are_survived() {
             let is_placed = |finding: &keepalived_config::Finding| finding.primary.is_some();
             assert!(findings.iter().all(is_placed), "{} {end}", path.display());
         }
-        for end in (0..text.len()).step_by(211) {
+        for end in (0..text.len()).step_by(97) {
             survives(&text[..end]);
+            let loaded = load(&MemorySource::one("/k", &text[..end]), Path::new("/k"), &AnyInterface);
+            let placed = loaded.findings.iter().all(|finding| finding.primary.is_some());
+            assert!(placed, "{} {end}", path.display());
         }
     }
 }
