@@ -1,13 +1,20 @@
 //! `keepalivedctl diff`: what a reload from one configuration to another would change, as the daemon's own plan has it.
 
+mod fields;
+
 use std::collections::HashSet;
 use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use keepalived_config::model::Instance;
-use keepalived_config::plan::{Change, Plan, keyed, plan};
+use keepalived_config::model::{Instance, VirtualServer};
+use keepalived_config::plan::{Change, Edit, Plan, RealServerEdit, VirtualServerEdit, keyed, plan};
 use keepalived_config::syntax::Node;
 use keepalived_config::{Loaded, fatal};
+
+use fields::fields;
+use serde::Serialize;
 
 use crate::input::Reading;
 use crate::{Answer, Failure, json, status};
@@ -85,6 +92,77 @@ fn describe(out: &mut String, change: &Change, old: &Loaded, new: &Loaded) {
         Change::GarpGroupsChanged => {
             writeln!(out, "~ garp groups").ok();
             statements(out, all(old, "garp_group"), all(new, "garp_group"));
+        }
+        Change::SslChanged => {
+            writeln!(out, "~ SSL").ok();
+            statements(out, all(old, "SSL"), all(new, "SSL"));
+        }
+        Change::BfdInstance(edit) => named(out, "BFD session", edit, |session| session.name.clone()),
+        Change::VirtualServerGroup(edit) => named(out, "virtual_server_group", edit, |group| group.name.clone()),
+        Change::VirtualServer(edit) => server(out, edit),
+    }
+}
+
+/// Something with a name that comes, goes or differs.
+fn named<T: Serialize>(out: &mut String, what: &str, edit: &Edit<T>, name: impl Fn(&T) -> String) {
+    match edit {
+        Edit::Removed(old) => writeln!(out, "- {what} {}", name(old)).ok(),
+        Edit::Added(new) => writeln!(out, "+ {what} {}", name(new)).ok(),
+        Edit::Changed { old, new } => {
+            let line = writeln!(out, "~ {what} {}", name(new)).ok();
+            fields(out, "    ", old, new);
+            line
+        }
+    };
+}
+
+fn server(out: &mut String, edit: &VirtualServerEdit) {
+    let count = |server: &VirtualServer| server.real_servers.len();
+    match edit {
+        VirtualServerEdit::Removed(server) => {
+            writeln!(out, "- virtual server {} with {} real servers", server.service, count(server)).ok();
+        }
+        VirtualServerEdit::Added(server) => {
+            writeln!(out, "+ virtual server {} with {} real servers", server.service, count(server)).ok();
+        }
+        VirtualServerEdit::Changed(change) => {
+            writeln!(out, "~ virtual server {}", change.service).ok();
+            if let Some(settings) = &change.settings {
+                fields(out, "    ", &settings.0, &settings.1);
+            }
+            change.real_servers.iter().for_each(|edit| real_server(out, edit));
+        }
+    }
+}
+
+fn real_server(out: &mut String, edit: &RealServerEdit) {
+    let at = |address: IpAddr, port: Option<NonZeroU16>| match port {
+        Some(port) => format!("{address} {port}"),
+        None => address.to_string(),
+    };
+    match edit {
+        RealServerEdit::Removed(real) => {
+            writeln!(out, "    - real server {}", at(real.address, real.port)).ok();
+        }
+        RealServerEdit::Added(real) => {
+            writeln!(out, "    + real server {}: it is up once its checks say so", at(real.address, real.port)).ok();
+        }
+        RealServerEdit::Changed(change) => {
+            writeln!(out, "    ~ real server {} keeps its verdict", at(change.address, change.port)).ok();
+            if let Some(settings) = &change.settings {
+                fields(out, "        ", &settings.0, &settings.1);
+            }
+            for checker in &change.checkers {
+                match checker {
+                    Edit::Removed(checker) => writeln!(out, "        - {}", checker.keyword()).ok(),
+                    Edit::Added(checker) => writeln!(out, "        + {}", checker.keyword()).ok(),
+                    Edit::Changed { old, new } => {
+                        let line = writeln!(out, "        ~ {}", new.keyword()).ok();
+                        fields(out, "            ", old, new);
+                        line
+                    }
+                };
+            }
         }
     }
 }

@@ -100,7 +100,7 @@ fn object<'a>(nodes: impl Iterator<Item = Node<'a>>) -> Map<String, Value> {
             }
             Kind::Block => {
                 let mut block = object(node.children());
-                if node.arguments().len() > 0 {
+                if !node.arguments().is_empty() {
                     block.entry("name").or_insert(Value::Array(words()));
                 }
                 append(&mut out, keyword.name, vec![Value::Object(block)]);

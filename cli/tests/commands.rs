@@ -1,5 +1,5 @@
 //! The commands as an administrator uses them: what is printed, and the exit status.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -242,4 +242,23 @@ fn expanded_configurations_are_as_the_schema_says() {
         }
     }
     assert!(count > 30, "{count}");
+}
+
+#[test]
+fn diff_names_what_changes_about_servers() {
+    let files = Files::new("servers");
+    let server =
+        |rest: &str| format!("virtual_server 10.0.0.1 80 {{\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\n{rest}\n}}\n");
+    let real = |address: &str, weight: u8| format!("real_server {address} 80 {{\nweight {weight}\n}}\n");
+    let old = files.write("old.conf", &server(&(real("10.0.1.1", 1) + &real("10.0.1.2", 1))));
+    let new =
+        files.write("new.conf", &server(&(String::from("quorum 2\n") + &real("10.0.1.1", 3) + &real("10.0.1.3", 1))));
+    let expected = "~ virtual server 10.0.0.1 80 TCP
+    quorum: 1 -> 2
+    - real server 10.0.1.2 80
+    ~ real server 10.0.1.1 80 keeps its verdict
+        weight: 1 -> 3
+    + real server 10.0.1.3 80: it is up once its checks say so
+";
+    assert_eq!(run(&["diff", &old, &new]), (0, expected.to_owned(), String::new()));
 }
