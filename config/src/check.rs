@@ -1,7 +1,7 @@
 //! What can be said of a statement from the keyword table alone: unknown words, missing and superfluous values, old
 //! spellings, keywords without effect yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::finding::{Finding, Findings, rule};
 use crate::keywords::{Effect, Keyword, Missing, Notice, ROOT, Status, Suggestion, lookup, suggest};
@@ -27,6 +27,8 @@ pub(crate) fn check(tree: &Tree, findings: &mut Findings) -> NearMisses {
     let mut near_misses = NearMisses::default();
     let mut without_effect: BTreeMap<(&str, &str), (Span, usize)> = BTreeMap::new();
     let mut suggestions = 0..MOST_SUGGESTIONS;
+    let blocks = tree.roots().filter(|node| node.is("vrrp_instance"));
+    let instances: HashSet<String> = blocks.filter_map(|node| Some(node.argument()?.str().into_owned())).collect();
     let mut open: Vec<Node<'_>> = Vec::new();
     for node in tree.statements() {
         while open.last().is_some_and(|block| !block.holds(node)) {
@@ -38,6 +40,10 @@ pub(crate) fn check(tree: &Tree, findings: &mut Findings) -> NearMisses {
         }
         let (Some(context), Some(first)) = (node.context(), node.first()) else { continue };
         let Some(keyword) = node.keyword() else {
+            // an instance in a sync group is a member in the old form; the loader says so
+            if context == "vrrp_sync_group" && node.block().is_none() && instances.contains(node.name().as_ref()) {
+                continue;
+            }
             let suggestion = suggestions.next().and_then(|_| suggest(context, &node.name()));
             if let (Some(Suggestion::Spelling(row)), Some(block)) = (suggestion, block) {
                 near_misses.0.insert((block.id(), row.name), first.span);

@@ -22,6 +22,78 @@ impl InterfaceFacts {
 pub trait Facts {
     /// The interface `name`; `None` if there is none now.
     fn interface(&self, name: InterfaceName) -> Option<InterfaceFacts>;
+
+    /// The number that `name` stands for in routes and rules; `None` if it is not known. Those that Linux itself has names for
+    /// are known everywhere.
+    fn route_name(&self, kind: RouteName, name: &str) -> Option<u32> {
+        kind.well_known(name)
+    }
+}
+
+/// The sorts of names that routes and rules have for numbers (`/etc/iproute2`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RouteName {
+    /// Routing tables.
+    Table,
+    /// Who made a route.
+    Protocol,
+    /// How far an address reaches.
+    Scope,
+    /// Realms of routes.
+    Realm,
+    /// Type of service.
+    DsField,
+    /// Groups of interfaces.
+    Group,
+}
+
+impl RouteName {
+    /// The file in iproute2's directory that lists them.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Table => "rt_tables",
+            Self::Protocol => "rt_protos",
+            Self::Scope => "rt_scopes",
+            Self::Realm => "rt_realms",
+            Self::DsField => "rt_dsfield",
+            Self::Group => "group",
+        }
+    }
+
+    /// The names that need no file (`linux/rtnetlink.h`).
+    pub fn well_known(self, name: &str) -> Option<u32> {
+        let names: &[(&str, u32)] = match self {
+            Self::Table => &[("default", 253), ("main", 254), ("local", 255)],
+            Self::Protocol => &[
+                ("none", 0),
+                ("redirect", 1),
+                ("kernel", 2),
+                ("boot", 3),
+                ("static", 4),
+                ("gated", 8),
+                ("ra", 9),
+                ("mrt", 10),
+                ("zebra", 11),
+                ("bird", 12),
+                ("dnrouted", 13),
+                ("xorp", 14),
+                ("ntk", 15),
+                ("dhcp", 16),
+                ("keepalived", 18),
+                ("babel", 42),
+                ("bgp", 186),
+                ("isis", 187),
+                ("ospf", 188),
+                ("rip", 189),
+                ("eigrp", 192),
+            ],
+            Self::Scope => &[("global", 0), ("site", 200), ("link", 253), ("host", 254), ("nowhere", 255)],
+            Self::Realm => &[("cosmos", 0)],
+            Self::DsField => &[],
+            Self::Group => &[("default", 0)],
+        };
+        names.iter().find(|(known, _)| *known == name).map(|(_, number)| *number)
+    }
 }
 
 /// A machine that has every interface: for checking a file that is meant for another machine.

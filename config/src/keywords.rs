@@ -260,6 +260,18 @@ pub fn lookup(block: &str, name: &str) -> Option<&'static Keyword> {
     INDEX.keywords.get(&key).copied().filter(|row| row.kind == Kind::Keyword)
 }
 
+/// The row of `name` as a word in the lines of `block`.
+pub(crate) fn line_option(block: &str, name: &str) -> Option<&'static Keyword> {
+    let key: (&str, &str) = (block, name);
+    INDEX.keywords.get(&key).copied().filter(|row| row.kind == Kind::LineOption)
+}
+
+/// The words in the lines of `block` that stand for themselves.
+pub(crate) fn line_options(block: &'static str) -> impl Iterator<Item = &'static str> {
+    let rows = all().filter(move |row| row.block == block && row.kind == Kind::LineOption);
+    rows.map(|row| row.name).filter(|name| !name.contains([' ', '[', '/']))
+}
+
 /// The path of the block of keywords that `name` opens in `block`; `None` for a value block.
 pub fn block_opened(block: &str, name: &str) -> Option<&'static str> {
     let key: (&str, &str) = (block, name);

@@ -1,13 +1,25 @@
 //! From a path to a `Config` and everything there is to say about it.
 
 mod address;
+mod authentication;
 mod balance;
+mod encap;
+mod fixed;
 mod global;
 mod group;
 mod instance;
+mod line;
+mod lvs;
+mod notify;
+mod own_link;
+mod policy;
+mod route;
 mod script;
+mod services;
 mod settings;
 mod statements;
+mod track;
+mod tracks;
 mod transport;
 
 use std::path::Path;
@@ -19,7 +31,7 @@ use crate::model::Config;
 use crate::source::Source;
 use crate::span::Files;
 use crate::syntax::{Options, Tree, parse};
-use statements::Reading;
+use statements::{Reading, Statements};
 
 /// What loading gives: always a `Config`, however much is wrong; whether it may be used, `finding::fatal` tells.
 #[derive(Clone, Debug)]
@@ -49,7 +61,7 @@ pub fn load_with(source: &dyn Source, path: &Path, facts: &dyn Facts, options: &
     let parsed = parse(source, path, options);
     let mut findings = parsed.findings;
     let near_misses = check(&parsed.tree, &mut findings);
-    let mut reading = Reading { tree: &parsed.tree, facts, near_misses, findings };
+    let mut reading = Reading::new(&parsed.tree, facts, near_misses, findings);
     let config = config(&mut reading);
     let mut findings = reading.findings.sorted();
     findings.iter_mut().for_each(|finding| keep_fix_of_text(finding, parsed.tree.files()));
@@ -64,16 +76,32 @@ fn keep_fix_of_text(finding: &mut Finding, files: &Files) {
 fn config(reading: &mut Reading<'_>) -> Config {
     let tree: &Tree = reading.tree;
     let named = |name: &'static str| tree.roots().filter(move |node| node.is(name));
+    let root = Statements::of(tree.roots());
     let (global, defaults) = global::read(reading);
-    let instances = instance::read_all(reading, named("vrrp_instance"), &global, &defaults);
-    let sync_groups = group::sync_groups(reading, named("vrrp_sync_group"), &instances);
-    let garp_groups = group::garp_groups(reading, named("garp_group"), &global);
     let balance = balance::read(reading);
+    let (definitions, mut trackers) = track::read(reading, &balance.bfd_instances);
+    fixed::track_groups(reading, &root);
+    let statics = fixed::statics(reading, &root, &global);
+    let instances = instance::read_all(reading, named("vrrp_instance"), &global, &defaults, &mut trackers);
+    let sync_groups = group::sync_groups(reading, named("vrrp_sync_group"), &global, &instances, &mut trackers);
+    let garp_groups = group::garp_groups(reading, named("garp_group"), &global);
+    trackers.unused(reading);
+    let names = instances.iter().map(|instance| instance.name.as_str()).collect();
+    let track_groups = fixed::members(reading, &root, &names);
     Config {
         global,
         instances,
         sync_groups,
         garp_groups,
+        scripts: definitions.scripts,
+        files: definitions.files,
+        processes: definitions.processes,
+        track_groups,
+        static_addresses: statics.addresses,
+        static_routes: statics.routes,
+        static_rules: statics.rules,
+        linkbeats: fixed::linkbeats(reading, &root),
+        interface_delays: fixed::delays(reading, &root),
         virtual_servers: balance.virtual_servers,
         virtual_server_groups: balance.groups,
         ssl: balance.ssl,

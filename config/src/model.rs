@@ -6,7 +6,10 @@ mod balance;
 mod bfd;
 mod check;
 mod global;
+mod routing;
 mod script;
+mod services;
+mod track;
 mod vrrp;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +18,10 @@ pub use balance::*;
 pub use bfd::*;
 pub use check::*;
 pub use global::*;
+pub use routing::*;
 pub use script::*;
+pub use services::*;
+pub use track::*;
 pub use vrrp::*;
 
 /// A whole configuration.
@@ -37,4 +43,22 @@ pub struct Config {
     pub ssl: Option<Ssl>,
     /// `bfd_instance` blocks that can run, in the order of the file.
     pub bfd_instances: Vec<BfdInstance>,
+    /// `vrrp_script` blocks.
+    pub scripts: Vec<TrackScript>,
+    /// `track_file` blocks.
+    pub files: Vec<TrackFile>,
+    /// `vrrp_track_process` blocks.
+    pub processes: Vec<TrackProcess>,
+    /// `track_group` blocks.
+    pub track_groups: Vec<TrackGroup>,
+    /// `static_ipaddress`
+    pub static_addresses: Vec<StaticAddress>,
+    /// `static_routes`
+    pub static_routes: Vec<Route>,
+    /// `static_rules`
+    pub static_rules: Vec<PolicyRule>,
+    /// `linkbeat_interfaces`
+    pub linkbeats: Vec<Linkbeat>,
+    /// `interface_up_down_delays`
+    pub interface_delays: Vec<InterfaceDelays>,
 }

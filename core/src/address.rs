@@ -155,6 +155,8 @@ pub struct VirtualAddress {
     pub preferred_lifetime: Option<u32>,
     /// `no_track` clears it: whether losing the address concerns the instance.
     pub tracked: bool,
+    /// `use_vmac`: it is put on a virtual MAC of its `device`.
+    pub use_vmac: bool,
 }
 
 impl VirtualAddress {
@@ -175,6 +177,7 @@ impl VirtualAddress {
             flags: AddressFlags::default(),
             preferred_lifetime,
             tracked: true,
+            use_vmac: false,
         }
     }
 }

@@ -26,10 +26,10 @@ rows! {
         "[to] [TYPE] DEST", "PREFIX or default", Value::Choice(&["PREFIX", "default"]), "unicast", "types unicast local broadcast anycast multicast blackhole unreachable prohibit throw xresolve nat", "", "Destination", "route-rule" => LineOption, Accepted;
         "inet", "none", Value::None, "", "destination after it must be written with to (inet to PREFIX)", "", "Force IPv4", "route-rule" => LineOption, Accepted;
         "inet6", "none", Value::None, "", "destination after it must be written with to", "", "Force IPv6", "route-rule" => LineOption, Accepted;
-        "src", "ADDR", Value::Words, "", "", "", "Preferred source", "route-rule" => LineOption, Accepted;
+        "src", "ADDR", Value::Address, "", "", "", "Preferred source", "route-rule" => LineOption, Accepted;
         "as", "[to] ADDR", Value::Words, "", "", "MPLS only, ignored", "Label swap", "route-rule" => LineOption, Accepted;
         "via", "[inet/inet6] ADDR", Value::Words, "", "", "gw", "Gateway", "route-rule" => LineOption, Accepted;
-        "gw", "ADDR", Value::Words, "", "reports deprecation (-t exit 5)", "deprecated alias of via", "Gateway", "route-rule" => LineOption, Deprecated("via", Reported, Accepted);
+        "gw", "ADDR", Value::Address, "", "reports deprecation (-t exit 5)", "deprecated alias of via", "Gateway", "route-rule" => LineOption, Deprecated("via", Reported, Accepted);
         "from", "PREFIX", Value::Words, "", "IPv6 only", "", "Source prefix", "route-rule" => LineOption, Accepted;
         "tos", "N or name", Value::Words, "0", "", "dsfield", "TOS", "route-rule" => LineOption, Accepted;
         "dsfield", "N or name", Value::Words, "0", "", "alias of tos", "TOS", "route-rule" => LineOption, Accepted;
@@ -44,20 +44,20 @@ rows! {
         "onlink", "none", Value::None, "", "", "", "RTNH_F_ONLINK", "route-rule" => LineOption, Accepted;
         "encap", "ip/ip6 (id dst src tos/tc ttl/hoplimit flags), mpls LABELS, ila LOCATOR", Value::Words, "", "", "", "Lightweight tunnel", "route-rule" => LineOption, Accepted;
         "expires", "SECS", int(0, 4_294_967_295), "", "IPv6 only", "", "Route lifetime", "route-rule" => LineOption, Accepted;
-        "mtu", "[lock] N", Value::Words, "", "", "", "Path MTU", "route-rule" => LineOption, Accepted;
+        "mtu", "[lock] N", int(0, 4_294_967_295), "", "", "", "Path MTU", "route-rule" => LineOption, Accepted;
         "hoplimit", "N", int(0, 255), "", "", "", "Hop limit", "route-rule" => LineOption, Accepted;
-        "advmss", "[lock] N", Value::Words, "", "", "", "MSS", "route-rule" => LineOption, Accepted;
+        "advmss", "[lock] N", int(0, 4_294_967_295), "", "", "", "MSS", "route-rule" => LineOption, Accepted;
         "rtt", "[lock] TIME", Value::Words, "", "unit suffix as iproute2; below 200ms: error, reset; bare 1000 counts as below", "", "RTT estimate", "route-rule" => LineOption, Accepted;
         "rttvar", "[lock] TIME", Value::Words, "", "below 200ms: error, reset; bare 1000 counts as below", "", "RTT variance", "route-rule" => LineOption, Accepted;
-        "reordering", "[lock] N", Value::Words, "", "", "", "Reordering metric", "route-rule" => LineOption, Accepted;
+        "reordering", "[lock] N", int(0, 4_294_967_295), "", "", "", "Reordering metric", "route-rule" => LineOption, Accepted;
         "window", "N", int(0, 4_294_967_295), "", "", "", "Maximum window", "route-rule" => LineOption, Accepted;
-        "cwnd", "[lock] N", Value::Words, "", "", "", "Congestion window clamp", "route-rule" => LineOption, Accepted;
-        "ssthresh", "[lock] N", Value::Words, "", "", "", "Slow start threshold", "route-rule" => LineOption, Accepted;
+        "cwnd", "[lock] N", int(0, 4_294_967_295), "", "", "", "Congestion window clamp", "route-rule" => LineOption, Accepted;
+        "ssthresh", "[lock] N", int(0, 4_294_967_295), "", "", "", "Slow start threshold", "route-rule" => LineOption, Accepted;
         "realms", "[FROM/]TO", Value::Words, "", "IPv4 only", "", "Realms", "route-rule" => LineOption, Accepted;
         "rto_min", "[lock] TIME", Value::Words, "", "below 200ms: error, reset; bare 1000 counts as below", "", "Minimum RTO", "route-rule" => LineOption, Accepted;
         "initcwnd", "N", int(0, 4_294_967_295), "", "", "", "Initial congestion window", "route-rule" => LineOption, Accepted;
         "initrwnd", "N", int(0, 4_294_967_295), "", "", "", "Initial receive window", "route-rule" => LineOption, Accepted;
-        "features", "ecn", Value::Words, "", "ecn only", "", "Feature bits", "route-rule" => LineOption, Accepted;
+        "features", "ecn", Value::Choice(&["ecn"]), "", "ecn only", "", "Feature bits", "route-rule" => LineOption, Accepted;
         "quickack", "0 or 1", Value::Choice(&["0", "1"]), "", "", "", "Quick ACK", "route-rule" => LineOption, Accepted;
         "congctl", "[lock] NAME", Value::Words, "", "", "", "Congestion control", "route-rule" => LineOption, Accepted;
         "pref", "low, medium, high or N", Value::Words, "", "IPv6 only", "", "Router preference", "route-rule" => LineOption, Accepted;
@@ -66,7 +66,7 @@ rows! {
         "add", "none", Value::None, "", "", "one of add/prepend/append", "Create only if absent", "route-rule" => LineOption, Accepted;
         "prepend", "none", Value::None, "default", "", "", "Add before matching routes", "route-rule" => LineOption, Accepted;
         "append", "none", Value::None, "", "", "", "Add after matching routes", "route-rule" => LineOption, Accepted;
-        "or", "ADDR", Value::Words, "", "one only; reports deprecation (-t exit 5)", "deprecated, use nexthop", "Second gateway", "route-rule" => LineOption, Deprecated("nexthop", Reported, Accepted);
+        "or", "ADDR", Value::Address, "", "one only; reports deprecation (-t exit 5)", "deprecated, use nexthop", "Second gateway", "route-rule" => LineOption, Deprecated("nexthop", Reported, Accepted);
         "nexthop", "[via [inet/inet6] A] [dev IF] [weight 1..256] [onlink] [encap ...] [realms R]", Value::Words, "", "must be last", "", "Multipath hop, repeatable", "route-rule" => LineOption, Accepted;
         "vrf", "IFNAME", Value::Interface, "", "must be a VRF device", "", "Use the VRF's table", "route-rule" => LineOption, Accepted;
         "no_track", "none", Value::None, "tracked", "", "", "Do not restore or fault on deletion", "route-rule" => LineOption, Accepted;
@@ -87,8 +87,8 @@ rows! {
         "dsfield", "N or name", Value::Words, "", "", "alias of tos", "TOS selector", "route-rule" => LineOption, Accepted;
         "fwmark", "MARK[/MASK]", Value::Words, "", "any base", "", "Mark selector", "route-rule" => LineOption, Accepted;
         "realms", "[FROM/]TO", Value::Words, "", "IPv4 only", "", "Realms", "route-rule" => LineOption, Accepted;
-        "suppress_prefixlength", "N", int(0, 4_294_967_295), "", "", "sup_pl", "Ignore routes with short prefix", "route-rule" => LineOption, Accepted;
-        "sup_pl", "N", int(0, 4_294_967_295), "", "", "alias of suppress_prefixlength", "Ignore routes with short prefix", "route-rule" => LineOption, Accepted;
+        "suppress_prefixlength", "N", int(0, 2_147_483_647), "", "", "sup_pl", "Ignore routes with short prefix", "route-rule" => LineOption, Accepted;
+        "sup_pl", "N", int(0, 2_147_483_647), "", "", "alias of suppress_prefixlength", "Ignore routes with short prefix", "route-rule" => LineOption, Accepted;
         "suppress_ifgroup", "GROUP", Value::Words, "", "", "sup_group", "Ignore routes via group", "route-rule" => LineOption, Accepted;
         "sup_group", "GROUP", Value::Words, "", "", "alias of suppress_ifgroup", "Ignore routes via group", "route-rule" => LineOption, Accepted;
         "iif", "IFNAME", Value::Interface, "", "", "dev", "Input interface", "route-rule" => LineOption, Accepted;
@@ -108,7 +108,7 @@ rows! {
         "track_group", "NAME", Value::Text, "", "static only; needs iif", "", "Track group", "route-rule" => LineOption, Accepted;
     }
     in "<track line>" => {
-        "weight", "N", int(0, 4_294_967_295), "tracker's default", "interface, script, bfd -253..253; file, process -254..254", "", "Weight override", "script-track" => LineOption, Accepted;
+        "weight", "N", int(-254, 254), "tracker's default", "interface, script, bfd -253..253; file, process -254..254", "", "Weight override", "script-track" => LineOption, Accepted;
         "reverse", "none", Value::None, "", "", "", "Reverse effect of weight", "script-track" => LineOption, Accepted;
         "noreverse", "none", Value::None, "", "not for interfaces", "", "Cancel tracker's reverse", "script-track" => LineOption, Accepted;
     }

@@ -48,12 +48,12 @@ rows! {
     }
     in "track_file" => {
         "file", "PATH", Value::Text, "required", "directory must exist and be monitorable by inotify", "", "File to monitor", "script-track" => Keyword, Accepted, missing Error;
-        "weight", "N [reverse]", Value::Words, "1", "-254..254 (man page says 32 bit)", "", "Multiplier of file value; 0 = fault when non-zero", "script-track" => Keyword, Accepted, missing Error;
+        "weight", "N [reverse]", int(-254, 254), "1", "-254..254 (man page says 32 bit)", "", "Multiplier of file value; 0 = fault when non-zero", "script-track" => Keyword, Accepted, missing Error;
         "init_file", "[VALUE] [overwrite]", Value::Words, "off; 0", "INT; error note outside -254..254", "", "Create or overwrite file at startup", "script-track" => Keyword, Accepted;
     }
     in "vrrp_track_file" => {
         "file", "PATH", Value::Text, "required", "", "", "As track_file file", "script-track" => Keyword, Accepted, missing Error;
-        "weight", "N [reverse]", Value::Words, "1", "-254..254", "", "As track_file weight", "script-track" => Keyword, Accepted, missing Error;
+        "weight", "N [reverse]", int(-254, 254), "1", "-254..254", "", "As track_file weight", "script-track" => Keyword, Accepted, missing Error;
         "init_file", "[VALUE] [overwrite]", Value::Words, "off", "", "", "As track_file init_file", "script-track" => Keyword, Accepted;
     }
     in "(any level)" => {

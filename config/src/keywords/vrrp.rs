@@ -108,7 +108,7 @@ rows! {
         "script", "COMMAND (quoted ok)", Value::Command, "required", "", "", "Command to run", "script-track" => Keyword, Accepted, missing Error;
         "interval", "SECS (decimal, ms)", seconds(0, 4_294_000_000), "1", "0 becomes 1 with error", "", "Run period", "script-track" => Keyword, Accepted;
         "timeout", "SECS (decimal, ms)", seconds(0, 4_294_000_000), "interval (dump shows 0)", "0 becomes 1 with error", "", "Time after which run counts as failed", "script-track" => Keyword, Accepted;
-        "weight", "N [reverse]", Value::Words, "0", "-253..253", "", "Priority change; 0 means FAULT on failure", "script-track" => Keyword, Accepted;
+        "weight", "N [reverse]", int(-253, 253), "0", "-253..253", "", "Priority change; 0 means FAULT on failure", "script-track" => Keyword, Accepted;
         "rise", "N", int(1, 2_147_483_647), "1", "", "", "Successes needed to go up", "script-track" => Keyword, Accepted;
         "fall", "N", int(1, 2_147_483_647), "1", "", "", "Failures needed to go down", "script-track" => Keyword, Accepted;
         "user", "USER [[:]GROUP]", Value::Words, "script_user", "", "", "User running the script", "script-track" => Keyword, Accepted;
@@ -116,8 +116,8 @@ rows! {
     }
     in "vrrp_track_process" => {
         "process", "PATH_OR_NAME [PARAM ...]", Value::Words, "required", "given once; parameters imply full_command and exact match", "", "Process name or command line to match", "script-track" => Keyword, Accepted;
-        "param_match", "[initial/partial]", Value::Words, "exact if no value", "sets full_command", "", "How parameters are compared", "script-track" => Keyword, Accepted;
-        "weight", "N [reverse]", Value::Words, "0", "-254..254", "", "Priority change; 0 means FAULT", "script-track" => Keyword, Accepted, missing Error;
+        "param_match", "[initial/partial]", Value::Choice(&["initial", "partial"]), "exact if no value", "sets full_command", "", "How parameters are compared", "script-track" => Keyword, Accepted;
+        "weight", "N [reverse]", int(-254, 254), "0", "-254..254", "", "Priority change; 0 means FAULT", "script-track" => Keyword, Accepted, missing Error;
         "quorum", "N", int(1, 65_535), "1", "<= quorum_max", "", "Minimum matching processes", "script-track" => Keyword, Accepted;
         "quorum_max", "N", int(0, 65_535), "unlimited", "0 = must not run", "", "Maximum matching processes", "script-track" => Keyword, Accepted;
         "delay", "SECS (decimal)", seconds(1, 3_600_000_000), "0", "", "", "Set both terminate_delay and fork_delay", "script-track" => Keyword, Accepted;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use keepalived_core::address::{Broadcast, InterfaceLabel, InterfaceName, VirtualAddress};
 use keepalived_core::vrrp::Family;
 
+use super::route::Home;
 use super::statements::Reading;
 use crate::finding::{Finding, rule};
 use crate::keywords::{all, nearest};
@@ -13,23 +14,25 @@ use crate::syntax::{Node, Word, Words};
 use crate::value;
 
 /// An address and where it is written.
-pub(super) struct Placed {
+pub(super) struct Placed<'a> {
     pub(super) address: VirtualAddress,
     pub(super) span: Span,
     /// Where its `dev` is.
     pub(super) device: Option<(InterfaceName, Span)>,
+    /// The name after `track_group`.
+    pub(super) track_group: Option<Word<'a>>,
 }
 
 /// Reads every line of `block`.
-pub(super) fn lines(reading: &mut Reading<'_>, block: Node<'_>) -> Vec<Placed> {
-    block.children().filter_map(|line| read(reading, line)).collect()
+pub(super) fn lines<'a>(reading: &mut Reading<'_>, block: Node<'a>, home: Home) -> Vec<Placed<'a>> {
+    block.children().filter_map(|line| read(reading, line, home)).collect()
 }
 
-fn read(reading: &mut Reading<'_>, line: Node<'_>) -> Option<Placed> {
+fn read<'a>(reading: &mut Reading<'_>, line: Node<'a>, home: Home) -> Option<Placed<'a>> {
     let (first, mut words) = line.words().split_first()?;
-    let mut placed = Placed { address: start(reading, first)?, span: first.span, device: None };
+    let mut placed = Placed { address: start(reading, first)?, span: first.span, device: None, track_group: None };
     while let Some(word) = words.next() {
-        match option(reading, &mut placed, word, &mut words) {
+        match option(&mut placed, word, &mut words, home) {
             Outcome::Good => {}
             Outcome::Bad(span, message) => {
                 reading.report(Finding::at(&rule::ADDRESS_OPTION, span, message).note("the word is ignored"));
@@ -41,6 +44,11 @@ fn read(reading: &mut Reading<'_>, line: Node<'_>) -> Option<Placed> {
         }
     }
     check_broadcast(reading, &mut placed);
+    if placed.address.use_vmac && placed.device.is_none() {
+        placed.address.use_vmac = false;
+        let message = "use_vmac in an address line needs dev";
+        reading.report(Finding::at(&rule::ADDRESS_OPTION, placed.span, message).note("use_vmac is ignored"));
+    }
     Some(placed)
 }
 
@@ -83,7 +91,7 @@ enum Outcome {
     Drop(Span, String),
 }
 
-fn option(reading: &mut Reading<'_>, placed: &mut Placed, word: Word<'_>, words: &mut Words<'_>) -> Outcome {
+fn option<'a>(placed: &mut Placed<'a>, word: Word<'a>, words: &mut Words<'a>, home: Home) -> Outcome {
     let flags = &mut placed.address.flags;
     match word.text {
         b"home" => flags.home = true,
@@ -92,11 +100,15 @@ fn option(reading: &mut Reading<'_>, placed: &mut Placed, word: Word<'_>, words:
         b"noprefixroute" => flags.no_prefix_route = true,
         b"autojoin" => flags.autojoin = true,
         b"no_track" => placed.address.tracked = false,
-        b"use_vmac" => reading.report(Finding::at(&rule::NOT_EFFECTIVE, word.span, "use_vmac has no effect yet")),
-        b"track_group" => {
-            words.next();
-            return Outcome::Bad(word.span, "track_group is for static addresses".to_owned());
-        }
+        b"use_vmac" if home == Home::Instance => placed.address.use_vmac = true,
+        b"use_vmac" => return Outcome::Bad(word.span, "use_vmac is for the addresses of instances".to_owned()),
+        b"track_group" => match words.next() {
+            Some(group) if home == Home::Static && placed.track_group.is_none() => placed.track_group = Some(group),
+            Some(group) if home == Home::Static => {
+                return Outcome::Bad(group.span, "track_group stands twice; the first counts".to_owned());
+            }
+            _ => return Outcome::Bad(word.span, "track_group names a group, for static addresses".to_owned()),
+        },
         b"dev" | b"scope" | b"brd" | b"broadcast" | b"label" | b"peer" | b"preferred_lft" => {
             return match words.next() {
                 Some(value) => valued(placed, word, value),
@@ -122,7 +134,7 @@ fn unknown(word: Word<'_>, words: &mut Words<'_>) -> Outcome {
     Outcome::Bad(word.span, format!("{name} is no option of an address; did you mean {}?", near.name))
 }
 
-fn valued(placed: &mut Placed, word: Word<'_>, value: Word<'_>) -> Outcome {
+fn valued(placed: &mut Placed<'_>, word: Word<'_>, value: Word<'_>) -> Outcome {
     let bad = |wanted: &str| Outcome::Bad(value.span, format!("{} must be {wanted}, not {}", word.str(), value.str()));
     let only4 = || Outcome::Bad(word.span, format!("{} is for IPv4 only", word.str()));
     let is4 = placed.address.address.is_ipv4();
@@ -202,7 +214,7 @@ fn broadcast(text: &[u8]) -> Option<Broadcast> {
 }
 
 /// A computed broadcast address needs host bits, and a link with two ends has none.
-fn check_broadcast(reading: &mut Reading<'_>, placed: &mut Placed) {
+fn check_broadcast(reading: &mut Reading<'_>, placed: &mut Placed<'_>) {
     let line = &mut placed.address;
     let problem = if line.broadcast == Broadcast::None {
         return;
@@ -218,7 +230,7 @@ fn check_broadcast(reading: &mut Reading<'_>, placed: &mut Placed) {
 }
 
 /// Splits `placed` into those of `family` and reports the others.
-pub(super) fn of_family(reading: &mut Reading<'_>, placed: Vec<Placed>, family: Family) -> Vec<Placed> {
+pub(super) fn of_family<'a>(reading: &mut Reading<'_>, placed: Vec<Placed<'a>>, family: Family) -> Vec<Placed<'a>> {
     let (good, bad): (Vec<_>, Vec<_>) =
         placed.into_iter().partition(|placed| Family::of(placed.address.address) == family);
     for placed in bad {

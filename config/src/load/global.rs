@@ -1,5 +1,6 @@
 //! `global_defs` and the root keywords beside it.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,8 +10,9 @@ use keepalived_core::vrrp::Version;
 use super::settings::{Pacing, process_name, umask};
 use super::statements::{Reading, Statements};
 use super::transport::is_group;
+use super::{group, lvs, services};
 use crate::finding::{Finding, rule};
-use crate::model::{Global, Scripts, VipLost};
+use crate::model::{Global, VipLost};
 use crate::syntax::Node;
 
 /// `UINT_MAX`
@@ -39,6 +41,10 @@ pub(super) struct Defaults {
     pub(super) down_timer_adverts: u8,
     /// `vrrp_garp_*`
     pub(super) pacing: Pacing,
+    /// `vrrp_notify_priority_changes`
+    pub(super) priority_changes: bool,
+    /// The same in the sync group of an instance.
+    pub(super) group_priority_changes: HashMap<String, bool>,
 }
 
 /// Reads all of it, wherever in the file it stands.
@@ -51,14 +57,20 @@ pub(super) fn read(reading: &mut Reading<'_>) -> (Global, Defaults) {
     read_process(reading, &blocks, &mut global);
     read_vrrp(reading, &blocks, &mut global);
     read_files(reading, &blocks, &mut global);
-    global.scripts = scripts(reading, &blocks);
+    services::read(reading, &blocks, &mut global);
+    global.firewall = lvs::firewall(reading, &blocks);
+    global.balancing = lvs::balancing(reading, &root, &blocks);
+    reading.dynamic_interfaces = global.dynamic_interfaces;
     let defaults = defaults(reading, &blocks);
     (global, defaults)
 }
 
 fn read_root(reading: &mut Reading<'_>, root: &Statements<'_>, global: &mut Global) {
-    global.instance = reading.text(root.last("instance"));
-    global.net_namespace = reading.text(root.last("net_namespace"));
+    let (instance, net_namespace) = (reading.first(root, "instance"), reading.first(root, "net_namespace"));
+    global.instance = reading.text(instance);
+    global.net_namespace = reading.text(net_namespace);
+    global.linkbeat_use_polling = root.has("linkbeat_use_polling");
+    global.namespace_with_ipsets = root.has("namespace_with_ipsets");
     // a namespace has a /run of its own
     global.use_pid_dir = root.has("use_pid_dir") || global.net_namespace.is_some();
     if let Some(seconds) = reading.integer(root.last("child_wait_time")) {
@@ -69,7 +81,7 @@ fn read_root(reading: &mut Reading<'_>, root: &Statements<'_>, global: &mut Glob
 fn read_process(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Global) {
     global.router_id = reading.text(blocks.last("router_id"));
     global.dynamic_interfaces = blocks.has("dynamic_interfaces");
-    dynamic_option(reading, blocks.last("dynamic_interfaces"));
+    global.allow_interface_changes = dynamic_option(reading, blocks.last("dynamic_interfaces"));
     global.default_interface = reading.interface(blocks.last("default_interface"));
     global.process_name = process_name(reading, blocks.last("process_name"));
     global.vrrp_process_name = process_name(reading, blocks.last("vrrp_process_name"))
@@ -80,22 +92,19 @@ fn read_process(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut
     let rttime = blocks.last_of("vrrp_rlimit_rttime", "vrrp_rlimit_rtime");
     // one microsecond would kill the process at once
     global.vrrp_rlimit_rttime = reading.integer(rttime).map(|micros: u64| micros.max(2));
-    if let Some(node) = blocks.last("vrrp_cpu_affinity") {
-        let name = node.name();
-        let numbers = node.arguments().filter_map(|word| reading.number_word(&name, word, 0..=4095));
-        global.vrrp_cpu_affinity = numbers.filter_map(|number| u32::try_from(number).ok()).collect();
-    }
+    global.vrrp_cpu_affinity = reading.cpus(blocks.last("vrrp_cpu_affinity"));
     global.umask = umask(reading, blocks.last("umask"));
 }
 
-/// `dynamic_interfaces allow_if_changes`: the word is understood; that interfaces may change their kind is always allowed.
-fn dynamic_option(reading: &mut Reading<'_>, node: Option<Node<'_>>) {
-    if let Some(word) = node.and_then(|node| node.argument())
-        && word.text != b"allow_if_changes"
-    {
+/// Whether `dynamic_interfaces` says `allow_if_changes`.
+fn dynamic_option(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> bool {
+    let Some(word) = node.and_then(|node| node.argument()) else { return false };
+    let known = word.text == b"allow_if_changes";
+    if !known {
         let message = format!("dynamic_interfaces knows allow_if_changes, not {}", word.str());
         reading.report(Finding::at(&rule::WORD_INVALID, word.span, message));
     }
+    known
 }
 
 fn read_vrrp(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Global) {
@@ -123,6 +132,9 @@ fn read_vrrp(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Gl
     if reading.choice(blocks.last("vip_lost")) == Some("backup") {
         global.vip_lost = VipLost::Backup;
     }
+    if let Some(multiplier) = reading.integer(blocks.last("vrrp_rx_bufs_multiplier")) {
+        global.vrrp_rx_multiplier = multiplier;
+    }
     global.vrrp_rx_buffer = receive_buffer(reading, blocks.all("vrrp_rx_bufs_policy"));
 }
 
@@ -145,38 +157,32 @@ fn read_files(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut G
     global.state_dump_file = reading.text(blocks.last("state_dump_file"));
     global.stats_dump_file = reading.text(blocks.last("stats_dump_file"));
     global.json_dump_file = reading.text(blocks.last("json_dump_file"));
+    global.data_use_instance = reading.switch(blocks.last("data_use_instance")).unwrap_or(false);
+    global.random_seed = reading.integer(blocks.last("random_seed"));
+    global.iproute_usr_dir = reading.text(blocks.last("iproute_usr_dir"));
+    global.iproute_etc_dir = reading.text(blocks.last("iproute_etc_dir"));
     global.json_version = reading.integer(blocks.last("json_version")).unwrap_or(1);
-}
-
-fn scripts(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Scripts {
-    let usual = Scripts::default();
-    let mut timeout = |name| reading.integer(blocks.last(name)).map(Duration::from_secs);
-    let (startup_timeout, shutdown_timeout) = (timeout("startup_script_timeout"), timeout("shutdown_script_timeout"));
-    Scripts {
-        user: reading.script_user(blocks.last("script_user")),
-        security: blocks.has("enable_script_security"),
-        startup: reading.script(blocks.last("startup_script")),
-        startup_timeout: startup_timeout.unwrap_or(usual.startup_timeout),
-        shutdown: reading.script(blocks.last("shutdown_script")),
-        shutdown_timeout: shutdown_timeout.unwrap_or(usual.shutdown_timeout),
-        symlink_paths: reading.switch(blocks.last("use_symlink_paths")).unwrap_or(false),
-        supplementary_groups: reading.switch(blocks.last("set_supplementary_groups")).unwrap_or(false),
-    }
 }
 
 fn defaults(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Defaults {
     let version: i64 = reading.integer(blocks.last("vrrp_version")).unwrap_or(2);
+    let down_timer_adverts = reading.integer(blocks.last("vrrp_down_timer_adverts")).unwrap_or(3);
+    let pacing = Pacing::global(reading, blocks);
+    let groups = reading.tree.roots().filter(|node| node.is("vrrp_sync_group"));
+    let group_priority_changes = group::priority_changes(groups);
     let mut switch = |name| reading.switch(blocks.last(name)).unwrap_or(false);
     Defaults {
         version: if version == 3 { Version::V3 } else { Version::V2 },
         strict: switch("vrrp_strict"),
         check_unicast_src: blocks.has("vrrp_check_unicast_src"),
         skip_check_adv_addr: switch("vrrp_skip_check_adv_addr"),
-        v3_checksum_as_v2: switch("v3_checksum_as_v2"),
+        v3_checksum_as_v2: blocks.has("v3_checksum_as_v2"),
         lower_prio_no_advert: switch("vrrp_lower_prio_no_advert"),
         higher_prio_send_advert: switch("vrrp_higher_prio_send_advert"),
         owner_ignore_adverts: switch("vrrp_owner_ignore_adverts"),
-        down_timer_adverts: reading.integer(blocks.last("vrrp_down_timer_adverts")).unwrap_or(3),
-        pacing: Pacing::global(reading, blocks),
+        down_timer_adverts,
+        priority_changes: switch("vrrp_notify_priority_changes"),
+        pacing,
+        group_priority_changes,
     }
 }

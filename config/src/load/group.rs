@@ -1,27 +1,29 @@
 //! `vrrp_sync_group` and `garp_group`.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ops::Range;
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
 
+use super::notify;
 use super::statements::{Reading, Statements};
-use crate::check::MOST_SUGGESTIONS;
+use super::tracks::{self, Trackers};
 use crate::finding::{Finding, rule};
 use crate::model::{GarpGroup, Global, Instance, SyncGroup};
 use crate::syntax::{Node, Word};
+use crate::value;
 
 /// Groups with the members that exist.
 pub(super) fn sync_groups<'a>(
     reading: &mut Reading<'a>,
     blocks: impl Iterator<Item = Node<'a>>,
+    global: &Global,
     instances: &[Instance],
+    trackers: &mut Trackers,
 ) -> Vec<SyncGroup> {
     let known: BTreeSet<&str> = instances.iter().map(|instance| instance.name.as_str()).collect();
     let mut names = HashSet::new();
     let mut taken: HashMap<String, String> = HashMap::new();
-    let mut suggestions = 0..MOST_SUGGESTIONS;
     let mut groups = Vec::new();
     for block in blocks {
         let Some(name) = reading.block_name(block) else { continue };
@@ -30,58 +32,108 @@ pub(super) fn sync_groups<'a>(
             reading.report_at(&rule::DUPLICATE_NAME, Some(block), message);
             continue;
         }
-        let mut members = Vec::new();
-        for word in members_of(block) {
-            match member(word, &name, &known, &mut taken, &mut suggestions) {
-                Ok(member) => members.push(member),
-                Err(finding) => reading.report(*finding),
+        let members = members(reading, block, &name, &known, &mut taken);
+        let statements = Statements::of(block.children());
+        let group = SyncGroup {
+            members,
+            tracks: tracks::read(reading, trackers, &format!("sync group {name}"), &statements),
+            notify: notify::read(reading, &statements),
+            mail: mail(reading, &statements, global),
+            tracking_weight: statements.has("sync_group_tracking_weight") || statements.has("global_tracking"),
+            name,
+        };
+        // read with the members, which follow it unless they say otherwise; here for what is wrong with it
+        reading.switch(statements.last("notify_priority_changes"));
+        let name = &group.name;
+        match group.members.len() {
+            0 => {
+                let message = format!("sync group {name} has no members; it is left out");
+                reading.report_at(&rule::GROUP_EMPTY, Some(block), message);
+                continue;
             }
-        }
-        match members.len() {
-            0 => reading.report_at(
-                &rule::GROUP_EMPTY,
-                Some(block),
-                format!("sync group {name} has no members; it is left out"),
-            ),
-            1 => reading.report_at(&rule::GROUP_SINGLE, Some(block), format!("sync group {name} has only one member")),
+            1 => {
+                let message = format!("sync group {name} has only one member");
+                reading.report_at(&rule::GROUP_SINGLE, Some(block), message);
+            }
             _ => {}
         }
-        if !members.is_empty() {
-            groups.push(SyncGroup { name, members });
-        }
+        groups.push(group);
     }
     groups
 }
 
-fn member(
-    word: Word<'_>,
-    group: &str,
-    known: &BTreeSet<&str>,
-    taken: &mut HashMap<String, String>,
-    suggestions: &mut Range<usize>,
-) -> Result<String, Box<Finding>> {
-    let name = word.str().into_owned();
-    if !known.contains(name.as_str()) {
-        let message = format!("sync group {group} names {name}, which is no instance");
-        let finding = Finding::at(&rule::GROUP_MEMBER_UNKNOWN, word.span, message);
-        let near = suggestions.next().and_then(|_| crate::keywords::nearest(&name, known.iter().copied()));
-        return Err(Box::new(match near {
-            Some(near) => finding.help(format!("did you mean {near}?")),
-            None => finding,
-        }));
-    }
-    if let Some(other) = taken.get(&name) {
-        let message = format!("{name} is in sync group {other} already");
-        return Err(Box::new(Finding::at(&rule::GROUP_MEMBER_TWICE, word.span, message)));
-    }
-    taken.insert(name.clone(), group.to_owned());
-    Ok(name)
+/// `smtp_alert`, here or globally.
+fn mail(reading: &mut Reading<'_>, statements: &Statements<'_>, global: &Global) -> bool {
+    let mail = &global.mail;
+    reading.switch(statements.last("smtp_alert")).or(mail.alert_vrrp).or(mail.alert).unwrap_or(false)
 }
 
-/// Every word of `group { ... }`.
-fn members_of(block: Node<'_>) -> Vec<Word<'_>> {
+/// What groups say about `notify_priority_changes`, by member.
+pub(super) fn priority_changes<'a>(blocks: impl Iterator<Item = Node<'a>>) -> HashMap<String, bool> {
+    let mut said = HashMap::new();
+    for block in blocks {
+        let statements = Statements::of(block.children());
+        let Some(node) = statements.last("notify_priority_changes") else { continue };
+        // what is no switch is reported with the group
+        let Some(value) = node.argument().map_or(Some(true), |word| value::boolean(word.text)) else { continue };
+        let words = statements.all("group").flat_map(|group| group.children()).flat_map(|line| line.words());
+        words.for_each(|word| {
+            said.entry(word.str().into_owned()).or_insert(value);
+        });
+    }
+    said
+}
+
+/// The members of `block` that exist and are in no other group.
+fn members(
+    reading: &mut Reading<'_>,
+    block: Node<'_>,
+    name: &str,
+    known: &BTreeSet<&str>,
+    taken: &mut HashMap<String, String>,
+) -> Vec<String> {
     let statements = Statements::of(block.children());
-    statements.all("group").flat_map(|group| group.children()).flat_map(|line| line.words()).collect()
+    let list = reading.first(&statements, "group");
+    let mut words: Vec<Word<'_>> =
+        list.into_iter().flat_map(|list| list.children()).flat_map(|line| line.words()).collect();
+    let bare = bare_members(block, known);
+    if let (Some(first), Some(last)) = (bare.first(), bare.last()) {
+        let shown: Vec<_> = bare.iter().map(|word| word.str()).collect();
+        let shown = shown.join(" ");
+        let message = format!("sync group {name} lists its members without group; they are understood");
+        let finding = Finding::at(&rule::GROUP_BARE, first.span.to(last.span), message);
+        let finding = finding.help(format!("write group {{ {shown} }}"));
+        // lines that follow each other can be put into braces as they are
+        let one_line = bare.len() == 1 || first.span.start == last.span.start;
+        reading.report(if one_line { finding.fix(first.span, format!("group {{ {shown} }}")) } else { finding });
+    }
+    words.extend(bare);
+    let mut members = Vec::new();
+    for word in words {
+        let member = word.str().into_owned();
+        if !known.contains(member.as_str()) {
+            let message = format!("sync group {name} names {member}, which is no instance");
+            let finding = Finding::at(&rule::GROUP_MEMBER_UNKNOWN, word.span, message);
+            let near = reading.suggest(&member, known.iter().copied());
+            reading.report(match near {
+                Some(near) => finding.help(format!("did you mean {near}?")).fix(word.span, near),
+                None => finding,
+            });
+        } else if let Some(other) = taken.get(&member) {
+            let message = format!("{member} is in sync group {other} already");
+            reading.report(Finding::at(&rule::GROUP_MEMBER_TWICE, word.span, message));
+        } else {
+            taken.insert(member.clone(), name.to_owned());
+            members.push(member);
+        }
+    }
+    members
+}
+
+/// Members that stand in the block itself, as keepalived's first user guide has them.
+fn bare_members<'a>(block: Node<'a>, known: &BTreeSet<&str>) -> Vec<Word<'a>> {
+    let strangers = block.children().filter(|node| node.keyword().is_none() && node.block().is_none());
+    strangers.filter(|node| known.contains(node.name().as_ref())).flat_map(|node| node.words()).collect()
 }
 
 /// Groups that pace something.

@@ -4,13 +4,17 @@ use std::collections::HashMap;
 
 use keepalived_core::address::{InterfaceName, VirtualAddress};
 use keepalived_core::time::Centis;
-use keepalived_core::vrrp::{AdvertInterval, Family, Password, Priority, Version, Vrid};
+use keepalived_core::vrrp::{AdvertInterval, Family, Priority, Version, Vrid};
 
 use super::address::{Placed, lines, of_family};
+use super::authentication::{self, Standing};
 use super::global::Defaults;
+use super::route::{self, Home};
 use super::settings::Pacing;
 use super::statements::{Reading, Statements, place};
+use super::tracks::{self, Trackers};
 use super::transport::{self, Endpoint};
+use super::{notify, own_link, policy};
 use crate::facts::InterfaceFacts;
 use crate::finding::{Finding, Rule, rule};
 use crate::model::{ChecksumForm, Global, InitialState, Instance, Preempt, Transport};
@@ -45,9 +49,11 @@ pub(super) fn read_all<'a>(
     blocks: impl Iterator<Item = Node<'a>>,
     global: &Global,
     defaults: &Defaults,
+    trackers: &mut Trackers,
 ) -> Vec<Instance> {
     let mut names: HashMap<String, Option<Span>> = HashMap::new();
     let mut endpoints: HashMap<Endpoint, (String, Option<Span>)> = HashMap::new();
+    let mut links = HashMap::new();
     let mut instances = Vec::new();
     for block in blocks {
         let Some(name) = reading.block_name(block) else { continue };
@@ -57,7 +63,8 @@ pub(super) fn read_all<'a>(
         }
         names.insert(name.clone(), place(block));
         let draft = Draft { name, block, statements: Statements::of(block.children()), global, defaults };
-        let Some(instance) = read(reading, &draft) else { continue };
+        let Some(mut instance) = read(reading, &draft, trackers) else { continue };
+        own_link::claim(reading, &draft, instance.own_link.as_mut(), &mut links);
         transport::claim(reading, &draft, &instance, &mut endpoints);
         instances.push(instance);
     }
@@ -90,7 +97,7 @@ impl Link {
     }
 }
 
-fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Instance> {
+fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, trackers: &mut Trackers) -> Option<Instance> {
     let statements = &draft.statements;
     let vrid = vrid(reading, draft);
     let link = link(reading, draft);
@@ -112,6 +119,12 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Instance> {
     }
     let checksum = checksum(reading, draft, version, family, &transport);
     let manners = Manners::read(reading, draft, strict);
+    let advert_interval = advert_interval(reading, draft, version);
+    let preempt = preempt(reading, draft, priority, initial, strict);
+    let interval = advert_interval.duration();
+    let authentication =
+        authentication::read(reading, draft, Standing { version, family, strict, initial, priority, interval });
+    let initial = if authentication.header.is_some() && !priority.is_owner() { InitialState::Backup } else { initial };
     let instance = Instance {
         name: draft.name.clone(),
         interface: link.name,
@@ -121,14 +134,16 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Instance> {
         family,
         priority,
         initial,
-        advert_interval: advert_interval(reading, draft, version),
+        advert_interval,
         down_timer_adverts: down_timer_adverts(reading, draft, strict),
-        preempt: preempt(reading, draft, priority, initial, strict),
+        preempt,
         accept: accept(reading, draft, version, priority, strict),
         transport,
         addresses,
         excluded_addresses,
-        password: password(reading, draft, version, family, strict),
+        password: authentication.password,
+        authentication_header: authentication.header,
+        hmac: authentication.hmac,
         checksum,
         strict,
         skip_check_adv_addr: manners.skip_check_adv_addr,
@@ -140,6 +155,25 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Option<Instance> {
         promote_secondaries: statements.has("promote_secondaries"),
         rx_buffer: reading.integer(statements.last("kernel_rx_buf_size")),
         garp: pacing.over(&draft.defaults.pacing, strict),
+        own_link: own_link::read(reading, draft, vrid, family, strict),
+        vmac_addresses: statements.has("use_vmac_addr"),
+        vrf: vrf(reading, draft, link),
+        tracks: tracks::read(reading, trackers, &format!("instance {}", draft.name), statements),
+        notify: notify::read(reading, statements),
+        routes: statements
+            .all("virtual_routes")
+            .flat_map(|block| route::lines(reading, block, Home::Instance))
+            .collect(),
+        rules: statements
+            .all("virtual_rules")
+            .flat_map(|block| policy::lines(reading, block, Home::Instance))
+            .collect(),
+        mail: mail(reading, draft),
+        notify_priority_changes: priority_changes(reading, draft),
+        timer_expired_backup: timer_expired_backup(reading, draft, preempt),
+        lvs_sync_interface: reading.interface(statements.last("lvs_sync_daemon_interface")),
+        linkbeat: statements.has("linkbeat_use_polling"),
+        debug: reading.integer(statements.last("debug")).unwrap_or_default(),
     };
     vrid.map(|_| instance)
 }
@@ -230,9 +264,9 @@ fn check_interface(reading: &mut Reading<'_>, draft: &Draft<'_>, link: Link, tra
     }
 }
 
-fn addresses(reading: &mut Reading<'_>, draft: &Draft<'_>, name: &str) -> Vec<Placed> {
-    let blocks: Vec<Node<'_>> = draft.statements.all(name).collect();
-    let placed: Vec<Placed> = blocks.into_iter().flat_map(|block| lines(reading, block)).collect();
+fn addresses<'a>(reading: &mut Reading<'_>, draft: &Draft<'a>, name: &str) -> Vec<Placed<'a>> {
+    let blocks: Vec<Node<'a>> = draft.statements.all(name).collect();
+    let placed: Vec<_> = blocks.into_iter().flat_map(|block| lines(reading, block, Home::Instance)).collect();
     for (device, span) in placed.iter().filter_map(|placed| placed.device) {
         exists(reading, draft, device, span);
     }
@@ -240,7 +274,7 @@ fn addresses(reading: &mut Reading<'_>, draft: &Draft<'_>, name: &str) -> Vec<Pl
 }
 
 /// `native_ipv6`, else that of the first address, else of what adverts are sent with.
-fn family(draft: &Draft<'_>, advertised: &[Placed], wanted: &transport::Wanted) -> Family {
+fn family(draft: &Draft<'_>, advertised: &[Placed<'_>], wanted: &transport::Wanted) -> Family {
     if draft.statements.has("native_ipv6") {
         return Family::V6;
     }
@@ -309,8 +343,8 @@ fn capacity(link: Link, (version, family): (Version, Family)) -> usize {
 fn fit(
     reading: &mut Reading<'_>,
     draft: &Draft<'_>,
-    mut advertised: Vec<Placed>,
-    excluded: Vec<Placed>,
+    mut advertised: Vec<Placed<'_>>,
+    excluded: Vec<Placed<'_>>,
     link: Link,
     protocol: (Version, Family),
 ) -> (Vec<VirtualAddress>, Vec<VirtualAddress>) {
@@ -324,8 +358,8 @@ fn fit(
         );
         reading.report(Finding::at(&rule::TOO_MANY_ADDRESSES, first.span, message));
     }
-    let bare = |placed: Vec<Placed>| placed.into_iter().map(|placed| placed.address);
-    (bare(advertised).collect(), bare(excluded).chain(bare(beyond)).collect())
+    let bare = |placed: Placed<'_>| placed.address;
+    (advertised.into_iter().map(bare).collect(), excluded.into_iter().chain(beyond).map(bare).collect())
 }
 
 fn check_addresses(
@@ -477,49 +511,41 @@ fn checksum(
     }
 }
 
-/// The password, if it can be used.
-fn password(
-    reading: &mut Reading<'_>,
-    draft: &Draft<'_>,
-    version: Version,
-    family: Family,
-    strict: bool,
-) -> Option<Password> {
-    let blocks = draft.statements.all("authentication");
-    let statements = Statements::of(blocks.flat_map(|block| block.children()));
-    let kind = statements.last("auth_type").and_then(|node| node.argument())?;
-    match kind.text {
-        b"PASS" => {}
-        b"AH" => {
-            let message = format!("instance {}: auth_type AH has no effect yet: adverts go without", draft.name);
-            reading.report(Finding::at(&rule::NOT_EFFECTIVE_AUTHENTICATION, kind.span, message));
-            return None;
-        }
-        _ => {
-            let message = format!("auth_type is PASS or AH, not {}; adverts go without authentication", kind.str());
-            reading.report(Finding::at(&rule::AUTH_TYPE_UNKNOWN, kind.span, message));
-            return None;
-        }
+/// `vrf`: for the sockets of an instance without interface.
+fn vrf(reading: &mut Reading<'_>, draft: &Draft<'_>, link: Link) -> Option<InterfaceName> {
+    let word = draft.statements.last("vrf")?.argument()?;
+    let name = reading.interface_name(word)?;
+    if link.name.is_some() {
+        draft.report(reading, &rule::VRF, "vrf", "vrf is for instances without interface; it is ignored");
+        return None;
     }
-    let pass = statements.last("auth_pass").and_then(|node| node.argument());
-    let reason = if version == Version::V3 {
-        "version 3 has no authentication"
-    } else if family == Family::V6 {
-        "adverts over IPv6 have no authentication"
-    } else if strict {
-        "strict mode excludes authentication"
-    } else if pass.is_none_or(|pass| pass.text.is_empty()) {
-        "authentication needs auth_pass"
-    } else {
-        let pass = pass?;
-        if pass.text.len() > 8 {
-            let message =
-                format!("instance {}: auth_pass has {} octets; the first 8 are used", draft.name, pass.text.len());
-            reading.report(Finding::at(&rule::PASSWORD_TRUNCATED, pass.span, message));
-        }
-        return Some(Password::truncated(pass.text));
+    exists(reading, draft, name, word.span).map(|_| name).or(draft.global.dynamic_interfaces.then_some(name))
+}
+
+/// `smtp_alert`, here or globally.
+fn mail(reading: &mut Reading<'_>, draft: &Draft<'_>) -> bool {
+    let mail = &draft.global.mail;
+    reading.switch(draft.statements.last("smtp_alert")).or(mail.alert_vrrp).or(mail.alert).unwrap_or(false)
+}
+
+/// `notify_priority_changes`, here, in the group or globally.
+fn priority_changes(reading: &mut Reading<'_>, draft: &Draft<'_>) -> bool {
+    let defaults = draft.defaults;
+    let said = reading.switch(draft.statements.last("notify_priority_changes"));
+    said.or(defaults.group_priority_changes.get(&draft.name).copied()).unwrap_or(defaults.priority_changes)
+}
+
+fn timer_expired_backup(reading: &mut Reading<'_>, draft: &Draft<'_>, preempt: Preempt) -> Option<u8> {
+    let node = draft.statements.last_of("timer_expired_backup", "thread_timer_expired")?;
+    let priority = match node.argument() {
+        None => Some(254),
+        Some(_) => reading.integer(Some(node)),
     };
-    let message = format!("instance {}: {reason}; it is ignored", draft.name);
-    reading.report(Finding::at(&rule::AUTHENTICATION_IGNORED, kind.span, message));
-    None
+    if preempt != Preempt::No {
+        let message = "it needs nopreempt: without it the better router takes over anyway; it is ignored";
+        let message = format!("{}: {message}", node.name());
+        draft.report(reading, &rule::TIMER_EXPIRED, &node.name(), &message);
+        return None;
+    }
+    priority
 }

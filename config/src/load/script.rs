@@ -53,7 +53,8 @@ impl Reading<'_> {
         self.owner(node, node.arguments())
     }
 
-    fn owner(&mut self, node: Node<'_>, mut words: Words<'_>) -> Option<ScriptUser> {
+    /// `USER [[:]GROUP]` at the start of `words`.
+    pub(super) fn owner(&mut self, node: Node<'_>, mut words: Words<'_>) -> Option<ScriptUser> {
         let user = words.next()?;
         if !user.text.iter().all(|octet| octet.is_ascii_alphanumeric() || b"._-$@\\+".contains(octet))
             || user.text.starts_with(b"-")

@@ -17,7 +17,8 @@ pub(super) struct Pacing {
     refresh_repeat: Option<u32>,
     lower_prio_delay: Option<Duration>,
     lower_prio_repeat: Option<u32>,
-    extra_interface: Option<Duration>,
+    /// `all`, and the period.
+    extra: Option<(bool, Duration)>,
 }
 
 impl Pacing {
@@ -59,7 +60,7 @@ impl Pacing {
             refresh_repeat: reading.integer(node("master_refresh_repeat")),
             lower_prio_delay: seconds(reading, "lower_prio_delay"),
             lower_prio_repeat: reading.integer(node("lower_prio_repeat")),
-            extra_interface: extra.and_then(|node| extra_interface(reading, node, least_extra)),
+            extra: extra.and_then(|node| extra_interface(reading, node, least_extra)),
         }
     }
 
@@ -79,6 +80,7 @@ impl Pacing {
             let delay = self.lower_prio_delay.or(base.lower_prio_delay).unwrap_or(base_delay);
             (delay, self.lower_prio_repeat.or(base.lower_prio_repeat).unwrap_or(base_repeat))
         };
+        let extra = self.extra.or(base.extra);
         Garp {
             delay: self.delay.unwrap_or(base_delay),
             repeat: self.repeat.unwrap_or(base_repeat),
@@ -86,13 +88,14 @@ impl Pacing {
             refresh_repeat: self.refresh_repeat.or(base.refresh_repeat).unwrap_or(1),
             lower_prio_delay: lower_delay,
             lower_prio_repeat: lower_repeat,
-            extra_interface: self.extra_interface.or(base.extra_interface).unwrap_or_default(),
+            extra_interface: extra.filter(|(all, _)| *all).map(|(_, period)| period).unwrap_or_default(),
+            extra_vmac: extra.map(|(_, period)| period).unwrap_or_default(),
         }
     }
 }
 
-/// `[all] SECONDS`. Without `all` only interfaces with a virtual MAC are meant, and there are none yet.
-fn extra_interface(reading: &mut Reading<'_>, node: Node<'_>, least: i64) -> Option<Duration> {
+/// `[all] SECONDS`. Without `all` only interfaces with a virtual MAC are meant.
+fn extra_interface(reading: &mut Reading<'_>, node: Node<'_>, least: i64) -> Option<(bool, Duration)> {
     let mut words = node.arguments();
     let (all, word) = match (words.next(), words.next()) {
         (Some(all), Some(word)) if all.text == b"all" => (true, word),
@@ -104,7 +107,7 @@ fn extra_interface(reading: &mut Reading<'_>, node: Node<'_>, least: i64) -> Opt
         }
     };
     let seconds = reading.number_word(&node.name(), word, least..=86_400)?;
-    if all { u64::try_from(seconds).ok().map(Duration::from_secs) } else { Some(Duration::ZERO) }
+    u64::try_from(seconds).ok().map(|seconds| (all, Duration::from_secs(seconds)))
 }
 
 /// The most octets of a process name (`TASK_COMM_LEN` of Linux less NUL).

@@ -1,12 +1,14 @@
 //! Statements of a block, and their values with a finding for each that is wrong.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
 
-use crate::check::NearMisses;
+use super::policy::Preferences;
+use crate::check::{MOST_SUGGESTIONS, NearMisses};
 use crate::facts::Facts;
 use crate::finding::{Finding, Findings, Rule, rule};
 use crate::keywords::{self, Beyond, Value};
@@ -20,6 +22,30 @@ pub(super) struct Reading<'a> {
     pub(super) facts: &'a dyn Facts,
     pub(super) near_misses: NearMisses,
     pub(super) findings: Findings,
+    /// `dynamic_interfaces`: what is not there may come.
+    pub(super) dynamic_interfaces: bool,
+    /// The names of `track_group` blocks.
+    pub(super) track_groups: BTreeSet<String>,
+    /// What rules without a preference have got.
+    pub(super) preferences: Preferences,
+    /// How many names have been looked up in vain; bounded, for each costs time.
+    suggestions: usize,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(tree: &'a Tree, facts: &'a dyn Facts, near_misses: NearMisses, findings: Findings) -> Self {
+        let (track_groups, preferences) = (BTreeSet::new(), Preferences::default());
+        Self {
+            tree,
+            facts,
+            near_misses,
+            findings,
+            dynamic_interfaces: false,
+            track_groups,
+            preferences,
+            suggestions: 0,
+        }
+    }
 }
 
 /// The statements of a block by keyword. Blocks are short: searching them costs less than an index.
@@ -51,6 +77,11 @@ impl<'a> Statements<'a> {
         self.0.iter().copied().filter(move |node| !node.is(name))
     }
 
+    /// All of either name.
+    pub(super) fn all_of(&self, one: &str, other: &str) -> impl Iterator<Item = Node<'a>> {
+        self.0.iter().copied().filter(move |node| node.is(one) || node.is(other))
+    }
+
     /// The last of either name.
     pub(super) fn last_of(&self, one: &str, other: &str) -> Option<Node<'a>> {
         self.0.iter().rfind(|node| node.is(one) || node.is(other)).copied()
@@ -62,6 +93,14 @@ pub(super) fn place(node: Node<'_>) -> Option<Span> {
     node.first().map(|word| word.span)
 }
 
+/// A finding at the keyword of `node`, or nowhere.
+pub(super) fn finding_at(rule: &'static Rule, node: Option<Node<'_>>, message: impl Into<String>) -> Finding {
+    match node.and_then(place) {
+        Some(span) => Finding::at(rule, span, message),
+        None => Finding::anywhere(rule, message),
+    }
+}
+
 impl Reading<'_> {
     pub(super) fn report(&mut self, finding: Finding) {
         self.findings.push(finding);
@@ -69,11 +108,31 @@ impl Reading<'_> {
 
     /// Reports `message` at the keyword of `node`, or nowhere.
     pub(super) fn report_at(&mut self, rule: &'static Rule, node: Option<Node<'_>>, message: impl Into<String>) {
-        let finding = match node.and_then(place) {
-            Some(span) => Finding::at(rule, span, message),
-            None => Finding::anywhere(rule, message),
-        };
-        self.report(finding);
+        self.report(finding_at(rule, node, message));
+    }
+
+    /// The first `name` of `statements`: of some keywords, keepalived does not take a second one.
+    pub(super) fn first<'n>(&mut self, statements: &Statements<'n>, name: &str) -> Option<Node<'n>> {
+        let mut nodes = statements.all(name);
+        let first = nodes.next()?;
+        for second in nodes {
+            let finding = finding_at(&rule::SAID_TWICE, Some(second), format!("there is a {name} already"));
+            let finding = finding.note("this one is left out");
+            self.report(match place(first) {
+                Some(span) => finding.also(span, "the first is here"),
+                None => finding,
+            });
+        }
+        Some(first)
+    }
+
+    /// Which of `names` was perhaps meant by `name`.
+    pub(super) fn suggest<'n>(&mut self, name: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
+        self.suggestions = self.suggestions.saturating_add(1);
+        if self.suggestions > MOST_SUGGESTIONS {
+            return None;
+        }
+        keywords::nearest(name, names).map(str::to_owned)
     }
 
     /// Reports that `block` has no `name`. If a word in it is nearly that, both are one mistake, and it is said there.

@@ -6,7 +6,9 @@ use std::time::Duration;
 use keepalived_core::address::InterfaceName;
 use serde::{Deserialize, Serialize};
 
-use super::{Script, ScriptUser};
+use super::{
+    AutoPriority, Balancing, Buffers, Dbus, Fifos, Firewall, Mail, ProcessSettings, Reload, Scripts, Snmp, VmacNames,
+};
 
 /// What holds for the whole daemon.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -67,44 +69,48 @@ pub struct Global {
     pub json_dump_file: Option<String>,
     /// `json_version`: 1 or 2
     pub json_version: u8,
+    /// `data_use_instance`: names of dumps say the network namespace and the instance.
+    pub data_use_instance: bool,
+    /// `random_seed`; the time if absent.
+    pub random_seed: Option<u32>,
+    /// `iproute_usr_dir`
+    pub iproute_usr_dir: Option<String>,
+    /// `iproute_etc_dir`
+    pub iproute_etc_dir: Option<String>,
+    /// `linkbeat_use_polling`: links of all interfaces are asked for again and again.
+    pub linkbeat_use_polling: bool,
+    /// `namespace_with_ipsets`
+    pub namespace_with_ipsets: bool,
+    /// `dynamic_interfaces allow_if_changes`
+    pub allow_interface_changes: bool,
+    /// `vrrp_rx_bufs_multiplier`
+    pub vrrp_rx_multiplier: u32,
     /// What holds for scripts, and those of the daemon itself.
     pub scripts: Scripts,
-}
-
-/// What holds for all scripts, and the scripts that run once.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Scripts {
-    /// `script_user`; `keepalived_script` if there is such a user, else ours.
-    pub user: Option<ScriptUser>,
-    /// `enable_script_security`: no script runs as root that others may write.
-    pub security: bool,
-    /// `startup_script`
-    pub startup: Option<Script>,
-    /// `startup_script_timeout`
-    pub startup_timeout: Duration,
-    /// `shutdown_script`
-    pub shutdown: Option<Script>,
-    /// `shutdown_script_timeout`
-    pub shutdown_timeout: Duration,
-    /// `use_symlink_paths`: a script is run by the path that is written, not by what its links lead to.
-    pub symlink_paths: bool,
-    /// `set_supplementary_groups`: every script has the supplementary groups of its user.
-    pub supplementary_groups: bool,
-}
-
-impl Default for Scripts {
-    fn default() -> Self {
-        Self {
-            user: None,
-            security: false,
-            startup: None,
-            startup_timeout: Duration::from_secs(10),
-            shutdown: None,
-            shutdown_timeout: Duration::from_secs(10),
-            symlink_paths: false,
-            supplementary_groups: false,
-        }
-    }
+    /// Pipes that are told of every change.
+    pub fifos: Fifos,
+    /// Mail about changes.
+    pub mail: Mail,
+    /// SNMP.
+    pub snmp: Snmp,
+    /// D-Bus.
+    pub dbus: Dbus,
+    /// What keeps packets away.
+    pub firewall: Firewall,
+    /// What holds for all load balancing.
+    pub balancing: Balancing,
+    /// How the checker process runs.
+    pub checker: ProcessSettings,
+    /// How the BFD process runs.
+    pub bfd: ProcessSettings,
+    /// Realtime priority that comes with lateness.
+    pub auto_priority: AutoPriority,
+    /// Receive buffers of sockets to the kernel.
+    pub buffers: Buffers,
+    /// What a reload does besides reading.
+    pub reload: Reload,
+    /// What interfaces that we make are called.
+    pub vmac_names: VmacNames,
 }
 
 impl Default for Global {
@@ -138,7 +144,27 @@ impl Default for Global {
             stats_dump_file: None,
             json_dump_file: None,
             json_version: 1,
+            data_use_instance: false,
+            random_seed: None,
+            iproute_usr_dir: None,
+            iproute_etc_dir: None,
+            linkbeat_use_polling: false,
+            namespace_with_ipsets: false,
+            allow_interface_changes: false,
+            vrrp_rx_multiplier: 3,
             scripts: Scripts::default(),
+            fifos: Fifos::default(),
+            mail: Mail::default(),
+            snmp: Snmp::default(),
+            dbus: Dbus::default(),
+            firewall: Firewall::default(),
+            balancing: Balancing::default(),
+            checker: ProcessSettings::default(),
+            bfd: ProcessSettings::default(),
+            auto_priority: AutoPriority::default(),
+            buffers: Buffers::default(),
+            reload: Reload::default(),
+            vmac_names: VmacNames::default(),
         }
     }
 }

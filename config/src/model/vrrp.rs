@@ -8,6 +8,8 @@ use keepalived_core::vrrp::{AdvertInterval, Family, Password, Priority, Version,
 pub use keepalived_core::vrrp::{ChecksumForm, InitialState, Peer, Preempt};
 use serde::{Deserialize, Serialize};
 
+use super::{PolicyRule, Route, Script, Tracks};
+
 /// One `vrrp_instance`, with all global defaults and the consequences of strict mode applied.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Instance {
@@ -63,6 +65,168 @@ pub struct Instance {
     pub rx_buffer: Option<u32>,
     /// Gratuitous ARP and unsolicited NA.
     pub garp: Garp,
+    /// `auth_type AH`; version 2 over IPv4 only, and without `password`.
+    pub authentication_header: Option<Password>,
+    /// `auth_hmac`, which excludes the others.
+    pub hmac: Option<Box<Hmac>>,
+    /// `use_vmac`, `use_ipvlan`: the interface of its own that it runs on.
+    pub own_link: Option<Box<OwnLink>>,
+    /// `use_vmac_addr`: addresses on other interfaces get a virtual MAC there.
+    pub vmac_addresses: bool,
+    /// `vrf`: where the sockets of an instance without interface are.
+    pub vrf: Option<InterfaceName>,
+    /// What it tracks.
+    pub tracks: Option<Box<Tracks>>,
+    /// What is run when its state changes.
+    pub notify: Option<Box<Notify>>,
+    /// `virtual_routes`
+    pub routes: Vec<Route>,
+    /// `virtual_rules`
+    pub rules: Vec<PolicyRule>,
+    /// `smtp_alert`, here or in `global_defs`.
+    pub mail: bool,
+    /// `notify_priority_changes`, here, in its sync group or in `global_defs`.
+    pub notify_priority_changes: bool,
+    /// `timer_expired_backup`: the highest priority of another router that may have taken over while we were late.
+    pub timer_expired_backup: Option<u8>,
+    /// `lvs_sync_daemon_interface`
+    pub lvs_sync_interface: Option<InterfaceName>,
+    /// `linkbeat_use_polling`: the link of its interface is asked for again and again.
+    pub linkbeat: bool,
+    /// `debug`: 0 to 4.
+    pub debug: u8,
+}
+
+/// An interface that is made for an instance.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum OwnLink {
+    /// `use_vmac`
+    Vmac(Vmac),
+    /// `use_ipvlan`
+    Ipvlan(Ipvlan),
+}
+
+/// `use_vmac`: a macvlan with a virtual MAC.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Vmac {
+    /// Its name; made from `vmac_prefix` and the VRID if absent.
+    pub name: Option<InterfaceName>,
+    /// Its address; that of the RFC if absent. Of five octets, the VRID is the sixth.
+    pub mac: Option<[u8; 6]>,
+    /// `netlink_notify_msg`
+    pub netlink_notify: bool,
+    /// `group` of interfaces; that of the parent if absent.
+    pub group: Option<u32>,
+    /// `vmac_xmit_base`: adverts go and come over the parent.
+    pub transmit_base: bool,
+}
+
+/// `use_ipvlan`
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Ipvlan {
+    /// Its name; made from `vmac_prefix` and the VRID if absent.
+    pub name: Option<InterfaceName>,
+    /// Its address, which adverts come from; needed for IPv4.
+    pub address: Option<IpAddr>,
+    /// How it and its siblings see each other.
+    pub mode: IpvlanMode,
+    /// `group` of interfaces; that of the parent if absent.
+    pub group: Option<u32>,
+}
+
+/// How ipvlan interfaces of one parent see each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum IpvlanMode {
+    /// Directly.
+    #[default]
+    Bridge,
+    /// Not at all.
+    Private,
+    /// By a switch outside.
+    Vepa,
+}
+
+/// `auth_hmac`
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Hmac {
+    /// `key`: each id once.
+    pub keys: Vec<HmacKey>,
+    /// `active_key`: the id of one of them, which adverts are sent with.
+    pub active: u8,
+    /// `anti_replay`, with `time_window`.
+    pub replay: Replay,
+    /// `mode`
+    pub mode: HmacMode,
+}
+
+/// `key ID VALUE`
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HmacKey {
+    /// 1 to 255.
+    pub id: u8,
+    /// The secret.
+    pub secret: Secret,
+}
+
+/// A secret, or where it is.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Secret {
+    /// 32 to 64 octets.
+    Octets(Vec<u8>),
+    /// A file that holds it.
+    File(String),
+}
+
+/// Secrets are for nobody to read, in a log least of all.
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Octets(octets) => write!(f, "Octets({} of them)", octets.len()),
+            Self::File(path) => write!(f, "File({path:?})"),
+        }
+    }
+}
+
+/// `anti_replay`: what an old advert is recognised by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Replay {
+    /// Its time may differ from ours by this much.
+    Time(Duration),
+    /// Its number must grow.
+    Monotonic,
+}
+
+/// `mode` of `auth_hmac`
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum HmacMode {
+    /// Adverts are signed, and must be.
+    #[default]
+    Enforce,
+    /// Adverts are signed; those without are believed.
+    Permissive,
+    /// Adverts are not signed; those that are must be right.
+    ReceiveOnly,
+}
+
+/// What is run when the state changes, of an instance or a sync group.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Notify {
+    /// `notify_backup`
+    pub backup: Option<Script>,
+    /// `notify_master`
+    pub master: Option<Script>,
+    /// `notify_fault`
+    pub fault: Option<Script>,
+    /// `notify_stop`
+    pub stop: Option<Script>,
+    /// `notify_deleted`: an instance that a reload removes is DELETED, not FAULT.
+    pub says_deleted: bool,
+    /// The command of `notify_deleted`.
+    pub deleted: Option<Script>,
+    /// `notify_master_rx_lower_pri`
+    pub master_rx_lower_priority: Option<Script>,
+    /// `notify`: after the specific one, with four more arguments.
+    pub any: Option<Script>,
 }
 
 /// Where adverts go and come from.
@@ -105,8 +269,10 @@ pub struct Garp {
     pub lower_prio_delay: Duration,
     /// `garp_lower_prio_repeat`
     pub lower_prio_repeat: u32,
-    /// `garp_extra_if` (virtual MACs are another issue)
+    /// `garp_extra_if all`: on other interfaces, with or without a virtual MAC.
     pub extra_interface: Duration,
+    /// `garp_extra_if`: on other interfaces with a virtual MAC.
+    pub extra_vmac: Duration,
 }
 
 /// `vrrp_sync_group`: instances that change state together.
@@ -116,6 +282,14 @@ pub struct SyncGroup {
     pub name: String,
     /// Names of instances that exist.
     pub members: Vec<String>,
+    /// What it tracks for all members.
+    pub tracks: Option<Box<Tracks>>,
+    /// What is run when its state changes.
+    pub notify: Option<Box<Notify>>,
+    /// `smtp_alert`, here or in `global_defs`.
+    pub mail: bool,
+    /// `sync_group_tracking_weight`: members may have other priorities than each other.
+    pub tracking_weight: bool,
 }
 
 /// `garp_group`: interfaces that share one pace of announcements.

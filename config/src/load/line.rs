@@ -1,0 +1,208 @@
+//! The words of one line of a value block, with the ranges of their rows.
+
+use std::net::IpAddr;
+
+use keepalived_core::address::InterfaceName;
+use keepalived_core::vrrp::Family;
+
+use super::statements::{Reading, one_of};
+use crate::facts::RouteName;
+use crate::finding::{Finding, Rule};
+use crate::keywords::{self, Value};
+use crate::model::Prefix;
+use crate::span::Span;
+use crate::syntax::{Node, Word, Words};
+use crate::value;
+
+/// What is wrong with a word. What becomes of the line is for its language to say.
+pub(super) struct Wrong {
+    pub(super) span: Option<Span>,
+    pub(super) message: String,
+    pub(super) help: Option<String>,
+}
+
+impl Wrong {
+    pub(super) fn new(word: Word<'_>, message: impl Into<String>) -> Self {
+        Self { span: Some(word.span), ..Self::nowhere(message) }
+    }
+
+    pub(super) fn nowhere(message: impl Into<String>) -> Self {
+        Self { span: None, message: message.into(), help: None }
+    }
+
+    pub(super) fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    /// As a finding of `rule`.
+    pub(super) fn finding(self, rule: &'static Rule) -> Finding {
+        let finding = match self.span {
+            Some(span) => Finding::at(rule, span, self.message),
+            None => Finding::anywhere(rule, self.message),
+        };
+        match self.help {
+            Some(help) => finding.help(help),
+            None => finding,
+        }
+    }
+}
+
+/// The words that are still to be read of a line whose options are the rows of `block`.
+pub(super) struct Line<'a> {
+    block: &'static str,
+    words: Words<'a>,
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn new(block: &'static str, node: Node<'a>) -> Self {
+        Self { block, words: node.words() }
+    }
+
+    pub(super) fn next(&mut self) -> Option<Word<'a>> {
+        self.words.next()
+    }
+
+    pub(super) fn peek(&self) -> Option<Word<'a>> {
+        self.words.get(0)
+    }
+
+    /// Takes the next word if it is `word`.
+    pub(super) fn take(&mut self, word: &str) -> bool {
+        let found = self.peek().is_some_and(|next| next.text == word.as_bytes());
+        if found {
+            self.words.next();
+        }
+        found
+    }
+
+    /// The word after `option`.
+    pub(super) fn value(&mut self, option: Word<'_>) -> Result<Word<'a>, Wrong> {
+        self.words.next().ok_or_else(|| Wrong::new(option, format!("{} needs a value", option.str())))
+    }
+
+    fn row(&self, option: Word<'_>) -> Option<Value> {
+        keywords::line_option(self.block, &option.str()).map(|row| row.value)
+    }
+
+    /// The number after `option`, in the range of its row.
+    pub(super) fn number<T: TryFrom<i64>>(&mut self, option: Word<'_>) -> Result<T, Wrong> {
+        let word = self.value(option)?;
+        let (least, most) = match self.row(option) {
+            Some(Value::Integer { least, most, .. }) => (least, most),
+            _ => (0, i64::from(u32::MAX)),
+        };
+        number(option, word, least, most)
+    }
+
+    /// The word after `option`, as its row spells it.
+    pub(super) fn choice(&mut self, option: Word<'_>) -> Result<&'static str, Wrong> {
+        let word = self.value(option)?;
+        let Some(Value::Choice(words)) = self.row(option) else {
+            return Err(Wrong::new(option, format!("{} has no words to choose from", option.str())));
+        };
+        words
+            .iter()
+            .copied()
+            .find(|choice| choice.as_bytes() == word.text)
+            .ok_or_else(|| Wrong::new(word, format!("{} is {}, not {}", option.str(), one_of(words), word.str())))
+    }
+
+    /// The address after `option`.
+    pub(super) fn address(&mut self, option: Word<'_>) -> Result<(IpAddr, Word<'a>), Wrong> {
+        let word = self.value(option)?;
+        value::whole_address(word.text)
+            .map(|address| (address, word))
+            .ok_or_else(|| Wrong::new(word, format!("{} needs an IP address, not {}", option.str(), word.str())))
+    }
+
+    /// The interface after `option`, whether it exists or not.
+    pub(super) fn interface(&mut self, option: Word<'_>) -> Result<(InterfaceName, Word<'a>), Wrong> {
+        let word = self.value(option)?;
+        InterfaceName::new(word.text).map(|name| (name, word)).ok_or_else(|| {
+            Wrong::new(word, format!("{} needs the name of an interface, not {}", option.str(), word.str()))
+        })
+    }
+}
+
+/// `word` as a number for `option`.
+pub(super) fn number<T: TryFrom<i64>>(option: Word<'_>, word: Word<'_>, least: i64, most: i64) -> Result<T, Wrong> {
+    let number = value::integer(word.text).ok().filter(|number| (least..=most).contains(number));
+    number
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| Wrong::new(word, format!("{} must be {least} to {most}, not {}", option.str(), word.str())))
+}
+
+/// `word` as an address with or without a length; `None` for `default` and its like.
+pub(super) fn prefix(word: Word<'_>) -> Option<Option<Prefix>> {
+    if matches!(word.text, b"default" | b"any" | b"all") {
+        return Some(None);
+    }
+    let (address, length) = match word.text.iter().position(|octet| *octet == b'/') {
+        Some(slash) => (word.text.get(..slash)?, word.text.get(slash.saturating_add(1)..)),
+        None => (word.text, None),
+    };
+    let address = value::whole_address(address)?;
+    let most = whole(Family::of(address));
+    let length = match length {
+        Some(length) => u8::try_from(value::integer(length).ok()?).ok().filter(|length| *length <= most)?,
+        None => most,
+    };
+    Some(Some(Prefix { address, length }))
+}
+
+/// The length of a whole address.
+fn whole(family: Family) -> u8 {
+    match family {
+        Family::V4 => 32,
+        Family::V6 => 128,
+    }
+}
+
+/// The prefix of everything.
+pub(super) fn everything(family: Family) -> Prefix {
+    let address = match family {
+        Family::V4 => IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+        Family::V6 => IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED),
+    };
+    Prefix { address, length: 0 }
+}
+
+/// The family that a line turns out to have: the first word that has one decides.
+#[derive(Default)]
+pub(super) struct Mixed(Option<Family>);
+
+impl Mixed {
+    /// Takes note of `family`, which `word` has.
+    pub(super) fn note(&mut self, family: Family, word: Word<'_>) -> Result<(), Wrong> {
+        let said = *self.0.get_or_insert(family);
+        if said == family {
+            return Ok(());
+        }
+        Err(Wrong::new(word, format!("{} is {family} in a line that is {said}", word.str())))
+    }
+
+    /// What it is in the end.
+    pub(super) fn family(&self) -> Family {
+        self.0.unwrap_or(Family::V4)
+    }
+}
+
+impl Reading<'_> {
+    /// `word` as a number in C's way or as a name of `kind`, at most `most`.
+    pub(super) fn named(&self, kind: RouteName, option: Word<'_>, word: Word<'_>, most: u32) -> Result<u32, Wrong> {
+        let number = value::c_number(word.text).or_else(|| self.facts.route_name(kind, &word.str()));
+        number.filter(|number| *number <= most).ok_or_else(|| {
+            let wrong = Wrong::new(word, format!("{} knows no {}", option.str(), word.str()));
+            wrong.help(format!("write its number, or add the name to {}", kind.file()))
+        })
+    }
+
+    /// That the interface `name` exists, or may come later.
+    pub(super) fn present(&self, name: InterfaceName, word: Word<'_>) -> Result<InterfaceName, Wrong> {
+        if self.dynamic_interfaces || self.facts.interface(name).is_some() {
+            return Ok(name);
+        }
+        let wrong = Wrong::new(word, format!("there is no interface {name}"));
+        Err(wrong.help("correct the name, or add dynamic_interfaces to global_defs if it appears later"))
+    }
+}

@@ -1,0 +1,163 @@
+//! What is watched, and what it does to priorities.
+
+use std::time::Duration;
+
+use keepalived_core::address::InterfaceName;
+use serde::{Deserialize, Serialize};
+
+use super::Script;
+
+/// `weight N [reverse]`: what a tracker adds to a priority while it is up, or takes from it while it is down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Weight {
+    /// -254 to 254; 0 is FAULT instead of another priority.
+    pub value: i16,
+    /// `reverse`: up and down change places.
+    pub reverse: bool,
+}
+
+/// Everything that an instance or a sync group tracks.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Tracks {
+    /// `track_interface`
+    pub interfaces: Vec<TrackedInterface>,
+    /// `track_script`: names of `Config::scripts`.
+    pub scripts: Vec<Track>,
+    /// `track_file`: names of `Config::files`.
+    pub files: Vec<Track>,
+    /// `track_process`: names of `Config::processes`.
+    pub processes: Vec<Track>,
+    /// `track_bfd`: names of BFD instances.
+    pub bfds: Vec<Track>,
+}
+
+/// A line of `track_interface`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TrackedInterface {
+    /// Which.
+    pub name: InterfaceName,
+    /// What its state does.
+    pub weight: Weight,
+}
+
+/// A line of another tracker: something that exists by name, with its own weight unless the line says another.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Track {
+    /// Which.
+    pub name: String,
+    /// What its state does.
+    pub weight: Weight,
+}
+
+/// `vrrp_script`
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TrackScript {
+    /// The name it is tracked by.
+    pub name: String,
+    /// What is run, with `user`.
+    pub script: Script,
+    /// `interval`: from one start to the next.
+    pub interval: Duration,
+    /// `timeout`: after this a run has failed; `interval` unless it is said.
+    pub timeout: Duration,
+    /// `weight`
+    pub weight: Weight,
+    /// `rise`: successes in a row that make it up.
+    pub rise: u32,
+    /// `fall`: failures in a row that make it down.
+    pub fall: u32,
+    /// `init_fail`: down until it has succeeded.
+    pub init_fail: bool,
+}
+
+/// `track_file`
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TrackFile {
+    /// The name it is tracked by.
+    pub name: String,
+    /// `file`
+    pub path: String,
+    /// `weight`: what the number in the file is multiplied with; 0 is FAULT while the number is not 0.
+    pub weight: Weight,
+    /// `init_file`
+    pub initial: Option<InitialFile>,
+}
+
+/// `init_file [VALUE] [overwrite]`
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct InitialFile {
+    /// What is written.
+    pub value: i32,
+    /// `overwrite`: even if the file is there.
+    pub overwrite: bool,
+}
+
+/// `vrrp_track_process`
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TrackProcess {
+    /// The name it is tracked by.
+    pub name: String,
+    /// `process`: the name or path of a program.
+    pub process: String,
+    /// The parameters after it.
+    pub parameters: Vec<String>,
+    /// `param_match`
+    pub parameter_match: ParameterMatch,
+    /// `full_command`, or parameters: the command line counts, not only the short name.
+    pub full_command: bool,
+    /// `weight`
+    pub weight: Weight,
+    /// `quorum`: so many there must be at least.
+    pub quorum: u32,
+    /// `quorum_max`: so many there may be at most; no limit if absent.
+    pub quorum_max: Option<u32>,
+    /// `terminate_delay`, `delay`: how long too few are forgiven.
+    pub terminate_delay: Duration,
+    /// `fork_delay`, `delay`: how long enough must last.
+    pub fork_delay: Duration,
+}
+
+/// `param_match`: how the parameters of a process are compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum ParameterMatch {
+    /// Not at all.
+    #[default]
+    None,
+    /// All of them, as they are.
+    Exact,
+    /// These, and any after them.
+    Initial,
+    /// These, the last of them perhaps cut short.
+    Partial,
+}
+
+/// `linkbeat_interfaces`: an interface whose link is asked for again and again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Linkbeat {
+    /// Which.
+    pub interface: InterfaceName,
+    /// In which way; whichever works if absent.
+    pub method: Option<LinkbeatMethod>,
+}
+
+/// How a link is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum LinkbeatMethod {
+    /// `MII`
+    Mii,
+    /// `ETHTOOL`
+    Ethtool,
+    /// `IOCTL`
+    Ioctl,
+}
+
+/// A line of `interface_up_down_delays`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct InterfaceDelays {
+    /// Which.
+    pub interface: InterfaceName,
+    /// How long it must be down before that counts.
+    pub down: Duration,
+    /// How long it must be up before that counts.
+    pub up: Duration,
+}
