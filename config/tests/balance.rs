@@ -325,3 +325,39 @@ fn a_check_may_follow_a_session() {
     let expected = BfdCheck { instance: "b".to_owned(), alpha: true };
     assert_eq!(only(&loaded.config).1.checkers, [Checker::Bfd(Box::new(expected))]);
 }
+
+/// Observed with Debian's 2.2.7: of the samples about load balancing one ends with 5, for a protocol with a mark. (`SSL_GET`
+/// ends with 5 there because of its vrrp_instance.)
+#[test]
+fn the_samples_of_keepalived_load() {
+    let samples = [
+        "HTTP_GET.port",
+        "IPv6",
+        "PING_CHECK",
+        "SMTP_CHECK",
+        "SSL_GET",
+        "UDP_CHECK",
+        "fwmark",
+        "inhibit",
+        "misc_check",
+        "misc_check_arg",
+        "quorum",
+        "sample",
+        "status_code",
+        "virtual_server_group",
+        "virtualhost",
+    ];
+    for name in samples {
+        let path = format!("{}/tests/data/samples/keepalived.conf.{name}", env!("CARGO_MANIFEST_DIR"));
+        let loaded = text(&std::fs::read_to_string(path).unwrap());
+        let loud: Vec<&str> = ids(&loaded.findings);
+        let expected: &[&str] = match name {
+            "fwmark" => &["protocol-fwmark"],
+            _ => &[],
+        };
+        let about_servers: Vec<&str> = loud.into_iter().filter(|id| *id != "not-effective-authentication").collect();
+        assert_eq!(about_servers, expected, "{name}");
+        assert!(!loaded.config.virtual_servers.is_empty(), "{name}");
+        assert!(loaded.config.virtual_servers.iter().any(|server| !server.real_servers.is_empty()), "{name}");
+    }
+}
