@@ -15,13 +15,13 @@ use keepalived_config::model::{
 use keepalived_config::{AnyInterface, Loaded, MemorySource, exit_status, load};
 use support::{ids, text};
 
-const OBSERVED: &str = include_str!("data/observed/balance.txt");
+const OBSERVED: &str = include_str!("balance/observed.txt");
 
 fn quietly(text: &str) -> Loaded {
     load(&MemorySource::one("/k.conf", text), Path::new("/k.conf"), &AnyInterface)
 }
 
-/// Every case of `data/observed/balance.txt`: the status is keepalived's, or ours where the file says so.
+/// Every case of `balance/observed.txt`: the status is keepalived's, or ours where the file says so.
 #[test]
 fn the_exit_status_is_that_of_keepalived() {
     let mut wrong = Vec::new();
