@@ -164,7 +164,9 @@ fn section_10_several_lines() {
     refused("$M= \\\na \\\nb\n${M} c", "lines-not-last");
     refused("$M= \\\na \\\nb\nr \"${M}\"", "lines-not-last");
     check("$I=1\n$M= \\\nv${I} { \\\nw${I} \\\n}\n$M\n$I=2\n$M", "v1|w1|v2|w2");
-    check_found("$M= \\\na \\\n${M}\n$M\nb", &format!("{}b", "a|".repeat(64)), &["substitution-limit"]);
+    check_found("$M= \\\na \\\n${M}\n$M\nb", "a|b", &["substitution-limit"]);
+    check_found("$M= \\\n${M} \\\na\n$M\nb", "b", &["substitution-limit"]);
+    check_found("$M= \\\na \\\n${N}\n$N= \\\nb \\\n~SEQ(I, 1, 9) $M\n$M\nc", "a|b|c", &["substitution-limit"]);
 }
 
 #[test]

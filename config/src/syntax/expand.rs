@@ -30,6 +30,8 @@ const COPY_COST: usize = 16;
 pub(super) struct Expander {
     config_id: Vec<u8>,
     names: HashMap<Vec<u8>, Value>,
+    /// The `Following` that are being read, the innermost last; those of definitions with their lines.
+    nested: Vec<Option<Rc<[Stored]>>>,
     /// A definition over several lines whose end has not come.
     open: Option<(Vec<u8>, Vec<Stored>)>,
     random: Random,
@@ -72,8 +74,6 @@ pub(super) struct Place<'a> {
     pub(super) source: &'a dyn Source,
     /// Of the file.
     pub(super) directory: &'a Path,
-    /// How many `Following` are being read.
-    pub(super) depth: usize,
     pub(super) findings: &'a mut Findings,
     /// The innermost last.
     pub(super) following: Vec<Following>,
@@ -84,6 +84,7 @@ impl Expander {
         Self {
             config_id: config_id.into(),
             names: HashMap::new(),
+            nested: Vec::new(),
             open: None,
             random: Random::new(seed),
             work: MOST_WORK,
@@ -135,6 +136,19 @@ impl Expander {
             if !(starts && is_changed) {
                 return Some(line);
             }
+        }
+    }
+
+    /// Whether lines of files are being read, not those of definitions and sequences.
+    pub(super) fn is_in_file(&self) -> bool {
+        self.nested.is_empty()
+    }
+
+    /// Takes note of the end of the innermost `Following`. What it has begun to define does not go on in the file.
+    pub(super) fn leave(&mut self) {
+        self.nested.pop();
+        if self.nested.is_empty() {
+            self.end_definition();
         }
     }
 
@@ -208,8 +222,10 @@ impl Expander {
         match values {
             Ok(values) => {
                 let text = line.tail(length);
-                if !text.text().is_empty() && self.is_deep_enough(place, text.whole) {
-                    place.following.push(Following::Sequence(Sequence { values, text: text.into_owned() }));
+                if !text.text().is_empty() {
+                    let at = text.whole;
+                    let sequence = Following::Sequence(Sequence { values, text: text.into_owned() });
+                    self.follow(vec![sequence], at, place);
                 }
             }
             Err(problem) => {
@@ -258,13 +274,12 @@ impl Expander {
             line = line.spliced(range.clone(), value, source);
             from = range.start;
         }
-        if !following.is_empty() && !self.is_deep_enough(place, line.whole) {
+        if !self.follow(following, line.whole, place) {
             return None;
         }
         if count > 0 && !self.spend(line.text().len(), line.whole, place.findings) {
             return None;
         }
-        place.following.extend(following);
         Some((line, count > 0))
     }
 
@@ -331,15 +346,31 @@ impl Expander {
         Some(self.random.between(least, most).to_string())
     }
 
-    /// Whether there is room for something that follows; says so if there is none.
-    fn is_deep_enough(&mut self, place: &mut Place<'_>, at: Span) -> bool {
-        let is = place.depth.saturating_add(place.following.len()) < MOST_NESTED;
-        if !is {
-            let message = format!("definitions and sequences are nested more than {MOST_NESTED} deep");
-            let finding = Finding::at(&rule::SUBSTITUTION_LIMIT, at, message).note("the line is left out");
-            self.say(finding.help("look for a definition that names itself"), place.findings);
+    /// Puts `following` behind the line at `at`, if there is room for it and no definition is in itself; says so if not.
+    fn follow(&mut self, following: Vec<Following>, at: Span, place: &mut Place<'_>) -> bool {
+        let before = self.nested.len();
+        for next in &following {
+            let lines = match next {
+                Following::Lines { lines, .. } => Some(Rc::clone(lines)),
+                Following::Sequence(_) => None,
+            };
+            let is_same = |other: &Option<Rc<[Stored]>>| {
+                lines.as_ref().zip(other.as_ref()).is_some_and(|(lines, other)| Rc::ptr_eq(lines, other))
+            };
+            let problem = if self.nested.iter().any(is_same) {
+                "this definition is used in its own lines".to_owned()
+            } else if self.nested.len() >= MOST_NESTED {
+                format!("definitions and sequences are nested more than {MOST_NESTED} deep")
+            } else {
+                self.nested.push(lines);
+                continue;
+            };
+            self.nested.truncate(before);
+            self.say(Finding::at(&rule::SUBSTITUTION_LIMIT, at, problem).note("the line is left out"), place.findings);
+            return false;
         }
-        is
+        place.following.extend(following);
+        true
     }
 
     /// Takes what a substitution or a turn costs from what is left.

@@ -49,8 +49,6 @@ struct Reader<'a> {
     builder: Builder,
     /// What is being read, the innermost last.
     open: Vec<Open>,
-    /// How many of them are no files.
-    depth: usize,
     /// The tokens of one statement; kept for its room.
     tokens: Vec<Token>,
     record: Option<Record>,
@@ -73,7 +71,6 @@ impl<'a> Reader<'a> {
             includes: Includes::new(source, if options.check_includes { Check::ALL } else { Check::NONE }),
             builder: Builder::new(),
             open: Vec::new(),
-            depth: 0,
             tokens: Vec::new(),
             record: None,
         }
@@ -119,12 +116,7 @@ impl<'a> Reader<'a> {
                 self.expander.end_definition();
                 self.includes.close(saved_check);
             }
-            Some(Open::Following(_)) => {
-                self.depth = self.depth.saturating_sub(1);
-                if self.depth == 0 {
-                    self.expander.end_definition();
-                }
-            }
+            Some(Open::Following(_)) => self.expander.leave(),
             Some(Open::Named(named)) => self.begin(named),
             None => {}
         }
@@ -158,7 +150,7 @@ impl<'a> Reader<'a> {
                 let code = text.get(range).unwrap_or_default();
                 self.line(Line::verbatim(code, span));
                 // what a use of a definition has begun does not go on in the file, unless its line says so
-                if !code.ends_with(b"\\") && self.depth == 0 {
+                if !code.ends_with(b"\\") && self.expander.is_in_file() {
                     self.expander.end_definition();
                 }
             }
@@ -199,12 +191,10 @@ impl<'a> Reader<'a> {
         let mut place = Place {
             source: self.includes.source,
             directory: self.includes.directory(),
-            depth: self.depth,
             findings: &mut self.findings,
             following: Vec::new(),
         };
         let line = self.expander.expand(line, &mut place);
-        self.depth = self.depth.saturating_add(place.following.len());
         self.open.extend(place.following.into_iter().map(Open::Following));
         line
     }
