@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use keepalived_config::explain::{Explanation, RouterStory, ServiceStory, explain};
+use keepalived_config::explain::{Effect, Explanation, RouterStory, ServiceStory, TrackerStory, explain};
 
 use crate::input::Reading;
 use crate::{Answer, json, status};
@@ -45,7 +45,11 @@ fn text(explanation: &Explanation) -> String {
 }
 
 fn router(story: &RouterStory) -> String {
-    let mut out = format!("{}: {}, priority {}\n", story.name, story.identity, story.priority);
+    let all_well = match story.all_well {
+        same if same == story.priority => String::new(),
+        other => format!(", {other} while all that it tracks is well"),
+    };
+    let mut out = format!("{}: {}, priority {}{all_well}\n", story.name, story.identity, story.priority);
     // writing to a String cannot fail
     let mut line = |key: &str, text: String| writeln!(out, "  {key:<18}{text}").ok();
     let failover = &story.failover;
@@ -68,10 +72,39 @@ fn router(story: &RouterStory) -> String {
         "adverts",
         format!("{} octets every {}{copies}, to {}", adverts.octets, seconds(adverts.interval), adverts.destination),
     );
+    for tracker in &story.trackers {
+        line("tracks", tracked(tracker));
+    }
     let (advertised, excluded) = story.addresses;
     let more = if excluded > 0 { format!(", {excluded} more are not in the adverts") } else { String::new() };
     line("addresses", format!("{advertised} move{more}"));
     out
+}
+
+/// What a tracker does, and what that means among other routers.
+fn tracked(story: &TrackerStory) -> String {
+    let state = |while_up: bool| if while_up { "up" } else { "down" };
+    let what = &story.what;
+    let said = match story.effect {
+        Effect::Fault { while_up } => {
+            format!("while {what} is {}, FAULT: any other router takes over", state(while_up))
+        }
+        Effect::Priority { well, ill, while_up } if ill == well => {
+            format!("{what}: the priority is {well} whether it is {} or not, so it moves nothing", state(while_up))
+        }
+        Effect::Priority { well, ill, while_up } => format!(
+            "while {what} is {}, priority {ill} instead of {well}: a router with {} or more takes over",
+            state(while_up),
+            ill.saturating_add(1)
+        ),
+        Effect::Times { factor } => format!("{what}: {factor} times its number is added to the priority"),
+        Effect::None => format!("{what}: its weight does nothing, because priority 255 is never another"),
+    };
+    match story.within {
+        Some(within) if within.is_zero() => said + "; at once",
+        Some(within) => format!("{said}; within {}", seconds(within)),
+        None => said,
+    }
 }
 
 fn service(story: &ServiceStory) -> String {

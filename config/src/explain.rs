@@ -3,11 +3,13 @@
 
 mod router;
 mod service;
+mod tracker;
 
 use serde::Serialize;
 
 pub use router::{Adverts, Failover, RouterStory};
 pub use service::{CheckStory, Quorum, ServiceStory};
+pub use tracker::{Effect, TrackerStory};
 
 use crate::model::Config;
 

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use keepalived_core::vrrp::Family;
 use keepalived_core::vrrp::advert::length_with;
 use keepalived_core::vrrp::wait::{down_interval, skew_time};
+use keepalived_core::vrrp::{Family, Priority};
 use serde::Serialize;
 
+use super::tracker::{TrackerStory, stories};
 use crate::model::{Config, Instance, Preempt, Transport};
 
 /// One instance.
@@ -17,8 +18,12 @@ pub struct RouterStory {
     pub name: String,
     /// VRID, version, family and interface in words.
     pub identity: String,
-    /// Its priority.
+    /// Its priority as it is written.
     pub priority: u8,
+    /// Its priority while all that it tracks is well.
+    pub all_well: u8,
+    /// What it tracks, itself or through its sync group.
+    pub trackers: Vec<TrackerStory>,
     /// The sync group that it moves with.
     pub sync_group: Option<String>,
     /// How long a failover to it takes.
@@ -59,12 +64,15 @@ pub struct Adverts {
 
 pub(super) fn story(instance: &Instance, config: &Config) -> RouterStory {
     let group = config.sync_groups.iter().find(|group| group.members.contains(&instance.name));
+    let (all_well, trackers) = stories(instance, group, config);
     RouterStory {
         name: instance.name.clone(),
         identity: identity(instance),
         priority: instance.priority.get(),
+        all_well,
+        trackers,
         sync_group: group.map(|group| group.name.clone()),
-        failover: failover(instance),
+        failover: failover(instance, Priority::new(all_well).unwrap_or(instance.priority)),
         adverts: adverts(instance),
         addresses: (instance.addresses.len(), instance.excluded_addresses.len()),
         preemption: preemption(instance),
@@ -76,8 +84,9 @@ fn identity(instance: &Instance) -> String {
     format!("VRID {}, VRRP version {}, {}{interface}", instance.vrid, instance.version.number(), instance.family)
 }
 
-fn failover(instance: &Instance) -> Failover {
-    let Instance { version, priority, advert_interval, down_timer_adverts, .. } = *instance;
+/// The skew goes by the priority of the moment: that with all trackers well.
+fn failover(instance: &Instance, priority: Priority) -> Failover {
+    let Instance { version, advert_interval, down_timer_adverts, .. } = *instance;
     let latest = down_interval(version, priority, advert_interval, down_timer_adverts);
     Failover {
         soonest: latest.saturating_sub(advert_interval.duration()),

@@ -1,0 +1,70 @@
+//! What a configuration leads to. Expected values: the formulas of RFC 9568 section 6.1 and RFC 3768 section 6.1, and the words of
+//! keepalived.conf(5) about weights.
+
+#[expect(dead_code, reason = "each test file uses some of it")]
+mod support;
+
+use std::time::Duration;
+
+use keepalived_config::explain::{Effect, RouterStory, explain};
+
+const SCRIPT: &str = "vrrp_script chk {\nscript \"/usr/bin/true\"\ninterval 2\nfall 3\ntimeout 1\nweight WEIGHT\n}\n";
+
+/// The story of an instance with `body`, VRID and address; before it stands `before`.
+fn router(before: &str, body: &str) -> RouterStory {
+    let text = format!(
+        "{before}vrrp_instance A {{\ninterface eth0\nvirtual_router_id 5\nvirtual_ipaddress {{\n10.0.0.1\n}}\n{body}\n}}\n"
+    );
+    explain(&support::text(&text).config).routers.into_iter().next().expect("an instance")
+}
+
+#[test]
+fn times_are_those_of_the_rfcs() {
+    let times = |body: &str| {
+        let failover = router("", body).failover;
+        [failover.soonest, failover.latest, failover.farewell].map(|time| time.as_micros())
+    };
+    // version 2: skew (256 - 100) / 256 of a second; version 3: of the interval
+    assert_eq!(times("advert_int 2"), [4_609_375, 6_609_375, 609_375]);
+    assert_eq!(times("version 3\nadvert_int 0.1"), [260_937, 360_937, 60_937]);
+    assert_eq!(times("version 3\nadvert_int 0.1\ndown_timer_adverts 2"), [160_937, 260_937, 60_937]);
+    assert_eq!(times("priority 255"), [2_003_906, 3_003_906, 3_906]);
+}
+
+#[test]
+fn adverts_have_the_size_that_is_sent() {
+    let octets = |body: &str| router("", body).adverts.octets;
+    // IPv4 20, VRRP 8, an address 4, authentication data 8
+    assert_eq!(octets(""), 40);
+    assert_eq!(octets("version 3"), 32);
+    assert_eq!(octets("version 3\nvirtual_ipaddress {\n10.0.0.2\n}"), 36);
+    let copies = router("", "unicast_src_ip 10.9.0.1\nunicast_peer {\n10.9.0.2\n10.9.0.3\n}").adverts.copies;
+    assert_eq!(copies, 2);
+}
+
+#[test]
+fn weights_say_who_takes_over() {
+    let effect = |weight: &str, body: &str| {
+        let script = SCRIPT.replace("WEIGHT", weight);
+        let story = router(&script, &format!("track_script {{\nchk\n}}\n{body}"));
+        assert_eq!(story.trackers[0].within, Some(Duration::from_secs(7)));
+        (story.all_well, story.trackers[0].effect)
+    };
+    let priority = |well, ill, while_up| Effect::Priority { well, ill, while_up };
+    assert_eq!(effect("0", ""), (100, Effect::Fault { while_up: false }));
+    assert_eq!(effect("20", ""), (120, priority(120, 100, false)));
+    assert_eq!(effect("-20", ""), (100, priority(100, 80, false)));
+    assert_eq!(effect("-20 reverse", ""), (100, priority(100, 80, true)));
+    assert_eq!(effect("20", "priority 250"), (254, priority(254, 250, false)));
+    assert_eq!(effect("-20", "priority 10"), (10, priority(10, 1, false)));
+    assert_eq!(effect("20", "priority 255"), (255, Effect::None));
+}
+
+#[test]
+fn what_a_sync_group_tracks_counts_for_its_members() {
+    let group = "vrrp_sync_group G {\ngroup {\nA\n}\ntrack_interface {\neth1\n}\n}\n";
+    let story = router(group, "");
+    assert_eq!(story.sync_group.as_deref(), Some("G"));
+    assert_eq!(story.trackers[0].what, "interface eth1");
+    assert_eq!(story.trackers[0].effect, Effect::Fault { while_up: false });
+}
