@@ -325,6 +325,7 @@ fn what_grows_without_end_is_stopped() {
         format!("$X={}\n{}end", "x ".repeat(30_000), "${X}\n".repeat(20_000)),
         format!("$X=~SEQ(A, 1, 100000) $X\n{}end", "$X\n".repeat(100)),
         "~SEQ(A, ${A}, 2) x\n$A=${A}${A}\n~SEQ(B, ${A}) x\nend".to_owned(),
+        "$X=${X}\n~SEQ(A, ${X}, 2) x\n$E=end\n${E}".to_owned(),
     ] {
         let start = std::time::Instant::now();
         let parsed = read(&text);

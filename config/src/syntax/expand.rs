@@ -287,7 +287,8 @@ impl Expander {
     fn put_in(&mut self, text: &[u8], at: Span, place: &mut Place<'_>) -> Vec<u8> {
         let mut text = text.to_vec();
         let mut from = 0;
-        while let Some(reference) = next_reference(&text, from) {
+        for _ in 0..MOST_SUBSTITUTIONS {
+            let Some(reference) = next_reference(&text, from) else { break };
             let range = reference.range.clone();
             match self.value(&reference, at, place) {
                 Some(Value::Text(value))

@@ -93,13 +93,13 @@ impl<'a> Reader<'a> {
                         let (file, bytes) = (*file, Arc::clone(bytes));
                         self.physical(file, &bytes, &line);
                     }
-                    None => self.close(),
+                    None => self.leave(),
                 },
                 Open::Following(following) => match self.expander.turn(following, &mut self.findings) {
                     Some(line) => self.line(line),
-                    None => self.close(),
+                    None => self.leave(),
                 },
-                Open::Named(_) => self.close(),
+                Open::Named(_) => self.leave(),
             }
         }
         self.expander.end_definition();
@@ -109,8 +109,8 @@ impl<'a> Reader<'a> {
         self.open.extend(named.into_iter().rev().map(Open::Named));
     }
 
-    /// Takes the innermost from what is open, and opens it if it is a file that has not been opened.
-    fn close(&mut self) {
+    /// Goes on after the innermost; a file that has only been named is opened instead.
+    fn leave(&mut self) {
         match self.open.pop() {
             Some(Open::File { saved_check, .. }) => {
                 self.expander.end_definition();
