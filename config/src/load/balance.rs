@@ -17,6 +17,7 @@ mod udp;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
+use self::group::KnownGroup;
 use super::statements::{Reading, Statements};
 use crate::finding::{Finding, rule};
 use crate::model::{BfdInstance, Ssl, VirtualServer, VirtualServerGroup};
@@ -33,7 +34,7 @@ pub(super) struct Balance {
 
 /// What virtual servers and checks refer to, and what holds for all of them.
 struct Surroundings<'a> {
-    groups: HashMap<&'a str, &'a VirtualServerGroup>,
+    groups: HashMap<&'a str, KnownGroup<'a>>,
     /// Those that are left out, too.
     group_names: HashSet<String>,
     bfd_instances: HashMap<&'a str, &'a BfdInstance>,
@@ -52,7 +53,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Balance {
     let bfd_instances = bfd::read_all(reading, root.all("bfd_instance"));
     let groups = group::read_all(reading, root.all("virtual_server_group"));
     let surroundings = Surroundings {
-        groups: groups.iter().map(|group| (group.name.as_str(), group)).collect(),
+        groups: groups.iter().map(|group| (group.name.as_str(), KnownGroup::new(group))).collect(),
         group_names: names(root.all("virtual_server_group")),
         bfd_instances: bfd_instances.iter().map(|instance| (instance.name.as_str(), instance)).collect(),
         track_files: names(root.all("track_file").chain(root.all("vrrp_track_file"))),

@@ -1,6 +1,7 @@
 //! Statements of a block, and their values with a finding for each that is wrong.
 
 use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -70,6 +71,13 @@ impl<'a> Statements<'a> {
     /// Whether `name` stands there.
     pub(super) fn has(&self, name: &str) -> bool {
         self.last(name).is_some()
+    }
+
+    /// Of each keyword the last: it is the one that counts.
+    pub(super) fn effective(&self) -> Self {
+        let mut seen = HashSet::new();
+        let last = self.0.iter().rev().filter(|node| node.keyword().is_some_and(|keyword| seen.insert(keyword.name)));
+        Self(last.copied().collect())
     }
 
     /// All but those of `name`.

@@ -137,8 +137,10 @@ fn smtp(
     if !statements.has("host") {
         return push(reading, node, statements);
     }
+    // what counts of the block around, so that many hosts do not each carry all of it
+    let around = statements.effective();
     for host in statements.all("host") {
-        let own = Statements::of(statements.without("host").chain(host.children()));
+        let own = Statements::of(around.without("host").chain(host.children()));
         push(reading, host, &own);
     }
 }

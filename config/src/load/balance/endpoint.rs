@@ -8,7 +8,7 @@ use keepalived_core::vrrp::Family;
 use super::super::statements::{Reading, Statements};
 use super::pace::Pace;
 use crate::finding::{Finding, rule};
-use crate::model::{Endpoint, Origin};
+use crate::model::{Endpoint, Origin, RealServer};
 use crate::syntax::{Word, Words};
 use crate::value;
 
@@ -17,6 +17,12 @@ use crate::value;
 pub(super) struct Place {
     pub(super) address: IpAddr,
     pub(super) port: Option<NonZeroU16>,
+}
+
+impl Place {
+    pub(super) fn of(server: &RealServer) -> Self {
+        Self { address: server.address, port: server.port }
+    }
 }
 
 /// `ADDRESS [PORT]` for `what`, which is left out if there is no address or the port is none.

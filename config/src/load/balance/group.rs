@@ -14,6 +14,36 @@ use crate::span::Span;
 use crate::syntax::{Node, Word, Words};
 use crate::value;
 
+/// A group, and what every virtual server that uses it wants to know of it; found out once, for a group may be large.
+#[derive(Clone, Copy)]
+pub(super) struct KnownGroup<'a> {
+    pub(super) group: &'a VirtualServerGroup,
+    /// Of the first address. A family that is written for a mark does not bind the servers.
+    pub(super) family: Option<Family>,
+    pub(super) has_address: bool,
+    pub(super) has_fwmark: bool,
+    /// Whether its first address stands for every port; keepalived looks at no other.
+    pub(super) has_every_port: bool,
+    /// How many entries are IPv4, how many IPv6.
+    pub(super) families: (usize, usize),
+}
+
+impl<'a> KnownGroup<'a> {
+    pub(super) fn new(group: &'a VirtualServerGroup) -> Self {
+        let is_address = |entry: &&GroupEntry| matches!(entry, GroupEntry::Addresses { .. });
+        let first = group.entries.iter().find(is_address);
+        let count = |family| group.entries.iter().filter(|entry| entry.family() == Some(family)).count();
+        Self {
+            group,
+            family: first.and_then(GroupEntry::family),
+            has_address: first.is_some(),
+            has_fwmark: !group.entries.iter().all(|entry| is_address(&entry)),
+            has_every_port: matches!(first, Some(GroupEntry::Addresses { port: None, .. })),
+            families: (count(Family::V4), count(Family::V6)),
+        }
+    }
+}
+
 /// Every group with entries; of those with one name the first, as with keepalived.
 pub(super) fn read_all<'a>(
     reading: &mut Reading<'a>,

@@ -1,6 +1,6 @@
 //! `virtual_server`
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
@@ -8,6 +8,7 @@ use keepalived_core::vrrp::Family;
 
 use super::super::statements::{Reading, Statements, place};
 use super::endpoint::{self, Place};
+use super::group::KnownGroup;
 use super::pace::Pace;
 use super::persistence::{self, DEFAULT_TIMEOUT, Persistence};
 use super::real::{self, RealDraft, Setting};
@@ -16,8 +17,7 @@ use crate::check::MOST_SUGGESTIONS;
 use crate::finding::{Finding, rule};
 use crate::keywords::nearest;
 use crate::model::{
-    Forwarding, Granularity, GroupEntry, Protocol, Scheduler, SchedulerFlags, Service, ServiceSettings, SorryServer,
-    VirtualServer, VirtualServerGroup,
+    Forwarding, Granularity, Protocol, Scheduler, SchedulerFlags, Service, ServiceSettings, SorryServer, VirtualServer,
 };
 use crate::syntax::Node;
 
@@ -25,7 +25,7 @@ use crate::syntax::Node;
 enum Head<'a> {
     Address(Place),
     Fwmark(u32),
-    Group(&'a VirtualServerGroup),
+    Group(KnownGroup<'a>),
 }
 
 impl Head<'_> {
@@ -34,11 +34,7 @@ impl Head<'_> {
         match self {
             Self::Address(place) => Some(Family::of(place.address)),
             Self::Fwmark(_) => None,
-            // a family that is written for a mark does not bind the servers: keepalived takes it for that mark only
-            Self::Group(group) => {
-                let mut entries = group.entries.iter();
-                entries.find(|entry| matches!(entry, GroupEntry::Addresses { .. })).and_then(GroupEntry::family)
-            }
+            Self::Group(known) => known.family,
         }
     }
 
@@ -46,7 +42,7 @@ impl Head<'_> {
         match self {
             Self::Address(_) => false,
             Self::Fwmark(_) => true,
-            Self::Group(group) => group.entries.iter().any(|entry| matches!(entry, GroupEntry::Fwmark { .. })),
+            Self::Group(known) => known.has_fwmark,
         }
     }
 
@@ -54,7 +50,7 @@ impl Head<'_> {
         match self {
             Self::Address(_) => true,
             Self::Fwmark(_) => false,
-            Self::Group(group) => group.entries.iter().any(|entry| matches!(entry, GroupEntry::Addresses { .. })),
+            Self::Group(known) => known.has_address,
         }
     }
 
@@ -63,14 +59,7 @@ impl Head<'_> {
         match self {
             Self::Address(place) => place.port.is_none(),
             Self::Fwmark(_) => false,
-            Self::Group(group) => {
-                let mut ports = group.entries.iter().filter_map(|entry| match entry {
-                    GroupEntry::Addresses { port, .. } => Some(*port),
-                    GroupEntry::Fwmark { .. } => None,
-                });
-                // keepalived looks at no more than the first
-                ports.next() == Some(None)
-            }
+            Self::Group(known) => known.has_every_port,
         }
     }
 
@@ -79,9 +68,17 @@ impl Head<'_> {
             Self::Address(Place { address, port: Some(port) }) => format!("virtual server {address} {port}"),
             Self::Address(Place { address, port: None }) => format!("virtual server {address}"),
             Self::Fwmark(mark) => format!("virtual server fwmark {mark}"),
-            Self::Group(group) => format!("virtual server group {}", group.name),
+            Self::Group(known) => format!("virtual server group {}", known.group.name),
         }
     }
+}
+
+/// A virtual server and where it is written.
+struct Entry<'a> {
+    server: VirtualServer,
+    block: Node<'a>,
+    /// Where its real servers are, as soon as a second block adds some.
+    places: Option<HashSet<Place>>,
 }
 
 /// Every virtual server that can run, in the order of the file; each service once.
@@ -90,44 +87,44 @@ pub(super) fn read_all<'a>(
     blocks: impl Iterator<Item = Node<'a>>,
     surroundings: &Surroundings<'_>,
 ) -> Vec<VirtualServer> {
-    let mut servers: Vec<(VirtualServer, Node<'a>)> = Vec::new();
+    let mut servers: Vec<Entry<'a>> = Vec::new();
     let mut known: HashMap<Service, usize> = HashMap::new();
     let mut suggestions = 0..MOST_SUGGESTIONS;
     for block in blocks {
         let Some(head) = head(reading, block, surroundings, &mut suggestions) else { continue };
         let Some(server) = read(reading, block, &head, surroundings) else { continue };
         match known.get(&server.service).and_then(|index| servers.get_mut(*index)) {
-            Some((first, node)) => join(reading, first, *node, server, block),
+            Some(first) => join(reading, first, server, block),
             None => {
                 known.insert(server.service.clone(), servers.len());
-                servers.push((server, block));
+                servers.push(Entry { server, block, places: None });
             }
         }
     }
-    for (server, block) in &mut servers {
+    for Entry { server, block, .. } in &mut servers {
         quorum::fit(reading, server, *block);
     }
-    let mut servers: Vec<VirtualServer> = servers.into_iter().map(|(server, _)| server).collect();
+    let mut servers: Vec<VirtualServer> = servers.into_iter().map(|entry| entry.server).collect();
     servers.shrink_to_fit();
     servers
 }
 
 /// Adds the real servers of `second` to those of `first`: the kernel has one service of this kind, and with keepalived both
 /// blocks fill it.
-fn join(reading: &mut Reading<'_>, first: &mut VirtualServer, node: Node<'_>, second: VirtualServer, block: Node<'_>) {
+fn join(reading: &mut Reading<'_>, first: &mut Entry<'_>, second: VirtualServer, block: Node<'_>) {
+    let Entry { server: first, block: node, places } = first;
     let message = format!("there is a virtual server {} already", first.service);
     let finding = match place(block) {
         Some(span) => Finding::at(&rule::VIRTUAL_SERVER_TWICE, span, message),
         None => Finding::anywhere(&rule::VIRTUAL_SERVER_TWICE, message),
     };
     let finding = finding.note("its real servers are added to the first one's, its other settings are left out");
-    reading.report(match place(node) {
+    reading.report(match place(*node) {
         Some(span) => finding.also(span, "the first is here"),
         None => finding,
     });
-    let known: std::collections::HashSet<_> = first.real_servers.iter().map(|real| (real.address, real.port)).collect();
-    let others = second.real_servers.into_iter().filter(|real| !known.contains(&(real.address, real.port)));
-    first.real_servers.extend(others);
+    let places = places.get_or_insert_with(|| first.real_servers.iter().map(Place::of).collect());
+    first.real_servers.extend(second.real_servers.into_iter().filter(|real| places.insert(Place::of(real))));
 }
 
 fn head<'a>(
@@ -200,7 +197,7 @@ fn read(
             Service::Address { address: *address, port: *port, protocol: protocol.unwrap_or(Protocol::Udp) }
         }
         Head::Fwmark(mark) => Service::Fwmark { mark: *mark, family },
-        Head::Group(group) => Service::Group { name: group.name.clone(), protocol, family },
+        Head::Group(known) => Service::Group { name: known.group.name.clone(), protocol, family },
     };
     check_group_family(reading, head, &drafts, family, block);
     let pace = Pace::DEFAULT.with(reading, &statements);
@@ -351,8 +348,8 @@ fn check_group_family(
     family: Family,
     block: Node<'_>,
 ) {
-    let Head::Group(group) = head else { return };
-    let others = group.entries.iter().filter(|entry| entry.family().is_some_and(|other| other != family)).count();
+    let Head::Group(KnownGroup { families: (v4, v6), .. }) = *head else { return };
+    let others = if family == Family::V4 { v6 } else { v4 };
     if others > 0 && drafts.iter().any(|draft| !draft.forwarding.crosses_families()) {
         let message = format!(
             "{}: only tunnels serve both families, and {others} lines of the group are not {family}",
