@@ -78,8 +78,9 @@ fn config(reading: &mut Reading<'_>) -> Config {
     let named = |name: &'static str| tree.roots().filter(move |node| node.is(name));
     let root = Statements::of(tree.roots());
     let (global, defaults) = global::read(reading);
-    let balance = balance::read(reading);
-    let (definitions, mut trackers) = track::read(reading, &balance.bfd_instances);
+    let bfd_instances = balance::bfd_instances(reading);
+    let (definitions, mut trackers) = track::read(reading, &bfd_instances);
+    let balance = balance::read(reading, &global, &bfd_instances, &definitions.files);
     fixed::track_groups(reading, &root);
     let statics = fixed::statics(reading, &root, &global);
     let instances = instance::read_all(reading, named("vrrp_instance"), &global, &defaults, &mut trackers);
@@ -105,6 +106,6 @@ fn config(reading: &mut Reading<'_>) -> Config {
         virtual_servers: balance.virtual_servers,
         virtual_server_groups: balance.groups,
         ssl: balance.ssl,
-        bfd_instances: balance.bfd_instances,
+        bfd_instances,
     }
 }

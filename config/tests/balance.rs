@@ -363,3 +363,23 @@ fn the_samples_of_keepalived_load() {
         assert!(loaded.config.virtual_servers.iter().any(|server| !server.real_servers.is_empty()), "{name}");
     }
 }
+
+/// behaviour.md section 8: a check has its track file's weight, and is told by `checker_log_all_failures` what it is not told itself.
+#[test]
+fn what_is_said_elsewhere_holds_for_checks() {
+    let loaded = text(
+        &("track_file f {\nfile /run/f\nweight 5 reverse\n}\nglobal_defs {\nchecker_log_all_failures\n}\n".to_owned()
+            + &server(
+                "real_server 10.0.1.1 80 {\nFILE_CHECK {\ntrack_file f\n}\nFILE_CHECK {\ntrack_file f\nweight 7 noreverse\n}\n\
+                 TCP_CHECK {\n}\nTCP_CHECK {\nlog_all_failures no\n}\n}",
+            )),
+    );
+    let checkers = &only(&loaded.config).1.checkers;
+    let weights = checkers.iter().filter_map(|checker| match checker {
+        Checker::File(check) => Some((check.weight.multiplier, check.weight.reverse)),
+        _ => None,
+    });
+    assert_eq!(weights.collect::<Vec<_>>(), [(5, true), (7, false)]);
+    let logged = checkers.iter().filter_map(Checker::schedule).map(|schedule| schedule.log_all_failures);
+    assert_eq!(logged.collect::<Vec<_>>(), [true, false]);
+}

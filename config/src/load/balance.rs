@@ -20,16 +20,14 @@ use std::collections::{HashMap, HashSet};
 use self::group::KnownGroup;
 use super::statements::{Reading, Statements};
 use crate::finding::{Finding, rule};
-use crate::model::{BfdInstance, Ssl, VirtualServer, VirtualServerGroup};
+use crate::model::{BfdInstance, Global, Ssl, TrackFile, VirtualServer, VirtualServerGroup, Weight};
 use crate::syntax::Node;
-use crate::value;
 
-/// All that there is to load balancing, and what serves more than that.
+/// All that there is to load balancing.
 pub(super) struct Balance {
     pub(super) virtual_servers: Vec<VirtualServer>,
     pub(super) groups: Vec<VirtualServerGroup>,
     pub(super) ssl: Option<Ssl>,
-    pub(super) bfd_instances: Vec<BfdInstance>,
 }
 
 /// What virtual servers and checks refer to, and what holds for all of them.
@@ -38,26 +36,39 @@ struct Surroundings<'a> {
     /// Those that are left out, too.
     group_names: HashSet<String>,
     bfd_instances: HashMap<&'a str, &'a BfdInstance>,
-    track_files: HashSet<String>,
+    track_files: HashMap<&'a str, Weight>,
     /// `smtp_alert_checker`, else `smtp_alert`.
     smtp_alert: Option<bool>,
+    /// `checker_log_all_failures`
+    log_all_failures: bool,
     /// The first check whose attempts take longer than its period, and how many there are: one finding is enough for all.
     slow: RefCell<Option<(Finding, usize)>>,
 }
 
+/// Reads the sessions, which serve more than load balancing.
+pub(super) fn bfd_instances(reading: &mut Reading<'_>) -> Vec<BfdInstance> {
+    let tree = reading.tree;
+    bfd::read_all(reading, tree.roots().filter(|node| node.is("bfd_instance")))
+}
+
 /// Reads all of it, in whatever order it stands.
-pub(super) fn read(reading: &mut Reading<'_>) -> Balance {
+pub(super) fn read(
+    reading: &mut Reading<'_>,
+    global: &Global,
+    bfd_instances: &[BfdInstance],
+    track_files: &[TrackFile],
+) -> Balance {
     let tree = reading.tree;
     let root = Statements::of(tree.roots());
     let ssl = ssl(reading, &root);
-    let bfd_instances = bfd::read_all(reading, root.all("bfd_instance"));
     let groups = group::read_all(reading, root.all("virtual_server_group"));
     let surroundings = Surroundings {
         groups: groups.iter().map(|group| (group.name.as_str(), KnownGroup::new(group))).collect(),
         group_names: names(root.all("virtual_server_group")),
         bfd_instances: bfd_instances.iter().map(|instance| (instance.name.as_str(), instance)).collect(),
-        track_files: names(root.all("track_file").chain(root.all("vrrp_track_file"))),
-        smtp_alert: smtp_alert(&root),
+        track_files: track_files.iter().map(|file| (file.name.as_str(), file.weight)).collect(),
+        smtp_alert: global.mail.alert_checker.or(global.mail.alert),
+        log_all_failures: global.balancing.log_all_failures,
         slow: RefCell::new(None),
     };
     let virtual_servers = service::read_all(reading, root.all("virtual_server"), &surroundings);
@@ -68,21 +79,11 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Balance {
             finding
         });
     }
-    Balance { virtual_servers, groups, ssl, bfd_instances }
+    Balance { virtual_servers, groups, ssl }
 }
 
 fn names<'a>(blocks: impl Iterator<Item = Node<'a>>) -> HashSet<String> {
     blocks.filter_map(|block| block.argument()).map(|word| word.str().into_owned()).collect()
-}
-
-/// What `global_defs` says about mail. A value that is none is reported where `global_defs` is read.
-fn smtp_alert(root: &Statements<'_>) -> Option<bool> {
-    let blocks = Statements::of(root.all("global_defs").flat_map(|block| block.children()));
-    let said = |name| {
-        let node = blocks.last(name)?;
-        node.argument().map_or(Some(true), |word| value::boolean(word.text))
-    };
-    said("smtp_alert_checker").or_else(|| said("smtp_alert"))
 }
 
 fn ssl(reading: &mut Reading<'_>, root: &Statements<'_>) -> Option<Ssl> {

@@ -91,7 +91,7 @@ pub struct Schedule {
     pub retry: u32,
     /// `alpha`: failed until it first succeeds.
     pub alpha: bool,
-    /// `log_all_failures`
+    /// `log_all_failures`, or `checker_log_all_failures`
     pub log_all_failures: bool,
 }
 
@@ -344,8 +344,8 @@ pub struct MaskedOctet {
 pub struct FileCheck {
     /// A `track_file` that exists.
     pub track_file: String,
-    /// `weight`; the track file's if absent.
-    pub weight: Option<FileWeight>,
+    /// `weight`, or the track file's.
+    pub weight: FileWeight,
 }
 
 /// What the number in a file is multiplied with.
@@ -353,8 +353,8 @@ pub struct FileCheck {
 pub struct FileWeight {
     /// 0: any number but 0 is a failure.
     pub multiplier: i32,
-    /// `reverse` or `noreverse`; the track file's if absent.
-    pub reverse: Option<bool>,
+    /// `reverse` or `noreverse`, or the track file's.
+    pub reverse: bool,
 }
 
 /// `BFD_CHECK`: a session is up.

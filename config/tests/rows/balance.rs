@@ -334,7 +334,7 @@ pub(super) const CASES: &[Case] = &[
         "FILE_CHECK",
         "FILE_CHECK {\ntrack_file one\n}",
         second!("File"),
-        r#"{"track_file":"one","weight":null}"#,
+        r#"{"track_file":"one","weight":{"multiplier":1,"reverse":false}}"#,
     ),
     (
         "virtual_server/real_server",

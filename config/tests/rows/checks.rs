@@ -165,7 +165,7 @@ pub(super) const CASES: &[&[Case]] = &[
         "File",
         ("track_file", "track_file two", "track_file", "\"two\""),
         ("weight", "weight -2147483647 reverse", "weight", r#"{"multiplier":-2147483647,"reverse":true}"#),
-        ("weight", "weight 3", "weight", r#"{"multiplier":3,"reverse":null}"#),
+        ("weight", "weight 3", "weight", r#"{"multiplier":3,"reverse":false}"#),
     ),
     common!("BFD_CHECK", "Bfd", ("name", "name two", "instance", "\"two\""), ("alpha", "alpha", "alpha", "true"),),
 ];

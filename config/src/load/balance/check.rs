@@ -114,7 +114,8 @@ fn schedule(
     habit: Habit,
 ) -> (Pace, Schedule) {
     let pace = scene.pace.with(reading, statements);
-    let log_all_failures = reading.switch(statements.last("log_all_failures")).unwrap_or(false);
+    let log_all_failures = reading.switch(statements.last("log_all_failures"));
+    let log_all_failures = log_all_failures.unwrap_or(scene.surroundings.log_all_failures);
     (pace, pace.schedule(habit, log_all_failures))
 }
 
@@ -167,23 +168,26 @@ fn misc(reading: &mut Reading<'_>, node: Node<'_>, statements: &Statements<'_>, 
 }
 
 fn file(reading: &mut Reading<'_>, node: Node<'_>, statements: &Statements<'_>, scene: &Scene<'_>) -> Option<Checker> {
-    let weight = statements.last("weight").and_then(|node| file_weight(reading, node));
+    let said = statements.last("weight").and_then(|node| file_weight(reading, node));
     let Some(word) = statements.last("track_file").and_then(|node| node.argument()) else {
         let message = "FILE_CHECK has no track_file; it is left out, and the server counts as up";
         reading.report_at(&rule::CHECK_INCOMPLETE, Some(node), message);
         return None;
     };
     let track_file = word.str().into_owned();
-    if !scene.surroundings.track_files.contains(&track_file) {
+    let Some(usual) = scene.surroundings.track_files.get(track_file.as_str()) else {
         let message =
             format!("there is no track_file {track_file}; the check is left out, and the server counts as up");
         reading.report(Finding::at(&rule::CHECK_UNKNOWN, word.span, message));
         return None;
-    }
+    };
+    let (multiplier, reverse) = said.unwrap_or((i32::from(usual.value), None));
+    let weight = FileWeight { multiplier, reverse: reverse.unwrap_or(usual.reverse) };
     Some(Checker::File(Box::new(FileCheck { track_file, weight })))
 }
 
-fn file_weight(reading: &mut Reading<'_>, node: Node<'_>) -> Option<FileWeight> {
+/// `weight N [reverse|noreverse]`
+fn file_weight(reading: &mut Reading<'_>, node: Node<'_>) -> Option<(i32, Option<bool>)> {
     let (number, words) = node.arguments().split_first()?;
     let multiplier = reading.number_word("weight", number, -2_147_483_647..=2_147_483_647)?;
     let mut reverse = None;
@@ -197,7 +201,7 @@ fn file_weight(reading: &mut Reading<'_>, node: Node<'_>) -> Option<FileWeight> 
             }
         }
     }
-    Some(FileWeight { multiplier: i32::try_from(multiplier).ok()?, reverse })
+    Some((i32::try_from(multiplier).ok()?, reverse))
 }
 
 fn bfd(
