@@ -156,6 +156,16 @@ impl Finding {
         self
     }
 
+    /// What to do: what was said of this case, or else what the rule says.
+    pub fn advice(&self) -> Option<String> {
+        if let Some(help) = &self.help {
+            return Some(help.clone());
+        }
+        let mut letters = self.rule.fix.trim_end_matches('.').chars();
+        let first = letters.next()?;
+        Some(first.to_lowercase().chain(letters).collect())
+    }
+
     /// Says which text in place of that at `span` would be right.
     #[must_use]
     pub fn fix(mut self, span: Span, text: impl Into<String>) -> Self {

@@ -1,7 +1,6 @@
 //! What a configuration leads to. Expected values: the formulas of RFC 9568 section 6.1 and RFC 3768 section 6.1, and the words of
 //! keepalived.conf(5) about weights.
 
-#[expect(dead_code, reason = "each test file uses some of it")]
 mod support;
 
 use std::time::Duration;

@@ -47,7 +47,7 @@ pub fn render_in(style: Style, finding: &Finding, files: &Files) -> String {
         elements.extend(include_chain(primary.span, files).map(|text| Level::NOTE.no_name().message(text).into()));
     }
     elements.extend(finding.notes.iter().map(|note| Level::NOTE.no_name().message(clean(note)).into()));
-    elements.extend(finding.help.iter().map(|help| Level::HELP.message(clean(help)).into()));
+    elements.extend(finding.advice().map(|help| Level::HELP.message(clean(&help)).into()));
     let group: Group<'_> = level.primary_title(clean(&finding.message)).id(finding.rule.id).elements(elements);
     let renderer = match style {
         Style::Plain => Renderer::plain(),
@@ -145,7 +145,8 @@ error[vrid-range]: virtual_router_id must be 1 to 255, not 300
   |                       ^^^ the packet has eight bits for it
   |
   = included at keepalived.conf:2
-  = instance web cannot run";
+  = instance web cannot run
+  = help: choose a number from 1 to 255 that no other router on the link uses";
         assert_eq!(render(&finding, &files), expected);
     }
 }

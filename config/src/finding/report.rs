@@ -74,7 +74,7 @@ fn report(finding: &Finding, files: &Files) -> Report {
         place: finding.primary.as_ref().map(marked),
         related: finding.secondary.iter().map(marked).collect(),
         notes: finding.notes.clone(),
-        help: finding.help.clone(),
+        help: finding.advice(),
         fix: finding.fix.as_ref().map(|fix| Replacement { place: place(fix.span, "", files), text: fix.text.clone() }),
     }
 }
