@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use balance::{Edit, RealServerChange, RealServerEdit, VirtualServerChange, VirtualServerEdit};
 
-use crate::model::{BfdInstance, Config, Instance, Transport, VirtualServerGroup};
+use crate::model::{BfdInstance, Config, Instance, IpvsNamespace, Transport, VirtualServerGroup};
 
 /// What makes an instance the same one across a reload: not its name (behaviour.md section 10). A rename keeps the state; a
 /// new VRID is a new virtual router.
@@ -111,6 +111,13 @@ impl std::error::Error for Refusal {}
 pub fn plan(old: &Config, new: &Config) -> Result<Plan, Refusal> {
     refuse("net_namespace", &old.global.net_namespace, &new.global.net_namespace)?;
     refuse("instance", &old.global.instance, &new.global.instance)?;
+    let namespace = |config: &Config| match &config.global.balancing.namespace {
+        IpvsNamespace::Ours => None,
+        IpvsNamespace::Default => Some("the default namespace".to_owned()),
+        IpvsNamespace::Named(name) => Some(name.clone()),
+    };
+    refuse("net_namespace_ipvs", &namespace(old), &namespace(new))?;
+    refuse("nftables_ipvs", &old.global.balancing.table, &new.global.balancing.table)?;
     let mut before: HashMap<InstanceKey, &Instance> = keyed(&old.instances).collect();
     let (mut changed, mut added) = (Vec::new(), Vec::new());
     for (key, instance) in keyed(&new.instances) {

@@ -106,7 +106,15 @@ fn globals_reach_instances() {
 
 #[test]
 fn what_cannot_change_is_refused() {
-    for (old, new) in [("", "net_namespace a"), ("net_namespace a", ""), ("instance a", "instance b")] {
+    let changes = [
+        ("", "net_namespace a"),
+        ("net_namespace a", ""),
+        ("instance a", "instance b"),
+        ("", "net_namespace_ipvs a"),
+        ("net_namespace_ipvs", "net_namespace_ipvs a"),
+        ("", "global_defs {\nnftables_ipvs\n}"),
+    ];
+    for (old, new) in changes {
         let refusal = plan(&config(old), &config(new)).unwrap_err();
         assert!(refusal.to_string().contains("without a restart"));
     }
