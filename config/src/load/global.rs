@@ -71,15 +71,16 @@ fn read_root(reading: &mut Reading<'_>, root: &Statements<'_>, global: &mut Glob
     global.net_namespace = reading.text(net_namespace);
     global.linkbeat_use_polling = root.has("linkbeat_use_polling");
     global.namespace_with_ipsets = root.has("namespace_with_ipsets");
-    // a namespace has a /run of its own
-    global.use_pid_dir = root.has("use_pid_dir") || global.net_namespace.is_some();
+    // a namespace has a /run of its own, and several instances would be in each other's way
+    let apart = global.net_namespace.is_some() || global.instance.is_some();
+    global.use_pid_dir = root.has("use_pid_dir") || apart;
     if let Some(seconds) = reading.integer(root.last("child_wait_time")) {
         global.child_wait_time = Duration::from_secs(seconds);
     }
 }
 
 fn read_process(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Global) {
-    global.router_id = reading.text(blocks.last("router_id"));
+    global.router_id = reading.text(blocks.last_of("router_id", "lvs_id"));
     global.dynamic_interfaces = blocks.has("dynamic_interfaces");
     global.allow_interface_changes = dynamic_option(reading, blocks.last("dynamic_interfaces"));
     global.default_interface = reading.interface(blocks.last("default_interface"));
