@@ -28,6 +28,22 @@ pub trait Facts {
     fn route_name(&self, kind: RouteName, name: &str) -> Option<u32> {
         kind.well_known(name)
     }
+
+    /// What is at `path`, which is absolute, to be run as a script.
+    fn program(&self, _path: &str) -> Program {
+        Program::Unknown
+    }
+}
+
+/// What stands where a script should.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Program {
+    /// Nobody looked: the file is for another machine.
+    Unknown,
+    /// Nothing.
+    Missing,
+    /// A file, whether or not it can be run.
+    Present,
 }
 
 /// The sorts of names that routes and rules have for numbers (`/etc/iproute2`).

@@ -17,7 +17,7 @@ pub mod span;
 pub mod syntax;
 mod value;
 
-pub use facts::{AnyInterface, Facts, InterfaceFacts};
+pub use facts::{AnyInterface, Facts, InterfaceFacts, Program, RouteName};
 pub use finding::{Class, Finding, Severity, Style, exit_status, fatal, render, render_in};
 pub use load::{Loaded, load, load_with};
 pub use plan::{Change, InstanceKey, Plan, Refusal, plan};

@@ -3,6 +3,7 @@
 mod address;
 mod authentication;
 mod balance;
+mod claims;
 mod encap;
 mod fixed;
 mod global;
@@ -15,12 +16,14 @@ mod own_link;
 mod policy;
 mod route;
 mod script;
+mod security;
 mod services;
 mod settings;
 mod statements;
 mod track;
 mod tracks;
 mod transport;
+mod weights;
 
 use std::path::Path;
 
@@ -83,13 +86,15 @@ fn config(reading: &mut Reading<'_>) -> Config {
     let balance = balance::read(reading, &global, &bfd_instances, &definitions.files);
     fixed::track_groups(reading, &root);
     let statics = fixed::statics(reading, &root, &global);
-    let instances = instance::read_all(reading, named("vrrp_instance"), &global, &defaults, &mut trackers);
-    let sync_groups = group::sync_groups(reading, named("vrrp_sync_group"), &global, &instances, &mut trackers);
+    let mut instances = instance::read_all(reading, named("vrrp_instance"), &global, &defaults, &mut trackers);
+    let mut sync_groups = group::sync_groups(reading, named("vrrp_sync_group"), &global, &instances, &mut trackers);
     let garp_groups = group::garp_groups(reading, named("garp_group"), &global);
     trackers.unused(reading);
+    weights::settle(reading, &mut instances, &mut sync_groups);
+    claims::check(reading, &instances);
     let names = instances.iter().map(|instance| instance.name.as_str()).collect();
     let track_groups = fixed::members(reading, &root, &names);
-    Config {
+    let mut config = Config {
         global,
         instances,
         sync_groups,
@@ -107,5 +112,7 @@ fn config(reading: &mut Reading<'_>) -> Config {
         virtual_server_groups: balance.groups,
         ssl: balance.ssl,
         bfd_instances,
-    }
+    };
+    security::check(reading, &mut config);
+    config
 }

@@ -96,7 +96,8 @@ fn root_keywords() {
 }
 
 fn instance(name: &str, vrid: u8) -> String {
-    format!("vrrp_instance {name} {{\ninterface eth0\nvirtual_router_id {vrid}\n{}}}\n", support::VIP)
+    let address = format!("virtual_ipaddress {{ 10.0.0.{vrid} }}");
+    format!("vrrp_instance {name} {{\ninterface eth0\nvirtual_router_id {vrid}\n{address}\n}}\n")
 }
 
 #[test]

@@ -359,7 +359,8 @@ fn names_and_vrids_are_unique() {
     };
     let check = |blocks: &[String], expected: &[&str], left: usize| {
         let loaded = support::files(&[("/k", &blocks.concat())], &AnyInterface);
-        assert_eq!(ids(&loaded.findings), expected);
+        let found: Vec<_> = ids(&loaded.findings).into_iter().filter(|id| *id != "address-shared").collect();
+        assert_eq!(found, expected);
         assert_eq!(loaded.config.instances.len(), left);
     };
     check(&[block("A", "eth0", 5, VIP), block("A", "eth1", 6, VIP)], &["duplicate-name"], 1);

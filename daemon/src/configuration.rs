@@ -128,4 +128,31 @@ impl facts::Facts for Machine {
         let link = self.links.iter().find(|link| link.name == name)?;
         Some(facts::InterfaceFacts { multicast: link.multicast, mtu: link.mtu, loopback: link.loopback })
     }
+
+    fn route_name(&self, kind: facts::RouteName, name: &str) -> Option<u32> {
+        let paths = ["/etc/iproute2", "/usr/share/iproute2", "/usr/lib/iproute2"]
+            .map(|directory| std::path::Path::new(directory).join(kind.file()));
+        let number = |path: &std::path::PathBuf| named(&std::fs::read_to_string(path).ok()?, name);
+        paths.iter().find_map(number).or_else(|| kind.well_known(name))
+    }
+
+    fn program(&self, path: &str) -> facts::Program {
+        match std::fs::metadata(path) {
+            Ok(found) if found.is_file() => facts::Program::Present,
+            _ => facts::Program::Missing,
+        }
+    }
+}
+
+/// The number of `name` in a file of iproute2: a number and a name in each line, `#` begins a comment.
+fn named(text: &str, name: &str) -> Option<u32> {
+    text.lines().find_map(|line| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        let (number, found) = (words.next()?, words.next()?);
+        let number = match number.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16).ok()?,
+            None => number.parse().ok()?,
+        };
+        (found == name).then_some(number)
+    })
 }

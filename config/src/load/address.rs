@@ -1,5 +1,6 @@
 //! The lines of `virtual_ipaddress` and `virtual_ipaddress_excluded`.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use keepalived_core::address::{Broadcast, InterfaceLabel, InterfaceName, VirtualAddress};
@@ -227,6 +228,32 @@ fn check_broadcast(reading: &mut Reading<'_>, placed: &mut Placed<'_>) {
     };
     line.broadcast = Broadcast::None;
     reading.report(Finding::at(&rule::ADDRESS_OPTION, placed.span, problem).note("brd is ignored"));
+}
+
+/// Each address once; the first counts.
+pub(super) fn once<'a>(
+    reading: &mut Reading<'_>,
+    name: &str,
+    advertised: Vec<Placed<'a>>,
+    excluded: Vec<Placed<'a>>,
+) -> (Vec<Placed<'a>>, Vec<Placed<'a>>) {
+    let mut seen: HashMap<IpAddr, Vec<(Option<InterfaceName>, Span)>> = HashMap::new();
+    let mut keep = |placed: &Placed<'a>, anywhere: bool| {
+        let places = seen.entry(placed.address.address).or_default();
+        // one that is not advertised may be on several interfaces
+        let first = places.iter().find(|(device, _)| anywhere || *device == placed.address.device);
+        if let Some((_, first)) = first {
+            let message = format!("instance {name}: {} stands twice", placed.address.address);
+            let finding = Finding::at(&rule::ADDRESS_TWICE, placed.span, message).note("the line is left out");
+            reading.report(finding.also(*first, "the first is here"));
+            return false;
+        }
+        places.push((placed.address.device, placed.span));
+        true
+    };
+    let advertised = advertised.into_iter().filter(|placed| keep(placed, true)).collect();
+    let excluded = excluded.into_iter().filter(|placed| keep(placed, false)).collect();
+    (advertised, excluded)
 }
 
 /// Splits `placed` into those of `family` and reports the others.

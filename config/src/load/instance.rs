@@ -6,7 +6,7 @@ use keepalived_core::address::{InterfaceName, VirtualAddress};
 use keepalived_core::time::Centis;
 use keepalived_core::vrrp::{AdvertInterval, Family, Priority, Version, Vrid};
 
-use super::address::{Placed, lines, of_family};
+use super::address::{Placed, lines, of_family, once};
 use super::authentication::{self, Standing};
 use super::global::Defaults;
 use super::route::{self, Home};
@@ -109,6 +109,7 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, trackers: &mut Trackers) -
     let version = version(reading, draft, family, strict);
     let (priority, initial) = standing(reading, draft, strict);
     let advertised = of_family(reading, advertised, family);
+    let (advertised, excluded) = once(reading, &draft.name, advertised, excluded);
     let (addresses, excluded_addresses) = fit(reading, draft, advertised, excluded, link, (version, family));
     check_addresses(reading, draft, &addresses, version, strict);
     let transport = wanted.transport(reading, draft, family, strict, link);

@@ -90,6 +90,7 @@ fn around(block: &str, text: &str) -> String {
         "<track line>" => TRACKED.to_owned() + &instance(&format!("track_script {{\n{text}\n}}")),
         "vrrp_sync_group" => {
             let second = instance("virtual_router_id 2").replace("vrrp_instance I", "vrrp_instance J");
+            let second = second.replace("10.0.0.1", "10.0.0.2");
             let members = if text.contains("group {") { "" } else { "group {\nI\nJ\n}" };
             format!("{TRACKED}{}{second}vrrp_sync_group G {{\n{members}\n{text}\n}}\n", instance(""))
         }
