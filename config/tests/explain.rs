@@ -56,7 +56,9 @@ fn weights_say_who_takes_over() {
     assert_eq!(effect("-20 reverse", ""), (100, priority(100, 80, true)));
     assert_eq!(effect("20", "priority 250"), (254, priority(254, 250, false)));
     assert_eq!(effect("-20", "priority 10"), (10, priority(10, 1, false)));
-    assert_eq!(effect("20", "priority 255"), (255, Effect::None));
+    // an owner's priority never changes: loading leaves the tracker out, and says so
+    let owner = router(&SCRIPT.replace("WEIGHT", "20"), "track_script {\nchk\n}\npriority 255");
+    assert_eq!((owner.all_well, owner.trackers.len()), (255, 0));
 }
 
 #[test]
