@@ -383,3 +383,23 @@ fn what_is_said_elsewhere_holds_for_checks() {
     let logged = checkers.iter().filter_map(Checker::schedule).map(|schedule| schedule.log_all_failures);
     assert_eq!(logged.collect::<Vec<_>>(), [true, false]);
 }
+
+/// A keyword that is missing because it is misspelt is one mistake, and names are suggested.
+#[test]
+fn what_was_perhaps_meant() {
+    let help = |text_: &str| {
+        let loaded = text(text_);
+        let help = loaded.findings.iter().filter_map(|finding| finding.help.clone());
+        (ids(&loaded.findings), help.filter(|help| help.starts_with("did you mean")).collect::<Vec<_>>().join("; "))
+    };
+    let misspelt =
+        "virtual_server 10.0.0.1 80 {\nlvs_sched rr\nlvs_method NAT\nprotocal TCP\nreal_server 10.0.1.1 80 {\n}\n}\n";
+    assert_eq!(help(misspelt), (vec!["protocol-missing"], "did you mean protocol?".to_owned()));
+    let group = "virtual_server_group web {\n10.0.0.1 80\n}\nvirtual_server group wbe {\n}\n";
+    assert_eq!(help(group), (vec!["server-group-unknown"], "did you mean web?".to_owned()));
+    let session = "bfd_instance north {\nneighbor_ip 10.0.0.2\n}\n".to_owned()
+        + &server("real_server 10.0.1.1 80 {\nBFD_CHECK {\nname norht\n}\n}");
+    assert_eq!(help(&session), (vec!["check-unknown"], "did you mean north?".to_owned()));
+    let method = server("real_server 10.0.1.1 80 {\nlvs_method nat\n}");
+    assert_eq!(help(&method), (vec!["word-invalid"], "did you mean NAT?".to_owned()));
+}

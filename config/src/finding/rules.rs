@@ -196,7 +196,6 @@ rules! {
     // load balancing
     SINGLE_WORD "single-word" Error General, "A keyword that takes exactly one word has several; it is left out.", "The same.", "snmp_name web server", "Put the words into one pair of double quotes.";
     SAID_TWICE "said-twice" Warning General, "A keyword that is given a second time where there can be one; the first counts.", "The same.", "snmp_socket tcp:1.2.3.4:705\nsnmp_socket unix:/run/snmp", "Remove one.";
-    SCRIPT_TWICE "script-twice" Warning General, "A script that is given a second time; the first counts.", "The same.", "quorum_up /bin/a\nquorum_up /bin/b", "Remove one.";
     VIRTUAL_SERVER_TWICE "virtual-server-twice" Error Fine, "Two blocks describe one service: the same address, port and protocol, the same mark, or the same group. The kernel has one service for both. The settings of the first count, and it gets the real servers of both.", "Says nothing; both blocks write into the same service, and remove each other's servers when a check fails.", "virtual_server 10.0.0.1 80 { }\nvirtual_server 10.0.0.1 80 { }", "Put all real servers into one block.";
     REAL_SERVER_TWICE "real-server-twice" Error General, "A virtual server has the same address and port twice; the second is left out, with its checks.", "The same, if both are written alike; if one of them leaves the port out, it says nothing.", "real_server 10.0.1.1 80 { }\nreal_server 10.0.1.1 80 { }", "Remove one. Use `weight` to send more to a server.";
     NO_REAL_SERVER "no-real-server" Error General, "A virtual server without a real server that can be used: the service does not exist. A sorry server alone does not make one.", "The same.", "virtual_server 10.0.0.1 80 { }", "Add `real_server`, or remove the block.";
@@ -231,9 +230,9 @@ rules! {
     CHECK_SLOW "check-slow" Info Fine, "The attempts of a check take longer than its period: if the server does not answer at all, it stays in use for longer than `delay_loop` suggests.", "Says nothing.", "delay_loop 5\nconnect_timeout 10", "Lower `connect_timeout` or `retry`.";
     URL_PATH "url-path" Error General, "A url without path; it is left out.", "The same.", "url {\n    status_code 200", "Add `path /`.";
     STATUS_CODE "status-code" Error General, "Not a status code or a range of them; it is ignored. Without any, 200 to 299 is good.", "The same.", "status_code 299-200", "Write `status_code 200-299 301`, with blanks between.";
-    DIGEST "digest" Error General, "Not an MD5 sum of 32 hexadecimal digits, or a second one; it is left out.", "The same.", "digest 1234", "Compute it with genhash.";
+    DIGEST "digest" Error General, "Not an MD5 sum of 32 hexadecimal digits; it is left out.", "The same.", "digest 1234", "Compute it with genhash.";
     REGEX "regex" Warning Fine, "A regex and its settings do not fit together, or one of them is not what it should be; it is ignored.", "The same, without a word.", "regex_options casless", "Correct it.";
-    DNS_NAME "dns-name" Error General, "Not the name of a domain, or a second one; it is left out.", "The same; it also refuses a dot at the end, and takes labels that are too long.", "name www..example.com", "Correct it.";
+    DNS_NAME "dns-name" Error General, "Not the name of a domain; it is left out.", "The same; it also refuses a dot at the end, and takes labels that are too long.", "name www..example.com", "Correct it.";
     HEX_INVALID "hex-invalid" Error General, "Not octets in hexadecimal digits; they are left out.", "The same.", "payload 0x01", "Write pairs of digits: `payload 01 ff`.";
     REPLY_LENGTH "reply-length" Warning General, "The least length of a reply is more than the greatest (255 if not given), so that none fits.", "The same.", "min_reply_length 300", "Set `max_reply_length`.";
     SSL_TWICE "ssl-twice" Warning General, "A second SSL block replaces the first as a whole.", "The same.", "SSL { }\nSSL { }", "Make them one.";

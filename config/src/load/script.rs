@@ -21,15 +21,10 @@ impl Reading<'_> {
         })
     }
 
-    /// The first `name` of a block: of these, keepalived does not take a second one.
+    /// The first script `name` of a block: of these, keepalived does not take a second one.
     pub(super) fn first_script(&mut self, statements: &Statements<'_>, name: &str) -> Option<Script> {
-        let mut nodes = statements.all(name);
-        let first = nodes.next()?;
-        for second in nodes {
-            let message = format!("there is a {name} already; this one is left out");
-            self.report_at(&rule::SCRIPT_TWICE, Some(second), message);
-        }
-        self.script(Some(first))
+        let node = self.first(statements, name);
+        self.script(node)
     }
 
     /// The program and its arguments that `command` says, for `node`.

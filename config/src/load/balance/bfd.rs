@@ -65,7 +65,7 @@ fn read(reading: &mut Reading<'_>, block: Node<'_>, name: String) -> Option<BfdI
     let neighbor = reading.address(said, "an IP address", |_| true);
     let Some(neighbor) = neighbor else {
         let message = format!("bfd_instance {name} has no neighbor_ip that can be used; it is left out");
-        reading.report_at(&rule::BFD_NEIGHBOR, Some(block), message);
+        reading.report_missing(&rule::BFD_NEIGHBOR, block, "neighbor_ip", message);
         return None;
     };
     let source = reading.address(statements.last("source_ip"), "an IP address", |_| true);

@@ -153,7 +153,7 @@ fn misc(reading: &mut Reading<'_>, node: Node<'_>, statements: &Statements<'_>, 
     let Some(script) = script else {
         if path.is_none_or(|path| path.argument().is_none()) {
             let message = "MISC_CHECK has no misc_path; it is left out, and the server counts as up";
-            reading.report_at(&rule::CHECK_INCOMPLETE, Some(node), message);
+            reading.report_missing(&rule::CHECK_INCOMPLETE, node, "misc_path", message);
         }
         return None;
     };
@@ -171,14 +171,19 @@ fn file(reading: &mut Reading<'_>, node: Node<'_>, statements: &Statements<'_>, 
     let said = statements.last("weight").and_then(|node| file_weight(reading, node));
     let Some(word) = statements.last("track_file").and_then(|node| node.argument()) else {
         let message = "FILE_CHECK has no track_file; it is left out, and the server counts as up";
-        reading.report_at(&rule::CHECK_INCOMPLETE, Some(node), message);
+        reading.report_missing(&rule::CHECK_INCOMPLETE, node, "track_file", message);
         return None;
     };
     let track_file = word.str().into_owned();
     let Some(usual) = scene.surroundings.track_files.get(track_file.as_str()) else {
         let message =
             format!("there is no track_file {track_file}; the check is left out, and the server counts as up");
-        reading.report(Finding::at(&rule::CHECK_UNKNOWN, word.span, message));
+        let finding = Finding::at(&rule::CHECK_UNKNOWN, word.span, message);
+        let near = reading.suggest(&track_file, scene.surroundings.track_files.keys().copied());
+        reading.report(match near {
+            Some(near) => finding.help(format!("did you mean {near}?")),
+            None => finding,
+        });
         return None;
     };
     let (multiplier, reverse) = said.unwrap_or((i32::from(usual.value), None));
@@ -226,6 +231,13 @@ fn bfd(
         Some(_) if !sessions.insert(instance.clone()) => format!("bfd_instance {instance} is followed already"),
         Some(_) => return Some(Checker::Bfd(Box::new(BfdCheck { instance, alpha }))),
     };
-    reading.report(Finding::at(&rule::CHECK_UNKNOWN, word.span, format!("{problem}; the check is left out")));
+    let finding = Finding::at(&rule::CHECK_UNKNOWN, word.span, format!("{problem}; the check is left out"));
+    let is_unknown = !scene.surroundings.bfd_instances.contains_key(word.str().as_ref());
+    let names = scene.surroundings.bfd_instances.keys().copied().filter(|_| is_unknown);
+    let near = reading.suggest(&word.str(), names);
+    reading.report(match near {
+        Some(near) => finding.help(format!("did you mean {near}?")),
+        None => finding,
+    });
     None
 }

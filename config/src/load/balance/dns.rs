@@ -27,11 +27,7 @@ pub(super) fn read(reading: &mut Reading<'_>, statements: &Statements<'_>, scene
 
 /// The first `name`; keepalived does not take a second one.
 fn name(reading: &mut Reading<'_>, statements: &Statements<'_>) -> Option<String> {
-    let mut nodes = statements.all("name");
-    let word = nodes.next()?.argument()?;
-    for second in nodes {
-        reading.report_at(&rule::DNS_NAME, Some(second), "there is a name already; this one is left out");
-    }
+    let word = reading.first(statements, "name")?.argument()?;
     let text = word.str();
     if matches!(text.as_ref(), "." | "") {
         return None;

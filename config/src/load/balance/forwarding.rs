@@ -4,7 +4,6 @@ use std::num::NonZeroU16;
 
 use super::super::statements::Reading;
 use crate::finding::{Finding, rule};
-use crate::keywords::nearest;
 use crate::model::{Forwarding, Tunnel, TunnelChecksum};
 use crate::span::Span;
 use crate::syntax::{Node, Words};
@@ -42,7 +41,7 @@ pub(super) fn read(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<
             let said = method.str();
             let message = format!("{} is NAT, DR or TUN, not {said}", node.name());
             let finding = Finding::at(&rule::WORD_INVALID, method.span, message);
-            let near = nearest(&said.to_ascii_uppercase(), METHODS.iter().copied());
+            let near = reading.suggest(&said.to_ascii_uppercase(), METHODS.iter().copied());
             reading.report(match near {
                 Some(near) => finding.help(format!("did you mean {near}?")),
                 None => finding,

@@ -5,7 +5,7 @@ use super::check::{Scene, Timed, timed};
 use super::pace::Habit;
 use crate::command;
 use crate::finding::{Finding, rule};
-use crate::keywords::{REGEX_OPTIONS, nearest};
+use crate::keywords::REGEX_OPTIONS;
 use crate::model::{Checker, HttpCheck, HttpProtocol, Regex, Sni, StatusRange, Url};
 use crate::syntax::{Node, Word};
 use crate::value;
@@ -21,7 +21,7 @@ pub(super) fn read(
     urls.shrink_to_fit();
     if urls.is_empty() {
         let message = format!("{} has no url with a path; it is left out, and the server counts as up", node.name());
-        reading.report_at(&rule::CHECK_INCOMPLETE, Some(node), message);
+        reading.report_missing(&rule::CHECK_INCOMPLETE, node, "url", message);
         return None;
     }
     let old_retry: Option<u32> = reading.integer(statements.last("nb_get_retry"));
@@ -62,7 +62,7 @@ fn sni(reading: &mut Reading<'_>, statements: &Statements<'_>) -> Sni {
 fn url(reading: &mut Reading<'_>, block: Node<'_>) -> Option<Url> {
     let statements = Statements::of(block.children());
     let Some(path) = reading.text(statements.last("path")) else {
-        reading.report_at(&rule::URL_PATH, Some(block), "a url without path is left out");
+        reading.report_missing(&rule::URL_PATH, block, "path", "a url without path is left out");
         return None;
     };
     Some(Url {
@@ -106,11 +106,7 @@ fn status_range(word: Word<'_>) -> Option<StatusRange> {
 
 /// The first `digest`; keepalived does not take a second one.
 fn digest(reading: &mut Reading<'_>, statements: &Statements<'_>) -> Option<[u8; 16]> {
-    let mut nodes = statements.all("digest");
-    let word = nodes.next()?.argument()?;
-    for second in nodes {
-        reading.report_at(&rule::DIGEST, Some(second), "there is a digest already; this one is left out");
-    }
+    let word = reading.first(statements, "digest")?.argument()?;
     let octets: Option<Vec<u8>> = word
         .text
         .chunks(2)
@@ -168,7 +164,8 @@ fn options(reading: &mut Reading<'_>, statements: &Statements<'_>) -> Vec<String
             continue;
         }
         let finding = Finding::at(&rule::REGEX, word.span, format!("there is no regex option {said}; it is ignored"));
-        reading.report(match nearest(&said, REGEX_OPTIONS.iter().copied()) {
+        let near = reading.suggest(&said, REGEX_OPTIONS.iter().copied());
+        reading.report(match near {
             Some(near) => finding.help(format!("did you mean {near}?")),
             None => finding,
         });

@@ -13,9 +13,7 @@ use super::pace::Pace;
 use super::persistence::{self, DEFAULT_TIMEOUT, Persistence};
 use super::real::{self, RealDraft, Setting};
 use super::{Surroundings, forwarding, quorum};
-use crate::check::MOST_SUGGESTIONS;
 use crate::finding::{Finding, rule};
-use crate::keywords::nearest;
 use crate::model::{
     Forwarding, Granularity, Protocol, Scheduler, SchedulerFlags, Service, ServiceSettings, SorryServer, VirtualServer,
 };
@@ -89,9 +87,8 @@ pub(super) fn read_all<'a>(
 ) -> Vec<VirtualServer> {
     let mut servers: Vec<Entry<'a>> = Vec::new();
     let mut known: HashMap<Service, usize> = HashMap::new();
-    let mut suggestions = 0..MOST_SUGGESTIONS;
     for block in blocks {
-        let Some(head) = head(reading, block, surroundings, &mut suggestions) else { continue };
+        let Some(head) = head(reading, block, surroundings) else { continue };
         let Some(server) = read(reading, block, &head, surroundings) else { continue };
         match known.get(&server.service).and_then(|index| servers.get_mut(*index)) {
             Some(first) => join(reading, first, server, block),
@@ -127,12 +124,7 @@ fn join(reading: &mut Reading<'_>, first: &mut Entry<'_>, second: VirtualServer,
     first.real_servers.extend(second.real_servers.into_iter().filter(|real| places.insert(Place::of(real))));
 }
 
-fn head<'a>(
-    reading: &mut Reading<'_>,
-    block: Node<'_>,
-    surroundings: &Surroundings<'a>,
-    suggestions: &mut std::ops::Range<usize>,
-) -> Option<Head<'a>> {
+fn head<'a>(reading: &mut Reading<'_>, block: Node<'_>, surroundings: &Surroundings<'a>) -> Option<Head<'a>> {
     let words = block.arguments();
     let Some(first) = words.get(0) else {
         let message = "virtual_server needs an address, fwmark NUMBER or group NAME";
@@ -163,7 +155,7 @@ fn head<'a>(
         let message = format!("{problem}, and so is the virtual server");
         let finding = Finding::at(&rule::SERVER_GROUP_UNKNOWN, word.span, message);
         let names = surroundings.groups.keys().map(|name| &**name);
-        let near = suggestions.next().and_then(|_| nearest(&name, names));
+        let near = reading.suggest(&name, names);
         reading.report(match near {
             Some(near) => finding.help(format!("did you mean {near}?")),
             None => finding,
@@ -184,7 +176,8 @@ fn read(
     let scheduler = scheduler(reading, &statements, block, &name);
     let method = statements.last_of("lvs_method", "lb_kind");
     if method.is_none() {
-        reading.report_at(&rule::FORWARDING_MISSING, Some(block), format!("{name} has no lvs_method; NAT is used"));
+        let message = format!("{name} has no lvs_method; NAT is used");
+        reading.report_missing(&rule::FORWARDING_MISSING, block, "lvs_method", message);
     }
     let forwarding = forwarding::read(reading, method).unwrap_or(Forwarding::Nat);
     let said_family = ip_family(reading, &statements, head);
@@ -205,7 +198,7 @@ fn read(
     let real_servers = real::finish(reading, &statements, drafts, &setting, surroundings);
     if real_servers.is_empty() {
         let message = format!("{name} has no real server that can be used; it is left out");
-        reading.report_at(&rule::NO_REAL_SERVER, Some(block), message);
+        reading.report_missing(&rule::NO_REAL_SERVER, block, "real_server", message);
         return None;
     }
     let mut settings = ServiceSettings {
@@ -255,7 +248,7 @@ fn protocol(
     }
     if node.is_none() {
         let message = format!("{name} has no protocol; UDP is used, which is rarely meant");
-        reading.report_at(&rule::PROTOCOL_MISSING, Some(block), message);
+        reading.report_missing(&rule::PROTOCOL_MISSING, block, "protocol", message);
     }
     Some(match said {
         Some("TCP") => Protocol::Tcp,
@@ -267,7 +260,8 @@ fn protocol(
 fn scheduler(reading: &mut Reading<'_>, statements: &Statements<'_>, block: Node<'_>, name: &str) -> Scheduler {
     let node = statements.last_of("lvs_sched", "lb_algo");
     if node.is_none() {
-        reading.report_at(&rule::SCHEDULER_MISSING, Some(block), format!("{name} has no lvs_sched; wlc is used"));
+        let message = format!("{name} has no lvs_sched; wlc is used");
+        reading.report_missing(&rule::SCHEDULER_MISSING, block, "lvs_sched", message);
     }
     reading.choice(node).and_then(Scheduler::named).unwrap_or(Scheduler::Wlc)
 }
