@@ -93,6 +93,24 @@ fn describe(out: &mut String, change: &Change, old: &Loaded, new: &Loaded) {
             writeln!(out, "~ garp groups").ok();
             statements(out, all(old, "garp_group"), all(new, "garp_group"));
         }
+        Change::TrackersChanged => {
+            writeln!(out, "~ what can be tracked").ok();
+            for keyword in ["vrrp_script", "track_file", "vrrp_track_file", "vrrp_track_process"] {
+                statements(out, all(old, keyword), all(new, keyword));
+            }
+        }
+        Change::StaticsChanged => {
+            writeln!(out, "~ static addresses, routes and rules").ok();
+            for keyword in ["static_ipaddress", "static_routes", "static_rules", "track_group"] {
+                statements(out, all(old, keyword), all(new, keyword));
+            }
+        }
+        Change::LinksChanged => {
+            writeln!(out, "~ how links are watched").ok();
+            for keyword in ["linkbeat_interfaces", "interface_up_down_delays"] {
+                statements(out, all(old, keyword), all(new, keyword));
+            }
+        }
         Change::SslChanged => {
             writeln!(out, "~ SSL").ok();
             statements(out, all(old, "SSL"), all(new, "SSL"));

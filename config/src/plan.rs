@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use balance::{Edit, RealServerChange, RealServerEdit, VirtualServerChange, VirtualServerEdit};
 
-use crate::model::{BfdInstance, Config, Instance, IpvsNamespace, Transport, VirtualServerGroup};
+use crate::model::{BfdInstance, Config, Firewall, Instance, IpvsNamespace, Transport, VirtualServerGroup};
 
 /// What makes an instance the same one across a reload: not its name (behaviour.md section 10). A rename keeps the state; a
 /// new VRID is a new virtual router.
@@ -59,6 +59,12 @@ pub enum Change {
     SyncGroupsChanged,
     /// `Config::garp_groups` are others.
     GarpGroupsChanged,
+    /// What can be tracked is another: `Config::scripts`, `files`, `processes`.
+    TrackersChanged,
+    /// What is static is another: addresses, routes, rules, and the groups that track them.
+    StaticsChanged,
+    /// How links are watched is another: `Config::linkbeats`, `interface_delays`.
+    LinksChanged,
     /// A `bfd_instance`: the same one if its addresses are; a rename is a change.
     BfdInstance(Box<Edit<BfdInstance>>),
     /// `Config::ssl` is another.
@@ -117,6 +123,10 @@ pub fn plan(old: &Config, new: &Config) -> Result<Plan, Refusal> {
         IpvsNamespace::Named(name) => Some(name.clone()),
     };
     refuse("net_namespace_ipvs", &namespace(old), &namespace(new))?;
+    let (firewall, other) = (&old.global.firewall, &new.global.firewall);
+    refuse("nftables", &firewall.table, &other.table)?;
+    let said = |firewall: &Firewall| firewall.no_local_igmp.then(|| "on".to_owned());
+    refuse("disable_local_igmp", &said(firewall), &said(other))?;
     refuse("nftables_ipvs", &old.global.balancing.table, &new.global.balancing.table)?;
     let mut before: HashMap<InstanceKey, &Instance> = keyed(&old.instances).collect();
     let (mut changed, mut added) = (Vec::new(), Vec::new());
@@ -130,10 +140,18 @@ pub fn plan(old: &Config, new: &Config) -> Result<Plan, Refusal> {
     // from the old file again, so that the order does not depend on the hash
     let removed =
         keyed(&old.instances).filter(|(key, _)| before.contains_key(key)).map(|(key, _)| Change::Removed(key));
+    let trackers = old.scripts != new.scripts || old.files != new.files || old.processes != new.processes;
+    let routing = old.static_routes != new.static_routes || old.static_rules != new.static_rules;
+    let addresses = old.static_addresses != new.static_addresses || old.track_groups != new.track_groups;
+    let statics = routing || addresses;
+    let links = old.linkbeats != new.linkbeats || old.interface_delays != new.interface_delays;
     let groups = [
         (old.global != new.global, Change::GlobalChanged),
         (old.sync_groups != new.sync_groups, Change::SyncGroupsChanged),
         (old.garp_groups != new.garp_groups, Change::GarpGroupsChanged),
+        (trackers, Change::TrackersChanged),
+        (statics, Change::StaticsChanged),
+        (links, Change::LinksChanged),
     ];
     let groups = groups.into_iter().filter(|(differs, _)| *differs).map(|(_, change)| change);
     let mut changes: Vec<Change> = removed.chain(changed).chain(added).chain(groups).collect();

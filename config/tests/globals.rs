@@ -76,7 +76,8 @@ fn ours_and_files() {
 #[test]
 fn receive_buffers() {
     assert_eq!(global("vrrp_rx_bufs_policy 65536").0.vrrp_rx_buffer, Some(65536));
-    assert_eq!(global("vrrp_rx_bufs_policy Mtu advert"), global(""));
+    assert_eq!(global("vrrp_rx_bufs_policy Mtu"), global(""));
+    assert_eq!(global("vrrp_rx_bufs_policy MTU ADVERT"), (global("").0, vec!["buffer-policy"]));
     assert_eq!(global("vrrp_mcast_group6 ff05::5").1, ["group-scope"]);
     assert_eq!(global("vrrp_rx_bufs_policy other").1, ["number-invalid"]);
 }

@@ -177,10 +177,14 @@ rules! {
     AH_MASTER "ah-master" Warning General, "With auth_type AH a router must hear a sequence number before it takes over, so `state MASTER` is BACKUP.", "The same.", "state MASTER\nauth_type AH", "Remove `state`.";
     // interfaces of an instance
     OWN_LINK "own-link" Warning General, "A word of use_vmac, use_ipvlan or vmac_xmit_base that does not fit; it is ignored.", "The same.", "use_vmac 01:00:5e:00:00:01", "Correct the word that is marked.";
+    OWN_LINKS "own-links" Warning Fine, "use_vmac and use_ipvlan exclude each other; use_ipvlan is ignored.", "Takes both, and makes a macvlan.", "use_vmac\nuse_ipvlan 10.0.0.9", "Remove one.";
     VRF "vrf" Warning General, "vrf is for unicast instances without interface: an interface is in a VRF by itself. It is ignored.", "The same.", "interface eth0\nvrf blue", "Remove one of the two.";
     TIMER_EXPIRED "timer-expired" Warning General, "timer_expired_backup works with nopreempt only; it is ignored.", "The same.", "timer_expired_backup", "Add `nopreempt`, or remove it.";
     // the daemon beside VRRP
     MAIL_INCOMPLETE "mail-incomplete" Warning Fine, "Mail needs smtp_server and notification_email; with one of them none is sent.", "Says nothing.", "smtp_server 127.0.0.1", "Add the other one, or remove this one.";
+    MAIL_EMPTY "mail-empty" Warning General, "notification_email without an address.", "The same.", "notification_email {\n}", "Add addresses, or remove the block.";
+    SNMP_SOCKET "snmp-socket" Error General, "snmp_socket is one word; with more it is ignored.", "The same.", "snmp_socket tcp 127.0.0.1:705", "Write it as `tcp:127.0.0.1:705`.";
+    BUFFER_POLICY "buffer-policy" Warning General, "vrrp_rx_bufs_policy has several words. A number counts; of MTU and ADVERT it is MTU.", "The same, if the number comes first.", "vrrp_rx_bufs_policy MTU ADVERT", "Write one of them.";
     MAIL_SENDER "mail-sender" Warning General, "notification_email_from is one address; words after it are ignored.", "The same.", "notification_email_from Keepalived lb@example.org", "Quote a name together with its address.";
     FIFO_WITHOUT_PATH "fifo-without-path" Warning Fine, "A script that reads a FIFO which is not configured; it is not started.", "The same, without a word under `-t`.", "notify_fifo_script /usr/bin/reader", "Add the FIFO.";
     CHAIN_TWICE "chain-twice" Warning Fine, "vrrp_iptables names one chain for both directions; it is ignored.", "The same; it logs so, but not under `-t`.", "vrrp_iptables VRRP VRRP", "Name two chains.";

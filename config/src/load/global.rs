@@ -142,7 +142,12 @@ fn read_vrrp(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Gl
 /// A number of octets. The policies MTU and ADVERT leave it to us: we size buffers by what can arrive.
 fn receive_buffer<'a>(reading: &mut Reading<'_>, nodes: impl Iterator<Item = Node<'a>>) -> Option<u32> {
     let mut size = None;
+    let mut before: Option<Node<'_>> = None;
     for node in nodes {
+        if before.replace(node).is_some() || node.arguments().len() > 1 {
+            let message = "vrrp_rx_bufs_policy is MTU, ADVERT or a number of octets, not several of them";
+            reading.report_at(&rule::BUFFER_POLICY, Some(node), message);
+        }
         for word in node.arguments() {
             let policy = ["mtu", "advert"].iter().any(|policy| word.text.eq_ignore_ascii_case(policy.as_bytes()));
             if !policy {

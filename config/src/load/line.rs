@@ -19,6 +19,8 @@ pub(super) struct Wrong {
     pub(super) span: Option<Span>,
     pub(super) message: String,
     pub(super) help: Option<String>,
+    /// Whether a value is missing: there keepalived exits at once, in routes and rules.
+    pub(super) missing: bool,
 }
 
 impl Wrong {
@@ -27,7 +29,7 @@ impl Wrong {
     }
 
     pub(super) fn nowhere(message: impl Into<String>) -> Self {
-        Self { span: None, message: message.into(), help: None }
+        Self { span: None, message: message.into(), help: None, missing: false }
     }
 
     pub(super) fn help(self, help: impl Into<String>) -> Self {
@@ -77,7 +79,10 @@ impl<'a> Line<'a> {
 
     /// The word after `option`.
     pub(super) fn value(&mut self, option: Word<'_>) -> Result<Word<'a>, Wrong> {
-        self.words.next().ok_or_else(|| Wrong::new(option, format!("{} needs a value", option.str())))
+        self.words.next().ok_or_else(|| {
+            let wrong = Wrong::new(option, format!("{} needs a value", option.str()));
+            Wrong { missing: true, ..wrong }
+        })
     }
 
     fn row(&self, option: Word<'_>) -> Option<Value> {

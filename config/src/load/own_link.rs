@@ -30,7 +30,7 @@ pub(super) fn read(
         (Some(node), other) => {
             if other.is_some() {
                 let message = "use_vmac and use_ipvlan exclude each other; use_ipvlan is ignored";
-                draft.report(reading, &rule::OWN_LINK, "use_ipvlan", message);
+                draft.report(reading, &rule::OWN_LINKS, "use_ipvlan", message);
             }
             let vmac = vmac(reading, draft, node, vrid, strict);
             OwnLink::Vmac(Vmac { transmit_base: base.is_some() && !strict, ..vmac })

@@ -49,7 +49,8 @@ fn read(reading: &mut Reading<'_>, node: Node<'_>, home: Home) -> Option<PolicyR
     match result {
         Ok(rule) => Some(rule),
         Err(wrong) => {
-            reading.report(wrong.finding(&rule::RULE_INVALID).note("the rule is left out"));
+            let rule = if wrong.missing { &rule::MISSING_PARAMETER } else { &rule::RULE_INVALID };
+            reading.report(wrong.finding(rule).note("the rule is left out"));
             None
         }
     }

@@ -45,7 +45,8 @@ fn read(reading: &mut Reading<'_>, node: Node<'_>, home: Home) -> Option<Route> 
     match result {
         Ok(route) => Some(route),
         Err(wrong) => {
-            reading.report(wrong.finding(&rule::ROUTE_INVALID).note("the route is left out"));
+            let rule = if wrong.missing { &rule::MISSING_PARAMETER } else { &rule::ROUTE_INVALID };
+            reading.report(wrong.finding(rule).note("the route is left out"));
             None
         }
     }
@@ -104,7 +105,11 @@ impl<'a> Draft<'a> {
                         Wrong::new(word, "nexthop and or do not go together").help("write each gateway as nexthop via")
                     );
                 }
-                b"or" => self.second_gateway(line, word)?,
+                b"or" => {
+                    let finding = Finding::at(&rule::DEPRECATED, word.span, "or is an old form");
+                    reading.report(finding.help("write nexthop via before each gateway"));
+                    self.second_gateway(line, word)?;
+                }
                 _ => {
                     let known = self.option(reading, line, word)? || self.metric(reading, line, word)?;
                     if !known {
@@ -343,7 +348,7 @@ pub(super) fn track_group(
 
 /// An option of a way to the next router; `false` if `word` is none.
 fn hop_option<'a>(
-    reading: &Reading<'_>,
+    reading: &mut Reading<'_>,
     family: &mut Mixed,
     hop: &mut Hop,
     line: &mut Line<'a>,
@@ -351,6 +356,10 @@ fn hop_option<'a>(
 ) -> Result<bool, Wrong> {
     match word.text {
         b"via" | b"gw" => {
+            if word.text == b"gw" {
+                let finding = Finding::at(&rule::DEPRECATED, word.span, "gw is an old spelling");
+                reading.report(finding.help("use via").fix(word.span, "via"));
+            }
             for (name, said) in [("inet", Family::V4), ("inet6", Family::V6)] {
                 if word.text == b"via" && line.take(name) {
                     family.note(said, word)?;

@@ -68,6 +68,9 @@ fn mail(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Mail {
     let usual = Mail::default();
     let words = blocks.all("notification_email").flat_map(|block| block.children()).flat_map(|line| line.words());
     let to: Vec<String> = words.map(|word| word.str().into_owned()).collect();
+    for block in blocks.all("notification_email").filter(|block| block.children().next().is_none()) {
+        reading.report_at(&rule::MAIL_EMPTY, Some(block), "notification_email lists no address");
+    }
     let server = blocks.last("smtp_server");
     let mail = Mail {
         server: mail_server(reading, server),
@@ -120,6 +123,12 @@ fn snmp(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Snmp {
     let usual = Snmp::default();
     let both = blocks.has("enable_snmp_rfc");
     let node = reading.first(blocks, "snmp_socket");
+    let extra = node.and_then(|node| node.arguments().get(1));
+    if let Some(extra) = extra {
+        let message = format!("snmp_socket is one word; {} is one too many", extra.str());
+        reading.report(Finding::at(&rule::SNMP_SOCKET, extra.span, message).note("snmp_socket is ignored"));
+    }
+    let node = node.filter(|_| extra.is_none());
     let interval = reading.duration(blocks.last("snmp_vs_stats_update_interval"));
     let interval = interval.unwrap_or(usual.virtual_server_interval);
     Snmp {
