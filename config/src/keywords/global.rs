@@ -107,8 +107,8 @@ rows! {
         "enable_dbus", "none", Value::None, "off", "", "", "Enable DBus service", "dbus" => Keyword, Accepted;
         "dbus_service_name", "NAME", Value::Text, "org.keepalived.Vrrp1 (dump shows empty)", "", "", "Well-known bus name to own", "dbus" => Keyword, Accepted, missing Error;
         "dbus_no_interface_name", "NAME", Value::Text, "none", "", "", "Path element used for instances without an interface", "dbus" => Keyword, Accepted, since "2.3.0";
-        "script_user", "USER [[:]GROUP]", Value::Words, "keepalived_script if exists, else running uid", "", "", "Default user and group for scripts", "script-track" => Keyword, Accepted, missing Error;
-        "enable_script_security", "none", Value::None, "off", "", "", "Refuse root scripts whose path is writable by others; default user must be keepalived_script", "script-track" => Keyword, Accepted;
+        "script_user", "USER [[:]GROUP]", Value::Words, "keepalived_script if exists, else running uid", "", "", "Default user and group for scripts", "script-track" => Keyword, Accepted, missing Error, details "`GROUP` with a colon before it, or a colon alone, also gives scripts the supplementary groups of the user.";
+        "enable_script_security", "none", Value::None, "off", "", "", "Refuse root scripts whose path is writable by others; default user must be keepalived_script", "script-track" => Keyword, Accepted, details "Without it `-t` ends with 6 as soon as there is a script.";
         "vrrp_netlink_cmd_rcv_bufs", "BYTES", int(0, 4_294_967_295), "system default", "", "", "Receive buffer of VRRP netlink command socket", "process" => Keyword, Accepted, missing Error;
         "vrrp_netlink_cmd_rcv_bufs_force", "[BOOL]", Value::Switch, "off", "", "", "Use SO_RCVBUFFORCE for that socket", "process" => Keyword, Accepted;
         "vrrp_netlink_monitor_rcv_bufs", "BYTES", int(0, 4_294_967_295), "system default", "", "", "Receive buffer of VRRP netlink monitor socket", "process" => Keyword, Accepted, missing Error;
@@ -132,7 +132,7 @@ rows! {
         "umask", "NUMBER or BITS (IRUSR, IWGRP ... IRWXO joined with |)", Value::Words, "0177 (IXUSR, IRWXG, IRWXO)", "0..0777 (C number: 0177, 0x1f, or decimal 8); bits joined with | (blanks around it allowed); ignored if -u given", "", "umask for created files", "core" => Keyword, Effective;
         "random_seed", "UINT", int(0, 4_294_967_295), "time based", "", "", "Seed for ${_RANDOM}", "core" => Keyword, Effective;
         "reload_check_config", "[LOGFILE]", Value::Text, "off; /dev/null if no file", "", "", "Validate new configuration in a child before reloading", "core" => Keyword, Accepted;
-        "reload_time_file", "PATH", Value::Text, "none", "exactly one argument", "", "File holding a time at which to reload", "core" => Keyword, Accepted, missing Error;
+        "reload_time_file", "PATH", Value::Text, "none", "exactly one argument", "", "File holding a time at which to reload", "core" => Keyword, Accepted, missing Error, details "Used once, unless `reload_repeat` is set.";
         "reload_repeat", "none", Value::None, "off", "", "", "Keep reload_time_file and reload daily if it has no date", "core" => Keyword, Accepted;
         "reload_file", "[PATH]", Value::Text, "off; keepalived.reload in pid dir", "", "", "File created while configuration is being read, removed after", "core" => Keyword, Accepted;
         "include_check", "[[+-]read/match/wildcard_match/brace_match ...]", Value::Words, "none; no option = all", "man page writes \"readable\", code accepts \"read\"", "", "Which include failures are errors", "core" => Keyword, Effective;

@@ -13,7 +13,7 @@ rows! {
         "instance", "NAME", Value::Text, "none", "not changeable on reload", "", "Instance name appended to pid files, syslog ident, log file; turns on use_pid_dir", "core" => Keyword, Effective, missing Error;
         "child_wait_time", "SECS (uint)", int(0, 4_294_967_295), "5", "", "", "Seconds parent waits for children to exit at shutdown before SIGKILL", "process" => Keyword, Effective;
         "global_defs", "{ block }", Value::Block, "", "", "", "Container for global definitions; may appear several times", "core" => Keyword, Effective;
-        "track_group", "NAME { block }", Value::Block, "", "unique name, exactly one word", "", "Group of VRRP instances that track static addresses, routes, rules", "script-track" => Keyword, Accepted;
+        "track_group", "NAME { block }", Value::Block, "", "unique name, exactly one word", "", "Group of VRRP instances that track static addresses, routes, rules", "script-track" => Keyword, Accepted, details "Static addresses, routes and rules name it with `track_group`; their deletion then concerns its instances.";
         "static_ipaddress", "{ address lines }", Value::Lines("<address line>"), "", "see virtual_ipaddress lines; default dev default_interface", "", "Addresses added at start, not moved by VRRP", "route-rule" => Keyword, Accepted;
         "static_routes", "{ route lines }", Value::Lines("<route line>"), "", "see virtual_routes lines", "", "Routes added at start, not moved by VRRP", "route-rule" => Keyword, Accepted;
         "static_rules", "{ rule lines }", Value::Lines("<rule line>"), "", "see virtual_rules lines", "", "Policy rules added at start, not moved by VRRP", "route-rule" => Keyword, Accepted;
@@ -23,7 +23,7 @@ rows! {
         "vrrp_instance", "NAME { block }", Value::Block, "", "unique name, exactly one word", "", "A VRRP virtual router", "vrrp" => Keyword, Effective;
         "vrrp_script", "NAME { block }", Value::Block, "", "", "", "Periodic health script", "script-track" => Keyword, Accepted;
         "vrrp_track_process", "NAME { block }", Value::Block, "", "needs CONFIG_PROC_EVENTS", "", "Monitored process definition", "script-track" => Keyword, Accepted;
-        "interface_up_down_delays", "{ IF DOWN [UP] }", Value::Lines(""), "", "0..255 s decimal; DOWN limited by advert timers; UP defaults to 0 (man page: same as DOWN); IF alone accepted; unknown interface: -t exit 4", "", "Debounce interface state changes", "core" => Keyword, Accepted;
+        "interface_up_down_delays", "{ IF DOWN [UP] }", Value::Lines(""), "", "0..255 s decimal; DOWN limited by advert timers; UP defaults to 0 (man page: same as DOWN); IF alone accepted; unknown interface: -t exit 4", "", "Debounce interface state changes", "core" => Keyword, Accepted, details "A delay must be shorter than the time in which a silent master is noticed, or the debounce comes too late.";
         "SSL", "{ block }", Value::Block, "auto generated context", "second block replaces first with error", "", "Client certificate and CA for SSL_GET", "ssl" => Keyword, Accepted;
         "virtual_server_group", "NAME { IP/range/fwmark lines }", Value::Lines("virtual_server_group"), "", "at least one entry", "", "Set of addresses, ranges or fwmarks sharing real servers", "lvs" => Keyword, Accepted;
         "virtual_server", "IP [PORT] / fwmark N / group NAME { block }", Value::Block, "", "port 0 treated as none; fwmark 1..UINT32_MAX (0 counts as no address: error); unknown group passes -t, at start the server is ignored with a log; needs real servers", "", "An IPVS virtual service", "lvs" => Keyword, Accepted;
@@ -48,7 +48,7 @@ rows! {
     }
     in "track_file" => {
         "file", "PATH", Value::Text, "required", "directory must exist and be monitorable by inotify", "", "File to monitor", "script-track" => Keyword, Accepted, missing Error;
-        "weight", "N [reverse]", int(-254, 254), "1", "-254..254 (man page says 32 bit)", "", "Multiplier of file value; 0 = fault when non-zero", "script-track" => Keyword, Accepted, missing Error;
+        "weight", "N [reverse]", int(-254, 254), "1", "-254..254 (man page says 32 bit)", "", "Multiplier of file value; 0 = fault when non-zero", "script-track" => Keyword, Accepted, missing Error, details "Multiplied with the number in the file and added to the priority; 0 means FAULT while the number is not 0.";
         "init_file", "[VALUE] [overwrite]", Value::Words, "off; 0", "INT; error note outside -254..254", "", "Create or overwrite file at startup", "script-track" => Keyword, Accepted;
     }
     in "vrrp_track_file" => {

@@ -18,11 +18,11 @@ rows! {
         "notify", "SCRIPT [user [[:]group]] (quoted ok)", Value::Command, "none", "4 arguments appended; missing script or unknown user not reported by -t", "", "Run on every transition with GROUP, name, state, priority", "script-track" => Keyword, Accepted;
         "smtp_alert", "[BOOL]", Value::Switch, "smtp_alert_vrrp, smtp_alert, else off", "", "", "Mail on group transitions", "smtp" => Keyword, Accepted;
         "global_tracking", "none", Value::None, "off", "", "deprecated, reports error; acts as sync_group_tracking_weight", "Allow differing weights", "script-track" => Keyword, Deprecated("sync_group_tracking_weight", Reported, Accepted);
-        "sync_group_tracking_weight", "none", Value::None, "off", "", "", "Allow weighted trackers on members", "script-track" => Keyword, Accepted;
+        "sync_group_tracking_weight", "none", Value::None, "off", "", "", "Allow weighted trackers on members", "script-track" => Keyword, Accepted, details "Without it weights of members are taken away: one member cannot move alone.";
         "notify_priority_changes", "[BOOL]", Value::Switch, "unset", "", "", "Default for members of notify_priority_changes", "script-track" => Keyword, Accepted;
     }
     in "vrrp_instance" => {
-        "use_vmac", "[[name] IF] [MAC] [netlink_notify_msg] [group G]", Value::Words, "off; name prefix.VRID", "MAC of 5 or 6 octets, unicast, not RFC range", "", "Run on a macvlan with virtual MAC", "vmac" => Keyword, Accepted;
+        "use_vmac", "[[name] IF] [MAC] [netlink_notify_msg] [group G]", Value::Words, "off; name prefix.VRID", "MAC of 5 or 6 octets, unicast, not RFC range", "", "Run on a macvlan with virtual MAC", "vmac" => Keyword, Accepted, details "Clients keep the MAC address of the RFC across a takeover. `name` before the interface allows any name, even `group`.";
         "use_vmac_addr", "none", Value::None, "off", "", "", "Create a VMAC for each VIP on another interface or family", "vmac" => Keyword, Accepted;
         "vmac_xmit_base", "none", Value::None, "off (forced on for unicast)", "needs use_vmac", "", "Send and receive adverts on the parent interface", "vmac" => Keyword, Accepted;
         "use_ipvlan", "[[name] IF] [IP] [bridge/private/vepa] [group G]", Value::Words, "off; bridge", "IPv4 instance needs IP; one mode per parent", "", "Run on an ipvlan L2 interface", "vmac" => Keyword, Accepted;
@@ -35,8 +35,8 @@ rows! {
         "interface", "IFNAME", Value::Interface, "none", "not loopback; optional with unicast and source address", "", "Interface the instance runs on", "vrrp" => Keyword, Effective;
         "vrf", "IFNAME", Value::Interface, "none", "unicast without interface only", "", "VRF device for the sockets", "vrrp" => Keyword, Accepted;
         "dont_track_primary", "none", Value::None, "off", "", "", "Ignore state of own interface", "vrrp" => Keyword, Effective;
-        "track_interface", "{ IF [weight N [reverse]] }", Value::Lines("<track line>"), "weight 0", "-253..253 (+-254 becomes +-253 with error); empty block accepted", "", "Interfaces tracked by instance", "script-track" => Keyword, Accepted;
-        "track_script", "{ NAME [weight N [reverse/noreverse]] }", Value::Lines("<track line>"), "script's weight", "-253..253", "", "Scripts tracked by instance", "script-track" => Keyword, Accepted;
+        "track_interface", "{ IF [weight N [reverse]] }", Value::Lines("<track line>"), "weight 0", "-253..253 (+-254 becomes +-253 with error); empty block accepted", "", "Interfaces tracked by instance", "script-track" => Keyword, Accepted, details "The interface of the instance itself is tracked anyway.";
+        "track_script", "{ NAME [weight N [reverse/noreverse]] }", Value::Lines("<track line>"), "script's weight", "-253..253", "", "Scripts tracked by instance", "script-track" => Keyword, Accepted, details "Without a weight a failure means FAULT, the addresses go; with one it only changes the priority, so that another router may win.";
         "track_file", "{ NAME [weight N [reverse/noreverse]] }", Value::Lines("<track line>"), "file's weight", "-254..254; undefined name crashes upstream if another track_file is defined", "", "Track files used by instance", "script-track" => Keyword, Accepted;
         "track_process", "{ NAME [weight N [reverse/noreverse]] }", Value::Lines("<track line>"), "process's weight", "-254..254", "", "Processes tracked by instance", "script-track" => Keyword, Accepted;
         "track_bfd", "{ NAME [weight N [reverse/noreverse]] }", Value::Lines("<track line>"), "bfd's weight", "-253..253", "", "BFD sessions tracked by instance", "bfd" => Keyword, Accepted;
@@ -62,15 +62,15 @@ rows! {
         "skip_check_adv_addr", "[BOOL]", Value::Switch, "global", "any valid BOOL, even off, sets it", "", "Skip VIP list check from same master", "vrrp" => Keyword, Effective;
         "strict_mode", "[BOOL]", Value::Switch, "vrrp_strict", "", "", "Strict protocol compliance", "vrrp" => Keyword, Effective;
         "preempt", "none", Value::None, "on", "", "", "Clear nopreempt", "vrrp" => Keyword, Effective;
-        "nopreempt", "none", Value::None, "off", "cleared if state MASTER or priority 255", "", "Do not take over from a lower priority master", "vrrp" => Keyword, Effective;
-        "preempt_delay", "SECS (decimal)", seconds(0, 1_000_000_000), "0", "cleared with MASTER, strict or nopreempt", "", "Delay before preempting", "vrrp" => Keyword, Effective;
+        "nopreempt", "none", Value::None, "off", "cleared if state MASTER or priority 255", "", "Do not take over from a lower priority master", "vrrp" => Keyword, Effective, details "Needs `state BACKUP` and a priority below 255, on both routers.";
+        "preempt_delay", "SECS (decimal)", seconds(0, 1_000_000_000), "0", "cleared with MASTER, strict or nopreempt", "", "Delay before preempting", "vrrp" => Keyword, Effective, details "Counts from when the other master is heard; it does not delay a takeover from silence.";
         "debug", "N", int(0, 4), "0", "", "", "Unused debug level", "other" => Keyword, Accepted;
         "notify_backup", "SCRIPT [user [[:]group]] (quoted ok)", Value::Command, "none", "missing script or unknown user not reported by -t", "", "Run on transition to BACKUP", "script-track" => Keyword, Accepted;
         "notify_master", "SCRIPT [user [[:]group]] (quoted ok)", Value::Command, "none", "missing script or unknown user not reported by -t", "", "Run on transition to MASTER", "script-track" => Keyword, Accepted;
         "notify_fault", "SCRIPT [user [[:]group]] (quoted ok)", Value::Command, "none", "missing script or unknown user not reported by -t", "", "Run on transition to FAULT", "script-track" => Keyword, Accepted;
         "notify_stop", "SCRIPT [user [[:]group]] (quoted ok)", Value::Command, "none", "missing script or unknown user not reported by -t", "", "Run when VRRP stops", "script-track" => Keyword, Accepted;
         "notify_deleted", "[SCRIPT [user [[:]group]]] (quoted ok)", Value::Command, "off", "missing script or unknown user not reported by -t", "", "Report DELETED (not FAULT) when removed by reload; optional script", "script-track" => Keyword, Accepted;
-        "notify", "SCRIPT [user [[:]group]] (quoted ok)", Value::Command, "none", "4 arguments appended; missing script or unknown user not reported by -t", "", "Run on every transition with INSTANCE, name, state, priority", "script-track" => Keyword, Accepted;
+        "notify", "SCRIPT [user [[:]group]] (quoted ok)", Value::Command, "none", "4 arguments appended; missing script or unknown user not reported by -t", "", "Run on every transition with INSTANCE, name, state, priority", "script-track" => Keyword, Accepted, details "Runs after the specific script of the state, and not in a shell: a command with arguments is one quoted word.";
         "notify_master_rx_lower_pri", "SCRIPT [user [[:]group]] (quoted ok)", Value::Command, "none", "missing script or unknown user not reported by -t", "", "Run when master receives a lower priority advert", "script-track" => Keyword, Accepted;
         "smtp_alert", "[BOOL]", Value::Switch, "smtp_alert_vrrp, smtp_alert, else off", "", "", "Mail on transitions", "smtp" => Keyword, Accepted;
         "notify_priority_changes", "[BOOL]", Value::Switch, "group, then global", "", "", "FIFO lines on effective priority changes", "script-track" => Keyword, Accepted;
@@ -91,7 +91,7 @@ rows! {
         "owner_ignore_adverts", "[BOOL]", Value::Switch, "global; on if strict and 255", "only with priority 255; explicit off is overridden to on; explicit off with 255 is reported (exit 5) even without strict", "not in man page", "Ignore adverts while address owner", "vrrp" => Keyword, Effective, since "2.3.3";
         "kernel_rx_buf_size", "BYTES", int(0, 4_294_967_295), "vrrp_rx_bufs_policy", "", "", "Receive buffer contribution of this instance", "vrrp" => Keyword, Effective, missing Error;
         "authentication", "{ block }", Value::Block, "none", "VRRPv2 only; dropped with strict or auth_hmac; empty block accepted", "", "Legacy VRRPv2 authentication", "vrrp" => Keyword, Effective;
-        "auth_hmac", "{ block }", Value::Block, "none", "new in 2.4.x; excludes authentication", "", "HMAC-SHA256 trailer protecting adverts, v2 and v3", "vrrp" => Keyword, Accepted, since "2.4.0";
+        "auth_hmac", "{ block }", Value::Block, "none", "new in 2.4.x; excludes authentication", "", "HMAC-SHA256 trailer protecting adverts, v2 and v3", "vrrp" => Keyword, Accepted, since "2.4.0", details "All routers need the same keys. To change one: add it everywhere, then make it the `active_key` everywhere, then remove the old one.";
     }
     in "vrrp_instance/authentication" => {
         "auth_type", "PASS or AH", Value::Choice(&["PASS", "AH"]), "none", "case-sensitive; AH IPv4 only", "", "Authentication method", "vrrp" => Keyword, Effective;
@@ -105,21 +105,21 @@ rows! {
         "mode", "enforce, permissive or receive-only", Value::Choice(&["enforce", "permissive", "receive-only"]), "enforce", "strict forces enforce", "", "Migration mode", "vrrp" => Keyword, Accepted, since "2.4.0";
     }
     in "vrrp_script" => {
-        "script", "COMMAND (quoted ok)", Value::Command, "required", "", "", "Command to run", "script-track" => Keyword, Accepted, missing Error;
+        "script", "COMMAND (quoted ok)", Value::Command, "required", "", "", "Command to run", "script-track" => Keyword, Accepted, missing Error, details "Not run in a shell: a command with arguments is one quoted word.";
         "interval", "SECS (decimal, ms)", seconds(0, 4_294_000_000), "1", "0 becomes 1 with error", "", "Run period", "script-track" => Keyword, Accepted;
-        "timeout", "SECS (decimal, ms)", seconds(0, 4_294_000_000), "interval (dump shows 0)", "0 becomes 1 with error", "", "Time after which run counts as failed", "script-track" => Keyword, Accepted;
-        "weight", "N [reverse]", int(-253, 253), "0", "-253..253", "", "Priority change; 0 means FAULT on failure", "script-track" => Keyword, Accepted;
+        "timeout", "SECS (decimal, ms)", seconds(0, 4_294_000_000), "interval (dump shows 0)", "0 becomes 1 with error", "", "Time after which run counts as failed", "script-track" => Keyword, Accepted, details "Make it shorter than `interval`: a run that still goes on makes the next one wait.";
+        "weight", "N [reverse]", int(-253, 253), "0", "-253..253", "", "Priority change; 0 means FAULT on failure", "script-track" => Keyword, Accepted, details "0 means FAULT on failure. A positive weight is added while the script succeeds, a negative one while it fails.";
         "rise", "N", int(1, 2_147_483_647), "1", "", "", "Successes needed to go up", "script-track" => Keyword, Accepted;
         "fall", "N", int(1, 2_147_483_647), "1", "", "", "Failures needed to go down", "script-track" => Keyword, Accepted;
         "user", "USER [[:]GROUP]", Value::Words, "script_user", "", "", "User running the script", "script-track" => Keyword, Accepted;
-        "init_fail", "none", Value::None, "off", "", "", "Start in failed state", "script-track" => Keyword, Accepted;
+        "init_fail", "none", Value::None, "off", "", "", "Start in failed state", "script-track" => Keyword, Accepted, details "Without it the first run decides.";
     }
     in "vrrp_track_process" => {
         "process", "PATH_OR_NAME [PARAM ...]", Value::Words, "required", "given once; parameters imply full_command and exact match", "", "Process name or command line to match", "script-track" => Keyword, Accepted;
         "param_match", "[initial/partial]", Value::Choice(&["initial", "partial"]), "exact if no value", "sets full_command", "", "How parameters are compared", "script-track" => Keyword, Accepted;
         "weight", "N [reverse]", int(-254, 254), "0", "-254..254", "", "Priority change; 0 means FAULT", "script-track" => Keyword, Accepted, missing Error;
         "quorum", "N", int(1, 65_535), "1", "<= quorum_max", "", "Minimum matching processes", "script-track" => Keyword, Accepted;
-        "quorum_max", "N", int(0, 65_535), "unlimited", "0 = must not run", "", "Maximum matching processes", "script-track" => Keyword, Accepted;
+        "quorum_max", "N", int(0, 65_535), "unlimited", "0 = must not run", "", "Maximum matching processes", "script-track" => Keyword, Accepted, details "0 says that the process must not run.";
         "delay", "SECS (decimal)", seconds(1, 3_600_000_000), "0", "", "", "Set both terminate_delay and fork_delay", "script-track" => Keyword, Accepted;
         "terminate_delay", "SECS (decimal)", seconds(1, 3_600_000_000), "0", "", "", "Delay before considered down", "script-track" => Keyword, Accepted;
         "fork_delay", "SECS (decimal)", seconds(1, 3_600_000_000), "0", "", "", "Delay before considered up", "script-track" => Keyword, Accepted;

@@ -29,8 +29,10 @@ macro_rules! second {
 mod balance;
 mod bfd;
 mod checks;
+mod defaults;
 mod global;
 mod lines;
+mod root;
 mod track;
 mod vrrp;
 
@@ -57,7 +59,16 @@ const HARMLESS: &[&str] = &[
 ];
 
 fn cases() -> impl Iterator<Item = &'static Case> {
-    let tables = [balance::CASES, bfd::CASES, global::CASES, lines::CASES, track::CASES, vrrp::CASES];
+    let tables = [
+        balance::CASES,
+        bfd::CASES,
+        defaults::CASES,
+        global::CASES,
+        lines::CASES,
+        root::CASES,
+        track::CASES,
+        vrrp::CASES,
+    ];
     tables.into_iter().chain(checks::CASES.iter().copied()).flatten()
 }
 
