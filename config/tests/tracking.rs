@@ -3,9 +3,11 @@
 
 mod support;
 
+use std::path::Path;
+
 use keepalived_config::facts::{Facts, InterfaceFacts, Program, RouteName};
 use keepalived_config::model::{Config, Global, Weight};
-use keepalived_config::{AnyInterface, exit_status, fatal, plan};
+use keepalived_config::{AnyInterface, MemorySource, exit_status, fatal, load, plan};
 use keepalived_core::address::InterfaceName;
 use support::{ids, text, with_facts};
 
@@ -132,6 +134,39 @@ fn what_the_machine_has_decides() {
     assert_eq!(status("interface_up_down_delays {\neth9 1\n}\n"), (vec!["interface-absent"], 4, true));
     let named = with_facts(&instance("A", 1, "virtual_routes {\n10.1.0.0/16 dev eth0 table blue\n}"), &Small);
     assert_eq!(named.config.instances[0].routes[0].table, 77);
+}
+
+/// The machine on which `tracking/observed.txt` was observed.
+struct Observed;
+
+impl Facts for Observed {
+    fn interface(&self, name: InterfaceName) -> Option<InterfaceFacts> {
+        let loopback = name.as_bytes() == b"lo";
+        let exists = loopback || matches!(name.as_bytes(), b"eth0" | b"eth1");
+        exists.then_some(InterfaceFacts { loopback, ..InterfaceFacts::ETHERNET })
+    }
+
+    fn program(&self, path: &str) -> Program {
+        if path.starts_with("/usr/bin/") { Program::Present } else { Program::Missing }
+    }
+}
+
+/// Every case of `tracking/observed.txt`: the status is keepalived's, or ours where the file says so.
+#[test]
+fn the_exit_status_is_that_of_keepalived() {
+    let mut wrong = Vec::new();
+    for case in include_str!("tracking/observed.txt").split("=== ").skip(1) {
+        let (head, content) = case.split_once('\n').expect("a line");
+        let mut words = head.split(' ');
+        let (name, observed) = (words.next().expect("a name"), words.next().expect("a status"));
+        let expected = words.nth(1).unwrap_or(observed);
+        let source = MemorySource::one("/k.conf", content);
+        let status = exit_status(&load(&source, Path::new("/k.conf"), &Observed).findings).to_string();
+        if status != expected {
+            wrong.push(format!("{name}: {status}, not {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
