@@ -210,6 +210,11 @@ impl Findings {
             .retain(|finding| finding.rule != rule || finding.primary.as_ref().is_none_or(|mark| mark.span != span));
     }
 
+    /// Whether nothing can run with what has been found.
+    pub fn are_fatal(&self) -> bool {
+        fatal(&self.kept)
+    }
+
     /// All that were kept, in the order of the text, those without a place first; and how many more there were.
     pub fn sorted(self) -> Vec<Finding> {
         let mut findings = self.kept;

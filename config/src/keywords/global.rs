@@ -97,7 +97,7 @@ rows! {
         "snmp_socket", "ADDRESS", Value::Text, "net-snmp default agentx socket", "one word", "", "AgentX master socket", "snmp" => Keyword, Accepted, missing Error;
         "enable_traps", "none", Value::None, "off", "", "", "Send SNMP traps", "snmp" => Keyword, Accepted;
         "enable_snmp_vrrp", "none", Value::None, "off (on with -x)", "", "", "Serve VRRP part of KEEPALIVED-MIB", "snmp" => Keyword, Accepted;
-        "enable_snmp_keepalived", "none", Value::None, "off", "", "deprecated alias of enable_snmp_vrrp (2.0.0)", "As enable_snmp_vrrp", "snmp" => Keyword, Deprecated("enable_snmp_vrrp", Reported, Accepted);
+        "enable_snmp_keepalived", "none", Value::None, "off", "", "deprecated alias of enable_snmp_vrrp (2.0.0)", "As enable_snmp_vrrp", "snmp" => Keyword, Deprecated("enable_snmp_vrrp", Silent, Accepted);
         "enable_snmp_rfc", "none", Value::None, "off", "", "", "Serve both RFC2787 and RFC6527 MIBs", "snmp" => Keyword, Accepted;
         "enable_snmp_rfcv2", "none", Value::None, "off (on with -x)", "", "", "Serve RFC2787 VRRP-MIB", "snmp" => Keyword, Accepted;
         "enable_snmp_rfcv3", "none", Value::None, "off (on with -x)", "", "", "Serve RFC6527 VRRPV3-MIB", "snmp" => Keyword, Accepted;

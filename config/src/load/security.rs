@@ -16,7 +16,8 @@ pub(super) fn check(reading: &mut Reading<'_>, config: &mut Config) {
     for tracks in tracks.flatten() {
         tracks.scripts.retain(|track| !missing.contains(&track.name));
     }
-    if config.global.scripts.security {
+    // keepalived does not come to the scripts of instances that cannot run, and one thing at a time is enough
+    if config.global.scripts.security || reading.findings.are_fatal() {
         return;
     }
     let present = first_present(reading);
