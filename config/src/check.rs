@@ -113,7 +113,9 @@ fn arguments(keyword: &Keyword, node: Node<'_>, span: Span, findings: &mut Findi
         Missing::Error => &rule::MISSING_VALUE,
         Missing::Ignored => &rule::MISSING_IGNORED,
     };
-    if given.len() < arity.least && !keyword.opens_block() {
+    // of a value whose quote is not closed that has been said; but keepalived stops at some
+    let is_said = node.is_cut() && keyword.missing != Missing::Fatal;
+    if given.len() < arity.least && !keyword.opens_block() && !is_said {
         let finding = Finding::at(rule, span, format!("{} needs a value", keyword.name));
         let good = keyword.value.to_string();
         let good = if good.is_empty() { good } else { format!(": {good}") };

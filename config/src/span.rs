@@ -99,6 +99,14 @@ impl Files {
         self.get(span.file).map_or(Path::new("?"), |file| &file.path)
     }
 
+    /// How many octets of blanks are before `span` in its line; `None` if there is anything else.
+    pub fn indentation(&self, span: Span) -> Option<usize> {
+        let before = self.get(span.file)?.bytes.get(..span.start)?;
+        let blanks = before.iter().rev().take_while(|octet| matches!(octet, b' ' | b'\t')).count();
+        let is_first = before.iter().rev().nth(blanks).is_none_or(|octet| *octet == b'\n');
+        is_first.then_some(blanks)
+    }
+
     /// Line and column of the start of `span`.
     pub fn position(&self, span: Span) -> Position {
         self.get(span.file).map_or(Position { line: 1, column: 1 }, |file| file.position(span.start))

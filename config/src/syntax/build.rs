@@ -23,6 +23,10 @@ pub(super) struct Builder {
     pending: Option<usize>,
     /// Levels beyond `MOST_DEPTH` that are being read over.
     too_deep: usize,
+    /// What looks like the mistake if a brace turns out to be missing.
+    slip: Option<Slip>,
+    /// Braces that began nothing: as many are missing at the end for no other reason.
+    extra_opens: usize,
     /// There are more than `MOST_STATEMENTS` or `MOST_WORDS`, and it has been said.
     is_full: bool,
 }
@@ -33,11 +37,31 @@ struct Frame {
     owner: Option<usize>,
     open: Span,
     context: Option<&'static str>,
+    /// Where the first word of the owner stands in its line, if nothing but blanks is before it.
+    column: Option<usize>,
+}
+
+/// A `}` that stands under another block than the one that it closes.
+#[derive(Clone, Copy)]
+struct Slip {
+    /// The `{` that it closes.
+    open: Span,
+    /// Whose.
+    owner: usize,
+    close: Span,
 }
 
 impl Builder {
     pub(super) fn new() -> Self {
-        Self { tree: Tree::default(), frames: Vec::new(), pending: None, too_deep: 0, is_full: false }
+        Self {
+            tree: Tree::default(),
+            frames: Vec::new(),
+            pending: None,
+            too_deep: 0,
+            slip: None,
+            extra_opens: 0,
+            is_full: false,
+        }
     }
 
     /// Takes a statement in, or a brace with the statement before it.
@@ -46,6 +70,11 @@ impl Builder {
             Some((brace, words)) if matches!(brace.kind, TokenKind::Open | TokenKind::Close) => (words, Some(brace)),
             _ => (tokens, None),
         };
+        if brace.is_some_and(|brace| brace.kind == TokenKind::Open) && self.begins_anew(line, words) {
+            self.expect_open(findings);
+            self.give_up(findings);
+            self.tree.is_told_by_layout = true;
+        }
         self.statement(line, words, findings);
         match brace {
             Some(Token { kind: TokenKind::Open, range }) => self.open(line.span(range.clone()), findings),
@@ -67,18 +96,56 @@ impl Builder {
     /// Ends the text.
     pub(super) fn finish(mut self, findings: &mut Findings) -> Tree {
         self.expect_open(findings);
-        for frame in std::mem::take(&mut self.frames).iter().rev() {
-            if let Some(owner) = frame.owner {
-                self.tree.close(owner, None);
-            }
-            let node = frame.owner.and_then(|owner| self.tree.node(owner));
-            let what = node.map_or_else(|| "'{'".to_owned(), |node| node.name().into_owned());
-            findings.push(
-                Finding::at(&rule::MISSING_CLOSE, frame.open, format!("the block of {what} is not closed"))
-                    .help("add a '}'"),
-            );
-        }
+        self.give_up(findings);
         self.tree
+    }
+
+    /// Closes everything that is open, and says what is not closed.
+    fn give_up(&mut self, findings: &mut Findings) {
+        let frames = std::mem::take(&mut self.frames);
+        for owner in frames.iter().rev().filter_map(|frame| frame.owner) {
+            self.tree.close(owner, None);
+        }
+        let missing = frames.len().saturating_sub(std::mem::take(&mut self.extra_opens));
+        let slip = self.slip.take();
+        self.pending = None;
+        if let (Some(slip), 1) = (slip, missing) {
+            return findings.push(self.slipped(slip));
+        }
+        for frame in frames.iter().rev().take(missing) {
+            let what = frame.owner.map_or_else(|| "'{'".to_owned(), |owner| self.name(owner));
+            let finding = Finding::at(&rule::MISSING_CLOSE, frame.open, format!("the block of {what} is not closed"));
+            findings.push(finding.help("add a '}'"));
+        }
+    }
+
+    fn slipped(&self, slip: Slip) -> Finding {
+        let what = self.name(slip.owner);
+        let message = format!("the block of {what} is not closed");
+        let finding = Finding::at(&rule::MISSING_CLOSE, slip.open, message);
+        let finding = finding.also(slip.close, format!("by its indentation this is not the '}}' of {what}"));
+        finding.help(format!("add a '}}' after the last line of {what}"))
+    }
+
+    fn name(&self, id: usize) -> String {
+        self.tree.node(id).map(|node| node.name().into_owned()).unwrap_or_default()
+    }
+
+    /// Whether a line that opens a block can only be meant for the top level: a `}` above seems to close the wrong block, no such
+    /// keyword belongs here, and it stands under the outermost block that is open.
+    fn begins_anew(&self, line: &Line<'_>, tokens: &[Token]) -> bool {
+        if self.slip.is_none() {
+            return false;
+        }
+        let Some(outermost) = self.frames.first().and_then(|frame| frame.column) else { return false };
+        let Some(first) = tokens.first() else { return false };
+        if self.tree.files.indentation(line.span(first.range.clone())) != Some(outermost) {
+            return false;
+        }
+        let Some((name, _)) = line.word(first) else { return false };
+        let Ok(name) = std::str::from_utf8(&name) else { return false };
+        let fits_here = self.context().is_some_and(|context| keywords::lookup(context, name).is_some());
+        !fits_here && keywords::lookup(ROOT, name).is_some_and(Keyword::opens_block)
     }
 
     fn context(&self) -> Option<&'static str> {
@@ -121,7 +188,8 @@ impl Builder {
             }
             return;
         }
-        self.pending = Some(self.tree.statement(first_word, keyword, context));
+        let is_cut = tokens.last().is_some_and(|token| token.kind == TokenKind::Unterminated);
+        self.pending = Some(self.tree.statement(first_word, keyword, context, is_cut));
     }
 
     /// Takes the words of a statement in that holds a command.
@@ -182,7 +250,8 @@ impl Builder {
             Some(id) => self.enter(id, span),
             None => {
                 findings.push(unexpected_open(node, span));
-                self.frames.push(Frame { owner: None, open: span, context: self.context() });
+                self.extra_opens = self.extra_opens.saturating_add(1);
+                self.frames.push(Frame { owner: None, open: span, context: self.context(), column: None });
                 self.pending = None;
             }
         }
@@ -196,8 +265,9 @@ impl Builder {
     fn enter(&mut self, id: usize, open: Span) {
         let Some(node) = self.tree.node(id) else { return };
         let context = node.keyword().and_then(|keyword| keywords::block_opened(keyword.block, keyword.name));
+        let column = node.first().and_then(|word| self.tree.files.indentation(word.span));
         self.tree.open(id, open);
-        self.frames.push(Frame { owner: Some(id), open, context });
+        self.frames.push(Frame { owner: Some(id), open, context, column });
         self.pending = None;
     }
 
@@ -209,12 +279,32 @@ impl Builder {
         self.expect_open(findings);
         self.pending = None;
         match self.frames.pop() {
-            Some(Frame { owner: Some(owner), .. }) => self.tree.close(owner, Some(span)),
+            Some(Frame { owner: Some(owner), open, column, .. }) => {
+                self.tree.close(owner, Some(span));
+                self.look_for_slip(Slip { open, owner, close: span }, column);
+            }
             Some(Frame { owner: None, .. }) => {}
             None => {
                 let finding = Finding::at(&rule::EXTRA_CLOSE, span, "this '}' closes nothing");
                 findings.push(finding.help("remove it, or look for a missing '{' above"));
             }
+        }
+    }
+}
+
+impl Builder {
+    /// Takes note of the first `}` that stands under a block further out than the one it closes.
+    fn look_for_slip(&mut self, slip: Slip, column: Option<usize>) {
+        if self.frames.is_empty() {
+            // all that was opened is closed
+            self.slip = None;
+            self.extra_opens = 0;
+            return;
+        }
+        let under = self.tree.files.indentation(slip.close);
+        let is_further_out = under.zip(column).is_some_and(|(under, column)| under < column);
+        if is_further_out && self.slip.is_none() && self.frames.iter().any(|frame| frame.column == under) {
+            self.slip = Some(slip);
         }
     }
 }

@@ -1,10 +1,15 @@
 //! The canonical layout of a file, for `keepalivedctl fmt`.
 
+use std::path::Path;
+
 use super::include::include;
+use super::reader::{Options, parse};
 use super::reference::definition;
 use super::token::{
     Content, MOST_LINE, PhysicalLine, TokenKind, Tokens, byte_order_mark, is_blank, next_line, trimmed,
 };
+
+use crate::source::MemorySource;
 
 /// Blanks for each open brace.
 const INDENT: usize = 4;
@@ -15,8 +20,14 @@ const MOST_INDENTED: usize = 32;
 /// on one of its own, single blanks between words, at most one empty line in a row. Comments stay on their lines.
 ///
 /// It means the same as before, and to do it again changes nothing. Lines whose meaning can depend on blanks (definitions and their
-/// use, `@id`, `~SEQ`, includes, backslashes, quotes without partner) are indented and otherwise left alone.
+/// use, `@id`, `~SEQ`, includes, backslashes, quotes without partner) are indented and otherwise left alone. So is a whole text in
+/// which a `}` is missing and only its layout tells where.
 pub fn format(text: &[u8]) -> Vec<u8> {
+    let laid_out = lay_out(text);
+    if is_told_by_layout(text) || is_told_by_layout(&laid_out) { text.to_vec() } else { laid_out }
+}
+
+fn lay_out(text: &[u8]) -> Vec<u8> {
     let mut layout = Layout::default();
     let mut at = byte_order_mark(text);
     layout.out.extend_from_slice(text.get(..at).unwrap_or_default());
@@ -25,6 +36,12 @@ pub fn format(text: &[u8]) -> Vec<u8> {
         at = line.next;
     }
     layout.finish()
+}
+
+/// Whether the reader takes the place of a missing brace from the layout.
+fn is_told_by_layout(text: &[u8]) -> bool {
+    let name = "text";
+    parse(&MemorySource::one(name, text), Path::new(name), &Options::default()).tree.is_told_by_layout
 }
 
 #[derive(Default)]

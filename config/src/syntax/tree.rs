@@ -4,7 +4,7 @@
 //! is a danger to the stack, and a statement costs some fifty octets beyond its text.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::Block;
@@ -22,6 +22,10 @@ pub struct Tree {
     made: Vec<(u32, u32)>,
     text: Vec<u8>,
     blocks: Vec<Braces>,
+    /// Where a `}` is missing was taken from the layout.
+    pub(super) is_told_by_layout: bool,
+    /// Statements whose line ends in a quote that is not closed.
+    cut: HashSet<u32>,
     /// The block of keywords that an unknown word stands in.
     strangers: HashMap<u32, &'static str>,
 }
@@ -211,6 +215,11 @@ impl<'a> Node<'a> {
         self.keyword().is_some_and(|keyword| keyword.name == name)
     }
 
+    /// Whether words of it are left out because their quote is not closed.
+    pub fn is_cut(self) -> bool {
+        self.tree.cut.contains(&narrow(self.index))
+    }
+
     /// The path of the keyword block that this stands in; `None` inside value blocks and unknown ones.
     pub fn context(self) -> Option<&'static str> {
         match self.keyword() {
@@ -312,8 +321,12 @@ impl Tree {
         first_word: usize,
         keyword: Option<&'static Keyword>,
         context: Option<&'static str>,
+        is_cut: bool,
     ) -> usize {
         let index = self.nodes.len();
+        if is_cut {
+            self.cut.insert(narrow(index));
+        }
         if keyword.is_none()
             && let Some(context) = context
         {
