@@ -1,24 +1,33 @@
 //! What can be said of a statement from the keyword table alone: unknown words, missing and superfluous values, old
 //! spellings, keywords without effect yet.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::finding::{Finding, Findings, rule};
 use crate::keywords::{Effect, Keyword, Missing, Notice, ROOT, Status, Suggestion, lookup, suggest};
 use crate::span::Span;
-use crate::syntax::{Node, NodeId, Tree};
+use crate::syntax::{Node, NodeId, Tree, Word};
 
 /// How many unknown words of a kind get a "did you mean"; in a file that is no configuration it would take for ever.
 pub(crate) const MOST_SUGGESTIONS: usize = 200;
 
 /// Unknown words that are nearly keywords of their block: what is missed there is probably what they were meant to be.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct NearMisses(BTreeMap<(NodeId, &'static str), Span>);
+pub(crate) struct NearMisses {
+    words: BTreeMap<(NodeId, &'static str), Span>,
+    /// Blocks of the top level whose keyword is misspelt: what it was meant to be, and their names.
+    blocks: BTreeSet<(&'static str, Vec<u8>)>,
+}
 
 impl NearMisses {
     /// Where `block` has something that is nearly `name`.
     pub(crate) fn get(&self, block: Node<'_>, name: &'static str) -> Option<Span> {
-        self.0.get(&(block.id(), name)).copied()
+        self.words.get(&(block.id(), name)).copied()
+    }
+
+    /// Whether a block that was probably meant to be `keyword` defines `name`.
+    pub(crate) fn defines(&self, keyword: &'static str, name: Word<'_>) -> bool {
+        self.blocks.contains(&(keyword, name.text.to_vec()))
     }
 }
 
@@ -45,8 +54,11 @@ pub(crate) fn check(tree: &Tree, findings: &mut Findings) -> NearMisses {
                 continue;
             }
             let suggestion = suggestions.next().and_then(|_| suggest(context, &node.name()));
-            if let (Some(Suggestion::Spelling(row)), Some(block)) = (suggestion, block) {
-                near_misses.0.insert((block.id(), row.name), first.span);
+            if let Some(Suggestion::Spelling(row)) = suggestion {
+                match block {
+                    Some(block) => drop(near_misses.words.insert((block.id(), row.name), first.span)),
+                    None => near_misses.blocks.extend(node.argument().map(|name| (row.name, name.text.to_vec()))),
+                }
             }
             findings.push(unknown(context, node, first.span, suggestion));
             continue;

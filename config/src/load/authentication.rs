@@ -123,6 +123,13 @@ fn hmac(reading: &mut Reading<'_>, draft: &Draft<'_>, standing: Standing) -> Opt
         _ => HmacMode::Enforce,
     };
     let Some(active) = active.filter(|active| keys.iter().any(|key| key.id == *active)) else {
+        let is_refused = |word: crate::syntax::Word<'_>| {
+            statements.all("key").filter_map(|node| node.argument()).any(|id| id.text == word.text)
+        };
+        if statements.last("active_key").and_then(|node| node.argument()).is_some_and(is_refused) {
+            // what is wrong with that key has been said
+            return None;
+        }
         let said = statements.last("active_key").and_then(|node| node.argument());
         let what = said.map_or("active_key is missing".to_owned(), |word| format!("there is no key {}", word.str()));
         let message = format!("instance {}: {what}; adverts go without auth_hmac", draft.name);

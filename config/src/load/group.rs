@@ -34,6 +34,8 @@ pub(super) fn sync_groups<'a>(
         }
         let members = members(reading, block, &name, &known, &mut taken);
         let statements = Statements::of(block.children());
+        let written: usize =
+            statements.all("group").flat_map(|node| node.children()).map(|line| line.words().len()).sum();
         let group = SyncGroup {
             members,
             tracks: tracks::read(reading, trackers, &format!("sync group {name}"), &statements),
@@ -51,7 +53,7 @@ pub(super) fn sync_groups<'a>(
                 reading.report_at(&rule::GROUP_EMPTY, Some(block), message);
                 continue;
             }
-            1 => {
+            1 if written == 1 => {
                 let message = format!("sync group {name} has only one member");
                 reading.report_at(&rule::GROUP_SINGLE, Some(block), message);
             }

@@ -256,9 +256,14 @@ fn check_interface(reading: &mut Reading<'_>, draft: &Draft<'_>, link: Link, tra
     let can_do_without = matches!(transport, Transport::Unicast { source: Some(_), .. });
     let has_value = draft.statements.last("interface").is_none_or(|node| !node.arguments().is_empty());
     if link.name.is_none() && !can_do_without && has_value {
-        let written = draft.statements.last("interface").is_some();
-        if written {
-            draft.report(reading, &rule::INTERFACE_MISSING, "interface", "there is no interface that it can use");
+        if let Some(word) = draft.statements.last("interface").and_then(|node| node.argument()) {
+            // one message: that it is of no use, and that it cannot do without
+            reading.findings.withdraw(&rule::INTERFACE_LOOPBACK, word.span);
+            reading.findings.withdraw(&rule::INTERFACE_NAME, word.span);
+            let why = if word.text == b"lo" { "the loopback interface" } else { "no name of an interface" };
+            let message = format!("instance {}: it needs an interface, and {} is {why}", draft.name, word.str());
+            let finding = Finding::at(&rule::INTERFACE_MISSING, word.span, message);
+            reading.report(finding.help("name the interface on which the other routers are"));
         } else {
             draft.missing(reading, &rule::INTERFACE_MISSING, "interface", "interface is missing");
         }

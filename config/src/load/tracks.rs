@@ -146,10 +146,18 @@ fn named(reading: &mut Reading<'_>, known: &mut Known, owner: &str, nodes: &[Nod
     out
 }
 
-fn unknown(reading: &mut Reading<'_>, known: &Known, owner: &str, word: Word<'_>) {
+fn unknown(reading: &mut Reading<'_>, known: &mut Known, owner: &str, word: Word<'_>) {
+    if reading.near_misses.defines(known.kind, word) {
+        // it is there, in a block whose keyword is misspelt, and that has been said
+        return;
+    }
     let message = format!("{owner}: there is no {} {}", known.kind, word.str());
     let finding = Finding::at(&rule::TRACKER_UNKNOWN, word.span, message).note("the line is left out");
     let near = reading.suggest(&word.str(), known.names.keys().map(String::as_str));
+    if let Some(entry) = near.as_ref().and_then(|near| known.names.get_mut(near)) {
+        // that nobody tracks it is the same mistake
+        entry.used = true;
+    }
     reading.report(match near {
         Some(near) => finding.help(format!("did you mean {near}?")).fix(word.span, near),
         None => finding.help(format!("add {} {} {{ ... }}", known.kind, word.str())),
