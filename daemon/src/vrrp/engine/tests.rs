@@ -1,6 +1,7 @@
 //! The engine on the fake kernel, configured with text as people write it.
 
 mod addresses;
+mod adverts;
 mod announcements;
 mod election;
 mod ground;
@@ -8,3 +9,4 @@ mod groups;
 mod reload;
 mod rig;
 mod scale;
+mod settings;

@@ -10,7 +10,7 @@ use keepalived_config::model::Config;
 use keepalived_config::{InstanceKey, MemorySource, fatal, load};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
-use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert};
+use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert};
 use keepalived_kernel::network::{Address, LinkIndex, Network};
 
 use crate::vrrp::engine::Engine;
@@ -29,6 +29,17 @@ pub(super) fn configuration(text: &str) -> Config {
 
 pub(super) fn instance(name: &str, vrid: u8, rest: &str) -> String {
     format!("vrrp_instance {name} {{\n interface eth0\n virtual_router_id {vrid}\n {rest}\n}}\n")
+}
+
+/// Instance A on eth0 with VRID 51 and `lines`, and with [`VIP`] unless they bring addresses; below `globals`.
+pub(super) fn under(globals: &str, lines: &str) -> String {
+    let addresses = if lines.contains("virtual_ipaddress {") { "" } else { "virtual_ipaddress {\n 192.0.2.100/24\n }" };
+    format!("global_defs {{\n {globals}\n}}\n{}", instance("A", 51, &format!("{lines}\n {addresses}")))
+}
+
+/// The VRRP message of an advert.
+pub(super) fn message(advert: &SentAdvert) -> &[u8] {
+    if advert.source.is_ipv4() { &advert.octets[20..] } else { &advert.octets }
 }
 
 pub(super) fn with_addresses(name: &str, vrid: u8, priority: u8, addresses: &[&str]) -> String {
@@ -143,8 +154,7 @@ impl Rig {
     /// Priorities of the adverts that were sent for `vrid` since the last call for any.
     pub(super) fn sent(&mut self, vrid: u8) -> Vec<u8> {
         let sent = std::mem::take(&mut self.packets().sent);
-        let messages =
-            sent.iter().map(|advert| if advert.source.is_ipv4() { &advert.octets[20..] } else { &advert.octets[..] });
+        let messages = sent.iter().map(message);
         messages.filter(|message| message[1] == vrid).map(|message| message[2]).collect()
     }
 
@@ -166,14 +176,48 @@ impl Rig {
 
     /// The same, but the engine does not get to know yet.
     pub(super) fn hear_only(&mut self, text: &str, priority: u8) {
-        let config = configuration(text);
-        let params = lower::params(&config.instances[0], 0);
-        let keepalived_core::vrrp::Reach::Multicast(destination) = params.reach else { panic!("multicast only") };
+        let reach = lower::params(&configuration(text).instances[0], 0).reach;
+        let keepalived_core::vrrp::Reach::Multicast(group) = reach else { panic!("multicast only") };
+        self.hear_at(text, priority, group, 255);
+    }
+
+    /// An advert as above, sent to `destination`, that arrives with `ttl`.
+    pub(super) fn hear_at(&mut self, text: &str, priority: u8, destination: IpAddr, ttl: u8) {
+        let params = lower::params(&configuration(text).instances[0], 0);
         let mut octets = Vec::new();
         let source = ip("192.0.2.2");
         keepalived_core::vrrp::advert::encode(&mut octets, &params, priority, source, destination, 1);
-        let advert = ReceivedAdvert { link: ETH0, source, destination, ttl: 255, received: self.now, octets };
+        let advert = ReceivedAdvert { link: ETH0, source, destination, ttl, received: self.now, octets };
         assert_eq!(self.packets().deliver(&advert), 1);
+    }
+
+    /// Hears it every second for so many seconds.
+    pub(super) fn hear_for(&mut self, seconds: u64, text: &str, priority: u8) {
+        for _ in 0..seconds {
+            self.hear(text, priority);
+            self.pass(Duration::from_secs(1));
+        }
+    }
+
+    /// When so many announcements left in the next `seconds`.
+    pub(super) fn series(&mut self, seconds: f64) -> Vec<(f64, usize)> {
+        let begin = self.now;
+        let mut series = Vec::new();
+        let mut note = |rig: &mut Self| {
+            let count = std::mem::take(&mut rig.packets().announced).len();
+            if count > 0 {
+                series.push((rig.now.since(begin).as_secs_f64(), count));
+            }
+        };
+        let end = begin + Duration::from_secs_f64(seconds);
+        while let Some(at) = self.engine.turn(self.now).filter(|at| *at <= end) {
+            note(self);
+            self.now = at.max(self.now);
+            self.settle();
+            note(self);
+        }
+        self.now = end;
+        series
     }
 }
 
