@@ -156,3 +156,12 @@ fn named(text: &str, name: &str) -> Option<u32> {
         (found == name).then_some(number)
     })
 }
+
+/// What `text` means on a machine with every interface; for tests.
+#[cfg(test)]
+pub(crate) fn from_text(text: &str) -> Config {
+    let source = keepalived_config::MemorySource::one("/k.conf", text);
+    let loaded = keepalived_config::load(&source, std::path::Path::new("/k.conf"), &facts::AnyInterface);
+    assert!(!fatal(&loaded.findings), "{:?}", loaded.findings);
+    loaded.config
+}

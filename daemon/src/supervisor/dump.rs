@@ -53,3 +53,36 @@ fn place(configured: Option<&str>, default: &str) -> PathBuf {
         Some(path) => directory.join(Path::new(path)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::from_text;
+
+    /// What a dump of a daemon without instances writes to `path`.
+    fn written(dump: Dump, globals: &str, path: &Path) -> String {
+        let global = from_text(&format!("global_defs {{\n{globals}\n}}\n")).global;
+        dump.write(&global, &Snapshot::empty(std::time::SystemTime::UNIX_EPOCH));
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    #[test]
+    fn files_go_where_the_configuration_says() {
+        let folder = std::env::temp_dir().join(format!("keepalived-dump-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let shown = folder.display();
+        let data = written(Dump::Data, &format!("state_dump_file {shown}/state"), &folder.join("state"));
+        assert!(data.contains("Router ID"), "{data}");
+        written(Dump::Statistics, &format!("stats_dump_file {shown}/stats"), &folder.join("stats"));
+        // a directory keeps the usual name
+        let json = |globals: &str| {
+            let globals = format!("json_dump_file {shown}/\n{globals}");
+            let text = written(Dump::Json, &globals, &folder.join("keepalived.json"));
+            text.trim_start().chars().next()
+        };
+        // keepalived: version 1 is a list of instances, version 2 an object with `vrrp`
+        assert_eq!((json(""), json("json_version 2")), (Some('['), Some('{')));
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(place(Some("mine"), "keepalived.data"), files::temporary_directory().join("mine"));
+    }
+}

@@ -80,3 +80,22 @@ impl PidFiles {
 fn readable_by_all(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::from_text;
+
+    #[test]
+    fn the_configuration_decides_where_they_are() {
+        for (text, main, vrrp) in [
+            ("", "/run/keepalived.pid", "/run/vrrp.pid"),
+            ("use_pid_dir", "/run/keepalived/keepalived.pid", "/run/keepalived/vrrp.pid"),
+            ("instance lb", "/run/keepalived/keepalived_lb.pid", "/run/keepalived/vrrp_lb.pid"),
+            ("net_namespace red", "/run/keepalived/keepalived.pid", "/run/keepalived/vrrp.pid"),
+        ] {
+            let files = PidFiles::new(&Options::default(), &from_text(&format!("{text}\n")).global);
+            assert_eq!((files.main_path, files.vrrp_path), (main.into(), vrrp.into()), "{text}");
+        }
+    }
+}

@@ -122,7 +122,7 @@ impl Process {
         let log = log::start(&startup.log, "Keepalived_vrrp")?;
         let now = reactor::now();
         let engine = Engine::new(now, &startup.config, startup.masters.clone(), network, packets)?;
-        let delay = if startup.resumes { Duration::ZERO } else { startup_delay(global) };
+        let delay = if startup.resumes { Duration::ZERO } else { startup_delay(global, process::uptime()) };
         if !delay.is_zero() {
             tracing::info!("Delaying startup for {:.3} s", delay.as_secs_f64());
         }
@@ -340,6 +340,23 @@ fn schedule(global: &Global) {
 }
 
 /// `vrrp_startup_delay`, or what is left of `vrrp_delay_after_boot`, whichever is longer.
-fn startup_delay(global: &Global) -> Duration {
-    global.startup_delay.max(global.delay_after_boot.saturating_sub(process::uptime()))
+fn startup_delay(global: &Global, uptime: Duration) -> Duration {
+    global.startup_delay.max(global.delay_after_boot.saturating_sub(uptime))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longer_delay_counts() {
+        let delay = |text: &str, uptime| {
+            let global = crate::configuration::from_text(&format!("global_defs {{\n{text}\n}}\n")).global;
+            startup_delay(&global, Duration::from_secs(uptime)).as_secs()
+        };
+        assert_eq!((delay("", 0), delay("vrrp_startup_delay 5", 100)), (0, 5));
+        assert_eq!((delay("vrrp_delay_after_boot 60", 20), delay("vrrp_delay_after_boot 60", 100)), (40, 0));
+        let both = "vrrp_startup_delay 5\nvrrp_delay_after_boot 60";
+        assert_eq!((delay(both, 20), delay(both, 58)), (40, 5));
+    }
 }

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
 use std::time::Duration;
 
-use keepalived_config::facts::AnyInterface;
+use keepalived_config::InstanceKey;
 use keepalived_config::model::Config;
-use keepalived_config::{InstanceKey, MemorySource, fatal, load};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
 use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert};
 use keepalived_kernel::network::{Address, LinkIndex, Network};
 
+pub(super) use crate::configuration::from_text as configuration;
 use crate::vrrp::engine::Engine;
 use crate::vrrp::lower;
 use crate::vrrp::report::Report;
@@ -20,12 +19,6 @@ use crate::vrrp::report::Report;
 pub(super) const ETH0: LinkIndex = LinkIndex(2);
 pub(super) const ETH1: LinkIndex = LinkIndex(3);
 pub(super) const MILLI: Duration = Duration::from_millis(1);
-
-pub(super) fn configuration(text: &str) -> Config {
-    let loaded = load(&MemorySource::one("/k.conf", text), Path::new("/k.conf"), &AnyInterface);
-    assert!(!fatal(&loaded.findings), "{:?}", loaded.findings);
-    loaded.config
-}
 
 pub(super) fn instance(name: &str, vrid: u8, rest: &str) -> String {
     format!("vrrp_instance {name} {{\n interface eth0\n virtual_router_id {vrid}\n {rest}\n}}\n")

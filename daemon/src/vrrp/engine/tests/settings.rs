@@ -257,7 +257,7 @@ fn the_distance_of_a_group_is_for_neighbour_advertisements_too() {
     let group = "garp_group {\n gna_interval 0.5\n interface eth0\n}\n";
     let mut rig = Rig::new(&(under("", lines) + group));
     rig.pass(Duration::from_secs(3));
-    let times: Vec<_> = rig.series(9.0).into_iter().map(|(at, count)| (at, count)).collect();
+    let times = rig.series(9.0);
     assert_eq!(times.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [1, 1]);
     assert!((times[1].0 - times[0].0 - 0.5).abs() < 0.001, "{times:?}");
 }

@@ -1,0 +1,213 @@
+//! Keywords of the process: names, scheduling, files, delays, namespaces.
+
+use anyhow::{Context as _, Result};
+use keepalived_lab::{Case, Daemon, Flavour, Instance, Router, Running, patience, trial, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
+use std::time::{Duration, Instant};
+
+const PLAIN: Case = Case::PLAIN;
+const VRID: u8 = 7;
+
+/// Debian's 2.2.7 knows not all of these, and has its own ways with files.
+fn ours_only() -> bool {
+    Daemon::ours().flavour() == Flavour::Ours
+}
+
+/// Starts a daemon with `globals` in `global_defs` and waits for its vrrp process.
+fn start(router: &Router, name: &str, globals: &str) -> Result<Running> {
+    let text = format!("global_defs {{\n{globals}\n}}\n{}", Instance::new(PLAIN, 200).text(router, &[]));
+    let running = router.start(&Daemon::ours(), name, &text)?;
+    wait_until("the vrrp process runs", patience(Duration::from_secs(2)), || Ok(running.vrrp_pid().is_ok()))?;
+    Ok(running)
+}
+
+/// The same, until it is master.
+fn master(router: &Router, name: &str, globals: &str) -> Result<Running> {
+    let running = start(router, name, globals)?;
+    comes(router)?;
+    Ok(running)
+}
+
+fn comes(router: &Router) -> Result<()> {
+    wait_until("it is master", patience(Duration::from_secs(2)), || router.has(PLAIN.vip(VRID)))
+}
+
+fn of_process(pid: Pid, file: &str) -> Result<String> {
+    let path = format!("/proc/{}/{file}", pid.as_raw_nonzero());
+    Ok(std::fs::read_to_string(&path).context(path)?.trim_end().to_owned())
+}
+
+/// The value of a line of `/proc/PID/status`.
+fn status(pid: Pid, name: &str) -> Result<String> {
+    let text = of_process(pid, "status")?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    Ok(line.context(name.to_owned())?.trim().to_owned())
+}
+
+/// A field of `/proc/PID/stat`, counted as proc(5) counts.
+fn stat(pid: Pid, field: usize) -> Result<i64> {
+    let text = of_process(pid, "stat")?;
+    // the second, the name, is in parentheses
+    let rest = text.rsplit(')').next().context("no stat")?;
+    Ok(rest.split_whitespace().nth(field - 3).context("too short")?.parse()?)
+}
+
+#[test]
+fn processes_are_called_as_configured() {
+    if !ours_only() {
+        return;
+    }
+    trial("names", |lab| {
+        let a = lab.router(0);
+        for (name, globals, own, vrrp) in [
+            ("default", "", "keepalived", "keepalived"),
+            ("usual", "process_names", "keepalived", "keepalived_vrrp"),
+            ("both", "process_name lb", "lb", "lb"),
+            ("each", "process_name lb\nvrrp_process_name lb_vrrp", "lb", "lb_vrrp"),
+        ] {
+            let running = master(a, name, globals)?;
+            assert_eq!(of_process(running.pid(), "comm")?, own, "{globals}");
+            assert_eq!(of_process(running.vrrp_pid()?, "comm")?, vrrp, "{globals}");
+            running.stop()?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_vrrp_process_is_scheduled_as_configured() {
+    if !ours_only() {
+        return;
+    }
+    trial("scheduling", |lab| {
+        const NICE: usize = 19;
+        const RT_PRIORITY: usize = 40;
+        const POLICY: usize = 41;
+        let a = lab.router(0);
+        let limit = |running: &Running| -> Result<String> {
+            let limits = of_process(running.vrrp_pid()?, "limits")?;
+            let line = limits.lines().find_map(|line| line.strip_prefix("Max realtime timeout"));
+            Ok(line.context("no limit")?.split_whitespace().next().context("no value")?.to_owned())
+        };
+
+        let running = master(a, "nice", "vrrp_priority 5\nvrrp_cpu_affinity 0")?;
+        let vrrp = running.vrrp_pid()?;
+        assert_eq!((stat(vrrp, NICE)?, status(vrrp, "Cpus_allowed_list")?.as_str()), (5, "0"));
+        assert_eq!((stat(vrrp, POLICY)?, limit(&running)?.as_str()), (0, "unlimited"));
+        assert_eq!(status(vrrp, "VmLck")?, "0 kB");
+        running.stop()?;
+
+        for (name, spelling) in [("realtime", "vrrp_rlimit_rttime"), ("old", "vrrp_rlimit_rtime")] {
+            let running = master(a, name, &format!("vrrp_rt_priority 20\n{spelling} 50000\nvrrp_no_swap"))?;
+            let vrrp = running.vrrp_pid()?;
+            // a container may not allow it: then the log says which keyword is without effect
+            let refused = |keyword: &str| running.log().contains(&format!("{keyword}: "));
+            if !refused("vrrp_rt_priority") {
+                const ROUND_ROBIN: i64 = 2;
+                assert_eq!((stat(vrrp, POLICY)?, stat(vrrp, RT_PRIORITY)?), (ROUND_ROBIN, 20));
+                assert_eq!(limit(&running)?, "50000", "{spelling}");
+            }
+            if !refused("vrrp_no_swap") {
+                assert_ne!(status(vrrp, "VmLck")?, "0 kB");
+            }
+            running.stop()?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn files_are_made_with_the_umask_that_is_configured() {
+    trial("umask", |lab| {
+        let a = lab.router(0);
+        for (name, globals, umask) in [("default", "", "0177"), ("own", "umask 0027", "0027")] {
+            let running = master(a, name, globals)?;
+            assert_eq!(status(running.pid(), "Umask")?, umask, "{globals}");
+            assert_eq!(status(running.vrrp_pid()?, "Umask")?, umask, "{globals}");
+            running.stop()?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_dump_names_the_router() {
+    trial("router id", |lab| {
+        let a = lab.router(0);
+        for (name, globals) in [("new", "router_id lb-one"), ("old", "lvs_id lb-one")] {
+            if name == "old" && !ours_only() {
+                continue;
+            }
+            let running = master(a, name, globals)?;
+            running.signal(Signal::USR1)?;
+            let data = running.file("keepalived.data");
+            let named = || std::fs::read_to_string(&data).is_ok_and(|text| text.contains("Router ID = lb-one"));
+            wait_until("the dump names it", patience(Duration::from_secs(2)), || Ok(named()))?;
+            running.stop()?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_start_can_be_delayed() {
+    if !ours_only() {
+        return;
+    }
+    trial("startup delay", |lab| {
+        let a = lab.router(0);
+        let begin = Instant::now();
+        let _running = start(a, "d", "vrrp_startup_delay 3")?;
+        comes(a)?;
+        // with 0.2 s between adverts it would be master after 0.7 s
+        assert!(begin.elapsed() > Duration::from_secs(3), "{:?}", begin.elapsed());
+        Ok(())
+    });
+}
+
+#[test]
+fn it_can_run_in_a_network_namespace() {
+    if !ours_only() {
+        return;
+    }
+    trial("namespace", |lab| {
+        let (a, b) = (lab.router(0), lab.router(1));
+        let inside = format!("net_namespace {}\n{}", b.namespace().name(), Instance::new(PLAIN, 200).text(b, &[]));
+        let running = a.start(&Daemon::ours(), "d", &inside)?;
+        comes(b)?;
+        assert!(!a.has(PLAIN.vip(VRID))?);
+        running.stop()?;
+        assert!(!b.has(PLAIN.vip(VRID))?);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_process_that_does_not_stop_is_waited_for_as_long_as_configured() {
+    if !ours_only() {
+        return;
+    }
+    trial("child_wait_time", |lab| {
+        let a = lab.router(0);
+        let text = format!("child_wait_time 60\n{}", Instance::new(PLAIN, 200).alone(a, &[]));
+        let mut running = a.start(&Daemon::ours(), "d", &text)?;
+        comes(a)?;
+        let vrrp = running.vrrp_pid()?;
+        kill_process(vrrp, Signal::STOP)?;
+        running.signal(Signal::TERM)?;
+        std::thread::sleep(Duration::from_secs(7));
+        assert!(running.is_running()?, "the default is 5 s");
+        kill_process(vrrp, Signal::CONT)?;
+        assert_eq!(running.wait(patience(Duration::from_secs(2)))?.code(), Some(0));
+        assert!(!a.has(PLAIN.vip(VRID))?, "it had the time to tidy up");
+
+        let text = text.replace("child_wait_time 60", "child_wait_time 1");
+        let mut running = a.start(&Daemon::ours(), "e", &text)?;
+        comes(a)?;
+        kill_process(running.vrrp_pid()?, Signal::STOP)?;
+        running.signal(Signal::TERM)?;
+        running.wait(patience(Duration::from_secs(2)))?;
+        assert!(running.log().contains("did not stop in time"), "{}", running.log());
+        Ok(())
+    });
+}
