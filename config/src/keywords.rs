@@ -65,6 +65,8 @@ pub struct Keyword {
     pub status: Status,
     /// What it means to give no value where one is needed.
     pub missing: Missing,
+    /// The test that shows its effect, as the documents name tests (docs/conformance.md); every effective row has one.
+    pub shown_by: Option<&'static str>,
 }
 
 /// What a missing value does to keepalived (seen with 2.2.7, one run per keyword).
@@ -152,6 +154,13 @@ impl Keyword {
         }
     }
 
+    /// Whether it has a place in the model: `config/tests/rows` has a case for it.
+    pub fn is_modelled(&self) -> bool {
+        // `as` swaps labels of MPLS, which keepalived refuses, too
+        let refused = (self.block, self.name) == ("<route line>", "as");
+        !refused && self.kind != Kind::Directive && !matches!(self.status, Status::Obsolete { .. })
+    }
+
     /// Whether a `{` belongs after it.
     pub fn opens_block(&self) -> bool {
         self.kind == Kind::Keyword && matches!(self.value, Value::Block | Value::Lines(_))
@@ -182,7 +191,7 @@ macro_rules! rows {
     ($(in $($block:expr),+ => {$(
         $name:literal, $arguments:literal, $value:expr, $default:literal, $values:literal, $history:literal, $meaning:literal, $area:literal
             => $kind:ident, $status:ident $(($($what:tt)*))?
-            $(, missing $missing:ident)? $(, since $since:literal)? $(, details $details:literal)?;
+            $(, missing $missing:ident)? $(, since $since:literal)? $(, shown $shown:literal)? $(, details $details:literal)?;
     )*})*) => {
         pub(super) static ROWS: Table = &[$((&[$($block),+], &[$(Keyword {
             block: "",
@@ -199,6 +208,7 @@ macro_rules! rows {
             kind: super::Kind::$kind,
             status: rows!(= $status $(($($what)*))?),
             missing: rows!(@ $($missing)?),
+            shown_by: rows!(? $($shown)?),
         },)*])),*];
     };
     (@) => { super::Missing::Fatal };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use keepalived_config::syntax::parse;
 use keepalived_config::{
-    AnyInterface, Loaded, MemorySource, Options, Source, SourceError, exit_status, fatal, load, load_with,
+    AnyInterface, Loaded, MemorySource, Options, Source, SourceError, exit_status, fatal, load, load_with, render,
 };
 use support::{files, ids, text};
 
@@ -321,4 +321,18 @@ fn the_tree_holds_every_statement() {
     let roots: Vec<_> = parsed.tree.roots().map(|node| node.name().into_owned()).collect();
     assert_eq!(roots, ["a", "e"]);
     assert_eq!(parsed.tree.statements().count(), 4);
+}
+
+/// Words of keepalived's first years that old guides still print.
+#[test]
+fn an_obsolete_word_gets_advice() {
+    for word in ["nat_mask", "net_mask"] {
+        let service = format!(
+            "virtual_server 10.0.0.1 80 {{\nprotocol TCP\nlvs_sched rr\nlvs_method NAT\n{word} 255.255.255.0\nreal_server 10.0.1.1 80 {{\n}}\n}}"
+        );
+        let loaded = text(&service);
+        let found = loaded.findings.iter().find(|finding| finding.rule.id == "obsolete").unwrap();
+        let shown = render(found, loaded.files());
+        assert!(shown.contains(word) && shown.contains("persistence_granularity groups clients by network"), "{shown}");
+    }
 }

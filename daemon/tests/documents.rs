@@ -122,6 +122,26 @@ fn tests_that_are_named_exist() {
 }
 
 #[test]
+fn every_effective_keyword_is_shown() {
+    let places = places();
+    let texts: BTreeMap<&str, String> = places.iter().map(|(place, file)| (place.as_str(), text_of(file))).collect();
+    let mut wrong = Vec::new();
+    for row in keepalived_config::keywords::all() {
+        let exists = row.shown_by.map(|shown| match shown.split_once("::") {
+            Some((place, name)) => texts.get(place).is_some_and(|text| has_test(text, name)),
+            None => false,
+        });
+        match (row.is_effective(), exists) {
+            (true, Some(true)) | (false, None) => {}
+            (true, None) => wrong.push(format!("{} {}: nothing shows it", row.block, row.name)),
+            (_, Some(false)) => wrong.push(format!("{} {}: there is no {:?}", row.block, row.name, row.shown_by)),
+            (false, Some(true)) => wrong.push(format!("{} {}: shown, but not effective", row.block, row.name)),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn tests_for_requirements_are_named() {
     let places = places();
     let named = named(&places);

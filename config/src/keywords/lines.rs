@@ -5,20 +5,20 @@ use super::{Keyword, Table, rows};
 
 rows! {
     in "<address line>" => {
-        "ADDR[/PREFIX]", "IPv4 or IPv6", Value::Words, "/32 or /128", "", "", "Address, first word of the line", "route-rule" => LineOption, Effective;
-        "dev", "IFNAME", Value::Interface, "instance interface; static: default_interface", "", "", "Interface", "route-rule" => LineOption, Effective;
-        "scope", "NAME or N", Value::Words, "global", "host link global site nowhere or number; IPv4 only", "", "Address scope", "route-rule" => LineOption, Effective;
-        "brd", "ADDR, + or -", Value::Words, "none", "IPv4 only; prefix <= 30 for + and -", "also broadcast", "Broadcast address", "route-rule" => LineOption, Effective;
-        "broadcast", "ADDR, + or -", Value::Words, "none", "", "alias of brd", "Broadcast address", "route-rule" => LineOption, Effective;
-        "label", "STRING", Value::Text, "none", "max 15 chars; IPv4 only", "", "Address label", "route-rule" => LineOption, Effective;
-        "peer", "ADDR", Value::Words, "none", "same family; with a /PREFIX it is an error; excludes broadcast", "", "Point-to-point peer", "route-rule" => LineOption, Effective;
-        "home", "none", Value::None, "", "no error on IPv4", "", "IFA_F_HOMEADDRESS", "route-rule" => LineOption, Effective;
-        "-nodad", "none", Value::None, "", "", "", "Clear default NODAD, so DAD runs", "route-rule" => LineOption, Effective;
-        "mngtmpaddr", "none", Value::None, "", "no error on IPv4", "", "IFA_F_MANAGETEMPADDR", "route-rule" => LineOption, Effective;
-        "noprefixroute", "none", Value::None, "", "", "", "IFA_F_NOPREFIXROUTE", "route-rule" => LineOption, Effective;
-        "autojoin", "none", Value::None, "", "", "", "IFA_F_MCAUTOJOIN", "route-rule" => LineOption, Effective;
-        "no_track", "none", Value::None, "tracked", "", "", "Deleting the address does not affect the instance", "route-rule" => LineOption, Effective;
-        "preferred_lft", "SECS or forever", Value::Words, "0 for IPv6 /128, else forever", "0..UINT32_MAX", "", "Preferred lifetime", "route-rule" => LineOption, Effective;
+        "ADDR[/PREFIX]", "IPv4 or IPv6", Value::Words, "/32 or /128", "", "", "Address, first word of the line", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
+        "dev", "IFNAME", Value::Interface, "instance interface; static: default_interface", "", "", "Interface", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
+        "scope", "NAME or N", Value::Words, "global", "host link global site nowhere or number; IPv4 only", "", "Address scope", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
+        "brd", "ADDR, + or -", Value::Words, "none", "IPv4 only; prefix <= 30 for + and -", "also broadcast", "Broadcast address", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
+        "broadcast", "ADDR, + or -", Value::Words, "none", "", "alias of brd", "Broadcast address", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
+        "label", "STRING", Value::Text, "none", "max 15 chars; IPv4 only", "", "Address label", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
+        "peer", "ADDR", Value::Words, "none", "same family; with a /PREFIX it is an error; excludes broadcast", "", "Point-to-point peer", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
+        "home", "none", Value::None, "", "no error on IPv4", "", "IFA_F_HOMEADDRESS", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
+        "-nodad", "none", Value::None, "", "", "", "Clear default NODAD, so DAD runs", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
+        "mngtmpaddr", "none", Value::None, "", "no error on IPv4", "", "IFA_F_MANAGETEMPADDR", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
+        "noprefixroute", "none", Value::None, "", "", "", "IFA_F_NOPREFIXROUTE", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
+        "autojoin", "none", Value::None, "", "", "", "IFA_F_MCAUTOJOIN", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
+        "no_track", "none", Value::None, "tracked", "", "", "Deleting the address does not affect the instance", "route-rule" => LineOption, Effective, shown "engine::an_address_that_is_not_tracked_concerns_nobody";
+        "preferred_lft", "SECS or forever", Value::Words, "0 for IPv6 /128, else forever", "0..UINT32_MAX", "", "Preferred lifetime", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
         "track_group", "NAME", Value::Text, "none", "static only", "", "Track group affected by deletion", "route-rule" => LineOption, Accepted;
         "use_vmac", "none", Value::None, "off", "virtual only", "", "Put this VIP on a VMAC of its interface", "vmac" => LineOption, Accepted;
     }

@@ -6,21 +6,21 @@ use super::{Keyword, Table, rows};
 rows! {
     in "(root)" => {
         "linkbeat_use_polling", "none", Value::None, "off (netlink)", "", "parent process only", "Poll link state of every VRRP interface via MII/ETHTOOL/ioctl instead of trusting netlink", "core" => Keyword, Accepted;
-        "net_namespace", "NAME", Value::Text, "none", "not changeable on reload", "", "Run in named network namespace; creates private mount ns and turns on use_pid_dir", "core" => Keyword, Effective, missing Error;
+        "net_namespace", "NAME", Value::Text, "none", "not changeable on reload", "", "Run in named network namespace; creates private mount ns and turns on use_pid_dir", "core" => Keyword, Effective, missing Error, shown "settings::it_can_run_in_a_network_namespace";
         "net_namespace_ipvs", "[NAME]", Value::Text, "same ns as daemon", "empty = default ns; not changeable on reload", "", "Program IPVS in another network namespace while checks stay in the main one", "lvs" => Keyword, Accepted;
         "namespace_with_ipsets", "none", Value::None, "off", "", "", "Allow ipsets inside a namespace on kernels older than 3.13", "nftables" => Keyword, Accepted;
-        "use_pid_dir", "none", Value::None, "off", "", "", "Put pid files in RUNSTATEDIR/keepalived/ instead of RUNSTATEDIR/", "core" => Keyword, Effective;
-        "instance", "NAME", Value::Text, "none", "not changeable on reload", "", "Instance name appended to pid files, syslog ident, log file; turns on use_pid_dir", "core" => Keyword, Effective, missing Error;
-        "child_wait_time", "SECS (uint)", int(0, 4_294_967_295), "5", "", "", "Seconds parent waits for children to exit at shutdown before SIGKILL", "process" => Keyword, Effective;
-        "global_defs", "{ block }", Value::Block, "", "", "", "Container for global definitions; may appear several times", "core" => Keyword, Effective;
+        "use_pid_dir", "none", Value::None, "off", "", "", "Put pid files in RUNSTATEDIR/keepalived/ instead of RUNSTATEDIR/", "core" => Keyword, Effective, shown "pid_files::the_configuration_decides_where_they_are";
+        "instance", "NAME", Value::Text, "none", "not changeable on reload", "", "Instance name appended to pid files, syslog ident, log file; turns on use_pid_dir", "core" => Keyword, Effective, missing Error, shown "pid_files::the_configuration_decides_where_they_are";
+        "child_wait_time", "SECS (uint)", int(0, 4_294_967_295), "5", "", "", "Seconds parent waits for children to exit at shutdown before SIGKILL", "process" => Keyword, Effective, shown "settings::a_process_that_does_not_stop_is_waited_for_as_long_as_configured";
+        "global_defs", "{ block }", Value::Block, "", "", "", "Container for global definitions; may appear several times", "core" => Keyword, Effective, shown "globals::root_keywords";
         "track_group", "NAME { block }", Value::Block, "", "unique name, exactly one word", "", "Group of VRRP instances that track static addresses, routes, rules", "script-track" => Keyword, Accepted, details "Static addresses, routes and rules name it with `track_group`; their deletion then concerns its instances.";
         "static_ipaddress", "{ address lines }", Value::Lines("<address line>"), "", "see virtual_ipaddress lines; default dev default_interface", "", "Addresses added at start, not moved by VRRP", "route-rule" => Keyword, Accepted;
         "static_routes", "{ route lines }", Value::Lines("<route line>"), "", "see virtual_routes lines", "", "Routes added at start, not moved by VRRP", "route-rule" => Keyword, Accepted;
         "static_rules", "{ rule lines }", Value::Lines("<rule line>"), "", "see virtual_rules lines", "", "Policy rules added at start, not moved by VRRP", "route-rule" => Keyword, Accepted;
-        "vrrp_sync_group", "NAME { block }", Value::Block, "", "unique name, exactly one word", "", "Instances that change state together", "vrrp" => Keyword, Effective;
-        "garp_group", "{ block }", Value::Block, "", "needs garp_interval or gna_interval; no interface at all is not reported", "", "GARP/NA pacing for one or more interfaces", "vrrp" => Keyword, Effective;
+        "vrrp_sync_group", "NAME { block }", Value::Block, "", "unique name, exactly one word", "", "Instances that change state together", "vrrp" => Keyword, Effective, shown "engine::a_group_becomes_master_together_and_leaves_together";
+        "garp_group", "{ block }", Value::Block, "", "needs garp_interval or gna_interval; no interface at all is not reported", "", "GARP/NA pacing for one or more interfaces", "vrrp" => Keyword, Effective, shown "engine::interfaces_of_a_group_share_its_distance";
         "linkbeat_interfaces", "{ IF [MII/ETHTOOL/IOCTL] }", Value::Lines(""), "", "interface must exist (fatal, -t exit 4)", "", "Interfaces whose link state is polled", "core" => Keyword, Accepted;
-        "vrrp_instance", "NAME { block }", Value::Block, "", "unique name, exactly one word", "", "A VRRP virtual router", "vrrp" => Keyword, Effective;
+        "vrrp_instance", "NAME { block }", Value::Block, "", "unique name, exactly one word", "", "A VRRP virtual router", "vrrp" => Keyword, Effective, shown "engine::a_master_advertises_then_holds_then_announces";
         "vrrp_script", "NAME { block }", Value::Block, "", "", "", "Periodic health script", "script-track" => Keyword, Accepted;
         "vrrp_track_process", "NAME { block }", Value::Block, "", "needs CONFIG_PROC_EVENTS", "", "Monitored process definition", "script-track" => Keyword, Accepted;
         "interface_up_down_delays", "{ IF DOWN [UP] }", Value::Lines(""), "", "0..255 s decimal; DOWN limited by advert timers; UP defaults to 0 (man page: same as DOWN); IF alone accepted; unknown interface: -t exit 4", "", "Debounce interface state changes", "core" => Keyword, Accepted, details "A delay must be shorter than the time in which a silent master is noticed, or the debounce comes too late.";
@@ -35,10 +35,10 @@ rows! {
         "group", "{ instance names }", Value::Lines(""), "required", "given once; unknown instance names not reported", "", "Members of static track group", "script-track" => Keyword, Accepted;
     }
     in "garp_group" => {
-        "garp_interval", "SECS (decimal)", seconds(0, 4_294_967_295), "none", "", "", "Gap between GARPs in this group", "vrrp" => Keyword, Effective;
-        "gna_interval", "SECS (decimal)", seconds(0, 4_294_967_295), "none", "", "", "Gap between unsolicited NAs in this group", "vrrp" => Keyword, Effective;
-        "interface", "IFNAME", Value::Interface, "none", "not a VMAC; one group per interface", "", "Single interface the limits apply to", "vrrp" => Keyword, Effective;
-        "interfaces", "{ IFNAMEs }", Value::Lines(""), "none", "not VMACs", "", "Interfaces sharing one limit", "vrrp" => Keyword, Effective;
+        "garp_interval", "SECS (decimal)", seconds(0, 4_294_967_295), "none", "", "", "Gap between GARPs in this group", "vrrp" => Keyword, Effective, shown "engine::interfaces_of_a_group_share_its_distance";
+        "gna_interval", "SECS (decimal)", seconds(0, 4_294_967_295), "none", "", "", "Gap between unsolicited NAs in this group", "vrrp" => Keyword, Effective, shown "engine::the_distance_of_a_group_is_for_neighbour_advertisements_too";
+        "interface", "IFNAME", Value::Interface, "none", "not a VMAC; one group per interface", "", "Single interface the limits apply to", "vrrp" => Keyword, Effective, shown "engine::interfaces_of_a_group_share_its_distance";
+        "interfaces", "{ IFNAMEs }", Value::Lines(""), "none", "not VMACs", "", "Interfaces sharing one limit", "vrrp" => Keyword, Effective, shown "engine::interfaces_of_a_group_share_its_distance";
     }
     in "SSL" => {
         "password", "STRING", Value::Text, "none", "", "", "Key passphrase", "ssl" => Keyword, Accepted, missing Error;
@@ -57,17 +57,17 @@ rows! {
         "init_file", "[VALUE] [overwrite]", Value::Words, "off", "", "", "As track_file init_file", "script-track" => Keyword, Accepted;
     }
     in "(any level)" => {
-        "include", "GLOB", Value::Words, "no errors", "brace and wildcard globs", "", "Insert files; failures only logged unless include_check", "core" => Directive, Effective;
-        "includer", "GLOB", Value::Words, "", "", "", "Include; error if not a readable regular non-executable file", "core" => Directive, Effective;
-        "includem", "GLOB", Value::Words, "", "needs GLOB_ALTDIRFUNC", "", "Include; also error if nothing matches a plain name", "core" => Directive, Effective;
-        "includew", "GLOB", Value::Words, "", "", "", "Include; also error if a wildcard matches nothing", "core" => Directive, Effective;
-        "includeb", "GLOB", Value::Words, "", "needs GLOB_ALTDIRFUNC", "", "Include; error if any brace alternative is missing", "core" => Directive, Effective;
-        "includea", "GLOB", Value::Words, "", "", "", "Include with all checks", "core" => Directive, Effective;
-        "@ID", "rest of line", Value::Words, "", "whole word equal to config id", "", "Line kept only if config id matches", "core" => Directive, Effective;
-        "@^ID", "rest of line", Value::Words, "", "", "", "Line kept only if config id differs", "core" => Directive, Effective;
-        "$NAME=", "VALUE or multi-line with trailing backslash", Value::Words, "", "[A-Za-z_][A-Za-z0-9_]*", "", "Define a parameter", "core" => Directive, Effective;
-        "~SEQ", "(VAR, [START, [STEP,]] END) TEXT", Value::Words, "", "", "", "Repeat line over a decimal sequence", "core" => Directive, Effective;
-        "~SEQx", "(VAR, [START, [STEP,]] END) TEXT", Value::Words, "", "non-negative", "", "Repeat line over a hexadecimal sequence", "core" => Directive, Effective;
-        "~LST", "(VAR or {VARS}, VALUE or {VALUES}, ...) TEXT", Value::Words, "", "", "", "Repeat line over listed values", "core" => Directive, Effective;
+        "include", "GLOB", Value::Words, "no errors", "brace and wildcard globs", "", "Insert files; failures only logged unless include_check", "core" => Directive, Effective, shown "text::section_12_includes";
+        "includer", "GLOB", Value::Words, "", "", "", "Include; error if not a readable regular non-executable file", "core" => Directive, Effective, shown "language::what_an_include_demands";
+        "includem", "GLOB", Value::Words, "", "needs GLOB_ALTDIRFUNC", "", "Include; also error if nothing matches a plain name", "core" => Directive, Effective, shown "language::what_an_include_demands";
+        "includew", "GLOB", Value::Words, "", "", "", "Include; also error if a wildcard matches nothing", "core" => Directive, Effective, shown "language::what_an_include_demands";
+        "includeb", "GLOB", Value::Words, "", "needs GLOB_ALTDIRFUNC", "", "Include; error if any brace alternative is missing", "core" => Directive, Effective, shown "language::what_an_include_demands";
+        "includea", "GLOB", Value::Words, "", "", "", "Include with all checks", "core" => Directive, Effective, shown "language::what_an_include_demands";
+        "@ID", "rest of line", Value::Words, "", "whole word equal to config id", "", "Line kept only if config id matches", "core" => Directive, Effective, shown "text::section_9_conditions";
+        "@^ID", "rest of line", Value::Words, "", "", "", "Line kept only if config id differs", "core" => Directive, Effective, shown "text::section_9_conditions";
+        "$NAME=", "VALUE or multi-line with trailing backslash", Value::Words, "", "[A-Za-z_][A-Za-z0-9_]*", "", "Define a parameter", "core" => Directive, Effective, shown "text::section_10_definitions";
+        "~SEQ", "(VAR, [START, [STEP,]] END) TEXT", Value::Words, "", "", "", "Repeat line over a decimal sequence", "core" => Directive, Effective, shown "text::section_11_numbers";
+        "~SEQx", "(VAR, [START, [STEP,]] END) TEXT", Value::Words, "", "non-negative", "", "Repeat line over a hexadecimal sequence", "core" => Directive, Effective, shown "text::section_11_numbers";
+        "~LST", "(VAR or {VARS}, VALUE or {VALUES}, ...) TEXT", Value::Words, "", "", "", "Repeat line over listed values", "core" => Directive, Effective, shown "text::section_11_lists";
     }
 }

@@ -6,8 +6,8 @@ use crate::model::Scheduler;
 
 rows! {
     in "virtual_server" => {
-        "nat_mask", "NETMASK", Value::Address, "", "", "in keepalived before 1.0", "Netmask of a NAT service", "ours" => Keyword, Obsolete("remove it: the kernel takes no netmask for a service; persistence_granularity groups clients by network");
-        "net_mask", "NETMASK", Value::Address, "", "", "in keepalived before 1.0", "Netmask of a NAT service", "ours" => Keyword, Obsolete("remove it: the kernel takes no netmask for a service; persistence_granularity groups clients by network");
+        "nat_mask", "NETMASK", Value::Address, "", "", "in keepalived before 1.0", "Netmask of a NAT service", "ours" => Keyword, Obsolete("remove it: the kernel takes no netmask for a service; persistence_granularity groups clients by network"), shown "language::an_obsolete_word_gets_advice";
+        "net_mask", "NETMASK", Value::Address, "", "", "in keepalived before 1.0", "Netmask of a NAT service", "ours" => Keyword, Obsolete("remove it: the kernel takes no netmask for a service; persistence_granularity groups clients by network"), shown "language::an_obsolete_word_gets_advice";
         "ip_family", "inet or inet6", Value::Choice(&["inet", "inet6"]), "from addresses; inet", "must not conflict", "", "Address family of fwmark services", "lvs" => Keyword, Accepted;
         "retry", "N", int(1, 4_294_967_295), "per checker type", "", "", "Default extra checks before failing", "check" => Keyword, Accepted;
         "delay_before_retry", "SECS (decimal)", seconds(0, LONGEST), "per checker type", "", "", "Default delay before retry", "check" => Keyword, Accepted;

@@ -39,7 +39,7 @@ mod vrrp;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use keepalived_config::keywords::{self, Kind, Status};
+use keepalived_config::keywords;
 use keepalived_config::{AnyInterface, Loaded, MemorySource, load};
 use serde_json::Value;
 
@@ -180,13 +180,7 @@ fn what_is_written_reaches_the_model() {
 #[test]
 fn every_row_has_a_case() {
     let covered: BTreeSet<(&str, &str)> = cases().map(|(block, keyword, ..)| (*block, *keyword)).collect();
-    let rows = keywords::all().filter(|row| {
-        let lines = row.block.starts_with('<') || row.block == "vrrp_instance/unicast_peer";
-        let obsolete = matches!(row.status, Status::Obsolete { .. });
-        // swaps labels of MPLS, which keepalived refuses, too
-        let refused = (row.block, row.name) == ("<route line>", "as");
-        !obsolete && !refused && (row.kind == Kind::Keyword || row.kind == Kind::LineOption && lines)
-    });
+    let rows = keywords::all().filter(|row| row.is_modelled());
     let missing: Vec<_> = rows.map(|row| (row.block, row.name)).filter(|row| !covered.contains(row)).collect();
     assert!(missing.is_empty(), "{} rows have no case: {missing:?}", missing.len());
 }
