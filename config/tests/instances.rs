@@ -129,7 +129,7 @@ fn the_minimum_is_demanded() {
     assert_eq!((none.config.instances.len(), exit_status(&none.findings)), (0, 5));
     check("vrrp_instance A {\nvirtual_router_id 5\nvirtual_ipaddress { 10.0.0.1 }\n}", &["interface-missing"]);
     let lo = "vrrp_instance A {\ninterface lo\nvirtual_router_id 5\nvirtual_ipaddress { 10.0.0.1 }\n}";
-    check(lo, &["interface-missing", "interface-loopback"]);
+    check(lo, &["interface-missing"]);
     for vrid in ["0", "256", "x", "-1"] {
         let body = format!(
             "vrrp_instance A {{\ninterface eth0\nvirtual_router_id {vrid}\nvirtual_ipaddress {{ 10.0.0.1 }}\n}}"

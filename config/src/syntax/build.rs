@@ -64,17 +64,25 @@ impl Builder {
         }
     }
 
+    /// Closes what is open if the line can only begin something else, because a brace is missing above; how many braces that is.
+    pub(super) fn begin_anew(&mut self, line: &Line<'_>, tokens: &[Token], findings: &mut Findings) -> usize {
+        let Some((Token { kind: TokenKind::Open, .. }, words)) = tokens.split_last() else { return 0 };
+        if !self.begins_anew(line, words) {
+            return 0;
+        }
+        self.expect_open(findings);
+        let open = self.frames.len();
+        self.give_up(findings);
+        self.tree.is_told_by_layout = true;
+        open
+    }
+
     /// Takes a statement in, or a brace with the statement before it.
     pub(super) fn line(&mut self, line: &Line<'_>, tokens: &[Token], findings: &mut Findings) {
         let (words, brace) = match tokens.split_last() {
             Some((brace, words)) if matches!(brace.kind, TokenKind::Open | TokenKind::Close) => (words, Some(brace)),
             _ => (tokens, None),
         };
-        if brace.is_some_and(|brace| brace.kind == TokenKind::Open) && self.begins_anew(line, words) {
-            self.expect_open(findings);
-            self.give_up(findings);
-            self.tree.is_told_by_layout = true;
-        }
         self.statement(line, words, findings);
         match brace {
             Some(Token { kind: TokenKind::Open, range }) => self.open(line.span(range.clone()), findings),

@@ -80,6 +80,14 @@ impl Record {
         }
     }
 
+    /// Writes out braces that are missing before `line`.
+    pub(super) fn close(&mut self, missing: usize, line: &Line<'_>) {
+        for _ in 0..missing {
+            self.depth = self.depth.saturating_sub(1);
+            self.push(b"}".to_vec(), line);
+        }
+    }
+
     fn push(&mut self, text: Vec<u8>, line: &Line<'_>) {
         self.lines.push(ExpandedLine { text, depth: self.depth, at: line.whole, defined: line.defined });
     }

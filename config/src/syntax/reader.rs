@@ -204,7 +204,9 @@ impl<'a> Reader<'a> {
         let mut tokens = std::mem::take(&mut self.tokens);
         tokens.clear();
         let end = self.tokens_of_statement(line, &mut tokens);
+        let missing = self.builder.begin_anew(line, &tokens, &mut self.findings);
         if let Some(record) = &mut self.record {
+            record.close(missing, line);
             record.take(line, &tokens);
         }
         let before = self.builder.count();
