@@ -190,12 +190,19 @@ const MOST_FINDINGS: usize = 1_000;
 pub struct Findings {
     kept: Vec<Finding>,
     rules: HashSet<&'static str>,
+    /// Of which places something has been said: a line of a definition or of a sequence is read many times.
+    said: HashSet<(&'static str, Span)>,
     left_out: usize,
 }
 
 impl Findings {
-    /// Takes a finding in.
+    /// Takes a finding in, unless the same has been said of the same place.
     pub fn push(&mut self, finding: Finding) {
+        let is_again = |mark: &Mark| !self.said.insert((finding.rule.id, mark.span));
+        let is_known = finding.primary.as_ref().is_some_and(is_again);
+        if is_known && self.kept.iter().rev().any(|kept| *kept == finding) {
+            return;
+        }
         let is_first = self.rules.insert(finding.rule.id);
         if is_first || self.kept.len() < MOST_FINDINGS {
             self.kept.push(finding);
