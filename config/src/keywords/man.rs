@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::manual::{good_values, state_of};
-use super::{ANYWHERE, Keyword, Kind, ROOT, all};
+use super::manual::state_of;
+use super::{ANYWHERE, Keyword, Kind, ROOT, Value, all};
 
 /// What the page says before its list of keywords.
 const INTRODUCTION: &str = r#".SH NAME
@@ -35,7 +35,7 @@ A switch
 is
 .BR on ", " true ", " yes ", " off ", " false " or " no ,
 in lower case; without a value it is on. Numbers are decimal. Times are seconds with up to six decimals unless something else is said. Addresses are
-numeric.
+numeric. WHOLE_SECONDS have no decimals.
 .SS Lines that depend on the machine
 .TP
 .BI @ ID " STATEMENT"
@@ -120,12 +120,16 @@ fn entry(out: &mut String, row: &Keyword) {
     };
     sentence(row.meaning);
     sentence(row.details.unwrap_or_default());
-    let values = good_values(row);
-    if !values.is_empty() && row.kind != Kind::Directive {
-        sentence(&format!("Values: {values}"));
+    // what a switch and a directive take is said above
+    let range = if matches!(row.value, Value::Switch) { String::new() } else { row.value.to_string() };
+    if !range.is_empty() && row.kind != Kind::Directive {
+        sentence(&format!("Values: {range}"));
     }
-    if !row.default.is_empty() {
-        sentence(&format!("Default: {}", row.default));
+    sentence(&capital(row.values));
+    match (row.default, row.value) {
+        ("" | "none", _) | ("off", Value::None) => {}
+        ("required", _) => sentence("Required"),
+        (default, _) => sentence(&format!("Default: {default}")),
     }
     if !row.history.is_empty() {
         sentence(&format!("History: {}", row.history));
@@ -136,8 +140,17 @@ fn entry(out: &mut String, row: &Keyword) {
     sentence(&state_of(row));
 }
 
-/// Text that roff prints as it is.
+fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(characters).collect()
+}
+
+/// Text that roff prints as it is; what stands between backticks is bold.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
+    let pieces = text.split('`').enumerate();
+    let text: String =
+        pieces.map(|(at, piece)| if at % 2 == 1 { format!("\\fB{piece}\\fR") } else { piece.to_owned() }).collect();
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
 }
