@@ -29,21 +29,89 @@ pub trait Facts {
         kind.well_known(name)
     }
 
-    /// What is at `path`, which is absolute, to be run as a script.
-    fn program(&self, _path: &str) -> Program {
+    /// Whether there is a user of this name.
+    fn knows_user(&self, _name: &str) -> bool {
+        true
+    }
+
+    /// Whether there is a group of this name.
+    fn knows_group(&self, _name: &str) -> bool {
+        true
+    }
+
+    /// What `program` is, a path or a name to be looked for in `PATH`, if `owner` runs it.
+    fn program(&self, _program: &str, _owner: Owner<'_>) -> Program {
         Program::Unknown
+    }
+
+    /// What is in the file `path`, which holds a secret.
+    fn key_file(&self, _path: &str) -> KeyFile {
+        KeyFile::Unknown
     }
 }
 
+/// Who runs a program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Owner<'a> {
+    /// The user; root if absent.
+    pub user: Option<&'a str>,
+    /// The group; the user's own if absent.
+    pub group: Option<&'a str>,
+}
+
 /// What stands where a script should.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Program {
     /// Nobody looked: the file is for another machine.
     Unknown,
     /// Nothing.
     Missing,
-    /// A file, whether or not it can be run.
+    /// Who runs it may not enter this directory.
+    Unreachable(String),
+    /// Something that is no file, such as a directory.
+    NoFile,
+    /// A file that who runs it may not execute.
+    NotExecutable,
+    /// A file that root would execute and others could replace.
+    Insecure(Weakness),
+    /// A file that can be run.
     Present,
+}
+
+/// Where others than root could put a program of their own in the place of one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Weakness {
+    /// The file, or a directory on the way to it.
+    pub path: String,
+    /// What is wrong with it.
+    pub kind: WeaknessKind,
+}
+
+/// What lets others than root replace a program.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WeaknessKind {
+    /// It belongs to somebody else.
+    Owner,
+    /// Its group, or everybody, may write it.
+    Writable,
+    /// It is a symbolic link in place of a directory.
+    Link,
+}
+
+/// What stands where a key should.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum KeyFile {
+    /// Nobody looked.
+    Unknown,
+    /// No file that can be read.
+    Missing,
+    /// A file.
+    Present {
+        /// What is in it, or the beginning of that.
+        content: Vec<u8>,
+        /// Whether its group or everybody has any right to it.
+        open: bool,
+    },
 }
 
 /// The sorts of names that routes and rules have for numbers (`/etc/iproute2`).

@@ -5,7 +5,7 @@ mod support;
 
 use std::path::Path;
 
-use keepalived_config::facts::{Facts, InterfaceFacts, Program, RouteName};
+use keepalived_config::facts::{Facts, InterfaceFacts, Owner, Program, RouteName};
 use keepalived_config::model::{Config, Global, Weight};
 use keepalived_config::{AnyInterface, MemorySource, exit_status, fatal, load, plan};
 use keepalived_core::address::InterfaceName;
@@ -112,7 +112,15 @@ impl Facts for Small {
         if name == "blue" { Some(77) } else { kind.well_known(name) }
     }
 
-    fn program(&self, path: &str) -> Program {
+    fn knows_user(&self, name: &str) -> bool {
+        name == "root"
+    }
+
+    fn knows_group(&self, name: &str) -> bool {
+        name == "root"
+    }
+
+    fn program(&self, path: &str, _owner: Owner<'_>) -> Program {
         if path == "/bin/s" { Program::Present } else { Program::Missing }
     }
 }
@@ -129,7 +137,7 @@ fn what_the_machine_has_decides() {
     assert_eq!(status(&(secure.to_owned() + SCRIPT + &tracked)), (vec![], 0, false));
     let missing = SCRIPT.replace("/bin/s", "/bin/t");
     assert_eq!(status(&(missing + &tracked)), (vec!["script-missing"], 5, false));
-    assert_eq!(status(&instance("A", 1, "notify /bin/t")), (vec![], 0, false));
+    assert_eq!(status(&instance("A", 1, "notify /bin/t")), (vec!["script-unusable"], 0, false));
     assert_eq!(status("linkbeat_interfaces {\neth9\n}\n"), (vec!["interface-absent"], 4, true));
     assert_eq!(status("interface_up_down_delays {\neth9 1\n}\n"), (vec!["interface-absent"], 4, true));
     let named = with_facts(&instance("A", 1, "virtual_routes {\n10.1.0.0/16 dev eth0 table blue\n}"), &Small);
@@ -146,7 +154,15 @@ impl Facts for Observed {
         exists.then_some(InterfaceFacts { loopback, ..InterfaceFacts::ETHERNET })
     }
 
-    fn program(&self, path: &str) -> Program {
+    fn knows_user(&self, name: &str) -> bool {
+        name == "root"
+    }
+
+    fn knows_group(&self, name: &str) -> bool {
+        name == "root"
+    }
+
+    fn program(&self, path: &str, _owner: Owner<'_>) -> Program {
         if path.starts_with("/usr/bin/") { Program::Present } else { Program::Missing }
     }
 }

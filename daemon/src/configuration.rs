@@ -1,5 +1,10 @@
 //! Reads the configuration of this machine and says whether it can be used.
 
+mod programs;
+
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+
 use keepalived_config::model::Config;
 use keepalived_config::{Finding, Loaded, Severity, exit_status, facts, fatal, load_with, render};
 use keepalived_core::address::InterfaceName;
@@ -90,8 +95,9 @@ fn shown(loaded: &Loaded) -> String {
 
 fn missing(loaded: &Loaded) -> bool {
     let about_files = |finding: &Finding| {
-        finding.rule.class == keepalived_config::Class::FileNotFound
-            || finding.rule.class == keepalived_config::Class::Security
+        let class = finding.rule.class;
+        finding.rule.fatal
+            && (class == keepalived_config::Class::FileNotFound || class == keepalived_config::Class::Security)
     };
     loaded.findings.iter().any(about_files)
 }
@@ -136,13 +142,35 @@ impl facts::Facts for Machine {
         paths.iter().find_map(number).or_else(|| kind.well_known(name))
     }
 
-    fn program(&self, path: &str) -> facts::Program {
-        match std::fs::metadata(path) {
-            Ok(found) if found.is_file() => facts::Program::Present,
-            _ => facts::Program::Missing,
-        }
+    fn knows_user(&self, name: &str) -> bool {
+        process::user(name).is_some()
+    }
+
+    fn knows_group(&self, name: &str) -> bool {
+        process::group(name).is_some()
+    }
+
+    fn program(&self, program: &str, owner: facts::Owner<'_>) -> facts::Program {
+        programs::look(program, owner)
+    }
+
+    fn key_file(&self, path: &str) -> facts::KeyFile {
+        key_file(path).unwrap_or(facts::KeyFile::Missing)
     }
 }
+
+fn key_file(path: &str) -> std::io::Result<facts::KeyFile> {
+    let found = std::fs::metadata(path)?;
+    if !found.is_file() {
+        return Ok(facts::KeyFile::Missing);
+    }
+    let mut content = Vec::new();
+    std::fs::File::open(path)?.take(LONGEST_KEY).read_to_end(&mut content)?;
+    Ok(facts::KeyFile::Present { content, open: found.mode() & 0o077 != 0 })
+}
+
+/// More of a key file is not read; keys are shorter.
+const LONGEST_KEY: u64 = 4096;
 
 /// The number of `name` in a file of iproute2: a number and a name in each line, `#` begins a comment.
 fn named(text: &str, name: &str) -> Option<u32> {

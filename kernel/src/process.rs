@@ -1,5 +1,6 @@
 //! Processes: start, watch and end them; become a daemon; rights, scheduling and limits of the calling one.
 
+mod account;
 mod background;
 mod namespace;
 mod pid_file;
@@ -7,6 +8,7 @@ mod privilege;
 mod schedule;
 mod spawn;
 
+pub use account::{Account, group, user};
 pub use background::{Background, daemonise, silence_standard_streams};
 pub use namespace::{NetworkNamespace, enter_network_namespace};
 pub use pid_file::{PidFile, PidFileRefused};

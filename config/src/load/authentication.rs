@@ -7,9 +7,10 @@ use keepalived_core::vrrp::{Family, InitialState, Password, Priority, Version};
 use super::instance::Draft;
 use super::line::{Wrong, number};
 use super::statements::{Reading, Statements};
+use crate::facts::KeyFile;
 use crate::finding::{Finding, rule};
 use crate::model::{Hmac, HmacKey, HmacMode, Replay, Secret};
-use crate::syntax::Node;
+use crate::syntax::{Node, Word};
 
 /// What decides whether there can be authentication.
 #[derive(Clone, Copy)]
@@ -98,7 +99,7 @@ fn hmac(reading: &mut Reading<'_>, draft: &Draft<'_>, standing: Standing) -> Opt
     let statements = Statements::of(blocks.flat_map(|block| block.children()));
     let mut keys: Vec<HmacKey> = Vec::new();
     for node in statements.all("key") {
-        let result = key(node).and_then(|key| {
+        let result = key(reading, node).and_then(|key| {
             let double = keys.iter().any(|other| other.id == key.id);
             match node.argument().filter(|_| double) {
                 Some(word) => Err(Wrong::new(word, format!("there is a key {} already", key.id))),
@@ -150,7 +151,7 @@ fn hmac(reading: &mut Reading<'_>, draft: &Draft<'_>, standing: Standing) -> Opt
 }
 
 /// `ID VALUE`: the value is text, `hex:` and digits, or `file:` and a path.
-fn key(node: Node<'_>) -> Result<HmacKey, Wrong> {
+fn key(reading: &mut Reading<'_>, node: Node<'_>) -> Result<HmacKey, Wrong> {
     let mut words = node.arguments();
     let (Some(id), Some(value)) = (words.next(), words.next()) else {
         let first = node.words().next_back().or_else(|| node.first());
@@ -160,18 +161,46 @@ fn key(node: Node<'_>) -> Result<HmacKey, Wrong> {
     let name = node.first().unwrap_or(id);
     let id = number(name, id, 1, 255)?;
     if let Some(path) = value.text.strip_prefix(b"file:") {
-        return Ok(HmacKey { id, secret: Secret::File(String::from_utf8_lossy(path).into_owned()) });
+        let path = String::from_utf8_lossy(path).into_owned();
+        judge_file(reading, value, &path)?;
+        return Ok(HmacKey { id, secret: Secret::File(path) });
     }
-    let octets = match value.text.strip_prefix(b"hex:") {
-        Some(digits) => octets(digits).ok_or_else(|| Wrong::new(value, "hex: needs pairs of hexadecimal digits"))?,
-        None => value.text.to_vec(),
+    Ok(HmacKey { id, secret: Secret::Octets(secret(value, value.text)?) })
+}
+
+/// The most octets that a key file has: `hex:` and digits, and a little for the end of a line.
+const LONGEST_FILE: usize = 4 + 2 * *KEY_LENGTHS.end() + 7;
+
+/// Whether the file `path` holds a key, and hides it.
+fn judge_file(reading: &mut Reading<'_>, word: Word<'_>, path: &str) -> Result<(), Wrong> {
+    let (content, open) = match reading.facts.key_file(path) {
+        KeyFile::Unknown => return Ok(()),
+        KeyFile::Missing => return Err(Wrong::new(word, format!("the key file {path} cannot be read"))),
+        KeyFile::Present { content, open } => (content, open),
+    };
+    if open {
+        let message = format!("others than its owner have rights to the key file {path}");
+        let finding = Finding::at(&rule::KEY_FILE_OPEN, word.span, message).note("it is used");
+        reading.report(finding.help(format!("chmod go= {path}, and choose another key if somebody may have seen it")));
+    }
+    if content.len() > LONGEST_FILE {
+        return Err(Wrong::new(word, format!("the key file {path} is too long to be a key")));
+    }
+    secret(word, content.trim_ascii_end()).map(|_| ())
+}
+
+/// The key that `text` says; `word` is where.
+fn secret(word: Word<'_>, text: &[u8]) -> Result<Vec<u8>, Wrong> {
+    let octets = match text.strip_prefix(b"hex:") {
+        Some(digits) => octets(digits).ok_or_else(|| Wrong::new(word, "hex: needs pairs of hexadecimal digits"))?,
+        None => text.to_vec(),
     };
     if !KEY_LENGTHS.contains(&octets.len()) {
         let message =
             format!("a key has {} to {} octets, not {}", KEY_LENGTHS.start(), KEY_LENGTHS.end(), octets.len());
-        return Err(Wrong::new(value, message).help("openssl rand -hex 32 makes one: write hex: before it"));
+        return Err(Wrong::new(word, message).help("openssl rand -hex 32 makes one: write hex: before it"));
     }
-    Ok(HmacKey { id, secret: Secret::Octets(octets) })
+    Ok(octets)
 }
 
 fn octets(digits: &[u8]) -> Option<Vec<u8>> {

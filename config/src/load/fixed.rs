@@ -42,7 +42,7 @@ fn static_addresses(reading: &mut Reading<'_>, block: Node<'_>, global: &Global)
         let mut address = placed.address;
         let said = address.device;
         address.device = said.or(global.default_interface).or_else(|| InterfaceName::new(USUAL_INTERFACE));
-        let unknown = address.device.filter(|name| reading.facts.interface(*name).is_none());
+        let unknown = address.device.filter(|name| reading.known_interface(*name).is_none());
         if let Some(name) = unknown.filter(|_| !global.dynamic_interfaces) {
             let span = placed.device.map_or(placed.span, |(_, span)| span);
             let finding = Finding::at(&rule::STATIC_INTERFACE, span, format!("there is no interface {name}"));
@@ -176,7 +176,7 @@ fn delay(reading: &mut Reading<'_>, word: Word<'_>) -> Option<Duration> {
 fn existing<'a>(reading: &mut Reading<'_>, line: Node<'a>) -> Option<(InterfaceName, crate::syntax::Words<'a>)> {
     let (word, words) = line.words().split_first()?;
     let name = reading.interface_name(word)?;
-    if reading.facts.interface(name).is_none() && !reading.dynamic_interfaces {
+    if reading.known_interface(name).is_none() && !reading.dynamic_interfaces {
         let finding = Finding::at(&rule::INTERFACE_ABSENT, word.span, format!("there is no interface {name}"));
         reading.report(finding.help("correct the name, or add dynamic_interfaces to global_defs if it appears later"));
         return None;

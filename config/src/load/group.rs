@@ -162,7 +162,7 @@ fn garp_group(
     let mut interfaces = Vec::new();
     for word in one.into_iter().chain(many) {
         let Some(name) = reading.interface_name(word) else { continue };
-        if reading.facts.interface(name).is_none() && !global.dynamic_interfaces {
+        if reading.known_interface(name).is_none() && !global.dynamic_interfaces {
             reading.report(Finding::at(&rule::GARP_GROUP, word.span, format!("there is no interface {name}")));
         } else if taken.insert(name) {
             interfaces.push(name);

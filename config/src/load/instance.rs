@@ -243,7 +243,7 @@ fn link(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Link {
 
 /// What is known about `name`; reports one that should exist and does not.
 fn exists(reading: &mut Reading<'_>, draft: &Draft<'_>, name: InterfaceName, span: Span) -> Option<InterfaceFacts> {
-    let facts = reading.facts.interface(name);
+    let facts = reading.known_interface(name);
     if facts.is_none() && !draft.global.dynamic_interfaces {
         let message = format!("instance {}: there is no interface {name}", draft.name);
         let finding = Finding::at(&rule::INTERFACE_UNKNOWN, span, message);

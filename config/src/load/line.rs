@@ -204,7 +204,7 @@ impl Reading<'_> {
 
     /// That the interface `name` exists, or may come later.
     pub(super) fn present(&self, name: InterfaceName, word: Word<'_>) -> Result<InterfaceName, Wrong> {
-        if self.dynamic_interfaces || self.facts.interface(name).is_some() {
+        if self.dynamic_interfaces || self.known_interface(name).is_some() {
             return Ok(name);
         }
         let wrong = Wrong::new(word, format!("there is no interface {name}"));

@@ -1,5 +1,6 @@
 //! Commands: `SCRIPT [user [[:]group]]`, and users alone.
 
+use super::security::Named;
 use super::statements::{Reading, Statements};
 use crate::command;
 use crate::finding::{Finding, rule};
@@ -8,17 +9,43 @@ use crate::model::{Script, ScriptGroup, ScriptUser};
 use crate::syntax::{Node, Word, Words};
 
 impl Reading<'_> {
-    /// The command after the keyword of `node`; `None` without one. A missing one has been reported where it is needed.
+    /// The command after the keyword of `node`, if it may run; `None` without one. A missing one has been reported where it is
+    /// needed.
     pub(super) fn script(&mut self, node: Option<Node<'_>>) -> Option<Script> {
         let node = node?;
         node.keyword().filter(|keyword| keyword.value == Value::Command)?;
         let (command, owner) = node.arguments().split_first()?;
         let argv = self.argv(node, command)?;
-        let user = self.owner(node, owner);
-        Some(match user {
-            Some(ScriptUser { name, group }) => Script { argv, user: Some(name), group },
-            None => Script { argv, user: None, group: None },
+        let script = match self.owner(node, owner) {
+            Named::User(ScriptUser { name, group }) => Script { argv, user: Some(name), group },
+            Named::Nobody => Script { argv, user: None, group: None },
+            Named::Unknown => return None,
+        };
+        self.may_run(node, &script).then_some(script)
+    }
+
+    /// The command of `path` as the line `user` of the same block has it run, and whether it may.
+    pub(super) fn script_of(&mut self, path: Option<Node<'_>>, user: Option<Node<'_>>) -> Option<(Script, bool)> {
+        let node = path?;
+        let (command, extra) = node.arguments().split_first()?;
+        let argv = self.argv(node, command);
+        if let Some(extra) = extra.clone().next() {
+            let message = format!("{} ignores {} and what follows", node.name(), extra.str());
+            let finding = Finding::at(&rule::EXTRA_WORDS, extra.span, message);
+            self.report(finding.help("put a command and its arguments into one pair of quotes"));
+        }
+        let owner = user.map_or(Named::Nobody, |user| self.owner(user, user.arguments()));
+        let argv = argv?;
+        Some(match owner {
+            Named::User(ScriptUser { name, group }) => self.judged(node, Script { argv, user: Some(name), group }),
+            Named::Nobody => self.judged(node, Script { argv, user: None, group: None }),
+            Named::Unknown => (Script { argv, user: None, group: None }, false),
         })
+    }
+
+    fn judged(&mut self, node: Node<'_>, script: Script) -> (Script, bool) {
+        let may_run = self.may_run(node, &script);
+        (script, may_run)
     }
 
     /// The first script `name` of a block: of these, keepalived does not take a second one.
@@ -42,15 +69,10 @@ impl Reading<'_> {
         None
     }
 
-    /// `USER [[:]GROUP]` after the keyword of `node`.
-    pub(super) fn script_user(&mut self, node: Option<Node<'_>>) -> Option<ScriptUser> {
-        let node = node?;
-        self.owner(node, node.arguments())
-    }
-
     /// `USER [[:]GROUP]` at the start of `words`.
-    pub(super) fn owner(&mut self, node: Node<'_>, mut words: Words<'_>) -> Option<ScriptUser> {
-        let user = words.next()?;
+    pub(super) fn owner(&mut self, node: Node<'_>, mut words: Words<'_>) -> Named {
+        let said: Vec<Word<'_>> = words.clone().take(2).collect();
+        let Some(user) = words.next() else { return Named::Nobody };
         if !user.text.iter().all(|octet| octet.is_ascii_alphanumeric() || b"._-$@\\+".contains(octet))
             || user.text.starts_with(b"-")
         {
@@ -64,7 +86,7 @@ impl Reading<'_> {
             let finding = Finding::at(&rule::EXTRA_WORDS, extra.span, message);
             self.report(finding.help("put a command and its arguments into one pair of quotes"));
         }
-        Some(ScriptUser { name: user.str().into_owned(), group })
+        self.checked_user(node, &said, ScriptUser { name: user.str().into_owned(), group })
     }
 }
 

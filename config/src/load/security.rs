@@ -1,64 +1,292 @@
-//! Whether scripts are there, and whether anybody said that they may run.
+//! Whether scripts may run: who runs them, whether they are there, and whether others than root could change them.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::statements::{Reading, Statements, finding_at};
-use crate::facts::Program;
-use crate::finding::rule;
-use crate::keywords::Value;
-use crate::model::Config;
-use crate::syntax::Node;
+use crate::facts::{Owner, Program, Weakness, WeaknessKind};
+use crate::finding::{Finding, Rule, rule};
+use crate::model::{Config, Script, ScriptUser};
+use crate::span::Span;
+use crate::syntax::{Node, Word};
 
-/// Checks the scripts of `config`; those of `vrrp_script` that are not there are left out, with what tracks them.
+/// Who runs scripts that name nobody.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+enum Usual {
+    #[default]
+    Root,
+    User(ScriptUser),
+    /// Security is asked for, and nobody is there to run them; it has not been said yet.
+    Missing,
+    /// The same; it has been said.
+    Nobody,
+}
+
+/// The process that runs a script. `-t` looks at the scripts of those that there would be.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Home {
+    Supervisor,
+    Vrrp,
+    Checker,
+    /// The checker process, or the VRRP process if there is none.
+    Either,
+}
+
+impl Home {
+    fn of(keyword: &str) -> Self {
+        match keyword {
+            "startup_script" | "shutdown_script" => Self::Supervisor,
+            "quorum_up" | "quorum_down" | "notify_up" | "notify_down" | "misc_path" | "lvs_notify_fifo_script" => {
+                Self::Checker
+            }
+            "notify_fifo_script" => Self::Either,
+            _ => Self::Vrrp,
+        }
+    }
+}
+
+/// A script that is there.
+struct Found {
+    place: Option<Span>,
+    program: String,
+    weakness: Option<Weakness>,
+}
+
+/// What has been learnt about scripts while reading.
+#[derive(Default)]
+pub(super) struct Scripts {
+    usual: Usual,
+    /// `enable_script_security`
+    secure: bool,
+    /// What the machine answered; the same programs are asked for again and again.
+    programs: HashMap<(String, Option<String>, Option<String>), Program>,
+    /// Of each process the first that is there.
+    found: BTreeMap<Home, Found>,
+    /// The names of `vrrp_script` blocks that are left out.
+    left_out: HashSet<String>,
+    /// Whether an interface was named that is not there.
+    pub(super) absent_interface: Cell<bool>,
+}
+
+/// `USER [GROUP]` as it was found.
+pub(super) enum Named {
+    /// Not there.
+    Nobody,
+    /// A user of this machine.
+    User(ScriptUser),
+    /// No such user or no such group: who says so leaves the script out.
+    Unknown,
+}
+
+/// What the user and group are for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Strictness {
+    /// keepalived -t complains.
+    Reported,
+    /// It does not.
+    Silent,
+}
+
+/// Reads who runs scripts, before any script is read.
+pub(super) fn begin(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Option<ScriptUser> {
+    reading.scripts.secure = blocks.has("enable_script_security");
+    let node = blocks.last("script_user");
+    let said = node.map_or(Named::Nobody, |node| reading.owner(node, node.arguments()));
+    let standard = ScriptUser { name: STANDARD_USER.to_owned(), group: None };
+    let (usual, user) = match said {
+        Named::User(user) => (Usual::User(user.clone()), Some(user)),
+        Named::Unknown => (Usual::Nobody, None),
+        Named::Nobody if reading.facts.knows_user(STANDARD_USER) => (Usual::User(standard), None),
+        Named::Nobody if reading.scripts.secure => (Usual::Missing, None),
+        Named::Nobody => (Usual::Root, None),
+    };
+    reading.scripts.usual = usual;
+    user
+}
+
+/// Who runs scripts unless `script_user` says otherwise, if there is such a user.
+const STANDARD_USER: &str = "keepalived_script";
+
+impl Reading<'_> {
+    /// Whether `user`, which the words `words` name for `node`, is of this machine.
+    pub(super) fn checked_user(&mut self, node: Node<'_>, words: &[Word<'_>], user: ScriptUser) -> Named {
+        let group = user.group.as_ref().and_then(|group| group.name.as_deref());
+        let (what, word) = if !self.facts.knows_user(&user.name) {
+            ("user", words.first())
+        } else if group.is_some_and(|group| !self.facts.knows_group(group)) {
+            ("group", words.get(1))
+        } else {
+            return Named::User(user);
+        };
+        let strictness = match node.name().as_ref() {
+            "script_user" | "user" | "startup_script" | "shutdown_script" => Strictness::Reported,
+            _ => Strictness::Silent,
+        };
+        let said = word.map(|word| word.str().into_owned()).unwrap_or_default();
+        let message = format!("{} names {said}, and there is no such {what}", node.name());
+        let rule = if strictness == Strictness::Reported { &rule::USER_UNKNOWN } else { &rule::OWNER_UNKNOWN };
+        let finding = match word {
+            Some(word) => Finding::at(rule, word.span, message),
+            None => finding_at(rule, Some(node), message),
+        };
+        self.report(match node.is("script_user") {
+            true => finding.note("scripts without a user of their own are left out"),
+            false => finding.note("it is left out"),
+        });
+        Named::Unknown
+    }
+
+    /// Whether there is somebody to run what `node` says, if it names nobody.
+    pub(super) fn has_owner(&mut self, node: Node<'_>) -> bool {
+        if self.scripts.usual == Usual::Missing {
+            self.scripts.usual = Usual::Nobody;
+            let message = format!("nobody runs scripts: there is no script_user, and no user {STANDARD_USER}");
+            let finding = finding_at(&rule::SCRIPT_OWNER, Some(node), message);
+            self.report(finding.note("scripts without a user of their own are left out"));
+        }
+        self.scripts.usual != Usual::Nobody
+    }
+
+    /// Whether `script`, the command after the keyword of `node`, may run; says why not, and keeps in mind that it is there.
+    pub(super) fn may_run(&mut self, node: Node<'_>, script: &Script) -> bool {
+        if script.user.is_none() && !self.has_owner(node) {
+            return false;
+        }
+        let Some(program) = script.argv.first().filter(|program| !is_redirection(program)).cloned() else {
+            return true;
+        };
+        let tracked = node.is("script");
+        let found = self.look(&program, script);
+        let weakness = match &found {
+            Program::Insecure(weakness) => Some(weakness.clone()),
+            _ => None,
+        };
+        if !matches!(found, Program::Unknown | Program::Missing | Program::Unreachable(_)) {
+            let place = node.argument().map(|word| word.span);
+            let entry = self.scripts.found.entry(Home::of(&node.name()));
+            entry.or_insert(Found { place, program: program.clone(), weakness: weakness.clone() });
+        }
+        let (problem, way_out, rule): (_, _, &'static Rule) = match found {
+            Program::Unknown | Program::Present => return true,
+            Program::Insecure(weakness) if self.scripts.secure => {
+                let rule = if tracked { &rule::SCRIPT_INSECURE } else { &rule::SCRIPT_UNUSABLE };
+                (format!("{program} is not safe: {}", why(&weakness)), remedy(&weakness), rule)
+            }
+            Program::Insecure(_) => return true,
+            Program::NotExecutable => {
+                let way_out = format!("chmod +x {program}, or let a user run it that may");
+                (format!("{program} may not be executed"), way_out, &rule::SCRIPT_UNUSABLE)
+            }
+            Program::Missing => {
+                let way_out = "correct the path, or install the program".to_owned();
+                (format!("there is no {program}"), way_out, missing(tracked))
+            }
+            Program::NoFile => {
+                let way_out = "name the program with its whole path".to_owned();
+                (format!("{program} is no file"), way_out, missing(tracked))
+            }
+            Program::Unreachable(directory) => {
+                let problem = format!("who runs {program} may not enter {directory}");
+                let way_out = format!("chmod +x {directory}, or let a user run it that may enter");
+                (problem, way_out, missing(tracked))
+            }
+        };
+        // what is only missing may be there when it is needed
+        let stays = !tracked && weakness.is_none();
+        let message = format!("{}: {problem}", node.name());
+        let finding = match node.argument() {
+            Some(word) => Finding::at(rule, word.span, message),
+            None => finding_at(rule, Some(node), message),
+        };
+        let finding = finding.help(way_out);
+        self.report(match (tracked, stays) {
+            (true, _) => finding.note("the script is left out, with everything that tracks it"),
+            (false, true) => finding.note("as long as that is so, it will fail"),
+            (false, false) => finding.note("it is left out"),
+        });
+        stays
+    }
+
+    fn look(&mut self, program: &str, script: &Script) -> Program {
+        let user = match (&script.user, &self.scripts.usual) {
+            (Some(name), _) => Some(ScriptUser { name: name.clone(), group: script.group.clone() }),
+            (None, Usual::User(user)) => Some(user.clone()),
+            (None, _) => None,
+        };
+        let (name, group) =
+            user.map_or((None, None), |user| (Some(user.name), user.group.and_then(|group| group.name)));
+        let facts = self.facts;
+        let entry = self.scripts.programs.entry((program.to_owned(), name.clone(), group.clone()));
+        let look = || facts.program(program, Owner { user: name.as_deref(), group: group.as_deref() });
+        entry.or_insert_with(look).clone()
+    }
+
+    /// Leaves out the `vrrp_script` of this name.
+    pub(super) fn leave_out_script(&mut self, name: &str) {
+        self.scripts.left_out.insert(name.to_owned());
+    }
+}
+
+/// `</dev/tcp/ADDRESS/PORT`: nothing is run, a file is opened.
+fn is_redirection(program: &str) -> bool {
+    program.strip_prefix('<').is_some_and(|rest| rest.trim_start_matches([' ', '\t']).starts_with('/'))
+}
+
+fn missing(tracked: bool) -> &'static Rule {
+    if tracked { &rule::SCRIPT_MISSING } else { &rule::SCRIPT_UNUSABLE }
+}
+
+fn why(weakness: &Weakness) -> String {
+    let path = &weakness.path;
+    match weakness.kind {
+        WeaknessKind::Owner => format!("{path} does not belong to root"),
+        WeaknessKind::Writable => format!("others than root may write {path}"),
+        WeaknessKind::Link => format!("{path} is a symbolic link to a directory"),
+    }
+}
+
+fn remedy(weakness: &Weakness) -> String {
+    let path = &weakness.path;
+    match weakness.kind {
+        WeaknessKind::Owner => format!("chown root {path}, or let another user than root run it"),
+        WeaknessKind::Writable => format!("chmod go-w {path}, or let another user than root run it"),
+        WeaknessKind::Link => "write the path without links (realpath tells it)".to_owned(),
+    }
+}
+
+/// Leaves out what may not run, and says whether security is asked for.
 pub(super) fn check(reading: &mut Reading<'_>, config: &mut Config) {
-    let missing = missing_scripts(reading, config);
-    config.scripts.retain(|script| !missing.contains(&script.name));
+    let left_out = std::mem::take(&mut reading.scripts.left_out);
+    config.scripts.retain(|script| !left_out.contains(&script.name));
     let tracks = config.instances.iter_mut().map(|instance| &mut instance.tracks);
     let tracks = tracks.chain(config.sync_groups.iter_mut().map(|group| &mut group.tracks));
     for tracks in tracks.flatten() {
-        tracks.scripts.retain(|track| !missing.contains(&track.name));
+        tracks.scripts.retain(|track| !left_out.contains(&track.name));
     }
-    // keepalived does not come to the scripts of instances that cannot run, and one thing at a time is enough
-    if config.global.scripts.security || reading.findings.are_fatal() {
+    if reading.scripts.secure {
         return;
     }
-    let present = first_present(reading);
-    if let Some((node, program)) = present {
-        let message = format!("{program} is run, but enable_script_security is not set");
-        let finding = finding_at(&rule::SCRIPT_SECURITY, Some(node), message);
-        let finding = finding.note("without it, a script that others may write could run as root");
-        reading
-            .report(finding.help("add enable_script_security to global_defs, and script_user with who runs scripts"));
-    }
-}
-
-fn missing_scripts(reading: &mut Reading<'_>, config: &Config) -> Vec<String> {
-    let mut missing = Vec::new();
-    for script in &config.scripts {
-        let Some(program) = script.script.argv.first().filter(|program| program.starts_with('/')) else { continue };
-        if reading.facts.program(program) != Program::Missing {
-            continue;
-        }
-        let block = reading.tree.roots().find(|node| {
-            node.is("vrrp_script") && node.argument().is_some_and(|word| word.str() == script.name.as_str())
-        });
-        let node = block.and_then(|block| Statements::of(block.children()).last("script"));
-        let message = format!("vrrp_script {}: there is no {program}", script.name);
-        let finding = finding_at(&rule::SCRIPT_MISSING, node, message);
-        reading.report(finding.note("the script is left out, with everything that tracks it"));
-        missing.push(script.name.clone());
-    }
-    missing
-}
-
-/// The first statement with a command that is there, and its program.
-fn first_present<'a>(reading: &Reading<'a>) -> Option<(Node<'a>, String)> {
-    let commands = reading.tree.statements().filter(|node| {
-        // what pipes are read by is not looked at by `-t`, nor what the daemon runs once
-        node.keyword().is_some_and(|keyword| keyword.value == Value::Command)
-    });
-    commands.into_iter().find_map(|node| {
-        let word = node.argument()?;
-        let argv = crate::command::argv(word.text).ok()?;
-        let program = String::from_utf8(argv.into_iter().next()?).ok()?;
-        (program.starts_with('/') && reading.facts.program(&program) == Program::Present).then_some((node, program))
-    })
+    let has = |name: &str| reading.tree.roots().any(|node| node.is(name));
+    // keepalived ends before it looks at scripts if an interface is missing
+    let vrrp = has("vrrp_instance") && !reading.scripts.absent_interface.get();
+    let checker = has("virtual_server");
+    let runs = |home: Home| match home {
+        Home::Supervisor => true,
+        Home::Vrrp => vrrp,
+        Home::Checker => checker,
+        Home::Either => vrrp || checker,
+    };
+    let found = std::mem::take(&mut reading.scripts.found);
+    let found = found.into_iter().filter(|(home, _)| runs(*home)).map(|(_, found)| found);
+    let Some(found) = found.min_by_key(|found| found.place.map(|place| (place.file, place.start))) else { return };
+    let message = format!("{} is run, but enable_script_security is not set", found.program);
+    let finding = match found.place {
+        Some(place) => Finding::at(&rule::SCRIPT_SECURITY, place, message),
+        None => Finding::anywhere(&rule::SCRIPT_SECURITY, message),
+    };
+    let finding = match found.weakness {
+        Some(weakness) => finding.note(format!("and it is not safe: {}", why(&weakness))),
+        None => finding.note("without it, a script that others may write could run as root"),
+    };
+    reading.report(finding.help("add enable_script_security to global_defs, and script_user with who runs scripts"));
 }

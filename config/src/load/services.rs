@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::security::{self, Named};
 use super::settings::process_name;
 use super::statements::{Reading, Statements};
 use crate::finding::{Finding, rule};
@@ -31,7 +32,7 @@ fn scripts(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Scripts {
     let mut timeout = |name| reading.integer(blocks.last(name)).map(Duration::from_secs);
     let (startup_timeout, shutdown_timeout) = (timeout("startup_script_timeout"), timeout("shutdown_script_timeout"));
     Scripts {
-        user: reading.script_user(blocks.last("script_user")),
+        user: security::begin(reading, blocks),
         security: blocks.has("enable_script_security"),
         startup: reading.first_script(blocks, "startup_script"),
         startup_timeout: startup_timeout.unwrap_or(usual.startup_timeout),
@@ -54,10 +55,15 @@ fn fifos(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Fifos {
 /// `PATH [user [group]]`, and the command that reads it.
 fn fifo(reading: &mut Reading<'_>, blocks: &Statements<'_>, [fifo, script]: [&str; 2]) -> Fifo {
     let node = reading.first(blocks, fifo);
-    let path = reading.text(node);
-    let user = node.and_then(|node| reading.owner(node, node.arguments().split_first()?.1));
+    let owner = node.and_then(|node| Some(reading.owner(node, node.arguments().split_first()?.1)));
+    let (user, usable) = match owner {
+        Some(Named::User(user)) => (Some(user), true),
+        Some(Named::Unknown) => (None, false),
+        None | Some(Named::Nobody) => (None, node.is_none_or(|node| reading.has_owner(node))),
+    };
+    let path = reading.text(node.filter(|_| usable));
     let script = reading.first_script(blocks, script);
-    if let (None, Some(_)) = (&path, &script) {
+    if let (None, Some(_)) = (node, &script) {
         let message = format!("{fifo}_script has no {fifo} to read");
         reading.report_at(&rule::FIFO_WITHOUT_PATH, blocks.last(&format!("{fifo}_script")), message);
     }

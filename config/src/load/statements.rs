@@ -9,8 +9,9 @@ use std::time::Duration;
 use keepalived_core::address::InterfaceName;
 
 use super::policy::Preferences;
+use super::security::Scripts;
 use crate::check::{MOST_SUGGESTIONS, NearMisses};
-use crate::facts::Facts;
+use crate::facts::{Facts, InterfaceFacts};
 use crate::finding::{Finding, Findings, Rule, rule};
 use crate::keywords::{self, Beyond, Value};
 use crate::span::Span;
@@ -29,6 +30,8 @@ pub(super) struct Reading<'a> {
     pub(super) track_groups: BTreeSet<String>,
     /// What rules without a preference have got.
     pub(super) preferences: Preferences,
+    /// What has been learnt about scripts.
+    pub(super) scripts: Scripts,
     /// How many names have been looked up in vain; bounded, for each costs time.
     suggestions: usize,
 }
@@ -44,6 +47,7 @@ impl<'a> Reading<'a> {
             dynamic_interfaces: false,
             track_groups,
             preferences,
+            scripts: Scripts::default(),
             suggestions: 0,
         }
     }
@@ -110,6 +114,15 @@ pub(super) fn finding_at(rule: &'static Rule, node: Option<Node<'_>>, message: i
 }
 
 impl Reading<'_> {
+    /// What is known of the interface `name`; `None` if there is none now.
+    pub(super) fn known_interface(&self, name: InterfaceName) -> Option<InterfaceFacts> {
+        let found = self.facts.interface(name);
+        if found.is_none() && !self.dynamic_interfaces {
+            self.scripts.absent_interface.set(true);
+        }
+        found
+    }
+
     pub(super) fn report(&mut self, finding: Finding) {
         self.findings.push(finding);
     }

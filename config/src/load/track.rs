@@ -89,8 +89,7 @@ fn script(
     statements: &Statements<'_>,
     name: String,
 ) -> Option<TrackScript> {
-    let mut script = reading.script(statements.last("script"));
-    let user = reading.script_user(statements.last("user"));
+    let script = reading.script_of(statements.last("script"), statements.last("user"));
     let interval = run_time(reading, statements, "interval").unwrap_or(Duration::from_secs(1));
     let timeout = run_time(reading, statements, "timeout");
     if let Some(timeout) = timeout.filter(|timeout| *timeout > interval) {
@@ -101,14 +100,13 @@ fn script(
     if script.is_none() {
         reading.incomplete(block, &name, "script");
     }
-    if let (Some(script), Some(user)) = (&mut script, user) {
-        script.user = Some(user.name);
-        script.group = user.group;
+    if script.as_ref().is_some_and(|(_, may_run)| !may_run) {
+        reading.leave_out_script(&name);
     }
     let weight = reading.weight(statements.last("weight")).unwrap_or_default();
     let (rise, fall) = (reading.integer(statements.last("rise")), reading.integer(statements.last("fall")));
     Some(TrackScript {
-        script: script?,
+        script: script?.0,
         name,
         interval,
         timeout: timeout.unwrap_or(interval),

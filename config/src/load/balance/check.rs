@@ -9,7 +9,7 @@ use super::pace::{Habit, Pace};
 use super::{Surroundings, dns, http, udp};
 use crate::finding::{Finding, rule};
 use crate::model::{
-    BfdCheck, Checker, Endpoint, FileCheck, FileWeight, MiscCheck, PingCheck, Schedule, Script, SmtpCheck, TcpCheck,
+    BfdCheck, Checker, Endpoint, FileCheck, FileWeight, MiscCheck, PingCheck, Schedule, SmtpCheck, TcpCheck,
 };
 use crate::syntax::Node;
 
@@ -148,19 +148,16 @@ fn smtp(
 
 fn misc(reading: &mut Reading<'_>, node: Node<'_>, statements: &Statements<'_>, scene: &Scene<'_>) -> Option<Checker> {
     let path = statements.last("misc_path");
-    let script = reading.script(path);
-    let user = reading.script_user(statements.last("user"));
-    let Some(script) = script else {
+    let Some((script, may_run)) = reading.script_of(path, statements.last("user")) else {
         if path.is_none_or(|path| path.argument().is_none()) {
             let message = "MISC_CHECK has no misc_path; it is left out, and the server counts as up";
             reading.report_missing(&rule::CHECK_INCOMPLETE, node, "misc_path", message);
         }
         return None;
     };
-    let script = match user {
-        Some(user) => Script { user: Some(user.name), group: user.group, ..script },
-        None => script,
-    };
+    if !may_run {
+        return None;
+    }
     let (_, schedule) = schedule(reading, statements, scene, Habit::MISC);
     let seconds = reading.integer(statements.last("misc_timeout")).filter(|seconds| *seconds > 0);
     let timeout = seconds.map_or(scene.service_delay_loop, Duration::from_secs);
