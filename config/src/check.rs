@@ -119,7 +119,7 @@ fn unknown(context: &str, node: Node<'_>, span: Span, suggestion: Option<Suggest
 }
 
 fn arguments(keyword: &Keyword, node: Node<'_>, span: Span, findings: &mut Findings) {
-    let (arity, given) = (keyword.arity(), node.arguments());
+    let (arity, given) = (keyword.arity, node.arguments());
     let rule = match keyword.missing {
         Missing::Fatal => &rule::MISSING_PARAMETER,
         Missing::Error => &rule::MISSING_VALUE,

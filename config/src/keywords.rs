@@ -17,8 +17,9 @@ mod suggest;
 mod value;
 mod vrrp;
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
 
 pub use completion::{Offer, completion};
 pub use man::man_page;
@@ -43,6 +44,8 @@ pub struct Keyword {
     pub name: &'static str,
     /// What follows it, as it is shown: `none`, `[optional]`, `{ block }`.
     pub arguments: &'static str,
+    /// How many words may follow it; made from `arguments`.
+    pub arity: Arity,
     /// What follows it, as it is read.
     pub value: Value,
     /// What holds without it.
@@ -144,6 +147,11 @@ pub struct Arity {
     pub most: Option<usize>,
 }
 
+impl Arity {
+    /// Nothing may follow.
+    const NONE: Self = Self { least: 0, most: Some(0) };
+}
+
 impl Keyword {
     /// Whether it does what it says.
     pub fn is_effective(&self) -> bool {
@@ -170,18 +178,18 @@ impl Keyword {
     pub fn quoted_ok(&self) -> bool {
         self.value == Value::Command
     }
+}
 
-    /// How many words the argument grammar allows.
-    pub fn arity(&self) -> Arity {
-        let words = self.arguments.split('{').next().unwrap_or_default();
-        let words = words.split(" (").next().unwrap_or_default().trim();
-        if words.is_empty() || words == "none" {
-            return Arity { least: 0, most: Some(0) };
-        }
-        let least = usize::from(!words.starts_with('['));
-        let simple = !words.contains(char::is_whitespace) && !words.contains("...") || words == "IPv4 multicast";
-        Arity { least, most: (simple || words == "IPv6 multicast").then_some(1) }
+/// How many words an argument grammar allows.
+fn arity(arguments: &str) -> Arity {
+    let words = arguments.split('{').next().unwrap_or_default();
+    let words = words.split(" (").next().unwrap_or_default().trim();
+    if words.is_empty() || words == "none" {
+        return Arity::NONE;
     }
+    let least = usize::from(!words.starts_with('['));
+    let simple = !words.contains(char::is_whitespace) && !words.contains("...") || words == "IPv4 multicast";
+    Arity { least, most: (simple || words == "IPv6 multicast").then_some(1) }
 }
 
 /// Rows and the blocks that each of them stands in.
@@ -197,6 +205,7 @@ macro_rules! rows {
             block: "",
             name: $name,
             arguments: $arguments,
+            arity: super::Arity::NONE,
             value: $value,
             default: $default,
             values: $values,
@@ -232,7 +241,9 @@ static ALL: LazyLock<Vec<Keyword>> = LazyLock::new(|| {
     let tables = [root::ROWS, global::ROWS, vrrp::ROWS, lines::ROWS, servers::ROWS, checks::ROWS, bfd::ROWS];
     let groups = tables.into_iter().flatten();
     let rows = groups.flat_map(|(blocks, rows)| {
-        blocks.iter().flat_map(move |block| rows.iter().map(move |row| Keyword { block, ..*row }))
+        blocks
+            .iter()
+            .flat_map(move |block| rows.iter().map(move |row| Keyword { block, arity: arity(row.arguments), ..*row }))
     });
     let mut rows: Vec<Keyword> = rows.collect();
     // rows that several blocks share stand with the others of their block
@@ -252,8 +263,8 @@ pub fn all() -> impl Iterator<Item = &'static Keyword> {
 }
 
 struct Index {
-    keywords: HashMap<(&'static str, &'static str), &'static Keyword>,
-    blocks: HashMap<(&'static str, &'static str), &'static str>,
+    keywords: FxHashMap<(&'static str, &'static str), &'static Keyword>,
+    blocks: FxHashMap<(&'static str, &'static str), &'static str>,
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
@@ -323,7 +334,7 @@ mod tests {
     #[test]
     fn the_grammar_says_how_many_words() {
         let arity = |block, name| {
-            let arity = lookup(block, name).unwrap().arity();
+            let arity = lookup(block, name).unwrap().arity;
             (arity.least, arity.most)
         };
         assert_eq!(arity("vrrp_instance", "nopreempt"), (0, Some(0)));

@@ -231,7 +231,7 @@ fn crates_depend_on_what_the_table_says() {
 fn may_use(name: &str, other: &str) -> bool {
     match name {
         "core" => other == "serde",
-        "config" => ["serde", "annotate-snippets"].contains(&other),
+        "config" => ["serde", "annotate-snippets", "rustc-hash"].contains(&other),
         "kernel" => true,
         _ => !["libc", "nix", "rustix", "socket2"].contains(&other),
     }
