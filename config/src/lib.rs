@@ -5,6 +5,7 @@
 mod check;
 pub mod cluster;
 mod command;
+pub mod dump;
 pub mod explain;
 pub mod facts;
 pub mod finding;
@@ -17,6 +18,7 @@ pub mod span;
 pub mod syntax;
 mod value;
 
+pub use dump::{dump, dump_on};
 pub use facts::{AnyInterface, Facts, InterfaceFacts, Program, RouteName};
 pub use finding::{Class, Finding, Severity, Style, exit_status, fatal, render, render_in};
 pub use load::{Loaded, load, load_with};

@@ -12,7 +12,7 @@ use super::statements::{Reading, Statements};
 use super::transport::is_group;
 use super::{group, lvs, services};
 use crate::finding::{Finding, rule};
-use crate::model::{Global, VipLost};
+use crate::model::{BufferPolicy, Global, RouterDefaults, VipLost};
 use crate::syntax::Node;
 
 /// `UINT_MAX`
@@ -47,6 +47,25 @@ pub(super) struct Defaults {
     pub(super) group_priority_changes: HashMap<String, bool>,
 }
 
+impl Defaults {
+    /// For the model: with what each instance starts from.
+    fn shown(&self) -> RouterDefaults {
+        RouterDefaults {
+            version: self.version,
+            strict: self.strict,
+            check_unicast_src: self.check_unicast_src,
+            skip_check_adv_addr: self.skip_check_adv_addr,
+            v3_checksum_as_v2: self.v3_checksum_as_v2,
+            lower_prio_no_advert: self.lower_prio_no_advert,
+            higher_prio_send_advert: self.higher_prio_send_advert,
+            owner_ignore_adverts: self.owner_ignore_adverts,
+            down_timer_adverts: self.down_timer_adverts,
+            garp: Pacing::default().over(&self.pacing, false),
+            notify_priority_changes: self.priority_changes,
+        }
+    }
+}
+
 /// Reads all of it, wherever in the file it stands.
 pub(super) fn read(reading: &mut Reading<'_>) -> (Global, Defaults) {
     let tree = reading.tree;
@@ -62,6 +81,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> (Global, Defaults) {
     global.balancing = lvs::balancing(reading, &root, &blocks);
     reading.dynamic_interfaces = global.dynamic_interfaces;
     let defaults = defaults(reading, &blocks);
+    global.routers = defaults.shown();
     (global, defaults)
 }
 
@@ -136,12 +156,15 @@ fn read_vrrp(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Gl
     if let Some(multiplier) = reading.integer(blocks.last("vrrp_rx_bufs_multiplier")) {
         global.vrrp_rx_multiplier = multiplier;
     }
-    global.vrrp_rx_buffer = receive_buffer(reading, blocks.all("vrrp_rx_bufs_policy"));
+    (global.vrrp_rx_buffer, global.vrrp_rx_policy) = receive_buffer(reading, blocks.all("vrrp_rx_bufs_policy"));
 }
 
 /// A number of octets. The policies MTU and ADVERT leave it to us: we size buffers by what can arrive.
-fn receive_buffer<'a>(reading: &mut Reading<'_>, nodes: impl Iterator<Item = Node<'a>>) -> Option<u32> {
-    let mut size = None;
+fn receive_buffer<'a>(
+    reading: &mut Reading<'_>,
+    nodes: impl Iterator<Item = Node<'a>>,
+) -> (Option<u32>, Option<BufferPolicy>) {
+    let (mut size, mut policy) = (None, None);
     let mut before: Option<Node<'_>> = None;
     for node in nodes {
         if before.replace(node).is_some() || node.arguments().len() > 1 {
@@ -149,14 +172,17 @@ fn receive_buffer<'a>(reading: &mut Reading<'_>, nodes: impl Iterator<Item = Nod
             reading.report_at(&rule::BUFFER_POLICY, Some(node), message);
         }
         for word in node.arguments() {
-            let policy = ["mtu", "advert"].iter().any(|policy| word.text.eq_ignore_ascii_case(policy.as_bytes()));
-            if !policy {
+            if word.text.eq_ignore_ascii_case(b"mtu") {
+                policy = Some(BufferPolicy::Mtu);
+            } else if word.text.eq_ignore_ascii_case(b"advert") {
+                policy = policy.or(Some(BufferPolicy::Advert));
+            } else {
                 let octets = reading.number_word("vrrp_rx_bufs_policy", word, UINT);
                 size = octets.and_then(|octets| u32::try_from(octets).ok()).or(size);
             }
         }
     }
-    size
+    (size, policy)
 }
 
 fn read_files(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Global) {

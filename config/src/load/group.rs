@@ -41,11 +41,11 @@ pub(super) fn sync_groups<'a>(
             tracks: tracks::read(reading, trackers, &format!("sync group {name}"), &statements),
             notify: notify::read(reading, &statements),
             mail: mail(reading, &statements, global),
+            // read with the members, too, which follow it unless they say otherwise
+            notify_priority_changes: reading.switch(statements.last("notify_priority_changes")),
             tracking_weight: statements.has("sync_group_tracking_weight") || statements.has("global_tracking"),
             name,
         };
-        // read with the members, which follow it unless they say otherwise; here for what is wrong with it
-        reading.switch(statements.last("notify_priority_changes"));
         let name = &group.name;
         match group.members.len() {
             0 => {

@@ -130,6 +130,10 @@ pub struct ServiceSettings {
     pub hysteresis: u32,
     /// `alpha`: real servers are down until a check says otherwise.
     pub alpha: bool,
+    /// `inhibit_on_failure`; each server has its own, which is this unless it says otherwise.
+    pub inhibit_on_failure: bool,
+    /// What it says for the checks of all its servers.
+    pub pace: Pace,
     /// `omega`: a stop counts as going down.
     pub omega: bool,
     /// `ha_suspend`: checks pause while the address is not on this machine.
@@ -205,6 +209,24 @@ pub struct SchedulerFlags {
     pub flag_2: bool,
     /// `flag-3`
     pub flag_3: bool,
+    /// `hashed`, which the kernel knows better.
+    pub hashed: bool,
+}
+
+/// What a virtual or a real server says for the checks in it; `None` leaves it to the kind of check. For those who show it: each check
+/// has it already.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Pace {
+    /// `delay_loop`
+    pub delay_loop: Duration,
+    /// `connect_timeout`
+    pub connect_timeout: Duration,
+    /// `retry`
+    pub retry: Option<u32>,
+    /// `delay_before_retry`
+    pub delay_before_retry: Option<Duration>,
+    /// `warmup`
+    pub warmup: Option<Duration>,
 }
 
 /// `lvs_method`: how packets reach the server.
@@ -314,6 +336,8 @@ pub struct RealServerSettings {
     pub alpha: bool,
     /// `smtp_alert`, or what holds globally.
     pub smtp_alert: bool,
+    /// What it says for its checks, if that is not what the virtual server says.
+    pub pace: Option<Box<Pace>>,
     /// What few servers have.
     pub extras: Option<Box<RealServerExtras>>,
 }

@@ -4,10 +4,12 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
+use keepalived_core::vrrp::Version;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AutoPriority, Balancing, Buffers, Dbus, Fifos, Firewall, Mail, ProcessSettings, Reload, Scripts, Snmp, VmacNames,
+    AutoPriority, Balancing, Buffers, Dbus, Fifos, Firewall, Garp, Mail, ProcessSettings, Reload, Scripts, Snmp,
+    VmacNames,
 };
 
 /// What holds for the whole daemon.
@@ -59,6 +61,8 @@ pub struct Global {
     pub vrrp_cpu_affinity: Vec<u32>,
     /// `vrrp_rx_bufs_policy NUMBER`, octets; `None` leaves the size to us (docs/differences.md).
     pub vrrp_rx_buffer: Option<u32>,
+    /// `vrrp_rx_bufs_policy MTU` or `ADVERT`: said, and left to us all the same.
+    pub vrrp_rx_policy: Option<BufferPolicy>,
     /// `umask`
     pub umask: Option<u32>,
     /// `state_dump_file`
@@ -85,6 +89,8 @@ pub struct Global {
     pub allow_interface_changes: bool,
     /// `vrrp_rx_bufs_multiplier`
     pub vrrp_rx_multiplier: u32,
+    /// What instances have been given that say nothing themselves.
+    pub routers: RouterDefaults,
     /// What holds for scripts, and those of the daemon itself.
     pub scripts: Scripts,
     /// Pipes that are told of every change.
@@ -139,6 +145,7 @@ impl Default for Global {
             vrrp_rlimit_rttime: None,
             vrrp_cpu_affinity: Vec::new(),
             vrrp_rx_buffer: None,
+            vrrp_rx_policy: None,
             umask: None,
             state_dump_file: None,
             stats_dump_file: None,
@@ -152,6 +159,7 @@ impl Default for Global {
             namespace_with_ipsets: false,
             allow_interface_changes: false,
             vrrp_rx_multiplier: 3,
+            routers: RouterDefaults::default(),
             scripts: Scripts::default(),
             fifos: Fifos::default(),
             mail: Mail::default(),
@@ -176,4 +184,58 @@ pub enum VipLost {
     Restore,
     /// Give up mastership for a moment, as keepalived does.
     Backup,
+}
+
+/// `vrrp_rx_bufs_policy`, unless it is a number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum BufferPolicy {
+    /// `MTU`
+    Mtu,
+    /// `ADVERT`
+    Advert,
+}
+
+/// What an instance has unless it says otherwise. For those who show it: each instance has it already.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RouterDefaults {
+    /// `vrrp_version`; IPv4 only.
+    pub version: Version,
+    /// `vrrp_strict`
+    pub strict: bool,
+    /// `vrrp_check_unicast_src`
+    pub check_unicast_src: bool,
+    /// `vrrp_skip_check_adv_addr`
+    pub skip_check_adv_addr: bool,
+    /// `v3_checksum_as_v2`
+    pub v3_checksum_as_v2: bool,
+    /// `vrrp_lower_prio_no_advert`
+    pub lower_prio_no_advert: bool,
+    /// `vrrp_higher_prio_send_advert`
+    pub higher_prio_send_advert: bool,
+    /// `vrrp_owner_ignore_adverts`
+    pub owner_ignore_adverts: bool,
+    /// `vrrp_down_timer_adverts`
+    pub down_timer_adverts: u8,
+    /// `vrrp_garp_*`
+    pub garp: Garp,
+    /// `vrrp_notify_priority_changes`
+    pub notify_priority_changes: bool,
+}
+
+impl Default for RouterDefaults {
+    fn default() -> Self {
+        Self {
+            version: Version::V2,
+            strict: false,
+            check_unicast_src: false,
+            skip_check_adv_addr: false,
+            v3_checksum_as_v2: false,
+            lower_prio_no_advert: false,
+            higher_prio_send_advert: false,
+            owner_ignore_adverts: false,
+            down_timer_adverts: 3,
+            garp: Garp::default(),
+            notify_priority_changes: false,
+        }
+    }
 }

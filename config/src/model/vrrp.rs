@@ -275,6 +275,22 @@ pub struct Garp {
     pub extra_vmac: Duration,
 }
 
+impl Default for Garp {
+    fn default() -> Self {
+        let delay = Duration::from_secs(5);
+        Self {
+            delay,
+            repeat: 5,
+            refresh: Duration::ZERO,
+            refresh_repeat: 1,
+            lower_prio_delay: delay,
+            lower_prio_repeat: 5,
+            extra_interface: Duration::ZERO,
+            extra_vmac: Duration::ZERO,
+        }
+    }
+}
+
 /// `vrrp_sync_group`: instances that change state together.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SyncGroup {
@@ -288,6 +304,8 @@ pub struct SyncGroup {
     pub notify: Option<Box<Notify>>,
     /// `smtp_alert`, here or in `global_defs`.
     pub mail: bool,
+    /// `notify_priority_changes`, which the members follow that say nothing themselves.
+    pub notify_priority_changes: Option<bool>,
     /// `sync_group_tracking_weight`: members may have other priorities than each other.
     pub tracking_weight: bool,
 }

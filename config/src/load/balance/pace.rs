@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::statements::{Reading, Statements};
-use crate::model::Schedule;
+use crate::model::{self, Schedule};
 
 /// What a virtual or real server says for the checks in it; `None` leaves it to the kind of check.
 #[derive(Clone, Copy)]
@@ -37,6 +37,12 @@ impl Pace {
             warmup: reading.duration(statements.last("warmup")).or(self.warmup),
             alpha: reading.switch(statements.last("alpha")).unwrap_or(self.alpha),
         }
+    }
+
+    /// For the model.
+    pub(super) fn said(self) -> model::Pace {
+        let Self { delay_loop, connect_timeout, retry, delay_before_retry, warmup, alpha: _ } = self;
+        model::Pace { delay_loop, connect_timeout, retry, delay_before_retry, warmup }
     }
 
     /// The schedule of a check for which this has been said in the end.

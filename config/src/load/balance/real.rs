@@ -86,6 +86,7 @@ pub(super) fn finish(
             lower_threshold,
             inhibit_on_failure: reading.switch(draft.statements.last("inhibit_on_failure")).unwrap_or(inhibit),
             alpha: pace.alpha,
+            pace: Some(pace.said()).filter(|said| *said != setting.pace.said()).map(Box::new),
             smtp_alert: reading.switch(draft.statements.last("smtp_alert")).or(surroundings.smtp_alert).unwrap_or(true),
             extras: extras(reading, &draft.statements),
         };

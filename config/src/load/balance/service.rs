@@ -212,6 +212,8 @@ fn read(
         quorum: reading.integer(statements.last("quorum")).unwrap_or(1),
         hysteresis: reading.integer(statements.last("hysteresis")).unwrap_or(0),
         alpha: pace.alpha,
+        inhibit_on_failure: statements.has("inhibit_on_failure"),
+        pace: pace.said(),
         omega: statements.has("omega"),
         ha_suspend: ha_suspend(reading, &statements, head, &name),
         smtp_alert: reading.switch(statements.last("smtp_alert")).or(surroundings.smtp_alert).unwrap_or(false),
@@ -280,6 +282,7 @@ fn flags(reading: &mut Reading<'_>, statements: &Statements<'_>, scheduler: Sche
         flag_1: statements.has("flag-1") || hash_flag("sh-fallback", "mh-fallback"),
         flag_2: statements.has("flag-2") || hash_flag("sh-port", "mh-port"),
         flag_3: statements.has("flag-3"),
+        hashed: statements.has("hashed"),
     }
 }
 
