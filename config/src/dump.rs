@@ -42,6 +42,11 @@ pub trait Host {
         None
     }
 
+    /// Where the links in the path of a program lead, if there are any.
+    fn program(&self, _path: &str) -> Option<String> {
+        None
+    }
+
     /// The number of an interface.
     fn index(&self, _interface: InterfaceName) -> Option<u32> {
         None
@@ -119,9 +124,21 @@ impl Page<'_> {
         format!("{uid}:{gid}")
     }
 
-    /// A command with its owner, the way that all of them are shown.
+    /// What is run instead of the program that is written, if its path has links.
+    fn program(&self, script: &Script) -> Option<String> {
+        let follows = !self.config.global.scripts.symlink_paths;
+        script.argv.first().filter(|_| follows).and_then(|path| self.host.program(path))
+    }
+
+    /// A command with its owner.
     fn command(&self, script: &Script) -> String {
         format!("{}, uid:gid {}", quoted(&script.argv), self.owner(script))
+    }
+
+    /// The same, after the program that is run instead.
+    fn whole_command(&self, script: &Script) -> String {
+        let program = self.program(script).map(|program| format!("{program}, params = ")).unwrap_or_default();
+        program + &self.command(script)
     }
 }
 

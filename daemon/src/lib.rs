@@ -9,6 +9,7 @@ pub mod cli;
 pub mod configuration;
 pub mod exit;
 pub mod files;
+pub mod host;
 pub mod log;
 pub mod message;
 pub mod supervisor;

@@ -170,6 +170,9 @@ impl Supervisor {
         let log = log::start(&destinations, "Keepalived").map_err(|error| fatal("log", error))?;
         tracing::info!("Starting Keepalived v{} (keepalived-rs)", env!("CARGO_PKG_VERSION"));
         say(findings);
+        if options.dump {
+            dump::configuration(&config);
+        }
         let now = reactor::now();
         Ok(Self {
             options: options.clone(),
@@ -291,6 +294,9 @@ impl Supervisor {
                     Ok(plan) => {
                         tracing::info!("Reload: {} changes", plan.changes.len());
                         self.config = checked.config;
+                        if self.options.dump {
+                            dump::configuration(&self.config);
+                        }
                         self.apply();
                     }
                 }

@@ -171,7 +171,7 @@ fn service(page: &mut Page<'_>, server: &VirtualServer) {
     say!(page, "   quorum = {}, hysteresis = {}", settings.quorum, settings.hysteresis);
     for (state, script) in [("up", &settings.quorum_up), ("down", &settings.quorum_down)] {
         if let Some(script) = script {
-            say!(page, "   Quorum {state} notify script = {}", page.command(script));
+            say!(page, "   Quorum {state} notify script = {}", page.whole_command(script));
         }
     }
     if settings.ha_suspend {
@@ -295,7 +295,7 @@ fn real_server(page: &mut Page<'_>, real: &RealServer, server: &VirtualServer) {
         let RealServerExtras { virtualhost, snmp_name, notify_up, notify_down } = extras;
         for (state, script) in [("up", notify_up), ("down", notify_down)] {
             if let Some(script) = script {
-                say!(page, "   RS {state} notify script = {}", page.command(script));
+                say!(page, "   RS {state} notify script = {}", page.whole_command(script));
             }
         }
         if let Some(host) = virtualhost {

@@ -1,5 +1,6 @@
 //! Health checks, and what they follow.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 
@@ -18,35 +19,7 @@ pub(super) fn write(page: &mut Page<'_>) {
     for (server, real, checker) in checks(page) {
         check(page, server, real, checker);
     }
-    let follows = |page: &Page<'_>, found: &dyn Fn(&Checker) -> Option<String>| -> Vec<String> {
-        let all = checks(page).filter_map(|(server, real, checker)| Some((server, real, found(checker)?)));
-        all.map(|(server, real, tail)| {
-            let real = real_named(real, &server.service);
-            format!("{} -> {real}{tail}", named(&server.service))
-        })
-        .collect()
-    };
-    if !config.virtual_servers.is_empty() && !config.files.is_empty() {
-        say!(page, "------< Checker track files >------");
-        for file in &config.files {
-            say!(page, " Track file = {}", file.name);
-            say!(page, "   File = {}", file.path);
-            say!(page, "   Status = 0");
-            say!(page, "   Weight = {}", super::tracking::shown(file.weight));
-            let followers = follows(page, &|checker| match checker {
-                Checker::File(check) if check.track_file == file.name => {
-                    Some(format!(", weight {}", file_weight(check.weight)))
-                }
-                _ => None,
-            });
-            if !followers.is_empty() {
-                say!(page, "   Tracking instances :");
-            }
-            for follower in followers {
-                say!(page, "     {follower}");
-            }
-        }
-    }
+    files(page);
     let sessions: Vec<_> = config.bfd_instances.iter().filter(|session| session.tells_checkers).collect();
     if !config.virtual_servers.is_empty() && !sessions.is_empty() {
         say!(page, "------< Checker track BFDs >------");
@@ -62,25 +35,59 @@ pub(super) fn write(page: &mut Page<'_>) {
     }
 }
 
+/// The files that checks follow.
+fn files(page: &mut Page<'_>) {
+    let mut followers: HashMap<&str, Vec<String>> = HashMap::new();
+    for (server, real, checker) in checks(page) {
+        if let Checker::File(check) = checker {
+            let (service, weight) = (&server.service, file_weight(check.weight));
+            let line = format!("{} -> {}, weight {weight}", named(service), real_named(real, service));
+            followers.entry(&check.track_file).or_default().push(line);
+        }
+    }
+    if !followers.is_empty() {
+        say!(page, "------< Checker track files >------");
+    }
+    for file in &page.config.files {
+        let Some(lines) = followers.get(file.name.as_str()) else { continue };
+        say!(page, " Track file = {}", file.name);
+        say!(page, "   File = {}", file.path);
+        say!(page, "   Status = 0");
+        say!(page, "   Weight = {}", super::tracking::shown(file.weight));
+        say!(page, "   Tracking instances :");
+        for line in lines {
+            say!(page, "     {line}");
+        }
+    }
+}
+
 /// Every check, in the order of the file.
 fn checks<'a>(page: &Page<'a>) -> impl Iterator<Item = (&'a VirtualServer, &'a RealServer, &'a Checker)> + use<'a> {
     let servers = &page.config.virtual_servers;
     servers.iter().flat_map(|server| {
         let real_servers = server.real_servers.iter();
-        real_servers.flat_map(move |real| real.checkers.iter().map(move |checker| (server, real, checker)))
+        real_servers.flat_map(move |real| {
+            // files are followed once everything is read
+            let (files, others): (Vec<_>, Vec<_>) =
+                real.checkers.iter().partition(|checker| matches!(checker, Checker::File(_)));
+            others.into_iter().chain(files).map(move |checker| (server, real, checker))
+        })
     })
 }
 
 fn check(page: &mut Page<'_>, server: &VirtualServer, real: &RealServer, checker: &Checker) {
     say!(page, " {} -> {}", named(&server.service), real_named(real, &server.service));
-    say!(page, "   Enabled = {}", yes(!server.settings.ha_suspend));
+    say!(page, "   Enabled = yes");
     say!(page, "   Up = {}", yes(!begins_failed(checker)));
-    say!(page, "   Has run = no");
+    say!(page, "   Has run = {}", yes(matches!(checker, Checker::File(_))));
     say!(page, "   Current weight = 0");
     match (checker, checker.schedule()) {
         (_, Some(times)) => schedule(page, times, checker),
         // deviates: keepalived/dump-bfd-check. It shows times here that such a check does not have
-        (Checker::Bfd(check), None) => say!(page, "   Alpha = {}", yes(check.alpha)),
+        (Checker::Bfd(check), None) => {
+            say!(page, "   Alpha = {}", yes(check.alpha));
+            say!(page, "   Default delay before retry = 1000000 us");
+        }
         _ => {}
     }
     let logs = checker.schedule().map_or(page.config.global.balancing.log_all_failures, |it| it.log_all_failures);
@@ -98,7 +105,8 @@ fn check(page: &mut Page<'_>, server: &VirtualServer, real: &RealServer, checker
         Checker::Dns(check) => {
             say!(page, "   Keepalive method = DNS_CHECK");
             say!(page, "   Type = {}", query(check.query));
-            say!(page, "   Name = {}", check.name);
+            // the root has no name
+            say!(page, "   Name = {}", if check.name == "." { "" } else { check.name.as_str() });
         }
         Checker::Misc(check) => misc(page, check, server),
         Checker::Ping(_) => {
@@ -183,19 +191,17 @@ fn http(page: &mut Page<'_>, check: &HttpCheck) {
         say!(page, "   tls_compliant {}", set(check.tls_compliant));
     }
     for it in &check.urls {
-        url(page, it, check.secure);
+        url(page, it);
     }
 }
 
-fn url(page: &mut Page<'_>, url: &Url, secure: bool) {
+fn url(page: &mut Page<'_>, url: &Url) {
     say!(page, "   Checked url = {}", url.path);
     if let Some(digest) = &url.digest {
         let digits: Vec<String> = digest.iter().map(|octet| format!("{octet:02x}")).collect();
         say!(page, "     digest = {}", digits.concat());
     }
-    if secure {
-        say!(page, "     tls_compliant {}", set(url.tls_compliant));
-    }
+    say!(page, "     tls_compliant {}", set(url.tls_compliant));
     say!(page, "     HTTP Status Code(s)");
     for StatusRange { first, last } in joined(&url.status_codes) {
         if first == last {
@@ -258,6 +264,9 @@ fn query(query: DnsQuery) -> &'static str {
 
 fn misc(page: &mut Page<'_>, check: &MiscCheck, server: &VirtualServer) {
     say!(page, "   Keepalive method = MISC_CHECK");
+    if let Some(program) = page.program(&check.script) {
+        say!(page, "   path = {program}");
+    }
     say!(page, "   script = {}", quoted(&check.script.argv));
     // the same as delay_loop is what it is without a word about it
     let said = Some(check.timeout).filter(|timeout| *timeout != server.settings.pace.delay_loop);

@@ -98,6 +98,7 @@ fn reloading(page: &mut Page<'_>) {
     }
     if let Some(file) = &reload.time_file {
         say!(page, " Reload time file = {file}{}", if reload.repeat { " (repeat)" } else { "" });
+        say!(page, " No reload scheduled");
     }
     match &reload.file {
         ReloadFile::None => {}
@@ -193,13 +194,18 @@ fn fifo(page: &mut Page<'_>, what: &str, fifo: &Fifo) {
     let Some(path) = &fifo.path else { return };
     let owner = match &fifo.user {
         Some(user) => page.ids(&user.name, user.group.as_ref()),
-        None => page.ids("root", None),
+        None => page.default_owner(),
     };
     say!(page, " {what} notify fifo = {path}, uid:gid {owner}");
     if let Some(script) = &fifo.script {
+        let program = page.program(script);
         let mut script = script.clone();
         script.argv.push(path.clone());
-        say!(page, " {what} notify fifo script = {}", page.command(&script));
+        let command = page.command(&script);
+        match program {
+            Some(program) => say!(page, " {what} notify fifo path = {program}, script = {command}"),
+            None => say!(page, " {what} notify fifo script = {command}"),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::tracking::{Form, tracks};
 use super::{Page, decimal, enabled, routing, say, yes};
 use crate::model::{
     ChecksumForm, GarpGroup, HmacMode, InitialState, Instance, IpvlanMode, Notify, OwnLink, Preempt, Replay, SyncGroup,
-    Transport,
+    Tracks, Transport,
 };
 
 pub(super) fn write(page: &mut Page<'_>) {
@@ -26,10 +26,9 @@ pub(super) fn write(page: &mut Page<'_>) {
     if !config.sync_groups.is_empty() {
         say!(page, "------< VRRP Sync groups >------");
     }
-    let owners = config.instances.iter().filter(|instance| wants_master(instance) && instance.priority.is_owner());
-    let owners = owners.map(|instance| instance.name.as_str()).collect();
+    let instances = config.instances.iter().map(|instance| (instance.name.as_str(), instance)).collect();
     for group in &config.sync_groups {
-        sync_group(page, group, &owners);
+        sync_group(page, group, &instances);
     }
 }
 
@@ -142,7 +141,7 @@ fn link(page: &mut Page<'_>, instance: &Instance) {
     };
     match (instance.own_link.as_deref(), &own) {
         (Some(OwnLink::Vmac(vmac)), Some(name)) => {
-            say!(page, "   Use VMAC, i/f name {name}, is_up = false, xmit_base = {}", vmac.transmit_base);
+            say!(page, "   Use VMAC, i/f name {name}, is_up = true, xmit_base = {}", vmac.transmit_base);
             if let Some([a, b, c, d, e, f]) = vmac.mac {
                 say!(page, "     MAC = {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}");
             }
@@ -157,7 +156,7 @@ fn link(page: &mut Page<'_>, instance: &Instance) {
                 IpvlanMode::Private => "private",
                 IpvlanMode::Vepa => "vepa",
             };
-            say!(page, "   Use IPVLAN, i/f {name}, is_up = false{address}, type {mode}");
+            say!(page, "   Use IPVLAN, i/f {name}, is_up = true{address}, type {mode}");
         }
         _ => {}
     }
@@ -206,8 +205,12 @@ fn origin(page: &mut Page<'_>, instance: &Instance) {
         say!(page, "   Enforcing strict VRRP compliance");
     }
     let (Transport::Multicast { source, .. } | Transport::Unicast { source, .. }) = &instance.transport;
+    let of_ipvlan = match instance.own_link.as_deref() {
+        Some(OwnLink::Ipvlan(ipvlan)) => ipvlan.address,
+        _ => None,
+    };
     let looked_up = || instance.interface.and_then(|name| page.host.source(name, instance.family));
-    match (source, looked_up()) {
+    match (source.or(of_ipvlan), looked_up()) {
         (Some(source), _) => say!(page, "   Using src_ip = {source} (from configuration)"),
         (None, Some(source)) => say!(page, "   Using src_ip = {source}"),
         (None, None) => say!(page, "   Using src_ip = (none)"),
@@ -232,9 +235,15 @@ fn announcements(page: &mut Page<'_>, instance: &Instance) {
     say!(page, "   Gratuitous ARP lower priority delay = {}", garp.lower_prio_delay.as_secs());
     say!(page, "   Gratuitous ARP lower priority repeat = {}", garp.lower_prio_repeat);
     say!(page, "   Down timer adverts = {}", instance.down_timer_adverts);
-    if !garp.extra_interface.is_zero() {
+    let elsewhere = || {
+        let all = instance.addresses.iter().chain(&instance.excluded_addresses);
+        all.filter(|line| line.device.is_some_and(|device| Some(device) != instance.interface))
+    };
+    let any_vmac = elsewhere().any(|line| line.use_vmac || instance.vmac_addresses);
+    // without addresses on other interfaces there is nothing to do there
+    if !garp.extra_interface.is_zero() && elsewhere().next().is_some() {
         say!(page, "   Gratuitous ARP for each secondary i/f = {}", garp.extra_interface.as_secs());
-    } else if !garp.extra_vmac.is_zero() {
+    } else if garp.extra_interface.is_zero() && !garp.extra_vmac.is_zero() && any_vmac {
         say!(page, "   Gratuitous ARP for each secondary VMAC = {}", garp.extra_vmac.as_secs());
     }
     say!(page, "   Send advert after receive lower priority advert = {}", !instance.lower_prio_no_advert);
@@ -295,9 +304,7 @@ fn authentication(page: &mut Page<'_>, instance: &Instance) {
 
 fn unicast(page: &mut Page<'_>, instance: &Instance) {
     let Transport::Unicast { peers, ttl, check_source, .. } = &instance.transport else { return };
-    if let Some(ttl) = ttl {
-        say!(page, "   Unicast TTL = {ttl}");
-    }
+    say!(page, "   Unicast TTL = {}", ttl.unwrap_or(u8::MAX));
     say!(page, "   Check unicast src : {}", yes(*check_source));
     say!(page, "   Unicast Peer :");
     for peer in peers {
@@ -319,15 +326,26 @@ fn scripts(page: &mut Page<'_>, notify: &Notify) {
     ];
     for (state, script) in scripts {
         if let Some(script) = script {
-            say!(page, "   {state} state transition script = {}", page.command(script));
+            say!(page, "   {state} state transition script = {}", page.whole_command(script));
         }
     }
 }
 
-fn sync_group(page: &mut Page<'_>, group: &SyncGroup, owners: &std::collections::HashSet<&str>) {
-    let all = group.members.iter().all(|member| owners.contains(member.as_str()));
-    say!(page, " VRRP Sync Group = {}, {}", group.name, if all { "MASTER" } else { "BACKUP" });
-    say!(page, "   Num member fault 0, num member init 0");
+fn sync_group(page: &mut Page<'_>, group: &SyncGroup, instances: &HashMap<&str, &Instance>) {
+    let members = || group.members.iter().filter_map(|member| instances.get(member.as_str()));
+    // they wait for the first verdict of their scripts
+    let has_scripts = |tracks: Option<&Tracks>| tracks.is_some_and(|tracks| !tracks.scripts.is_empty());
+    let of_group = has_scripts(group.tracks.as_deref());
+    let waiting = members().filter(|member| of_group || has_scripts(member.tracks.as_deref())).count();
+    let state = if waiting > 0 {
+        "INIT"
+    } else if members().all(|member| wants_master(member) && member.priority.is_owner()) {
+        "MASTER"
+    } else {
+        "BACKUP"
+    };
+    say!(page, " VRRP Sync Group = {}, {state}", group.name);
+    say!(page, "   Num member fault 0, num member init {waiting}");
     if !group.members.is_empty() {
         say!(page, "   VRRP member instances :");
     }

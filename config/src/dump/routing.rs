@@ -191,11 +191,7 @@ fn route(route: &Route) -> String {
         line.add(format_args!("{} ", kind(route.kind)));
     }
     let Prefix { address, length } = route.destination;
-    if length == 0 && address.is_unspecified() {
-        line.add(format_args!("default"));
-    } else {
-        line.add(format_args!("{}", prefix(address, length)));
-    }
+    line.add(format_args!("{}", prefix(address, length)));
     line.say("from", route.from.map(|from| prefix(from.address, from.length)));
     line.say("src", route.source);
     line.say("tos", Some(route.tos).filter(|tos| *tos != 0));
@@ -271,10 +267,14 @@ fn encapsulation(line: &mut Line, encapsulation: Option<&Encapsulation>) {
         Some(Encapsulation::Ip(it)) => header(line, "ip", it, ["tos", "ttl"]),
         Some(Encapsulation::Ip6(it)) => header(line, "ip6", it, ["tc", "hoplimit"]),
         Some(Encapsulation::Mpls(labels)) => {
-            let labels: Vec<String> = labels.iter().map(u32::to_string).collect();
-            line.add(format_args!(" encap mpls {}", labels.join("/")));
+            // as it is on the wire: the label, and a bit that the last one has
+            let last = labels.len().saturating_sub(1);
+            let entry = |(index, label): (usize, &u32)| format!("{:x}", label << 12 | u32::from(index == last) << 8);
+            let entries: Vec<String> = labels.iter().enumerate().map(entry).collect();
+            line.add(format_args!(" encap mpls {}", entries.join("/")));
         }
-        Some(Encapsulation::Ila(locator)) => line.add(format_args!(" encap ila {locator}")),
+        // its octets as a number of this machine
+        Some(Encapsulation::Ila(locator)) => line.add(format_args!(" encap ila {}", locator.to_be())),
     }
 }
 

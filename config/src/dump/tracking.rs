@@ -66,14 +66,19 @@ pub(super) fn write(page: &mut Page<'_>) {
 
 fn scripts(page: &mut Page<'_>) {
     let config = page.config;
-    if !config.scripts.is_empty() {
-        say!(page, "------< VRRP Scripts >------");
-    }
-    for it in &config.scripts {
-        let TrackScript { name, script, interval, timeout, weight, rise, fall, init_fail } = it;
+    // those that nobody tracks are not run
+    let tracked = config.scripts.iter().filter(|it| !tracked_by(config, &it.name, |tracks| &tracks.scripts).is_empty());
+    for (index, it) in tracked.enumerate() {
+        if index == 0 {
+            say!(page, "------< VRRP Scripts >------");
+        }
+        let TrackScript { name, script, interval, timeout, weight, rise, fall, init_fail: _ } = it;
         say!(page, " VRRP Script = {name}");
         let command = super::quoted(&script.argv);
         say!(page, "   Command = {command}");
+        if let Some(program) = page.program(script) {
+            say!(page, "   Path = {program}");
+        }
         say!(page, "   Interval = {} sec", milliseconds(*interval));
         // the same as interval is what it is without a word about it
         let timeout = if timeout == interval { std::time::Duration::ZERO } else { *timeout };
@@ -81,9 +86,9 @@ fn scripts(page: &mut Page<'_>) {
         say!(page, "   Weight = {}", shown(*weight));
         say!(page, "   Rise = {rise}");
         say!(page, "   Fall = {fall}");
-        say!(page, "   Result = {}", if *init_fail { 0 } else { rise.saturating_sub(1) });
+        say!(page, "   Result = 0");
         say!(page, "   Insecure = no");
-        say!(page, "   Init state = {}", if *init_fail { "INIT/FAILED" } else { "INIT" });
+        say!(page, "   Init state = INIT");
         say!(page, "   Status = BAD");
         let owner = page.owner(script);
         say!(page, "   Script uid:gid = {owner}");
@@ -102,10 +107,11 @@ fn milliseconds(time: std::time::Duration) -> String {
 
 fn files(page: &mut Page<'_>) {
     let config = page.config;
-    if !config.files.is_empty() {
-        say!(page, "------< VRRP Track files >------");
-    }
-    for it in &config.files {
+    let tracked = config.files.iter().filter(|it| !tracked_by(config, &it.name, |tracks| &tracks.files).is_empty());
+    for (index, it) in tracked.enumerate() {
+        if index == 0 {
+            say!(page, "------< VRRP Track files >------");
+        }
         say!(page, " Track file = {}", it.name);
         say!(page, "   File = {}", it.path);
         say!(page, "   Status = 0");
@@ -141,7 +147,16 @@ fn process(page: &mut Page<'_>, it: &TrackProcess) {
 
 /// Who tracks `name`: instances that say so, then members of groups that do.
 fn trackers(page: &mut Page<'_>, name: &str, list: fn(&Tracks) -> &Vec<Track>) {
-    let config: &Config = page.config;
+    let all = tracked_by(page.config, name, list);
+    if !all.is_empty() {
+        say!(page, "   Tracking instances :");
+    }
+    for (name, weight) in all {
+        say!(page, "     {name}, weight {}", shown(weight));
+    }
+}
+
+fn tracked_by<'a>(config: &'a Config, name: &str, list: fn(&Tracks) -> &Vec<Track>) -> Vec<(&'a String, Weight)> {
     let found = |tracks: Option<&Tracks>| {
         tracks.and_then(|tracks| list(tracks).iter().find(|track| track.name == name)).map(|track| track.weight)
     };
@@ -150,11 +165,5 @@ fn trackers(page: &mut Page<'_>, name: &str, list: fn(&Tracks) -> &Vec<Track>) {
     let grouped = config.sync_groups.iter().filter_map(|group| Some((group, found(group.tracks.as_deref())?)));
     let members = grouped.flat_map(|(group, weight)| group.members.iter().map(move |member| (member, weight)));
     let mut seen = std::collections::HashSet::new();
-    let all: Vec<_> = direct.chain(members).filter(|(name, _)| seen.insert(name.as_str())).collect();
-    if !all.is_empty() {
-        say!(page, "   Tracking instances :");
-    }
-    for (name, weight) in all {
-        say!(page, "     {name}, weight {}", shown(weight));
-    }
+    direct.chain(members).filter(|(name, _)| seen.insert(name.as_str())).collect()
 }

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use keepalived_config::model::Global;
+use keepalived_config::dump_on;
+use keepalived_config::model::{Config, Global};
 use keepalived_state::Snapshot;
 
 use crate::files;
+use crate::host::Host;
 
 /// What is to be written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,7 +18,7 @@ pub(super) enum Dump {
     Statistics,
     /// `keepalived.json`
     Json,
-    /// The text of `keepalived.data` into the log (`--dump-conf`).
+    /// The text of `keepalived.data` into the log (`--dump-conf`), after the configuration.
     Log,
 }
 
@@ -41,6 +43,13 @@ impl Dump {
             Ok(()) => tracing::info!("Wrote {}", path.display()),
             Err(error) => tracing::error!("cannot write {}: {error}", path.display()),
         }
+    }
+}
+
+/// The configuration into the log (`--dump-conf`): at start, and after a reload that changes something.
+pub(super) fn configuration(config: &Config) {
+    for line in dump_on(config, &Host::look()).lines() {
+        tracing::info!("{line}");
     }
 }
 
