@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use balance::{Edit, RealServerChange, RealServerEdit, VirtualServerChange, VirtualServerEdit};
 
-use crate::model::{BfdInstance, Config, Firewall, Instance, IpvsNamespace, Transport, VirtualServerGroup};
+use crate::model::{BfdInstance, Config, Firewall, Global, Instance, IpvsNamespace, Transport, VirtualServerGroup};
 
 /// What makes an instance the same one across a reload: not its name (behaviour.md section 10). A rename keeps the state; a
 /// new VRID is a new virtual router.
@@ -146,7 +146,7 @@ pub fn plan(old: &Config, new: &Config) -> Result<Plan, Refusal> {
     let statics = routing || addresses;
     let links = old.linkbeats != new.linkbeats || old.interface_delays != new.interface_delays;
     let groups = [
-        (old.global != new.global, Change::GlobalChanged),
+        (differs(&old.global, &new.global), Change::GlobalChanged),
         (old.sync_groups != new.sync_groups, Change::SyncGroupsChanged),
         (old.garp_groups != new.garp_groups, Change::GarpGroupsChanged),
         (trackers, Change::TrackersChanged),
@@ -157,6 +157,12 @@ pub fn plan(old: &Config, new: &Config) -> Result<Plan, Refusal> {
     let mut changes: Vec<Change> = removed.chain(changed).chain(added).chain(groups).collect();
     balance::changes(old, new, &mut changes);
     Ok(Plan { changes })
+}
+
+/// Whether anything differs but what instances start from: these say themselves what has changed for them.
+fn differs(old: &Global, new: &Global) -> bool {
+    let old = Global { routers: new.routers.clone(), ..old.clone() };
+    old != *new
 }
 
 fn refuse(keyword: &str, from: &Option<String>, to: &Option<String>) -> Result<(), Refusal> {

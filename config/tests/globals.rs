@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use keepalived_config::exit_status;
-use keepalived_config::model::VipLost;
+use keepalived_config::model::{BufferPolicy, VipLost};
 use support::{global, ids, text};
 
 const NONE: [&str; 0] = [];
@@ -76,8 +76,10 @@ fn ours_and_files() {
 #[test]
 fn receive_buffers() {
     assert_eq!(global("vrrp_rx_bufs_policy 65536").0.vrrp_rx_buffer, Some(65536));
-    assert_eq!(global("vrrp_rx_bufs_policy Mtu"), global(""));
-    assert_eq!(global("vrrp_rx_bufs_policy MTU ADVERT"), (global("").0, vec!["buffer-policy"]));
+    let (mtu, found) = global("vrrp_rx_bufs_policy Mtu");
+    assert_eq!((mtu.vrrp_rx_buffer, mtu.vrrp_rx_policy, found), (None, Some(BufferPolicy::Mtu), vec![]));
+    assert_eq!(global("vrrp_rx_bufs_policy ADVERT").0.vrrp_rx_policy, Some(BufferPolicy::Advert));
+    assert_eq!(global("vrrp_rx_bufs_policy MTU ADVERT"), (mtu, vec!["buffer-policy"]));
     assert_eq!(global("vrrp_mcast_group6 ff05::5").1, ["group-scope"]);
     assert_eq!(global("vrrp_rx_bufs_policy other").1, ["number-invalid"]);
 }

@@ -132,7 +132,7 @@ pub(super) const CASES: &[Case] = &[
     ("virtual_server", "lvs_sched", "lvs_sched twos", service!("settings/scheduler"), "\"twos\""),
     ("virtual_server", "nat_mask", "nat_mask 255.255.255.0", "", ""),
     ("virtual_server", "net_mask", "net_mask 255.255.255.0", "", ""),
-    ("virtual_server", "hashed", "lvs_sched sh\nhashed", "", ""),
+    ("virtual_server", "hashed", "lvs_sched sh\nhashed", service!("settings/flags/hashed"), "true"),
     ("virtual_server", "ops", "protocol UDP\nops", service!("settings/one_packet"), "true"),
     ("virtual_server", "flag-1", "flag-1", service!("settings/flags/flag_1"), "true"),
     ("virtual_server", "flag-2", "flag-2", service!("settings/flags/flag_2"), "true"),
