@@ -124,9 +124,8 @@ fn hmac(reading: &mut Reading<'_>, draft: &Draft<'_>, standing: Standing) -> Opt
         _ => HmacMode::Enforce,
     };
     let Some(active) = active.filter(|active| keys.iter().any(|key| key.id == *active)) else {
-        let is_refused = |word: Word<'_>| {
-            statements.all("key").filter_map(|node| node.argument()).any(|id| id.text == word.text)
-        };
+        let is_refused =
+            |word: Word<'_>| statements.all("key").filter_map(|node| node.argument()).any(|id| id.text == word.text);
         if statements.last("active_key").and_then(|node| node.argument()).is_some_and(is_refused) {
             // what is wrong with that key has been said
             return None;
