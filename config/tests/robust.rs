@@ -56,7 +56,8 @@ fn expands(text: &[u8]) {
     };
     if !expanded.lines.iter().any(is_special) {
         let again = read(&expanded.text());
-        assert!(expanded.parsed.tree == again.tree, "{}\n{}", text.escape_ascii(), expanded.text().escape_ascii());
+        let same = again.tree.is_told_by_layout() || expanded.parsed.tree == again.tree;
+        assert!(same, "{}\n{}", text.escape_ascii(), expanded.text().escape_ascii());
     }
 }
 

@@ -73,7 +73,7 @@ impl Builder {
         self.expect_open(findings);
         let open = self.frames.len();
         self.give_up(findings);
-        self.tree.is_told_by_layout = true;
+        self.tree.told_by_layout = true;
         open
     }
 
@@ -307,6 +307,10 @@ impl Builder {
             // all that was opened is closed
             self.slip = None;
             self.extra_opens = 0;
+            return;
+        }
+        if self.tree.files.text(slip.open) != b"{" {
+            // a block without its own brace says nothing of others
             return;
         }
         let under = self.tree.files.indentation(slip.close);

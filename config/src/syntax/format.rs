@@ -41,7 +41,7 @@ fn lay_out(text: &[u8]) -> Vec<u8> {
 /// Whether the reader takes the place of a missing brace from the layout.
 fn is_told_by_layout(text: &[u8]) -> bool {
     let name = "text";
-    parse(&MemorySource::one(name, text), Path::new(name), &Options::default()).tree.is_told_by_layout
+    parse(&MemorySource::one(name, text), Path::new(name), &Options::default()).tree.is_told_by_layout()
 }
 
 #[derive(Default)]

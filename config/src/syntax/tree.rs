@@ -23,7 +23,7 @@ pub struct Tree {
     text: Vec<u8>,
     blocks: Vec<Braces>,
     /// Where a `}` is missing was taken from the layout.
-    pub(super) is_told_by_layout: bool,
+    pub(super) told_by_layout: bool,
     /// Statements whose line ends in a quote that is not closed.
     cut: HashSet<u32>,
     /// The block of keywords that an unknown word stands in.
@@ -256,6 +256,11 @@ impl Tree {
     /// Every statement, in the order of the text.
     pub fn statements(&self) -> impl Iterator<Item = Node<'_>> {
         (0..self.nodes.len()).map(|index| Node { tree: self, index })
+    }
+
+    /// Whether a `}` is missing, and where was taken from the layout: written otherwise, the text may say something else.
+    pub fn is_told_by_layout(&self) -> bool {
+        self.told_by_layout
     }
 
     /// How many statements there are.

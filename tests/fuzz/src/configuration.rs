@@ -37,8 +37,9 @@ pub fn expansion(data: &[u8]) {
     let is_special = expanded.lines.iter().any(is_special);
     let (tree, findings) = (expanded.parsed.tree, expanded.parsed.findings.sorted());
     judge(&findings, tree.files());
-    if !is_special {
-        assert!(one(&text) == tree, "{}", text.escape_ascii());
+    let again = one(&text);
+    if !is_special && !again.is_told_by_layout() {
+        assert!(again == tree, "{}", text.escape_ascii());
     }
 }
 
