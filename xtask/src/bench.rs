@@ -13,8 +13,13 @@ use crate::say::say;
 use crate::{demo, packages};
 use anyhow::{Result, bail};
 use keepalived_lab::{Daemon, sandbox};
-use report::Results;
+use report::{Results, page_with};
+use rows::Part;
+use scenario::Scenario;
 use std::fmt::Write as _;
+
+/// What it writes.
+const PAGE: &str = "docs/performance.md";
 
 /// How long and how often.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +34,7 @@ pub(crate) const COMMAND: Command = Command {
     about: "ours against the installed keepalived, into docs/performance.md",
     options: &[
         Known { name: "--only", value: "NAME", about: "one row of the table" },
+        Known { name: "--part", value: "all|routers|configuration", about: "one part of the page" },
         Known { name: "--list", value: "", about: "the names of the rows" },
         Known { name: "--quick", value: "", about: "one run of each row, and shorter waits" },
         Known { name: "--runs", value: "N", about: "how often each row is measured; 3 unless said otherwise" },
@@ -64,16 +70,34 @@ pub(crate) fn run(options: &Given) -> Result<()> {
         say!("{daemon}: {}", daemon.version());
     }
     let only = options.get("--only");
-    let chosen: Vec<_> = rows::SCENARIOS.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)).collect();
-    if chosen.is_empty() {
+    if only.is_some_and(|only| rows::SCENARIOS.iter().all(|(name, _)| *name != only)) {
         bail!("no row has that name; cargo xtask bench --list");
     }
+    let wanted = options.one_of("--part", &["all", "routers", "configuration"])?;
+    let whole = only.is_none() && daemons.len() == 2 && !quick;
+    for part in Part::ALL.into_iter().filter(|part| wanted == "all" || part.title().eq_ignore_ascii_case(wanted)) {
+        let of_part = rows::SCENARIOS.iter().filter(|(name, _)| part.has(name));
+        let chosen: Vec<_> = of_part.filter(|(name, _)| only.is_none_or(|only| only == *name)).collect();
+        if !chosen.is_empty() {
+            measure(part, &chosen, &daemons, runs, effort, whole)?;
+        }
+    }
+    Ok(())
+}
+
+fn measure(
+    part: Part,
+    chosen: &[&(&'static str, Scenario)],
+    daemons: &[Daemon],
+    runs: usize,
+    effort: Effort,
+    whole: bool,
+) -> Result<()> {
     let mut results = Results::default();
     let versions: Vec<_> = daemons.iter().map(|daemon| format!("{daemon}: {}", daemon.version())).collect();
-    let whole = only.is_none() && daemons.len() == 2 && !quick;
     for turn in 1..=runs {
-        for (name, scenario) in &chosen {
-            for daemon in &daemons {
+        for (name, scenario) in chosen {
+            for daemon in daemons {
                 // one failed run is a hole in the table, not the end of an hour's work
                 match scenario.run(daemon, effort) {
                     Ok(figures) => {
@@ -89,12 +113,13 @@ pub(crate) fn run(options: &Given) -> Result<()> {
             }
         }
         // after each round, so that an interrupted bench leaves what it has measured
-        let text = results.document(&versions, Effort { runs: turn, ..effort });
+        let text = results.section(&versions, Effort { runs: turn, ..effort });
         if whole {
-            std::fs::write("docs/performance.md", &text)?;
-            say!("\nround {turn} of {runs}: written to docs/performance.md");
+            let page = std::fs::read_to_string(PAGE).unwrap_or_default();
+            std::fs::write(PAGE, page_with(&page, part, &text))?;
+            say!("\nround {turn} of {runs}: written to {PAGE}");
         } else if turn == runs {
-            say!("\n{text}\n(docs/performance.md is written by a full run only: all rows, both daemons, not --quick)");
+            say!("\n{text}\n({PAGE} is written by a full run only: all rows of a part, both daemons, not --quick)");
         }
     }
     Ok(())

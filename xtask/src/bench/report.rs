@@ -1,7 +1,7 @@
 //! docs/performance.md.
 
 use super::Effort;
-use super::rows::{LINES, Line, Target};
+use super::rows::{LINES, Line, Part, Target};
 use super::scenario::Figures;
 use keepalived_lab::Flavour;
 use std::collections::HashMap;
@@ -59,10 +59,10 @@ impl Results {
         if seen { "yes" } else { "-" }
     }
 
-    pub(super) fn document(&self, versions: &[String], effort: Effort) -> String {
+    /// One part of the page: its table, and where it was measured.
+    pub(super) fn section(&self, versions: &[String], effort: Effort) -> String {
         let mut text = format!(
-            "# Performance\n\nWritten by `cargo xtask bench`; both daemons in one run, their rows taking turns. Ranges are over the {} \
-             run(s) of each row, and a target counts as reached only if every run reached it.\n\n",
+            "Ranges are over the {} run(s) of each row, and a target counts as reached only if every run reached it.\n\n",
             effort.runs
         );
         text +=
@@ -74,13 +74,30 @@ impl Results {
             writeln!(text, "| {title} | {c_2_4_3} | {theirs} | {ours} | {wanted} | {verdict} |")
                 .expect("a String takes everything");
         }
-        text += "\n## Where and with what\n\n";
+        text += "\nWhere and with what:\n\n";
         for fact in versions.iter().cloned().chain(machine()) {
             writeln!(text, "- {fact}").expect("a String takes everything");
         }
-        text += METHOD;
         text
     }
+}
+
+/// `page` with `section` as its part `part`; the other parts stay as they were measured.
+pub(super) fn page_with(page: &str, part: Part, section: &str) -> String {
+    let old = |part: Part| {
+        let begin = format!("## {}\n\n", part.title());
+        let rest = page.split_once(&begin).map(|(_, rest)| rest)?;
+        Some(rest.split_once("\n## ").map_or(rest, |(section, _)| section).trim_end().to_owned())
+    };
+    let mut text = String::from(
+        "# Performance\n\nWritten by `cargo xtask bench`, each part by itself; both daemons in one run, their rows taking turns.\n",
+    );
+    for each in Part::ALL {
+        let body = if each == part { Some(section.trim_end().to_owned()) } else { old(each) };
+        writeln!(text, "\n## {}\n\n{}", each.title(), body.unwrap_or_else(|| "Not measured yet.".to_owned()))
+            .expect("a String takes everything");
+    }
+    text + METHOD
 }
 
 const METHOD: &str = "

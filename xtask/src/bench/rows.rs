@@ -29,6 +29,30 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
     ("plan-5000x10", Scenario::Plan(Shape::Servers(5_000))),
 ];
 
+/// What is measured in one go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Routers,
+    Configuration,
+}
+
+impl Part {
+    pub(super) const ALL: [Self; 2] = [Self::Routers, Self::Configuration];
+
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Routers => "Routers",
+            Self::Configuration => "Configuration",
+        }
+    }
+
+    /// Whether the row of this name is in it.
+    pub(super) fn has(self, name: &str) -> bool {
+        let is_configuration = name.starts_with("parse-") || name.starts_with("plan-");
+        is_configuration == (self == Self::Configuration)
+    }
+}
+
 /// What a figure must be.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Target {
