@@ -44,6 +44,8 @@ pub struct Keyword {
     pub name: &'static str,
     /// What follows it, as it is shown: `none`, `[optional]`, `{ block }`.
     pub arguments: &'static str,
+    /// Which row it is; `numbered` finds it again.
+    pub(crate) number: u16,
     /// How many words may follow it; made from `arguments`.
     pub arity: Arity,
     /// What follows it, as it is read.
@@ -205,6 +207,7 @@ macro_rules! rows {
             block: "",
             name: $name,
             arguments: $arguments,
+            number: 0,
             arity: super::Arity::NONE,
             value: $value,
             default: $default,
@@ -254,8 +257,16 @@ static ALL: LazyLock<Vec<Keyword>> = LazyLock::new(|| {
         }
     }
     rows.sort_by_key(|row| order.iter().position(|block| *block == row.block));
+    for (number, row) in (0..).zip(&mut rows) {
+        row.number = number;
+    }
     rows
 });
+
+/// The row with this number.
+pub(crate) fn numbered(number: u16) -> Option<&'static Keyword> {
+    ALL.get(usize::from(number))
+}
 
 /// Every row, block by block.
 pub fn all() -> impl Iterator<Item = &'static Keyword> {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::statements::{Reading, Statements, finding_at};
 use crate::facts::{Owner, Program, Weakness, WeaknessKind};
 use crate::finding::{Finding, Rule, rule};
+use crate::keywords::Keyword;
 use crate::model::{Config, Script, ScriptUser};
 use crate::span::Span;
 use crate::syntax::{Node, Word};
@@ -92,11 +93,14 @@ pub(super) fn begin(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Optio
     reading.scripts.secure = blocks.has("enable_script_security");
     let node = blocks.last("script_user");
     let said = node.map_or(Named::Nobody, |node| reading.owner(node, node.arguments()));
+    // to ask for a user costs a megabyte of libraries: not for a file without commands
+    let is_command = |node: Node<'_>| node.keyword().is_some_and(Keyword::quoted_ok);
+    let matters = reading.scripts.secure || reading.tree.statements().any(is_command);
     let standard = ScriptUser { name: STANDARD_USER.to_owned(), group: None };
     let (usual, user) = match said {
         Named::User(user) => (Usual::User(user.clone()), Some(user)),
         Named::Unknown => (Usual::Nobody, None),
-        Named::Nobody if reading.facts.knows_user(STANDARD_USER) => (Usual::User(standard), None),
+        Named::Nobody if matters && reading.facts.knows_user(STANDARD_USER) => (Usual::User(standard), None),
         Named::Nobody if reading.scripts.secure => (Usual::Missing, None),
         Named::Nobody => (Usual::Root, None),
     };

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::Block;
-use crate::keywords::Keyword;
+use crate::keywords::{self, Keyword};
 use crate::span::{FileId, Files, Span};
 
 /// The statements of a configuration and the files that they stand in.
@@ -30,10 +30,14 @@ pub struct Tree {
     strangers: HashMap<u32, &'static str>,
 }
 
+/// No row has this number.
+const UNKNOWN: u16 = u16::MAX;
+
 /// A statement; its words end where those of the next one begin.
 #[derive(Clone, Copy, Debug)]
 struct Stored {
-    keyword: Option<&'static Keyword>,
+    /// Number of the row; `UNKNOWN` is none.
+    keyword: u16,
     first_word: u32,
     /// One past the last statement of its block.
     end: u32,
@@ -207,7 +211,7 @@ impl<'a> Node<'a> {
 
     /// The row of the first word in the block where it stands; `None` if it is unknown or the block holds values.
     pub fn keyword(self) -> Option<&'static Keyword> {
-        self.stored().and_then(|stored| stored.keyword)
+        self.stored().and_then(|stored| keywords::numbered(stored.keyword))
     }
 
     /// Whether this is the keyword `name`.
@@ -338,6 +342,7 @@ impl Tree {
             self.strangers.insert(narrow(index), context);
         }
         let end = narrow(index.saturating_add(1));
+        let keyword = keyword.map_or(UNKNOWN, |keyword| keyword.number);
         self.nodes.push(Stored { keyword, first_word: narrow(first_word), end, block: 0 });
         index
     }
