@@ -182,6 +182,27 @@ impl VirtualAddress {
     }
 }
 
+/// `RT_SCOPE_*`: the names that iproute2 and keepalived know without any file.
+const SCOPES: [(&str, u8); 5] = [("global", 0), ("site", 200), ("link", 253), ("host", 254), ("nowhere", 255)];
+
+/// The scope that is called `name`.
+pub fn scope_named(name: &[u8]) -> Option<u8> {
+    SCOPES.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, number)| *number)
+}
+
+/// A scope by its name, or by its number if it has none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Scope(pub u8);
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match SCOPES.iter().find(|(_, number)| *number == self.0) {
+            Some((name, _)) => f.write_str(name),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use keepalived_core::address::Scope;
 use keepalived_core::vrrp::{Preempt, State, Version};
 use keepalived_state::{AddressView, InstanceView, Snapshot, Subject};
 
@@ -125,7 +126,7 @@ pub(crate) fn address(instance: &InstanceView, view: &AddressView) -> String {
         write!(text, " dev {device}").ok();
     }
     if line.address.is_ipv4() {
-        write!(text, " scope {}", scope(line.scope)).ok();
+        write!(text, " scope {}", Scope(line.scope)).ok();
     }
     if let Some(label) = line.label {
         write!(text, " label {label}").ok();
@@ -134,17 +135,6 @@ pub(crate) fn address(instance: &InstanceView, view: &AddressView) -> String {
         text += " set";
     }
     text
-}
-
-fn scope(number: u8) -> String {
-    match number {
-        0 => "global".into(),
-        200 => "site".into(),
-        253 => "link".into(),
-        254 => "host".into(),
-        255 => "nowhere".into(),
-        other => other.to_string(),
-    }
 }
 
 const fn enabled(on: bool) -> &'static str {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use keepalived_core::address::{Broadcast, VirtualAddress};
+use keepalived_core::address::{Broadcast, Scope, VirtualAddress};
 use keepalived_core::vrrp::Family;
 
 use super::router::{garp_groups, own_link};
@@ -128,7 +128,7 @@ fn address(line: &VirtualAddress, device: Option<String>, track_group: Option<&s
         None => text.say("dev", Some("(none)@NOWHERE")),
     }
     text.flag("use_vmac", line.use_vmac);
-    text.say("scope", Some(scope(line.scope)));
+    text.say("scope", Some(Scope(line.scope)));
     text.say("label", line.label);
     if let Some(peer) = line.peer {
         text.add(format_args!(" peer {peer}/{}", line.prefix));
@@ -158,18 +158,6 @@ fn broadcast(line: &VirtualAddress) -> Option<std::net::Ipv4Addr> {
         Broadcast::AllOnes => Some((address.to_bits() | host).into()),
         Broadcast::AllZeros => Some((address.to_bits() & !host).into()),
         Broadcast::Address(address) => Some(address),
-    }
-}
-
-/// `RT_SCOPE_*` by the names that need no file.
-fn scope(number: u8) -> String {
-    match number {
-        0 => "global".into(),
-        200 => "site".into(),
-        253 => "link".into(),
-        254 => "host".into(),
-        255 => "nowhere".into(),
-        other => other.to_string(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use keepalived_core::address::{Broadcast, InterfaceLabel, InterfaceName, VirtualAddress};
+use keepalived_core::address::{Broadcast, InterfaceLabel, InterfaceName, VirtualAddress, scope_named};
 use keepalived_core::vrrp::Family;
 
 use super::route::Home;
@@ -193,14 +193,7 @@ fn lifetime(text: &[u8]) -> Option<Option<u32>> {
 
 /// `RT_SCOPE_*`
 fn scope(text: &[u8]) -> Option<u8> {
-    match text {
-        b"global" => Some(0),
-        b"site" => Some(200),
-        b"link" => Some(253),
-        b"host" => Some(254),
-        b"nowhere" => Some(255),
-        _ => u8::try_from(value::integer(text).ok()?).ok(),
-    }
+    scope_named(text).or_else(|| u8::try_from(value::integer(text).ok()?).ok())
 }
 
 fn broadcast(text: &[u8]) -> Option<Broadcast> {
