@@ -24,11 +24,13 @@ use crate::message::{self, FromVrrp, Incoming, Startup, ToVrrp};
 mod backoff;
 mod dump;
 mod pid_files;
+mod telling;
 mod worker;
 
 use backoff::Backoff;
-use dump::Dump;
+use dump::{Dump, File};
 use pid_files::PidFiles;
+use telling::Telling;
 pub use worker::ARGUMENT as WORKER_ARGUMENT;
 use worker::Worker;
 
@@ -99,6 +101,8 @@ struct Supervisor {
     idle_since: Instant,
     hello_at: Instant,
     dumps: Vec<Dump>,
+    /// Of dumps into the log, what is not there yet.
+    telling: Telling,
     /// A SIGHUP came while a reload was under way.
     reload_again: bool,
     background: Option<Background>,
@@ -170,10 +174,11 @@ impl Supervisor {
         let log = log::start(&destinations, "Keepalived").map_err(|error| fatal("log", error))?;
         tracing::info!("Starting Keepalived v{} (keepalived-rs)", env!("CARGO_PKG_VERSION"));
         say(findings);
-        if options.dump {
-            dump::configuration(&config);
-        }
         let now = reactor::now();
+        let mut telling = Telling::default();
+        if options.dump {
+            telling.add(&dump::configuration(&config), now);
+        }
         Ok(Self {
             options: options.clone(),
             config,
@@ -188,6 +193,7 @@ impl Supervisor {
             idle_since: now,
             hello_at: now + HELLO_INTERVAL,
             dumps: Vec::new(),
+            telling,
             reload_again: false,
             background: None,
             stopping: None,
@@ -226,7 +232,8 @@ impl Supervisor {
 
     fn next_deadline(&self) -> Instant {
         let kill_at = self.stopping.as_ref().map(|stopping| stopping.kill_at);
-        [Some(self.hello_at), self.respawn_at, kill_at].into_iter().flatten().min().unwrap_or(self.hello_at)
+        let others = [self.respawn_at, self.telling.next_at(), kill_at];
+        others.into_iter().flatten().fold(self.hello_at, Instant::min)
     }
 
     fn attend_deadlines(&mut self, now: Instant) -> Option<u8> {
@@ -239,6 +246,9 @@ impl Supervisor {
                 worker.kill();
             }
             return Some(status);
+        }
+        for line in self.telling.due(now) {
+            tracing::info!("{line}");
         }
         if self.respawn_at.take_if(|at| *at <= now).is_some() {
             self.start_worker(Begins::After(now.since(self.idle_since)));
@@ -262,11 +272,11 @@ impl Supervisor {
             Signal::TERM => self.stop(exit::OK),
             Signal::INT if !self.options.ignore_sigint => self.stop(exit::OK),
             Signal::CHLD => self.reap(),
-            Signal::USR1 => self.dump(Dump::Data),
-            Signal::USR2 => self.dump(Dump::Statistics),
-            other if Some(other) == Signal::after_rt_min(2) => self.dump(Dump::Json),
+            Signal::USR1 => self.dump(Dump::File(File::Data)),
+            Signal::USR2 => self.dump(Dump::File(File::Statistics)),
+            other if Some(other) == Signal::after_rt_min(2) => self.dump(Dump::File(File::Json)),
             other if Some(other) == Signal::before_rt_max(1) => {
-                self.dump(Dump::Statistics);
+                self.dump(Dump::File(File::Statistics));
                 self.send(&ToVrrp::ClearCounters);
             }
             _ => {}
@@ -295,7 +305,7 @@ impl Supervisor {
                         tracing::info!("Reload: {} changes", plan.changes.len());
                         self.config = checked.config;
                         if self.options.dump {
-                            dump::configuration(&self.config);
+                            self.telling.add(&dump::configuration(&self.config), reactor::now());
                         }
                         self.apply();
                     }
@@ -429,7 +439,10 @@ impl Supervisor {
                 snapshot.journal = self.journal.clone();
                 snapshot.router_id = self.config.global.router_id.clone().unwrap_or_else(configuration::host_name);
                 for dump in std::mem::take(&mut self.dumps) {
-                    dump.write(&self.config.global, &snapshot);
+                    match dump {
+                        Dump::File(kind) => kind.write(&self.config.global, &snapshot),
+                        Dump::Log => self.telling.add(&keepalived_surface::data(&snapshot), reactor::now()),
+                    }
                 }
             }
             FromVrrp::Signal(number) => {
@@ -528,6 +541,9 @@ impl Supervisor {
         self.pid_files.remove();
         if let Some(background) = self.background.take() {
             background.failed(status);
+        }
+        for line in self.telling.rest() {
+            tracing::info!("{line}");
         }
         tracing::info!("Stopped Keepalived v{} (keepalived-rs)", env!("CARGO_PKG_VERSION"));
         status

@@ -9,20 +9,26 @@ use keepalived_state::Snapshot;
 use crate::files;
 use crate::host::Host;
 
-/// What is to be written.
+/// Where the state is to be shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Dump {
+    File(File),
+    /// The text of `keepalived.data` into the log (`--dump-conf`), after the configuration.
+    Log,
+}
+
+/// What is to be written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum File {
     /// `keepalived.data`
     Data,
     /// `keepalived.stats`
     Statistics,
     /// `keepalived.json`
     Json,
-    /// The text of `keepalived.data` into the log (`--dump-conf`), after the configuration.
-    Log,
 }
 
-impl Dump {
+impl File {
     /// Writes it. A file that cannot be written is an error in the log, and nothing else.
     pub(super) fn write(self, global: &Global, snapshot: &Snapshot) {
         let (configured, default, text) = match self {
@@ -30,12 +36,6 @@ impl Dump {
             Self::Statistics => (&global.stats_dump_file, "keepalived.stats", keepalived_surface::statistics(snapshot)),
             Self::Json => {
                 (&global.json_dump_file, "keepalived.json", keepalived_surface::json(snapshot, global.json_version))
-            }
-            Self::Log => {
-                for line in keepalived_surface::data(snapshot).lines() {
-                    tracing::info!("{line}");
-                }
-                return;
             }
         };
         let path = place(configured.as_deref(), default);
@@ -46,11 +46,9 @@ impl Dump {
     }
 }
 
-/// The configuration into the log (`--dump-conf`): at start, and after a reload that changes something.
-pub(super) fn configuration(config: &Config) {
-    for line in dump_on(config, &Host::look()).lines() {
-        tracing::info!("{line}");
-    }
+/// The configuration for the log (`--dump-conf`): at start, and after a reload that changes something.
+pub(super) fn configuration(config: &Config) -> String {
+    dump_on(config, &Host::look())
 }
 
 /// Without a leading `/` in the temporary directory; with a trailing one, a directory.
@@ -69,9 +67,9 @@ mod tests {
     use crate::configuration::from_text;
 
     /// What a dump of a daemon without instances writes to `path`.
-    fn written(dump: Dump, globals: &str, path: &Path) -> String {
+    fn written(file: File, globals: &str, path: &Path) -> String {
         let global = from_text(&format!("global_defs {{\n{globals}\n}}\n")).global;
-        dump.write(&global, &Snapshot::empty(std::time::SystemTime::UNIX_EPOCH));
+        file.write(&global, &Snapshot::empty(std::time::SystemTime::UNIX_EPOCH));
         std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
@@ -80,13 +78,13 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("keepalived-dump-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let shown = folder.display();
-        let data = written(Dump::Data, &format!("state_dump_file {shown}/state"), &folder.join("state"));
+        let data = written(File::Data, &format!("state_dump_file {shown}/state"), &folder.join("state"));
         assert!(data.contains("Router ID"), "{data}");
-        written(Dump::Statistics, &format!("stats_dump_file {shown}/stats"), &folder.join("stats"));
+        written(File::Statistics, &format!("stats_dump_file {shown}/stats"), &folder.join("stats"));
         // a directory keeps the usual name
         let json = |globals: &str| {
             let globals = format!("json_dump_file {shown}/\n{globals}");
-            let text = written(Dump::Json, &globals, &folder.join("keepalived.json"));
+            let text = written(File::Json, &globals, &folder.join("keepalived.json"));
             text.trim_start().chars().next()
         };
         // keepalived: version 1 is a list of instances, version 2 an object with `vrrp`

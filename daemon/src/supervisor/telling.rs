@@ -1,0 +1,70 @@
+//! Long texts into the log, piece by piece: the log drops what it is given faster than it can write.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use keepalived_core::time::Instant;
+
+/// Lines at a time: well below what waits for a slow file at most, and what syslog's socket holds.
+const PIECE: usize = 256;
+
+/// From one piece to the next.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Lines that are still to be logged.
+#[derive(Debug, Default)]
+pub(super) struct Telling {
+    lines: VecDeque<String>,
+    next_at: Option<Instant>,
+}
+
+impl Telling {
+    /// Adds `text`, of which the first piece is due at once.
+    pub(super) fn add(&mut self, text: &str, now: Instant) {
+        self.lines.extend(text.lines().map(str::to_owned));
+        self.next_at.get_or_insert(now);
+    }
+
+    /// When [`Self::due`] has something to say.
+    pub(super) const fn next_at(&self) -> Option<Instant> {
+        self.next_at
+    }
+
+    /// What is to be logged now.
+    pub(super) fn due(&mut self, now: Instant) -> impl Iterator<Item = String> + '_ {
+        let is_due = self.next_at.is_some_and(|at| at <= now);
+        let count = if is_due { self.lines.len().min(PIECE) } else { 0 };
+        if is_due {
+            self.next_at = (self.lines.len() > count).then(|| now + PAUSE);
+        }
+        self.lines.drain(..count)
+    }
+
+    /// All that is left: the end does not wait.
+    pub(super) fn rest(&mut self) -> impl Iterator<Item = String> + '_ {
+        self.next_at = None;
+        self.lines.drain(..)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_told_in_pieces_without_loss() {
+        let text: String = (0..1_000).map(|number| format!("{number}\n")).collect();
+        let mut telling = Telling::default();
+        let mut now = Instant::ZERO;
+        telling.add(&text, now);
+        let mut told = Vec::new();
+        while let Some(at) = telling.next_at() {
+            now = now.max(at);
+            let before = told.len();
+            told.extend(telling.due(now));
+            assert!(told.len() - before <= PIECE);
+            assert_eq!(telling.due(now).count(), 0, "the next piece waits");
+        }
+        assert_eq!(told.join("\n") + "\n", text);
+    }
+}
