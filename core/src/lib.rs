@@ -5,5 +5,6 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod balance;
 pub mod time;
 pub mod vrrp;

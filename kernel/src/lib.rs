@@ -3,6 +3,7 @@
 //! Traits first ([`network`], [`packets`]): they state the wish, not the call. [`fake`] implements them for tests and
 //! the simulator.
 
+pub mod director;
 pub mod fake;
 pub mod netlink;
 pub mod network;

@@ -1,0 +1,15 @@
+//! Load balancing: results of checks in, the table that the kernel ought to have out.
+//!
+//! Sources: keepalived as observed (behaviour.md sections 7, 8 and 10), Linux `ip_vs`.
+
+mod balancer;
+mod check;
+mod service;
+mod table;
+mod types;
+
+pub use balancer::{Balancer, CheckId, CheckParams, Effect, Params, Removed, Ticket};
+pub use check::{Meaning, Outcome, Pace, Steps};
+pub use service::{Place, Quorum, ServerParams, ServiceId, ServiceParams, Sorry};
+pub use table::{Change, DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey, Table, difference};
+pub use types::{Forwarding, Granularity, Protocol, Scheduler, SchedulerFlags, Tunnel, TunnelChecksum};

@@ -1,0 +1,422 @@
+//! All virtual servers and their checks: results in, what is to be done out.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::time::Duration;
+
+use super::check::{Check, Meaning, Outcome, Pace};
+use super::service::{News, Place, Quorum, Service, ServiceId, ServiceParams};
+use super::table::{Entry, ServiceKey};
+use crate::time::Instant;
+
+/// A configuration of load balancing.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Params {
+    /// All checks; servers name them by their places here. One that several servers name runs once for all of them.
+    pub checks: Vec<CheckParams>,
+    /// All virtual servers.
+    pub services: Vec<ServiceParams>,
+    /// `lvs_drain_timeout`: how long servers that a reload takes away keep their connections; zero is not at all.
+    pub drain: Duration,
+}
+
+/// What a check is told to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CheckParams {
+    /// How it goes about it.
+    pub pace: Pace,
+    /// Which check of the configuration before it was: what it found out goes on.
+    pub was: Option<CheckId>,
+}
+
+/// A check, by its place in the parameters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CheckId(pub u32);
+
+impl CheckId {
+    /// Its place.
+    pub fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn of(self, checks: &[Check]) -> Option<&Check> {
+        checks.get(self.index())
+    }
+}
+
+/// A step that is under way; it is valid across reloads, and forgotten with its check.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ticket(u64);
+
+/// What is to be done, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Begin a step of a check and say how it ended, by its ticket.
+    Run {
+        /// Which check.
+        check: CheckId,
+        /// Which of its steps.
+        step: u16,
+        /// To name it by.
+        ticket: Ticket,
+    },
+    /// Something came of a check that is worth saying.
+    Found {
+        /// Which check.
+        check: CheckId,
+        /// What.
+        meaning: Meaning,
+    },
+    /// A real server went up or down.
+    Server {
+        /// Of this virtual server.
+        service: ServiceId,
+        /// Its place among the servers.
+        server: usize,
+        /// Up or down.
+        up: bool,
+    },
+    /// A real server that is up has another weight.
+    Weight {
+        /// Of this virtual server.
+        service: ServiceId,
+        /// Its place among the servers.
+        server: usize,
+        /// The new one.
+        weight: u32,
+    },
+    /// A quorum was gained or lost, or is said at the start.
+    Quorum {
+        /// Of this virtual server.
+        service: ServiceId,
+        /// How it stands.
+        quorum: Quorum,
+    },
+    /// The table of this virtual server may have changed.
+    Table(ServiceId),
+}
+
+/// What a reload leaves out: it is told with the names of the configuration before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Removed {
+    /// A virtual server, and all servers of it.
+    Service(ServiceId),
+    /// A real server of a virtual server that stays.
+    Server {
+        /// Of this virtual server.
+        service: ServiceId,
+        /// Where it is.
+        place: Place,
+        /// Whether it was up.
+        up: bool,
+    },
+}
+
+/// Who uses a check.
+type User = (ServiceId, u32);
+
+/// All virtual servers and their checks.
+#[derive(Clone, Debug)]
+pub struct Balancer {
+    checks: Vec<Check>,
+    users: Vec<Vec<User>>,
+    /// Of the step that is under way.
+    tickets: Vec<Option<Ticket>>,
+    under_way: HashMap<Ticket, CheckId>,
+    services: Vec<Service>,
+    due: BinaryHeap<Reverse<(Instant, CheckId)>>,
+    /// When the first server that leaves is gone.
+    departure: Option<Instant>,
+    last_ticket: u64,
+    chance: u64,
+}
+
+impl Balancer {
+    /// Begins. `seed` decides when within `warmup` each check first runs. The state of each quorum is an effect, as keepalived has
+    /// it.
+    pub fn new(params: Params, seed: u64, now: Instant, out: &mut impl Extend<Effect>) -> Self {
+        let mut balancer = Self {
+            checks: Vec::new(),
+            users: Vec::new(),
+            tickets: Vec::new(),
+            under_way: HashMap::new(),
+            services: Vec::new(),
+            due: BinaryHeap::new(),
+            departure: None,
+            last_ticket: 0,
+            chance: seed | 1,
+        };
+        balancer.configure(params, now, out);
+        balancer
+    }
+
+    /// Goes on with another configuration. What `was` says is the same keeps what is known about it. Returns what is gone.
+    pub fn reconfigure(&mut self, params: Params, now: Instant, out: &mut impl Extend<Effect>) -> Vec<Removed> {
+        self.configure(params, now, out)
+    }
+
+    fn configure(&mut self, params: Params, now: Instant, out: &mut impl Extend<Effect>) -> Vec<Removed> {
+        let old_tickets = std::mem::take(&mut self.tickets);
+        let old_checks = std::mem::take(&mut self.checks);
+        self.under_way.clear();
+        self.due.clear();
+        for (id, params) in ids(&params.checks) {
+            let before = params
+                .was
+                .and_then(|was| Some((was.of(&old_checks)?, old_tickets.get(was.index()).copied().flatten())));
+            let (check, ticket) = match before {
+                // of two that were one, the first keeps the dialogue that is under way
+                Some((old, ticket)) => {
+                    let ticket = ticket.filter(|ticket| !self.under_way.contains_key(ticket));
+                    (old.clone().at_pace(params.pace, ticket.is_some(), now), ticket)
+                }
+                None => (Check::new(params.pace, now, self.chance()), None),
+            };
+            if let Some(ticket) = ticket {
+                self.under_way.insert(ticket, id);
+            }
+            self.tickets.push(ticket);
+            if let Some(at) = check.due() {
+                self.due.push(Reverse((at, id)));
+            }
+            self.checks.push(check);
+        }
+        self.configure_services(params.services, params.drain, now, out)
+    }
+
+    fn configure_services(
+        &mut self,
+        params: Vec<ServiceParams>,
+        drain: Duration,
+        now: Instant,
+        out: &mut impl Extend<Effect>,
+    ) -> Vec<Removed> {
+        self.users = vec![Vec::new(); self.checks.len()];
+        for (number, service) in (0..).zip(&params) {
+            for (place, server) in (0..).zip(&service.servers) {
+                for check in &server.checks {
+                    if let Some(users) = self.users.get_mut(check.index()) {
+                        users.push((ServiceId(number), place));
+                    }
+                }
+            }
+        }
+        let leave_until = (!drain.is_zero()).then(|| now + drain);
+        let mut old: Vec<Option<Service>> = std::mem::take(&mut self.services).into_iter().map(Some).collect();
+        let mut removed = Vec::new();
+        for (number, params) in (0..).zip(params) {
+            let id = ServiceId(number);
+            let was = params.was.and_then(|was| Some((was, old.get_mut(index(was))?.take()?)));
+            let service = match was {
+                None => {
+                    let service = Service::new(params, &self.checks);
+                    out.extend([Effect::Quorum { service: id, quorum: service.quorum() }]);
+                    service
+                }
+                Some((was, before)) => {
+                    removed.extend(before.gone(&params).map(|server| Removed::Server {
+                        service: was,
+                        place: server.params.place,
+                        up: server.up,
+                    }));
+                    Service::succeed(&before, params, &self.checks, leave_until)
+                }
+            };
+            self.services.push(service);
+            self.look_again(id, out);
+            out.extend([Effect::Table(id)]);
+        }
+        self.departure = self.services.iter().filter_map(Service::next_departure).min();
+        removed.extend(
+            (0..).zip(&old).filter(|(_, left)| left.is_some()).map(|(number, _)| Removed::Service(ServiceId(number))),
+        );
+        removed
+    }
+
+    /// Every step that is due, and every server whose time to leave has come.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut impl Extend<Effect>) {
+        while let Some(Reverse((at, id))) = self.due.peek().copied()
+            && at <= now
+        {
+            self.due.pop();
+            let Some(check) = self.checks.get_mut(id.index()) else { continue };
+            // entries of checks that were suspended or reconfigured meanwhile are stale
+            let Some(step) = check.begin(now) else { continue };
+            self.last_ticket += 1;
+            let ticket = Ticket(self.last_ticket);
+            self.under_way.insert(ticket, id);
+            if let Some(slot) = self.tickets.get_mut(id.index()) {
+                *slot = Some(ticket);
+            }
+            out.extend([Effect::Run { check: id, step, ticket }]);
+        }
+        if self.departure.is_some_and(|at| at <= now) {
+            for (id, service) in (0..).map(ServiceId).zip(&mut self.services) {
+                if service.depart(now) {
+                    out.extend([Effect::Table(id)]);
+                }
+            }
+            self.departure = self.services.iter().filter_map(Service::next_departure).min();
+        }
+    }
+
+    /// When [`Self::handle_timeout`] is next due.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let check = self.due.peek().map(|Reverse((at, _))| *at);
+        check.into_iter().chain(self.departure).min()
+    }
+
+    /// A step ended. Returns whose it was; `None` if its check is gone.
+    pub fn ended(
+        &mut self,
+        ticket: Ticket,
+        outcome: Outcome,
+        now: Instant,
+        out: &mut impl Extend<Effect>,
+    ) -> Option<CheckId> {
+        let id = self.under_way.remove(&ticket)?;
+        if let Some(slot) = self.tickets.get_mut(id.index()) {
+            *slot = None;
+        }
+        self.conclude(id, outcome, now, out);
+        Some(id)
+    }
+
+    /// Somebody else tells the result of a check that does not run by itself.
+    pub fn told(&mut self, id: CheckId, outcome: Outcome, now: Instant, out: &mut impl Extend<Effect>) {
+        self.conclude(id, outcome, now, out);
+    }
+
+    fn conclude(&mut self, id: CheckId, outcome: Outcome, now: Instant, out: &mut impl Extend<Effect>) {
+        let Some(check) = self.checks.get_mut(id.index()) else { return };
+        let meaning = check.end(now, outcome);
+        if let Some(at) = check.due() {
+            self.due.push(Reverse((at, id)));
+        }
+        if meaning == Meaning::Same {
+            return;
+        }
+        out.extend([Effect::Found { check: id, meaning }]);
+        if !matches!(meaning, Meaning::Forgiven { .. }) {
+            let users = self.users.get_mut(id.index()).map(std::mem::take).unwrap_or_default();
+            for (service, place) in &users {
+                self.server_changed(*service, *place, out);
+            }
+            if let Some(slot) = self.users.get_mut(id.index()) {
+                *slot = users;
+            }
+        }
+    }
+
+    fn server_changed(&mut self, id: ServiceId, place: u32, out: &mut impl Extend<Effect>) {
+        let Some(service) = self.services.get_mut(index(id)) else { return };
+        let place = usize::try_from(place).unwrap_or(usize::MAX);
+        let Some(news) = service.look(place, &self.checks) else { return };
+        out.extend([tell(id, place, news)]);
+        if service.judge() {
+            out.extend([Effect::Quorum { service: id, quorum: service.quorum() }]);
+        }
+        out.extend([Effect::Table(id)]);
+    }
+
+    /// After a reload: servers whose checks stand otherwise than was told, and the quorum.
+    fn look_again(&mut self, id: ServiceId, out: &mut impl Extend<Effect>) {
+        let Some(service) = self.services.get_mut(index(id)) else { return };
+        for place in 0..service.servers.len() {
+            out.extend(service.look(place, &self.checks).map(|news| tell(id, place, news)));
+        }
+        if service.judge() {
+            out.extend([Effect::Quorum { service: id, quorum: service.quorum() }]);
+        }
+    }
+
+    /// `ha_suspend`: the checks of a virtual server rest, or go on. A check that others use too goes on.
+    pub fn suspend(&mut self, id: ServiceId, suspended: bool, now: Instant) {
+        let Some(service) = self.services.get_mut(index(id)) else { return };
+        service.suspended = suspended;
+        let mine: Vec<CheckId> =
+            service.servers.iter().flat_map(|server| server.params.checks.iter().copied()).collect();
+        for check in mine {
+            let is_needed = self.users.get(check.index()).is_some_and(|users| {
+                users.iter().any(|(user, _)| self.services.get(index(*user)).is_some_and(|service| !service.suspended))
+            });
+            let Some(slot) = self.checks.get_mut(check.index()) else { continue };
+            slot.suspend(!is_needed, now);
+            if let Some(at) = slot.due() {
+                self.due.push(Reverse((at, check)));
+            }
+        }
+    }
+
+    /// Ends: under `omega` every server that is up goes down, and its quorum.
+    pub fn stop(&mut self, out: &mut impl Extend<Effect>) {
+        for (id, service) in (0..).map(ServiceId).zip(&mut self.services).filter(|(_, service)| service.params.omega) {
+            for place in 0..service.servers.len() {
+                if service.take_down(place) {
+                    out.extend([Effect::Server { service: id, server: place, up: false }]);
+                }
+            }
+            if std::mem::take(&mut service.quorum_up) {
+                out.extend([Effect::Quorum { service: id, quorum: service.quorum() }]);
+            }
+        }
+    }
+
+    /// What the kernel ought to have for a virtual server.
+    pub fn entries(&self, id: ServiceId) -> impl Iterator<Item = (ServiceKey, Entry)> {
+        self.services.get(index(id)).into_iter().flat_map(|service| service.entries())
+    }
+
+    /// All virtual servers.
+    pub fn services(&self) -> impl Iterator<Item = ServiceId> + use<> {
+        (0..u32::try_from(self.services.len()).unwrap_or(u32::MAX)).map(ServiceId)
+    }
+
+    /// How the quorum of a virtual server stands.
+    pub fn quorum(&self, id: ServiceId) -> Option<Quorum> {
+        Some(self.services.get(index(id))?.quorum())
+    }
+
+    /// Whether a real server is up, and its weight.
+    pub fn server(&self, id: ServiceId, place: usize) -> Option<(bool, u32)> {
+        let server = self.services.get(index(id))?.servers.get(place)?;
+        Some((server.up, server.weight))
+    }
+
+    /// How a check stands: whether it has run, and whether it is up.
+    pub fn check(&self, id: CheckId) -> Option<(bool, bool)> {
+        id.of(&self.checks).map(|check| (check.has_run(), check.is_up()))
+    }
+
+    /// Who uses a check: virtual servers, and places among their servers.
+    pub fn users(&self, id: CheckId) -> impl Iterator<Item = (ServiceId, usize)> {
+        let users = self.users.get(id.index()).into_iter().flatten();
+        users.map(|(service, place)| (*service, usize::try_from(*place).unwrap_or(usize::MAX)))
+    }
+
+    /// xorshift: good enough to spread checks, and the same for the same seed.
+    fn chance(&mut self) -> u32 {
+        self.chance ^= self.chance << 13;
+        self.chance ^= self.chance >> 7;
+        self.chance ^= self.chance << 17;
+        u32::try_from(self.chance >> 32).unwrap_or(0)
+    }
+}
+
+fn tell(service: ServiceId, server: usize, news: News) -> Effect {
+    match news {
+        News::Up(up) => Effect::Server { service, server, up },
+        News::Weight(weight) => Effect::Weight { service, server, weight },
+    }
+}
+
+fn index(id: ServiceId) -> usize {
+    usize::try_from(id.0).unwrap_or(usize::MAX)
+}
+
+fn ids(checks: &[CheckParams]) -> impl Iterator<Item = (CheckId, &CheckParams)> {
+    (0..).map(CheckId).zip(checks)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! Expected: behaviour.md section 8, observed on keepalived 2.4.3.
+
+use super::*;
+
+fn pace() -> Pace {
+    Pace {
+        delay_loop: Duration::from_secs(6),
+        delay_before_retry: Duration::from_secs(2),
+        warmup: Duration::from_secs(4),
+        retry: 0,
+        alpha: false,
+        steps: Steps::Single,
+    }
+}
+
+/// Runs steps that end as `outcomes` says (`.` passed, `x` failed), each as soon as it is due and in no time. Returns a letter for
+/// each: `U`p, `D`own, `C`onfirmed, `f`orgiven, blank; and the seconds at which they ran.
+fn run(pace: Pace, outcomes: &str) -> (String, Vec<u64>) {
+    let mut check = Check::new(pace, Instant::ZERO, 0);
+    let mut letters = String::new();
+    let mut times = Vec::new();
+    for outcome in outcomes.chars() {
+        let now = check.due().expect("a check that ended is due again");
+        assert!(check.begin(now).is_some());
+        times.push(now.since(Instant::ZERO).as_secs());
+        let outcome = if outcome == '.' { Outcome::Passed { weight: 0 } } else { Outcome::Failed };
+        letters.push(match check.end(now, outcome) {
+            Meaning::Same => ' ',
+            Meaning::Forgiven { .. } => 'f',
+            Meaning::Confirmed => 'C',
+            Meaning::Up => 'U',
+            Meaning::Down { .. } => 'D',
+            Meaning::Weight => 'W',
+        });
+    }
+    (letters, times)
+}
+
+fn check(pace: Pace, outcomes: &str, letters: &str, times: &[u64]) {
+    assert_eq!(run(pace, outcomes), (letters.to_owned(), times.to_vec()), "{outcomes}");
+}
+
+#[test]
+fn one_failure_is_enough_at_first() {
+    check(Pace { retry: 3, ..pace() }, "xx.", "D U", &[1, 7, 13]);
+}
+
+#[test]
+fn a_failure_is_tried_again_before_it_counts() {
+    check(Pace { retry: 2, ..pace() }, ".xxxx.", "CffD U", &[1, 7, 9, 11, 17, 23]);
+    check(Pace { retry: 2, ..pace() }, ".xx.xx.", "Cff ff ", &[1, 7, 9, 11, 17, 19, 21]);
+}
+
+#[test]
+fn under_alpha_a_first_success_brings_it_up() {
+    check(Pace { alpha: true, retry: 1, ..pace() }, "x.", "DU", &[1, 7]);
+    check(Pace { alpha: true, ..pace() }, ".", "U", &[1]);
+}
+
+#[test]
+fn urls_are_asked_one_after_another() {
+    let urls = Pace { steps: Steps::Urls { count: 3, fast_recovery: false }, retry: 1, ..pace() };
+    check(urls, "......", "  C   ", &[1, 7, 13, 19, 25, 31]);
+}
+
+#[test]
+fn a_url_that_failed_is_asked_alone_then_all_again() {
+    let urls = Pace { steps: Steps::Urls { count: 2, fast_recovery: false }, retry: 1, ..pace() };
+    check(urls, "...xxx...", " C fD   U", &[1, 7, 13, 19, 21, 27, 33, 39, 45]);
+}
+
+#[test]
+fn fast_recovery_leaves_out_the_pauses() {
+    let urls = Pace { steps: Steps::Urls { count: 2, fast_recovery: true }, ..pace() };
+    check(urls, "..x...", " CD  U", &[1, 1, 7, 13, 13, 13]);
+}
+
+#[test]
+fn the_first_check_comes_within_the_warmup() {
+    let at = |chance| Check::new(pace(), Instant::ZERO, chance).due();
+    assert_eq!(at(0), Some(Instant::ZERO + Duration::from_secs(1)));
+    assert_eq!(at(u32::MAX), Some(Instant::ZERO + Duration::from_secs(5)));
+}
+
+#[test]
+fn what_a_success_adds_to_the_weight_is_told() {
+    let mut check = Check::new(pace(), Instant::ZERO, 0);
+    let now = Instant::ZERO;
+    assert_eq!(check.end(now, Outcome::Passed { weight: 3 }), Meaning::Confirmed);
+    assert_eq!((check.weight(), check.end(now, Outcome::Passed { weight: 3 })), (3, Meaning::Same));
+    assert_eq!((check.end(now, Outcome::Passed { weight: -1 }), check.weight()), (Meaning::Weight, -1));
+    assert_eq!((check.end(now, Outcome::Failed), check.weight()), (Meaning::Down { forgiven: 0 }, 0));
+}
+
+#[test]
+fn a_suspended_check_rests_and_keeps_its_verdict() {
+    let mut check = Check::new(pace(), Instant::ZERO, 0);
+    let now = Instant::ZERO + Duration::from_secs(1);
+    check.begin(now);
+    check.suspend(true, now);
+    check.end(now, Outcome::Failed);
+    assert_eq!((check.due(), check.is_up()), (None, false));
+    check.suspend(false, now);
+    assert_eq!(check.due(), Some(now));
+}
+
+#[test]
+fn what_others_tell_is_never_due() {
+    let mut check = Check::new(Pace { steps: Steps::Told, retry: 3, ..pace() }, Instant::ZERO, 0);
+    assert_eq!(check.due(), None);
+    assert_eq!(check.end(Instant::ZERO, Outcome::Failed), Meaning::Down { forgiven: 0 });
+    check.suspend(false, Instant::ZERO);
+    assert_eq!(check.due(), None);
+}
+
+#[test]
+fn another_pace_keeps_what_was_found_out() {
+    let mut check = Check::new(Pace { retry: 3, ..pace() }, Instant::ZERO, 0);
+    let now = Instant::ZERO + Duration::from_secs(1);
+    for outcome in [Outcome::Passed { weight: 0 }, Outcome::Failed, Outcome::Failed] {
+        check.end(now, outcome);
+    }
+    // two failures were forgiven; with one only, the next counts
+    let mut check = check.at_pace(Pace { retry: 1, ..pace() }, false, now);
+    assert_eq!(check.end(now, Outcome::Failed), Meaning::Down { forgiven: 1 });
+}

@@ -1,0 +1,311 @@
+//! One virtual server: which of its real servers are in the table, and with what weight.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+
+use super::balancer::CheckId;
+use super::check::Check;
+use super::table::{DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey};
+use super::types::Forwarding;
+use crate::time::Instant;
+
+/// The kernel's greatest weight.
+const HEAVIEST: i64 = 2_147_483_647;
+
+/// What a virtual server is told to be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServiceParams {
+    /// Which virtual server of the configuration before it was; what is known about it goes on.
+    pub was: Option<ServiceId>,
+    /// What it answers for: one, or each address and mark of its group.
+    pub keys: Vec<ServiceKey>,
+    /// How the kernel spreads its clients.
+    pub service: ServiceEntry,
+    /// `quorum`
+    pub quorum: u32,
+    /// `hysteresis`
+    pub hysteresis: u32,
+    /// `omega`: a stop counts as going down.
+    pub omega: bool,
+    /// `sorry_server`
+    pub sorry: Option<Sorry>,
+    /// Its real servers, each place once.
+    pub servers: Vec<ServerParams>,
+}
+
+/// `sorry_server`
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sorry {
+    /// Where it is.
+    pub place: Place,
+    /// How packets reach it.
+    pub forwarding: Forwarding,
+    /// `sorry_server_inhibit`
+    pub inhibit: bool,
+}
+
+/// Where a real server is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Place {
+    /// Its address.
+    pub address: IpAddr,
+    /// With NAT, its port; `None` is the port that the client asked for. Without NAT the port of the service counts.
+    pub port: Option<NonZeroU16>,
+}
+
+/// What a real server is told to be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServerParams {
+    /// Where it is: makes it the same one across a reload.
+    pub place: Place,
+    /// `weight`
+    pub weight: u32,
+    /// `lvs_method`
+    pub forwarding: Forwarding,
+    /// `uthreshold`
+    pub upper_threshold: u32,
+    /// `lthreshold`
+    pub lower_threshold: u32,
+    /// `inhibit_on_failure`
+    pub inhibit: bool,
+    /// It is up if none of these is failed.
+    pub checks: Vec<CheckId>,
+}
+
+/// A virtual server, by its place in the parameters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ServiceId(pub u32);
+
+/// How a quorum stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Quorum {
+    /// Whether it is there.
+    pub up: bool,
+    /// `quorum`
+    pub quorum: u32,
+    /// `hysteresis`
+    pub hysteresis: u32,
+    /// Of all servers that are up.
+    pub weight: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    pub(super) params: ServerParams,
+    /// As it was last told to others.
+    pub(super) up: bool,
+    /// With what its checks add.
+    pub(super) weight: u32,
+}
+
+/// A server that is not configured any more and keeps its connections for a while.
+#[derive(Clone, Debug)]
+struct Leaving {
+    place: Place,
+    entry: DestinationEntry,
+    until: Instant,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Service {
+    pub(super) params: ServiceParams,
+    pub(super) servers: Vec<Server>,
+    pub(super) quorum_up: bool,
+    /// The weights of all servers that are up.
+    live_weight: u64,
+    /// Its checks rest.
+    pub(super) suspended: bool,
+    leaving: Vec<Leaving>,
+}
+
+impl Server {
+    /// A server of which nothing has been told.
+    fn new(params: ServerParams, checks: &[Check]) -> Self {
+        let (up, weight) = standing(&params, checks);
+        Self { params, up, weight }
+    }
+}
+
+/// Whether no check of a server is failed, and its weight with what checks add to it, as the kernel takes it.
+fn standing(params: &ServerParams, checks: &[Check]) -> (bool, u32) {
+    let mine = || params.checks.iter().filter_map(|id| id.of(checks));
+    let added = mine().fold(0_i64, |sum, check| sum.saturating_add(check.weight()));
+    let weight = i64::from(params.weight).saturating_add(added).clamp(0, HEAVIEST);
+    (mine().all(Check::is_up), u32::try_from(weight).unwrap_or(0))
+}
+
+/// What is new about a server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum News {
+    /// It went up or down.
+    Up(bool),
+    /// It is up with another weight.
+    Weight(u32),
+}
+
+impl Service {
+    /// A virtual server whose checks stand as they stand.
+    pub(super) fn new(params: ServiceParams, checks: &[Check]) -> Self {
+        let servers: Vec<Server> = params.servers.iter().map(|params| Server::new(params.clone(), checks)).collect();
+        let live_weight = live(&servers);
+        let mut service =
+            Self { params, servers, quorum_up: false, live_weight, suspended: false, leaving: Vec::new() };
+        service.quorum_up = service.has_quorum();
+        service
+    }
+
+    /// The same virtual server with other parameters; `up` of servers that were there before stays as it was told. Servers that
+    /// are gone keep their connections until `leave_until`.
+    pub(super) fn succeed(old: &Self, params: ServiceParams, checks: &[Check], leave_until: Option<Instant>) -> Self {
+        let mut before: HashMap<Place, &Server> =
+            old.servers.iter().map(|server| (server.params.place, server)).collect();
+        let mut servers: Vec<Server> =
+            params.servers.iter().map(|params| Server::new(params.clone(), checks)).collect();
+        for server in &mut servers {
+            if let Some(before) = before.remove(&server.params.place) {
+                server.up = before.up;
+            }
+        }
+        let mut leaving: Vec<Leaving> = old.leaving.clone();
+        if let Some(until) = leave_until {
+            let gone = before.into_values().filter(|server| server.up);
+            leaving.extend(gone.map(|server| Leaving {
+                place: server.params.place,
+                entry: DestinationEntry { weight: 0, ..entry_of(&server.params, 0) },
+                until,
+            }));
+        }
+        leaving.retain(|leaving| !servers.iter().any(|server| server.params.place == leaving.place));
+        let live_weight = live(&servers);
+        Self { params, servers, quorum_up: old.quorum_up, live_weight, suspended: old.suspended, leaving }
+    }
+
+    /// Servers that were there and are in `next` no more.
+    pub(super) fn gone<'a>(&'a self, next: &'a ServiceParams) -> impl Iterator<Item = &'a Server> {
+        let kept: HashSet<Place> = next.servers.iter().map(|server| server.place).collect();
+        self.servers.iter().filter(move |server| !kept.contains(&server.params.place))
+    }
+
+    /// Looks at a server again.
+    pub(super) fn look(&mut self, place: usize, checks: &[Check]) -> Option<News> {
+        let server = self.servers.get_mut(place)?;
+        let (up, weight) = standing(&server.params, checks);
+        let before = counted(server);
+        let was = (std::mem::replace(&mut server.up, up), std::mem::replace(&mut server.weight, weight));
+        self.live_weight = self.live_weight - before + counted(server);
+        match was {
+            (was_up, _) if was_up != up => Some(News::Up(up)),
+            (_, was_weight) if up && was_weight != weight => Some(News::Weight(weight)),
+            _ => None,
+        }
+    }
+
+    /// A server goes down because all do.
+    pub(super) fn take_down(&mut self, place: usize) -> bool {
+        let Some(server) = self.servers.get_mut(place) else { return false };
+        self.live_weight -= counted(server);
+        std::mem::take(&mut server.up)
+    }
+
+    fn has_quorum(&self) -> bool {
+        let (quorum, hysteresis) = (u64::from(self.params.quorum), u64::from(self.params.hysteresis));
+        let weight = self.live_weight;
+        if self.quorum_up {
+            weight > 0 && weight >= quorum.saturating_sub(hysteresis)
+        } else {
+            weight >= quorum + hysteresis
+        }
+    }
+
+    /// Looks at the weights again. True if the quorum was lost or gained.
+    pub(super) fn judge(&mut self) -> bool {
+        let up = self.has_quorum();
+        std::mem::replace(&mut self.quorum_up, up) != up
+    }
+
+    pub(super) fn quorum(&self) -> Quorum {
+        let ServiceParams { quorum, hysteresis, .. } = self.params;
+        Quorum { up: self.quorum_up, quorum, hysteresis, weight: self.live_weight }
+    }
+
+    /// When the first server that leaves is gone.
+    pub(super) fn next_departure(&self) -> Option<Instant> {
+        self.leaving.iter().map(|leaving| leaving.until).min()
+    }
+
+    /// Lets go of servers whose time is over. True if there were any.
+    pub(super) fn depart(&mut self, now: Instant) -> bool {
+        let before = self.leaving.len();
+        self.leaving.retain(|leaving| leaving.until > now);
+        self.leaving.len() != before
+    }
+
+    /// What the kernel ought to have for each of its keys.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (ServiceKey, Entry)> {
+        let wanted = self.destinations();
+        self.params.keys.iter().map(move |key| {
+            let destinations = wanted.iter().map(|(place, entry)| (destination(*place, entry.forwarding, key), *entry));
+            (*key, Entry { service: self.params.service.clone(), destinations: destinations.collect() })
+        })
+    }
+
+    fn destinations(&self) -> Vec<(Place, DestinationEntry)> {
+        let takes_over = self.params.sorry.filter(|_| !self.quorum_up);
+        let mut wanted: Vec<(Place, DestinationEntry)> =
+            self.leaving.iter().map(|leaving| (leaving.place, leaving.entry)).collect();
+        for Server { params, up, weight } in &self.servers {
+            if *up && takes_over.is_none() {
+                wanted.push((params.place, entry_of(params, *weight)));
+            } else if params.inhibit {
+                wanted.push((params.place, entry_of(params, 0)));
+            }
+        }
+        // it may be one of the real servers: then it stands there once, and while it is needed as the sorry server
+        match (takes_over, self.params.sorry) {
+            (Some(sorry), _) => {
+                wanted.retain(|(place, _)| *place != sorry.place);
+                wanted.push((sorry.place, sorry.entry(1)));
+            }
+            (None, Some(sorry)) if sorry.inhibit && !wanted.iter().any(|(place, _)| *place == sorry.place) => {
+                wanted.push((sorry.place, sorry.entry(0)));
+            }
+            (None, _) => {}
+        }
+        wanted
+    }
+}
+
+impl Sorry {
+    const fn entry(&self, weight: u32) -> DestinationEntry {
+        DestinationEntry { weight, forwarding: self.forwarding, upper_threshold: 0, lower_threshold: 0 }
+    }
+}
+
+/// What a server counts for the quorum.
+fn counted(server: &Server) -> u64 {
+    if server.up { u64::from(server.weight) } else { 0 }
+}
+
+fn live(servers: &[Server]) -> u64 {
+    servers.iter().map(counted).sum()
+}
+
+fn entry_of(params: &ServerParams, weight: u32) -> DestinationEntry {
+    DestinationEntry {
+        weight,
+        forwarding: params.forwarding,
+        upper_threshold: params.upper_threshold,
+        lower_threshold: params.lower_threshold,
+    }
+}
+
+fn destination(place: Place, forwarding: Forwarding, key: &ServiceKey) -> DestinationKey {
+    let own = place.port.map_or(0, NonZeroU16::get);
+    let port = match key {
+        _ if forwarding.translates_ports() => own,
+        ServiceKey::Address { port, .. } => *port,
+        ServiceKey::Fwmark { .. } => 0,
+    };
+    DestinationKey { address: place.address, port }
+}

@@ -1,0 +1,38 @@
+//! The load balancer of a kernel: what it has, and what it ought to have.
+
+use std::fmt;
+use std::io;
+
+use keepalived_core::balance::{Change, Table};
+
+/// A load balancer that can be told what to do. IPVS, nftables, and a fake keep the same contract (`kernel/tests/director.rs`).
+pub trait Director {
+    /// Everything that is in its table, also what others have put there if it shares the table with them.
+    ///
+    /// # Errors
+    /// The kernel does not answer, or says something that cannot be read.
+    fn read(&mut self) -> io::Result<Table>;
+
+    /// Makes `changes` in this order, in as few system calls as possible. Each is a wish: adding what is there changes it,
+    /// changing what is not there adds it, removing what is not there is success. Returns those that the kernel refused;
+    /// all others are made.
+    ///
+    /// # Errors
+    /// The kernel does not answer; how much was done is not known.
+    fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>>;
+}
+
+/// A change that the kernel did not make.
+#[derive(Debug)]
+pub struct Refused {
+    /// Its place among the changes.
+    pub index: usize,
+    /// What the kernel says.
+    pub error: io::Error,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
