@@ -16,6 +16,7 @@ mod namespace;
 mod network;
 pub mod sandbox;
 mod turn;
+pub mod uml;
 mod wait;
 
 pub use capture::{Advert, Capture, Event, Filter, Garp, Kind, Mac, Na, Stamp};
