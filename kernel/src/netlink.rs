@@ -2,7 +2,8 @@
 //!
 //! Two sockets: answers come on one, events on the other, so that neither displaces the other.
 
-mod codec;
+pub(crate) mod codec;
+pub(crate) mod exchange;
 mod message;
 mod socket;
 
@@ -12,11 +13,11 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
 
 use self::codec::{Answer, Batch, Message, Messages};
+use self::exchange::Exchange;
 use self::socket::{Received, Socket};
 use crate::network::{Address, AddressChange, AddressKey, Inventory, Link, LinkIndex, Network, NetworkEvent, Refused};
 use crate::packets::BufferSize;
@@ -24,22 +25,12 @@ use crate::packets::BufferSize;
 /// [`Network`] of the namespace that the thread was in when it was opened.
 #[derive(Debug)]
 pub struct Rtnetlink {
-    commands: Socket,
+    commands: Exchange,
     monitor: Socket,
-    sequence: u32,
-    batch: Batch,
     /// To tell a label that somebody chose from the one that every IPv4 address has, the link's name.
     names: BTreeMap<LinkIndex, InterfaceName>,
 }
 
-/// Requests in one datagram. Each refusal takes a kilobyte of the receive buffer until it is read.
-const MOST_REQUESTS: usize = 256;
-/// Octets of requests in one datagram.
-const MOST_OCTETS: usize = 32 * 1024;
-/// Room for the answers to a batch, and for a dump.
-const COMMAND_BUFFER: BufferSize = BufferSize(4 * 1024 * 1024);
-/// The kernel answers at once; this is for a machine that stands still.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// How often a dump is repeated because things changed meanwhile, before the last one is taken as it is.
 const MOST_DUMPS: usize = 20;
 /// Events of one call of `events`.
@@ -57,10 +48,8 @@ impl Rtnetlink {
         let groups = [libc::RTNLGRP_LINK, libc::RTNLGRP_IPV4_IFADDR, libc::RTNLGRP_IPV6_IFADDR]
             .map(|group| i32::try_from(group).unwrap_or_default());
         Ok(Self {
-            commands: Socket::open(&[], COMMAND_BUFFER)?,
-            monitor: Socket::open(&groups, monitor_buffer)?,
-            sequence: 1,
-            batch: Batch::default(),
+            commands: Exchange::open(None)?,
+            monitor: Socket::open(None, &groups, monitor_buffer)?,
             names: BTreeMap::new(),
         })
     }
@@ -73,7 +62,7 @@ impl Rtnetlink {
     /// Reads all links, and says whether they are all of one moment.
     fn links(&mut self) -> io::Result<(Vec<Link>, bool)> {
         let mut links = BTreeMap::new();
-        let consistent = self.dump(message::write_get_links, |answer| {
+        let consistent = self.commands.dump(message::write_get_links, |answer| {
             if let (message::NEW_LINK, Some(link)) = (answer.kind, message::link(answer.body).and_then(|it| it.link)) {
                 links.insert(link.index, link);
             }
@@ -84,7 +73,7 @@ impl Rtnetlink {
 
     fn addresses(&mut self) -> io::Result<(Vec<Address>, bool)> {
         let mut addresses = Vec::new();
-        let consistent = self.dump(message::write_get_addresses, |answer| {
+        let consistent = self.commands.dump(message::write_get_addresses, |answer| {
             if answer.kind == message::NEW_ADDRESS {
                 addresses.extend(message::address(answer.body));
             }
@@ -93,136 +82,24 @@ impl Rtnetlink {
         Ok((addresses, consistent))
     }
 
-    /// Asks for a list; false if it is not of one moment and should be asked for again.
-    fn dump(&mut self, write: fn(&mut Batch, u16, u32), mut each: impl FnMut(Message<'_>)) -> io::Result<bool> {
-        let sequence = self.next_sequences(1);
-        self.batch.clear();
-        write(&mut self.batch, codec::REQUEST | codec::DUMP, sequence);
-        self.commands.send(self.batch.octets())?;
-        let mut consistent = true;
-        loop {
-            let datagram = match self.commands.receive()? {
-                Received::Datagram(datagram) => datagram,
-                // read on to the end all the same: until then the kernel refuses another dump
-                Received::Lost => {
-                    consistent = false;
-                    continue;
-                }
-                Received::Nothing => {
-                    if self.commands.wait(PATIENCE)? {
-                        continue;
-                    }
-                    return Err(io::ErrorKind::TimedOut.into());
-                }
-            };
-            for answer in Messages(datagram) {
-                let Ok(answer) = answer else {
-                    consistent = false;
-                    continue;
-                };
-                if answer.sequence != sequence {
-                    continue;
-                }
-                consistent &= answer.flags & codec::DUMP_INTERRUPTED == 0;
-                match answer.kind {
-                    codec::DONE => return Ok(consistent),
-                    codec::ERROR => match Answer::read(answer).errno {
-                        0 => {}
-                        errno => return Err(io::Error::from_raw_os_error(errno)),
-                    },
-                    _ => each(answer),
-                }
-            }
-        }
-    }
-
-    fn next_sequences(&mut self, count: u32) -> u32 {
-        let first = self.sequence;
-        self.sequence = first.wrapping_add(count);
-        first
-    }
-
     /// Sends requests in as few datagrams as possible; one answer for each.
     fn submit(&mut self, requests: &[Request<'_>]) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(requests.len());
-        let mut rest = requests;
-        while !rest.is_empty() {
-            let (first, taken) = self.fill(rest);
-            let outcome = self.exchange(first, taken);
+        while let Some(rest) = requests.get(answers.len()..).filter(|rest| !rest.is_empty()) {
+            let outcome = self.commands.submit(rest.len(), |batch, at, flags, sequence| {
+                if let Some(request) = rest.get(at) {
+                    request.write(batch, flags, sequence);
+                }
+            });
             match outcome {
                 Ok(outcome) => answers.extend(outcome),
                 Err(error) => {
                     let errno = error.raw_os_error().unwrap_or(libc::EIO);
-                    answers.extend(std::iter::repeat_n(Answer { errno, message: None }, taken));
+                    answers.extend(rest.iter().map(|_| Answer { errno, message: None }));
                 }
             }
-            rest = rest.get(taken..).unwrap_or_default();
         }
         answers
-    }
-
-    /// Writes as many requests as one datagram should hold; the first one's number, and how many.
-    fn fill(&mut self, requests: &[Request<'_>]) -> (u32, usize) {
-        let first = self.sequence;
-        let mut taken = 0;
-        self.batch.clear();
-        for (at, request) in requests.iter().enumerate().take(MOST_REQUESTS) {
-            // an acknowledgement of the last will do: refusals come unasked, and in order
-            let last = at + 1 == requests.len().min(MOST_REQUESTS) || self.batch.octets().len() >= MOST_OCTETS;
-            let flags = codec::REQUEST | if last { codec::ACK } else { 0 };
-            let sequence = self.next_sequences(1);
-            request.write(&mut self.batch, flags, sequence);
-            taken = at + 1;
-            if last {
-                break;
-            }
-        }
-        (first, taken)
-    }
-
-    /// Sends the batch and collects what is said to it.
-    fn exchange(&mut self, first: u32, count: usize) -> io::Result<Vec<Answer>> {
-        const ATTEMPTS: usize = 3;
-        for _ in 0..ATTEMPTS {
-            self.commands.send(self.batch.octets())?;
-            if let Some(answers) = self.collect(first, count)? {
-                return Ok(answers);
-            }
-            // Refusals were lost. Every request may be made twice.
-        }
-        Err(io::Error::from_raw_os_error(libc::ENOBUFS))
-    }
-
-    /// `None` if answers were lost.
-    fn collect(&mut self, first: u32, count: usize) -> io::Result<Option<Vec<Answer>>> {
-        let mut answers = vec![Answer { errno: 0, message: None }; count];
-        let mut lost = false;
-        loop {
-            match self.commands.receive()? {
-                Received::Lost => lost = true,
-                // what was lost may have been the last
-                Received::Nothing if lost => return Ok(None),
-                Received::Nothing => {
-                    if !self.commands.wait(PATIENCE)? {
-                        return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
-                    }
-                }
-                Received::Datagram(datagram) => {
-                    let mut complete = false;
-                    for answer in Messages(datagram).flatten().filter(|answer| answer.kind == codec::ERROR) {
-                        // numbers of earlier batches wrap to beyond the end
-                        let Ok(at) = usize::try_from(answer.sequence.wrapping_sub(first)) else { continue };
-                        if let Some(place) = answers.get_mut(at) {
-                            *place = Answer::read(answer);
-                            complete |= at + 1 == count;
-                        }
-                    }
-                    if complete && !lost {
-                        return Ok(Some(answers));
-                    }
-                }
-            }
-        }
     }
 
     /// What to ask for, now that the first request met an address that is there with other attributes, or (an IPv4

@@ -56,6 +56,18 @@ impl Batch {
         self.pad();
     }
 
+    /// Adds an attribute that holds those that `write` adds.
+    pub(crate) fn nested(&mut self, kind: u16, write: impl FnOnce(&mut Self)) {
+        const NESTED: u16 = 0x8000;
+        let start = self.octets.len();
+        self.attribute(kind | NESTED, &[]);
+        write(self);
+        let length = u16::try_from(self.octets.len() - start).expect("our attributes are a few octets long");
+        if let Some(field) = self.octets.get_mut(start..).and_then(|attribute| attribute.first_chunk_mut()) {
+            *field = length.to_ne_bytes();
+        }
+    }
+
     /// Completes the message.
     pub(crate) fn end(&mut self) {
         let length = u32::try_from(self.octets.len() - self.start).expect("our messages are a few octets long");
@@ -186,6 +198,11 @@ pub(crate) fn u16_at(octets: &[u8], offset: usize) -> Option<u16> {
 /// A 32-bit number in the machine's order.
 pub(crate) fn u32_at(octets: &[u8], offset: usize) -> Option<u32> {
     octets.get(offset..)?.first_chunk().map(|value| u32::from_ne_bytes(*value))
+}
+
+/// A 64-bit number in the machine's order.
+pub(crate) fn u64_at(octets: &[u8], offset: usize) -> Option<u64> {
+    octets.get(offset..)?.first_chunk().map(|value| u64::from_ne_bytes(*value))
 }
 
 /// A signed 32-bit number in the machine's order.

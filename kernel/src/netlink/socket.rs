@@ -7,12 +7,12 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{AddressFamily, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, Protocol, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags, SocketFlags, SocketType};
 
 use crate::packets::BufferSize;
 use crate::socket_option;
 
-/// `NETLINK_ROUTE`, non-blocking.
+/// Non-blocking.
 #[derive(Debug)]
 pub(crate) struct Socket {
     descriptor: OwnedFd,
@@ -37,11 +37,10 @@ const FIRST_BUFFER: usize = 64 * 1024;
 const LARGEST_BUFFER: usize = 16 * 1024 * 1024;
 
 impl Socket {
-    /// Opens a socket that hears `groups`.
-    pub(crate) fn open(groups: &[i32], buffer: BufferSize) -> io::Result<Self> {
+    /// Opens a socket that hears `groups`. Protocol `None` is `NETLINK_ROUTE`.
+    pub(crate) fn open(protocol: Option<Protocol>, groups: &[i32], buffer: BufferSize) -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        // protocol 0 is NETLINK_ROUTE
-        let descriptor = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
+        let descriptor = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, protocol)?;
         socket_option::receive_buffer(&descriptor, buffer)?;
         let level = libc::SOL_NETLINK;
         // conveniences of newer kernels; without them there are no words with a refusal
