@@ -5,6 +5,7 @@
 
 pub mod director;
 pub mod fake;
+pub mod ipvs;
 pub mod netlink;
 pub mod network;
 pub mod packets;

@@ -4,6 +4,7 @@
 
 pub(crate) mod codec;
 pub(crate) mod exchange;
+pub(crate) mod generic;
 mod message;
 mod socket;
 

@@ -56,6 +56,12 @@ impl Batch {
         self.pad();
     }
 
+    /// Adds an attribute with text, which ends with a zero. Cut at 255 octets: the kernel takes no name as long.
+    pub(crate) fn text(&mut self, kind: u16, text: &str) {
+        let octets: Vec<u8> = text.bytes().take(255).chain([0]).collect();
+        self.attribute(kind, &octets);
+    }
+
     /// Adds an attribute that holds those that `write` adds.
     pub(crate) fn nested(&mut self, kind: u16, write: impl FnOnce(&mut Self)) {
         const NESTED: u16 = 0x8000;
