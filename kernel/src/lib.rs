@@ -4,6 +4,7 @@
 //! the simulator.
 
 pub mod director;
+pub mod dial;
 pub mod fake;
 pub mod ipvs;
 pub mod netlink;

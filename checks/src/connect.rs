@@ -1,0 +1,48 @@
+//! From an endpoint to a socket.
+
+use std::net::SocketAddr;
+
+use keepalived_config::model::{Endpoint, Origin};
+use keepalived_kernel::dial;
+use tokio::net::{TcpStream, UdpSocket};
+
+use crate::deadline::Deadlines;
+use crate::failure::{Failure, Step};
+
+/// Connects.
+pub(crate) async fn tcp(endpoint: &Endpoint, deadlines: &Deadlines) -> Result<TcpStream, Failure> {
+    let stream = dial::tcp(target(endpoint)?, origin(endpoint).as_ref()).map_err(refused)?;
+    let stream = TcpStream::from_std(stream).map_err(refused)?;
+    deadlines.within(Step::Connect, stream.writable()).await?;
+    match stream.take_error() {
+        Ok(None) => Ok(stream),
+        Ok(Some(error)) | Err(error) => Err(refused(error)),
+    }
+}
+
+/// A socket that hears the endpoint only.
+pub(crate) fn udp(endpoint: &Endpoint) -> Result<UdpSocket, Failure> {
+    let socket = dial::udp(target(endpoint)?, origin(endpoint).as_ref()).map_err(refused)?;
+    UdpSocket::from_std(socket).map_err(refused)
+}
+
+/// An ICMP socket that hears the endpoint only.
+pub(crate) fn ping(endpoint: &Endpoint) -> Result<UdpSocket, Failure> {
+    let socket = dial::ping(endpoint.address, origin(endpoint).as_ref()).map_err(refused)?;
+    UdpSocket::from_std(socket).map_err(refused)
+}
+
+/// Address and port of the endpoint.
+pub(crate) fn target(endpoint: &Endpoint) -> Result<SocketAddr, Failure> {
+    let port = endpoint.port.ok_or(Failure::NoPort)?;
+    Ok(SocketAddr::new(endpoint.address, port.get()))
+}
+
+fn origin(endpoint: &Endpoint) -> Option<dial::Origin> {
+    let Origin { address, port, interface, fwmark } = **endpoint.origin.as_ref()?;
+    Some(dial::Origin { address, port: port.map_or(0, |port| port.get()), interface, mark: fwmark })
+}
+
+fn refused(error: std::io::Error) -> Failure {
+    Failure::io(Step::Connect, &error)
+}

@@ -1,0 +1,31 @@
+//! Asks a real server whether it is well: one dialogue for each kind of health check.
+//!
+//! Each is a future for a current-thread tokio runtime that ends in `Ok` or in a [`Failure`], never later than [`total`] says,
+//! whatever the server does, and in bounded memory. When checks run, and what follows from their answers, is not known here.
+#![forbid(unsafe_code)]
+
+mod connect;
+mod deadline;
+mod dns;
+mod failure;
+mod filler;
+pub mod http;
+mod pattern;
+mod ping;
+mod scratch;
+mod smtp;
+mod tcp;
+mod tls;
+mod udp;
+
+pub use deadline::total;
+pub use dns::dns;
+pub use failure::{Failure, Step};
+use filler::filler;
+pub use http::http;
+pub use pattern::{BadPattern, Pattern};
+pub use ping::ping;
+pub use smtp::smtp;
+pub use tcp::tcp;
+pub use tls::{BadTls, Tls, Trust};
+pub use udp::udp;
