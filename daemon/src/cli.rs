@@ -39,6 +39,8 @@ pub struct Options {
     pub config_given: bool,
     /// `-C` clears it: run VRRP.
     pub vrrp: bool,
+    /// Run the health checkers.
+    pub checker: bool,
     /// `--all`
     pub all: bool,
     /// `-n`
@@ -61,6 +63,8 @@ pub struct Options {
     pub umask: Option<u32>,
     /// `-V`: keep addresses at exit
     pub keep_addresses: bool,
+    /// Keep the table of the load balancer at exit.
+    pub keep_services: bool,
     /// `-R`
     pub no_respawn: bool,
     /// `-d`
@@ -69,6 +73,8 @@ pub struct Options {
     pub pid_file: Option<PathBuf>,
     /// `-r`
     pub vrrp_pid_file: Option<PathBuf>,
+    /// PID file of the checker process.
+    pub checkers_pid_file: Option<PathBuf>,
     /// `-s`
     pub namespace: Option<String>,
     /// `-m`, `-M`
@@ -107,6 +113,7 @@ impl Default for Options {
             config: PathBuf::from("/etc/keepalived/keepalived.conf"),
             config_given: false,
             vrrp: true,
+            checker: true,
             all: false,
             foreground: false,
             console: false,
@@ -118,10 +125,12 @@ impl Default for Options {
             log_json: false,
             umask: None,
             keep_addresses: false,
+            keep_services: false,
             no_respawn: false,
             dump: false,
             pid_file: None,
             vrrp_pid_file: None,
+            checkers_pid_file: None,
             namespace: None,
             core_dump: false,
             config_id: None,
@@ -199,6 +208,8 @@ struct Reading {
     unexpected: Vec<String>,
     remarks: Vec<String>,
     errors: Vec<String>,
+    only_vrrp: bool,
+    only_checker: bool,
 }
 
 impl Reading {
@@ -213,9 +224,10 @@ impl Reading {
                     options.config_given = true;
                 }
             }
-            Name::VrrpOnly | Name::NoBfd | Name::DontReleaseIpvs | Name::ReleaseVips | Name::AddressMonitoring => {}
-            Name::CheckOnly => options.vrrp = false,
-            Name::All => (options.all, options.vrrp) = (true, true),
+            Name::NoBfd | Name::ReleaseVips | Name::AddressMonitoring => {}
+            Name::VrrpOnly => self.only_vrrp = true,
+            Name::CheckOnly => self.only_checker = true,
+            Name::All => options.all = true,
             Name::LogConsole => options.console = true,
             Name::LogDetail => options.detail = options.detail.saturating_add(1),
             Name::LogFacility => match text().as_deref().and_then(Facility::parse) {
@@ -236,11 +248,13 @@ impl Reading {
                     .push(format!("invalid umask '{}': use a number up to 0777", text().unwrap_or_default())),
             },
             Name::DontReleaseVrrp => options.keep_addresses = true,
+            Name::DontReleaseIpvs => options.keep_services = true,
             Name::DontRespawn => options.no_respawn = true,
             Name::DontFork => options.foreground = true,
             Name::DumpConf => options.dump = true,
             Name::Pid => options.pid_file = path(),
             Name::VrrpPid => options.vrrp_pid_file = path(),
+            Name::CheckersPid => options.checkers_pid_file = path(),
             Name::OtherPid | Name::Snmp | Name::SnmpAgentSocket | Name::ConfigFd => {}
             Name::Namespace => options.namespace = text(),
             Name::CoreDump => options.core_dump = true,
@@ -262,6 +276,9 @@ impl Reading {
         if !self.errors.is_empty() {
             return Err(Refused(self.errors));
         }
+        // both together are what there is without either
+        self.options.vrrp = self.only_vrrp || !self.only_checker || self.options.all;
+        self.options.checker = self.only_checker || !self.only_vrrp || self.options.all;
         if !self.unexpected.is_empty() {
             self.remarks.push(format!("Unexpected argument(s): {}", self.unexpected.join(" ")));
         }

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 
+pub mod checker;
+pub mod child;
 pub mod cli;
 pub mod configuration;
 pub mod exit;
@@ -12,18 +14,25 @@ pub mod files;
 pub mod host;
 pub mod log;
 pub mod message;
+pub mod runner;
 pub mod supervisor;
 pub mod vrrp;
 
 use cli::Request;
 use keepalived_kernel::signal::Signal;
-use supervisor::eprint_all;
+use supervisor::{Role, eprint_all};
 
 /// The program: `arguments` with the zeroth; returns the exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().skip(1).collect();
-    if arguments.first().is_some_and(|first| first == supervisor::WORKER_ARGUMENT) {
-        return vrrp::run();
+    if let Some(role) =
+        Role::ALL.into_iter().find(|role| arguments.first().is_some_and(|first| first == role.argument()))
+    {
+        return match role {
+            Role::Runner => runner::run(),
+            Role::Checker => checker::run(),
+            Role::Vrrp => vrrp::run(),
+        };
     }
     let parsed = match cli::parse(arguments) {
         Ok(parsed) => parsed,

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
 
-use keepalived_config::model::Config;
+use keepalived_config::model::{Config, Script};
 use keepalived_kernel::pipe::{self, Pipe, Received};
 use keepalived_state::Record;
 use serde::de::DeserializeOwned;
@@ -14,12 +15,15 @@ use serde::{Deserialize, Serialize};
 use crate::log::Destinations;
 use keepalived_config::InstanceKey;
 
+/// Number of the descriptor that the supervisor of a child talks through.
+pub const SUPERVISOR: RawFd = 3;
+
 /// Octets of memory that are accepted from another process of ours.
 const LARGEST_MEMORY: usize = 256 * 1024 * 1024;
 
-/// From the supervisor to the vrrp process.
+/// From the supervisor to one of its children.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum ToVrrp {
+pub enum ToChild {
     /// The first message; [`Startup`] comes in memory.
     Start,
     /// A configuration that has been validated; it comes in memory.
@@ -30,31 +34,36 @@ pub enum ToVrrp {
     Report,
     /// Forget what was counted.
     ClearCounters,
-    /// Say farewell and end.
+    /// To the runner: somebody who wants programs run speaks here. To all others: the runner listens here. The descriptor of a
+    /// packet socket comes along; one that came before is closed.
+    Runner,
+    /// End in good order.
     Stop,
 }
 
-/// What the vrrp process is started with.
+/// What a child is started with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Startup {
     /// What to run.
     pub config: Config,
-    /// Instances that were master when the process before this one died.
+    /// Instances that were master when the vrrp process before this one died.
     pub masters: BTreeSet<InstanceKey>,
-    /// Whether the process before this one died: then nothing is delayed.
+    /// Whether the process before this one died: then nothing is delayed, and what it left in the kernel is taken over.
     pub resumes: bool,
     /// Where to log to.
     pub log: Destinations,
     /// `-V`
     pub keep_addresses: bool,
+    /// `-I`
+    pub keep_services: bool,
 }
 
 /// Transitions in one message: even with the longest names and causes they fit a packet.
 pub const MOST_RECORDS: usize = 50;
 
-/// From the vrrp process to the supervisor.
+/// From a child to the supervisor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum FromVrrp {
+pub enum FromChild {
     /// It runs.
     Ready,
     /// It applied the configuration.
@@ -69,6 +78,41 @@ pub enum FromVrrp {
     Signal(i32),
     /// It cannot run, and ends with this status.
     CannotRun(String),
+}
+
+/// To the runner: run a program.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Order {
+    /// What the answer will call it.
+    pub id: u64,
+    /// The program.
+    pub script: Script,
+    /// What follows its own arguments.
+    pub extra: Vec<String>,
+    /// How long it may run; `None` is as long as it likes.
+    pub limit: Option<Duration>,
+}
+
+/// From the runner: a program has ended, or could not be run.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Ended {
+    /// As in the order.
+    pub id: u64,
+    /// How.
+    pub how: HowEnded,
+}
+
+/// How a program ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum HowEnded {
+    /// By itself, with this status.
+    Status(i32),
+    /// By a signal that was not ours.
+    Signal(i32),
+    /// Its time was over.
+    TimedOut,
+    /// It could not be run.
+    NotRun(String),
 }
 
 /// Something that came in.
@@ -97,6 +141,14 @@ pub fn send<T: Serialize>(pipe: &Pipe, message: &T) -> io::Result<()> {
 pub fn send_with<T: Serialize, C: Serialize>(pipe: &Pipe, message: &T, content: &C) -> io::Result<()> {
     let memory = pipe::memory("keepalived", &encode(content)?)?;
     pipe.send(&encode(message)?, &[memory.as_fd()])
+}
+
+/// Sends a message with a copy of `descriptor` beside it.
+///
+/// # Errors
+/// As [`Pipe::send`].
+pub fn send_descriptor<T: Serialize>(pipe: &Pipe, message: &T, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    pipe.send(&encode(message)?, &[descriptor])
 }
 
 /// Takes the next message.

@@ -13,5 +13,5 @@ mod roster;
 mod slot;
 
 pub use engine::{AtExit, Engine};
-pub use process::{SUPERVISOR, run};
+pub use process::run;
 pub use report::{Level, Report};

@@ -22,6 +22,16 @@ pub trait Director {
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>>;
 }
 
+impl<D: Director + ?Sized> Director for Box<D> {
+    fn read(&mut self) -> io::Result<Table> {
+        (**self).read()
+    }
+
+    fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {
+        (**self).change(changes)
+    }
+}
+
 /// A change that the kernel did not make.
 #[derive(Debug)]
 pub struct Refused {

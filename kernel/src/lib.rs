@@ -3,9 +3,10 @@
 //! Traits first ([`network`], [`packets`]): they state the wish, not the call. [`fake`] implements them for tests and
 //! the simulator.
 
-pub mod director;
 pub mod dial;
+pub mod director;
 pub mod fake;
+pub mod fifo;
 pub mod ipvs;
 pub mod netlink;
 pub mod network;

@@ -72,6 +72,14 @@ impl Pipe {
         Ok(Self { socket, buffer: vec![0; LONGEST_MESSAGE] })
     }
 
+    /// The same end once more.
+    ///
+    /// # Errors
+    /// Out of descriptors.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Self::of(self.socket.try_clone()?)
+    }
+
     /// Gives the socket back, to be handed to another process.
     pub fn into_descriptor(self) -> OwnedFd {
         self.socket

@@ -5,14 +5,16 @@ mod background;
 mod namespace;
 mod pid_file;
 mod privilege;
+mod program;
 mod schedule;
 mod spawn;
 
-pub use account::{Account, group, user};
+pub use account::{Account, group, supplementary_groups, user};
 pub use background::{Background, daemonise, silence_standard_streams};
 pub use namespace::{NetworkNamespace, enter_network_namespace};
 pub use pid_file::{PidFile, PidFileRefused};
 pub use privilege::{Capability, drop_capabilities, effective_uid, holds, set_umask};
+pub use program::{Identity, Program, signal_group, start};
 pub use schedule::{
     Realtime, limit_core, lock_memory, pin_to_cpus, precise_timers, raise_descriptor_limit, set_nice, set_realtime,
 };

@@ -116,10 +116,23 @@ impl Reactor {
     /// A broken reactor; never merely an interruption.
     pub fn wait(&mut self, deadline: Option<Instant>, out: &mut Vec<Ready>) -> io::Result<()> {
         self.arm(deadline)?;
+        self.collect(None, out)
+    }
+
+    /// Appends what is ready, without waiting for anything.
+    ///
+    /// # Errors
+    /// A broken reactor.
+    fn poll(&mut self, out: &mut Vec<Ready>) -> io::Result<()> {
+        self.arm(None)?;
+        self.collect(Some(&Timespec { tv_sec: 0, tv_nsec: 0 }), out)
+    }
+
+    fn collect(&mut self, at_most: Option<&Timespec>, out: &mut Vec<Ready>) -> io::Result<()> {
         let mut deadline_has_come = false;
         let mut events = [MaybeUninit::<epoll::Event>::uninit(); MOST_EVENTS];
         let ready = loop {
-            match epoll::wait(&self.epoll, events.as_mut_slice(), None) {
+            match epoll::wait(&self.epoll, events.as_mut_slice(), at_most) {
                 Ok((ready, _)) => break ready,
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -164,6 +177,16 @@ impl Reactor {
         rustix::time::timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &setting)?;
         self.armed = deadline;
         Ok(())
+    }
+}
+
+mod nested;
+
+pub use nested::Nested;
+
+impl std::os::fd::AsRawFd for Reactor {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.epoll.as_raw_fd()
     }
 }
 

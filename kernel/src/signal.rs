@@ -122,6 +122,14 @@ pub(crate) fn descriptor(signals: &[Signal]) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Lets every signal through again, for a program that is about to be executed.
+pub(crate) fn unblock_all() -> io::Result<()> {
+    let set = set_of(&[])?;
+    // SAFETY: `set` is an initialised signal set; a null old set is allowed.
+    let unblocked = unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut()) };
+    if unblocked == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(unblocked)) }
+}
+
 /// The next signal that has arrived, if any.
 pub(crate) fn read(fd: BorrowedFd<'_>) -> io::Result<Option<Signal>> {
     let mut info = MaybeUninit::<libc::signalfd_siginfo>::zeroed();

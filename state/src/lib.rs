@@ -6,4 +6,4 @@ mod journal;
 mod snapshot;
 
 pub use journal::{Journal, Record, Subject};
-pub use snapshot::{AddressView, InstanceView, MasterView, Snapshot};
+pub use snapshot::{AddressView, CheckView, InstanceView, MasterView, ServerView, ServiceView, Snapshot};

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Journal;
 
-/// The vrrp process at one moment.
+/// A process of the daemon at one moment: instances of the vrrp process, or virtual servers of the checker process.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     /// `router_id`, or the host name.
@@ -26,6 +26,49 @@ pub struct Snapshot {
     pub unknown_vrid: u64,
     /// Times the kernel had lost events and everything was read again.
     pub netlink_overruns: u64,
+    /// Virtual servers, in the order of the configuration.
+    pub services: Vec<ServiceView>,
+}
+
+/// One virtual server.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ServiceView {
+    /// `[192.0.2.1]:tcp:80`
+    pub name: String,
+    /// Whether there is a quorum.
+    pub quorum_up: bool,
+    /// `quorum`
+    pub quorum: u32,
+    /// `hysteresis`
+    pub hysteresis: u32,
+    /// Of all real servers that are up.
+    pub weight: u64,
+    /// Its real servers, in the order of the configuration.
+    pub servers: Vec<ServerView>,
+}
+
+/// One real server of a virtual server.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ServerView {
+    /// `[10.0.0.1]:tcp:80`
+    pub name: String,
+    /// Whether no check of it is failed.
+    pub up: bool,
+    /// With what checks add to it.
+    pub weight: u32,
+    /// Its checks.
+    pub checks: Vec<CheckView>,
+}
+
+/// One check of a real server.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CheckView {
+    /// `TCP_CHECK`
+    pub keyword: String,
+    /// Whether a result has come.
+    pub has_run: bool,
+    /// Whether it is not failed.
+    pub up: bool,
 }
 
 impl Snapshot {
@@ -38,6 +81,7 @@ impl Snapshot {
             journal: Journal::default(),
             unknown_vrid: 0,
             netlink_overruns: 0,
+            services: Vec::new(),
         }
     }
 }

@@ -7,10 +7,17 @@ use keepalived_core::address::Scope;
 use keepalived_core::vrrp::{Preempt, State, Version};
 use keepalived_state::{AddressView, InstanceView, Snapshot, Subject};
 
-/// The data file. Writing to a `String` cannot fail, so results are dropped.
+mod services;
+
+/// The data file: of the checker process if there are virtual servers, else of the vrrp process. Writing to a `String` cannot fail, so results are dropped.
 pub fn data(snapshot: &Snapshot) -> String {
     let mut text = String::from("------< Global definitions >------\n");
     writeln!(text, " Router ID = {}", snapshot.router_id).ok();
+    if !snapshot.services.is_empty() {
+        text += "------< LVS Topology >------\n";
+        snapshot.services.iter().for_each(|service| services::describe(&mut text, service));
+        return text;
+    }
     text += "------< VRRP Topology >------\n";
     for instance in &snapshot.instances {
         describe(&mut text, instance);

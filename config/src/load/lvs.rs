@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::line::{Wrong, number};
 use super::statements::{Reading, Statements};
 use crate::finding::{Finding, rule};
-use crate::model::{Balancing, Firewall, FlushOnStop, Ipsets, Iptables, IpvsNamespace, SyncDaemon};
+use crate::model::{Backend, Balancing, Firewall, FlushOnStop, Ipsets, Iptables, IpvsNamespace, SyncDaemon};
 use crate::syntax::{Node, Word, Words};
 use crate::value;
 
@@ -127,6 +127,13 @@ pub(super) fn balancing(reading: &mut Reading<'_>, root: &Statements<'_>, blocks
         first_mark: reading.integer(blocks.last("nftables_ipvs_start_fwmark")).unwrap_or(usual.first_mark),
         initial_notifies: reading.switch(blocks.last("rs_init_notifies")).unwrap_or(false),
         log_all_failures: reading.switch(blocks.last("checker_log_all_failures")).unwrap_or(false),
+        backend: match reading.choice(blocks.last("lvs_backend")) {
+            Some("ipvs") => Backend::Ipvs,
+            Some("nftables") => Backend::Nftables,
+            _ => Backend::Auto,
+        },
+        drain_timeout: reading.duration(blocks.last("lvs_drain_timeout")).unwrap_or(usual.drain_timeout),
+        repair_interval: reading.duration(blocks.last("lvs_repair_interval")).unwrap_or(usual.repair_interval),
         ..usual
     };
     for node in blocks.all("lvs_timeouts") {

@@ -64,6 +64,20 @@ impl Checker {
         }
     }
 
+    /// As [`Self::schedule`], to be changed.
+    pub fn schedule_mut(&mut self) -> Option<&mut Schedule> {
+        match self {
+            Self::Tcp(check) => Some(&mut check.schedule),
+            Self::Http(check) => Some(&mut check.schedule),
+            Self::Smtp(check) => Some(&mut check.schedule),
+            Self::Dns(check) => Some(&mut check.schedule),
+            Self::Misc(check) => Some(&mut check.schedule),
+            Self::Ping(check) => Some(&mut check.schedule),
+            Self::Udp(check) => Some(&mut check.schedule),
+            Self::File(_) | Self::Bfd(_) => None,
+        }
+    }
+
     /// What it connects to; `None` for those that do not.
     pub fn endpoint(&self) -> Option<&Endpoint> {
         match self {
@@ -79,7 +93,7 @@ impl Checker {
 }
 
 /// When a check runs, and how many failures it forgives.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Schedule {
     /// `delay_loop`: from one check to the next.
     pub delay_loop: Duration,

@@ -267,6 +267,23 @@ pub struct Balancing {
     pub initial_notifies: bool,
     /// `checker_log_all_failures`
     pub log_all_failures: bool,
+    /// `lvs_backend`, ours.
+    pub backend: Backend,
+    /// `lvs_drain_timeout`, ours: how long servers that a reload takes away keep their connections; zero is not at all.
+    pub drain_timeout: Duration,
+    /// `lvs_repair_interval`, ours: how often the kernel's table is looked at; zero is never.
+    pub repair_interval: Duration,
+}
+
+/// `lvs_backend`: what balances.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Backend {
+    /// `ipvs`
+    Ipvs,
+    /// `nftables`
+    Nftables,
+    /// `auto`: IPVS where the kernel has it.
+    Auto,
 }
 
 impl Default for Balancing {
@@ -284,6 +301,9 @@ impl Default for Balancing {
             first_mark: 1000,
             initial_notifies: false,
             log_all_failures: false,
+            backend: Backend::Auto,
+            drain_timeout: Duration::ZERO,
+            repair_interval: Duration::from_secs(30),
         }
     }
 }

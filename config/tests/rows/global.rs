@@ -494,5 +494,20 @@ pub(super) const CASES: &[Case] = &[
     ("global_defs", "stats_dump_file", "stats_dump_file /tmp/t", "/global/stats_dump_file", r#""/tmp/t""#),
     ("global_defs", "json_dump_file", "json_dump_file /tmp/j", "/global/json_dump_file", r#""/tmp/j""#),
     ("global_defs", "lvs_id", "lvs_id lb", "/global/router_id", r#""lb""#),
+    ("global_defs", "lvs_backend", "lvs_backend nftables", "/global/balancing/backend", r#""Nftables""#),
+    (
+        "global_defs",
+        "lvs_drain_timeout",
+        "lvs_drain_timeout 90",
+        "/global/balancing/drain_timeout",
+        r#"{"secs":90,"nanos":0}"#,
+    ),
+    (
+        "global_defs",
+        "lvs_repair_interval",
+        "lvs_repair_interval 5",
+        "/global/balancing/repair_interval",
+        r#"{"secs":5,"nanos":0}"#,
+    ),
     ("global_defs", "vip_lost", "vip_lost backup", "/global/vip_lost", r#""Backup""#),
 ];

@@ -1,12 +1,12 @@
 //! All virtual servers and their checks: results in, what is to be done out.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::check::{Check, Meaning, Outcome, Pace};
 use super::service::{News, Place, Quorum, Service, ServiceId, ServiceParams};
-use super::table::{Entry, ServiceKey};
+use super::table::{DestinationKey, Entry, ServiceKey};
 use crate::time::Instant;
 
 /// A configuration of load balancing.
@@ -367,6 +367,11 @@ impl Balancer {
         self.services.get(index(id)).into_iter().flat_map(|service| service.entries())
     }
 
+    /// Where the servers of a virtual server are behind each of its keys, whether they are up or not.
+    pub fn places(&self, id: ServiceId) -> impl Iterator<Item = (ServiceKey, HashSet<DestinationKey>)> {
+        self.services.get(index(id)).into_iter().flat_map(Service::places)
+    }
+
     /// All virtual servers.
     pub fn services(&self) -> impl Iterator<Item = ServiceId> + use<> {
         (0..u32::try_from(self.services.len()).unwrap_or(u32::MAX)).map(ServiceId)
@@ -381,6 +386,12 @@ impl Balancer {
     pub fn server(&self, id: ServiceId, place: usize) -> Option<(bool, u32)> {
         let server = self.services.get(index(id))?.servers.get(place)?;
         Some((server.up, server.weight))
+    }
+
+    /// The checks of a real server.
+    pub fn checks(&self, id: ServiceId, place: usize) -> impl Iterator<Item = CheckId> {
+        let server = self.services.get(index(id)).and_then(|service| service.servers.get(place));
+        server.into_iter().flat_map(|server| server.params.checks.iter().copied())
     }
 
     /// How a check stands: whether it has run, and whether it is up.

@@ -245,8 +245,18 @@ impl Service {
     pub(super) fn entries(&self) -> impl Iterator<Item = (ServiceKey, Entry)> {
         let wanted = self.destinations();
         self.params.keys.iter().map(move |key| {
-            let destinations = wanted.iter().map(|(place, entry)| (destination(*place, entry.forwarding, key), *entry));
+            let destinations = wanted.iter().map(|(place, entry)| (place.in_service(key, entry.forwarding), *entry));
             (*key, Entry { service: self.params.service.clone(), destinations: destinations.collect() })
+        })
+    }
+
+    /// Where its servers are behind each of its keys, whether they are up or not.
+    pub(super) fn places(&self) -> impl Iterator<Item = (ServiceKey, HashSet<DestinationKey>)> {
+        self.params.keys.iter().map(|key| {
+            let sorry = self.params.sorry.map(|sorry| sorry.place.in_service(key, sorry.forwarding));
+            let servers =
+                self.servers.iter().map(|server| server.params.place.in_service(key, server.params.forwarding));
+            (*key, servers.chain(sorry).collect())
         })
     }
 
@@ -300,12 +310,15 @@ fn entry_of(params: &ServerParams, weight: u32) -> DestinationEntry {
     }
 }
 
-fn destination(place: Place, forwarding: Forwarding, key: &ServiceKey) -> DestinationKey {
-    let own = place.port.map_or(0, NonZeroU16::get);
-    let port = match key {
-        _ if forwarding.translates_ports() => own,
-        ServiceKey::Address { port, .. } => *port,
-        ServiceKey::Fwmark { .. } => 0,
-    };
-    DestinationKey { address: place.address, port }
+impl Place {
+    /// What the kernel calls a server at this place behind `key`.
+    pub fn in_service(self, key: &ServiceKey, forwarding: Forwarding) -> DestinationKey {
+        let own = self.port.map_or(0, NonZeroU16::get);
+        let port = match key {
+            _ if forwarding.translates_ports() => own,
+            ServiceKey::Address { port, .. } => *port,
+            ServiceKey::Fwmark { .. } => 0,
+        };
+        DestinationKey { address: self.address, port }
+    }
 }

@@ -22,6 +22,8 @@ pub(super) enum Dump {
 pub(super) enum File {
     /// `keepalived.data`
     Data,
+    /// `keepalived_check.data`
+    CheckerData,
     /// `keepalived.stats`
     Statistics,
     /// `keepalived.json`
@@ -31,14 +33,22 @@ pub(super) enum File {
 impl File {
     /// Writes it. A file that cannot be written is an error in the log, and nothing else.
     pub(super) fn write(self, global: &Global, snapshot: &Snapshot) {
-        let (configured, default, text) = match self {
-            Self::Data => (&global.state_dump_file, "keepalived.data", keepalived_surface::data(snapshot)),
-            Self::Statistics => (&global.stats_dump_file, "keepalived.stats", keepalived_surface::statistics(snapshot)),
+        let (path, text) = match self {
+            Self::Data => {
+                (place(global.state_dump_file.as_deref(), "keepalived.data"), keepalived_surface::data(snapshot))
+            }
+            Self::CheckerData => {
+                let path = place(global.state_dump_file.as_deref(), "keepalived.data");
+                (with_suffix(&path, "_check"), keepalived_surface::data(snapshot))
+            }
+            Self::Statistics => {
+                (place(global.stats_dump_file.as_deref(), "keepalived.stats"), keepalived_surface::statistics(snapshot))
+            }
             Self::Json => {
-                (&global.json_dump_file, "keepalived.json", keepalived_surface::json(snapshot, global.json_version))
+                let text = keepalived_surface::json(snapshot, global.json_version);
+                (place(global.json_dump_file.as_deref(), "keepalived.json"), text)
             }
         };
-        let path = place(configured.as_deref(), default);
         match files::replace(&path, text.as_bytes()) {
             Ok(()) => tracing::info!("Wrote {}", path.display()),
             Err(error) => tracing::error!("cannot write {}: {error}", path.display()),
@@ -59,6 +69,17 @@ fn place(configured: Option<&str>, default: &str) -> PathBuf {
         Some(path) if path.ends_with('/') => directory.join(path).join(default),
         Some(path) => directory.join(Path::new(path)),
     }
+}
+
+/// `suffix` before the last dot of the name.
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(suffix);
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
 }
 
 #[cfg(test)]
@@ -91,5 +112,12 @@ mod tests {
         assert_eq!((json(""), json("json_version 2")), (Some('['), Some('{')));
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!(place(Some("mine"), "keepalived.data"), files::temporary_directory().join("mine"));
+    }
+
+    #[test]
+    fn each_process_has_its_own_data_file() {
+        let name = |path: &str| with_suffix(Path::new(path), "_check");
+        assert_eq!(name("/tmp/keepalived.data"), Path::new("/tmp/keepalived_check.data"));
+        assert_eq!(name("/x/state"), Path::new("/x/state_check"));
     }
 }

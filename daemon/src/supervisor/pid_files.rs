@@ -1,5 +1,6 @@
 //! Where the numbers of the processes stand.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use keepalived_config::model::Global;
 use keepalived_kernel::process::{Pid, PidFile, PidFileRefused};
 
+use super::worker::Role;
 use crate::cli::Options;
 use crate::files::RUN_DIRECTORY;
 
@@ -15,8 +17,10 @@ use crate::files::RUN_DIRECTORY;
 pub(super) struct PidFiles {
     main_path: PathBuf,
     vrrp_path: PathBuf,
+    checkers_path: PathBuf,
     main: Option<PidFile>,
-    vrrp_written: bool,
+    /// Those of children.
+    written: BTreeSet<PathBuf>,
 }
 
 impl PidFiles {
@@ -32,8 +36,9 @@ impl PidFiles {
         Self {
             main_path: options.pid_file.clone().unwrap_or_else(|| default("keepalived")),
             vrrp_path: options.vrrp_pid_file.clone().unwrap_or_else(|| default("vrrp")),
+            checkers_path: options.checkers_pid_file.clone().unwrap_or_else(|| default("checkers")),
             main: None,
-            vrrp_written: false,
+            written: BTreeSet::new(),
         }
     }
 
@@ -52,21 +57,27 @@ impl PidFiles {
         Ok(readable_by_all(&self.main_path)?)
     }
 
-    /// Notes the number of the vrrp process. That it cannot be written is an error in the log only.
-    pub(super) fn vrrp(&mut self, pid: Pid) {
-        let written = std::fs::File::create(&self.vrrp_path)
+    /// Notes the number of a child. That it cannot be written is an error in the log only.
+    pub(super) fn child(&mut self, role: Role, pid: Pid) {
+        let path = match role {
+            Role::Vrrp => &self.vrrp_path,
+            Role::Checker => &self.checkers_path,
+            // keepalived has no such process
+            Role::Runner => return,
+        };
+        let written = std::fs::File::create(path)
             .and_then(|mut file| writeln!(file, "{pid}"))
-            .and_then(|()| readable_by_all(&self.vrrp_path));
+            .and_then(|()| readable_by_all(path));
         match written {
-            Ok(()) => self.vrrp_written = true,
-            Err(error) => tracing::error!("pid file {}: {error}", self.vrrp_path.display()),
+            Ok(()) => drop(self.written.insert(path.clone())),
+            Err(error) => tracing::error!("pid file {}: {error}", path.display()),
         }
     }
 
     /// Removes what is there.
     pub(super) fn remove(&mut self) {
-        if std::mem::take(&mut self.vrrp_written) {
-            std::fs::remove_file(&self.vrrp_path).ok();
+        for path in std::mem::take(&mut self.written) {
+            std::fs::remove_file(path).ok();
         }
         if let Some(file) = self.main.take()
             && let Err(error) = file.remove()

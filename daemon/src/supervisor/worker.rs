@@ -1,6 +1,7 @@
-//! The vrrp process as the supervisor sees it.
+//! A child process as the supervisor sees it.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::io;
 
 use keepalived_kernel::pipe::{self, Pipe};
@@ -8,17 +9,52 @@ use keepalived_kernel::process::{self, Child, Exit, Launch, Pid};
 use keepalived_kernel::signal::Signal;
 
 use crate::cli::Options;
-use crate::message::{self, FromVrrp, Incoming, Startup, ToVrrp};
-use crate::vrrp;
+use crate::message::{self, FromChild, Incoming, SUPERVISOR, Startup, ToChild};
 
-/// First argument of a process that is to be the vrrp process; people never write it.
-pub const ARGUMENT: &str = "--vrrp-process-of";
+/// What a child is for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Role {
+    /// Runs programs for the others.
+    Runner,
+    /// Asks real servers whether they answer, and tells the kernel's load balancer.
+    Checker,
+    /// The virtual routers.
+    Vrrp,
+}
 
-/// A running vrrp process.
+impl Role {
+    /// In the order in which they are started.
+    pub const ALL: [Self; 3] = [Self::Runner, Self::Checker, Self::Vrrp];
+
+    /// First argument of a process that is to be this; people never write it.
+    pub const fn argument(self) -> &'static str {
+        match self {
+            Self::Runner => "--runner-process-of",
+            Self::Checker => "--checker-process-of",
+            Self::Vrrp => "--vrrp-process-of",
+        }
+    }
+}
+
+/// As messages and keepalived call it.
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Runner => "runner",
+            Self::Checker => "checker",
+            Self::Vrrp => "vrrp",
+        })
+    }
+}
+
+/// A running child.
 #[derive(Debug)]
 pub(super) struct Worker {
+    role: Role,
     child: Child,
     pipe: Pipe,
+    /// It has said that it runs.
+    pub(super) ready: bool,
     asked: u64,
     answered: u64,
     /// It was sent a configuration and has not said yet that it applied it.
@@ -26,11 +62,11 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts this program again as the vrrp process. Only in the foreground does it keep the console: whoever waits for
+    /// Starts this program again as `role`. Only in the foreground does it keep the console: whoever waits for
     /// the end of a daemon's output would wait for ever.
-    pub(super) fn start(startup: &Startup, options: &Options) -> io::Result<Self> {
+    pub(super) fn start(role: Role, startup: &Startup, options: &Options) -> io::Result<Self> {
         let (ours, theirs) = pipe::pair()?;
-        let mut descriptors = vec![(theirs.into_descriptor(), vrrp::SUPERVISOR)];
+        let mut descriptors = vec![(theirs.into_descriptor(), SUPERVISOR)];
         if !options.foreground {
             for number in 0..=2 {
                 let nowhere = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
@@ -39,12 +75,16 @@ impl Worker {
         }
         let child = process::spawn(&Launch {
             program: "/proc/self/exe".into(),
-            arguments: vec!["keepalived".into(), ARGUMENT.into(), OsString::from(process::own_pid().to_string())],
+            arguments: vec![
+                "keepalived".into(),
+                role.argument().into(),
+                OsString::from(process::own_pid().to_string()),
+            ],
             environment: std::env::vars_os().filter(|(name, _)| name != "NOTIFY_SOCKET").collect(),
             descriptors,
         })?;
-        message::send_with(&ours, &ToVrrp::Start, startup)?;
-        Ok(Self { child, pipe: ours, asked: 0, answered: 0, reloading: false })
+        message::send_with(&ours, &ToChild::Start, startup)?;
+        Ok(Self { role, child, pipe: ours, ready: false, asked: 0, answered: 0, reloading: false })
     }
 
     /// Asks whether it is there. False if it has not answered the question before.
@@ -53,7 +93,7 @@ impl Worker {
             return false;
         }
         self.asked += 1;
-        message::send(&self.pipe, &ToVrrp::Hello(self.asked)).is_ok()
+        message::send(&self.pipe, &ToChild::Hello(self.asked)).is_ok()
     }
 
     /// Whether it left a question unanswered, for whatever reason it ended.
@@ -67,7 +107,7 @@ impl Worker {
     }
 
     /// Its next message.
-    pub(super) fn receive(&mut self) -> io::Result<Incoming<FromVrrp>> {
+    pub(super) fn receive(&mut self) -> io::Result<Incoming<FromChild>> {
         message::receive(&mut self.pipe)
     }
 
@@ -78,7 +118,7 @@ impl Worker {
 
     /// Asks it to stop.
     pub(super) fn stop(&self) {
-        if message::send(&self.pipe, &ToVrrp::Stop).is_err() {
+        if message::send(&self.pipe, &ToChild::Stop).is_err() {
             self.signal(Signal::TERM);
         }
     }
@@ -90,7 +130,7 @@ impl Worker {
 
     fn signal(&self, signal: Signal) {
         if let Err(error) = self.child.signal(signal) {
-            tracing::error!("cannot send {signal} to the vrrp process: {error}");
+            tracing::error!("cannot send {signal} to the {} process: {error}", self.role);
         }
     }
 
@@ -100,6 +140,10 @@ impl Worker {
 
     pub(super) const fn child(&self) -> &Child {
         &self.child
+    }
+
+    pub(super) const fn role(&self) -> Role {
+        self.role
     }
 
     pub(super) fn pid(&self) -> Pid {

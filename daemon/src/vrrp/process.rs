@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::RawFd;
 use std::time::{Duration, SystemTime};
 
 use keepalived_config::model::{Config, Global};
@@ -11,52 +10,23 @@ use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Capability, Realtime};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
-use keepalived_kernel::signal::Signal;
 use keepalived_kernel::sockets::RawSockets;
 use keepalived_state::{Journal, Record, Snapshot, Subject};
 
 use super::engine::{AtExit, Engine};
 use super::report::{Level, Report};
+use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::exit;
 use crate::log;
-use crate::message::{self, FromVrrp, Incoming, MOST_RECORDS, Startup, ToVrrp};
+use crate::message::{self, FromChild, MOST_RECORDS, Startup, ToChild};
 use keepalived_config::InstanceKey;
 
-/// Number of the descriptor that the supervisor talks through.
-pub const SUPERVISOR: RawFd = 3;
-
-const FROM_SUPERVISOR: Token = Token(0);
 const NETWORK: Token = Token(1);
 const PACKETS: Token = Token(2);
 
-/// How long the first message may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Runs the vrrp process until it is told to stop; returns its exit status.
 pub fn run() -> u8 {
-    match Process::start() {
-        Ok(mut process) => process.run(),
-        Err(NotStarted { status, reason, pipe }) => {
-            if let Some(pipe) = pipe {
-                // if the supervisor is gone there is nobody to tell
-                message::send(&pipe, &FromVrrp::CannotRun(reason)).ok();
-            }
-            status
-        }
-    }
-}
-
-struct NotStarted {
-    status: u8,
-    reason: String,
-    pipe: Option<Pipe>,
-}
-
-impl From<io::Error> for NotStarted {
-    fn from(error: io::Error) -> Self {
-        let status = if error.kind() == io::ErrorKind::PermissionDenied { exit::NO_PERMISSION } else { exit::FATAL };
-        Self { status, reason: error.to_string(), pipe: None }
-    }
+    child::run(Process::with, Process::run)
 }
 
 struct Process {
@@ -71,32 +41,10 @@ struct Process {
     _log: log::Guard,
 }
 
-/// What ends the process.
-enum End {
-    Stop,
-    SupervisorGone,
-}
-
 impl Process {
-    fn start() -> Result<Self, NotStarted> {
-        let parent = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(0);
-        process::die_with_parent(process::Pid(parent))?;
-        let signals = [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR1, Signal::USR2];
-        let real_time = [Signal::before_rt_max(1), Signal::after_rt_min(2)].into_iter().flatten();
-        let signals: Vec<Signal> = signals.into_iter().chain(real_time).collect();
-        let mut reactor = Reactor::new(&signals)?;
-        let mut pipe = Pipe::from_descriptor(process::inherited(SUPERVISOR)?)?;
-        reactor.register(&pipe, FROM_SUPERVISOR, Interest::Read)?;
-        let startup = first_message(&mut reactor, &mut pipe)?;
-        match Self::with(startup, reactor) {
-            Ok(ready) => Ok(ready(pipe)),
-            Err(error) => Err(NotStarted { pipe: Some(pipe), ..error }),
-        }
-    }
-
-    fn with(startup: Startup, mut reactor: Reactor) -> Result<impl FnOnce(Pipe) -> Self, NotStarted> {
+    fn with(startup: Startup, mut reactor: Reactor, pipe: Pipe) -> Result<Self, NotStarted> {
         let global = &startup.config.global;
-        name_process(global);
+        child::name(global.vrrp_process_name.as_deref().or(global.process_name.as_deref()));
         schedule(global);
         let network = Rtnetlink::open(Rtnetlink::DEFAULT_MONITOR_BUFFER).map_err(|error| explain("netlink", error))?;
         let packets = RawSockets::new().map_err(|error| explain("packet sockets", error))?;
@@ -106,7 +54,6 @@ impl Process {
             return Err(NotStarted {
                 status: exit::NO_PERMISSION,
                 reason: "VRRP needs the capabilities CAP_NET_ADMIN and CAP_NET_RAW: run keepalived as root, or grant them (systemd: AmbientCapabilities=)".into(),
-                pipe: None,
             });
         }
         // SysNice and IpcLock are for a reload that changes scheduling; DacOverride for /proc/sys
@@ -126,7 +73,7 @@ impl Process {
         if !delay.is_zero() {
             tracing::info!("Delaying startup for {:.3} s", delay.as_secs_f64());
         }
-        Ok(move |pipe| Self {
+        Ok(Self {
             pipe,
             reactor,
             engine,
@@ -138,7 +85,7 @@ impl Process {
     }
 
     fn run(&mut self) -> u8 {
-        self.tell(&FromVrrp::Ready);
+        child::tell(&self.pipe, &FromChild::Ready);
         let mut ready = Vec::new();
         loop {
             let wake = self.turn();
@@ -147,13 +94,8 @@ impl Process {
                 tracing::error!("waiting failed: {error}");
                 return exit::FATAL;
             }
-            match self.attend(&ready) {
-                None => {}
-                Some(End::Stop) => return self.stop(),
-                Some(End::SupervisorGone) => {
-                    tracing::warn!("the supervisor is gone; stopping");
-                    return self.stop();
-                }
+            if self.attend(&ready).is_some() {
+                return self.stop();
             }
         }
     }
@@ -172,18 +114,14 @@ impl Process {
 
     fn attend(&mut self, ready: &[Ready]) -> Option<End> {
         for ready in ready {
-            match ready {
-                Ready::Signal(Signal::TERM) => return Some(End::Stop),
-                // from the terminal it goes to every process; the supervisor decides
-                Ready::Signal(Signal::INT) => {}
-                Ready::Signal(signal) => self.tell(&FromVrrp::Signal(signal.number())),
-                Ready::Descriptor { token: FROM_SUPERVISOR, .. } => {
-                    if let Some(end) = self.listen() {
-                        return Some(end);
-                    }
-                }
+            let end = match ready {
+                Ready::Signal(signal) => child::heed(*signal, &self.pipe),
+                Ready::Descriptor { token: FROM_SUPERVISOR, .. } => self.listen(),
                 // the engine reads network and packets in each turn
-                Ready::Descriptor { .. } | Ready::Deadline => {}
+                Ready::Descriptor { .. } | Ready::Deadline => None,
+            };
+            if end.is_some() {
+                return end;
             }
         }
         None
@@ -191,35 +129,32 @@ impl Process {
 
     fn listen(&mut self) -> Option<End> {
         loop {
-            match message::receive(&mut self.pipe) {
-                Ok(Incoming::Nothing) => return None,
-                Ok(Incoming::Closed) => return Some(End::SupervisorGone),
-                Ok(Incoming::Message(ToVrrp::Stop, _)) => return Some(End::Stop),
-                Ok(Incoming::Message(message, memory)) => {
+            match child::hear(&mut self.pipe) {
+                Ok(None) => return None,
+                Ok(Some((ToChild::Stop, _))) => return Some(End::Stop),
+                Ok(Some((message, memory))) => {
                     if let Err(error) = self.obey(message, memory) {
                         tracing::error!("message from the supervisor: {error}");
                     }
                 }
-                Err(error) => {
-                    tracing::error!("message from the supervisor: {error}");
-                    return Some(End::SupervisorGone);
-                }
+                Err(end) => return Some(end),
             }
         }
     }
 
-    fn obey(&mut self, message: ToVrrp, memory: Option<std::os::fd::OwnedFd>) -> io::Result<()> {
+    fn obey(&mut self, message: ToChild, memory: Option<std::os::fd::OwnedFd>) -> io::Result<()> {
         match message {
-            ToVrrp::Start | ToVrrp::Stop => {}
-            ToVrrp::Hello(number) => self.tell(&FromVrrp::Hello(number)),
-            ToVrrp::Reload => {
+            // no script is run here yet
+            ToChild::Start | ToChild::Runner | ToChild::Stop => {}
+            ToChild::Hello(number) => child::tell(&self.pipe, &FromChild::Hello(number)),
+            ToChild::Reload => {
                 let config: Config = message::content(memory)?;
                 schedule(&config.global);
                 self.engine.reload(reactor::now(), &config);
-                self.tell(&FromVrrp::Reloaded);
+                child::tell(&self.pipe, &FromChild::Reloaded);
             }
-            ToVrrp::Report => message::send_with(&self.pipe, &FromVrrp::Snapshot, &self.snapshot())?,
-            ToVrrp::ClearCounters => self.engine.clear_counters(),
+            ToChild::Report => message::send_with(&self.pipe, &FromChild::Snapshot, &self.snapshot())?,
+            ToChild::ClearCounters => self.engine.clear_counters(),
         }
         Ok(())
     }
@@ -250,17 +185,11 @@ impl Process {
         while !self.untold.is_empty() {
             let some: Vec<_> = self.untold.iter().take(MOST_RECORDS).cloned().collect();
             let told = some.len();
-            if message::send(&self.pipe, &FromVrrp::Transitions(some)).is_err() {
+            if message::send(&self.pipe, &FromChild::Transitions(some)).is_err() {
                 // tried again soon; a supervisor that is gone ends this process another way
                 break;
             }
             self.untold.drain(..told);
-        }
-    }
-
-    fn tell(&self, message: &FromVrrp) {
-        if let Err(error) = message::send(&self.pipe, message) {
-            tracing::warn!("the supervisor could not be told: {error}");
         }
     }
 
@@ -273,23 +202,6 @@ impl Process {
     }
 }
 
-fn first_message(reactor: &mut Reactor, pipe: &mut Pipe) -> io::Result<Startup> {
-    let deadline = reactor::now() + PATIENCE;
-    let mut ready = Vec::new();
-    loop {
-        match message::receive(pipe)? {
-            Incoming::Message(ToVrrp::Start, memory) => return message::content(memory),
-            Incoming::Message(other, _) => return Err(io::Error::other(format!("{other:?} before Start"))),
-            Incoming::Closed => return Err(io::ErrorKind::BrokenPipe.into()),
-            Incoming::Nothing => {}
-        }
-        if reactor::now() >= deadline {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        reactor.wait(Some(deadline), &mut ready)?;
-    }
-}
-
 fn explain(what: &str, error: io::Error) -> io::Error {
     let advice = if error.kind() == io::ErrorKind::PermissionDenied {
         "; run keepalived as root or with CAP_NET_ADMIN and CAP_NET_RAW"
@@ -297,13 +209,6 @@ fn explain(what: &str, error: io::Error) -> io::Error {
         ""
     };
     io::Error::new(error.kind(), format!("cannot open {what}: {error}{advice}"))
-}
-
-fn name_process(global: &Global) {
-    let name = global.vrrp_process_name.as_deref().or(global.process_name.as_deref()).unwrap_or("keepalived");
-    if let Err(error) = process::set_name(name) {
-        tracing::warn!("process name: {error}");
-    }
 }
 
 /// Nice value unless `vrrp_priority` says otherwise: an advert that waits for somebody's build is a failover for nothing.

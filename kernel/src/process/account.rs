@@ -1,6 +1,8 @@
 //! Users and groups that this machine knows.
 
-use nix::unistd::{Group, User};
+use std::ffi::CString;
+
+use nix::unistd::{Gid, Group, User};
 
 /// A user.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +22,12 @@ pub fn user(name: &str) -> Option<Account> {
 /// The number of the group `name`; `None` also if whoever knows groups does not answer.
 pub fn group(name: &str) -> Option<u32> {
     Group::from_name(name).ok()?.map(|group| group.gid.as_raw())
+}
+
+/// The numbers of all groups that `name` belongs to, `gid` among them.
+pub fn supplementary_groups(name: &str, gid: u32) -> Vec<u32> {
+    let groups = CString::new(name).ok().and_then(|name| nix::unistd::getgrouplist(&name, Gid::from_raw(gid)).ok());
+    groups.map_or_else(|| vec![gid], |groups| groups.into_iter().map(Gid::as_raw).collect())
 }
 
 #[cfg(test)]

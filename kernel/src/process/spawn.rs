@@ -132,7 +132,7 @@ pub struct Child {
 
 impl Child {
     /// Takes charge of a child of ours that has not been reaped: its number cannot have been given away.
-    fn watch(pid: Pid) -> io::Result<Self> {
+    pub(super) fn watch(pid: Pid) -> io::Result<Self> {
         let number = rustix::process::Pid::from_raw(pid.0).ok_or(io::ErrorKind::InvalidInput)?;
         let pidfd = rustix::process::pidfd_open(number, PidfdFlags::NONBLOCK)?;
         Ok(Self { pid, pidfd })

@@ -1,0 +1,436 @@
+//! The checker process without its descriptors: what the balancer decides, and the kernel's table made to match.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::rc::Rc;
+
+use keepalived_config::model::{Config, VirtualServer};
+use keepalived_core::balance::{
+    Balancer, Change, CheckId, Effect, Entry, Meaning, Outcome, Removed, ServiceId, ServiceKey, Table, Ticket,
+    difference,
+};
+use keepalived_core::time::Instant;
+use keepalived_kernel::director::Director;
+
+use super::lower::{Lowered, Task};
+use super::names;
+use super::report::Report;
+
+/// What happens to the table at the end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AtExit {
+    /// Our virtual servers are removed.
+    Release,
+    /// It stays (`--dont-release-ipvs`).
+    Keep,
+}
+
+/// A step that is to be run.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// To say how it ended.
+    pub ticket: Ticket,
+    /// What to do.
+    pub task: Rc<Task>,
+    /// Which url.
+    pub step: u16,
+}
+
+/// All load balancing on one kernel.
+#[derive(Debug)]
+pub struct Engine<D> {
+    director: D,
+    config: Config,
+    lowered: Lowered,
+    tasks: Vec<Rc<Task>>,
+    balancer: Balancer,
+    /// What we have made of the kernel's table: our virtual servers, and in them our real servers.
+    table: Table,
+    /// Virtual servers whose part of the table may have to change.
+    dirty: BTreeSet<ServiceId>,
+    /// Which keys each of them has in the table.
+    keys: BTreeMap<ServiceId, Vec<ServiceKey>>,
+    effects: Vec<Effect>,
+    due: Vec<Ran>,
+    reports: Vec<Report>,
+    starting: bool,
+}
+
+impl<D: Director> Engine<D> {
+    /// Begins: takes over what is in the kernel's table, and makes the rest. If it `resumes`, servers that are not in the table are
+    /// taken for failed until a check says otherwise: the process before this one has taken them out.
+    ///
+    /// # Errors
+    /// The kernel's table cannot be read, or the configuration is more than anybody has.
+    pub fn new(now: Instant, config: Config, mut director: D, resumes: bool, seed: u64) -> io::Result<Self> {
+        let mut lowered = Lowered::of(&config, &Lowered::default())?;
+        let there = director.read()?;
+        adopt(&mut lowered, &there, resumes);
+        let params = std::mem::take(&mut lowered.params);
+        let tasks = std::mem::take(&mut lowered.tasks).into_iter().map(Rc::new).collect();
+        let mut effects = Vec::new();
+        let balancer = Balancer::new(params, seed, now, &mut effects);
+        let mut engine = Self {
+            director,
+            config,
+            lowered,
+            tasks,
+            balancer,
+            table: Table::new(),
+            dirty: BTreeSet::new(),
+            keys: BTreeMap::new(),
+            effects,
+            due: Vec::new(),
+            reports: Vec::new(),
+            starting: true,
+        };
+        engine.apply_effects("");
+        engine.starting = false;
+        engine.know(there);
+        engine.program();
+        Ok(engine)
+    }
+
+    /// Goes on with another configuration: what is the same keeps what is known about it.
+    ///
+    /// # Errors
+    /// The configuration is more than anybody has; the old one goes on.
+    pub fn reload(&mut self, now: Instant, config: Config) -> io::Result<()> {
+        let mut lowered = Lowered::of(&config, &self.lowered)?;
+        let params = std::mem::take(&mut lowered.params);
+        self.tasks = std::mem::take(&mut lowered.tasks).into_iter().map(Rc::new).collect();
+        self.lowered = lowered;
+        let old = std::mem::replace(&mut self.config, config);
+        let mut effects = Vec::new();
+        let removed = self.balancer.reconfigure(params, now, &mut effects);
+        for removed in removed {
+            self.report_removed(&old, removed);
+        }
+        self.effects.append(&mut effects);
+        // places among the virtual servers have changed: everything is looked at again
+        let old_keys: BTreeSet<ServiceKey> = std::mem::take(&mut self.keys).into_values().flatten().collect();
+        self.apply_effects("");
+        self.dirty.extend(self.balancer.services());
+        self.program_with(old_keys);
+        Ok(())
+    }
+
+    /// Lets everything happen that is due, and brings the kernel's table up to date. Returns when to come again.
+    pub fn turn(&mut self, now: Instant) -> Option<Instant> {
+        let mut effects = std::mem::take(&mut self.effects);
+        self.balancer.handle_timeout(now, &mut effects);
+        self.effects = effects;
+        self.apply_effects("");
+        self.program();
+        self.balancer.next_deadline()
+    }
+
+    /// Steps that are to be run.
+    pub fn due(&mut self) -> impl Iterator<Item = Ran> + '_ {
+        self.due.drain(..)
+    }
+
+    /// A step ended: what it adds to the weight, or why it failed.
+    pub fn ended(&mut self, ticket: Ticket, result: &Result<i64, String>, now: Instant) {
+        let (outcome, reason) = outcome(result);
+        let mut effects = std::mem::take(&mut self.effects);
+        self.balancer.ended(ticket, outcome, now, &mut effects);
+        self.effects = effects;
+        self.apply_effects(reason);
+    }
+
+    /// Somebody else knows how checks that do not run by themselves stand.
+    pub fn told(&mut self, which: impl Fn(&Task) -> Option<Result<i64, String>>, now: Instant) {
+        for (number, task) in (0..).zip(self.tasks.clone()) {
+            let Some(result) = which(&task) else { continue };
+            let (outcome, reason) = outcome(&result);
+            let mut effects = std::mem::take(&mut self.effects);
+            self.balancer.told(CheckId(number), outcome, now, &mut effects);
+            self.effects = effects;
+            self.apply_effects(reason);
+        }
+    }
+
+    /// The checks of virtual servers with `ha_suspend` rest unless their address is on this machine.
+    pub fn suspend(&mut self, is_here: impl Fn(std::net::IpAddr) -> bool, now: Instant) {
+        for (id, server) in (0..).map(ServiceId).zip(&self.config.virtual_servers) {
+            if !server.settings.ha_suspend {
+                continue;
+            }
+            let keys = self.keys.get(&id).map(Vec::as_slice).unwrap_or_default();
+            let here = keys.iter().any(|key| match key {
+                ServiceKey::Address { address, .. } => is_here(*address),
+                ServiceKey::Fwmark { .. } => true,
+            });
+            self.balancer.suspend(id, !here, now);
+        }
+    }
+
+    /// Compares the kernel's table with what it ought to be, and repairs what others have changed. What others have added stays.
+    ///
+    /// # Errors
+    /// The kernel's table cannot be read.
+    pub fn look(&mut self) -> io::Result<()> {
+        let there = self.director.read()?;
+        let before = std::mem::take(&mut self.table);
+        self.know_of(there, &before);
+        self.dirty.extend(self.balancer.services());
+        let changes = self.program();
+        if changes > 0 {
+            self.reports.push(Report::Repaired { changes });
+        }
+        Ok(())
+    }
+
+    /// Ends.
+    pub fn stop(&mut self, at_exit: AtExit) {
+        let mut effects = std::mem::take(&mut self.effects);
+        self.balancer.stop(&mut effects);
+        self.effects = effects;
+        self.apply_effects("Shutting down");
+        if at_exit == AtExit::Keep {
+            return;
+        }
+        let changes: Vec<Change> = self.table.keys().map(|key| Change::RemoveService(*key)).collect();
+        self.table.clear();
+        self.make(&changes);
+    }
+
+    /// What happened since this was last asked.
+    pub fn reports(&mut self) -> impl Iterator<Item = Report> + '_ {
+        self.reports.drain(..)
+    }
+
+    /// What is in force.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How everything stands.
+    pub const fn balancer(&self) -> &Balancer {
+        &self.balancer
+    }
+
+    /// All checks, by their places.
+    pub fn tasks(&self) -> &[Rc<Task>] {
+        &self.tasks
+    }
+
+    /// The kernel's load balancer.
+    pub fn director(&mut self) -> &mut D {
+        &mut self.director
+    }
+
+    fn apply_effects(&mut self, reason: &str) {
+        for effect in std::mem::take(&mut self.effects) {
+            match effect {
+                Effect::Run { check, step, ticket } => {
+                    if let Some(task) = self.tasks.get(check.index()) {
+                        self.due.push(Ran { ticket, task: Rc::clone(task), step });
+                    }
+                }
+                Effect::Table(service) => drop(self.dirty.insert(service)),
+                Effect::Found { check, meaning } => self.report_check(check, meaning, reason),
+                Effect::Server { service, server, up } => self.report_server(service, server, up, reason),
+                Effect::Weight { service, server, weight } => self.report_weight(service, server, weight),
+                Effect::Quorum { service, quorum } => {
+                    if let Some(server) = self.virtual_server(service) {
+                        let service_name = names::of_service(&server.service);
+                        self.reports.push(Report::Quorum { service, service_name, quorum, starting: self.starting });
+                    }
+                }
+            }
+        }
+    }
+
+    fn virtual_server(&self, id: ServiceId) -> Option<&VirtualServer> {
+        self.config.virtual_servers.get(usize::try_from(id.0).ok()?)
+    }
+
+    fn report_check(&mut self, check: CheckId, meaning: Meaning, reason: &str) {
+        let Some(task) = self.tasks.get(check.index()) else { return };
+        let user = self.balancer.users(check).next().and_then(|(id, _)| self.virtual_server(id));
+        let server = user.map_or_else(|| task.place.address.to_string(), |user| names::of_server(user, task.place));
+        let name = format!("{} on service {server}", task.checker.keyword());
+        let all_failures = task.checker.schedule().is_some_and(|schedule| schedule.log_all_failures);
+        self.reports.push(Report::Check { check, name, meaning, reason: reason.to_owned(), all_failures });
+    }
+
+    fn report_server(&mut self, service: ServiceId, server: usize, up: bool, reason: &str) {
+        let Some(virtual_server) = self.virtual_server(service) else { return };
+        let Some(real) = virtual_server.real_servers.get(server) else { return };
+        let report = Report::Server {
+            service,
+            server: Some(server),
+            name: names::of_server(virtual_server, super::lower::place(real)),
+            service_name: names::of_service(&virtual_server.service),
+            up,
+            inhibit: real.settings.inhibit_on_failure,
+            reason: if up { String::new() } else { reason.to_owned() },
+        };
+        self.reports.push(report);
+    }
+
+    fn report_weight(&mut self, service: ServiceId, server: usize, weight: u32) {
+        let Some(virtual_server) = self.virtual_server(service) else { return };
+        let Some(real) = virtual_server.real_servers.get(server) else { return };
+        let name = names::of_server(virtual_server, super::lower::place(real));
+        let service_name = names::of_service(&virtual_server.service);
+        self.reports.push(Report::Weight { name, service_name, weight });
+    }
+
+    fn report_removed(&mut self, old: &Config, removed: Removed) {
+        let of = |id: ServiceId| old.virtual_servers.get(usize::try_from(id.0).ok()?);
+        match removed {
+            Removed::Service(id) => {
+                if let Some(server) = of(id) {
+                    self.reports.push(Report::ServiceRemoved { service_name: names::of_service(&server.service) });
+                }
+            }
+            Removed::Server { service, place, up } => {
+                if let Some(server) = of(service).filter(|_| up) {
+                    self.reports.push(Report::Server {
+                        service,
+                        server: None,
+                        name: names::of_server(server, place),
+                        service_name: names::of_service(&server.service),
+                        up: false,
+                        inhibit: false,
+                        reason: "it is not configured any more".into(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Of what is there, what is ours: our virtual servers, and in them the places of our real servers.
+    fn know(&mut self, there: Table) {
+        let nothing = Table::new();
+        self.know_of(there, &nothing);
+        let servers = self.table.values().map(|entry| entry.destinations.len()).sum();
+        if !self.table.is_empty() {
+            self.reports.push(Report::Adopted { services: self.table.len(), servers });
+        }
+    }
+
+    fn know_of(&mut self, mut there: Table, before: &Table) {
+        for id in self.balancer.services() {
+            for (key, places) in self.balancer.places(id) {
+                let Some(mut entry) = there.remove(&key) else { continue };
+                let made = before.get(&key);
+                entry
+                    .destinations
+                    .retain(|to, _| places.contains(to) || made.is_some_and(|made| made.destinations.contains_key(to)));
+                self.table.insert(key, entry);
+            }
+        }
+    }
+
+    /// Makes the kernel's table what it ought to be, where that may have changed. Returns how many changes it took.
+    fn program(&mut self) -> usize {
+        self.program_with(BTreeSet::new())
+    }
+
+    /// The same; of `old_keys` those that nobody wants any more are removed.
+    fn program_with(&mut self, mut old_keys: BTreeSet<ServiceKey>) -> usize {
+        let mut changes = Vec::new();
+        for id in std::mem::take(&mut self.dirty) {
+            let mut keys = Vec::new();
+            for (key, want) in self.balancer.entries(id) {
+                old_keys.remove(&key);
+                keys.push(key);
+                difference(key, self.table.get(&key), Some(&want), &mut changes);
+                self.table.insert(key, want);
+            }
+            self.keys.insert(id, keys);
+        }
+        for key in old_keys {
+            difference(key, self.table.remove(&key).as_ref(), None, &mut changes);
+        }
+        self.make(&changes);
+        changes.len()
+    }
+
+    fn make(&mut self, changes: &[Change]) {
+        if changes.is_empty() {
+            return;
+        }
+        match self.director.change(changes) {
+            Ok(refused) => {
+                for refused in refused {
+                    let Some(change) = changes.get(refused.index) else { continue };
+                    self.forget(change);
+                    self.reports.push(Report::Refused { what: in_words(change), error: refused.error.to_string() });
+                }
+            }
+            Err(error) => {
+                // what was done is not known; the next look finds out
+                let what = format!("make {} changes", changes.len());
+                self.reports.push(Report::Refused { what, error: error.to_string() });
+            }
+        }
+    }
+
+    /// A change that was refused is not in the table: the next look at this virtual server tries again.
+    fn forget(&mut self, change: &Change) {
+        match change {
+            Change::AddService(key, _) => drop(self.table.remove(key)),
+            Change::AddDestination(key, to, _) | Change::EditDestination(key, to, _) => {
+                if let Some(entry) = self.table.get_mut(key) {
+                    entry.destinations.remove(to);
+                }
+            }
+            Change::EditService(..) | Change::RemoveService(_) | Change::RemoveDestination(..) => {}
+        }
+    }
+}
+
+fn outcome(result: &Result<i64, String>) -> (Outcome, &str) {
+    match result {
+        Ok(weight) => (Outcome::Passed { weight: *weight }, ""),
+        Err(reason) => (Outcome::Failed, reason.as_str()),
+    }
+}
+
+/// Servers that are in the kernel's table are up until a check says otherwise, whatever `alpha` says; and when we resume, those that
+/// are not there are down.
+fn adopt(lowered: &mut Lowered, there: &Table, resumes: bool) {
+    for service in &lowered.params.services {
+        let entries: Vec<&Entry> = service.keys.iter().filter_map(|key| there.get(key)).collect();
+        if entries.is_empty() {
+            continue;
+        }
+        for server in &service.servers {
+            let is_there = service.keys.iter().any(|key| {
+                let to = server.place.in_service(key, server.forwarding);
+                there.get(key).and_then(|entry| entry.destinations.get(&to)).is_some_and(|entry| entry.weight > 0)
+            });
+            for check in &server.checks {
+                let Some(check) = lowered.params.checks.get_mut(check.index()) else { continue };
+                check.pace.alpha = if is_there { false } else { check.pace.alpha || (resumes && server.weight > 0) };
+            }
+        }
+    }
+}
+
+fn in_words(change: &Change) -> String {
+    let key = |key: &ServiceKey| match key {
+        ServiceKey::Address { address, port, protocol } => format!("{address} {port} {protocol}"),
+        ServiceKey::Fwmark { mark, .. } => format!("fwmark {mark}"),
+    };
+    match change {
+        Change::AddService(to, entry) => format!("add virtual server {} ({})", key(to), entry.scheduler.name()),
+        Change::EditService(to, entry) => format!("change virtual server {} ({})", key(to), entry.scheduler.name()),
+        Change::RemoveService(to) => format!("remove virtual server {}", key(to)),
+        Change::AddDestination(of, to, _) => format!("add {} {} to virtual server {}", to.address, to.port, key(of)),
+        Change::EditDestination(of, to, _) => {
+            format!("change {} {} of virtual server {}", to.address, to.port, key(of))
+        }
+        Change::RemoveDestination(of, to) => {
+            format!("remove {} {} from virtual server {}", to.address, to.port, key(of))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

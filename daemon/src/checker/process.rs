@@ -1,0 +1,264 @@
+//! The checker process: owns the descriptors, runs the dialogues, and tells the supervisor.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use keepalived_config::model::{Checker, Config};
+use keepalived_core::balance::Ticket;
+use keepalived_core::time::Instant;
+use keepalived_kernel::director::Director;
+use keepalived_kernel::pipe::Pipe;
+use keepalived_kernel::process;
+use keepalived_kernel::reactor::{self, Interest, Nested, Reactor, Ready, Token};
+use keepalived_state::Snapshot;
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+use super::dialogue::Dialogue;
+use super::director;
+use super::engine::{AtExit, Engine, Ran};
+use super::notify::Notifier;
+use super::programs::Programs;
+use super::report::Level;
+use super::view;
+use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
+use crate::exit;
+use crate::log;
+use crate::message::{self, FromChild, Startup, ToChild};
+
+const FROM_RUNNER: Token = Token(1);
+
+/// Results that are dealt with before the kernel's table is brought up to date.
+const MOST_RESULTS: usize = 4_096;
+
+/// How soon what did not fit into the pipe to the runner is tried again.
+const CATCH_UP: Duration = Duration::from_millis(20);
+
+/// Runs the checker process until it is told to stop; returns its exit status.
+pub fn run() -> u8 {
+    child::run(Process::with, Process::run)
+}
+
+/// Results of dialogues: what a step adds to the weight, or why it failed.
+type Results = (Ticket, Result<i64, String>);
+
+struct Process {
+    pipe: Pipe,
+    /// Until the loop begins.
+    reactor: Option<Reactor>,
+    engine: Engine<Box<dyn Director>>,
+    dialogue: Rc<Dialogue>,
+    programs: Programs,
+    notifier: Option<Notifier>,
+    keep_services: bool,
+    results: mpsc::UnboundedSender<Results>,
+    inbox: mpsc::UnboundedReceiver<Results>,
+    look_at: Option<Instant>,
+    _log: log::Guard,
+}
+
+impl Process {
+    fn with(startup: Startup, reactor: Reactor, pipe: Pipe) -> Result<Self, NotStarted> {
+        let global = &startup.config.global;
+        child::name(global.checker.name.as_deref().or(global.process_name.as_deref()));
+        process::raise_descriptor_limit().ok();
+        let log = log::start(&startup.log, "Keepalived_healthcheckers")?;
+        let director = director::open(&global.balancing)?;
+        let dialogue = Rc::new(Dialogue::new(&startup.config));
+        let now = reactor::now();
+        let seed = global.random_seed.map_or_else(|| now.as_nanos(), u64::from);
+        let engine = Engine::new(now, startup.config, director, startup.resumes, seed)?;
+        let (results, inbox) = mpsc::unbounded_channel();
+        Ok(Self {
+            pipe,
+            reactor: Some(reactor),
+            look_at: next_look(engine.config(), now),
+            engine,
+            dialogue,
+            programs: Programs::default(),
+            notifier: None,
+            keep_services: startup.keep_services,
+            results,
+            inbox,
+            _log: log,
+        })
+    }
+
+    fn run(&mut self) -> u8 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let ended = runtime.and_then(|runtime| LocalSet::new().block_on(&runtime, self.serve()));
+        match ended {
+            Ok(status) => status,
+            Err(error) => {
+                tracing::error!("waiting failed: {error}");
+                exit::FATAL
+            }
+        }
+    }
+
+    async fn serve(&mut self) -> io::Result<u8> {
+        let reactor = self.reactor.take().ok_or(io::ErrorKind::NotConnected)?;
+        let mut reactor = Nested::new(reactor)?;
+        self.notifier = Some(Notifier::new(self.engine.config(), self.programs.clone()));
+        child::tell(&self.pipe, &FromChild::Ready);
+        let mut ready = Vec::new();
+        let mut results = Vec::new();
+        loop {
+            let wake = self.turn();
+            ready.clear();
+            tokio::select! {
+                // told to stop before anything else
+                biased;
+                came = reactor.ready(&mut ready) => came?,
+                _ = self.inbox.recv_many(&mut results, MOST_RESULTS) => {}
+                () = until(wake) => {}
+            }
+            for (ticket, result) in results.drain(..) {
+                self.engine.ended(ticket, &result, reactor::now());
+            }
+            for ready in &ready {
+                if self.attend(*ready, reactor.reactor()).is_some() {
+                    return Ok(self.stop().await);
+                }
+            }
+        }
+    }
+
+    /// Brings everything up to date. Returns when to do so again.
+    fn turn(&mut self) -> Option<Instant> {
+        let now = reactor::now();
+        if self.look_at.is_some_and(|at| at <= now) {
+            self.look_at = next_look(self.engine.config(), now);
+            if let Err(error) = self.engine.look() {
+                tracing::error!("the load balancer's table cannot be read: {error}");
+            }
+        }
+        self.programs.catch_up();
+        let wake = self.engine.turn(now);
+        for ran in self.engine.due() {
+            begin(ran, Rc::clone(&self.dialogue), self.programs.clone(), self.results.clone());
+        }
+        self.deliver();
+        let catch_up = self.programs.is_behind().then(|| now + CATCH_UP);
+        [wake, self.look_at, catch_up].into_iter().flatten().min()
+    }
+
+    fn deliver(&mut self) {
+        let reports: Vec<_> = self.engine.reports().collect();
+        for report in reports {
+            match report.level() {
+                Level::Error => tracing::error!("{report}"),
+                Level::Warning => tracing::warn!("{report}"),
+                Level::Info => tracing::info!("{report}"),
+                Level::Detail => tracing::debug!("{report}"),
+            }
+            if let Some(notifier) = &mut self.notifier {
+                notifier.tell(self.engine.config(), &report);
+            }
+        }
+    }
+
+    fn attend(&mut self, ready: Ready, reactor: &mut Reactor) -> Option<End> {
+        match ready {
+            Ready::Signal(signal) => child::heed(signal, &self.pipe),
+            Ready::Descriptor { token: FROM_SUPERVISOR, .. } => self.listen(reactor),
+            Ready::Descriptor { .. } => {
+                // a pipe that is closed is not reported again
+                self.programs.listen();
+                None
+            }
+            Ready::Deadline => None,
+        }
+    }
+
+    fn listen(&mut self, reactor: &mut Reactor) -> Option<End> {
+        loop {
+            match child::hear(&mut self.pipe) {
+                Ok(None) => return None,
+                Ok(Some((ToChild::Stop, _))) => return Some(End::Stop),
+                Ok(Some((message, descriptor))) => {
+                    if let Err(error) = self.obey(message, descriptor, reactor) {
+                        tracing::error!("message from the supervisor: {error}");
+                    }
+                }
+                Err(end) => return Some(end),
+            }
+        }
+    }
+
+    fn obey(&mut self, message: ToChild, descriptor: Option<OwnedFd>, reactor: &mut Reactor) -> io::Result<()> {
+        match message {
+            ToChild::Hello(number) => child::tell(&self.pipe, &FromChild::Hello(number)),
+            ToChild::Reload => {
+                let applied = message::content(descriptor).and_then(|config| self.reload(config));
+                child::tell(&self.pipe, &FromChild::Reloaded);
+                applied?;
+            }
+            ToChild::Report => {
+                let mut snapshot = Snapshot::empty(SystemTime::now());
+                view::fill(&self.engine, &mut snapshot);
+                message::send_with(&self.pipe, &FromChild::Snapshot, &snapshot)?;
+            }
+            ToChild::Runner => {
+                let runner = Pipe::from_descriptor(descriptor.ok_or(io::ErrorKind::InvalidData)?)?;
+                reactor.register(&runner, FROM_RUNNER, Interest::Read)?;
+                self.programs.connect(runner);
+            }
+            ToChild::Start | ToChild::ClearCounters | ToChild::Stop => {}
+        }
+        Ok(())
+    }
+
+    fn reload(&mut self, config: Config) -> io::Result<()> {
+        let now = reactor::now();
+        self.dialogue = Rc::new(Dialogue::new(&config));
+        let fifos_changed = config.global.fifos != self.engine.config().global.fifos;
+        self.engine.reload(now, config)?;
+        self.look_at = next_look(self.engine.config(), now);
+        if fifos_changed {
+            if let Some(notifier) = self.notifier.take() {
+                notifier.close();
+            }
+            self.notifier = Some(Notifier::new(self.engine.config(), self.programs.clone()));
+        }
+        Ok(())
+    }
+
+    async fn stop(&mut self) -> u8 {
+        let at_exit = if self.keep_services { AtExit::Keep } else { AtExit::Release };
+        self.engine.stop(at_exit);
+        self.deliver();
+        self.programs.catch_up();
+        if let Some(notifier) = self.notifier.take() {
+            notifier.close();
+        }
+        tracing::info!("Stopped");
+        exit::OK
+    }
+}
+
+fn next_look(config: &Config, now: Instant) -> Option<Instant> {
+    let interval = config.global.balancing.repair_interval;
+    (!interval.is_zero()).then(|| now + interval)
+}
+
+/// Sleeps until `wake`; for ever without it.
+async fn until(wake: Option<Instant>) {
+    match wake {
+        Some(at) => tokio::time::sleep(at.since(reactor::now())).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn begin(ran: Ran, dialogue: Rc<Dialogue>, programs: Programs, results: mpsc::UnboundedSender<Results>) {
+    tokio::task::spawn_local(async move {
+        let result = match &ran.task.checker {
+            Checker::Misc(check) => super::dialogue::misc(check, ran.task.weight, &programs).await,
+            _ => dialogue.hold(&ran.task, ran.step).await,
+        };
+        // nobody hears it at the end of the process
+        results.send((ran.ticket, result)).ok();
+    });
+}

@@ -1,0 +1,139 @@
+//! What all children of the supervisor have in common: how they begin, what they hear, what they say.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use keepalived_kernel::pipe::Pipe;
+use keepalived_kernel::process;
+use keepalived_kernel::reactor::{self, Interest, Reactor, Token};
+use keepalived_kernel::signal::Signal;
+
+use crate::exit;
+use crate::message::{self, FromChild, Incoming, SUPERVISOR, Startup, ToChild};
+
+/// What the reactor calls the pipe to the supervisor.
+pub const FROM_SUPERVISOR: Token = Token(0);
+
+/// How long the first message may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a child cannot do its work.
+#[derive(Debug)]
+pub struct NotStarted {
+    /// Its exit status.
+    pub status: u8,
+    /// For the administrator.
+    pub reason: String,
+}
+
+impl From<io::Error> for NotStarted {
+    fn from(error: io::Error) -> Self {
+        let status = if error.kind() == io::ErrorKind::PermissionDenied { exit::NO_PERMISSION } else { exit::FATAL };
+        Self { status, reason: error.to_string() }
+    }
+}
+
+/// What ends a child.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// It was told to.
+    Stop,
+    /// There is nobody to work for.
+    SupervisorGone,
+}
+
+/// Runs a child: `begin` makes it of what the supervisor says first, `run` runs it and returns its exit status.
+pub fn run<C>(
+    begin: impl FnOnce(Startup, Reactor, Pipe) -> Result<C, NotStarted>,
+    run: impl FnOnce(&mut C) -> u8,
+) -> u8 {
+    let started = connect().and_then(|(mut reactor, mut pipe)| {
+        let startup = first_message(&mut reactor, &mut pipe)?;
+        // to complain by: the child owns its end from now on
+        let voice = pipe.try_clone()?;
+        begin(startup, reactor, pipe).map_err(|refused| {
+            tell(&voice, &FromChild::CannotRun(refused.reason.clone()));
+            refused
+        })
+    });
+    match started {
+        Ok(mut child) => run(&mut child),
+        Err(NotStarted { status, .. }) => status,
+    }
+}
+
+fn connect() -> Result<(Reactor, Pipe), NotStarted> {
+    let parent = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(0);
+    process::die_with_parent(process::Pid(parent))?;
+    let signals = [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR1, Signal::USR2];
+    let real_time = [Signal::before_rt_max(1), Signal::after_rt_min(2)].into_iter().flatten();
+    let signals: Vec<Signal> = signals.into_iter().chain(real_time).collect();
+    let mut reactor = Reactor::new(&signals)?;
+    let pipe = Pipe::from_descriptor(process::inherited(SUPERVISOR)?)?;
+    reactor.register(&pipe, FROM_SUPERVISOR, Interest::Read)?;
+    Ok((reactor, pipe))
+}
+
+fn first_message(reactor: &mut Reactor, pipe: &mut Pipe) -> io::Result<Startup> {
+    let deadline = reactor::now() + PATIENCE;
+    let mut ready = Vec::new();
+    loop {
+        match message::receive(pipe)? {
+            Incoming::Message(ToChild::Start, memory) => return message::content(memory),
+            Incoming::Message(other, _) => return Err(io::Error::other(format!("{other:?} before Start"))),
+            Incoming::Closed => return Err(io::ErrorKind::BrokenPipe.into()),
+            Incoming::Nothing => {}
+        }
+        if reactor::now() >= deadline {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        reactor.wait(Some(deadline), &mut ready)?;
+    }
+}
+
+/// The next message of the supervisor, with what came beside it; `None` for now.
+///
+/// # Errors
+/// The supervisor is gone, or says what nobody understands.
+pub fn hear(pipe: &mut Pipe) -> Result<Option<(ToChild, Option<OwnedFd>)>, End> {
+    match message::receive(pipe) {
+        Ok(Incoming::Nothing) => Ok(None),
+        Ok(Incoming::Message(message, descriptor)) => Ok(Some((message, descriptor))),
+        Ok(Incoming::Closed) => {
+            tracing::warn!("the supervisor is gone; stopping");
+            Err(End::SupervisorGone)
+        }
+        Err(error) => {
+            tracing::error!("message from the supervisor: {error}; stopping");
+            Err(End::SupervisorGone)
+        }
+    }
+}
+
+/// A signal that was sent to the child rather than to the supervisor: most are for the supervisor.
+pub fn heed(signal: Signal, pipe: &Pipe) -> Option<End> {
+    match signal {
+        Signal::TERM => Some(End::Stop),
+        // from the terminal it goes to every process; the supervisor decides
+        Signal::INT => None,
+        signal => {
+            tell(pipe, &FromChild::Signal(signal.number()));
+            None
+        }
+    }
+}
+
+/// Says something to the supervisor.
+pub fn tell(pipe: &Pipe, message: &FromChild) {
+    if let Err(error) = message::send(pipe, message) {
+        tracing::warn!("the supervisor could not be told: {error}");
+    }
+}
+
+/// Takes the name that the configuration gives to this process.
+pub fn name(name: Option<&str>) {
+    if let Err(error) = process::set_name(name.unwrap_or("keepalived")) {
+        tracing::warn!("process name: {error}");
+    }
+}

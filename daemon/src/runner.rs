@@ -1,0 +1,275 @@
+//! The runner: runs programs for the other processes, as the users that the configuration says, and watches the time.
+//!
+//! It is small, has one thread and forks nothing but these programs. It keeps its rights: programs of root inherit them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
+use std::io;
+use std::time::Duration;
+
+use keepalived_config::model::{Config, Script, ScriptGroup, ScriptUser};
+use keepalived_core::time::Instant;
+use keepalived_kernel::pipe::Pipe;
+use keepalived_kernel::process::{self, Child, Exit, Identity, Program};
+use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
+use keepalived_kernel::signal::Signal;
+
+use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
+use crate::exit;
+use crate::log;
+use crate::message::{self, Ended, FromChild, HowEnded, Incoming, Order, Startup, ToChild};
+
+/// A program that was asked to end and does not is killed after this.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Environment that could make a program load or read something else (as keepalived).
+const NOT_INHERITED: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
+
+/// Runs the runner until it is told to stop; returns its exit status.
+pub fn run() -> u8 {
+    child::run(Runner::with, Runner::run)
+}
+
+struct Runner {
+    pipe: Pipe,
+    reactor: Reactor,
+    config: Config,
+    environment: Vec<(OsString, OsString)>,
+    /// Those who want programs run.
+    clients: BTreeMap<Token, Pipe>,
+    running: HashMap<Token, Running>,
+    last_token: u64,
+    _log: log::Guard,
+}
+
+struct Running {
+    child: Child,
+    client: Token,
+    order: u64,
+    /// When it is asked to end, and after that when it is killed.
+    deadline: Option<Instant>,
+    timed_out: bool,
+}
+
+impl Runner {
+    fn with(startup: Startup, reactor: Reactor, pipe: Pipe) -> Result<Self, NotStarted> {
+        child::name(startup.config.global.process_name.as_deref());
+        let log = log::start(&startup.log, "Keepalived_runner")?;
+        let environment =
+            std::env::vars_os().filter(|(name, _)| !NOT_INHERITED.iter().any(|not| name == not)).collect();
+        Ok(Self {
+            pipe,
+            reactor,
+            config: startup.config,
+            environment,
+            clients: BTreeMap::new(),
+            running: HashMap::new(),
+            last_token: FROM_SUPERVISOR.0,
+            _log: log,
+        })
+    }
+
+    fn run(&mut self) -> u8 {
+        child::tell(&self.pipe, &FromChild::Ready);
+        let mut ready = Vec::new();
+        loop {
+            self.hurry(reactor::now());
+            ready.clear();
+            let deadline = self.running.values().filter_map(|running| running.deadline).min();
+            if let Err(error) = self.reactor.wait(deadline, &mut ready) {
+                tracing::error!("waiting failed: {error}");
+                return exit::FATAL;
+            }
+            for ready in &ready {
+                match ready {
+                    Ready::Signal(signal) => {
+                        if child::heed(*signal, &self.pipe).is_some() {
+                            return self.stop();
+                        }
+                    }
+                    Ready::Descriptor { token: FROM_SUPERVISOR, .. } => {
+                        if self.listen().is_some() {
+                            return self.stop();
+                        }
+                    }
+                    Ready::Descriptor { token, .. } if self.running.contains_key(token) => self.reap(*token),
+                    Ready::Descriptor { token, .. } => self.take_orders(*token),
+                    Ready::Deadline => {}
+                }
+            }
+        }
+    }
+
+    fn listen(&mut self) -> Option<End> {
+        loop {
+            let (message, descriptors) = match child::hear(&mut self.pipe) {
+                Ok(Some(heard)) => heard,
+                Ok(None) => return None,
+                Err(end) => return Some(end),
+            };
+            match message {
+                ToChild::Hello(number) => child::tell(&self.pipe, &FromChild::Hello(number)),
+                ToChild::Reload => {
+                    match message::content(descriptors) {
+                        Ok(config) => self.config = config,
+                        Err(error) => tracing::error!("message from the supervisor: {error}"),
+                    }
+                    child::tell(&self.pipe, &FromChild::Reloaded);
+                }
+                ToChild::Runner => {
+                    let client =
+                        descriptors.ok_or_else(|| io::ErrorKind::InvalidData.into()).and_then(Pipe::from_descriptor);
+                    if let Err(error) = client.and_then(|client| self.serve(client)) {
+                        tracing::error!("message from the supervisor: {error}");
+                    }
+                }
+                ToChild::Stop => return Some(End::Stop),
+                ToChild::Start | ToChild::Report | ToChild::ClearCounters => {}
+            }
+        }
+    }
+
+    fn serve(&mut self, client: Pipe) -> io::Result<()> {
+        let token = self.token();
+        self.reactor.register(&client, token, Interest::Read)?;
+        self.clients.insert(token, client);
+        Ok(())
+    }
+
+    fn token(&mut self) -> Token {
+        self.last_token += 1;
+        Token(self.last_token)
+    }
+
+    fn take_orders(&mut self, token: Token) {
+        loop {
+            let Some(client) = self.clients.get_mut(&token) else { return };
+            match message::receive::<Order>(client) {
+                Ok(Incoming::Message(order, _)) => self.begin(token, order),
+                Ok(Incoming::Nothing) => return,
+                gone => {
+                    if let Err(error) = gone {
+                        tracing::error!("an order that cannot be read: {error}");
+                    }
+                    // what runs for it goes on: a notification is still one
+                    if let Some(client) = self.clients.remove(&token) {
+                        self.reactor.deregister(&client).ok();
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, client: Token, order: Order) {
+        let Order { id, script, extra, limit } = order;
+        let name = script.argv.first().cloned().unwrap_or_default();
+        let started = self.program(&script, extra).and_then(|program| process::start(&program));
+        let token = self.token();
+        let watched = started.and_then(|child| {
+            self.reactor.register(&child, token, Interest::Read)?;
+            Ok(child)
+        });
+        match watched {
+            Ok(child) => {
+                let deadline = limit.map(|limit| reactor::now() + limit);
+                self.running.insert(token, Running { child, client, order: id, deadline, timed_out: false });
+            }
+            Err(error) => {
+                tracing::error!("script {name}: {error}");
+                self.answer(client, Ended { id, how: HowEnded::NotRun(error.to_string()) });
+            }
+        }
+    }
+
+    fn program(&self, script: &Script, extra: Vec<String>) -> io::Result<Program> {
+        let (file, arguments) = script.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let own = script.user.as_ref().map(|name| ScriptUser { name: name.clone(), group: script.group.clone() });
+        let user = own.as_ref().or(self.config.global.scripts.user.as_ref());
+        Ok(Program {
+            file: file.into(),
+            arguments: arguments.iter().cloned().chain(extra).map(OsString::from).collect(),
+            environment: self.environment.clone(),
+            identity: self.identity(user)?,
+        })
+    }
+
+    /// Without `script_user`, the user `keepalived_script` if there is one, else ours.
+    fn identity(&self, user: Option<&ScriptUser>) -> io::Result<Option<Identity>> {
+        let with_all = self.config.global.scripts.supplementary_groups;
+        let Some(ScriptUser { name, group }) = user else {
+            let default = process::user("keepalived_script");
+            return Ok(default.map(|account| Identity {
+                uid: account.uid,
+                gid: account.gid,
+                groups: vec![account.gid],
+            }));
+        };
+        let account = process::user(name).ok_or_else(|| io::Error::other(format!("there is no user {name}")))?;
+        let named = group.as_ref().and_then(|group| group.name.as_ref());
+        let gid = match named {
+            None => account.gid,
+            Some(group) => {
+                process::group(group).ok_or_else(|| io::Error::other(format!("there is no group {group}")))?
+            }
+        };
+        let all = with_all || matches!(group, Some(ScriptGroup { supplementary: true, .. }));
+        let groups = if all { process::supplementary_groups(name, gid) } else { vec![gid] };
+        Ok(Some(Identity { uid: account.uid, gid, groups }))
+    }
+
+    fn reap(&mut self, token: Token) {
+        let Some(running) = self.running.get(&token) else { return };
+        let Ok(Some(ended)) = running.child.try_wait() else { return };
+        let Some(running) = self.running.remove(&token) else { return };
+        self.reactor.deregister(&running.child).ok();
+        let how = match ended {
+            _ if running.timed_out => HowEnded::TimedOut,
+            Exit::Status(status) => HowEnded::Status(status),
+            Exit::Signal(signal) => HowEnded::Signal(signal.number()),
+        };
+        self.answer(running.client, Ended { id: running.order, how });
+    }
+
+    fn answer(&self, client: Token, ended: Ended) {
+        if let Some(pipe) = self.clients.get(&client)
+            && let Err(error) = message::send(pipe, &ended)
+        {
+            tracing::warn!("nobody hears that a program ended: {error}");
+        }
+    }
+
+    /// Ends programs whose time is over: first asks, then kills.
+    fn hurry(&mut self, now: Instant) {
+        for running in self.running.values_mut().filter(|running| running.deadline.is_some_and(|at| at <= now)) {
+            let signal = if running.timed_out { Signal::KILL } else { Signal::TERM };
+            process::signal_group(&running.child, signal).ok();
+            running.deadline = (!running.timed_out).then(|| now + GRACE);
+            running.timed_out = true;
+        }
+    }
+
+    /// Those with a limit are checks, and nobody wants their answers any more; the others had their second.
+    fn stop(&mut self) -> u8 {
+        let end = reactor::now() + GRACE;
+        for running in self.running.values().filter(|running| running.deadline.is_some()) {
+            process::signal_group(&running.child, Signal::TERM).ok();
+        }
+        let mut ready = Vec::new();
+        while !self.running.is_empty() && reactor::now() < end {
+            ready.clear();
+            if self.reactor.wait(Some(end), &mut ready).is_err() {
+                break;
+            }
+            for ready in &ready {
+                if let Ready::Descriptor { token, .. } = ready {
+                    self.reap(*token);
+                }
+            }
+        }
+        for running in self.running.values() {
+            process::signal_group(&running.child, Signal::KILL).ok();
+        }
+        exit::OK
+    }
+}

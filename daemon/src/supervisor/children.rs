@@ -1,0 +1,400 @@
+//! The supervisor's children: started when there is something for them to do, watched, and started anew when they die.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use keepalived_config::InstanceKey;
+use keepalived_config::model::{Checker, Config, Instance};
+use keepalived_core::time::Instant;
+use keepalived_core::vrrp::{Preempt, State};
+use keepalived_kernel::pipe;
+use keepalived_kernel::process::Exit;
+use keepalived_kernel::reactor::{self, Interest, Token};
+use keepalived_kernel::signal::Signal;
+use keepalived_state::Snapshot;
+use sd_notify::NotifyState;
+
+use super::backoff::Backoff;
+use super::dump::Dump;
+use super::worker::{Role, Worker};
+use super::{Supervisor, eprint_all, notify};
+use crate::configuration;
+use crate::exit;
+use crate::message::{self, FromChild, Incoming, Startup, ToChild};
+
+/// A place for a child, taken or not.
+#[derive(Debug)]
+pub(super) struct Post {
+    role: Role,
+    pub(super) worker: Option<Worker>,
+    backoff: Backoff,
+    pub(super) respawn_at: Option<Instant>,
+    /// When the last worker stopped working, as far as we know.
+    idle_since: Instant,
+}
+
+impl Post {
+    pub(super) fn new(role: Role, now: Instant) -> Self {
+        Self { role, worker: None, backoff: Backoff::default(), respawn_at: None, idle_since: now }
+    }
+}
+
+/// Why a descriptor of a child is ready.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Source {
+    /// It said something.
+    Speaks,
+    /// It ended.
+    Ended,
+}
+
+/// What the reactor calls a descriptor of a child.
+fn token(role: Role, source: Source) -> Token {
+    let place = (0..).zip(Role::ALL).find(|(_, known)| *known == role).map_or(0, |(place, _)| place);
+    Token(place * 2 + u64::from(source == Source::Ended))
+}
+
+/// Whose descriptor it is.
+pub(super) fn source(ready: Token) -> Option<(Role, Source)> {
+    let all = Role::ALL.into_iter().flat_map(|role| [(role, Source::Speaks), (role, Source::Ended)]);
+    all.into_iter().find(|(role, source)| token(*role, *source) == ready)
+}
+
+/// Under what circumstances a child begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Begins {
+    /// There was none before it.
+    Fresh,
+    /// The one before it ended, and for this long nobody did its work.
+    After(Duration),
+}
+
+impl Supervisor {
+    fn post(&mut self, role: Role) -> Option<&mut Post> {
+        self.posts.iter_mut().find(|post| post.role == role)
+    }
+
+    fn worker(&self, role: Role) -> Option<&Worker> {
+        self.posts.iter().find(|post| post.role == role)?.worker.as_ref()
+    }
+
+    fn worker_mut(&mut self, role: Role) -> Option<&mut Worker> {
+        self.post(role)?.worker.as_mut()
+    }
+
+    pub(super) fn workers(&self) -> impl Iterator<Item = &Worker> {
+        self.posts.iter().filter_map(|post| post.worker.as_ref())
+    }
+
+    /// Whether there is something for `role` to do.
+    fn is_needed(&self, role: Role) -> bool {
+        let has_servers = self.options.checker && !self.config.virtual_servers.is_empty();
+        match role {
+            Role::Runner => has_servers && runs_programs(&self.config),
+            Role::Checker => has_servers,
+            Role::Vrrp => self.options.vrrp && (!self.config.instances.is_empty() || self.options.all),
+        }
+    }
+
+    /// Starts those that are needed and not there.
+    pub(super) fn start_children(&mut self) {
+        for role in Role::ALL {
+            self.start_worker(role, Begins::Fresh);
+        }
+    }
+
+    pub(super) fn respawn(&mut self, now: Instant) {
+        for role in Role::ALL {
+            let Some(post) = self.post(role) else { continue };
+            if post.respawn_at.take_if(|at| *at <= now).is_some() {
+                let gap = now.since(post.idle_since);
+                self.start_worker(role, Begins::After(gap));
+            }
+        }
+    }
+
+    pub(super) fn say_hello(&mut self) {
+        if self.stopping.is_some() {
+            return;
+        }
+        for worker in self.posts.iter_mut().filter_map(|post| post.worker.as_mut()) {
+            if !worker.hello() {
+                tracing::error!("{} process does not answer; killing it and starting another", worker.role());
+                worker.kill();
+            }
+        }
+    }
+
+    /// Hands the new configuration to the children.
+    pub(super) fn apply(&mut self) {
+        let keys: BTreeSet<InstanceKey> =
+            keepalived_config::plan::keyed(&self.config.instances).map(|(key, _)| key).collect();
+        self.states.retain(|key, _| keys.contains(key));
+        for worker in self.posts.iter_mut().filter_map(|post| post.worker.as_mut()) {
+            match message::send_with(worker.pipe(), &ToChild::Reload, &self.config) {
+                Ok(()) => worker.reloading = true,
+                Err(error) => {
+                    // the next one starts with the new configuration and resumes what the old one did
+                    let role = worker.role();
+                    tracing::error!("{role} process does not take the configuration ({error}); starting it anew");
+                    worker.kill();
+                }
+            }
+        }
+        self.start_children();
+    }
+
+    fn start_worker(&mut self, role: Role, begins: Begins) {
+        if !self.is_needed(role) || self.worker(role).is_some() || self.stopping.is_some() {
+            return;
+        }
+        let masters = match begins {
+            Begins::Fresh => BTreeSet::new(),
+            // once another router may be master, those that may not preempt it have to listen first
+            Begins::After(gap) => self.masters(|instance| {
+                let unnoticed = instance.advert_interval.duration() * u32::from(instance.down_timer_adverts);
+                instance.preempt == Preempt::Yes || gap < unnoticed
+            }),
+        };
+        let startup = Startup {
+            config: self.config.clone(),
+            masters,
+            resumes: begins != Begins::Fresh,
+            log: self.destinations.clone(),
+            keep_addresses: self.options.keep_addresses,
+            keep_services: self.options.keep_services,
+        };
+        let started = Worker::start(role, &startup, &self.options);
+        match started {
+            Ok(worker) => {
+                let registered = self
+                    .reactor
+                    .register(worker.pipe(), token(role, Source::Speaks), Interest::Read)
+                    .and_then(|()| self.reactor.register(worker.child(), token(role, Source::Ended), Interest::Read));
+                if let Err(error) = registered {
+                    tracing::error!("{role} process cannot be watched: {error}");
+                }
+                self.pid_files.child(role, worker.pid());
+                if let Some(post) = self.post(role) {
+                    post.worker = Some(worker);
+                }
+                self.introduce(role);
+            }
+            Err(error) => {
+                tracing::error!("cannot start the {role} process: {error}");
+                let now = reactor::now();
+                if let Some(post) = self.post(role) {
+                    post.respawn_at = Some(now + post.backoff.next(now));
+                }
+            }
+        }
+    }
+
+    /// Connects the runner with those who want programs run: with all when it is new, with one that is new.
+    fn introduce(&self, newcomer: Role) {
+        let Some(runner) = self.worker(Role::Runner) else { return };
+        let clients = self.workers().filter(|worker| worker.role() != Role::Runner);
+        for client in clients.filter(|client| newcomer == Role::Runner || newcomer == client.role()) {
+            let introduced = pipe::pair().and_then(|(one, other)| {
+                message::send_descriptor(runner.pipe(), &ToChild::Runner, one.as_fd())?;
+                message::send_descriptor(client.pipe(), &ToChild::Runner, other.as_fd())
+            });
+            if let Err(error) = introduced {
+                tracing::error!("the runner cannot be introduced to the {} process: {error}", client.role());
+            }
+        }
+    }
+
+    /// The runner stops after the others, which may still want programs run.
+    pub(super) fn stop_the_runner(&self) {
+        if self.workers().all(|worker| worker.role() == Role::Runner) {
+            self.workers().for_each(Worker::stop);
+        }
+    }
+
+    /// Instances that were master when the worker was last heard of, and are `such`.
+    fn masters(&self, such: impl Fn(&Instance) -> bool) -> BTreeSet<InstanceKey> {
+        keepalived_config::plan::keyed(&self.config.instances)
+            .filter(|(key, instance)| self.states.get(key) == Some(&State::Master) && such(instance))
+            .map(|(key, _)| key)
+            .collect()
+    }
+
+    pub(super) fn listen(&mut self, role: Role) {
+        loop {
+            let Some(worker) = self.worker_mut(role) else { return };
+            match worker.receive() {
+                Ok(Incoming::Message(message, memory)) => {
+                    if let Err(error) = self.on_message(role, message, memory) {
+                        tracing::error!("message from the {role} process: {error}");
+                    }
+                }
+                Ok(Incoming::Nothing) => return,
+                Ok(Incoming::Closed) => {
+                    // its descriptor tells how it ended
+                    let pipe = self.posts.iter().find(|post| post.role == role).and_then(|post| post.worker.as_ref());
+                    if let Some(worker) = pipe {
+                        self.reactor.deregister(worker.pipe()).ok();
+                    }
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!("message from the {role} process: {error}");
+                    worker.kill();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn on_message(&mut self, role: Role, message: FromChild, memory: Option<OwnedFd>) -> io::Result<()> {
+        match message {
+            FromChild::Ready => {
+                if let Some(worker) = self.worker_mut(role) {
+                    worker.ready = true;
+                }
+                self.ready_if_all_are();
+                if self.options.dump && role != Role::Runner {
+                    self.ask(role, Dump::Log);
+                }
+            }
+            FromChild::Reloaded => {
+                if let Some(worker) = self.worker_mut(role) {
+                    worker.reloading = false;
+                }
+                if !self.workers().any(|worker| worker.reloading) {
+                    notify(&[NotifyState::Ready]);
+                    if std::mem::take(&mut self.reload_again) {
+                        self.reload();
+                    }
+                }
+            }
+            FromChild::Hello(number) => {
+                if let Some(worker) = self.worker_mut(role) {
+                    worker.answered(number);
+                }
+            }
+            FromChild::Transitions(records) => {
+                for (key, record) in records {
+                    self.states.insert(key, record.transition.to);
+                    self.journal.push(record);
+                }
+            }
+            FromChild::Snapshot => {
+                let snapshot: Snapshot = message::content(memory)?;
+                self.show(role, snapshot);
+            }
+            FromChild::Signal(number) => {
+                if let Some(signal) = Signal::from_number(number) {
+                    self.on_signal(signal);
+                }
+            }
+            FromChild::CannotRun(reason) => {
+                tracing::error!("{role} process cannot run: {reason}");
+                if self.background.is_some() && !self.destinations.console {
+                    eprint_all(&format!("keepalived: {reason}\n"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what was asked for of a snapshot.
+    fn show(&mut self, role: Role, mut snapshot: Snapshot) {
+        snapshot.journal = self.journal.clone();
+        snapshot.router_id = self.config.global.router_id.clone().unwrap_or_else(configuration::host_name);
+        let (mine, others) = std::mem::take(&mut self.dumps).into_iter().partition(|(asked, _)| *asked == role);
+        self.dumps = others;
+        for (_, dump) in mine {
+            match dump {
+                Dump::File(file) => file.write(&self.config.global, &snapshot),
+                Dump::Log => self.telling.add(&keepalived_surface::data(&snapshot), reactor::now()),
+            }
+        }
+    }
+
+    /// Finds out whether a child has ended, and starts it anew where that makes sense.
+    pub(super) fn reap(&mut self, role: Role) {
+        let Some(worker) = self.worker(role) else { return };
+        let Ok(Some(ended)) = worker.ended() else { return };
+        let pid = worker.pid();
+        // what it said last
+        self.listen(role);
+        let was_stuck = self.worker(role).is_some_and(Worker::was_stuck);
+        if let Some(worker) = self.post(role).and_then(|post| post.worker.take()) {
+            self.reactor.deregister(worker.pipe()).ok();
+            self.reactor.deregister(worker.child()).ok();
+        }
+        if self.stopping.is_some() {
+            self.stop_the_runner();
+            return;
+        }
+        match ended {
+            Exit::Status(status) if exit::is_permanent(status) => {
+                tracing::error!("{role} process({pid}) {ended}: it cannot run; stopping");
+                self.stop(u8::try_from(status).unwrap_or(exit::FATAL));
+            }
+            ended if self.options.no_respawn => {
+                tracing::error!("{role} child process({pid}) {ended}: stopping (--dont-respawn)");
+                self.stop(exit::FATAL);
+            }
+            ended => {
+                let now = reactor::now();
+                tracing::error!("{role} child process({pid}) died ({ended}): Respawning");
+                let Some(post) = self.post(role) else { return };
+                let pause = post.backoff.next(now);
+                post.idle_since = if was_stuck { Instant::ZERO } else { now };
+                let gap = now.since(post.idle_since);
+                if pause.is_zero() {
+                    self.start_worker(role, Begins::After(gap));
+                } else {
+                    tracing::warn!("{role} process dies again and again; the next starts in {} s", pause.as_secs());
+                    post.respawn_at = Some(now + pause);
+                }
+            }
+        }
+    }
+
+    /// Asks for a snapshot, to dump it when it comes.
+    pub(super) fn ask(&mut self, role: Role, dump: Dump) {
+        if self.worker(role).is_some() {
+            self.dumps.push((role, dump));
+            self.send(role, &ToChild::Report);
+        }
+    }
+
+    pub(super) fn send(&self, role: Role, message: &ToChild) {
+        if let Some(worker) = self.worker(role)
+            && let Err(error) = message::send(worker.pipe(), message)
+        {
+            tracing::warn!("{role} process does not listen: {error}");
+        }
+    }
+
+    /// The start is over when all children that there are run.
+    pub(super) fn ready_if_all_are(&mut self) {
+        if self.workers().all(|worker| worker.ready) {
+            self.ready();
+        }
+    }
+}
+
+/// Whether the checker process will want programs run.
+fn runs_programs(config: &Config) -> bool {
+    let fifos = &config.global.fifos;
+    let of_fifo = [&fifos.all, &fifos.lvs].into_iter().any(|fifo| fifo.script.is_some());
+    let servers = || config.virtual_servers.iter().flat_map(|service| &service.real_servers);
+    let of_service = config
+        .virtual_servers
+        .iter()
+        .any(|service| service.settings.quorum_up.is_some() || service.settings.quorum_down.is_some());
+    of_fifo
+        || of_service
+        || servers().any(|server| {
+            let extras = server.settings.extras.as_ref();
+            extras.is_some_and(|extras| extras.notify_up.is_some() || extras.notify_down.is_some())
+                || server.checkers.iter().any(|checker| matches!(checker, Checker::Misc(_)))
+        })
+}

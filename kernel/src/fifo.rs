@@ -1,0 +1,125 @@
+//! Named pipes that tell scripts what happens.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::process::{Gid, Uid};
+
+/// A named pipe that is written to and never waited for.
+#[derive(Debug)]
+pub struct Fifo {
+    path: PathBuf,
+    file: File,
+    /// We made it, and remove it at the end.
+    ours: bool,
+}
+
+impl Fifo {
+    /// Opens the named pipe at `path`; if there is none, makes one that belongs to `owner` (user and group), or to us.
+    ///
+    /// # Errors
+    /// Something else is there, also a link; somebody else owns it; the directory cannot be written.
+    pub fn open(path: &Path, owner: Option<(u32, u32)>) -> io::Result<Self> {
+        let made = rustix::fs::mknodat(rustix::fs::CWD, path, FileType::Fifo, Mode::from_raw_mode(0o644), 0);
+        let ours = match made {
+            Ok(()) => true,
+            Err(rustix::io::Errno::EXIST) => false,
+            Err(error) => return Err(error.into()),
+        };
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+        // for reading, too: there need not be anybody else who reads
+        let file = File::options().read(true).write(true).custom_flags(flags).open(path)?;
+        let found = file.metadata()?;
+        if !found.file_type().is_fifo() {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} is no named pipe", path.display())));
+        }
+        let us = rustix::process::geteuid().as_raw();
+        if found.uid() != us && owner.is_none_or(|(uid, _)| found.uid() != uid) {
+            let what = format!("{} belongs to somebody else (user {})", path.display(), found.uid());
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
+        }
+        if let Some((uid, gid)) = owner {
+            rustix::fs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+        }
+        Ok(Self { path: path.to_owned(), file, ours })
+    }
+
+    /// Writes one line. What a reader does not take is lost: nobody waits for it.
+    ///
+    /// # Errors
+    /// The pipe is full, or broken.
+    pub fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        self.file.write_all(line)
+    }
+
+    /// Closes it, and removes it if it is ours: the end of the daemon.
+    pub fn remove(self) {
+        if self.ours {
+            std::fs::remove_file(&self.path).ok();
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    fn place(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("keepalived-fifo-{}-{name}", std::process::id()))
+    }
+
+    #[test]
+    fn it_is_made_written_and_removed() {
+        let path = place("made");
+        let mut fifo = Fifo::open(&path, None).unwrap();
+        let mut reader = File::open(&path).unwrap();
+        fifo.write(b"RS\n").unwrap();
+        let mut octets = [0; 16];
+        let length = reader.read(&mut octets).unwrap();
+        assert_eq!(&octets[..length], b"RS\n");
+        fifo.remove();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn one_that_was_there_stays() {
+        let path = place("there");
+        let first = Fifo::open(&path, None).unwrap();
+        Fifo::open(&path, None).unwrap().remove();
+        assert!(path.exists());
+        first.remove();
+    }
+
+    #[test]
+    fn a_full_pipe_does_not_wait() {
+        let path = place("full");
+        let mut fifo = Fifo::open(&path, None).unwrap();
+        let error = (0..100).find_map(|_| fifo.write(&[b'x'; 4096]).err()).unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        fifo.remove();
+    }
+
+    #[test]
+    fn what_is_no_named_pipe_is_left_alone() {
+        let path = place("file");
+        std::fs::write(&path, "precious").unwrap();
+        assert!(Fifo::open(&path, None).is_err());
+        let link = place("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(Fifo::open(&link, None).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+        std::fs::remove_file(&link).unwrap();
+        std::fs::remove_file(&path).unwrap();
+    }
+}

@@ -1,0 +1,144 @@
+//! Programs of the administrator: run as somebody else, in a process group of their own, with nothing of ours.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use super::spawn::{Child, Pid, with_context};
+use crate::signal::Signal;
+
+/// Who runs a program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// User.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Supplementary groups.
+    pub groups: Vec<u32>,
+}
+
+/// A program to be run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Program {
+    /// File to execute; without `/` it is looked for in `PATH` of `environment`.
+    pub file: PathBuf,
+    /// What follows the name.
+    pub arguments: Vec<OsString>,
+    /// The whole environment; nothing is inherited.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Who runs it; `None` is who we are.
+    pub identity: Option<Identity>,
+}
+
+/// Starts a program: in a process group of its own, its standard streams nowhere, no signal blocked or ignored; it ends when the
+/// calling thread does. This process is forked for it: it should be a small one, with one thread.
+///
+/// # Errors
+/// It cannot be executed, or not as that user.
+pub fn start(program: &Program) -> io::Result<Child> {
+    let mut command = Command::new(&program.file);
+    command.args(&program.arguments).env_clear().envs(program.environment.iter().cloned());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+    let identity = program.identity.clone();
+    // SAFETY: between fork and exec only system calls are made and nothing is allocated: `become_them` borrows what was made before.
+    unsafe {
+        command.pre_exec(move || become_them(identity.as_ref()));
+    }
+    let child =
+        command.spawn().map_err(|error| with_context(error, &format!("cannot run {}", program.file.display())))?;
+    Child::watch(Pid(i32::try_from(child.id()).map_err(io::Error::other)?))
+}
+
+fn become_them(identity: Option<&Identity>) -> io::Result<()> {
+    crate::signal::unblock_all()?;
+    if let Some(Identity { uid, gid, groups }) = identity {
+        // SAFETY: a list of that many groups, which the kernel only reads.
+        check(unsafe { libc::setgroups(groups.len(), groups.as_ptr()) })?;
+        // SAFETY: numbers only.
+        check(unsafe { libc::setresgid(*gid, *gid, *gid) })?;
+        // SAFETY: numbers only.
+        check(unsafe { libc::setresuid(*uid, *uid, *uid) })?;
+    }
+    // a change of user forgets it
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+    Ok(())
+}
+
+fn check(result: i32) -> io::Result<()> {
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Sends a signal to a program that was started here and all that it has started in its process group. Success if all have ended.
+///
+/// # Errors
+/// Not permitted.
+pub fn signal_group(child: &Child, signal: Signal) -> io::Result<()> {
+    // SAFETY: numbers only. The group has the number of its leader, which cannot be given away before the leader is reaped.
+    let sent = unsafe { libc::kill(-child.pid().0, signal.number()) };
+    if sent == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    if error.raw_os_error() == Some(libc::ESRCH) { Ok(()) } else { Err(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::Exit;
+
+    fn shell(script: &str, identity: Option<Identity>) -> Exit {
+        let program = Program {
+            file: "/bin/sh".into(),
+            arguments: vec!["-c".into(), script.into()],
+            environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
+            identity,
+        };
+        let child = start(&program).unwrap();
+        let mut poll = [rustix::event::PollFd::new(&child, rustix::event::PollFlags::IN)];
+        rustix::event::poll(&mut poll, None).unwrap();
+        child.try_wait().unwrap().expect("its descriptor is readable")
+    }
+
+    #[test]
+    fn it_runs_as_the_user_and_the_groups_that_are_said() {
+        let nobody = Identity { uid: 65534, gid: 65533, groups: vec![7, 8] };
+        let script = r#"test "$(id -u) $(id -g) $(id -G)" = "65534 65533 65533 7 8""#;
+        assert_eq!(shell(script, Some(nobody)), Exit::Status(0));
+    }
+
+    #[test]
+    fn it_has_its_own_group_its_own_environment_and_no_blocked_signal() {
+        let _blocks = crate::signal::descriptor(&[Signal::USR1]).unwrap();
+        assert_eq!(
+            shell(r#"test -z "$HOME" && grep -q "SigBlk:.0000000000000000" /proc/self/status"#, None),
+            Exit::Status(0)
+        );
+        assert_eq!(shell(r#"test "$(cut -d" " -f5 /proc/$$/stat)" = $$"#, None), Exit::Status(0));
+    }
+
+    #[test]
+    fn a_program_and_what_it_started_end_together() {
+        let program = Program {
+            file: "/bin/sh".into(),
+            arguments: vec!["-c".into(), "/bin/sleep 60 & wait".into()],
+            environment: Vec::new(),
+            identity: None,
+        };
+        let child = start(&program).unwrap();
+        signal_group(&child, Signal::KILL).unwrap();
+        let mut poll = [rustix::event::PollFd::new(&child, rustix::event::PollFlags::IN)];
+        rustix::event::poll(&mut poll, None).unwrap();
+        assert_eq!(child.try_wait().unwrap(), Some(Exit::Signal(Signal::KILL)));
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_named() {
+        let program =
+            Program { file: "/nonexistent".into(), arguments: Vec::new(), environment: Vec::new(), identity: None };
+        assert!(start(&program).unwrap_err().to_string().contains("/nonexistent"));
+    }
+}
