@@ -10,7 +10,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use keepalived_core::balance::{Change, Entry, ServiceKey, Table};
+use keepalived_core::balance::{Change, DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey, Table};
 
 use crate::director::{Director, Refused};
 use crate::netlink::codec::{Answer, Attributes, Batch, u32_at};
@@ -61,18 +61,42 @@ impl Ipvs {
         Ok(Self { exchange, family })
     }
 
-    /// Counters of everything.
+    /// All services without their servers, for those who read a large table piece by piece.
+    ///
+    /// # Errors
+    /// As [`Director::read`].
+    pub fn services(&mut self) -> io::Result<BTreeMap<ServiceKey, ServiceEntry>> {
+        let mut services = BTreeMap::new();
+        self.each_service(|service| {
+            services.insert(service.key, service.entry);
+        })?;
+        Ok(services)
+    }
+
+    /// The servers of a service; none if there is no such service. Costs three system calls.
+    ///
+    /// # Errors
+    /// As [`Director::read`].
+    pub fn destinations(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, DestinationEntry>> {
+        let mut destinations = BTreeMap::new();
+        self.each_destination(service, |destination| {
+            destinations.insert(destination.key, destination.entry);
+        })?;
+        Ok(destinations)
+    }
+
+    /// Counters of everything. The kernel brings them up to date every two seconds.
     ///
     /// # Errors
     /// As [`Director::read`].
     pub fn statistics(&mut self) -> io::Result<Statistics> {
         let mut statistics = Statistics::new();
-        self.services(|service| {
+        self.each_service(|service| {
             let counters = counters::read(service.counters);
             statistics.insert(service.key, ServiceStatistics { counters, ..ServiceStatistics::default() });
         })?;
         for (key, service) in &mut statistics {
-            self.destinations(key, |destination| {
+            self.each_destination(key, |destination| {
                 let [active, inactive, persistent] = destination.connections;
                 let counters = counters::read(destination.counters);
                 let statistics = DestinationStatistics { counters, active, inactive, persistent };
@@ -178,9 +202,21 @@ impl Ipvs {
     /// # Errors
     /// Not permitted.
     pub fn stop_sync_daemon(&mut self, role: SyncRole) -> io::Result<()> {
-        match self.command(message::DELETE_DAEMON, |batch| daemon::write_role(batch, role)) {
-            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
-            done => done,
+        let family = self.family;
+        // The kernel never acknowledges the end of a thread that had not begun to run (its own EINTR gets in the way, seen in
+        // 6.1): something harmless is asked behind it, whose acknowledgement does come.
+        let answers = self.exchange.submit(2, |batch, at, flags, sequence| {
+            if at == 0 {
+                generic::begin(batch, family, message::DELETE_DAEMON, flags, sequence);
+                daemon::write_role(batch, role);
+            } else {
+                generic::begin(batch, family, message::GET_CONFIG, flags, sequence);
+            }
+            batch.end();
+        })?;
+        match answers.into_iter().next() {
+            None | Some(Answer { errno: 0 | libc::ESRCH, .. }) => Ok(()),
+            Some(answer) => Err(error(answer)),
         }
     }
 
@@ -197,7 +233,7 @@ impl Ipvs {
         result(answer)
     }
 
-    fn services(&mut self, mut each: impl FnMut(ReadService<'_>)) -> io::Result<()> {
+    fn each_service(&mut self, mut each: impl FnMut(ReadService<'_>)) -> io::Result<()> {
         let family = self.family;
         for _ in 0..MOST_DUMPS {
             let whole = self.exchange.dump(
@@ -221,7 +257,7 @@ impl Ipvs {
     }
 
     /// The kernel lists the servers of one service at a time, and one list at a time on a socket.
-    fn destinations(&mut self, service: &ServiceKey, mut each: impl FnMut(ReadDestination<'_>)) -> io::Result<()> {
+    fn each_destination(&mut self, service: &ServiceKey, mut each: impl FnMut(ReadDestination<'_>)) -> io::Result<()> {
         let family = self.family;
         for _ in 0..MOST_DUMPS {
             let whole = self.exchange.dump(
@@ -250,16 +286,9 @@ impl Ipvs {
 
 impl Director for Ipvs {
     fn read(&mut self) -> io::Result<Table> {
-        let mut table = Table::new();
-        self.services(|service| {
-            table.insert(service.key, Entry { service: service.entry, destinations: BTreeMap::new() });
-        })?;
-        for (key, entry) in &mut table {
-            self.destinations(key, |destination| {
-                entry.destinations.insert(destination.key, destination.entry);
-            })?;
-        }
-        Ok(table)
+        let services = self.services()?;
+        let mut entry = |(key, service)| Ok((key, Entry { service, destinations: self.destinations(&key)? }));
+        services.into_iter().map(&mut entry).collect()
     }
 
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {

@@ -1,7 +1,7 @@
 //! Changes of the table, many in one datagram.
 //!
 //! The kernel knows "add" (refused if it is there) and "change" (refused if it is not); a wish is tried as the one that it
-//! most likely is. After each datagram those that met the other case are tried as that, in their order, before the next.
+//! most likely is. After each datagram those that met the other case are tried as that, before the next.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -140,11 +140,13 @@ fn try_otherwise(
     let stands = |(at, change): (usize, &Change)| {
         last.get(&place(change)) == Some(&at) && removed.get(&change.service()).is_none_or(|gone| *gone < at)
     };
-    let again: Vec<_> = again
+    let mut again: Vec<_> = again
         .iter()
         .filter_map(|(at, verb)| Some((*at, made.get(*at)?, *verb)))
         .filter(|(at, change, _)| stands((*at, change)))
         .collect();
+    // of each entry there is one wish left: order matters only in that a service comes before its servers
+    again.sort_by_key(|(_, change, _)| place(change).1.is_some());
     let mut done = 0;
     while let Some(rest) = again.get(done..).filter(|rest| !rest.is_empty()) {
         let answers = exchange.submit(rest.len(), |batch, at, flags, sequence| {

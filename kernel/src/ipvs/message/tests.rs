@@ -125,7 +125,7 @@ fn destinations_are_written_as_ipvsadm_writes_them() {
             "-a -t 192.0.2.1:80 -r 198.51.100.2 -i -w 2147483647",
             5,
             destination("198.51.100.2", 80),
-            weighing(i32::MAX as u32, ipip),
+            weighing(2_147_483_647, ipip),
         ),
         (
             "-a -t 192.0.2.1:80 -r 198.51.100.3 -i -w 0 --tun-type gue --tun-port 6080 --tun-remcsum",
@@ -241,7 +241,7 @@ fn what_the_kernel_says_of_destinations_is_read() {
     let expected = [
         (destination("2001:db8::5", 80), weighing(1, ipip)),
         (destination("198.51.100.3", 80), weighing(0, gue())),
-        (destination("198.51.100.2", 80), weighing(i32::MAX as u32, ipip)),
+        (destination("198.51.100.2", 80), weighing(2_147_483_647, ipip)),
         (destination("198.51.100.1", 8080), weighing(6, Forwarding::Nat)),
     ];
     assert_eq!(read.iter().map(|read| (read.key, read.entry)).collect::<Vec<_>>(), expected);
