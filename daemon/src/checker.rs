@@ -6,6 +6,7 @@ mod engine;
 mod lower;
 mod names;
 mod notify;
+mod outside;
 mod process;
 mod programs;
 mod report;

@@ -17,3 +17,4 @@ pub mod reactor;
 pub mod signal;
 mod socket_option;
 pub mod sockets;
+pub mod watch;

@@ -20,6 +20,7 @@ use super::dialogue::Dialogue;
 use super::director;
 use super::engine::{AtExit, Engine, Ran};
 use super::notify::Notifier;
+use super::outside::Outside;
 use super::programs::Programs;
 use super::report::Level;
 use super::view;
@@ -52,6 +53,7 @@ struct Process {
     dialogue: Rc<Dialogue>,
     programs: Programs,
     notifier: Option<Notifier>,
+    outside: Outside,
     keep_services: bool,
     results: mpsc::UnboundedSender<Results>,
     inbox: mpsc::UnboundedReceiver<Results>,
@@ -79,6 +81,7 @@ impl Process {
             dialogue,
             programs: Programs::default(),
             notifier: None,
+            outside: Outside::default(),
             keep_services: startup.keep_services,
             results,
             inbox,
@@ -102,6 +105,7 @@ impl Process {
         let reactor = self.reactor.take().ok_or(io::ErrorKind::NotConnected)?;
         let mut reactor = Nested::new(reactor)?;
         self.notifier = Some(Notifier::new(self.engine.config(), self.programs.clone()));
+        self.look_outside(reactor.reactor());
         child::tell(&self.pipe, &FromChild::Ready);
         let mut ready = Vec::new();
         let mut results = Vec::new();
@@ -164,9 +168,15 @@ impl Process {
         match ready {
             Ready::Signal(signal) => child::heed(signal, &self.pipe),
             Ready::Descriptor { token: FROM_SUPERVISOR, .. } => self.listen(reactor),
-            Ready::Descriptor { .. } => {
+            Ready::Descriptor { token: FROM_RUNNER, .. } => {
                 // a pipe that is closed is not reported again
                 self.programs.listen();
+                None
+            }
+            Ready::Descriptor { token, .. } => {
+                if self.outside.attend(token) {
+                    self.hear_outside();
+                }
                 None
             }
             Ready::Deadline => None,
@@ -192,7 +202,7 @@ impl Process {
         match message {
             ToChild::Hello(number) => child::tell(&self.pipe, &FromChild::Hello(number)),
             ToChild::Reload => {
-                let applied = message::content(descriptor).and_then(|config| self.reload(config));
+                let applied = message::content(descriptor).and_then(|config| self.reload(config, reactor));
                 child::tell(&self.pipe, &FromChild::Reloaded);
                 applied?;
             }
@@ -211,7 +221,7 @@ impl Process {
         Ok(())
     }
 
-    fn reload(&mut self, config: Config) -> io::Result<()> {
+    fn reload(&mut self, config: Config, reactor: &mut Reactor) -> io::Result<()> {
         let now = reactor::now();
         self.dialogue = Rc::new(Dialogue::new(&config));
         let fifos_changed = config.global.fifos != self.engine.config().global.fifos;
@@ -223,7 +233,24 @@ impl Process {
             }
             self.notifier = Some(Notifier::new(self.engine.config(), self.programs.clone()));
         }
+        self.look_outside(reactor);
         Ok(())
+    }
+
+    /// Watches what the configuration needs, from the beginning.
+    fn look_outside(&mut self, reactor: &mut Reactor) {
+        // what was watched before is closed first
+        self.outside = Outside::default();
+        self.outside = Outside::new(self.engine.config(), reactor);
+        self.hear_outside();
+    }
+
+    /// What is known from outside, to those whom it concerns.
+    fn hear_outside(&mut self) {
+        let now = reactor::now();
+        let outside = &self.outside;
+        self.engine.told(|task| outside.result(task), now);
+        self.engine.suspend(|address| outside.has(address), now);
     }
 
     async fn stop(&mut self) -> u8 {

@@ -1,0 +1,232 @@
+//! What the checker process hears from outside: numbers in files (`FILE_CHECK`), addresses of this machine (`ha_suspend`).
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use keepalived_config::model::{Checker, Config, FileCheck};
+use keepalived_kernel::netlink::Rtnetlink;
+use keepalived_kernel::network::{AddressKey, Network as _, NetworkEvent};
+use keepalived_kernel::reactor::{Interest, Reactor, Token};
+use keepalived_kernel::watch::Watch;
+
+use super::lower::Task;
+
+const FILES: Token = Token(2);
+const ADDRESSES: Token = Token(3);
+
+/// At or below this a weight means that the server is down.
+const FAULT: i64 = -2_147_483_648;
+
+/// Octets of a file that are looked at: a number is shorter.
+const MOST_READ: u64 = 128;
+
+/// Files and addresses that matter.
+#[derive(Debug, Default)]
+pub(super) struct Outside {
+    /// Number of each track file that a check follows.
+    numbers: BTreeMap<String, (PathBuf, i64)>,
+    watch: Option<Watch>,
+    addresses: Option<Addresses>,
+}
+
+#[derive(Debug)]
+struct Addresses {
+    network: Rtnetlink,
+    here: HashSet<AddressKey>,
+}
+
+impl Outside {
+    /// Begins to watch what `config` needs.
+    pub(super) fn new(config: &Config, reactor: &mut Reactor) -> Self {
+        let mut outside = Self::default();
+        outside.watch_files(config, reactor);
+        if config.virtual_servers.iter().any(|server| server.settings.ha_suspend) {
+            match watch_addresses(reactor) {
+                Ok(addresses) => outside.addresses = Some(addresses),
+                Err(error) => tracing::error!("ha_suspend: the addresses of this machine cannot be watched: {error}"),
+            }
+        }
+        outside
+    }
+
+    fn watch_files(&mut self, config: &Config, reactor: &mut Reactor) {
+        let servers = config.virtual_servers.iter().flat_map(|server| &server.real_servers);
+        let followed: HashSet<&str> = servers
+            .flat_map(|server| &server.checkers)
+            .filter_map(|checker| match checker {
+                Checker::File(check) => Some(check.track_file.as_str()),
+                _ => None,
+            })
+            .collect();
+        if followed.is_empty() {
+            return;
+        }
+        let mut watch = match Watch::new() {
+            Ok(watch) => watch,
+            Err(error) => return tracing::error!("files cannot be watched: {error}"),
+        };
+        for file in config.files.iter().filter(|file| followed.contains(file.name.as_str())) {
+            let path = PathBuf::from(&file.path);
+            if let Err(error) = watch.add(&path) {
+                tracing::error!("track_file {}: {} cannot be watched: {error}", file.name, path.display());
+            }
+            let number = number_in(&path);
+            self.numbers.insert(file.name.clone(), (path, number));
+        }
+        match reactor.register(&watch, FILES, Interest::Read) {
+            Ok(()) => self.watch = Some(watch),
+            Err(error) => tracing::error!("files cannot be watched: {error}"),
+        }
+    }
+
+    /// Looks at what has changed. True if anything that matters has.
+    pub(super) fn attend(&mut self, token: Token) -> bool {
+        match token {
+            FILES => self.read_files(),
+            ADDRESSES => self.addresses.as_mut().is_some_and(Addresses::listen),
+            _ => false,
+        }
+    }
+
+    fn read_files(&mut self) -> bool {
+        let Some(watch) = &mut self.watch else { return false };
+        let changed = match watch.changed() {
+            Ok(changed) => changed,
+            Err(error) => {
+                tracing::error!("files cannot be watched: {error}");
+                None
+            }
+        };
+        let mut any = false;
+        for (path, number) in self.numbers.values_mut() {
+            if changed.as_ref().is_none_or(|changed| changed.contains(path)) {
+                let now = number_in(path);
+                any |= std::mem::replace(number, now) != now;
+            }
+        }
+        any
+    }
+
+    /// How a check that follows a file stands; `None` for all others.
+    pub(super) fn result(&self, task: &Task) -> Option<Result<i64, String>> {
+        let Checker::File(check) = &task.checker else { return None };
+        let (path, number) = self.numbers.get(&check.track_file)?;
+        Some(judge(check, *number).map_err(|why| format!("{} {why}", path.display())))
+    }
+
+    /// Whether `address` is on this machine; yes if nobody knows.
+    pub(super) fn has(&self, address: IpAddr) -> bool {
+        self.addresses.as_ref().is_none_or(|known| known.here.iter().any(|(_, here, _)| *here == address))
+    }
+}
+
+impl Addresses {
+    fn listen(&mut self) -> bool {
+        let mut events = Vec::new();
+        let mut any = false;
+        loop {
+            let is_all = self.network.events(&mut events);
+            for event in events.drain(..) {
+                any = true;
+                match event {
+                    NetworkEvent::Address(address) => drop(self.here.insert(address.key())),
+                    NetworkEvent::AddressRemoved { link, address, prefix } => {
+                        self.here.remove(&(link, address, prefix));
+                    }
+                    NetworkEvent::Overrun => match self.network.inventory() {
+                        Ok(inventory) => self.here = inventory.addresses.iter().map(|address| address.key()).collect(),
+                        Err(error) => tracing::error!("the addresses of this machine cannot be read: {error}"),
+                    },
+                    NetworkEvent::Link(_) | NetworkEvent::LinkRemoved(_) => {}
+                }
+            }
+            if is_all {
+                return any;
+            }
+        }
+    }
+}
+
+fn watch_addresses(reactor: &mut Reactor) -> io::Result<Addresses> {
+    let mut network = Rtnetlink::open(Rtnetlink::DEFAULT_MONITOR_BUFFER)?;
+    reactor.register(network.monitor_fd(), ADDRESSES, Interest::Read)?;
+    let here = network.inventory()?.addresses.iter().map(|address| address.key()).collect();
+    Ok(Addresses { network, here })
+}
+
+/// What a number means: with weight 0 any but 0 is a failure (`reverse`: 0 is), else its product is added to the server's weight.
+fn judge(check: &FileCheck, number: i64) -> Result<i64, String> {
+    if check.weight.multiplier == 0 {
+        let fails = (number != 0) != check.weight.reverse;
+        return if fails { Err(format!("holds {number}")) } else { Ok(0) };
+    }
+    let product = number.saturating_mul(i64::from(check.weight.multiplier));
+    let product = if check.weight.reverse { product.saturating_neg() } else { product };
+    if product <= FAULT { Err(format!("holds {number}")) } else { Ok(product) }
+}
+
+/// The number at the start of a file, as C reads it (`0x`, leading `0`); 0 if there is none, or no file.
+fn number_in(path: &Path) -> i64 {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(MOST_READ).read_to_string(&mut text));
+    if read.is_err() { 0 } else { number(&text) }
+}
+
+fn number(text: &str) -> i64 {
+    let text = text.trim_start();
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (radix, digits) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(rest) => (16, rest),
+        None if digits.starts_with('0') => (8, digits),
+        None => (10, digits),
+    };
+    let digits = digits.chars().map_while(|letter| letter.to_digit(radix));
+    let value =
+        digits.fold(0_i64, |value, digit| value.saturating_mul(i64::from(radix)).saturating_add(i64::from(digit)));
+    if negative { -value } else { value }
+}
+
+#[cfg(test)]
+mod tests {
+    use keepalived_config::model::FileWeight;
+
+    use super::*;
+
+    fn check(multiplier: i32, reverse: bool) -> FileCheck {
+        FileCheck { track_file: "f".into(), weight: FileWeight { multiplier, reverse } }
+    }
+
+    #[test]
+    fn numbers_are_read_as_c_reads_them() {
+        for (text, value) in [
+            ("3\n", 3),
+            (" -7 apples", -7),
+            ("0x1f", 31),
+            ("010", 8),
+            ("", 0),
+            ("none", 0),
+            ("+5", 5),
+            ("99999999999999999999", i64::MAX),
+        ] {
+            assert_eq!(number(text), value, "{text:?}");
+        }
+    }
+
+    /// behaviour.md section 8: value 3 gives +3, weight 2 gives +6.
+    #[test]
+    fn a_number_adds_to_the_weight_or_fails() {
+        assert_eq!(judge(&check(1, false), 3), Ok(3));
+        assert_eq!(judge(&check(2, false), 3), Ok(6));
+        assert_eq!(judge(&check(2, true), 3), Ok(-6));
+        assert!(judge(&check(1, false), FAULT).is_err());
+        assert_eq!(judge(&check(0, false), 0), Ok(0));
+        assert!(judge(&check(0, false), 1).is_err());
+        assert!(judge(&check(0, true), 0).is_err());
+    }
+}
