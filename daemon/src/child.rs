@@ -52,10 +52,7 @@ pub fn run<C>(
         let startup = first_message(&mut reactor, &mut pipe)?;
         // to complain by: the child owns its end from now on
         let voice = pipe.try_clone()?;
-        begin(startup, reactor, pipe).map_err(|refused| {
-            tell(&voice, &FromChild::CannotRun(refused.reason.clone()));
-            refused
-        })
+        begin(startup, reactor, pipe).inspect_err(|refused| tell(&voice, &FromChild::CannotRun(refused.reason.clone())))
     });
     match started {
         Ok(mut child) => run(&mut child),

@@ -11,6 +11,7 @@ mod process;
 mod report;
 mod roster;
 mod slot;
+mod sync_daemon;
 
 pub use engine::{AtExit, Engine};
 pub use process::run;

@@ -15,6 +15,7 @@ use keepalived_state::{Journal, Record, Snapshot, Subject};
 
 use super::engine::{AtExit, Engine};
 use super::report::{Level, Report};
+use super::sync_daemon::Sync;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::exit;
 use crate::log;
@@ -36,6 +37,7 @@ struct Process {
     /// When the routers may begin, until they have.
     begins: Option<Instant>,
     keep_addresses: bool,
+    sync: Option<Sync>,
     /// Transitions that the supervisor could not be told yet; the oldest make room.
     untold: VecDeque<(InstanceKey, Record)>,
     _log: log::Guard,
@@ -79,6 +81,7 @@ impl Process {
             engine,
             begins: Some(now + delay),
             keep_addresses: startup.keep_addresses,
+            sync: Sync::start(&startup.config),
             untold: VecDeque::new(),
             _log: log,
         })
@@ -151,12 +154,29 @@ impl Process {
                 let config: Config = message::content(memory)?;
                 schedule(&config.global);
                 self.engine.reload(reactor::now(), &config);
+                self.resync(&config);
                 child::tell(&self.pipe, &FromChild::Reloaded);
             }
             ToChild::Report => message::send_with(&self.pipe, &FromChild::Snapshot, &self.snapshot())?,
             ToChild::ClearCounters => self.engine.clear_counters(),
         }
         Ok(())
+    }
+
+    /// `lvs_sync_daemon` after a reload: another one is started anew, and hears how its instance stands.
+    fn resync(&mut self, config: &Config) {
+        let wanted = config.global.balancing.sync_daemon.as_deref();
+        if self.sync.as_ref().map(Sync::settings) == wanted {
+            return;
+        }
+        if let Some(sync) = self.sync.take() {
+            sync.stop();
+        }
+        self.sync = Sync::start(config);
+        let snapshot = self.snapshot();
+        if let Some(sync) = &mut self.sync {
+            snapshot.instances.iter().for_each(|instance| sync.follow(&instance.name, instance.state));
+        }
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -175,6 +195,9 @@ impl Process {
                 Level::Info => tracing::info!("{report}"),
             }
             if let Report::Transition { key, name, transition } = report {
+                if let Some(sync) = &mut self.sync {
+                    sync.follow(&name, transition.to);
+                }
                 let subject = Subject::Instance(name.to_string());
                 if self.untold.len() >= Journal::MOST {
                     self.untold.pop_front();
@@ -197,6 +220,9 @@ impl Process {
         let at_exit = if self.keep_addresses { AtExit::Keep } else { AtExit::Release };
         self.engine.stop(reactor::now(), at_exit);
         self.deliver();
+        if let Some(sync) = self.sync.take() {
+            sync.stop();
+        }
         tracing::info!("Stopped");
         exit::OK
     }
