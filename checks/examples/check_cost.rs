@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use keepalived_checks::{Failure, Tls, Trust, http, tcp};
 use keepalived_config::model::{Endpoint, HttpCheck, HttpProtocol, Schedule, Sni, Ssl, StatusRange, TcpCheck, Url};
 use rustix::time::{ClockId, clock_gettime};
-use tokio::task::LocalSet;
+use tokio::runtime::{Builder, LocalOptions};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -61,10 +61,10 @@ fn measure(kind: &str, rate: u32, seconds: u32, target: Option<SocketAddr>) {
         line
     });
     let target = target.or_else(|| announced?.trim().parse().ok()).expect("the server says where it is");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).expect("a runtime");
     let probe = Rc::new(Probe::new(kind, target));
     let before = cpu();
-    let results = LocalSet::new().block_on(&runtime, run(probe, rate, seconds));
+    let results = runtime.block_on(run(probe, rate, seconds));
     let spent = cpu().saturating_sub(before);
     if let Some(mut server) = own {
         server.kill().ok();

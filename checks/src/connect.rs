@@ -1,9 +1,11 @@
 //! From an endpoint to a socket.
 
+use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 
 use keepalived_config::model::{Endpoint, Origin};
-use keepalived_kernel::dial;
+use keepalived_kernel::dial::{self, Dialled};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpStream, UdpSocket};
 
 use crate::deadline::Deadlines;
@@ -11,7 +13,48 @@ use crate::failure::{Failure, Step};
 
 /// Connects.
 pub(crate) async fn tcp(endpoint: &Endpoint, deadlines: &Deadlines) -> Result<TcpStream, Failure> {
-    let stream = dial::tcp(target(endpoint)?, origin(endpoint).as_ref()).map_err(refused)?;
+    match dial(endpoint)? {
+        Dialled::Connected(stream) => TcpStream::from_std(stream).map_err(refused),
+        Dialled::UnderWay(stream) => finish(stream, deadlines).await,
+    }
+}
+
+/// Connects and sends. What can be sent at once needs no waiting for readiness.
+pub(crate) async fn tcp_and_send(
+    endpoint: &Endpoint,
+    deadlines: &Deadlines,
+    request: &[u8],
+) -> Result<TcpStream, Failure> {
+    let (mut stream, sent) = match dial(endpoint)? {
+        Dialled::Connected(mut stream) => {
+            let sent = match stream.write(request) {
+                Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(Failure::io(Step::Send, &error)),
+                sent => sent.unwrap_or_default(),
+            };
+            (TcpStream::from_std(stream).map_err(refused)?, sent)
+        }
+        Dialled::UnderWay(stream) => (finish(stream, deadlines).await?, 0),
+    };
+    match request.get(sent..) {
+        None | Some([]) => {}
+        Some(rest) => deadlines.within(Step::Send, stream.write_all(rest)).await?,
+    }
+    Ok(stream)
+}
+
+/// Connects, and that is all.
+pub(crate) async fn tcp_only(endpoint: &Endpoint) -> Result<(), Failure> {
+    match dial(endpoint)? {
+        Dialled::Connected(_) => Ok(()),
+        Dialled::UnderWay(stream) => finish(stream, &Deadlines::new(endpoint.connect_timeout)).await.map(drop),
+    }
+}
+
+fn dial(endpoint: &Endpoint) -> Result<Dialled, Failure> {
+    dial::tcp(target(endpoint)?, origin(endpoint).as_ref()).map_err(refused)
+}
+
+async fn finish(stream: std::net::TcpStream, deadlines: &Deadlines) -> Result<TcpStream, Failure> {
     let stream = TcpStream::from_std(stream).map_err(refused)?;
     deadlines.within(Step::Connect, stream.writable()).await?;
     match stream.take_error() {

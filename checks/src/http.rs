@@ -1,7 +1,7 @@
 //! `HTTP_GET`, `SSL_GET`
 
 use keepalived_config::model::{Endpoint, HttpCheck, Sni, Url};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWriteExt as _};
 
 use crate::connect;
 use crate::deadline::Deadlines;
@@ -60,8 +60,8 @@ pub struct Secure<'a> {
 /// There is no answer, or `sink` has had enough.
 pub async fn fetch(endpoint: &Endpoint, request: &[u8], sink: &mut impl Sink) -> Result<(), Failure> {
     let deadlines = Deadlines::new(endpoint.connect_timeout);
-    let mut stream = connect::tcp(endpoint, &deadlines).await?;
-    exchange(&mut stream, request, &deadlines, sink).await
+    let mut stream = connect::tcp_and_send(endpoint, &deadlines, request).await?;
+    read(&mut stream, &deadlines, sink).await
 }
 
 /// As [`fetch`], over TLS.
@@ -78,7 +78,12 @@ pub async fn fetch_secure(
     let stream = connect::tcp(endpoint, &deadlines).await?;
     let handshake = secure.tls.handshake(stream, secure.name, endpoint.address)?;
     let mut stream = deadlines.within(Step::Handshake, handshake).await?;
-    let result = exchange(&mut stream, request, &deadlines, sink).await;
+    let send = async {
+        stream.write_all(request).await?;
+        stream.flush().await
+    };
+    deadlines.within(Step::Send, send).await?;
+    let result = read(&mut stream, &deadlines, sink).await;
     if secure.goodbye {
         // the answer has been judged; one who does not listen any more is not worse for it
         let _not_heard = deadlines.within(Step::Send, stream.shutdown()).await;
@@ -86,17 +91,12 @@ pub async fn fetch_secure(
     result
 }
 
-async fn exchange(
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    request: &[u8],
+/// Reads an answer to its end.
+async fn read(
+    stream: &mut (impl AsyncRead + Unpin),
     deadlines: &Deadlines,
     sink: &mut impl Sink,
 ) -> Result<(), Failure> {
-    let send = async {
-        stream.write_all(request).await?;
-        stream.flush().await
-    };
-    deadlines.within(Step::Send, send).await?;
     let mut message = Message::default();
     loop {
         let step = message.step();
@@ -149,7 +149,7 @@ mod tests {
             };
             let (deadlines, mut sink) = (Deadlines::new(TIMEOUT), Ignore);
             tokio::select! {
-                result = exchange(&mut client, b"GET", &deadlines, &mut sink) => result,
+                result = read(&mut client, &deadlines, &mut sink) => result,
                 () = dripping => Ok(()),
             }
         })

@@ -3,7 +3,6 @@
 use keepalived_config::model::TcpCheck;
 
 use crate::connect;
-use crate::deadline::Deadlines;
 use crate::failure::Failure;
 
 /// It connects; nothing is said. The connection is closed in the usual way (FIN, not RST), as keepalived does: servers that
@@ -12,6 +11,5 @@ use crate::failure::Failure;
 /// # Errors
 /// It does not.
 pub async fn tcp(check: &TcpCheck) -> Result<(), Failure> {
-    let deadlines = Deadlines::new(check.endpoint.connect_timeout);
-    connect::tcp(&check.endpoint, &deadlines).await.map(drop)
+    connect::tcp_only(&check.endpoint).await
 }

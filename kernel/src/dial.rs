@@ -24,17 +24,37 @@ pub struct Origin {
     pub mark: u32,
 }
 
-/// Begins to connect. The socket is writable when that has come to an end, and then `SO_ERROR` says which.
+/// A TCP socket on its way.
+#[derive(Debug)]
+pub enum Dialled {
+    /// It is connected.
+    Connected(TcpStream),
+    /// It is writable when connecting has come to an end, and then `SO_ERROR` says to which.
+    UnderWay(TcpStream),
+}
+
+/// Begins to connect.
+///
+/// A server of this machine has answered before the kernel returns from the first look: a second one saves waiting for what is
+/// there already, which costs more than connecting.
 ///
 /// # Errors
 /// The kernel knows already that there is no way, or refuses what `origin` asks for.
-pub fn tcp(target: SocketAddr, origin: Option<&Origin>) -> io::Result<TcpStream> {
+pub fn tcp(target: SocketAddr, origin: Option<&Origin>) -> io::Result<Dialled> {
     let socket = Socket::new(Domain::for_address(target), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     leave_from(&socket, target, origin)?;
-    match socket.connect(&target.into()) {
-        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
-        _ => Ok(socket.into()),
+    let target = target.into();
+    let first = socket.connect(&target);
+    let result = if under_way(&first) { socket.connect(&target) } else { first };
+    match result {
+        result if under_way(&result) => Ok(Dialled::UnderWay(socket.into())),
+        result => result.map(|()| Dialled::Connected(socket.into())),
     }
+}
+
+fn under_way(result: &io::Result<()>) -> bool {
+    let errno = result.as_ref().err().and_then(io::Error::raw_os_error);
+    matches!(errno, Some(libc::EINPROGRESS | libc::EALREADY))
 }
 
 /// A UDP socket that hears `target` only, and what ICMP says of it.
