@@ -7,15 +7,17 @@ use crate::connect;
 use crate::deadline::Deadlines;
 use crate::failure::{Failure, Step};
 use crate::scratch;
-use crate::tls::Tls;
+use crate::tls::{Speech, Tls};
 
 mod judge;
 mod message;
 mod request;
 
-use judge::Judge;
+pub(crate) use judge::Judge;
+pub(crate) use message::LONGEST_BODY;
 pub use message::Sink;
 use message::{Message, Progress};
+pub(crate) use request::authority;
 pub use request::request;
 
 /// Fetches one url and judges the answer. `host` is what the check's `host()` says; `tls` counts for `SSL_GET` only.
@@ -29,11 +31,7 @@ pub async fn http(check: &HttpCheck, url: &Url, host: Option<&str>, tls: &Tls) -
     let request = request(check.protocol, &url.path, host, connect::target(&check.endpoint)?)?;
     let mut judge = Judge::new(url)?;
     if check.secure {
-        let name = match &check.sni {
-            Sni::Off => None,
-            Sni::Host => host,
-            Sni::Name(name) => Some(name.as_str()),
-        };
+        let name = name(&check.sni, host);
         let goodbye = check.tls_compliant || url.tls_compliant;
         // far larger than what a check without TLS needs, and there may be thousands of those
         Box::pin(fetch_secure(&check.endpoint, &request, Secure { tls, name, goodbye }, &mut judge)).await?;
@@ -41,6 +39,15 @@ pub async fn http(check: &HttpCheck, url: &Url, host: Option<&str>, tls: &Tls) -
         fetch(&check.endpoint, &request, &mut judge).await?;
     }
     judge.verdict()
+}
+
+/// The name in the handshake.
+pub(crate) fn name<'a>(sni: &'a Sni, host: Option<&'a str>) -> Option<&'a str> {
+    match sni {
+        Sni::Off => None,
+        Sni::Host => host,
+        Sni::Name(name) => Some(name),
+    }
 }
 
 /// How a request travels over TLS.
@@ -76,7 +83,7 @@ pub async fn fetch_secure(
 ) -> Result<(), Failure> {
     let deadlines = Deadlines::new(endpoint.connect_timeout);
     let stream = connect::tcp(endpoint, &deadlines).await?;
-    let handshake = secure.tls.handshake(stream, secure.name, endpoint.address)?;
+    let handshake = secure.tls.handshake(stream, secure.name, endpoint.address, Speech::Http1)?;
     let mut stream = deadlines.within(Step::Handshake, handshake).await?;
     let send = async {
         stream.write_all(request).await?;

@@ -52,10 +52,20 @@ impl fmt::Display for BadTls {
 
 impl std::error::Error for BadTls {}
 
+/// What is spoken inside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Speech {
+    /// Not said: HTTP/1 is what everybody takes it for.
+    Http1,
+    /// `h2` in ALPN: RFC 9113 §3.2.
+    Http2,
+}
+
 /// The client's side of TLS, made once for all checks. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Tls {
     http1: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
 }
 
 /// Where distributions keep what the system trusts.
@@ -91,7 +101,9 @@ impl Tls {
         };
         // a check looks at the whole handshake; and what one server gave would be shown to others of the same name
         config.resumption = Resumption::disabled();
-        Ok(Self { http1: Arc::new(config) })
+        let mut http2 = config.clone();
+        http2.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(Self { http1: Arc::new(config), http2: Arc::new(http2) })
     }
 
     /// Agrees on TLS. Without a name, none is sent.
@@ -100,8 +112,13 @@ impl Tls {
         stream: TcpStream,
         name: Option<&str>,
         address: IpAddr,
+        speech: Speech,
     ) -> Result<impl Future<Output = io::Result<TlsStream<TcpStream>>> + use<>, Failure> {
-        Ok(TlsConnector::from(Arc::clone(&self.http1)).connect(server_name(name, address)?, stream))
+        let config = match speech {
+            Speech::Http1 => &self.http1,
+            Speech::Http2 => &self.http2,
+        };
+        Ok(TlsConnector::from(Arc::clone(config)).connect(server_name(name, address)?, stream))
     }
 }
 

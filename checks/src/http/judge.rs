@@ -8,20 +8,20 @@ use crate::failure::{Digests, Failure};
 use crate::pattern::Search;
 
 /// What a url wants of its answer. The status is judged at once, the body when all of it is there.
-pub(super) struct Judge<'a> {
+pub(crate) struct Judge<'a> {
     url: &'a Url,
     digest: Option<(Md5, [u8; 16])>,
     search: Option<Search>,
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(url: &'a Url) -> Result<Self, Failure> {
+    pub(crate) fn new(url: &'a Url) -> Result<Self, Failure> {
         let search = url.regex.as_ref().map(|regex| Search::new(regex)).transpose()?;
         Ok(Self { url, digest: url.digest.map(|wanted| (Md5::new(), wanted)), search })
     }
 
     /// The body is complete.
-    pub(super) fn verdict(self) -> Result<(), Failure> {
+    pub(crate) fn verdict(self) -> Result<(), Failure> {
         if let Some((digest, wanted)) = self.digest {
             let body = digest.finalize().into();
             if body != wanted {

@@ -10,7 +10,7 @@ const LONGEST_HEADER: usize = 65_536;
 /// The longest line with the size of a chunk.
 const LONGEST_CHUNK_LINE: usize = 4096;
 /// The longest body: what a check must not spend more time on even if the server is quick.
-const LONGEST_BODY: u64 = 1 << 30;
+pub(crate) const LONGEST_BODY: u64 = 1 << 30;
 
 /// Takes an answer in pieces.
 pub trait Sink {

@@ -6,6 +6,7 @@
 mod connections;
 mod datagrams;
 mod http;
+mod http2;
 mod server;
 mod smtp;
 mod tls;

@@ -31,16 +31,17 @@ struct Seen {
 }
 
 #[derive(Clone, Copy)]
-struct Server {
+pub(crate) struct Server {
     version: ProtocolVersion,
     wants_certificate: bool,
     says_goodbye: bool,
 }
 
-const PLAIN: Server = Server { version: ProtocolVersion::TLSv1_3, wants_certificate: false, says_goodbye: true };
+pub(crate) const PLAIN: Server =
+    Server { version: ProtocolVersion::TLSv1_3, wants_certificate: false, says_goodbye: true };
 
 impl Server {
-    fn config(self) -> ServerConfig {
+    pub(crate) fn config(self) -> ServerConfig {
         let chain =
             || CertificateDer::pem_file_iter(data("server.pem")).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
         let versions = rustls::ALL_VERSIONS.iter().copied().filter(|version| version.version == self.version);
@@ -96,7 +97,7 @@ fn secure(address: SocketAddr, sni: Sni) -> HttpCheck {
     HttpCheck { secure: true, sni, ..get(address, url()) }
 }
 
-fn anyone() -> Tls {
+pub(crate) fn anyone() -> Tls {
     Tls::new(&Ssl::default(), Trust::Anyone).unwrap()
 }
 
@@ -142,8 +143,7 @@ fn a_goodbye_is_said_if_it_is_wanted() {
             assert_eq!(http(&check, &url, None, &anyone()).await, Ok(()));
             // the server is a task beside this one
             tokio::time::sleep(Duration::from_millis(30)).await;
-            let goodbye = seen.lock().unwrap().goodbye;
-            goodbye
+            seen.lock().unwrap().clone().goodbye
         })
     };
     assert!(!check(false, false));
