@@ -125,14 +125,6 @@ fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f64())
 }
 
-struct Hex([u8; 16]);
-
-impl fmt::Display for Hex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
-    }
-}
-
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -160,7 +152,10 @@ impl fmt::Display for Failure {
                     }
                 })
             }
-            Self::Digest(digests) => write!(f, "digest {}, wanted {}", Hex(digests.body), Hex(digests.wanted)),
+            Self::Digest(digests) => {
+                let [body, wanted] = [digests.body, digests.wanted].map(u128::from_be_bytes);
+                write!(f, "digest {body:032x}, wanted {wanted:032x}")
+            }
             Self::NotFound => f.write_str("the body does not match the regex"),
             Self::Found => f.write_str("the body matches the regex, and regex_no_match is set"),
             Self::Pattern(why) => write!(f, "regex: {why}"),
