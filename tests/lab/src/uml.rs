@@ -21,9 +21,9 @@ use std::time::{Duration, Instant};
 /// What a program did in there.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The program's; 124 if its time was up, 125 if the machine could not be set up, 1 or by a signal if its kernel crashed.
+    /// The program's; 124 if its time was up.
     pub status: ExitStatus,
-    /// What it printed; all that was on the console, if it did not even start.
+    /// What it printed.
     pub output: String,
     /// With boot and end.
     pub took: Duration,
@@ -110,11 +110,15 @@ pub fn ignored_tests(limit: Duration) {
 
 /// Boots a machine, runs a program of this machine's file system in it as root, in the current folder and with this process's
 /// environment, and returns when the machine is off. What the program writes, to whatever file, stays in there.
+///
+/// # Errors
+/// There is no such machine, it could not be set up, crashed, or hung: then all that it said is in the error.
 pub fn run(program: &Path, arguments: &[&OsStr], limit: Duration) -> Result<Outcome> {
     available().map_err(anyhow::Error::msg)?;
     ensure!(!interrupt::ending(), "interrupted");
-    // one at a time: each would have a processor for itself
-    let path = std::env::temp_dir().join("keepalived-lab.uml");
+    // one at a time for each user: a machine would have a processor for itself
+    let user = rustix::process::geteuid().as_raw();
+    let path = std::env::temp_dir().join(format!("keepalived-lab.uml-{user}"));
     let turn = File::options().create(true).truncate(false).write(true).open(&path);
     let turn = turn.with_context(|| path.display().to_string())?;
     turn.lock()?;
@@ -135,15 +139,13 @@ pub fn run(program: &Path, arguments: &[&OsStr], limit: Duration) -> Result<Outc
     let took = start.elapsed();
     let console = console.join().unwrap_or_default();
     let console = String::from_utf8_lossy(&console).into_owned();
-    let output = match console.split_once(STARTS) {
-        // what comes after the end is the kernel's farewell; without an end, what it died of
-        Some((_, output)) => output.rsplit_once(ENDED).map_or(output, |(output, _)| output).to_owned(),
-        None => console,
+    let Some(status) = status else { bail!("the machine hung and was stopped after {} s:\n{console}", took.as_secs()) };
+    // whatever it says its status is
+    let Some((_, said)) = console.split_once(STARTS) else {
+        bail!("the machine did not get so far as to start it:\n{console}")
     };
-    match status {
-        Some(status) => Ok(Outcome { status, output, took }),
-        None => bail!("the machine hung and was stopped after {} s:\n{output}", took.as_secs()),
-    }
+    let Some((output, _)) = said.rsplit_once(ENDED) else { bail!("the machine crashed:\n{said}") };
+    Ok(Outcome { status, output: output.to_owned(), took })
 }
 
 /// What a machine needs of us; it goes with this value.

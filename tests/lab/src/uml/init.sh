@@ -19,11 +19,13 @@ failed() {
 }
 
 stty -opost <&1
+# in the name space of an ordinary user root's files seem to be nobody's, and a set-user-id program would become nobody
+cp "$(command -v mount)" /dev/mount && /dev/mount -o remount,nosuid,ro / || failed mount
 mount -t proc proc /proc || failed /proc
 insmod "/usr/lib/uml/modules/$(uname -r)/kernel/fs/overlayfs/overlay.ko" || failed overlay
 mount -t tmpfs -o size=75% layer /mnt || failed 'a file system in memory'
 mkdir /mnt/files /mnt/work /mnt/root
-mount -t overlay -o lowerdir=/,upperdir=/mnt/files,workdir=/mnt/work layer /mnt/root || failed 'the layer'
+mount -t overlay -o nosuid,lowerdir=/,upperdir=/mnt/files,workdir=/mnt/work layer /mnt/root || failed 'the layer'
 cd /mnt/root && pivot_root . mnt || failed pivot_root
 mount -t proc proc /proc
 mount -t sysfs sys /sys
