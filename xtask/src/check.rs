@@ -5,6 +5,7 @@ use crate::packages;
 use crate::say::say;
 use anyhow::{Context as _, Result, bail};
 use keepalived_lab::sandbox::{self, Rights};
+use keepalived_lab::uml::{self, Place};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,15 @@ pub(crate) fn run(options: &Given) -> Result<()> {
         Ok(()) => Ok(Outcome::Good),
         Err(error) if ci => Err(error),
         Err(error) => Ok(Outcome::Skipped(format!("{error:#}"))),
+    });
+    steps.run("a kernel with IPVS", || match uml::place() {
+        Ok(Place::Here) => Ok(Outcome::Good),
+        Ok(Place::Inside) => {
+            say!("not this machine's; tests that need one boot User-Mode Linux");
+            Ok(Outcome::Good)
+        }
+        Err(lack) if ci => bail!("{lack}"),
+        Err(lack) => Ok(Outcome::Skipped(format!("NO TEST THAT NEEDS IPVS WILL RUN: {lack}"))),
     });
     steps.run("format", || cargo(&["fmt", "--all", "--check"]));
     steps.run("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]));
