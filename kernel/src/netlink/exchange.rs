@@ -10,7 +10,7 @@ use super::socket::{Received, Socket};
 use crate::packets::BufferSize;
 
 /// Requests in one datagram. Each refusal takes a kilobyte of the receive buffer until it is read.
-pub(crate) const MOST_REQUESTS: usize = 256;
+const MOST_REQUESTS: usize = 256;
 /// Octets of requests in one datagram.
 const MOST_OCTETS: usize = 32 * 1024;
 /// Room for the answers to a batch, and for a dump.
@@ -29,7 +29,11 @@ pub(crate) struct Exchange {
 impl Exchange {
     /// Opens the socket in the network namespace that the thread is in. Protocol `None` is `NETLINK_ROUTE`.
     pub(crate) fn open(protocol: Option<Protocol>) -> io::Result<Self> {
-        Ok(Self { socket: Socket::open(protocol, &[], BUFFER)?, sequence: 1, batch: Batch::default() })
+        Self::with_buffer(protocol, BUFFER)
+    }
+
+    fn with_buffer(protocol: Option<Protocol>, buffer: BufferSize) -> io::Result<Self> {
+        Ok(Self { socket: Socket::open(protocol, &[], buffer)?, sequence: 1, batch: Batch::default() })
     }
 
     /// Asks for a list; false if it is not of one moment and should be asked for again.
@@ -101,18 +105,35 @@ impl Exchange {
     }
 
     /// Sends the first of `count` requests, as many as one datagram should hold, and says how each went. `write` is told
-    /// which request to write, with what flags and number.
+    /// which request to write, with what flags and number; it may be told so more than once, and then the request may be made
+    /// more than once.
     ///
     /// # Errors
-    /// The kernel is silent, or has more to say than the socket holds; how much was done is not known.
+    /// The kernel is silent; how much was done is not known.
     pub(crate) fn submit(
         &mut self,
         count: usize,
         mut write: impl FnMut(&mut Batch, usize, u16, u32),
     ) -> io::Result<Vec<Answer>> {
-        const ATTEMPTS: usize = 3;
-        let first = self.sequence;
-        let most = count.min(MOST_REQUESTS);
+        let mut most = count.min(MOST_REQUESTS);
+        while most > 0 {
+            let first = self.sequence;
+            let taken = self.fill(most, &mut write);
+            self.socket.send(self.batch.octets())?;
+            if let Some(answers) = self.collect(first, taken, |_| {})? {
+                return Ok(answers);
+            }
+            // refusals were lost: there will be half as many
+            most = taken / 2;
+        }
+        match count {
+            0 => Ok(Vec::new()),
+            _ => Err(io::Error::from_raw_os_error(libc::ENOBUFS)),
+        }
+    }
+
+    /// Writes a datagram of at most so many requests.
+    fn fill(&mut self, most: usize, write: &mut impl FnMut(&mut Batch, usize, u16, u32)) -> usize {
         let mut taken = 0;
         self.batch.clear();
         while taken < most {
@@ -126,17 +147,7 @@ impl Exchange {
                 break;
             }
         }
-        if taken == 0 {
-            return Ok(Vec::new());
-        }
-        for _ in 0..ATTEMPTS {
-            self.socket.send(self.batch.octets())?;
-            if let Some(answers) = self.collect(first, taken, |_| {})? {
-                return Ok(answers);
-            }
-            // Refusals were lost. Every request may be made twice.
-        }
-        Err(io::Error::from_raw_os_error(libc::ENOBUFS))
+        taken
     }
 
     /// `None` if answers were lost.
@@ -183,5 +194,45 @@ impl Exchange {
         let sequence = self.sequence;
         self.sequence = sequence.wrapping_add(1);
         sequence
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::generic;
+
+    /// The family that every kernel has, which has no such command.
+    const CONTROL: u16 = 16;
+    const NO_COMMAND: u8 = 99;
+
+    fn refused(exchange: &mut Exchange, count: usize) -> (Vec<i32>, usize) {
+        let mut written = 0;
+        let answers = exchange.submit(count, |batch, _, flags, sequence| {
+            written += 1;
+            generic::begin(batch, CONTROL, NO_COMMAND, flags, sequence);
+            batch.end();
+        });
+        (answers.unwrap().into_iter().map(|answer| answer.errno).collect(), written)
+    }
+
+    #[test]
+    fn every_request_of_a_datagram_has_its_answer() {
+        let mut exchange = Exchange::open(Some(rustix::net::netlink::GENERIC)).unwrap();
+        assert_eq!(refused(&mut exchange, 0), (vec![], 0));
+        for _ in 0..3 {
+            assert_eq!(refused(&mut exchange, 10_000), (vec![libc::EOPNOTSUPP; MOST_REQUESTS], MOST_REQUESTS));
+        }
+    }
+
+    #[test]
+    fn what_is_lost_for_want_of_room_is_asked_again_in_smaller_pieces() {
+        let mut exchange = Exchange::with_buffer(Some(rustix::net::netlink::GENERIC), BufferSize(4096)).unwrap();
+        let (answers, written) = refused(&mut exchange, 10_000);
+        assert!(!answers.is_empty() && answers.len() < MOST_REQUESTS, "{}", answers.len());
+        assert!(written > answers.len());
+        assert!(answers.iter().all(|errno| *errno == libc::EOPNOTSUPP));
+        let (again, _) = refused(&mut exchange, answers.len());
+        assert_eq!(again, answers, "nothing of the first is left over");
     }
 }

@@ -105,6 +105,20 @@ fn what_others_put_there_is_seen_kept_and_flushed() {
 
 #[test]
 #[ignore = "needs IPVS: run by what_needs_ipvs_works"]
+fn it_stays_in_the_namespace_in_which_it_was_opened() {
+    let (_first, mut there) = fresh();
+    let (_second, mut here) = fresh();
+    let key = service("192.0.2.1", 80);
+    must(&mut there, &[Change::AddService(key, plain(Scheduler::Rr))]);
+    assert_eq!(here.read().unwrap(), Table::new());
+    assert_eq!(rules(), [""; 0]);
+    assert_eq!(there.services().unwrap(), [(key, plain(Scheduler::Rr))].into());
+    assert_eq!(there.destinations(&key).unwrap(), [].into());
+    assert_eq!(here.destinations(&key).unwrap(), [].into(), "of a service that is not there");
+}
+
+#[test]
+#[ignore = "needs IPVS: run by what_needs_ipvs_works"]
 fn timeouts_are_set_and_read() {
     let (_namespace, mut ipvs) = fresh();
     let seconds = Duration::from_secs;
