@@ -87,6 +87,9 @@ fn judge(made: &[Change], answers: Vec<Answer>, offset: usize, refused: &mut Vec
     // services that will come with the second try: their servers could not be added before
     let mut late = HashSet::new();
     for (at, (change, answer)) in made.iter().zip(answers).enumerate() {
+        if let Change::RemoveService(key) = change {
+            late.remove(key);
+        }
         match (change, answer.errno) {
             (_, 0) => {}
             (Change::RemoveService(_), libc::ESRCH) | (Change::RemoveDestination(..), libc::ESRCH | libc::ENOENT) => {}

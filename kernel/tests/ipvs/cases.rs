@@ -244,3 +244,31 @@ pub(super) fn doubtful() -> Vec<(Vec<Change>, &'static str)> {
         (add(service("224.0.0.1", 80), plain(Scheduler::Rr)), "multicast service"),
     ]
 }
+
+/// Changes of a few entries without sense or order; the same for the same seed.
+pub(super) fn senseless(seed: u64, count: usize) -> Vec<Change> {
+    let mut state = seed;
+    let mut below = move |end: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % end
+    };
+    let services =
+        [service("192.0.2.1", 80), service("2001:db8::1", 80), ServiceKey::Fwmark { mark: 1, family: Family::V4 }];
+    let places = ["198.51.100.1", "2001:db8:1::1", "198.51.100.2"].map(|address| server(address, 80));
+    (0..count)
+        .map(|_| {
+            let key = services[usize::try_from(below(3)).unwrap()];
+            let place = places[usize::try_from(below(3)).unwrap()];
+            let scheduler = [Scheduler::Rr, Scheduler::Wlc, Scheduler::Sh][usize::try_from(below(3)).unwrap()];
+            let entry = DestinationEntry { weight: u32::try_from(below(5)).unwrap(), ..through(IPIP) };
+            match below(12) {
+                0 | 1 => Change::AddService(key, plain(scheduler)),
+                2 | 3 => Change::EditService(key, plain(scheduler)),
+                4 => Change::RemoveService(key),
+                5..=7 => Change::AddDestination(key, place, entry),
+                8..=10 => Change::EditDestination(key, place, entry),
+                _ => Change::RemoveDestination(key, place),
+            }
+        })
+        .collect()
+}
