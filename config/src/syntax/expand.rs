@@ -20,7 +20,7 @@ const MOST_SUBSTITUTIONS: usize = 1 << 10;
 /// The deepest nesting of definitions over several lines and sequences.
 const MOST_NESTED: usize = 64;
 /// What all substitutions, sequences and definitions over several lines may cost together: octets of lines that they make.
-const MOST_WORK: usize = 1 << 27;
+const MOST_WORK: usize = 1 << 26;
 /// What each of them costs beyond that.
 const LEAST_WORK: usize = 1 << 7;
 /// To copy a line for a substitution costs less than to read it afterwards.

@@ -1,0 +1,74 @@
+//! The rig that the tests of this folder share: the engine on a load balancer that balances nothing.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use keepalived_core::balance::{DestinationEntry, DestinationKey};
+use keepalived_core::time::Instant;
+use keepalived_kernel::fake::FakeDirector;
+
+use crate::checker::engine::{Engine, Ran};
+pub(super) use crate::configuration::from_text;
+
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+
+/// A virtual server 192.0.2.1 80 with `lines`, and a real server 10.0.0.N 80 with a TCP check for each of `servers`.
+pub(super) fn configuration(lines: &str, servers: &[u8]) -> String {
+    virtual_server("192.0.2.1 80", lines, servers)
+}
+
+pub(super) fn virtual_server(head: &str, lines: &str, servers: &[u8]) -> String {
+    let server = |last: &u8| {
+        format!("real_server 10.0.0.{last} 80 {{\n weight {last}\n TCP_CHECK {{\n connect_timeout 1\n }}\n }}\n")
+    };
+    let servers: String = servers.iter().map(server).collect();
+    let warmup = "delay_loop 2\n warmup 0\n retry 1\n delay_before_retry 1";
+    format!(
+        "virtual_server {head} {{\n lvs_sched rr\n lvs_method NAT\n protocol TCP\n {warmup}\n {lines}\n {servers}\n}}\n"
+    )
+}
+
+pub(super) struct Rig {
+    pub(super) engine: Engine<FakeDirector>,
+    pub(super) now: Instant,
+}
+
+impl Rig {
+    pub(super) fn new(text: &str) -> Self {
+        Self::on(FakeDirector::new(), text, false)
+    }
+
+    pub(super) fn on(director: FakeDirector, text: &str, resumes: bool) -> Self {
+        let engine = Engine::new(Instant::ZERO, from_text(text), director, resumes, 1).unwrap();
+        Self { engine, now: Instant::ZERO }
+    }
+
+    /// `10.0.0.1:1 10.0.0.2:2`: what is in the kernel's table, all virtual servers one after the other.
+    pub(super) fn table(&mut self) -> String {
+        let entries = self.engine.director().table().values();
+        let show = |(to, entry): (&DestinationKey, &DestinationEntry)| format!("{}:{}", to.address, entry.weight);
+        entries
+            .map(|entry| entry.destinations.iter().map(show).collect::<Vec<_>>().join(" "))
+            .collect::<Vec<_>>()
+            .join(" | ")
+    }
+
+    /// Lets `seconds` pass; each check that is due ends at once: those of servers in `failing` fail.
+    pub(super) fn pass(&mut self, seconds: u64, failing: &[u8]) {
+        for _ in 0..seconds * 2 {
+            self.now += SECOND / 2;
+            self.engine.turn(self.now);
+            let due: Vec<Ran> = self.engine.due().collect();
+            for ran in due {
+                let fails = failing.iter().any(|last| ran.task.place.address == IpAddr::from([10, 0, 0, *last]));
+                let result = if fails { Err("connection refused".to_owned()) } else { Ok(0) };
+                self.engine.ended(ran.ticket, &result, self.now);
+            }
+            self.engine.turn(self.now);
+        }
+    }
+
+    pub(super) fn said(&mut self) -> Vec<String> {
+        self.engine.reports().map(|report| report.to_string()).collect()
+    }
+}

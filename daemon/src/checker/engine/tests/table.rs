@@ -1,0 +1,174 @@
+//! The kernel's table follows what checks say.
+
+use std::net::IpAddr;
+
+use keepalived_core::balance::{DestinationKey, Protocol, ServiceKey};
+use keepalived_kernel::fake::FakeDirector;
+
+use super::rig::{Rig, configuration, from_text, virtual_server};
+use crate::checker::engine::AtExit;
+
+#[test]
+fn servers_that_answer_are_in_the_table() {
+    let mut rig = Rig::new(&configuration("", &[1, 2]));
+    assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:2");
+    rig.pass(3, &[2]);
+    assert_eq!(rig.table(), "10.0.0.1:1");
+    rig.pass(3, &[]);
+    assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:2");
+}
+
+#[test]
+fn the_log_has_keepalived_s_words_and_the_cause() {
+    let mut rig = Rig::new(&configuration("", &[1, 2]));
+    assert_eq!(rig.said(), ["Starting with quorum up for VS [192.0.2.1]:tcp:80: 3 live of 1"]);
+    rig.pass(3, &[1, 2]);
+    let said = rig.said();
+    for line in [
+        "TCP_CHECK on service [10.0.0.1]:tcp:80 failed: connection refused",
+        "Removing service [10.0.0.1]:tcp:80 from VS [192.0.2.1]:tcp:80: connection refused",
+        "Lost quorum 1-0=1 > 0 for VS [192.0.2.1]:tcp:80",
+    ] {
+        assert!(said.iter().any(|known| known == line), "{line}: {said:#?}");
+    }
+}
+
+#[test]
+fn what_was_in_the_table_is_taken_over_without_a_change() {
+    let text = configuration("alpha", &[1, 2]);
+    let mut first = Rig::new(&text);
+    first.pass(3, &[2]);
+    let director = first.engine.director().clone();
+    let (made, _) = director.work();
+    let mut second = Rig::on(director, &text, false);
+    assert_eq!((second.table(), second.engine.director().work().0), ("10.0.0.1:1".into(), made));
+    second.pass(3, &[]);
+    assert_eq!(second.table(), "10.0.0.1:1 10.0.0.2:2");
+}
+
+#[test]
+fn a_checker_that_died_leaves_failed_servers_out() {
+    let text = configuration("", &[1, 2]);
+    let mut first = Rig::new(&text);
+    first.pass(3, &[2]);
+    let director = first.engine.director().clone();
+    let mut second = Rig::on(director, &text, true);
+    assert_eq!(second.table(), "10.0.0.1:1", "it was taken out for a reason");
+    second.pass(3, &[]);
+    assert_eq!(second.table(), "10.0.0.1:1 10.0.0.2:2");
+}
+
+#[test]
+fn entries_of_others_stay() {
+    let mut director = FakeDirector::new();
+    let other = Rig::new(&virtual_server("192.0.2.9 443", "", &[7])).engine.director().table().clone();
+    director.table_mut().extend(other);
+    let mut rig = Rig::on(director, &configuration("", &[1]), false);
+    assert_eq!(rig.table(), "10.0.0.1:1 | 10.0.0.7:7");
+    rig.engine.stop(AtExit::Release);
+    assert_eq!(rig.table(), "10.0.0.7:7");
+}
+
+#[test]
+fn the_table_can_stay_at_the_end() {
+    let mut rig = Rig::new(&configuration("", &[1]));
+    rig.engine.stop(AtExit::Keep);
+    assert_eq!(rig.table(), "10.0.0.1:1");
+}
+
+#[test]
+fn what_others_change_is_repaired_and_said() {
+    let mut rig = Rig::new(&configuration("", &[1, 2]));
+    rig.said();
+    let key = ServiceKey::Address { address: IpAddr::from([192, 0, 2, 1]), port: 80, protocol: Protocol::Tcp };
+    let entry = rig.engine.director().table_mut().get_mut(&key).unwrap();
+    let stranger = DestinationKey { address: IpAddr::from([10, 0, 0, 9]), port: 80 };
+    let mine = *entry.destinations.values().next().unwrap();
+    entry.destinations.pop_first();
+    entry.destinations.insert(stranger, mine);
+    rig.engine.look().unwrap();
+    assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:2 10.0.0.9:1");
+    assert_eq!(rig.said(), ["somebody else changed the load balancer's table; 1 changes were made to repair it"]);
+    rig.engine.director().table_mut().clear();
+    rig.engine.look().unwrap();
+    assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:2");
+}
+
+#[test]
+fn a_reload_changes_what_changed() {
+    let mut rig = Rig::new(&configuration("", &[1, 2]));
+    rig.pass(3, &[2]);
+    let (before, _) = rig.engine.director().work();
+    rig.engine.reload(rig.now, from_text(&configuration("", &[1, 2]))).unwrap();
+    assert_eq!(rig.engine.director().work().0, before, "nothing");
+    rig.engine.reload(rig.now, from_text(&configuration("", &[1, 2, 3]))).unwrap();
+    assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.3:3", "the failed one stays out");
+    let other = virtual_server("192.0.2.2 80", "", &[4]);
+    rig.engine.reload(rig.now, from_text(&other)).unwrap();
+    assert_eq!(rig.table(), "10.0.0.4:4");
+}
+
+#[test]
+fn another_pace_keeps_the_verdict() {
+    let mut rig = Rig::new(&configuration("", &[1, 2]));
+    rig.pass(3, &[2]);
+    let text = configuration("", &[1, 2]).replace("retry 1", "retry 5");
+    rig.engine.reload(rig.now, from_text(&text)).unwrap();
+    assert_eq!(rig.table(), "10.0.0.1:1");
+}
+
+#[test]
+fn a_removed_server_drains() {
+    let globals = "global_defs {\n lvs_drain_timeout 60\n}\n";
+    let mut rig = Rig::new(&(globals.to_owned() + &configuration("", &[1, 2])));
+    rig.engine.reload(rig.now, from_text(&(globals.to_owned() + &configuration("", &[1])))).unwrap();
+    assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:0");
+    rig.pass(61, &[]);
+    assert_eq!(rig.table(), "10.0.0.1:1");
+}
+
+#[test]
+fn equal_checks_on_one_server_run_once() {
+    let text = configuration("", &[1]) + &virtual_server("192.0.2.2 80", "", &[1]);
+    let mut rig = Rig::new(&text);
+    assert_eq!(rig.engine.tasks().len(), 1);
+    rig.pass(3, &[1]);
+    assert_eq!(rig.table(), " | ", "the verdict goes to both");
+}
+
+#[test]
+fn what_the_kernel_refuses_is_said_and_tried_again() {
+    let mut director = FakeDirector::new();
+    let key = ServiceKey::Address { address: IpAddr::from([192, 0, 2, 1]), port: 80, protocol: Protocol::Tcp };
+    let server = DestinationKey { address: IpAddr::from([10, 0, 0, 2]), port: 80 };
+    director.refuse(key, Some(server), Some(12));
+    let mut rig = Rig::on(director, &configuration("", &[1, 2]), false);
+    assert_eq!(rig.table(), "10.0.0.1:1");
+    let said = rig.said();
+    let line = "the kernel refused to add 10.0.0.2 80 to virtual server 192.0.2.1 80 TCP: ";
+    assert!(said.iter().any(|known| known.starts_with(line)), "{said:#?}");
+    rig.engine.director().refuse(key, Some(server), None);
+    rig.engine.look().unwrap();
+    assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:2");
+}
+
+#[test]
+fn checks_of_a_suspended_service_rest() {
+    let mut rig = Rig::new(&configuration("ha_suspend", &[1]));
+    rig.engine.suspend(|_| false, rig.now);
+    rig.pass(10, &[1]);
+    assert_eq!(rig.table(), "10.0.0.1:1");
+    rig.engine.suspend(|address| address == IpAddr::from([192, 0, 2, 1]), rig.now);
+    rig.pass(3, &[1]);
+    assert_eq!(rig.table(), "");
+}
+
+#[test]
+fn a_group_stands_for_its_addresses() {
+    let text = "virtual_server_group G {\n 192.0.2.1-2 80\n 192.0.2.9 81\n}\n".to_owned()
+        + &virtual_server("group G", "", &[1]);
+    let mut rig = Rig::new(&text);
+    assert_eq!(rig.table(), "10.0.0.1:1 | 10.0.0.1:1 | 10.0.0.1:1");
+    rig.pass(3, &[1]);
+    assert_eq!(rig.table(), " |  | ");
+}
