@@ -4,20 +4,26 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use keepalived_config::model::Regex;
 use pcre2::bytes::{Regex as Compiled, RegexBuilder};
 
 use crate::failure::Failure;
 
-/// As much of a body as is kept. A whole body of this length is seen at once.
-const WINDOW: usize = 256 * 1024;
+/// As much of a body as is kept; keepalived keeps 4 KiB. A body of this length is seen as a whole.
+const WINDOW: usize = 16 * 1024;
 /// As much of a full window as is kept for the next: a match of this length (less `BEFORE`) is never cut.
-const OVERLAP: usize = 64 * 1024;
+const OVERLAP: usize = 8 * 1024;
 /// As much as may be looked back at.
 const BEFORE: usize = 1024;
 /// What PCRE2 may spend on one attempt, and in KiB: a pattern that explodes ends in an error, not in a late check.
 const LIMITS: &str = "(*LIMIT_MATCH=500000)(*LIMIT_DEPTH=100000)(*LIMIT_HEAP=16384)";
+/// The stack of compiled code, which grows to this if a pattern needs it; by default it has 32 KiB, which is too little for
+/// alternatives repeated over a window.
+const JIT_STACK: usize = 512 * 1024;
+/// What all searches of one body may take: `LIMITS` bound one attempt, and there is one at each octet.
+const LONGEST_SEARCH: Duration = Duration::from_millis(200);
 /// Compiled patterns that a thread keeps.
 const MOST_KEPT: usize = 4096;
 
@@ -80,9 +86,8 @@ impl Pattern {
                 _ => return Err(BadPattern::Option(option.clone())),
             }
         }
-        if let Some((_, most)) = regex.stack {
-            builder.max_jit_stack_size(usize::try_from(most).ok());
-        }
+        let stack = regex.stack.and_then(|(_, most)| usize::try_from(most).ok()).unwrap_or_default();
+        builder.max_jit_stack_size(Some(stack.max(JIT_STACK)));
         let (own_verbs, rest) = regex.pattern.split_at(leading_verbs(&regex.pattern));
         let text = [verbs.as_str(), own_verbs, &flags, rest].concat();
         let compiled = builder.build(&text).map_err(|error| BadPattern::Syntax(error.to_string()))?;
@@ -171,6 +176,7 @@ pub(crate) struct Search {
     /// Where in the body the window begins.
     base: usize,
     found: Option<bool>,
+    spent: Duration,
 }
 
 impl Search {
@@ -186,6 +192,7 @@ impl Search {
             window: Vec::new(),
             base: 0,
             found: None,
+            spent: Duration::ZERO,
         })
     }
 
@@ -237,7 +244,12 @@ impl Search {
         let searched = if self.base == 0 { 0 } else { BEFORE };
         let start = self.first.saturating_sub(self.base).max(searched);
         if start <= length {
+            let begun = Instant::now();
             let found = self.pattern.compiled.find_at(&self.window, start);
+            self.spent = self.spent.saturating_add(begun.elapsed());
+            if self.spent > LONGEST_SEARCH {
+                return Err(Failure::Pattern("it takes too long to look for it in this body".into()));
+            }
             let found = found.map_err(|error| Failure::Pattern(error.to_string()))?;
             if let Some(found) = found {
                 if self.base.saturating_add(found.start()) > self.last {

@@ -97,3 +97,14 @@ fn a_pattern_that_explodes_ends_in_an_error() {
     let verdict = search(&regex("^(a+)+$", ""), format!("{}b", "a".repeat(60)).as_bytes());
     assert!(matches!(verdict, Err(Failure::Pattern(_))), "{verdict:?}");
 }
+
+/// Not any one attempt takes long, but there is one at each octet.
+#[test]
+fn a_pattern_that_is_slow_everywhere_ends_in_an_error() {
+    let started = Instant::now();
+    let mut search = Search::new(&regex("(?:x|y)*z", "")).unwrap();
+    let window = "x".repeat(WINDOW - 2) + "qz";
+    let slow = (0..100).try_for_each(|_| search.push(window.as_bytes()));
+    assert!(matches!(slow, Err(Failure::Pattern(_))), "{slow:?}");
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
