@@ -7,7 +7,7 @@ use crate::connect;
 use crate::deadline::Deadlines;
 use crate::failure::{Failure, Step};
 use crate::scratch;
-use crate::tls::{Speech, Tls};
+use crate::tls::Tls;
 
 mod judge;
 mod message;
@@ -83,7 +83,7 @@ pub async fn fetch_secure(
 ) -> Result<(), Failure> {
     let deadlines = Deadlines::new(endpoint.connect_timeout);
     let stream = connect::tcp(endpoint, &deadlines).await?;
-    let handshake = secure.tls.handshake(stream, secure.name, endpoint.address, Speech::Http1)?;
+    let handshake = secure.tls.handshake(stream, secure.name, endpoint.address)?;
     let mut stream = deadlines.within(Step::Handshake, handshake).await?;
     let send = async {
         stream.write_all(request).await?;

@@ -14,7 +14,7 @@ use crate::connect;
 use crate::deadline::Deadlines;
 use crate::failure::{Failure, Step};
 use crate::http::{Judge, LONGEST_BODY, Sink as _, authority, name};
-use crate::tls::{Speech, Tls};
+use crate::tls::Tls;
 
 /// As many octets of headers as a server may send in one go.
 const LONGEST_HEADER: u32 = 65_536;
@@ -74,7 +74,7 @@ pub(crate) async fn talk<Hearing: Future<Output = Result<(), Failure>>>(
 ) -> Result<(), Failure> {
     let stream = connect::tcp(endpoint, &deadlines).await?;
     let Some((tls, name)) = secure else { return converse(stream, deadlines, call, hear).await };
-    let handshake = tls.handshake(stream, name, endpoint.address, Speech::Http2)?;
+    let handshake = tls.handshake_http2(stream, name, endpoint.address)?;
     let stream = deadlines.within(Step::Handshake, handshake).await?;
     if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
         return Err(Failure::Http2("the server does not speak it over TLS (no h2 in ALPN)".into()));

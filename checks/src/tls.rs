@@ -8,11 +8,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use keepalived_config::model::Ssl;
-use pkcs8::der::Decode as _;
-use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, crypto};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -21,6 +19,8 @@ use tokio_rustls::client::TlsStream;
 use crate::failure::Failure;
 
 mod anyone;
+#[cfg(feature = "openssl")]
+mod legacy;
 
 /// Whose certificates are believed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -52,19 +52,13 @@ impl fmt::Display for BadTls {
 
 impl std::error::Error for BadTls {}
 
-/// What is spoken inside.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Speech {
-    /// Not said: HTTP/1 is what everybody takes it for.
-    Http1,
-    /// `h2` in ALPN: RFC 9113 §3.2.
-    Http2,
-}
-
 /// The client's side of TLS, made once for all checks. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Tls {
+    #[cfg(not(feature = "openssl"))]
     http1: Arc<ClientConfig>,
+    #[cfg(feature = "openssl")]
+    http1: openssl::ssl::SslContext,
     http2: Arc<ClientConfig>,
 }
 
@@ -103,22 +97,43 @@ impl Tls {
         config.resumption = Resumption::disabled();
         let mut http2 = config.clone();
         http2.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(Self { http1: Arc::new(config), http2: Arc::new(http2) })
+        #[cfg(not(feature = "openssl"))]
+        let http1 = Arc::new(config);
+        #[cfg(feature = "openssl")]
+        let http1 = legacy::context(ssl, trust)?;
+        Ok(Self { http1, http2: Arc::new(http2) })
     }
 
-    /// Agrees on TLS. Without a name, none is sent.
+    /// Agrees on TLS for HTTP/1. Without a name, none is sent.
+    #[cfg(not(feature = "openssl"))]
     pub(crate) fn handshake(
         &self,
         stream: TcpStream,
         name: Option<&str>,
         address: IpAddr,
-        speech: Speech,
     ) -> Result<impl Future<Output = io::Result<TlsStream<TcpStream>>> + use<>, Failure> {
-        let config = match speech {
-            Speech::Http1 => &self.http1,
-            Speech::Http2 => &self.http2,
-        };
-        Ok(TlsConnector::from(Arc::clone(config)).connect(server_name(name, address)?, stream))
+        Ok(TlsConnector::from(Arc::clone(&self.http1)).connect(server_name(name, address)?, stream))
+    }
+
+    /// Agrees on TLS for HTTP/1. Without a name, none is sent.
+    #[cfg(feature = "openssl")]
+    pub(crate) fn handshake(
+        &self,
+        stream: TcpStream,
+        name: Option<&str>,
+        address: IpAddr,
+    ) -> Result<impl Future<Output = io::Result<tokio_openssl::SslStream<TcpStream>>> + use<>, Failure> {
+        legacy::handshake(&self.http1, stream, &server_name(name, address)?, address)
+    }
+
+    /// Agrees on TLS for HTTP/2 (`h2` in ALPN, RFC 9113 §3.2).
+    pub(crate) fn handshake_http2(
+        &self,
+        stream: TcpStream,
+        name: Option<&str>,
+        address: IpAddr,
+    ) -> Result<impl Future<Output = io::Result<TlsStream<TcpStream>>> + use<>, Failure> {
+        Ok(TlsConnector::from(Arc::clone(&self.http2)).connect(server_name(name, address)?, stream))
     }
 }
 
@@ -161,7 +176,15 @@ fn certificates(keyword: &'static str, file: &str) -> Result<Vec<CertificateDer<
     }
 }
 
-fn private_key(file: &str, password: Option<&str>) -> Result<PrivateKeyDer<'static>, BadTls> {
+#[cfg(feature = "openssl")]
+use legacy::private_key;
+
+#[cfg(not(feature = "openssl"))]
+fn private_key(file: &str, password: Option<&str>) -> Result<rustls::pki_types::PrivateKeyDer<'static>, BadTls> {
+    use pkcs8::der::Decode as _;
+    use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
     let text = fs::read_to_string(file).map_err(|error| bad("key", file, error))?;
     if text.contains("Proc-Type: 4,ENCRYPTED") {
         let way_out = "its encryption is of the old kind; openssl pkcs8 -topk8 -in OLD -out NEW makes a new one";

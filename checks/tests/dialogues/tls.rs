@@ -190,7 +190,7 @@ fn a_certificate_is_shown_if_there_is_one() {
             assert!(seen.lock().unwrap().certificate);
         }
         let failure = ask(&secure(address, Sni::Off), None, &anyone()).await.unwrap_err();
-        assert_eq!(failure.to_string(), "TLS: received fatal alert: CertificateRequired");
+        assert!(matches!(&failure, Failure::Tls(_)), "{failure}");
     });
 }
 
@@ -209,9 +209,14 @@ fn a_file_that_cannot_be_used_is_named() {
     };
     check(with("nosuch", "server.key", None), "certificate", "No such file");
     check(with("server.key", "server.key", None), "certificate", "no certificate");
-    check(with("server.pem", "encrypted.key", None), "key", "no password");
+    check(with("server.pem", "encrypted.key", None), "key", if cfg!(feature = "openssl") { "" } else { "no password" });
     check(with("server.pem", "encrypted.key", Some("wrong")), "key", "");
-    check(with("server.pem", "legacy.key", Some("secret")), "key", "openssl pkcs8 -topk8");
+    let old = with("server.pem", "legacy.key", Some("secret"));
+    if cfg!(feature = "openssl") {
+        assert!(Tls::new(&old, Trust::Anyone).is_ok());
+    } else {
+        check(old, "key", "openssl pkcs8 -topk8");
+    }
     check(with("ca.pem", "server.key", None), "key", "");
 }
 
@@ -223,5 +228,5 @@ fn a_server_without_tls_has_failed() {
     assert_eq!(check(vec![]), Err(Failure::Closed(Step::Handshake)));
     // RFC 8446 §6: fatal, handshake_failure
     let failure = check(vec![say([21, 3, 3, 0, 2, 2, 40]), Act::Hang]).unwrap_err();
-    assert_eq!(failure.to_string(), "TLS: received fatal alert: HandshakeFailure");
+    assert!(failure.to_string().to_lowercase().replace(' ', "").contains("handshakefailure"), "{failure}");
 }
