@@ -59,7 +59,7 @@ async fn finish(stream: std::net::TcpStream, deadlines: &Deadlines) -> Result<Tc
     deadlines.within(Step::Connect, stream.writable()).await?;
     match stream.take_error() {
         Ok(None) => Ok(stream),
-        Ok(Some(error)) | Err(error) => Err(refused(error)),
+        Ok(Some(error)) | Err(error) => Err(Failure::io(Step::Connect, &error)),
     }
 }
 
@@ -87,5 +87,5 @@ fn origin(endpoint: &Endpoint) -> Option<dial::Origin> {
 }
 
 fn refused(error: std::io::Error) -> Failure {
-    Failure::io(Step::Connect, &error)
+    Failure::at_once(&error)
 }

@@ -5,12 +5,16 @@ use std::io;
 use std::time::Duration;
 
 use keepalived_config::model::StatusRange;
+use keepalived_kernel::dial;
 
 /// Why a check failed, in the administrator's words.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Failure {
     /// The kernel said no: refused, reset, no route. The number is the `errno`.
     System(Step, i32),
+    /// This machine could not ask: no descriptors left, an origin that is not here, a firewall of its own. It says nothing about
+    /// the server; keepalived lets such a check count for nothing and tries again after `delay_loop`. The number is the `errno`.
+    Local(i32),
     /// Nothing came for as long as `connect_timeout`.
     TimedOut(Step, Duration),
     /// Something came now and then, but there was no end to it.
@@ -102,6 +106,14 @@ impl Step {
 }
 
 impl Failure {
+    /// What the kernel says at once, before anything has been sent.
+    pub(crate) fn at_once(error: &io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(errno) if !dial::concerns_target(error) => Self::Local(errno),
+            _ => Self::io(Step::Connect, error),
+        }
+    }
+
     pub(crate) fn io(step: Step, error: &io::Error) -> Self {
         match error.raw_os_error() {
             Some(errno) => Self::System(step, errno),
@@ -128,6 +140,7 @@ fn seconds(duration: Duration) -> String {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Local(errno) => write!(f, "this machine cannot ask: {}", system_error(*errno)),
             Self::System(Step::Connect, errno) => f.write_str(&system_error(*errno)),
             Self::System(Step::Send, errno) => write!(f, "{} in sending", system_error(*errno)),
             Self::System(step, errno) => write!(f, "{} while waiting for {}", system_error(*errno), step.name()),
@@ -197,6 +210,7 @@ mod tests {
     fn a_failure_reads_as_an_administrator_would_say_it() {
         let check = |failure: Failure, text: &str| assert_eq!(failure.to_string(), text);
         check(Failure::System(Step::Connect, 111), "connection refused");
+        check(Failure::Local(24), "this machine cannot ask: too many open files");
         check(Failure::System(Step::Body, 104), "connection reset by peer while waiting for the body");
         check(
             Failure::TimedOut(Step::Header, Duration::from_millis(2500)),

@@ -45,7 +45,7 @@ fn run(options: &Options) -> (Vec<u8>, String) {
     };
     let err = match &result {
         Err(Failure::Closed(Step::Header)) => "no data received from remote webserver\n".to_owned(),
-        Err(Failure::System(Step::Connect, _) | Failure::TimedOut(Step::Connect, _)) => {
+        Err(Failure::Local(_) | Failure::System(Step::Connect, _) | Failure::TimedOut(Step::Connect, _)) => {
             page.say(&format!("Connection failed{}\n", reason(&result)));
             return (page.out, String::new());
         }

@@ -115,6 +115,24 @@ fn leave_from(socket: &Socket, target: SocketAddr, origin: Option<&Origin>) -> i
     socket.bind(&SocketAddr::new(origin.address.unwrap_or_else(any), origin.port).into())
 }
 
+/// Whether an error of [`tcp`], [`udp`] or [`ping`] says something of the target or of the way to it; all others are this
+/// machine's affair. The division is keepalived's.
+pub fn concerns_target(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(
+            libc::ECONNREFUSED
+                | libc::ECONNRESET
+                | libc::ECONNABORTED
+                | libc::ETIMEDOUT
+                | libc::ENETDOWN
+                | libc::ENETUNREACH
+                | libc::EHOSTDOWN
+                | libc::EHOSTUNREACH
+        )
+    )
+}
+
 /// Takes a datagram, or the error that ICMP has reported, without waiting. What does not fit into `buffer` is cut off.
 ///
 /// # Errors

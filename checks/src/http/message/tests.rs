@@ -1,3 +1,7 @@
+use proptest::collection::vec;
+use proptest::prelude::{Just, Strategy, any};
+use proptest::{prop_oneof, proptest};
+
 use super::Progress::{Done, More};
 use super::*;
 
@@ -125,4 +129,42 @@ fn a_header_without_end_is_cut_short() {
     refused(&interim, &Failure::TooLong(Step::Header, 65_536));
     let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n";
     refused(&format!("{head}{line}"), &Failure::TooLong(Step::Body, 65_536));
+}
+
+/// What answers are made of, and what breaks them.
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        Just(&b"HTTP/1.1 200 OK\r\n"[..]),
+        Just(&b"HTTP/1.1 100 Continue\r\n\r\n"[..]),
+        Just(&b"Transfer-Encoding: chunked\r\n"[..]),
+        Just(&b"Content-Length: 7\r\n"[..]),
+        Just(&b"\r\n"[..]),
+        Just(&b"\r"[..]),
+        Just(&b"\n"[..]),
+        Just(&b"5\r\nabcde\r\n"[..]),
+        Just(&b"0\r\n"[..]),
+        Just(&b"ffffffffffffffff\r\n"[..]),
+        Just(&b"; "[..]),
+    ]
+    .prop_map(<[u8]>::to_vec)
+    .boxed()
+    .prop_union(vec(any::<u8>(), 0..9).boxed())
+}
+
+proptest! {
+    /// Nothing panics, and how an answer is cut changes nothing.
+    #[test]
+    fn any_octets_lead_to_one_verdict(pieces in vec(piece(), 0..12), size in 1..9_usize) {
+        let text = pieces.concat();
+        let run = |size: usize| {
+            let (mut message, mut kept) = (Message::default(), Kept::default());
+            for part in text.chunks(size) {
+                if message.feed(part, &mut kept)? == Done {
+                    return Ok((kept.status, kept.body, Done));
+                }
+            }
+            message.end().map(|_| (kept.status, kept.body, More))
+        };
+        assert_eq!(run(size), run(text.len().max(1)));
+    }
 }
