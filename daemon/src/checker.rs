@@ -12,7 +12,7 @@ mod programs;
 mod report;
 mod view;
 
-pub use engine::{AtExit, Engine, Ran};
+pub use engine::{AtExit, Engine, Ran, Verdict};
 pub use lower::Task;
 pub use process::run;
 pub use report::{Level, Report};

@@ -24,7 +24,15 @@ use supervisor::{Role, eprint_all};
 
 /// The program: `arguments` with the zeroth; returns the exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let arguments: Vec<OsString> = arguments.into_iter().skip(1).collect();
+    let mut arguments = arguments.into_iter();
+    let own_name = arguments.next().unwrap_or_default();
+    let arguments: Vec<OsString> = arguments.collect();
+    if Path::new(&own_name).file_name().is_some_and(|name| name == "genhash") {
+        return keepalived_checks::genhash("genhash", arguments);
+    }
+    if arguments.first().is_some_and(|first| first == "--genhash" || first == "-T") {
+        return keepalived_checks::genhash("keepalived --genhash", arguments.into_iter().skip(1));
+    }
     if let Some(role) =
         Role::ALL.into_iter().find(|role| arguments.first().is_some_and(|first| first == role.argument()))
     {
@@ -57,7 +65,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
         Request::SignalNumber(name) => signal_number(&name),
         Request::Genhash => {
-            eprint_all("keepalived: genhash is not part of keepalived-rs yet\n");
+            eprint_all("keepalived: --genhash has to come first\n");
             exit::FATAL
         }
     }

@@ -59,6 +59,8 @@ pub enum Outcome {
     },
     /// Not as it should.
     Failed,
+    /// This machine could not ask: that says nothing about the server.
+    Unknown,
 }
 
 /// What a result means.
@@ -168,6 +170,7 @@ impl Check {
         let (meaning, pause) = match outcome {
             Outcome::Passed { weight } => self.passed(weight),
             Outcome::Failed => self.failed(),
+            Outcome::Unknown => (Meaning::Same, self.pace.delay_loop),
         };
         self.phase = match self.pace.steps {
             Steps::Told => Phase::Resting,

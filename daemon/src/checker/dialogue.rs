@@ -1,8 +1,9 @@
 //! From a task to the dialogue that it needs, and from its end to a result.
 
-use keepalived_checks::{Tls, Trust};
+use keepalived_checks::{Failure, Tls, Trust};
 use keepalived_config::model::{Checker, Config, MiscCheck};
 
+use super::engine::Verdict;
 use super::lower::Task;
 use super::programs::Programs;
 use crate::message::HowEnded;
@@ -24,35 +25,46 @@ impl Dialogue {
         Self { tls }
     }
 
-    /// Runs one step of `task`: what it adds to the weight, or why it failed.
-    pub(super) async fn hold(&self, task: &Task, step: u16) -> Result<i64, String> {
+    /// Runs one step of `task`.
+    pub(super) async fn hold(&self, task: &Task, step: u16) -> Verdict {
         let ended = match &task.checker {
             Checker::Tcp(check) => keepalived_checks::tcp(check).await,
             Checker::Http(check) => {
                 let number = usize::from(step);
-                let url = check.urls.get(number).ok_or("there is no such url")?;
+                // the number comes from the same check
+                let Some(url) = check.urls.get(number) else { return Verdict::Unknown("there is no such url".into()) };
                 let host = task.hosts.get(number).and_then(Option::as_deref);
-                let tls = self.tls.as_ref().map_err(Clone::clone)?;
-                keepalived_checks::http(check, url, host, tls).await
+                match &self.tls {
+                    Ok(tls) => keepalived_checks::http(check, url, host, tls).await,
+                    Err(error) => return Verdict::Unknown(error.clone()),
+                }
             }
             Checker::Smtp(check) => keepalived_checks::smtp(check).await,
             Checker::Dns(check) => keepalived_checks::dns(check).await,
             Checker::Ping(check) => keepalived_checks::ping(check).await,
             Checker::Udp(check) => keepalived_checks::udp(check).await,
-            Checker::Misc(_) | Checker::File(_) | Checker::Bfd(_) => return Ok(0),
+            Checker::Misc(_) | Checker::File(_) | Checker::Bfd(_) => {
+                return Verdict::Unknown("it does not run by itself".into());
+            }
         };
-        ended.map(|()| 0).map_err(|failure| failure.to_string())
+        match ended {
+            Ok(()) => Verdict::Passed(0),
+            Err(failure @ Failure::Local(..)) => Verdict::Unknown(failure.to_string()),
+            Err(failure) => Verdict::Failed(failure.to_string()),
+        }
     }
 }
 
 /// `MISC_CHECK`: 0 is success; with `misc_dynamic`, 2 to 255 are, too, and stand for a weight of two less.
-pub(super) async fn misc(check: &MiscCheck, weight: u32, programs: &Programs) -> Result<i64, String> {
+pub(super) async fn misc(check: &MiscCheck, weight: u32, programs: &Programs) -> Verdict {
     match programs.run(&check.script, Some(check.timeout)).await {
-        HowEnded::Status(0) => Ok(0),
-        HowEnded::Status(status @ 2..=255) if check.dynamic => Ok(i64::from(status) - 2 - i64::from(weight)),
-        HowEnded::Status(status) => Err(format!("exited with status {status}")),
-        HowEnded::Signal(number) => Err(format!("ended by signal {number}")),
-        HowEnded::TimedOut => Err(format!("timed out after {} s", check.timeout.as_secs_f32())),
-        HowEnded::NotRun(why) => Err(why),
+        HowEnded::Status(0) => Verdict::Passed(0),
+        HowEnded::Status(status @ 2..=255) if check.dynamic => {
+            Verdict::Passed(i64::from(status) - 2 - i64::from(weight))
+        }
+        HowEnded::Status(status) => Verdict::Failed(format!("exited with status {status}")),
+        HowEnded::Signal(number) => Verdict::Failed(format!("ended by signal {number}")),
+        HowEnded::TimedOut => Verdict::Failed(format!("timed out after {} s", check.timeout.as_secs_f32())),
+        HowEnded::NotRun(why) => Verdict::Failed(why),
     }
 }

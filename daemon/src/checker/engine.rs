@@ -36,6 +36,27 @@ pub struct Ran {
     pub step: u16,
 }
 
+/// How a step of a check ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// As it should; this much is added to the server's weight.
+    Passed(i64),
+    /// Not as it should: why.
+    Failed(String),
+    /// This machine could not ask: why. That says nothing about the server.
+    Unknown(String),
+}
+
+impl Verdict {
+    fn outcome(&self) -> (Outcome, &str) {
+        match self {
+            Self::Passed(weight) => (Outcome::Passed { weight: *weight }, ""),
+            Self::Failed(reason) => (Outcome::Failed, reason),
+            Self::Unknown(reason) => (Outcome::Unknown, reason),
+        }
+    }
+}
+
 /// All load balancing on one kernel.
 #[derive(Debug)]
 pub struct Engine<D> {
@@ -130,20 +151,23 @@ impl<D: Director> Engine<D> {
         self.due.drain(..)
     }
 
-    /// A step ended: what it adds to the weight, or why it failed.
-    pub fn ended(&mut self, ticket: Ticket, result: &Result<i64, String>, now: Instant) {
-        let (outcome, reason) = outcome(result);
+    /// A step ended.
+    pub fn ended(&mut self, ticket: Ticket, verdict: &Verdict, now: Instant) {
+        let (outcome, reason) = verdict.outcome();
         let mut effects = std::mem::take(&mut self.effects);
-        self.balancer.ended(ticket, outcome, now, &mut effects);
+        let check = self.balancer.ended(ticket, outcome, now, &mut effects);
         self.effects = effects;
         self.apply_effects(reason);
+        if let (Some(check), Verdict::Unknown(reason)) = (check, verdict) {
+            self.reports.push(Report::NotAsked { name: self.name_of(check), reason: reason.clone() });
+        }
     }
 
     /// Somebody else knows how checks that do not run by themselves stand.
-    pub fn told(&mut self, which: impl Fn(&Task) -> Option<Result<i64, String>>, now: Instant) {
+    pub fn told(&mut self, which: impl Fn(&Task) -> Option<Verdict>, now: Instant) {
         for (number, task) in (0..).zip(self.tasks.clone()) {
-            let Some(result) = which(&task) else { continue };
-            let (outcome, reason) = outcome(&result);
+            let Some(verdict) = which(&task) else { continue };
+            let (outcome, reason) = verdict.outcome();
             let mut effects = std::mem::take(&mut self.effects);
             self.balancer.told(CheckId(number), outcome, now, &mut effects);
             self.effects = effects;
@@ -248,12 +272,18 @@ impl<D: Director> Engine<D> {
     }
 
     fn report_check(&mut self, check: CheckId, meaning: Meaning, reason: &str) {
+        let name = self.name_of(check);
         let Some(task) = self.tasks.get(check.index()) else { return };
-        let user = self.balancer.users(check).next().and_then(|(id, _)| self.virtual_server(id));
-        let server = user.map_or_else(|| task.place.address.to_string(), |user| names::of_server(user, task.place));
-        let name = format!("{} on service {server}", task.checker.keyword());
         let all_failures = task.checker.schedule().is_some_and(|schedule| schedule.log_all_failures);
         self.reports.push(Report::Check { check, name, meaning, reason: reason.to_owned(), all_failures });
+    }
+
+    /// `TCP_CHECK on service [10.0.0.1]:tcp:80`
+    fn name_of(&self, check: CheckId) -> String {
+        let Some(task) = self.tasks.get(check.index()) else { return String::new() };
+        let user = self.balancer.users(check).next().and_then(|(id, _)| self.virtual_server(id));
+        let server = user.map_or_else(|| task.place.address.to_string(), |user| names::of_server(user, task.place));
+        format!("{} on service {server}", task.checker.keyword())
     }
 
     fn report_server(&mut self, service: ServiceId, server: usize, up: bool, reason: &str) {
@@ -382,13 +412,6 @@ impl<D: Director> Engine<D> {
             }
             Change::EditService(..) | Change::RemoveService(_) | Change::RemoveDestination(..) => {}
         }
-    }
-}
-
-fn outcome(result: &Result<i64, String>) -> (Outcome, &str) {
-    match result {
-        Ok(weight) => (Outcome::Passed { weight: *weight }, ""),
-        Err(reason) => (Outcome::Failed, reason.as_str()),
     }
 }
 

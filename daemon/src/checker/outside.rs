@@ -11,6 +11,7 @@ use keepalived_kernel::network::{AddressKey, Network as _, NetworkEvent};
 use keepalived_kernel::reactor::{Interest, Reactor, Token};
 use keepalived_kernel::watch::Watch;
 
+use super::engine::Verdict;
 use super::lower::Task;
 
 const FILES: Token = Token(2);
@@ -110,10 +111,13 @@ impl Outside {
     }
 
     /// How a check that follows a file stands; `None` for all others.
-    pub(super) fn result(&self, task: &Task) -> Option<Result<i64, String>> {
+    pub(super) fn result(&self, task: &Task) -> Option<Verdict> {
         let Checker::File(check) = &task.checker else { return None };
         let (path, number) = self.numbers.get(&check.track_file)?;
-        Some(judge(check, *number).map_err(|why| format!("{} {why}", path.display())))
+        Some(match judge(check, *number) {
+            Ok(weight) => Verdict::Passed(weight),
+            Err(why) => Verdict::Failed(format!("{} {why}", path.display())),
+        })
     }
 
     /// Whether `address` is on this machine; yes if nobody knows.

@@ -18,7 +18,7 @@ use tokio::task::LocalSet;
 
 use super::dialogue::Dialogue;
 use super::director;
-use super::engine::{AtExit, Engine, Ran};
+use super::engine::{AtExit, Engine, Ran, Verdict};
 use super::notify::Notifier;
 use super::outside::Outside;
 use super::programs::Programs;
@@ -42,8 +42,8 @@ pub fn run() -> u8 {
     child::run(Process::with, Process::run)
 }
 
-/// Results of dialogues: what a step adds to the weight, or why it failed.
-type Results = (Ticket, Result<i64, String>);
+/// A step that ended, and how.
+type Results = (Ticket, Verdict);
 
 struct Process {
     pipe: Pipe,
@@ -67,6 +67,11 @@ impl Process {
         child::name(global.checker.name.as_deref().or(global.process_name.as_deref()));
         process::raise_descriptor_limit().ok();
         let log = log::start(&startup.log, "Keepalived_healthcheckers")?;
+        if pings(&startup.config)
+            && let Err(error) = keepalived_kernel::dial::allow_ping(0)
+        {
+            tracing::warn!("PING_CHECK may not be permitted: net.ipv4.ping_group_range cannot be changed: {error}");
+        }
         let director = director::open(&global.balancing)?;
         let dialogue = Rc::new(Dialogue::new(&startup.config));
         let now = reactor::now();
@@ -119,8 +124,8 @@ impl Process {
                 _ = self.inbox.recv_many(&mut results, MOST_RESULTS) => {}
                 () = until(wake) => {}
             }
-            for (ticket, result) in results.drain(..) {
-                self.engine.ended(ticket, &result, reactor::now());
+            for (ticket, verdict) in results.drain(..) {
+                self.engine.ended(ticket, &verdict, reactor::now());
             }
             for ready in &ready {
                 if self.attend(*ready, reactor.reactor()).is_some() {
@@ -264,6 +269,11 @@ impl Process {
         tracing::info!("Stopped");
         exit::OK
     }
+}
+
+fn pings(config: &Config) -> bool {
+    let servers = config.virtual_servers.iter().flat_map(|server| &server.real_servers);
+    servers.flat_map(|server| &server.checkers).any(|checker| matches!(checker, Checker::Ping(_)))
 }
 
 fn next_look(config: &Config, now: Instant) -> Option<Instant> {

@@ -20,6 +20,13 @@ pub enum Report {
         /// Each failure is to be said (`log_all_failures`).
         all_failures: bool,
     },
+    /// A check could not be made, for a reason that lies with this machine.
+    NotAsked {
+        /// `PING_CHECK on service [10.0.0.1]:tcp:80`
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// A real server went up or down.
     Server {
         /// Of this virtual server.
@@ -102,7 +109,7 @@ impl Report {
         match self {
             Self::Check { meaning: Meaning::Forgiven { .. }, all_failures: false, .. } => Level::Detail,
             Self::Refused { .. } => Level::Error,
-            Self::Repaired { .. } => Level::Warning,
+            Self::Repaired { .. } | Self::NotAsked { .. } => Level::Warning,
             _ => Level::Info,
         }
     }
@@ -118,6 +125,7 @@ impl fmt::Display for Report {
                 Meaning::Down { forgiven } => write!(f, "{name} failed after {forgiven} retries: {reason}"),
                 Meaning::Up | Meaning::Confirmed | Meaning::Weight | Meaning::Same => write!(f, "{name} success"),
             },
+            Self::NotAsked { name, reason } => write!(f, "{name} could not be made, which changes nothing: {reason}"),
             Self::Server { name, service_name, up, inhibit, reason, .. } => {
                 match (*up, *inhibit) {
                     (true, false) => write!(f, "Adding service {name} to VS {service_name}")?,

@@ -114,6 +114,17 @@ fn what_others_tell_is_never_due() {
 }
 
 #[test]
+fn what_could_not_be_asked_changes_nothing() {
+    let mut check = Check::new(Pace { retry: 1, ..pace() }, Instant::ZERO, 0);
+    let now = Instant::ZERO;
+    for _ in 0..3 {
+        assert_eq!(check.end(now, Outcome::Unknown), Meaning::Same);
+        assert_eq!(check.due(), Some(now + Duration::from_secs(6)));
+    }
+    assert_eq!(check.end(now, Outcome::Failed), Meaning::Down { forgiven: 0 }, "still the first result");
+}
+
+#[test]
 fn another_pace_keeps_what_was_found_out() {
     let mut check = Check::new(Pace { retry: 3, ..pace() }, Instant::ZERO, 0);
     let now = Instant::ZERO + Duration::from_secs(1);

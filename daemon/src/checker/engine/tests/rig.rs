@@ -7,7 +7,7 @@ use keepalived_core::balance::{DestinationEntry, DestinationKey};
 use keepalived_core::time::Instant;
 use keepalived_kernel::fake::FakeDirector;
 
-use crate::checker::engine::{Engine, Ran};
+use crate::checker::engine::{Engine, Ran, Verdict};
 pub(super) use crate::configuration::from_text;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -61,7 +61,7 @@ impl Rig {
             let due: Vec<Ran> = self.engine.due().collect();
             for ran in due {
                 let fails = failing.iter().any(|last| ran.task.place.address == IpAddr::from([10, 0, 0, *last]));
-                let result = if fails { Err("connection refused".to_owned()) } else { Ok(0) };
+                let result = if fails { Verdict::Failed("connection refused".to_owned()) } else { Verdict::Passed(0) };
                 self.engine.ended(ran.ticket, &result, self.now);
             }
             self.engine.turn(self.now);

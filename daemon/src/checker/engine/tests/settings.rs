@@ -11,7 +11,7 @@ use keepalived_core::balance::{
 use keepalived_core::vrrp::Family;
 
 use super::rig::{Rig, configuration, virtual_server};
-use crate::checker::Task;
+use crate::checker::{Task, Verdict};
 
 /// The only virtual server that the kernel has been given, and its only real server.
 fn made(text: &str) -> (ServiceKey, ServiceEntry, DestinationKey, DestinationEntry) {
@@ -278,10 +278,10 @@ fn a_number_in_a_file_adds_to_the_weight() {
     let mut rig = Rig::new(&text);
     assert_eq!(rig.table(), "10.0.0.1:5");
     let of_file = |task: &Task| matches!(task.checker, Checker::File(_));
-    rig.engine.told(|task| of_file(task).then_some(Ok(6)), rig.now);
+    rig.engine.told(|task| of_file(task).then_some(Verdict::Passed(6)), rig.now);
     rig.engine.turn(rig.now);
     assert_eq!(rig.table(), "10.0.0.1:11");
-    rig.engine.told(|task| of_file(task).then_some(Err("holds 1".into())), rig.now);
+    rig.engine.told(|task| of_file(task).then_some(Verdict::Failed("holds 1".into())), rig.now);
     rig.engine.turn(rig.now);
     assert_eq!(rig.table(), "");
 }
