@@ -10,6 +10,7 @@ pub mod fifo;
 pub mod ipvs;
 pub mod netlink;
 pub mod network;
+pub mod nftables;
 pub mod packets;
 pub mod pipe;
 pub mod process;

@@ -6,7 +6,7 @@ pub(crate) mod codec;
 pub(crate) mod exchange;
 pub(crate) mod generic;
 mod message;
-mod socket;
+pub(crate) mod socket;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,0 +1,367 @@
+//! Load balancing without IPVS: a table of nftables of our own, written by netlink.
+//!
+//! New connections are redirected (`dnat`) to a server; conntrack then keeps them there, in both directions. As with IPVS
+//! and NAT, the servers' way back has to lead through this machine: nothing is changed about where a packet comes from.
+//! Connections of this machine itself are balanced, too.
+//!
+//! # What a packet meets
+//!
+//! Only the first packet of a connection is looked at. It finds its service in a verdict map, by its mark, by protocol,
+//! address and port, or by protocol and address, in this order, and goes to the chain of the service
+//! (`tcp-192.0.2.1-80`). There a number is drawn, and a map leads from the number to the server: two lookups, whatever the
+//! number of services and servers. Other packets are only counted: one lookup each.
+//!
+//! # How the schedulers of IPVS are approximated
+//!
+//! | `lvs_sched` | here | |
+//! |---|---|---|
+//! | `rr` | `numgen inc` | every server the same, as in IPVS |
+//! | `wrr` | `numgen inc` | exactly by weight, a server's turns in a row |
+//! | `lc` | `numgen random` | every server the same; connections are not counted |
+//! | `wlc`, `sed`, `nq`, `lblc`, `lblcr`, `twos` | `numgen random` | by weight; connections are not counted |
+//! | `sh`, `mh` | `jhash` of the client's address | by weight; with the port if `sh-port` or `mh-port` is set |
+//! | `dh` | `jhash` of the address asked for | every server the same, as in IPVS |
+//! | `fo`, `ovf` | the first server of the greatest weight | `ovf` never overflows |
+//!
+//! A hash is taken anew when a server comes or goes: other clients may change servers then, also with `mh`. A server of
+//! weight 0 has no share in the hash, as if `sh-fallback` were set. After each change `numgen inc` begins with the first server.
+//!
+//! # What is otherwise than in IPVS
+//!
+//! - A server of weight 0 gets no new connection, except from persistent clients that it has already: this is what IPVS
+//!   does unless `expire_quiescent_template` is set.
+//! - A persistent client stays with its server for `persistence_timeout` from its last new connection on; IPVS waits for
+//!   the end of that connection. When a server is removed, its clients are forgotten. Beyond 1048576 clients of one
+//!   service new ones are served, and not remembered.
+//! - Connections to a server that is removed go on, as far as the server does: conntrack knows them. IPVS drops their packets.
+//! - A service without a server that may get a connection answers with ICMP "port unreachable", as IPVS does. This needs
+//!   Linux 5.9.
+//! - Not possible: see [`Unsupported`].
+//!
+//! # After a crash
+//!
+//! Nothing has to be done: all settings stand in the table ([`Nftables::open`] finds the services by their chains, their
+//! settings in the comment of the first rule, the weights in a map). Connections, clients and counters stay. A table of
+//! another layout, or one that somebody has damaged, is replaced by the next change.
+
+mod comment;
+mod commit;
+mod message;
+mod names;
+mod plan;
+mod read;
+mod render;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use keepalived_core::balance::{Change, DestinationKey, Entry, ServiceEntry, ServiceKey, Table};
+use keepalived_core::vrrp::Family;
+use rustix::net::netlink::NETFILTER;
+
+use self::commit::{Commit, Outcome};
+use self::message::{Element, Kind, Transaction};
+use self::names::Kin;
+pub use self::plan::{Unsupported, supports, supports_service};
+use self::render::Known;
+use crate::director::{Director, Refused};
+use crate::netlink::codec::Answer;
+use crate::netlink::exchange::Exchange;
+
+/// A table of nftables that balances. Others' tables are never touched.
+#[derive(Debug)]
+pub struct Nftables {
+    exchange: Exchange,
+    commit: Commit,
+    transaction: Transaction,
+    table: String,
+    /// Whether the table has all that the services stand on.
+    whole: bool,
+    services: BTreeMap<ServiceKey, Known>,
+}
+
+/// What a server has got.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Count {
+    /// Of this service. Services for all ports and fwmarks have one counter for servers of the same address.
+    pub service: ServiceKey,
+    /// The server.
+    pub destination: DestinationKey,
+    /// Packets from clients.
+    pub packets: u64,
+    /// What they had, from the IP header on.
+    pub octets: u64,
+}
+
+impl Nftables {
+    /// The usual name of the table.
+    pub const TABLE: &str = "keepalived_balance";
+
+    /// Opens the table `table` (family `inet`) of the network namespace that the thread is in, and finds what is there.
+    /// Nothing is changed.
+    ///
+    /// # Errors
+    /// No nftables in this kernel, or no permission to look.
+    pub fn open(table: &str) -> io::Result<Self> {
+        let mut nftables = Self {
+            exchange: Exchange::open(Some(NETFILTER))?,
+            commit: Commit::open()?,
+            transaction: Transaction::default(),
+            table: table.to_owned(),
+            whole: false,
+            services: BTreeMap::new(),
+        };
+        nftables.find()?;
+        Ok(nftables)
+    }
+
+    fn find(&mut self) -> io::Result<()> {
+        let found = read::all(&mut self.exchange, &self.table)?;
+        (self.whole, self.services) = (found.whole, found.services);
+        Ok(())
+    }
+
+    /// Removes the table with all that is in it. Connections stay with their servers.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.commit.begin(&mut self.transaction, &self.table);
+        // one that is not there cannot be removed
+        self.transaction.new_table();
+        self.transaction.delete_table();
+        match self.commit.run(&mut self.transaction)? {
+            Outcome::Done => {
+                (self.whole, self.services) = (false, BTreeMap::new());
+                Ok(())
+            }
+            Outcome::Refused(refused) => Err(first_error(&refused)),
+        }
+    }
+
+    /// What each server has got so far.
+    ///
+    /// # Errors
+    /// The kernel does not answer, or the table is gone.
+    pub fn counters(&mut self) -> io::Result<Vec<Count>> {
+        let mut counts = Vec::new();
+        for kin in Kin::ALL {
+            let mut services = self.services.iter().filter(|(key, _)| Kin::of(key) == kin).peekable();
+            if services.peek().is_none() {
+                continue;
+            }
+            let counted = read::counts(&mut self.exchange, &self.table, kin)?;
+            for (key, known) in services {
+                for to in known.entry.destinations.keys() {
+                    if let Some((packets, octets)) = counted.get(&names::traffic_octets(key, to)) {
+                        counts.push(Count { service: *key, destination: *to, packets: *packets, octets: *octets });
+                    }
+                }
+            }
+        }
+        Ok(counts)
+    }
+
+    /// What is wished for, by service.
+    fn wishes(&self, changes: &[Change], refused: &mut Vec<Refused>) -> BTreeMap<ServiceKey, Wish> {
+        let mut wishes = BTreeMap::new();
+        for (index, change) in changes.iter().enumerate() {
+            let key = change.service();
+            let wish: &mut Wish = wishes.entry(key).or_insert_with(|| Wish {
+                entry: self.services.get(&key).map(|known| known.entry.clone()),
+                changes: Vec::new(),
+            });
+            match apply(&mut wish.entry, change) {
+                Ok(()) => wish.changes.push(index),
+                Err(error) => refused.push(Refused { index, error }),
+            }
+        }
+        wishes
+    }
+
+    /// Makes wishes true, in as few transactions as possible. What is refused is left out.
+    fn grant(&mut self, wishes: BTreeMap<ServiceKey, Wish>) -> io::Result<Vec<(Wish, Answer)>> {
+        let mut refused = Vec::new();
+        let mut rest: Vec<_> = wishes
+            .into_iter()
+            .filter(|(key, wish)| self.services.get(key).map(|known| &known.entry) != wish.entry.as_ref())
+            .collect();
+        while !rest.is_empty() {
+            let ends = self.fill(&rest);
+            match self.commit.run(&mut self.transaction)? {
+                Outcome::Done => {
+                    self.whole = true;
+                    let later = rest.split_off(ends.len().saturating_sub(1).min(rest.len()));
+                    for (key, wish) in std::mem::replace(&mut rest, later) {
+                        self.granted(key, wish)?;
+                    }
+                }
+                Outcome::Refused(answers) => {
+                    // the first end is that of what all services share
+                    let mut at_fault = BTreeMap::new();
+                    for (at, answer) in &answers {
+                        match ends.partition_point(|end| end <= at) {
+                            0 => return Err(commit::error_of(answer)),
+                            service => at_fault.entry(service - 1).or_insert_with(|| answer.clone()),
+                        };
+                    }
+                    let mut place = 0;
+                    let (bad, good): (Vec<_>, Vec<_>) = rest.into_iter().partition(|_| {
+                        place += 1;
+                        at_fault.contains_key(&(place - 1))
+                    });
+                    if bad.is_empty() {
+                        return Err(first_error(&answers));
+                    }
+                    refused.extend(bad.into_iter().map(|(_, wish)| wish).zip(at_fault.into_values()));
+                    rest = good;
+                }
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Writes as many wishes as a transaction holds; where each of them ends, after what comes before the first.
+    fn fill(&mut self, wishes: &[(ServiceKey, Wish)]) -> Vec<u32> {
+        let (to, mut id) = (&mut self.transaction, 0);
+        self.commit.begin(to, &self.table);
+        if !self.whole {
+            // whatever is there goes
+            to.new_table();
+            to.delete_table();
+            render::base(to, &mut id);
+        }
+        let mut ends = vec![to.count()];
+        for (key, wish) in wishes {
+            let want = wish.entry.clone().map(|entry| Known::of(key, entry));
+            render::service(to, &mut id, key, self.services.get(key), want.as_ref());
+            ends.push(to.count());
+            if to.octets().len() >= self.commit.room() / 2 {
+                break;
+            }
+        }
+        ends
+    }
+
+    fn granted(&mut self, key: ServiceKey, wish: Wish) -> io::Result<()> {
+        let want = wish.entry.map(|entry| Known::of(&key, entry));
+        let have = match want {
+            Some(want) => self.services.insert(key, want),
+            None => self.services.remove(&key),
+        };
+        match have {
+            Some(have) => self.forget_clients(&key, &have),
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets the clients of servers that are gone.
+    fn forget_clients(&mut self, key: &ServiceKey, have: &Known) -> io::Result<()> {
+        let Some(now) = self.services.get(key) else { return Ok(()) };
+        let places = |entry: &Entry| -> BTreeSet<_> {
+            entry.destinations.keys().map(|to| (to.address, names::effective_port(key, to))).collect()
+        };
+        let gone = &places(&have.entry) - &places(&now.entry);
+        let kept = have.clients.iter().zip(now.clients.iter()).filter(|((_, had), (_, has))| *had && *has);
+        for ((with_port, _), _) in kept {
+            let gone: BTreeSet<_> = gone
+                .iter()
+                .filter(|(_, port)| port.is_some() == with_port)
+                .map(|(address, port)| names::endpoint(*address, *port))
+                .collect();
+            if !gone.is_empty() {
+                self.forget(&names::clients_of(key, with_port), &gone)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what leads to one of `gone`, until nothing does: a packet may have been on its way.
+    fn forget(&mut self, map: &str, gone: &BTreeSet<Vec<u8>>) -> io::Result<()> {
+        const ATTEMPTS: usize = 20;
+        for _ in 0..ATTEMPTS {
+            let mut clients = read::clients(&mut self.exchange, &self.table, map)?;
+            clients.retain(|(_, server)| gone.contains(server));
+            if clients.is_empty() {
+                return Ok(());
+            }
+            self.commit.begin(&mut self.transaction, &self.table);
+            for (client, _) in clients {
+                // one by one: the time of some may be over
+                self.transaction.elements(Kind::DeleteElements, (map, 0), [Element::Key(client)]);
+                if self.transaction.octets().len() >= self.commit.room() / 2 {
+                    break;
+                }
+            }
+            let _some_may_be_gone = self.commit.run(&mut self.transaction)?;
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+}
+
+/// What a service is to become, and by which changes.
+#[derive(Debug)]
+struct Wish {
+    entry: Option<Entry>,
+    changes: Vec<usize>,
+}
+
+/// Applies a change to what is wished for.
+fn apply(entry: &mut Option<Entry>, change: &Change) -> io::Result<()> {
+    let unsupported = |what: Unsupported| io::Error::new(io::ErrorKind::Unsupported, what);
+    match change {
+        Change::AddService(_, service) | Change::EditService(_, service) => {
+            supports_service(service).map_err(unsupported)?;
+            let mut service = ServiceEntry { ..service.clone() };
+            service.flags.hashed = false;
+            match entry {
+                Some(entry) => entry.service = service,
+                None => *entry = Some(Entry { service, destinations: BTreeMap::new() }),
+            }
+        }
+        Change::RemoveService(_) => *entry = None,
+        Change::AddDestination(key, to, destination) | Change::EditDestination(key, to, destination) => {
+            plan::supports_destination(destination).map_err(unsupported)?;
+            if Family::of(to.address) != key.family() {
+                return Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT));
+            }
+            let entry = entry.as_mut().ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
+            entry.destinations.insert(*to, *destination);
+        }
+        Change::RemoveDestination(_, to) => {
+            if let Some(entry) = entry {
+                entry.destinations.remove(to);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn first_error(refused: &[(u32, Answer)]) -> io::Error {
+    refused.first().map_or_else(|| io::ErrorKind::Other.into(), |(_, answer)| commit::error_of(answer))
+}
+
+impl Director for Nftables {
+    fn read(&mut self) -> io::Result<Table> {
+        self.find()?;
+        Ok(self.services.iter().map(|(key, known)| (*key, known.entry.clone())).collect())
+    }
+
+    fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {
+        let mut refused = Vec::new();
+        let wishes = self.wishes(changes, &mut refused);
+        let mut denied = self.grant(wishes)?;
+        if !denied.is_empty() {
+            // somebody may have been at our table: look again, then try what was denied and its like once more
+            self.find()?;
+            refused.clear();
+            let wishes = self.wishes(changes, &mut refused);
+            denied = self.grant(wishes)?;
+        }
+        for (wish, answer) in denied {
+            refused.extend(wish.changes.into_iter().map(|index| Refused { index, error: commit::error_of(&answer) }));
+        }
+        refused.sort_by_key(|refused| refused.index);
+        Ok(refused)
+    }
+}

@@ -1,0 +1,372 @@
+//! What things are called in our table, and by which keys the kernel finds them.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use keepalived_core::balance::{DestinationKey, Protocol, ServiceKey};
+use keepalived_core::vrrp::Family;
+
+/// nft's numbers of the types of values; six bits each when several make a key.
+pub(super) mod kind {
+    pub(in super::super) const INTEGER: u32 = 4;
+    pub(in super::super) const IPV4: u32 = 7;
+    pub(in super::super) const IPV6: u32 = 8;
+    pub(in super::super) const PROTOCOL: u32 = 12;
+    pub(in super::super) const PORT: u32 = 13;
+    pub(in super::super) const MARK: u32 = 19;
+}
+
+/// By what a packet finds its service. One map each, in this order, as IPVS looks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Shape {
+    /// By its mark.
+    Mark,
+    /// By protocol, address and port.
+    Port,
+    /// By protocol and address.
+    AnyPort,
+}
+
+/// All services of one shape and family: they are in the same maps.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Kin {
+    pub(super) family: Family,
+    pub(super) shape: Shape,
+}
+
+impl Kin {
+    pub(super) const ALL: [Self; 6] = [
+        Self { family: Family::V4, shape: Shape::Mark },
+        Self { family: Family::V4, shape: Shape::Port },
+        Self { family: Family::V4, shape: Shape::AnyPort },
+        Self { family: Family::V6, shape: Shape::Mark },
+        Self { family: Family::V6, shape: Shape::Port },
+        Self { family: Family::V6, shape: Shape::AnyPort },
+    ];
+
+    pub(super) fn of(key: &ServiceKey) -> Self {
+        let shape = match key {
+            ServiceKey::Fwmark { .. } => Shape::Mark,
+            ServiceKey::Address { port: 0, .. } => Shape::AnyPort,
+            ServiceKey::Address { .. } => Shape::Port,
+        };
+        Self { family: key.family(), shape }
+    }
+
+    fn suffix(self) -> &'static str {
+        match (self.family, self.shape) {
+            (Family::V4, Shape::Mark) => "4-fwmark",
+            (Family::V4, Shape::Port) => "4",
+            (Family::V4, Shape::AnyPort) => "4-any-port",
+            (Family::V6, Shape::Mark) => "6-fwmark",
+            (Family::V6, Shape::Port) => "6",
+            (Family::V6, Shape::AnyPort) => "6-any-port",
+        }
+    }
+
+    /// The map from packets to the chains of services.
+    pub(super) fn services(self) -> String {
+        format!("services{}", self.suffix())
+    }
+
+    /// The map from servers to their weights; nothing looks into it but us.
+    pub(super) fn weights(self) -> String {
+        format!("weights{}", self.suffix())
+    }
+
+    /// The set of servers, with counters.
+    pub(super) fn traffic(self) -> String {
+        format!("traffic{}", self.suffix())
+    }
+
+    fn address(self) -> (u32, usize) {
+        address_kind(self.family)
+    }
+
+    /// Of what the key of a service consists: kinds, and octets in registers.
+    pub(super) fn service_parts(self) -> Vec<(u32, usize)> {
+        match self.shape {
+            Shape::Mark => vec![(kind::MARK, 4)],
+            Shape::Port => vec![(kind::PROTOCOL, 4), self.address(), (kind::PORT, 4)],
+            Shape::AnyPort => vec![(kind::PROTOCOL, 4), self.address()],
+        }
+    }
+
+    /// The same of a server.
+    pub(super) fn weight_parts(self) -> Vec<(u32, usize)> {
+        let mut parts = self.service_parts();
+        parts.extend([self.address(), (kind::PORT, 4)]);
+        parts
+    }
+
+    /// The same of what is counted together: a server, and where services of this shape have a port of their own, its port.
+    pub(super) fn traffic_parts(self) -> Vec<(u32, usize)> {
+        match self.shape {
+            Shape::Port => self.weight_parts(),
+            Shape::Mark | Shape::AnyPort => {
+                let mut parts = self.service_parts();
+                parts.push(self.address());
+                parts
+            }
+        }
+    }
+}
+
+/// nft's number of an address, and its octets.
+pub(super) fn address_kind(family: Family) -> (u32, usize) {
+    match family {
+        Family::V4 => (kind::IPV4, 4),
+        Family::V6 => (kind::IPV6, 16),
+    }
+}
+
+/// The name of a service's chain, which nft's grammar accepts: `tcp-192.0.2.1-80`, `udp-2001_db8__1-any`, `fwmark-7-ipv4`.
+pub(super) fn chain_of(key: &ServiceKey) -> String {
+    match *key {
+        ServiceKey::Address { address, port, protocol } => {
+            let protocol = protocol.to_string().to_ascii_lowercase();
+            let address = address.to_string().replace(':', "_");
+            match port {
+                0 => format!("{protocol}-{address}-any"),
+                port => format!("{protocol}-{address}-{port}"),
+            }
+        }
+        ServiceKey::Fwmark { mark, family: Family::V4 } => format!("fwmark-{mark}-ipv4"),
+        ServiceKey::Fwmark { mark, family: Family::V6 } => format!("fwmark-{mark}-ipv6"),
+    }
+}
+
+/// The service whose chain is called `name`.
+pub(super) fn service_of(name: &str) -> Option<ServiceKey> {
+    let (first, rest) = name.split_once('-')?;
+    let (middle, last) = rest.rsplit_once('-')?;
+    let key = if first == "fwmark" {
+        let family = match last {
+            "ipv4" => Family::V4,
+            "ipv6" => Family::V6,
+            _ => return None,
+        };
+        ServiceKey::Fwmark { mark: middle.parse().ok()?, family }
+    } else {
+        let protocol = match first {
+            "tcp" => Protocol::Tcp,
+            "udp" => Protocol::Udp,
+            "sctp" => Protocol::Sctp,
+            _ => return None,
+        };
+        let port = if last == "any" { 0 } else { last.parse().ok()? };
+        ServiceKey::Address { address: middle.replace('_', ":").parse().ok()?, port, protocol }
+    };
+    // "+80" is a number, too, but no name of ours
+    (chain_of(&key) == name).then_some(key)
+}
+
+/// The map in which a persistent service remembers its clients: their server with its port, or without.
+pub(super) fn clients_of(key: &ServiceKey, with_port: bool) -> String {
+    format!("{}.{}", chain_of(key), if with_port { "clients" } else { "clients-any-port" })
+}
+
+/// The service whose clients are in the map `name`.
+pub(super) fn service_of_clients(name: &str) -> Option<(ServiceKey, bool)> {
+    let (chain, what) = name.rsplit_once('.')?;
+    let with_port = match what {
+        "clients" => true,
+        "clients-any-port" => false,
+        _ => return None,
+    };
+    Some((service_of(chain)?, with_port))
+}
+
+/// The number of a protocol in a packet.
+fn number(protocol: Protocol) -> u8 {
+    match protocol {
+        Protocol::Tcp => 6,
+        Protocol::Udp => 17,
+        Protocol::Sctp => 132,
+    }
+}
+
+/// Protocols that are balanced, by their number in a packet.
+pub(super) const PROTOCOLS: [u8; 3] = [6, 17, 132];
+
+fn push_address(octets: &mut Vec<u8>, address: IpAddr) {
+    match address {
+        IpAddr::V4(ip) => octets.extend(ip.octets()),
+        IpAddr::V6(ip) => octets.extend(ip.octets()),
+    }
+}
+
+fn push_port(octets: &mut Vec<u8>, port: u16) {
+    octets.extend(port.to_be_bytes());
+    octets.extend([0; 2]);
+}
+
+/// An address, and a port if there is one, as they lie in registers.
+pub(super) fn endpoint(address: IpAddr, port: Option<u16>) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(20);
+    push_address(&mut octets, address);
+    if let Some(port) = port {
+        push_port(&mut octets, port);
+    }
+    octets
+}
+
+/// What a packet's registers hold if it is for the service.
+pub(super) fn service_octets(key: &ServiceKey) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(48);
+    match *key {
+        ServiceKey::Fwmark { mark, .. } => octets.extend(mark.to_ne_bytes()),
+        ServiceKey::Address { address, port, protocol } => {
+            octets.extend([number(protocol), 0, 0, 0]);
+            push_address(&mut octets, address);
+            if port != 0 {
+                push_port(&mut octets, port);
+            }
+        }
+    }
+    octets
+}
+
+/// The key of a server among the weights.
+pub(super) fn weight_octets(key: &ServiceKey, to: &DestinationKey) -> Vec<u8> {
+    let mut octets = service_octets(key);
+    octets.extend(endpoint(to.address, Some(to.port)));
+    octets
+}
+
+/// The key of a server among the counters.
+pub(super) fn traffic_octets(key: &ServiceKey, to: &DestinationKey) -> Vec<u8> {
+    let mut octets = service_octets(key);
+    octets.extend(endpoint(to.address, effective_port(key, to).filter(|_| Kin::of(key).shape == Shape::Port)));
+    octets
+}
+
+/// The port to which packets to `to` are sent; `None` is the port that the client asked for, which may be any.
+pub(super) fn effective_port(key: &ServiceKey, to: &DestinationKey) -> Option<u16> {
+    let service = match key {
+        ServiceKey::Address { port, .. } => *port,
+        ServiceKey::Fwmark { .. } => 0,
+    };
+    [to.port, service].into_iter().find(|port| *port != 0)
+}
+
+/// Reads what [`weight_octets`] wrote.
+pub(super) fn read_weight(kin: Kin, octets: &[u8]) -> Option<(ServiceKey, DestinationKey)> {
+    let mut rest = octets;
+    let key = match kin.shape {
+        Shape::Mark => ServiceKey::Fwmark { mark: u32::from_ne_bytes(take(&mut rest)?), family: kin.family },
+        Shape::Port | Shape::AnyPort => {
+            let [protocol, ..] = take::<4>(&mut rest)?;
+            let protocol =
+                [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].into_iter().find(|it| number(*it) == protocol)?;
+            let address = take_address(kin.family, &mut rest)?;
+            let port = if kin.shape == Shape::Port { take_port(&mut rest)? } else { 0 };
+            ServiceKey::Address { address, port, protocol }
+        }
+    };
+    let address = take_address(kin.family, &mut rest)?;
+    let port = take_port(&mut rest)?;
+    rest.is_empty().then_some((key, DestinationKey { address, port }))
+}
+
+/// Reads what [`endpoint`] wrote.
+pub(super) fn read_endpoint(family: Family, octets: &[u8]) -> Option<(IpAddr, Option<u16>)> {
+    let mut rest = octets;
+    let address = take_address(family, &mut rest)?;
+    Some((address, take_port(&mut rest)))
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, others) = rest.split_first_chunk::<N>()?;
+    *rest = others;
+    Some(*first)
+}
+
+fn take_address(family: Family, rest: &mut &[u8]) -> Option<IpAddr> {
+    Some(match family {
+        Family::V4 => Ipv4Addr::from(take::<4>(rest)?).into(),
+        Family::V6 => Ipv6Addr::from(take::<16>(rest)?).into(),
+    })
+}
+
+fn take_port(rest: &mut &[u8]) -> Option<u16> {
+    let [high, low, ..] = take::<4>(rest)?;
+    Some(u16::from_be_bytes([high, low]))
+}
+
+/// What was counted, by the key of the counter.
+pub(super) type Counts = BTreeMap<Vec<u8>, (u64, u64)>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Vec<ServiceKey> {
+        let address =
+            |text: &str, port, protocol| ServiceKey::Address { address: text.parse().unwrap(), port, protocol };
+        vec![
+            address("192.0.2.1", 80, Protocol::Tcp),
+            address("192.0.2.1", 0, Protocol::Sctp),
+            address("2001:db8::1", 53, Protocol::Udp),
+            address("::", 0, Protocol::Tcp),
+            address("::ffff:192.0.2.1", 65535, Protocol::Tcp),
+            ServiceKey::Fwmark { mark: u32::MAX, family: Family::V4 },
+            ServiceKey::Fwmark { mark: 7, family: Family::V6 },
+        ]
+    }
+
+    #[test]
+    fn a_person_can_read_the_names() {
+        let names: Vec<_> = keys().iter().map(chain_of).collect();
+        let expected = [
+            "tcp-192.0.2.1-80",
+            "sctp-192.0.2.1-any",
+            "udp-2001_db8__1-53",
+            "tcp-__-any",
+            "tcp-__ffff_192.0.2.1-65535",
+            "fwmark-4294967295-ipv4",
+            "fwmark-7-ipv6",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn a_name_leads_back_to_its_service() {
+        for key in keys() {
+            assert_eq!(service_of(&chain_of(&key)), Some(key));
+            for with_port in [true, false] {
+                assert_eq!(service_of_clients(&clients_of(&key, with_port)), Some((key, with_port)));
+            }
+        }
+        for other in [
+            "",
+            "dispatch",
+            "tcp-",
+            "tcp-1.2.3.4",
+            "tcp-1.2.3.4-+80",
+            "tcp-1.2.3.4-080",
+            "fwmark-7-ip",
+            "tcp-1.2.3.4-0",
+        ] {
+            assert_eq!(service_of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_key_leads_back_to_its_server() {
+        for key in keys() {
+            let address = if key.family() == Family::V4 { "10.0.0.1" } else { "fd00::1" };
+            for port in [0, 8080] {
+                let to = DestinationKey { address: address.parse().unwrap(), port };
+                let octets = weight_octets(&key, &to);
+                assert_eq!(octets.len(), Kin::of(&key).weight_parts().iter().map(|(_, length)| length).sum::<usize>());
+                assert_eq!(read_weight(Kin::of(&key), &octets), Some((key, to)));
+                for length in 0..octets.len() {
+                    assert_eq!(read_weight(Kin::of(&key), &octets[..length]), None);
+                }
+                let counted = traffic_octets(&key, &to).len();
+                assert_eq!(counted, Kin::of(&key).traffic_parts().iter().map(|(_, length)| length).sum::<usize>());
+            }
+        }
+    }
+}

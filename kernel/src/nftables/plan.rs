@@ -1,0 +1,292 @@
+//! How each of IPVS's schedulers is approximated, and what cannot be done at all.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use keepalived_core::balance::{DestinationEntry, Entry, Forwarding, Scheduler, ServiceEntry, ServiceKey};
+
+use super::names::effective_port;
+
+/// Something that IPVS does and nftables does not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unsupported {
+    /// `lvs_method DR`
+    DirectRouting,
+    /// `lvs_method TUN`
+    Tunnel,
+    /// `ops`
+    OnePacket,
+    /// `persistence_engine`
+    PersistenceEngine,
+    /// `uthreshold`, `lthreshold`
+    Thresholds,
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DirectRouting => {
+                "DR needs IPVS: nftables cannot forward without rewriting the address; use lvs_method NAT or lvs_backend ipvs"
+            }
+            Self::Tunnel => "TUN needs IPVS: nftables cannot wrap packets; use lvs_method NAT or lvs_backend ipvs",
+            Self::OnePacket => {
+                "ops needs IPVS: with nftables all packets of a connection go to one server; leave ops out or use lvs_backend ipvs"
+            }
+            Self::PersistenceEngine => {
+                "persistence_engine needs IPVS: nftables knows a client by its address only; leave it out or use lvs_backend ipvs"
+            }
+            Self::Thresholds => {
+                "uthreshold and lthreshold need IPVS: nftables does not count a server's connections; leave them out or use lvs_backend ipvs"
+            }
+        })
+    }
+}
+
+impl std::error::Error for Unsupported {}
+
+/// Whether nftables can do what this service asks for.
+///
+/// # Errors
+/// It cannot; says what, and the way out.
+pub fn supports_service(service: &ServiceEntry) -> Result<(), Unsupported> {
+    if service.one_packet {
+        return Err(Unsupported::OnePacket);
+    }
+    if service.persistence_engine.is_some() {
+        return Err(Unsupported::PersistenceEngine);
+    }
+    Ok(())
+}
+
+/// Whether nftables can do what this service asks for, with this server.
+///
+/// # Errors
+/// It cannot; says what, and the way out.
+pub fn supports(service: &ServiceEntry, destination: &DestinationEntry) -> Result<(), Unsupported> {
+    supports_service(service)?;
+    supports_destination(destination)
+}
+
+/// Whether nftables can do what this server asks for, whatever the service.
+pub(super) fn supports_destination(destination: &DestinationEntry) -> Result<(), Unsupported> {
+    match destination.forwarding {
+        Forwarding::Nat => {}
+        Forwarding::Dr => return Err(Unsupported::DirectRouting),
+        Forwarding::Tun(_) => return Err(Unsupported::Tunnel),
+    }
+    if destination.upper_threshold != 0 || destination.lower_threshold != 0 {
+        return Err(Unsupported::Thresholds);
+    }
+    Ok(())
+}
+
+/// By what a number is drawn for a new connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Draw {
+    /// One after the other.
+    Turn,
+    /// At random.
+    Chance,
+    /// By the client's address, and its port.
+    Source {
+        /// The port as well.
+        port: bool,
+    },
+    /// By the address that the client asked for.
+    Destination,
+}
+
+/// Servers that have a port of their own, or those that get the port that the client asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Group {
+    /// Whether they have.
+    pub(super) with_port: bool,
+    /// Where they are, and of how many numbers each is the winner; none is 0.
+    pub(super) servers: Vec<((IpAddr, Option<u16>), u32)>,
+    /// Servers that win numbers of the other group come after them: up to here.
+    pub(super) total: u32,
+}
+
+/// How new connections are spread.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Plan {
+    pub(super) draw: Draw,
+    /// Without any, nobody is served.
+    pub(super) groups: Vec<Group>,
+}
+
+impl Plan {
+    /// What becomes of an entry: only servers whose weight is not 0 take part.
+    pub(super) fn of(key: &ServiceKey, entry: &Entry) -> Self {
+        let port = entry.service.flags.flag_2;
+        let (draw, share) = match entry.service.scheduler {
+            Scheduler::Rr => (Draw::Turn, Share::Equal),
+            Scheduler::Wrr => (Draw::Turn, Share::Weight),
+            Scheduler::Lc => (Draw::Chance, Share::Equal),
+            Scheduler::Wlc | Scheduler::Lblc | Scheduler::Lblcr | Scheduler::Sed | Scheduler::Nq | Scheduler::Twos => {
+                (Draw::Chance, Share::Weight)
+            }
+            Scheduler::Sh | Scheduler::Mh => (Draw::Source { port }, Share::Weight),
+            Scheduler::Dh => (Draw::Destination, Share::Equal),
+            Scheduler::Fo | Scheduler::Ovf => (Draw::Turn, Share::Greatest),
+        };
+        let able = entry.destinations.iter().filter(|(_, it)| it.weight > 0);
+        let mut servers: Vec<_> = able.map(|(to, it)| ((to.address, effective_port(key, to)), it.weight)).collect();
+        share.apply(&mut servers);
+        let (with, without): (Vec<_>, Vec<_>) = servers.into_iter().partition(|((_, port), _)| port.is_some());
+        let sum = |servers: &[(_, u32)]| servers.iter().fold(0_u32, |sum, (_, share)| sum.saturating_add(*share));
+        let (first, second) = (sum(&with), sum(&without));
+        let groups = [(true, with, first.saturating_add(second)), (false, without, second)];
+        let groups = groups.into_iter().map(|(with_port, servers, total)| Group { with_port, servers, total });
+        Self { draw, groups: groups.filter(|group| !group.servers.is_empty()).collect() }
+    }
+
+    /// All servers, if there is no choice.
+    pub(super) fn only(&self) -> Option<(IpAddr, Option<u16>)> {
+        match self.groups.as_slice() {
+            [group] => match group.servers.as_slice() {
+                [(server, _)] => Some(*server),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Some server.
+    pub(super) fn first(&self) -> Option<(IpAddr, Option<u16>)> {
+        self.groups.first().and_then(|group| group.servers.first()).map(|(server, _)| *server)
+    }
+}
+
+/// What a server's share depends on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Share {
+    Equal,
+    Weight,
+    /// All goes to the first of those with the greatest weight.
+    Greatest,
+}
+
+impl Share {
+    /// Makes shares of weights.
+    fn apply<T>(self, servers: &mut Vec<(T, u32)>) {
+        match self {
+            Self::Equal => servers.iter_mut().for_each(|(_, share)| *share = 1),
+            Self::Greatest => {
+                let greatest = servers.iter().map(|(_, weight)| *weight).max();
+                let mut found = false;
+                servers.retain(|(_, weight)| Some(*weight) == greatest && !std::mem::replace(&mut found, true));
+                servers.iter_mut().for_each(|(_, share)| *share = 1);
+            }
+            Self::Weight => {
+                let divisor = servers.iter().fold(0, |divisor, (_, weight)| greatest_common_divisor(divisor, *weight));
+                let sum: u64 = servers.iter().map(|(_, weight)| u64::from(weight / divisor.max(1))).sum();
+                // the kernel draws from 32 bits; halved until they fit even if some are rounded up
+                let room = u64::from(u32::MAX / 2);
+                let halvings = (0..32).find(|halvings| sum >> halvings <= room).unwrap_or(32);
+                for (_, share) in servers {
+                    *share = (*share / divisor.max(1)).checked_shr(halvings).unwrap_or(0).max(1);
+                }
+            }
+        }
+    }
+}
+
+fn greatest_common_divisor(one: u32, other: u32) -> u32 {
+    let (mut one, mut other) = (one, other);
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use keepalived_core::balance::{DestinationKey, Protocol, SchedulerFlags, Tunnel};
+
+    use super::*;
+
+    const NAT: DestinationEntry =
+        DestinationEntry { weight: 1, forwarding: Forwarding::Nat, upper_threshold: 0, lower_threshold: 0 };
+
+    fn entry(scheduler: Scheduler, servers: &[(u16, u32)]) -> Entry {
+        let service = ServiceEntry {
+            scheduler,
+            flags: SchedulerFlags::default(),
+            one_packet: false,
+            persistence: None,
+            granularity: None,
+            persistence_engine: None,
+        };
+        let destinations: BTreeMap<_, _> = servers
+            .iter()
+            .zip(1..)
+            .map(|((port, weight), last)| {
+                let to = DestinationKey { address: IpAddr::from([10, 0, 0, last]), port: *port };
+                (to, DestinationEntry { weight: *weight, ..NAT })
+            })
+            .collect();
+        Entry { service, destinations }
+    }
+
+    fn shares(scheduler: Scheduler, weights: &[u32]) -> Vec<(u8, u32)> {
+        let key = ServiceKey::Address { address: IpAddr::from([192, 0, 2, 1]), port: 80, protocol: Protocol::Tcp };
+        let servers: Vec<_> = weights.iter().map(|weight| (80, *weight)).collect();
+        let plan = Plan::of(&key, &entry(scheduler, &servers));
+        plan.groups
+            .iter()
+            .flat_map(|group| &group.servers)
+            .map(|((address, _), share)| match address {
+                IpAddr::V4(ip) => (ip.octets()[3], *share),
+                IpAddr::V6(_) => unreachable!(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn weights_count_where_ipvs_lets_them_and_zero_never_takes_part() {
+        assert_eq!(shares(Scheduler::Rr, &[3, 0, 1]), [(1, 1), (3, 1)]);
+        assert_eq!(shares(Scheduler::Dh, &[3, 0, 1]), [(1, 1), (3, 1)]);
+        assert_eq!(shares(Scheduler::Lc, &[3, 0, 1]), [(1, 1), (3, 1)]);
+        for scheduler in [Scheduler::Wrr, Scheduler::Wlc, Scheduler::Sh, Scheduler::Mh, Scheduler::Twos] {
+            assert_eq!(shares(scheduler, &[30, 0, 10]), [(1, 3), (3, 1)]);
+        }
+        assert_eq!(shares(Scheduler::Fo, &[1, 5, 5]), [(2, 1)]);
+        assert_eq!(shares(Scheduler::Rr, &[0, 0]), []);
+    }
+
+    #[test]
+    fn the_greatest_weights_keep_their_ratio_and_fit_into_32_bits() {
+        let shares = shares(Scheduler::Wlc, &[2_147_483_647, 2_147_483_646, 1]);
+        let sum: u64 = shares.iter().map(|(_, share)| u64::from(*share)).sum();
+        assert!(sum <= u64::from(u32::MAX), "{shares:?}");
+        assert!(shares[0].1.abs_diff(shares[1].1) <= 1 && shares[2].1 == 1, "{shares:?}");
+    }
+
+    #[test]
+    fn a_service_for_all_ports_may_have_servers_with_and_without_one() {
+        let key = ServiceKey::Fwmark { mark: 1, family: keepalived_core::vrrp::Family::V4 };
+        let plan = Plan::of(&key, &entry(Scheduler::Wrr, &[(80, 2), (0, 3), (81, 5)]));
+        let groups: Vec<_> = plan.groups.iter().map(|it| (it.with_port, it.servers.len(), it.total)).collect();
+        assert_eq!(groups, [(true, 2, 10), (false, 1, 3)]);
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_said_with_a_way_out() {
+        let service = entry(Scheduler::Rr, &[]).service;
+        assert_eq!(supports(&service, &NAT), Ok(()));
+        for (forwarding, expected) in
+            [(Forwarding::Dr, Unsupported::DirectRouting), (Forwarding::Tun(Tunnel::Ipip), Unsupported::Tunnel)]
+        {
+            assert_eq!(supports(&service, &DestinationEntry { forwarding, ..NAT }), Err(expected));
+            assert!(expected.to_string().contains("lvs_backend ipvs"));
+        }
+        assert_eq!(supports(&service, &DestinationEntry { upper_threshold: 1, ..NAT }), Err(Unsupported::Thresholds));
+        let once = ServiceEntry { one_packet: true, ..service.clone() };
+        assert_eq!(supports(&once, &NAT), Err(Unsupported::OnePacket));
+        let sip = ServiceEntry { persistence_engine: Some("sip".into()), ..service };
+        assert_eq!(supports_service(&sip), Err(Unsupported::PersistenceEngine));
+    }
+}

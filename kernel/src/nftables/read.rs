@@ -1,0 +1,204 @@
+//! Finds in the kernel what we put there: how a table is taken over from a process that is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use keepalived_core::balance::{DestinationEntry, Entry, Forwarding, ServiceEntry, ServiceKey};
+
+use super::comment;
+use super::message::{INET, Kind};
+use super::names::{self, Counts, Kin};
+use super::render::{CHAINS, DISPATCH, Known, sets};
+use crate::netlink::codec::{Attributes, Batch, Message};
+use crate::netlink::exchange::Exchange;
+
+/// What is in our table.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Whether there is a table of that name.
+    pub(super) exists: bool,
+    /// Whether it has all that we build on.
+    pub(super) whole: bool,
+    pub(super) services: BTreeMap<ServiceKey, Known>,
+}
+
+/// How often a dump is repeated because somebody changed something meanwhile.
+const MOST_DUMPS: usize = 20;
+/// What follows the header of a message: family, version, number.
+const HEADER: usize = 4;
+
+fn interrupted() -> io::Error {
+    io::Error::from_raw_os_error(libc::EINTR)
+}
+
+/// Whether the same again may succeed: something changed, or went away, between two steps.
+fn passing(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EINTR | libc::ENOENT | libc::EAGAIN | libc::EBUSY))
+}
+
+/// Reads the whole table.
+pub(super) fn all(exchange: &mut Exchange, table: &str) -> io::Result<Found> {
+    let mut attempts = 1;
+    loop {
+        match once(exchange, table) {
+            Err(error) if passing(&error) && attempts < MOST_DUMPS => attempts += 1,
+            other => return other,
+        }
+    }
+}
+
+fn once(exchange: &mut Exchange, table: &str) -> io::Result<Found> {
+    let mut found = Found::default();
+    let mut chains = BTreeSet::new();
+    dump(exchange, Kind::GetChain, table, &[], |body| {
+        // 1: table, 3: name; of all tables
+        if text(body, 1) == Some(table) {
+            chains.extend(text(body, 3).map(str::to_owned));
+        }
+    })?;
+    // a table without chains is none of ours, and is asked for when it is made
+    found.exists = !chains.is_empty();
+    if !found.exists {
+        return Ok(found);
+    }
+    let mut layout = false;
+    let mut entries: BTreeMap<ServiceKey, ServiceEntry> = BTreeMap::new();
+    dump(exchange, Kind::GetRule, table, &[], |body| {
+        // 1: table, 2: chain, 7: remarks; on the first rule of a chain only
+        let remark = attribute(body, 7).and_then(comment::among);
+        let (true, Some(chain), Some(remark)) = (text(body, 1) == Some(table), text(body, 2), remark) else { return };
+        if chain == DISPATCH {
+            layout |= remark == comment::LAYOUT;
+        } else if let (Some(key), Some(entry)) = (names::service_of(chain), comment::read(remark)) {
+            entries.entry(key).or_insert(entry);
+        }
+    })?;
+    let mut missing = sets();
+    let mut clients = BTreeSet::new();
+    dump(exchange, Kind::GetSet, table, &[], |body| {
+        // 1: table, 2: name
+        let (true, Some(name)) = (text(body, 1) == Some(table), text(body, 2)) else { return };
+        missing.remove(name);
+        clients.extend(names::service_of_clients(name));
+    })?;
+    found.whole = layout && missing.is_empty() && CHAINS.iter().all(|name| chains.contains(*name));
+    if !found.whole {
+        return Ok(found);
+    }
+    for kin in Kin::ALL {
+        let mut dispatched = BTreeSet::new();
+        elements(exchange, table, &kin.services(), |element| dispatched.extend(element.key.map(<[u8]>::to_vec)))?;
+        for (key, service) in entries.iter().filter(|(key, _)| Kin::of(key) == kin) {
+            if dispatched.contains(&names::service_octets(key)) {
+                let mut known = Known::of(key, Entry { service: service.clone(), destinations: BTreeMap::new() });
+                known.clients.with_port = clients.contains(&(*key, true));
+                known.clients.without = clients.contains(&(*key, false));
+                found.services.insert(*key, known);
+            }
+        }
+        elements(exchange, table, &kin.weights(), |element| {
+            let server = element.key.and_then(|octets| names::read_weight(kin, octets));
+            let weight = element.value.and_then(|octets| Some(u32::from_ne_bytes(*octets.first_chunk()?)));
+            let (Some((key, to)), Some(weight)) = (server, weight) else { return };
+            if let Some(known) = found.services.get_mut(&key) {
+                let entry =
+                    DestinationEntry { weight, forwarding: Forwarding::Nat, upper_threshold: 0, lower_threshold: 0 };
+                known.entry.destinations.insert(to, entry);
+            }
+        })?;
+    }
+    Ok(found)
+}
+
+/// Packets and octets by the key of the counter.
+pub(super) fn counts(exchange: &mut Exchange, table: &str, kin: Kin) -> io::Result<Counts> {
+    let mut counts = Counts::new();
+    elements(exchange, table, &kin.traffic(), |element| {
+        if let (Some(key), Some(count)) = (element.key, element.count) {
+            counts.insert(key.to_vec(), count);
+        }
+    })?;
+    Ok(counts)
+}
+
+/// The clients that a map has, and the places of their servers.
+pub(super) fn clients(exchange: &mut Exchange, table: &str, map: &str) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut clients = Vec::new();
+    elements(exchange, table, map, |element| {
+        clients.extend(element.key.zip(element.value).map(|(key, value)| (key.to_vec(), value.to_vec())));
+    })?;
+    Ok(clients)
+}
+
+/// An element of a set, as far as it concerns us.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct ElementRead<'a> {
+    key: Option<&'a [u8]>,
+    value: Option<&'a [u8]>,
+    count: Option<(u64, u64)>,
+}
+
+impl<'a> ElementRead<'a> {
+    fn of(attributes: &'a [u8]) -> Self {
+        let mut read = Self::default();
+        for (kind, value) in Attributes(attributes) {
+            match kind {
+                1 => read.key = find(value, 1),
+                2 => read.value = find(value, 1),
+                7 => read.count = count(value),
+                _ => {}
+            }
+        }
+        read
+    }
+}
+
+fn count(expression: &[u8]) -> Option<(u64, u64)> {
+    if find(expression, 1)? != b"counter\0" {
+        return None;
+    }
+    let data = find(expression, 2)?;
+    let number = |kind| Some(u64::from_be_bytes(*find(data, kind)?.first_chunk()?));
+    Some((number(2)?, number(1)?))
+}
+
+fn elements(exchange: &mut Exchange, table: &str, set: &str, mut each: impl FnMut(ElementRead<'_>)) -> io::Result<()> {
+    dump(exchange, Kind::GetElements, table, &[(2, set)], |body| {
+        let Some(list) = attribute(body, 3) else { return };
+        for (_, element) in Attributes(list) {
+            each(ElementRead::of(element));
+        }
+    })
+}
+
+/// Asks for a list of things in our table. It is of one moment, or the error says `EINTR`.
+fn dump(
+    exchange: &mut Exchange,
+    kind: Kind,
+    table: &str,
+    names: &[(u16, &str)],
+    mut each: impl FnMut(&[u8]),
+) -> io::Result<()> {
+    let write = |batch: &mut Batch, flags, sequence| {
+        batch.begin(kind.number(), flags, sequence, &[INET, 0, 0, 0]);
+        batch.text(1, table);
+        for (attribute, name) in names {
+            batch.text(*attribute, name);
+        }
+        batch.end();
+    };
+    let consistent = exchange.dump(write, |message: Message<'_>| each(message.body))?;
+    if consistent { Ok(()) } else { Err(interrupted()) }
+}
+
+fn attribute(body: &[u8], kind: u16) -> Option<&[u8]> {
+    find(body.get(HEADER..)?, kind)
+}
+
+fn text(body: &[u8], kind: u16) -> Option<&str> {
+    std::str::from_utf8(attribute(body, kind)?.strip_suffix(&[0])?).ok()
+}
+
+fn find(attributes: &[u8], kind: u16) -> Option<&[u8]> {
+    Attributes(attributes).find(|(it, _)| *it == kind).map(|(_, value)| value)
+}

@@ -1,0 +1,235 @@
+//! A client, a director and servers, each in a network namespace of its own, on threads of this process.
+
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use keepalived_kernel::process::NetworkNamespace;
+
+use crate::lab;
+
+/// `192.0.2.0/24` and `2001:db8::/64` are the clients' side, `10.0.0.0/24` and `fd00::/64` that of the servers.
+pub(crate) struct World {
+    pub(crate) director: NetworkNamespace,
+    pub(crate) client: NetworkNamespace,
+    servers: NetworkNamespace,
+    over: Arc<AtomicBool>,
+}
+
+/// The clients' side of the director: addresses of services are beyond it.
+pub(crate) const SERVERS: u8 = 4;
+
+impl World {
+    /// `None` where namespaces are not permitted. The thread ends up in the director's.
+    pub(crate) fn new() -> Option<Self> {
+        let director = lab::fresh_namespace()?;
+        let pid = std::process::id();
+        let enter = |namespace: &NetworkNamespace| namespace.enter().unwrap();
+        // an end of each cable moves to a namespace that is known by a thread in it
+        let client = lab::fresh_namespace()?;
+        let client_thread = thread_id();
+        lab::ip("link set lo up");
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        let held = hold(&client, wait);
+        let servers = lab::fresh_namespace()?;
+        lab::ip("link set lo up");
+        let (done_too, wait) = std::sync::mpsc::channel::<()>();
+        let held_too = hold(&servers, wait);
+        let _ = (pid, client_thread);
+        enter(&director);
+        lab::ip("link set lo up");
+        lab::ip(&format!("link add clients type veth peer name up0 netns {}", held.0));
+        lab::ip(&format!("link add servers type veth peer name up0 netns {}", held_too.0));
+        std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
+        std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").unwrap();
+        for line in [
+            "link set clients up",
+            "link set servers up",
+            "address add 192.0.2.254/24 dev clients",
+            "address add 2001:db8::fe/64 dev clients nodad",
+            "address add 10.0.0.254/24 dev servers",
+            "address add fd00::fe/64 dev servers nodad",
+        ] {
+            lab::ip(line);
+        }
+        enter(&client);
+        for line in
+            ["link set up0 up", "address add 2001:db8::1/64 dev up0 nodad", "address add 2001:db8::2/64 dev up0 nodad"]
+        {
+            lab::ip(line);
+        }
+        for last in 1..=60 {
+            lab::ip(&format!("address add 192.0.2.{last}/24 dev up0"));
+        }
+        lab::ip("route add default via 192.0.2.254");
+        lab::ip("route add default via 2001:db8::fe");
+        enter(&servers);
+        lab::ip("link set up0 up");
+        for last in 1..=SERVERS {
+            lab::ip(&format!("address add 10.0.0.{last}/24 dev up0"));
+            lab::ip(&format!("address add fd00::{last}/64 dev up0 nodad"));
+        }
+        lab::ip("route add default via 10.0.0.254");
+        lab::ip("route add default via fd00::fe");
+        drop((done, done_too));
+        held.1.join().unwrap();
+        held_too.1.join().unwrap();
+        let world = Self { director, client, servers, over: Arc::default() };
+        for last in 1..=SERVERS {
+            for ip in [IpAddr::from([10, 0, 0, last]), format!("fd00::{last}").parse().unwrap()] {
+                for port in [80, 81] {
+                    world.serve(SocketAddr::new(ip, port), last);
+                }
+            }
+        }
+        enter(&world.director);
+        Some(world)
+    }
+
+    /// Answers each line, and each datagram, with the server's number. Called in the servers' namespace.
+    fn serve(&self, at: SocketAddr, number: u8) {
+        let listener = TcpListener::bind(at).unwrap();
+        let datagrams = UdpSocket::bind(at).unwrap();
+        datagrams.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let over = self.over.clone();
+        thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                match listener.accept() {
+                    Ok((stream, _)) => {
+                        thread::spawn(move || talk(stream, number));
+                    }
+                    Err(_) => thread::sleep(Duration::from_millis(1)),
+                }
+            }
+        });
+        let over = self.over.clone();
+        thread::spawn(move || {
+            let mut octets = [0; 16];
+            while !over.load(Ordering::Relaxed) {
+                if let Ok((_, from)) = datagrams.recv_from(&mut octets) {
+                    datagrams.send_to(&[number], from).unwrap();
+                }
+            }
+        });
+    }
+
+    /// Runs something in the client's namespace, on a thread of its own.
+    pub(crate) fn as_client<T: Send>(&self, what: impl FnOnce() -> T + Send) -> T {
+        thread::scope(|scope| {
+            scope
+                .spawn(|| {
+                    self.client.enter().unwrap();
+                    what()
+                })
+                .join()
+                .unwrap()
+        })
+    }
+
+    /// Which servers answer `count` connections, one after the other.
+    pub(crate) fn ask(&self, to: &str, count: usize) -> Vec<u8> {
+        let to: SocketAddr = to.parse().unwrap();
+        self.as_client(|| (0..count).map(|_| Connection::open(None, to).expect("an answer").ask()).collect())
+    }
+
+    /// Which server answers a connection from `from`.
+    pub(crate) fn ask_from(&self, from: &str, to: &str) -> u8 {
+        let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+        self.as_client(|| Connection::open(Some(from), to).expect("an answer").ask())
+    }
+
+    /// Which server answers a datagram.
+    pub(crate) fn ask_udp(&self, to: &str) -> std::io::Result<u8> {
+        let to: SocketAddr = to.parse().unwrap();
+        self.as_client(|| {
+            let unspecified: IpAddr = if to.is_ipv4() { [0, 0, 0, 0].into() } else { [0_u16; 8].into() };
+            let socket = UdpSocket::bind((unspecified, 0))?;
+            socket.set_read_timeout(Some(Duration::from_secs(2)))?;
+            socket.connect(to)?;
+            socket.send(b"?")?;
+            let mut octet = [0];
+            socket.recv(&mut octet)?;
+            Ok(octet[0])
+        })
+    }
+
+    pub(crate) fn open(&self, to: &str) -> std::io::Result<Connection> {
+        let to = to.parse().unwrap();
+        self.as_client(|| Connection::open(None, to))
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        let _ = &self.servers;
+    }
+}
+
+/// A connection that stays open.
+pub(crate) struct Connection(TcpStream);
+
+impl Connection {
+    pub(crate) fn open(from: Option<IpAddr>, to: SocketAddr) -> std::io::Result<Self> {
+        let domain = socket2::Domain::for_address(to);
+        let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+        if let Some(from) = from {
+            socket.bind(&SocketAddr::new(from, 0).into())?;
+        }
+        socket.connect_timeout(&to.into(), Duration::from_secs(5))?;
+        let stream: TcpStream = socket.into();
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.set_nodelay(true)?;
+        Ok(Self(stream))
+    }
+
+    pub(crate) fn ask(&mut self) -> u8 {
+        self.try_ask().expect("an answer")
+    }
+
+    pub(crate) fn try_ask(&mut self) -> std::io::Result<u8> {
+        self.0.write_all(b"?")?;
+        let mut octet = [0];
+        self.0.read_exact(&mut octet)?;
+        Ok(octet[0])
+    }
+}
+
+fn talk(mut stream: TcpStream, number: u8) {
+    stream.set_nonblocking(false).unwrap();
+    let mut octet = [0];
+    while matches!(stream.read(&mut octet), Ok(1)) {
+        if stream.write_all(&[number]).is_err() {
+            return;
+        }
+    }
+}
+
+fn thread_id() -> u32 {
+    let link = std::fs::read_link("/proc/thread-self").unwrap();
+    link.file_name().unwrap().to_str().unwrap().parse().unwrap()
+}
+
+/// A thread that is in the namespace until told; its number names the namespace for `ip`.
+fn hold(namespace: &NetworkNamespace, until: std::sync::mpsc::Receiver<()>) -> (u32, thread::JoinHandle<()>) {
+    let (tell, told) = std::sync::mpsc::channel();
+    // a new thread is where its maker is
+    namespace.enter().unwrap();
+    let handle = thread::spawn(move || {
+        tell.send(thread_id()).unwrap();
+        let _ended = until.recv();
+    });
+    (told.recv().unwrap(), handle)
+}
+
+/// What `nft` says.
+pub(crate) fn nft(arguments: &str) -> String {
+    let done = Command::new("nft").args(arguments.split(' ')).output().expect("nftables is installed");
+    assert!(done.status.success(), "nft {arguments}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
