@@ -223,18 +223,18 @@ impl Nftables {
 
     /// Writes as many wishes as a transaction holds; where each of them ends, after what comes before the first.
     fn fill(&mut self, wishes: &[(ServiceKey, Wish)]) -> Vec<u32> {
-        let (to, mut id) = (&mut self.transaction, 0);
+        let to = &mut self.transaction;
         self.commit.begin(to, &self.table);
         if !self.whole {
             // whatever is there goes
             to.new_table();
             to.delete_table();
-            render::base(to, &mut id);
+            render::base(to);
         }
         let mut ends = vec![to.count()];
         for (key, wish) in wishes {
             let want = wish.entry.clone().map(|entry| Known::of(key, entry));
-            render::service(to, &mut id, key, self.services.get(key), want.as_ref());
+            render::service(to, key, self.services.get(key), want.as_ref());
             ends.push(to.count());
             if to.octets().len() >= self.commit.room() / 2 {
                 break;
@@ -270,30 +270,29 @@ impl Nftables {
                 .map(|(address, port)| names::endpoint(*address, *port))
                 .collect();
             if !gone.is_empty() {
-                self.forget(&names::clients_of(key, with_port), &gone)?;
+                self.forget(key, with_port, &gone)?;
             }
         }
         Ok(())
     }
 
     /// Removes what leads to one of `gone`, until nothing does: a packet may have been on its way.
-    fn forget(&mut self, map: &str, gone: &BTreeSet<Vec<u8>>) -> io::Result<()> {
+    fn forget(&mut self, key: &ServiceKey, with_port: bool, gone: &BTreeSet<Vec<u8>>) -> io::Result<()> {
         const ATTEMPTS: usize = 20;
+        let (map, set) = (names::clients_of(key, with_port), names::recent_of(key, with_port));
         for _ in 0..ATTEMPTS {
-            let mut clients = read::clients(&mut self.exchange, &self.table, map)?;
-            clients.retain(|(_, server)| gone.contains(server));
+            let mut clients = read::clients(&mut self.exchange, &self.table, &map)?;
+            clients.retain(|_, server| gone.contains(server));
             if clients.is_empty() {
                 return Ok(());
             }
+            let mut recent = read::recent(&mut self.exchange, &self.table, &set)?;
+            recent.retain(|client| clients.contains_key(client));
             self.commit.begin(&mut self.transaction, &self.table);
-            for (client, _) in clients {
-                // one by one: the time of some may be over
-                self.transaction.elements(Kind::DeleteElements, (map, 0), [Element::Key(client)]);
-                if self.transaction.octets().len() >= self.commit.room() / 2 {
-                    break;
-                }
-            }
-            let _some_may_be_gone = self.commit.run(&mut self.transaction)?;
+            self.transaction.elements(Kind::DeleteElements, &set, recent.into_iter().map(Element::Key));
+            self.transaction.elements(Kind::DeleteElements, &map, clients.into_keys().map(Element::Key));
+            // the time of some may be over meanwhile: then none is removed, and the next look does not find them
+            let _looked_at_again = self.commit.run(&mut self.transaction)?;
         }
         Err(io::ErrorKind::TimedOut.into())
     }
@@ -337,6 +336,11 @@ fn apply(entry: &mut Option<Entry>, change: &Change) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether the kernel's table is not what we take it for, even after a look: somebody has damaged what we do not read.
+fn disagrees(answer: &Answer) -> bool {
+    matches!(answer.errno, libc::ENOENT | libc::EEXIST | libc::EBUSY)
+}
+
 fn first_error(refused: &[(u32, Answer)]) -> io::Error {
     refused.first().map_or_else(|| io::ErrorKind::Other.into(), |(_, answer)| commit::error_of(answer))
 }
@@ -356,6 +360,15 @@ impl Director for Nftables {
             self.find()?;
             refused.clear();
             let wishes = self.wishes(changes, &mut refused);
+            denied = self.grant(wishes)?;
+        }
+        if denied.iter().any(|(_, answer)| disagrees(answer)) {
+            refused.clear();
+            let mut wishes = self.wishes(changes, &mut refused);
+            for (key, known) in std::mem::take(&mut self.services) {
+                wishes.entry(key).or_insert_with(|| Wish { entry: Some(known.entry), changes: Vec::new() });
+            }
+            self.whole = false;
             denied = self.grant(wishes)?;
         }
         for (wish, answer) in denied {

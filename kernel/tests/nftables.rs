@@ -71,12 +71,468 @@ fn tally(answers: &[u8]) -> BTreeMap<u8, usize> {
 
 const VIP: &str = "198.51.100.1:80";
 
+fn two(scheduler: Scheduler, first: u32, second: u32) -> Entry {
+    entry(service(scheduler), &[("10.0.0.1:80", first), ("10.0.0.2:80", second)])
+}
+
 #[test]
 fn round_robin_takes_turns_and_ignores_weights() {
     let Some(world) = World::new() else { return };
     let mut director = Nftables::open(Nftables::TABLE).unwrap();
     let want = entry(service(Scheduler::Rr), &[("10.0.0.1:80", 5), ("10.0.0.2:80", 1), ("10.0.0.3:81", 1)]);
     set(&mut director, tcp(VIP), Some(&want));
-    println!("{}", nft("list ruleset"));
     assert_eq!(tally(&world.ask(VIP, 30)), BTreeMap::from([(1, 10), (2, 10), (3, 10)]));
+}
+
+#[test]
+fn weighted_round_robin_is_exact_and_chance_is_near() {
+    let Some(world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    set(&mut director, tcp(VIP), Some(&two(Scheduler::Wrr, 30, 10)));
+    assert_eq!(tally(&world.ask(VIP, 40)), BTreeMap::from([(1, 30), (2, 10)]));
+    set(&mut director, tcp(VIP), Some(&two(Scheduler::Wlc, 3, 1)));
+    // 300 of 400 are expected; the standard deviation is 8.7
+    let first = tally(&world.ask(VIP, 400))[&1];
+    assert!((250..=350).contains(&first), "{first}");
+}
+
+#[test]
+fn failover_goes_to_the_greatest_weight() {
+    let Some(world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    set(&mut director, tcp(VIP), Some(&two(Scheduler::Fo, 1, 2)));
+    assert_eq!(tally(&world.ask(VIP, 10)), BTreeMap::from([(2, 10)]));
+    set(&mut director, tcp(VIP), Some(&two(Scheduler::Fo, 1, 0)));
+    assert_eq!(tally(&world.ask(VIP, 10)), BTreeMap::from([(1, 10)]));
+}
+
+#[test]
+fn a_hashed_client_stays_and_clients_are_spread_by_weight() {
+    let Some(world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    for (family, from, to, servers) in [
+        ("v4", "192.0.2.", VIP, ["10.0.0.1:80", "10.0.0.2:80"]),
+        ("v6", "2001:db8::", "[2001:db8:1::1]:80", ["[fd00::1]:80", "[fd00::2]:80"]),
+    ] {
+        let want = entry(service(Scheduler::Sh), &[(servers[0], 3), (servers[1], 1)]);
+        set(&mut director, tcp(to), Some(&want));
+        let clients = if family == "v4" { 60 } else { 2 };
+        let mut answers = Vec::new();
+        for last in 1..=clients {
+            let from = format!("{from}{last}");
+            let answer = world.ask_from(&from, to);
+            assert_eq!((0..3).map(|_| world.ask_from(&from, to)).collect::<Vec<_>>(), [answer; 3]);
+            answers.push(answer);
+        }
+        let first = tally(&answers).get(&1).copied().unwrap_or_default();
+        assert!(clients == 2 || (33..=57).contains(&first), "{first} of {clients}");
+    }
+    let mut by_port = two(Scheduler::Sh, 1, 1);
+    by_port.service.flags.flag_2 = true;
+    set(&mut director, tcp(VIP), Some(&by_port));
+    assert_eq!(tally(&world.ask(VIP, 40)).len(), 2, "one client, many ports");
+    set(&mut director, tcp(VIP), Some(&two(Scheduler::Dh, 1, 1)));
+    assert_eq!(tally(&world.ask(VIP, 20)).len(), 1, "one address is asked for");
+}
+
+#[test]
+fn a_persistent_client_stays_until_its_time_is_over() {
+    let Some(world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    let mut want = two(Scheduler::Rr, 1, 1);
+    want.service.persistence = Some(Duration::from_secs(2));
+    set(&mut director, tcp(VIP), Some(&want));
+    let first = world.ask_from("192.0.2.1", VIP);
+    let other = world.ask_from("192.0.2.2", VIP);
+    assert_ne!(first, other, "they take turns");
+    for _ in 0..5 {
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(world.ask_from("192.0.2.1", VIP), first, "each new connection counts anew");
+    }
+    // the turn is the first server's again: whoever comes now gets it, then the second
+    std::thread::sleep(Duration::from_millis(3200));
+    let answers = ["192.0.2.3", "192.0.2.4", "192.0.2.5"].map(|from| world.ask_from(from, VIP));
+    let again = world.ask_from("192.0.2.1", VIP);
+    assert_ne!(again, answers[2], "it is forgotten and takes its turn");
+}
+
+#[test]
+fn granularity_makes_one_client_of_a_network_and_quiesced_servers_keep_theirs() {
+    let Some(world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    let mut want = two(Scheduler::Rr, 1, 1);
+    want.service.persistence = Some(Duration::from_secs(60));
+    want.service.granularity = Some(Granularity::V4("255.255.255.248".parse().unwrap()));
+    set(&mut director, tcp(VIP), Some(&want));
+    let one = world.ask_from("192.0.2.1", VIP);
+    assert_eq!([2, 3, 7].map(|last| world.ask_from(&format!("192.0.2.{last}"), VIP)), [one; 3]);
+    let other = world.ask_from("192.0.2.9", VIP);
+    assert_ne!(other, one);
+    // weight 0: who is known stays, who is new goes elsewhere
+    let mut drained = want.clone();
+    drained.destinations.insert(at(&format!("10.0.0.{one}:80")), nat(0));
+    set(&mut director, tcp(VIP), Some(&drained));
+    assert_eq!(world.ask_from("192.0.2.4", VIP), one);
+    assert_eq!([17, 25, 33].map(|last| world.ask_from(&format!("192.0.2.{last}"), VIP)), [other; 3]);
+    // gone: its clients are forgotten at once
+    drained.destinations.remove(&at(&format!("10.0.0.{one}:80")));
+    set(&mut director, tcp(VIP), Some(&drained));
+    assert_eq!(world.ask_from("192.0.2.4", VIP), other);
+    let listed = nft("list map inet keepalived_balance tcp-198.51.100.1-80.clients");
+    assert!(!listed.contains(&format!("10.0.0.{one}")), "{listed}");
+    // all the others are remembered still
+    assert!(listed.contains("192.0.2.8 "), "{listed}");
+    want.service.persistence = None;
+    set(&mut director, tcp(VIP), Some(&want));
+    assert!(!nft("list ruleset").contains("clients"));
+}
+
+#[test]
+fn a_drained_server_keeps_its_connections_and_gets_no_new_ones() {
+    let Some(world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    set(&mut director, tcp(VIP), Some(&two(Scheduler::Rr, 1, 1)));
+    let mut open = [world.open(VIP).unwrap(), world.open(VIP).unwrap()];
+    let answers = [open[0].ask(), open[1].ask()];
+    assert_ne!(answers[0], answers[1]);
+    set(&mut director, tcp(VIP), Some(&two(Scheduler::Rr, 0, 1)));
+    assert_eq!(tally(&world.ask(VIP, 10)), BTreeMap::from([(2, 10)]));
+    assert_eq!([open[0].ask(), open[1].ask()], answers);
+    // removed: an open connection goes on as well (IPVS would drop its packets)
+    set(&mut director, tcp(VIP), Some(&entry(service(Scheduler::Rr), &[("10.0.0.2:80", 1)])));
+    assert_eq!([open[0].ask(), open[1].ask()], answers);
+    assert_eq!(tally(&world.ask(VIP, 10)), BTreeMap::from([(2, 10)]));
+}
+
+#[test]
+fn a_service_without_servers_refuses_and_one_that_is_gone_is_not_there() {
+    let Some(world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    for (vip, servers) in [(VIP, [("10.0.0.1:80", 0)]), ("[2001:db8:1::1]:80", [("[fd00::1]:80", 0)])] {
+        for servers in [&servers[..], &[]] {
+            set(&mut director, tcp(vip), Some(&entry(service(Scheduler::Wlc), servers)));
+            let refused = world.open(vip).err().expect("nobody is there");
+            assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused, "{vip}: {refused}");
+            set(&mut director, key(vip, Protocol::Udp), Some(&entry(service(Scheduler::Wlc), servers)));
+            let refused = world.ask_udp(vip).unwrap_err();
+            assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused, "{vip}: {refused}");
+        }
+    }
+    // as a sorry server comes: the refused client is served
+    set(&mut director, tcp(VIP), Some(&entry(service(Scheduler::Wlc), &[("10.0.0.4:81", 1)])));
+    assert_eq!(world.ask(VIP, 3), [4, 4, 4]);
+    set(&mut director, tcp(VIP), None);
+    assert!(!nft("list ruleset").contains("tcp-198.51.100.1-80"));
+}
+
+#[test]
+fn datagrams_and_ipv6_are_balanced() {
+    let Some(world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    let (v4, v6) = ("198.51.100.1:53", "[2001:db8:1::1]:53");
+    set(&mut director, key(v4, Protocol::Udp), Some(&two(Scheduler::Rr, 1, 1)));
+    let answers: Vec<_> = (0..10).map(|_| world.ask_udp(v4).unwrap()).collect();
+    assert_eq!(tally(&answers), BTreeMap::from([(1, 5), (2, 5)]));
+    let six = entry(service(Scheduler::Wrr), &[("[fd00::1]:80", 1), ("[fd00::2]:81", 3)]);
+    set(&mut director, key(v6, Protocol::Udp), Some(&six));
+    set(&mut director, tcp(v6), Some(&six));
+    let answers: Vec<_> = (0..8).map(|_| world.ask_udp(v6).unwrap()).collect();
+    assert_eq!(tally(&answers), BTreeMap::from([(1, 2), (2, 6)]));
+    assert_eq!(tally(&world.ask(v6, 8)), BTreeMap::from([(1, 2), (2, 6)]));
+    let mut persistent = six;
+    persistent.service.persistence = Some(Duration::from_secs(60));
+    persistent.service.granularity = Some(Granularity::V6(64));
+    set(&mut director, tcp(v6), Some(&persistent));
+    let one = world.ask_from("2001:db8::1", v6);
+    assert_eq!(world.ask_from("2001:db8::2", v6), one);
+}
+
+#[test]
+fn all_ports_and_marks_and_a_port_of_the_servers_own() {
+    let Some(world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    // whatever port: the one that the client asked for
+    let mut want = entry(service(Scheduler::Rr), &[("10.0.0.1:0", 1), ("10.0.0.2:0", 1)]);
+    want.service.persistence = Some(Duration::from_secs(60));
+    set(&mut director, tcp("198.51.100.1:0"), Some(&want));
+    let one = world.ask_from("192.0.2.1", "198.51.100.1:80");
+    assert_eq!(world.ask_from("192.0.2.1", "198.51.100.1:81"), one, "one client, all ports");
+    assert_ne!(world.ask_from("192.0.2.2", "198.51.100.1:81"), one);
+    // a port of its own comes first
+    set(&mut director, tcp("198.51.100.1:81"), Some(&entry(service(Scheduler::Rr), &[("10.0.0.3:0", 1)])));
+    assert_eq!(world.ask("198.51.100.1:81", 2), [3, 3]);
+    // and a mark before both
+    nft("add table inet marks");
+    nft("add chain inet marks pre { type filter hook prerouting priority -150 ; }");
+    nft("add rule inet marks pre ip daddr 198.51.100.0/24 tcp dport 8000-8999 meta mark set 7");
+    nft("add rule inet marks pre ip6 daddr 2001:db8:1::/64 meta mark set 8");
+    let marked = ServiceKey::Fwmark { mark: 7, family: Family::V4 };
+    let want = entry(service(Scheduler::Wrr), &[("10.0.0.1:80", 1), ("10.0.0.4:81", 2)]);
+    set(&mut director, marked, Some(&want));
+    assert_eq!(tally(&world.ask("198.51.100.1:8001", 6)), BTreeMap::from([(1, 2), (4, 4)]));
+    let marked = ServiceKey::Fwmark { mark: 8, family: Family::V6 };
+    let mixed = entry(service(Scheduler::Wrr), &[("[fd00::1]:0", 2), ("[fd00::2]:80", 1), ("[fd00::3]:81", 1)]);
+    set(&mut director, marked, Some(&mixed));
+    assert_eq!(tally(&world.ask("[2001:db8:1::7]:81", 8)), BTreeMap::from([(1, 4), (2, 2), (3, 2)]));
+    let mut mixed = mixed;
+    mixed.service.persistence = Some(Duration::from_secs(60));
+    set(&mut director, marked, Some(&mixed));
+    let one = world.ask_from("2001:db8::1", "[2001:db8:1::7]:81");
+    assert_eq!(world.ask_from("2001:db8::1", "[2001:db8:1::7]:80"), one);
+}
+
+#[test]
+fn packets_and_octets_are_counted_by_server_and_survive_changes() {
+    let Some(world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    set(&mut director, tcp(VIP), Some(&two(Scheduler::Rr, 1, 1)));
+    world.ask(VIP, 10);
+    let mut counts = director.counters().unwrap();
+    counts.sort_by_key(|count| count.destination);
+    assert_eq!(counts.len(), 2);
+    for count in &counts {
+        // SYN, ACK, "?", ACK, FIN, ACK: four at least of each connection come from the client
+        assert!(count.packets >= 20 && count.octets >= count.packets * 40, "{count:?}");
+    }
+    set(&mut director, tcp(VIP), Some(&two(Scheduler::Wlc, 1, 0)));
+    let mut again = Nftables::open(Nftables::TABLE).unwrap().counters().unwrap();
+    again.sort_by_key(|count| count.destination);
+    assert!(again.iter().zip(&counts).all(|(now, then)| now.packets >= then.packets), "{again:?} {counts:?}");
+}
+
+#[test]
+fn local_clients_are_balanced_too() {
+    let Some(_world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    lab::ip("address add 198.51.100.1/32 dev lo");
+    set(&mut director, tcp(VIP), Some(&two(Scheduler::Rr, 1, 1)));
+    let to = VIP.parse().unwrap();
+    let from = "10.0.0.254".parse().unwrap();
+    let answers: Vec<_> = (0..4).map(|_| world::Connection::open(Some(from), to).unwrap().ask()).collect();
+    assert_eq!(tally(&answers), BTreeMap::from([(1, 2), (2, 2)]));
+}
+
+#[test]
+fn no_connection_is_lost_while_the_servers_change() {
+    let Some(world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    set(&mut director, tcp(VIP), Some(&two(Scheduler::Wrr, 1, 1)));
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            world.as_client(|| {
+                let (to, mut count, mut slowest) = (VIP.parse().unwrap(), 0, Duration::ZERO);
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    let start = std::time::Instant::now();
+                    world::Connection::open(None, to).expect("no refusal").ask();
+                    slowest = slowest.max(start.elapsed());
+                    count += 1;
+                }
+                (count, slowest)
+            })
+        });
+        for round in 0..300_u32 {
+            // one server comes and the other goes, with other weights each time
+            let (first, second) =
+                if round % 2 == 0 { ("10.0.0.1:80", "10.0.0.3:80") } else { ("10.0.0.2:80", "10.0.0.4:81") };
+            set(&mut director, tcp(VIP), Some(&entry(service(Scheduler::Wrr), &[(first, round % 7 + 1), (second, 1)])));
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        let (count, slowest) = asking.join().unwrap();
+        println!("{count} connections during 300 changes, the slowest took {slowest:?}");
+        assert!(count > 100, "{count}");
+        assert!(slowest < Duration::from_millis(900), "a packet was sent again after {slowest:?}");
+    });
+}
+
+#[test]
+fn after_a_crash_the_table_is_taken_over_as_it_is() {
+    let Some(world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    let mut want = two(Scheduler::Sh, 3, 1);
+    want.service.flags.flag_1 = true;
+    want.service.persistence = Some(Duration::from_secs(77));
+    want.service.granularity = Some(Granularity::V4("255.255.255.0".parse().unwrap()));
+    set(&mut director, tcp(VIP), Some(&want));
+    let marked = ServiceKey::Fwmark { mark: 9, family: Family::V6 };
+    set(&mut director, marked, Some(&entry(service(Scheduler::Wlc), &[("[fd00::1]:0", 0)])));
+    let empty = key("[2001:db8:1::1]:0", Protocol::Sctp);
+    set(&mut director, empty, Some(&entry(service(Scheduler::Mh), &[])));
+    let mut connection = world.open(VIP).unwrap();
+    let answer = connection.ask();
+    let before = nft("-s list ruleset");
+    let table = director.read().unwrap();
+    drop(director);
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    assert_eq!(director.read().unwrap(), table);
+    assert_eq!(table.len(), 3);
+    // to wish for what is there changes nothing
+    let mut changes = Vec::new();
+    table.iter().for_each(|(key, entry)| difference(*key, None, Some(entry), &mut changes));
+    assert!(director.change(&changes).unwrap().is_empty());
+    assert_eq!(nft("-s list ruleset"), before);
+    assert_eq!(connection.ask(), answer);
+    assert_eq!(world.ask(VIP, 3), [answer; 3], "the client is still known");
+    director.clear().unwrap();
+    assert_eq!(nft("list ruleset"), "");
+    assert_eq!(director.read().unwrap(), Table::new());
+    director.clear().unwrap();
+}
+
+#[test]
+fn others_are_left_alone_and_what_they_do_to_us_is_repaired() {
+    let Some(world) = World::new() else { return };
+    nft("add table ip keepalived_balance");
+    nft("add chain ip keepalived_balance mine { comment \"not\" ; }");
+    nft("add table inet other");
+    let foreign = nft("list ruleset");
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    let want = two(Scheduler::Rr, 1, 1);
+    set(&mut director, tcp(VIP), Some(&want));
+    for damage in [
+        "delete table inet keepalived_balance",
+        "flush chain inet keepalived_balance dispatch",
+        "flush chain inet keepalived_balance tcp-198.51.100.1-80",
+        "flush map inet keepalived_balance services4",
+        "flush map inet keepalived_balance weights4",
+        "flush set inet keepalived_balance traffic4",
+    ] {
+        nft(damage);
+        // without looking first
+        let refused = director
+            .change(&[
+                Change::EditService(tcp(VIP), service(Scheduler::Wrr)),
+                Change::RemoveDestination(tcp(VIP), at("10.0.0.1:80")),
+                Change::EditService(tcp(VIP), service(Scheduler::Rr)),
+            ])
+            .unwrap();
+        assert!(refused.is_empty(), "{damage}: {refused:?}");
+        set(&mut director, tcp(VIP), Some(&want));
+        assert_eq!(tally(&world.ask(VIP, 4)), BTreeMap::from([(1, 2), (2, 2)]), "{damage}");
+    }
+    director.clear().unwrap();
+    assert_eq!(nft("list ruleset"), foreign);
+}
+
+#[test]
+fn what_is_refused_is_told_and_the_rest_is_done() {
+    let Some(world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    let direct = DestinationEntry { forwarding: Forwarding::Dr, ..nat(1) };
+    let other = tcp("198.51.100.2:80");
+    let refused = director
+        .change(&[
+            Change::AddService(tcp(VIP), service(Scheduler::Rr)),
+            Change::AddDestination(tcp(VIP), at("10.0.0.1:80"), direct),
+            Change::AddDestination(tcp(VIP), at("[fd00::1]:80"), nat(1)),
+            Change::AddDestination(other, at("10.0.0.2:80"), nat(1)),
+            Change::RemoveDestination(other, at("10.0.0.2:80")),
+            Change::RemoveService(other),
+            Change::AddDestination(tcp(VIP), at("10.0.0.3:80"), nat(1)),
+            Change::AddService(other, ServiceEntry { one_packet: true, ..service(Scheduler::Rr) }),
+        ])
+        .unwrap();
+    let told: Vec<_> = refused.iter().map(|it| (it.index, it.to_string())).collect();
+    assert_eq!(told.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [1, 2, 3, 7], "{told:?}");
+    assert!(told[0].1.starts_with("DR needs IPVS"), "{told:?}");
+    assert_eq!(world.ask(VIP, 2), [3, 3]);
+}
+
+/// Somebody put something into our own table, where it is in the way of one service: the others are done first, then the
+/// table is built anew without it.
+#[test]
+fn what_is_in_the_way_is_removed() {
+    let Some(world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    set(&mut director, tcp(VIP), Some(&two(Scheduler::Rr, 1, 1)));
+    nft("add map inet keepalived_balance tcp-198.51.100.3-80.clients { type mark : mark ; }");
+    let mut changes = Vec::new();
+    let mut want = two(Scheduler::Rr, 1, 1);
+    want.service.persistence = Some(Duration::from_secs(60));
+    for last in 2..=4 {
+        difference(tcp(&format!("198.51.100.{last}:80")), None, Some(&want), &mut changes);
+    }
+    assert!(director.change(&changes).unwrap().is_empty());
+    assert_eq!(director.read().unwrap().len(), 4);
+    for last in 1..=4 {
+        world.ask(&format!("198.51.100.{last}:80"), 1);
+    }
+}
+
+#[test]
+fn ten_thousand_services_of_ten_servers() {
+    let Some(_namespace) = lab::fresh_namespace() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    let mut table = Table::new();
+    for number in 0..10_000_u32 {
+        let vip = std::net::Ipv4Addr::from(0xc633_0000 + number);
+        let servers = (1..=10).map(|last| (at(&format!("10.0.{}.{last}:80", number % 250)), nat(last))).collect();
+        let service = service(if number % 2 == 0 { Scheduler::Rr } else { Scheduler::Wlc });
+        table.insert(tcp(&format!("{vip}:80")), Entry { service, destinations: servers });
+    }
+    let mut changes = Vec::new();
+    table.iter().for_each(|(key, entry)| difference(*key, None, Some(entry), &mut changes));
+    let timed = |what: &str, start: std::time::Instant| println!("{what}: {:?}", start.elapsed());
+    let start = std::time::Instant::now();
+    assert!(director.change(&changes).unwrap().is_empty());
+    timed("all at once", start);
+    let start = std::time::Instant::now();
+    assert!(director.read().unwrap() == table);
+    timed("read", start);
+    let (first, _) = table.first_key_value().unwrap();
+    for weight in 1..4 {
+        let start = std::time::Instant::now();
+        let to = *table[first].destinations.keys().next().unwrap();
+        assert!(director.change(&[Change::EditDestination(*first, to, nat(weight + 10))]).unwrap().is_empty());
+        timed("one change", start);
+    }
+    let start = std::time::Instant::now();
+    assert_eq!(director.counters().unwrap().len(), 100_000);
+    timed("counters", start);
+    let changes: Vec<_> = table.keys().take(1000).map(|key| Change::RemoveService(*key)).collect();
+    let start = std::time::Instant::now();
+    assert!(director.change(&changes).unwrap().is_empty());
+    timed("a thousand services removed", start);
+    let start = std::time::Instant::now();
+    director.clear().unwrap();
+    timed("clear", start);
+}
+
+/// `nft` reads what it lists, but for the two statements that its own language lacks a word for.
+#[test]
+fn the_listing_is_what_nft_reads() {
+    let Some(_world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    set(&mut director, tcp(VIP), Some(&two(Scheduler::Wlc, 3, 1)));
+    set(
+        &mut director,
+        tcp("[2001:db8:1::1]:80"),
+        Some(&entry(service(Scheduler::Sh), &[("[fd00::1]:80", 2), ("[fd00::2]:80", 1)])),
+    );
+    set(
+        &mut director,
+        key("198.51.100.1:53", Protocol::Udp),
+        Some(&entry(service(Scheduler::Dh), &[("10.0.0.1:53", 0)])),
+    );
+    let mut persistent = two(Scheduler::Rr, 3, 1);
+    persistent.service.persistence = Some(Duration::from_secs(300));
+    set(&mut director, tcp("198.51.100.1:443"), Some(&persistent));
+    let listed = nft("list ruleset");
+    println!("{listed}");
+    for line in [
+        "map services4 {",
+        "elements = { udp . 198.51.100.1 . 53 : goto udp-198.51.100.1-53,",
+        "tcp . 198.51.100.1 . 80 . 10.0.0.1 . 80 : 0x00000003",
+        "chain tcp-198.51.100.1-80 {",
+        "elements = { 0 : 10.0.0.1 . 80, 1 : 10.0.0.1 . 80,",
+        "meta l4proto tcp dnat ip to numgen random mod 4 map @tcp-198.51.100.1-80 comment \"wlc\"",
+        "dnat ip6 to jhash ip6 saddr mod 3 seed 0x6b617276 map @tcp-2001_db8_1__1-80 comment \"sh\"",
+        "chain tcp-198.51.100.1-443/10.0.0.1-80 {",
+        "update @tcp-198.51.100.1-443.clients { ip saddr timeout 5m1s : 10.0.0.1 . 80 }",
+        "numgen inc mod 2 vmap @tcp-198.51.100.1-443.servers",
+        "reject comment \"dh\"",
+        "comment \"rr persistence 300\"",
+    ] {
+        assert!(listed.contains(line), "{line}");
+    }
 }

@@ -153,10 +153,17 @@ impl Transaction {
             if let Some(most) = set.most {
                 it.nested(9, |it| it.number(1, most));
             }
-            it.number(10, set.id);
-            if let Some(order) = set.order {
-                // only nft reads it
-                it.attribute(13, &note(0, &order.to_ne_bytes(), false));
+            // within the transaction; all of ours are found by their names
+            it.number(10, 1);
+            // only nft reads it: by default it takes numbers for those of a packet
+            let mut orders = Vec::new();
+            for (kind, native) in [(0, set.native_key), (1, set.native_data)] {
+                if native {
+                    orders.extend(note(kind, &HOST_ORDER.to_ne_bytes(), false));
+                }
+            }
+            if !orders.is_empty() {
+                it.attribute(13, &orders);
             }
             if set.counts {
                 it.expression_at(17, "counter", |_| {});
@@ -168,21 +175,13 @@ impl Transaction {
         self.message(Kind::DeleteSet, 0, |it| it.text(2, name));
     }
 
-    /// Adds elements to a set, or removes them from it. `id` is that of a set of this transaction, or 0.
-    pub(super) fn elements<'a>(
-        &mut self,
-        kind: Kind,
-        (set, id): (&str, u32),
-        elements: impl IntoIterator<Item = Element<'a>>,
-    ) {
+    /// Adds elements to a set, or removes them from it.
+    pub(super) fn elements(&mut self, kind: Kind, set: &str, elements: impl IntoIterator<Item = Element>) {
         let mut elements = elements.into_iter().peekable();
         while elements.peek().is_some() {
             let flags = if kind == Kind::NewElements { codec::CREATE } else { 0 };
             self.message(kind, flags, |it| {
                 it.text(2, set);
-                if id != 0 {
-                    it.number(4, id);
-                }
                 it.nested(3, |it| {
                     for element in elements.by_ref().take(MOST_ELEMENTS) {
                         it.nested(1, |it| element.write(it));
@@ -214,16 +213,16 @@ pub(super) struct Hook {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Set<'a> {
     pub(super) name: &'a str,
-    /// Names it within its transaction.
-    pub(super) id: u32,
     /// `NFT_SET_*`
     pub(super) flags: u32,
     pub(super) key: &'a [(u32, usize)],
     pub(super) data: Data<'a>,
     /// Elements that it may have.
     pub(super) most: Option<u32>,
-    /// In which order the octets of its numbers are.
-    pub(super) order: Option<u32>,
+    /// Its keys are numbers in the machine's order.
+    pub(super) native_key: bool,
+    /// What it leads to are such numbers.
+    pub(super) native_data: bool,
     /// Its elements count what is found.
     pub(super) counts: bool,
 }
@@ -237,12 +236,6 @@ pub(super) enum Data<'a> {
     Value(&'a [(u32, usize)]),
 }
 
-/// `NFT_SET_ANONYMOUS`
-pub(super) const ANONYMOUS: u32 = 0x1;
-/// `NFT_SET_CONSTANT`
-pub(super) const CONSTANT: u32 = 0x2;
-/// `NFT_SET_INTERVAL`
-pub(super) const INTERVAL: u32 = 0x4;
 /// `NFT_SET_MAP`
 pub(super) const MAP: u32 = 0x8;
 /// `NFT_SET_TIMEOUT`
@@ -250,30 +243,27 @@ pub(super) const TIMEOUT: u32 = 0x10;
 /// `NFT_SET_EVAL`: rules add to it.
 pub(super) const DYNAMIC: u32 = 0x20;
 /// nft's `BYTEORDER_HOST_ENDIAN`
-pub(super) const HOST_ORDER: u32 = 1;
+const HOST_ORDER: u32 = 1;
 
 /// Element of a set or map.
 #[derive(Clone, Debug)]
-pub(super) enum Element<'a> {
+pub(super) enum Element {
     /// Of a set; or one that goes.
     Key(Vec<u8>),
     /// Leads to a value.
     Value(Vec<u8>, Vec<u8>),
     /// Leads to a chain, from which there is no return.
-    Chain(Vec<u8>, &'a str),
-    /// The first key that an interval does not have.
-    End(Vec<u8>),
+    Chain(Vec<u8>, String),
 }
 
-impl Element<'_> {
+impl Element {
     fn write(self, it: &mut Batch) {
-        let (Self::Key(key) | Self::Value(key, _) | Self::Chain(key, _) | Self::End(key)) = &self;
+        let (Self::Key(key) | Self::Value(key, _) | Self::Chain(key, _)) = &self;
         it.nested(1, |it| it.attribute(1, key));
         match &self {
             Self::Key(_) => {}
             Self::Value(_, value) => it.nested(2, |it| it.attribute(1, value)),
             Self::Chain(_, name) => it.nested(2, |it| it.verdict_data(GOTO, Some(name))),
-            Self::End(_) => it.number(3, 1),
         }
     }
 }
@@ -407,24 +397,13 @@ impl Batch {
         });
     }
 
-    pub(super) fn mask(&mut self, register: Register, mask: &[u8]) {
+    pub(super) fn mask(&mut self, from: Register, to: Register, mask: &[u8]) {
         self.expression("bitwise", |it| {
-            it.number(1, register.number());
-            it.number(2, register.number());
+            it.number(1, from.number());
+            it.number(2, to.number());
             it.number(3, u32::try_from(mask.len()).unwrap_or(u32::MAX));
             it.nested(4, |it| it.attribute(1, mask));
             it.nested(5, |it| it.attribute(1, &vec![0; mask.len()]));
-        });
-    }
-
-    /// From the machine's order into that of the network, by which intervals are sorted.
-    pub(super) fn to_network_order(&mut self, register: Register) {
-        self.expression("byteorder", |it| {
-            it.number(1, register.number());
-            it.number(2, register.number());
-            it.number(3, 1);
-            it.number(4, 4);
-            it.number(5, 4);
         });
     }
 
@@ -452,11 +431,10 @@ impl Batch {
     }
 
     /// Goes on only if the set has what is in the register.
-    pub(super) fn in_set(&mut self, (set, id): (&str, u32), from: Register, inverted: bool) {
+    pub(super) fn in_set(&mut self, set: &str, from: Register, inverted: bool) {
         self.expression("lookup", |it| {
             it.text(1, set);
             it.number(2, from.number());
-            it.number(4, id);
             if inverted {
                 it.number(5, 1);
             }
@@ -464,22 +442,23 @@ impl Batch {
     }
 
     /// Goes on only if the map has what is in the register; `None` is where verdicts go.
-    pub(super) fn look_up(&mut self, (map, id): (&str, u32), from: Register, to: Option<Register>) {
+    pub(super) fn look_up(&mut self, map: &str, from: Register, to: Option<Register>) {
         self.expression("lookup", |it| {
             it.text(1, map);
             it.number(2, from.number());
             it.number(3, to.map_or(0, Register::number));
-            it.number(4, id);
         });
     }
 
-    /// Remembers something for a while; if it is there already, that stays and lasts anew if `refresh`.
-    pub(super) fn remember(&mut self, map: &str, (key, data): (Register, Register), milliseconds: u64, refresh: bool) {
+    /// Puts something into a set or map for a while; if it is there already, that stays, and lasts anew.
+    pub(super) fn remember(&mut self, set: &str, key: Register, data: Option<Register>, milliseconds: u64) {
         self.expression("dynset", |it| {
-            it.text(1, map);
-            it.number(3, u32::from(refresh));
+            it.text(1, set);
+            it.number(3, 1);
             it.number(4, key.number());
-            it.number(5, data.number());
+            if let Some(data) = data {
+                it.number(5, data.number());
+            }
             it.attribute(6, &milliseconds.to_be_bytes());
         });
     }

@@ -161,9 +161,33 @@ pub(super) fn service_of(name: &str) -> Option<ServiceKey> {
     (chain_of(&key) == name).then_some(key)
 }
 
+/// The map from numbers to servers of a service: with their ports, or without.
+pub(super) fn servers_of(key: &ServiceKey, with_port: bool) -> String {
+    format!("{}{}", chain_of(key), if with_port { "" } else { ".same-port" })
+}
+
+/// The map from numbers to the chains of the servers of a persistent service.
+pub(super) fn server_chains_of(key: &ServiceKey) -> String {
+    format!("{}.servers", chain_of(key))
+}
+
+/// The chain of a server of a persistent service: `tcp-192.0.2.1-80/10.0.0.1-8080`.
+pub(super) fn server_chain_of(key: &ServiceKey, (address, port): (IpAddr, Option<u16>)) -> String {
+    let address = address.to_string().replace(':', "_");
+    match port {
+        Some(port) => format!("{}/{address}-{port}", chain_of(key)),
+        None => format!("{}/{address}-same", chain_of(key)),
+    }
+}
+
+/// The set of clients that have been there within the time of persistence.
+pub(super) fn recent_of(key: &ServiceKey, with_port: bool) -> String {
+    format!("{}.{}", chain_of(key), if with_port { "recent" } else { "recent-same-port" })
+}
+
 /// The map in which a persistent service remembers its clients: their server with its port, or without.
 pub(super) fn clients_of(key: &ServiceKey, with_port: bool) -> String {
-    format!("{}.{}", chain_of(key), if with_port { "clients" } else { "clients-any-port" })
+    format!("{}.{}", chain_of(key), if with_port { "clients" } else { "clients-same-port" })
 }
 
 /// The service whose clients are in the map `name`.
@@ -171,7 +195,7 @@ pub(super) fn service_of_clients(name: &str) -> Option<(ServiceKey, bool)> {
     let (chain, what) = name.rsplit_once('.')?;
     let with_port = match what {
         "clients" => true,
-        "clients-any-port" => false,
+        "clients-same-port" => false,
         _ => return None,
     };
     Some((service_of(chain)?, with_port))
@@ -267,13 +291,6 @@ pub(super) fn read_weight(kin: Kin, octets: &[u8]) -> Option<(ServiceKey, Destin
     let address = take_address(kin.family, &mut rest)?;
     let port = take_port(&mut rest)?;
     rest.is_empty().then_some((key, DestinationKey { address, port }))
-}
-
-/// Reads what [`endpoint`] wrote.
-pub(super) fn read_endpoint(family: Family, octets: &[u8]) -> Option<(IpAddr, Option<u16>)> {
-    let mut rest = octets;
-    let address = take_address(family, &mut rest)?;
-    Some((address, take_port(&mut rest)))
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {

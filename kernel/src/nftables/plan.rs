@@ -158,6 +158,28 @@ impl Plan {
     }
 }
 
+/// Numbers that are drawn from. Each is an element of a map; weights whose ratio needs more are rounded to it (a server has
+/// one at least). What is lost is at most a two-thousandth of all connections.
+const MOST_NUMBERS: u64 = 1024;
+
+impl Group {
+    /// Who has drawn which number, from 0 on. Turns of one server are as far from each other as they can be.
+    pub(super) fn numbers(&self) -> Vec<(IpAddr, Option<u16>)> {
+        let total: u64 = self.servers.iter().map(|(_, share)| u64::from(*share)).sum();
+        let mut turns: Vec<_> = self
+            .servers
+            .iter()
+            .zip(0_u32..)
+            .flat_map(|((server, share), place)| {
+                let share = u64::from(*share);
+                (0..share).map(move |turn| ((2 * turn + 1) * total / (2 * share), place, *server))
+            })
+            .collect();
+        turns.sort_unstable_by_key(|(at, place, _)| (*at, *place));
+        turns.into_iter().map(|(_, _, server)| server).collect()
+    }
+}
+
 /// What a server's share depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Share {
@@ -181,11 +203,12 @@ impl Share {
             Self::Weight => {
                 let divisor = servers.iter().fold(0, |divisor, (_, weight)| greatest_common_divisor(divisor, *weight));
                 let sum: u64 = servers.iter().map(|(_, weight)| u64::from(weight / divisor.max(1))).sum();
-                // the kernel draws from 32 bits; halved until they fit even if some are rounded up
-                let room = u64::from(u32::MAX / 2);
-                let halvings = (0..32).find(|halvings| sum >> halvings <= room).unwrap_or(32);
                 for (_, share) in servers {
-                    *share = (*share / divisor.max(1)).checked_shr(halvings).unwrap_or(0).max(1);
+                    *share /= divisor.max(1);
+                    if sum > MOST_NUMBERS {
+                        let part = (u64::from(*share) * MOST_NUMBERS + sum / 2) / sum;
+                        *share = u32::try_from(part).unwrap_or(u32::MAX).max(1);
+                    }
                 }
             }
         }
@@ -258,11 +281,25 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_weights_keep_their_ratio_and_fit_into_32_bits() {
-        let shares = shares(Scheduler::Wlc, &[2_147_483_647, 2_147_483_646, 1]);
-        let sum: u64 = shares.iter().map(|(_, share)| u64::from(*share)).sum();
-        assert!(sum <= u64::from(u32::MAX), "{shares:?}");
-        assert!(shares[0].1.abs_diff(shares[1].1) <= 1 && shares[2].1 == 1, "{shares:?}");
+    fn great_weights_are_rounded_and_nobody_is_left_out() {
+        assert_eq!(shares(Scheduler::Wlc, &[2_147_483_647, 2_147_483_646, 1]), [(1, 512), (2, 512), (3, 1)]);
+        assert_eq!(shares(Scheduler::Wlc, &[1000, 24]), [(1, 125), (2, 3)]);
+        assert_eq!(shares(Scheduler::Wlc, &[1000, 23]), [(1, 1000), (2, 23)]);
+    }
+
+    #[test]
+    fn turns_are_far_from_each_other() {
+        let key = ServiceKey::Address { address: IpAddr::from([192, 0, 2, 1]), port: 80, protocol: Protocol::Tcp };
+        let plan = Plan::of(&key, &entry(Scheduler::Wrr, &[(80, 5), (80, 1), (80, 2)]));
+        let turns: String = plan.groups[0]
+            .numbers()
+            .iter()
+            .map(|(address, _)| match address {
+                IpAddr::V4(ip) => char::from(b'`' + ip.octets()[3]),
+                IpAddr::V6(_) => unreachable!(),
+            })
+            .collect();
+        assert_eq!(turns, "aacabaca");
     }
 
     #[test]

@@ -110,24 +110,48 @@ fn once(exchange: &mut Exchange, table: &str) -> io::Result<Found> {
     Ok(found)
 }
 
+/// Repeats what was not of one moment; gives up with what is known to be wrong.
+fn repeated<T>(mut once: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let mut attempts = 1;
+    loop {
+        match once() {
+            Err(error) if error.raw_os_error() == Some(libc::EINTR) && attempts < MOST_DUMPS => attempts += 1,
+            other => return other,
+        }
+    }
+}
+
 /// Packets and octets by the key of the counter.
 pub(super) fn counts(exchange: &mut Exchange, table: &str, kin: Kin) -> io::Result<Counts> {
-    let mut counts = Counts::new();
-    elements(exchange, table, &kin.traffic(), |element| {
-        if let (Some(key), Some(count)) = (element.key, element.count) {
-            counts.insert(key.to_vec(), count);
-        }
-    })?;
-    Ok(counts)
+    repeated(|| {
+        let mut counts = Counts::new();
+        elements(exchange, table, &kin.traffic(), |element| {
+            if let (Some(key), Some(count)) = (element.key, element.count) {
+                counts.insert(key.to_vec(), count);
+            }
+        })?;
+        Ok(counts)
+    })
 }
 
 /// The clients that a map has, and the places of their servers.
-pub(super) fn clients(exchange: &mut Exchange, table: &str, map: &str) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut clients = Vec::new();
-    elements(exchange, table, map, |element| {
-        clients.extend(element.key.zip(element.value).map(|(key, value)| (key.to_vec(), value.to_vec())));
-    })?;
-    Ok(clients)
+pub(super) fn clients(exchange: &mut Exchange, table: &str, map: &str) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+    repeated(|| {
+        let mut clients = BTreeMap::new();
+        elements(exchange, table, map, |element| {
+            clients.extend(element.key.zip(element.value).map(|(key, value)| (key.to_vec(), value.to_vec())));
+        })?;
+        Ok(clients)
+    })
+}
+
+/// The clients that a set has.
+pub(super) fn recent(exchange: &mut Exchange, table: &str, set: &str) -> io::Result<BTreeSet<Vec<u8>>> {
+    repeated(|| {
+        let mut recent = BTreeSet::new();
+        elements(exchange, table, set, |element| recent.extend(element.key.map(<[u8]>::to_vec)))?;
+        Ok(recent)
+    })
 }
 
 /// An element of a set, as far as it concerns us.

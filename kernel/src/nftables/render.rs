@@ -1,6 +1,6 @@
 //! Our table in the kernel's words.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use keepalived_core::balance::{DestinationKey, Entry, Granularity, Protocol, ServiceEntry, ServiceKey};
@@ -8,8 +8,7 @@ use keepalived_core::vrrp::Family;
 
 use super::comment;
 use super::message::{
-    ANONYMOUS, CONSTANT, DYNAMIC, Data, Element, HOST_ORDER, Header, Hook, INTERVAL, Kind, MAP, RETURN, Register, Set,
-    TIMEOUT, Transaction,
+    DYNAMIC, Data, Element, GOTO, Header, Hook, Kind, MAP, RETURN, Register, Set, TIMEOUT, Transaction,
 };
 use super::names::{self, Kin, Shape, address_kind, kind};
 use super::plan::{Draw, Group, Plan};
@@ -82,9 +81,14 @@ const CT_ADDRESS_6: u32 = 22;
 const REDIRECTED: u32 = 1 << 5;
 
 /// Where a rule keeps what it has found.
-const CLIENT: Register = Register(0);
-const CHOICE: Register = Register(6);
-const SERVER: Register = Register(8);
+const FIRST: Register = Register(0);
+/// The place of a server: address and port.
+const SERVER: Register = Register(0);
+/// The same, of what is to be remembered.
+const PLACE: Register = Register(5);
+const NUMBER: Register = Register(5);
+const HASHED: Register = Register(8);
+const CLIENT: Register = Register(10);
 
 /// Every set of a whole table.
 pub(super) fn sets() -> BTreeSet<String> {
@@ -100,15 +104,16 @@ fn protocol_family(family: Family) -> u8 {
     }
 }
 
-/// Writes what all services share. `id` names sets within a transaction.
-pub(super) fn base(to: &mut Transaction, id: &mut u32) {
+/// Writes what all services share.
+pub(super) fn base(to: &mut Transaction) {
     to.new_table();
-    let mut set = |to: &mut Transaction, name: &str, flags, key: &[(u32, usize)], data, counts| {
-        *id += 1;
-        to.new_set(&Set { name, id: *id, flags, key, data, most: None, order: None, counts });
+    let set = |to: &mut Transaction, name: &str, flags, key: &[(u32, usize)], data, counts| {
+        let native_key = matches!(key, [(kind::MARK, _)]);
+        let native_data = matches!(data, Data::Value([(kind::MARK, _)]));
+        to.new_set(&Set { name, flags, key, data, most: None, native_key, native_data, counts });
     };
     set(to, BALANCED, 0, &[(kind::PROTOCOL, 1)], Data::None, false);
-    to.elements(Kind::NewElements, (BALANCED, 0), names::PROTOCOLS.map(|number| Element::Key(vec![number])));
+    to.elements(Kind::NewElements, BALANCED, names::PROTOCOLS.map(|number| Element::Key(vec![number])));
     for kin in Kin::ALL {
         set(to, &kin.services(), MAP, &kin.service_parts(), Data::Verdict, false);
         set(to, &kin.weights(), MAP, &kin.weight_parts(), Data::Value(&[(kind::MARK, 4)]), false);
@@ -121,50 +126,50 @@ pub(super) fn base(to: &mut Transaction, id: &mut u32) {
     to.new_chain("traffic-prerouting", Some(COUNT_PREROUTING));
     to.new_chain("traffic-output", Some(COUNT_OUTPUT));
     to.new_rule(DISPATCH, Some(comment::LAYOUT), |it| {
-        it.meta(CLIENT, META_PROTOCOL);
-        it.in_set((BALANCED, 0), CLIENT, true);
+        it.meta(FIRST, META_PROTOCOL);
+        it.in_set(BALANCED, FIRST, true);
         it.verdict(RETURN, None);
     });
     for kin in Kin::ALL {
         to.new_rule(DISPATCH, None, |it| {
             load_service_key(it, kin, false);
-            it.look_up((&kin.services(), 0), CLIENT, None);
+            it.look_up(&kin.services(), FIRST, None);
         });
         to.new_rule(TRAFFIC, None, |it| {
             let next = load_service_key(it, kin, true);
             load_server_key(it, kin, next);
-            it.in_set((&kin.traffic(), 0), CLIENT, false);
+            it.in_set(&kin.traffic(), FIRST, false);
             it.verdict(RETURN, None);
         });
     }
     for chain in ["prerouting", "output"] {
-        to.new_rule(chain, None, |it| it.verdict(super::message::GOTO, Some(DISPATCH)));
+        to.new_rule(chain, None, |it| it.verdict(GOTO, Some(DISPATCH)));
     }
     for chain in ["traffic-prerouting", "traffic-output"] {
         to.new_rule(chain, None, |it| {
-            it.connection(CLIENT, CT_DIRECTION, false);
-            it.equals(CLIENT, &[0]);
-            it.connection(CLIENT, CT_STATUS, false);
-            it.mask(CLIENT, &REDIRECTED.to_ne_bytes());
-            it.differs(CLIENT, &[0; 4]);
-            it.verdict(super::message::GOTO, Some(TRAFFIC));
+            it.connection(FIRST, CT_DIRECTION, false);
+            it.equals(FIRST, &[0]);
+            it.connection(FIRST, CT_STATUS, false);
+            it.mask(FIRST, FIRST, &REDIRECTED.to_ne_bytes());
+            it.differs(FIRST, &[0; 4]);
+            it.verdict(GOTO, Some(TRAFFIC));
         });
     }
 }
 
 fn only_family(it: &mut Batch, family: Family) {
-    it.meta(CLIENT, META_FAMILY);
-    it.equals(CLIENT, &[protocol_family(family)]);
+    it.meta(FIRST, META_FAMILY);
+    it.equals(FIRST, &[protocol_family(family)]);
 }
 
 /// Loads what a packet finds its service by, `original` as it was before it was redirected. Returns the next free register.
 fn load_service_key(it: &mut Batch, kin: Kin, original: bool) -> u32 {
     only_family(it, kin.family);
     if kin.shape == Shape::Mark {
-        it.meta(CLIENT, META_MARK);
+        it.meta(FIRST, META_MARK);
         return 1;
     }
-    it.meta(CLIENT, META_PROTOCOL);
+    it.meta(FIRST, META_PROTOCOL);
     let next = match (kin.family, original) {
         (Family::V4, true) => {
             it.connection(Register(1), CT_ADDRESS_4, true);
@@ -214,58 +219,219 @@ fn load_source(it: &mut Batch, family: Family, to: Register) -> u32 {
     octets
 }
 
-/// Writes the difference between two states of a service. What is removed is taken from what is known to be there.
-pub(super) fn service(
-    to: &mut Transaction,
-    id: &mut u32,
-    key: &ServiceKey,
-    have: Option<&Known>,
-    want: Option<&Known>,
-) {
-    let (kin, chain) = (Kin::of(key), names::chain_of(key));
-    let services = kin.services();
-    match (have, want) {
-        (None, None) => return,
-        (None, Some(_)) => to.new_chain(&chain, None),
-        (Some(_), None) => {
-            to.elements(Kind::DeleteElements, (&services, 0), [Element::Key(names::service_octets(key))]);
-        }
-        (Some(_), Some(_)) => {}
-    }
-    to.empty_chain(&chain);
-    let (had, has) = (have.map(|it| it.clients).unwrap_or_default(), want.map(|it| it.clients).unwrap_or_default());
-    for ((with_port, had), (_, has)) in had.iter().zip(has.iter()) {
-        let name = names::clients_of(key, with_port);
-        match (had, has) {
-            (false, true) => new_clients(to, id, kin.family, &name, with_port),
-            (true, false) => to.delete_set(&name),
-            (true, true) | (false, false) => {}
-        }
-    }
-    if let Some(want) = want {
-        rules(to, id, key, &chain, want);
-        if have.is_none() {
-            let element = Element::Chain(names::service_octets(key), &chain);
-            to.elements(Kind::NewElements, (&services, 0), [element]);
-        }
-    } else {
-        to.delete_chain(&chain);
-    }
-    servers(to, key, have.map(|it| &it.entry), want.map(|it| &it.entry));
+type Server = (IpAddr, Option<u16>);
+
+/// What the rules of a service depend on, besides its name.
+#[derive(PartialEq, Eq)]
+struct Rules<'a> {
+    service: &'a ServiceEntry,
+    clients: Clients,
+    /// Which maps numbers are looked up in, and from how many they are drawn; none if there is no choice.
+    draws: Vec<(Maps, u32)>,
+    draw: Draw,
+    /// Some server. A packet that is on its way through the rules while numbers are exchanged may find its own gone.
+    any: Option<Server>,
 }
 
-fn new_clients(to: &mut Transaction, id: &mut u32, family: Family, name: &str, with_port: bool) {
-    *id += 1;
-    to.new_set(&Set {
-        name,
-        id: *id,
-        flags: MAP | TIMEOUT | DYNAMIC,
-        key: &[address_kind(family)],
-        data: Data::Value(server_parts(family, with_port)),
-        most: Some(MOST_CLIENTS),
-        order: None,
-        counts: false,
-    });
+/// To what numbers lead.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Maps {
+    /// Servers, with a port or without.
+    Servers(bool),
+    /// Chains of servers, which remember their clients.
+    Chains,
+}
+
+impl Maps {
+    const ALL: [Self; 3] = [Self::Servers(true), Self::Servers(false), Self::Chains];
+
+    fn name(self, key: &ServiceKey) -> String {
+        match self {
+            Self::Servers(with_port) => names::servers_of(key, with_port),
+            Self::Chains => names::server_chains_of(key),
+        }
+    }
+
+    fn make(self, to: &mut Transaction, key: &ServiceKey) {
+        let data = match self {
+            Self::Servers(with_port) => Data::Value(server_parts(key.family(), with_port)),
+            Self::Chains => Data::Verdict,
+        };
+        to.new_set(&Set {
+            name: &self.name(key),
+            flags: MAP,
+            key: &[(kind::INTEGER, 4)],
+            data,
+            most: None,
+            native_key: true,
+            native_data: false,
+            counts: false,
+        });
+    }
+}
+
+/// All that the kernel is told of a service.
+struct Rendered<'a> {
+    rules: Rules<'a>,
+    /// Who has drawn which number.
+    numbers: BTreeMap<(Maps, u32), Server>,
+    weights: BTreeMap<DestinationKey, u32>,
+    counted: BTreeSet<Vec<u8>>,
+}
+
+impl<'a> Rendered<'a> {
+    fn of(key: &ServiceKey, known: &'a Known) -> Self {
+        let entry = &known.entry;
+        let plan = Plan::of(key, entry);
+        let mut lists: Vec<(Maps, u32, Vec<Server>)> = Vec::new();
+        if entry.service.persistence.is_some() {
+            let all: Vec<_> = plan.groups.iter().flat_map(Group::numbers).collect();
+            if let Ok(total @ 1..) = u32::try_from(all.len()) {
+                lists.push((Maps::Chains, total, all));
+            }
+        } else if plan.only().is_none() {
+            lists.extend(plan.groups.iter().map(|it| (Maps::Servers(it.with_port), it.total, it.numbers())));
+        }
+        let draws = lists.iter().map(|(maps, total, _)| (*maps, *total)).collect();
+        let numbers = lists
+            .into_iter()
+            .flat_map(|(maps, _, list)| (0..).zip(list).map(move |(number, server)| ((maps, number), server)));
+        Self {
+            rules: Rules { service: &entry.service, clients: known.clients, draws, draw: plan.draw, any: plan.first() },
+            numbers: numbers.collect(),
+            weights: entry.destinations.iter().map(|(to, it)| (*to, it.weight)).collect(),
+            counted: entry.destinations.keys().map(|to| names::traffic_octets(key, to)).collect(),
+        }
+    }
+
+    fn has(&self, maps: Maps) -> bool {
+        self.rules.draws.iter().any(|(it, _)| *it == maps)
+    }
+
+    /// Servers that have a chain of their own.
+    fn chains(&self) -> BTreeSet<Server> {
+        self.numbers.iter().filter(|((maps, _), _)| *maps == Maps::Chains).map(|(_, server)| *server).collect()
+    }
+}
+
+/// Writes the difference between two states of a service. What is removed is taken from what is known to be there.
+pub(super) fn service(to: &mut Transaction, key: &ServiceKey, have: Option<&Known>, want: Option<&Known>) {
+    let (kin, chain) = (Kin::of(key), names::chain_of(key));
+    let services = kin.services();
+    let (old, new) = (have.map(|it| Rendered::of(key, it)), want.map(|it| Rendered::of(key, it)));
+    match (&old, &new) {
+        (None, Some(_)) => to.new_chain(&chain, None),
+        (Some(_), None) => {
+            to.elements(Kind::DeleteElements, &services, [Element::Key(names::service_octets(key))]);
+        }
+        (None, None) | (Some(_), Some(_)) => {}
+    }
+    let same_rules = old.as_ref().map(|it| &it.rules) == new.as_ref().map(|it| &it.rules);
+    let chains = |it: Option<&Rendered<'_>>| it.map(Rendered::chains).unwrap_or_default();
+    let (old_chains, new_chains) = (chains(old.as_ref()), chains(new.as_ref()));
+    if !same_rules {
+        to.empty_chain(&chain);
+    }
+    for server in old_chains.iter().filter(|server| !same_rules || !new_chains.contains(*server)) {
+        to.empty_chain(&names::server_chain_of(key, *server));
+    }
+    remove_numbers(to, key, old.as_ref(), new.as_ref());
+    named_sets(to, key, (old.as_ref(), have), (new.as_ref(), want));
+    if let Some(new) = &new {
+        for server in new_chains.iter().filter(|server| !same_rules || !old_chains.contains(*server)) {
+            let chain = names::server_chain_of(key, *server);
+            to.new_chain(&chain, None);
+            to.empty_chain(&chain);
+            new.rules.write_server(to, key, &chain, *server);
+        }
+        add_numbers(to, key, old.as_ref(), new);
+        if !same_rules {
+            new.rules.write(to, key, &chain);
+        }
+    }
+    for server in old_chains.difference(&new_chains) {
+        to.delete_chain(&names::server_chain_of(key, *server));
+    }
+    servers(to, key, old.as_ref(), new.as_ref());
+    match (have, want) {
+        (None, Some(_)) => {
+            to.elements(Kind::NewElements, &services, [Element::Chain(names::service_octets(key), chain)]);
+        }
+        (Some(_), None) => to.delete_chain(&chain),
+        (None, None) | (Some(_), Some(_)) => {}
+    }
+}
+
+/// Makes and removes sets; no rule of the service looks into any now that is to go.
+fn named_sets(
+    to: &mut Transaction,
+    key: &ServiceKey,
+    (old, have): (Option<&Rendered<'_>>, Option<&Known>),
+    (new, want): (Option<&Rendered<'_>>, Option<&Known>),
+) {
+    let (had, has) = (have.map(|it| it.clients).unwrap_or_default(), want.map(|it| it.clients).unwrap_or_default());
+    for ((with_port, had), (_, has)) in had.iter().zip(has.iter()) {
+        let names = [names::clients_of(key, with_port), names::recent_of(key, with_port)];
+        let place = [Data::Value(server_parts(key.family(), with_port)), Data::None];
+        for (name, data) in names.iter().zip(place) {
+            if has && !had {
+                to.new_set(&Set {
+                    name,
+                    flags: TIMEOUT | DYNAMIC | if matches!(data, Data::None) { 0 } else { MAP },
+                    key: &[address_kind(key.family())],
+                    data,
+                    most: Some(MOST_CLIENTS),
+                    native_key: false,
+                    native_data: false,
+                    counts: false,
+                });
+            } else if had && !has {
+                to.delete_set(name);
+            }
+        }
+    }
+    for maps in Maps::ALL {
+        let (had, has) = (old.is_some_and(|it| it.has(maps)), new.is_some_and(|it| it.has(maps)));
+        if has && !had {
+            maps.make(to, key);
+        } else if had && !has {
+            to.delete_set(&maps.name(key));
+        }
+    }
+}
+
+type Numbers = BTreeMap<(Maps, u32), Server>;
+
+/// The numbers of `all` that are not the same in `other`.
+fn changed(all: &Numbers, other: Option<&Rendered<'_>>, maps: Maps) -> Vec<(u32, Server)> {
+    let of_map = all.iter().filter(|((it, _), _)| *it == maps);
+    let changed = of_map.filter(|(at, server)| other.and_then(|other| other.numbers.get(at)) != Some(server));
+    changed.map(|((_, number), server)| (*number, *server)).collect()
+}
+
+fn remove_numbers(to: &mut Transaction, key: &ServiceKey, old: Option<&Rendered<'_>>, new: Option<&Rendered<'_>>) {
+    let Some(old) = old else { return };
+    for maps in Maps::ALL {
+        // servers go with their map, chains have to be left first
+        if maps == Maps::Chains || new.is_some_and(|new| new.has(maps)) {
+            let gone = changed(&old.numbers, new, maps).into_iter();
+            let gone = gone.map(|(number, _)| Element::Key(number.to_ne_bytes().to_vec()));
+            to.elements(Kind::DeleteElements, &maps.name(key), gone);
+        }
+    }
+}
+
+fn add_numbers(to: &mut Transaction, key: &ServiceKey, old: Option<&Rendered<'_>>, new: &Rendered<'_>) {
+    for maps in Maps::ALL {
+        let come = changed(&new.numbers, old, maps).into_iter().map(|(number, server)| {
+            let number = number.to_ne_bytes().to_vec();
+            match maps {
+                Maps::Servers(_) => Element::Value(number, names::endpoint(server.0, server.1)),
+                Maps::Chains => Element::Chain(number, names::server_chain_of(key, server)),
+            }
+        });
+        to.elements(Kind::NewElements, &maps.name(key), come);
+    }
 }
 
 /// Of what a server's place consists.
@@ -278,78 +444,103 @@ fn server_parts(family: Family, with_port: bool) -> &'static [(u32, usize)] {
     }
 }
 
-/// Weights and counters: those of a server that stays are not touched.
-fn servers(to: &mut Transaction, key: &ServiceKey, have: Option<&Entry>, want: Option<&Entry>) {
+/// Weights and counters: what stays is not touched.
+fn servers(to: &mut Transaction, key: &ServiceKey, old: Option<&Rendered<'_>>, new: Option<&Rendered<'_>>) {
     let kin = Kin::of(key);
-    let weights = |entry: Option<&Entry>| -> BTreeSet<(DestinationKey, u32)> {
-        entry.into_iter().flat_map(|entry| entry.destinations.iter().map(|(to, it)| (*to, it.weight))).collect()
-    };
-    let (old, new) = (weights(have), weights(want));
-    let gone = old.difference(&new).map(|(to, _)| Element::Key(names::weight_octets(key, to)));
-    to.elements(Kind::DeleteElements, (&kin.weights(), 0), gone);
-    let come = new
-        .difference(&old)
-        .map(|(to, weight)| Element::Value(names::weight_octets(key, to), weight.to_ne_bytes().to_vec()));
-    to.elements(Kind::NewElements, (&kin.weights(), 0), come);
-    let counted = |servers: &BTreeSet<(DestinationKey, u32)>| -> BTreeSet<Vec<u8>> {
-        servers.iter().map(|(to, _)| names::traffic_octets(key, to)).collect()
-    };
-    let (old, new) = (counted(&old), counted(&new));
-    let gone = old.difference(&new).cloned().map(Element::Key);
-    to.elements(Kind::DeleteElements, (&kin.traffic(), 0), gone);
-    let come = new.difference(&old).cloned().map(Element::Key);
-    to.elements(Kind::NewElements, (&kin.traffic(), 0), come);
+    let none = BTreeMap::new();
+    let (had, has) = (old.map_or(&none, |it| &it.weights), new.map_or(&none, |it| &it.weights));
+    let gone = had.iter().filter(|(to, weight)| has.get(to) != Some(weight));
+    let gone = gone.map(|(to, _)| Element::Key(names::weight_octets(key, to)));
+    to.elements(Kind::DeleteElements, &kin.weights(), gone);
+    let come = has.iter().filter(|(to, weight)| had.get(to) != Some(weight));
+    let come = come.map(|(to, weight)| Element::Value(names::weight_octets(key, to), weight.to_ne_bytes().to_vec()));
+    to.elements(Kind::NewElements, &kin.weights(), come);
+    let nothing = BTreeSet::new();
+    let (had, has) = (old.map_or(&nothing, |it| &it.counted), new.map_or(&nothing, |it| &it.counted));
+    to.elements(Kind::DeleteElements, &kin.traffic(), had.difference(has).cloned().map(Element::Key));
+    to.elements(Kind::NewElements, &kin.traffic(), has.difference(had).cloned().map(Element::Key));
 }
 
-/// The rules of a service's chain, which is empty.
-fn rules(to: &mut Transaction, id: &mut u32, key: &ServiceKey, chain: &str, known: &Known) {
-    let entry = &known.entry;
-    let plan = Plan::of(key, entry);
-    let remark = comment::write(&entry.service);
-    let mut remark = Some(remark.as_str());
-    let persistence = Persistence::of(key, &entry.service);
-    if let Some(persistence) = &persistence {
-        for (with_port, _) in known.clients.iter().filter(|(_, has)| *has) {
-            // a client that is known stays where it is, and is known for longer
+impl Rules<'_> {
+    /// Fills a service's chain, which is empty.
+    fn write(&self, to: &mut Transaction, key: &ServiceKey, chain: &str) {
+        let remark = comment::write(self.service);
+        let mut remark = Some(remark.as_str());
+        if let Some(persistence) = Persistence::of(key, self.service) {
+            for (with_port, _) in self.clients.iter().filter(|(_, has)| *has) {
+                // a client that is known stays where it is, and is known for longer
+                to.new_rule(chain, remark.take(), |it| persistence.known(it, with_port, self.any));
+            }
+        }
+        for (maps, total) in &self.draws {
             to.new_rule(chain, remark.take(), |it| {
-                only_protocol(it, key, with_port);
-                persistence.find(it, with_port);
-                persistence.remember(it, with_port, true);
-                redirect(it, key.family(), with_port);
+                if let Maps::Servers(with_port) = maps {
+                    only_protocol(it, key, *with_port);
+                }
+                self.draw(it, key.family(), *total, *maps);
+                match maps {
+                    Maps::Servers(with_port) => {
+                        it.look_up(&maps.name(key), NUMBER, Some(SERVER));
+                        redirect(it, key.family(), *with_port);
+                    }
+                    Maps::Chains => it.look_up(&maps.name(key), NUMBER, None),
+                }
             });
         }
-        for group in &plan.groups {
-            let map = numbered(to, id, key.family(), group);
-            to.new_rule(chain, remark.take(), |it| {
-                choose(it, key.family(), plan.draw, group, &map);
-                persistence.load_client(it);
-                persistence.remember(it, group.with_port, false);
-            });
-            // not what has just been chosen: another processor may have chosen for another packet of this client
+        match self.any {
+            Some(server) => to.new_rule(chain, remark.take(), |it| {
+                only_protocol(it, key, server.1.is_some());
+                put_server(it, SERVER, server);
+                redirect(it, key.family(), server.1.is_some());
+            }),
+            None => to.new_rule(chain, remark.take(), Batch::reject),
+        }
+    }
+
+    /// Fills the chain of a server of a persistent service, which is empty.
+    fn write_server(&self, to: &mut Transaction, key: &ServiceKey, chain: &str, server: Server) {
+        let with_port = server.1.is_some();
+        if let Some(persistence) = Persistence::of(key, self.service) {
             to.new_rule(chain, None, |it| {
-                only_protocol(it, key, group.with_port);
-                persistence.find(it, group.with_port);
-                redirect(it, key.family(), group.with_port);
+                persistence.load_client(it);
+                persistence.remember_recent(it, with_port);
             });
-        }
-    }
-    if plan.only().is_none() {
-        for group in &plan.groups {
-            let map = numbered(to, id, key.family(), group);
-            to.new_rule(chain, remark.take(), |it| {
-                only_protocol(it, key, group.with_port);
-                choose(it, key.family(), plan.draw, group, &map);
-                redirect(it, key.family(), group.with_port);
+            to.new_rule(chain, None, |it| {
+                persistence.load_client(it);
+                persistence.remember(it, with_port, server);
             });
+            // another processor may have chosen for another packet of this client
+            to.new_rule(chain, None, |it| persistence.redirect(it, with_port));
         }
+        // no more clients can be remembered
+        to.new_rule(chain, None, |it| {
+            only_protocol(it, key, with_port);
+            put_server(it, SERVER, server);
+            redirect(it, key.family(), with_port);
+        });
     }
-    // A packet that is here while the rules are exchanged may find the map of the rules before empty.
-    match plan.first() {
-        Some((address, port)) => to.new_rule(chain, remark.take(), |it| {
-            only_protocol(it, key, port.is_some());
-            put_server(it, address, port);
-        }),
-        None => to.new_rule(chain, remark.take(), Batch::reject),
+
+    /// Draws a number.
+    fn draw(&self, it: &mut Batch, family: Family, total: u32, maps: Maps) {
+        // another seed: who is here has a hash that the group before had no server for
+        let seed = if maps == Maps::Servers(false) { !SEED } else { SEED };
+        match self.draw {
+            Draw::Turn => it.generate(NUMBER, total, false),
+            Draw::Chance => it.generate(NUMBER, total, true),
+            Draw::Source { port } => {
+                only_family(it, family);
+                let octets = load_source(it, family, HASHED);
+                if port {
+                    it.payload(after_address(family, HASHED), Header::Transport, 0, 2);
+                }
+                it.hash(HASHED, octets + if port { 4 } else { 0 }, NUMBER, total, seed);
+            }
+            Draw::Destination => {
+                only_family(it, family);
+                let next = load_destination(it, family, HASHED);
+                it.hash(HASHED, (next - HASHED.0) * 4, NUMBER, total, seed);
+            }
+        }
     }
 }
 
@@ -363,8 +554,8 @@ fn only_protocol(it: &mut Batch, key: &ServiceKey, with_port: bool) {
             Protocol::Udp => udp,
             Protocol::Sctp => sctp,
         };
-        it.meta(CLIENT, META_PROTOCOL);
-        it.equals(CLIENT, &[number]);
+        it.meta(FIRST, META_PROTOCOL);
+        it.equals(FIRST, &[number]);
     }
 }
 
@@ -380,80 +571,16 @@ fn redirect(it: &mut Batch, family: Family, with_port: bool) {
     it.redirect(protocol_family(family), SERVER, port);
 }
 
-fn put_server(it: &mut Batch, address: IpAddr, port: Option<u16>) {
-    let family = Family::of(address);
-    it.put(SERVER, &names::endpoint(address, None));
+fn put_server(it: &mut Batch, to: Register, (address, port): Server) {
+    it.put(to, &names::endpoint(address, None));
     if let Some(port) = port {
-        it.put(after_address(family, SERVER), &port.to_be_bytes());
+        it.put(after_address(Family::of(address), to), &port.to_be_bytes());
     }
-    redirect(it, family, port.is_some());
 }
 
-/// Which server wins which number.
-struct Numbered {
-    id: u32,
-    intervals: bool,
-}
-
-/// The kernel gives it a name.
-const NAMELESS: &str = "__map%d";
-
-/// Makes the map from numbers to servers that the next rule looks into.
-fn numbered(to: &mut Transaction, id: &mut u32, family: Family, group: &Group) -> Numbered {
-    *id += 1;
-    let intervals = group.servers.iter().any(|(_, share)| *share != 1);
-    let mut elements = Vec::with_capacity(group.servers.len() + 1);
-    let mut number = 0_u32;
-    for ((address, port), share) in &group.servers {
-        let key = if intervals { number.to_be_bytes() } else { number.to_ne_bytes() };
-        elements.push(Element::Value(key.to_vec(), names::endpoint(*address, *port)));
-        number = number.saturating_add(*share);
-    }
-    if intervals {
-        elements.push(Element::End(number.to_be_bytes().to_vec()));
-    }
-    to.new_set(&Set {
-        name: NAMELESS,
-        id: *id,
-        flags: ANONYMOUS | CONSTANT | MAP | if intervals { INTERVAL } else { 0 },
-        key: &[(kind::INTEGER, 4)],
-        data: Data::Value(server_parts(family, group.with_port)),
-        most: u32::try_from(elements.len()).ok(),
-        order: Some(HOST_ORDER),
-        counts: false,
-    });
-    to.elements(Kind::NewElements, (NAMELESS, *id), elements);
-    Numbered { id: *id, intervals }
-}
-
-/// Chooses a server; goes on only if it is one of this group.
-fn choose(it: &mut Batch, family: Family, draw: Draw, group: &Group, map: &Numbered) {
-    // another seed: who is here has a hash that the group before had no server for
-    let seed = if group.with_port { SEED } else { !SEED };
-    match draw {
-        Draw::Turn => it.generate(CHOICE, group.total, false),
-        Draw::Chance => it.generate(CHOICE, group.total, true),
-        Draw::Source { port } => {
-            only_family(it, family);
-            let octets = load_source(it, family, CLIENT);
-            if port {
-                it.payload(after_address(family, CLIENT), Header::Transport, 0, 2);
-            }
-            it.hash(CLIENT, octets + if port { 4 } else { 0 }, CHOICE, group.total, seed);
-        }
-        Draw::Destination => {
-            only_family(it, family);
-            let words = load_destination(it, family, CLIENT);
-            it.hash(CLIENT, words * 4, CHOICE, group.total, seed);
-        }
-    }
-    if map.intervals {
-        it.to_network_order(CHOICE);
-    }
-    it.look_up((NAMELESS, map.id), CHOICE, Some(SERVER));
-}
-
-/// How a service remembers its clients.
+/// How a service remembers its clients: a set of those that were there in time, and a map to their servers, which knows
+/// them a second longer. So who is in the set is in the map, and is not given another server while it is refreshed.
+/// nft 1.0.6 crashes when it lists rules that put into a map what they have found in one.
 struct Persistence<'a> {
     key: &'a ServiceKey,
     milliseconds: u64,
@@ -475,21 +602,46 @@ impl<'a> Persistence<'a> {
     }
 
     fn load_client(&self, it: &mut Batch) {
-        let family = self.key.family();
-        only_family(it, family);
-        load_source(it, family, CLIENT);
+        only_family(it, self.key.family());
+        load_source(it, self.key.family(), CLIENT);
         if let Some(mask) = &self.mask {
-            it.mask(CLIENT, mask);
+            it.mask(CLIENT, CLIENT, mask);
         }
     }
 
-    /// Goes on only if the client is known.
-    fn find(&self, it: &mut Batch, with_port: bool) {
+    /// Redirects a client that was there in time. `any` is what the map would be told if it did not know the client.
+    fn known(&self, it: &mut Batch, with_port: bool, any: Option<Server>) {
+        only_protocol(it, self.key, with_port);
         self.load_client(it);
-        it.look_up((&names::clients_of(self.key, with_port), 0), CLIENT, Some(SERVER));
+        it.in_set(&names::recent_of(self.key, with_port), CLIENT, false);
+        self.remember_recent(it, with_port);
+        if let Some(any) = any.filter(|(_, port)| port.is_some() == with_port) {
+            self.remember(it, with_port, any);
+        } else {
+            // nobody to fall back to
+            let nobody: IpAddr = if self.key.family() == Family::V4 { [0; 4].into() } else { [0_u8; 16].into() };
+            self.remember(it, with_port, (nobody, with_port.then_some(0)));
+        }
+        it.look_up(&names::clients_of(self.key, with_port), CLIENT, Some(SERVER));
+        redirect(it, self.key.family(), with_port);
     }
 
-    fn remember(&self, it: &mut Batch, with_port: bool, refresh: bool) {
-        it.remember(&names::clients_of(self.key, with_port), (CLIENT, SERVER), self.milliseconds, refresh);
+    /// Redirects a client that the map knows.
+    fn redirect(&self, it: &mut Batch, with_port: bool) {
+        only_protocol(it, self.key, with_port);
+        self.load_client(it);
+        it.look_up(&names::clients_of(self.key, with_port), CLIENT, Some(SERVER));
+        redirect(it, self.key.family(), with_port);
+    }
+
+    fn remember_recent(&self, it: &mut Batch, with_port: bool) {
+        it.remember(&names::recent_of(self.key, with_port), CLIENT, None, self.milliseconds);
+    }
+
+    fn remember(&self, it: &mut Batch, with_port: bool, server: Server) {
+        const LONGER: u64 = 1000;
+        put_server(it, PLACE, server);
+        let milliseconds = self.milliseconds.saturating_add(LONGER);
+        it.remember(&names::clients_of(self.key, with_port), CLIENT, Some(PLACE), milliseconds);
     }
 }

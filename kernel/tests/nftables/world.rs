@@ -14,36 +14,29 @@ use crate::lab;
 
 /// `192.0.2.0/24` and `2001:db8::/64` are the clients' side, `10.0.0.0/24` and `fd00::/64` that of the servers.
 pub(crate) struct World {
-    pub(crate) director: NetworkNamespace,
-    pub(crate) client: NetworkNamespace,
-    servers: NetworkNamespace,
+    director: NetworkNamespace,
+    client: NetworkNamespace,
     over: Arc<AtomicBool>,
 }
 
-/// The clients' side of the director: addresses of services are beyond it.
-pub(crate) const SERVERS: u8 = 4;
+/// How many servers there are.
+const SERVERS: u8 = 4;
 
 impl World {
     /// `None` where namespaces are not permitted. The thread ends up in the director's.
     pub(crate) fn new() -> Option<Self> {
         let director = lab::fresh_namespace()?;
-        let pid = std::process::id();
-        let enter = |namespace: &NetworkNamespace| namespace.enter().unwrap();
-        // an end of each cable moves to a namespace that is known by a thread in it
+        quiet();
         let client = lab::fresh_namespace()?;
-        let client_thread = thread_id();
-        lab::ip("link set lo up");
-        let (done, wait) = std::sync::mpsc::channel::<()>();
-        let held = hold(&client, wait);
+        quiet();
+        let client_end = Held::in_namespace();
         let servers = lab::fresh_namespace()?;
-        lab::ip("link set lo up");
-        let (done_too, wait) = std::sync::mpsc::channel::<()>();
-        let held_too = hold(&servers, wait);
-        let _ = (pid, client_thread);
+        quiet();
+        let servers_end = Held::in_namespace();
+        let enter = |namespace: &NetworkNamespace| namespace.enter().unwrap();
         enter(&director);
-        lab::ip("link set lo up");
-        lab::ip(&format!("link add clients type veth peer name up0 netns {}", held.0));
-        lab::ip(&format!("link add servers type veth peer name up0 netns {}", held_too.0));
+        lab::ip(&format!("link add clients type veth peer name up0 netns {}", client_end.name));
+        lab::ip(&format!("link add servers type veth peer name up0 netns {}", servers_end.name));
         std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
         std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").unwrap();
         for line in [
@@ -75,10 +68,7 @@ impl World {
         }
         lab::ip("route add default via 10.0.0.254");
         lab::ip("route add default via fd00::fe");
-        drop((done, done_too));
-        held.1.join().unwrap();
-        held_too.1.join().unwrap();
-        let world = Self { director, client, servers, over: Arc::default() };
+        let world = Self { director, client, over: Arc::default() };
         for last in 1..=SERVERS {
             for ip in [IpAddr::from([10, 0, 0, last]), format!("fd00::{last}").parse().unwrap()] {
                 for port in [80, 81] {
@@ -167,7 +157,6 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
-        let _ = &self.servers;
     }
 }
 
@@ -215,16 +204,32 @@ fn thread_id() -> u32 {
     link.file_name().unwrap().to_str().unwrap().parse().unwrap()
 }
 
-/// A thread that is in the namespace until told; its number names the namespace for `ip`.
-fn hold(namespace: &NetworkNamespace, until: std::sync::mpsc::Receiver<()>) -> (u32, thread::JoinHandle<()>) {
-    let (tell, told) = std::sync::mpsc::channel();
-    // a new thread is where its maker is
-    namespace.enter().unwrap();
-    let handle = thread::spawn(move || {
-        tell.send(thread_id()).unwrap();
-        let _ended = until.recv();
-    });
-    (told.recv().unwrap(), handle)
+/// A thread that stays in the namespace in which it was made; its number names the namespace for `ip`.
+struct Held {
+    name: u32,
+    _until: std::sync::mpsc::Sender<()>,
+}
+
+impl Held {
+    fn in_namespace() -> Self {
+        let (tell, told) = std::sync::mpsc::channel();
+        let (until, over) = std::sync::mpsc::channel::<()>();
+        thread::spawn(move || {
+            tell.send(thread_id()).unwrap();
+            let _over = over.recv();
+        });
+        Self { name: told.recv().unwrap(), _until: until }
+    }
+}
+
+/// Addresses are to be used at once, without asking who has them.
+fn quiet() {
+    lab::ip("link set lo up");
+    for file in ["accept_dad", "dad_transmits"] {
+        for which in ["all", "default"] {
+            std::fs::write(format!("/proc/sys/net/ipv6/conf/{which}/{file}"), "0").unwrap();
+        }
+    }
 }
 
 /// What `nft` says.
