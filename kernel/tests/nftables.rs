@@ -314,34 +314,38 @@ fn local_clients_are_balanced_too() {
 
 #[test]
 fn no_connection_is_lost_while_the_servers_change() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    const CONNECTIONS: u32 = 2000;
     let Some(world) = World::new() else { return };
     let mut director = Nftables::open(Nftables::TABLE).unwrap();
     set(&mut director, tcp(VIP), Some(&two(Scheduler::Wrr, 1, 1)));
-    let over = std::sync::atomic::AtomicBool::new(false);
+    let asked = AtomicU32::new(0);
     std::thread::scope(|scope| {
         let asking = scope.spawn(|| {
             world.as_client(|| {
-                let (to, mut count, mut slowest) = (VIP.parse().unwrap(), 0, Duration::ZERO);
-                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                let (to, mut slowest) = (VIP.parse().unwrap(), Duration::ZERO);
+                while asked.fetch_add(1, Ordering::Relaxed) < CONNECTIONS {
                     let start = std::time::Instant::now();
                     world::Connection::open(None, to).expect("no refusal").ask();
                     slowest = slowest.max(start.elapsed());
-                    count += 1;
                 }
-                (count, slowest)
+                slowest
             })
         });
-        for round in 0..300_u32 {
-            // one server comes and the other goes, with other weights each time
-            let (first, second) =
-                if round % 2 == 0 { ("10.0.0.1:80", "10.0.0.3:80") } else { ("10.0.0.2:80", "10.0.0.4:81") };
-            set(&mut director, tcp(VIP), Some(&entry(service(Scheduler::Wrr), &[(first, round % 7 + 1), (second, 1)])));
+        let mut round = 0;
+        while asked.load(Ordering::Relaxed) < CONNECTIONS && !asking.is_finished() {
+            round += 1;
+            // one server comes and the other goes, with other weights each time; sometimes clients are remembered
+            let even = ("10.0.0.1:80", "10.0.0.3:80");
+            let (first, second) = if round % 2 == 0 { even } else { ("10.0.0.2:80", "10.0.0.4:81") };
+            let mut want = entry(service(Scheduler::Wrr), &[(first, round % 7 + 1), (second, 1)]);
+            want.service.persistence = (round % 5 == 0).then_some(Duration::from_secs(50));
+            set(&mut director, tcp(VIP), Some(&want));
         }
-        over.store(true, std::sync::atomic::Ordering::Relaxed);
-        let (count, slowest) = asking.join().unwrap();
-        println!("{count} connections during 300 changes, the slowest took {slowest:?}");
-        assert!(count > 100, "{count}");
+        let slowest = asking.join().unwrap();
+        println!("{CONNECTIONS} connections during {round} changes, the slowest took {slowest:?}");
         assert!(slowest < Duration::from_millis(900), "a packet was sent again after {slowest:?}");
+        assert!(round > 100, "{round}");
     });
 }
 
@@ -415,6 +419,40 @@ fn others_are_left_alone_and_what_they_do_to_us_is_repaired() {
 }
 
 #[test]
+fn a_look_finds_what_others_changed_and_others_do_not_disturb_a_change() {
+    let Some(_world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    set(&mut director, tcp(VIP), Some(&two(Scheduler::Rr, 1, 1)));
+    nft("add table inet other");
+    assert_eq!(director.read().unwrap()[&tcp(VIP)], two(Scheduler::Rr, 1, 1));
+    let weight = "weights4 { tcp . 198.51.100.1 . 80 . 10.0.0.1 . 80";
+    nft(&format!("delete element inet keepalived_balance {weight} }}"));
+    assert_eq!(director.read().unwrap()[&tcp(VIP)].destinations.len(), 1);
+    nft(&format!("add element inet keepalived_balance {weight} : 9 }}"));
+    assert_eq!(director.read().unwrap()[&tcp(VIP)].destinations[&at("10.0.0.1:80")], nat(9));
+    nft("delete element inet keepalived_balance services4 { tcp . 198.51.100.1 . 80 }");
+    assert_eq!(director.read().unwrap(), Table::new());
+    set(&mut director, tcp(VIP), Some(&two(Scheduler::Rr, 1, 1)));
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let mut count = 0;
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                nft("add table inet second");
+                nft("delete table inet second");
+                count += 1;
+            }
+            count
+        });
+        for round in 0..300 {
+            set(&mut director, tcp(VIP), Some(&two(Scheduler::Wrr, round % 5, round % 3)));
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(other.join().unwrap() > 0);
+    });
+}
+
+#[test]
 fn what_is_refused_is_told_and_the_rest_is_done() {
     let Some(world) = World::new() else { return };
     let mut director = Nftables::open(Nftables::TABLE).unwrap();
@@ -478,7 +516,10 @@ fn ten_thousand_services_of_ten_servers() {
     timed("all at once", start);
     let start = std::time::Instant::now();
     assert!(director.read().unwrap() == table);
-    timed("read", start);
+    timed("read what nobody else changed", start);
+    let start = std::time::Instant::now();
+    assert!(Nftables::open(Nftables::TABLE).unwrap().read().unwrap() == table);
+    timed("taken over", start);
     let (first, _) = table.first_key_value().unwrap();
     for weight in 1..4 {
         let start = std::time::Instant::now();

@@ -35,6 +35,8 @@ pub(super) struct Commit {
     socket: Socket,
     sequence: u32,
     room: usize,
+    /// How many transactions were carried out.
+    done: u32,
 }
 
 impl Commit {
@@ -43,12 +45,17 @@ impl Commit {
         // the kernel doubles it; without privilege it stops at net.core.wmem_max
         socket_option::send_buffer(&socket, i32::try_from(MOST_OCTETS).unwrap_or(i32::MAX))?;
         let room = rustix::net::sockopt::socket_send_buffer_size(&socket)?;
-        Ok(Self { socket, sequence: 1, room: room.saturating_sub(1024).min(MOST_OCTETS) })
+        Ok(Self { socket, sequence: 1, done: 0, room: room.saturating_sub(1024).min(MOST_OCTETS) })
     }
 
     /// Octets that a transaction may have.
     pub(super) const fn room(&self) -> usize {
         self.room
+    }
+
+    /// How many transactions were carried out.
+    pub(super) const fn done(&self) -> u32 {
+        self.done
     }
 
     /// Starts an empty transaction.
@@ -66,6 +73,7 @@ impl Commit {
             self.socket.send(transaction.octets())?;
             let refused = self.refusals(first, count)?;
             if refused.is_empty() {
+                self.done = self.done.wrapping_add(1);
                 return Ok(Outcome::Done);
             }
             let passing = |answer: &Answer| matches!(answer.errno, libc::EAGAIN | libc::EINTR | RESTART);

@@ -29,6 +29,7 @@ pub(super) enum Kind {
     NewElements = 12,
     GetElements = 13,
     DeleteElements = 14,
+    GetGeneration = 16,
 }
 
 impl Kind {

@@ -9,7 +9,7 @@ use super::comment;
 use super::message::{INET, Kind};
 use super::names::{self, Counts, Kin};
 use super::render::{CHAINS, DISPATCH, Known, sets};
-use crate::netlink::codec::{Attributes, Batch, Message};
+use crate::netlink::codec::{Attributes, Batch, Message, u64_at};
 use crate::netlink::exchange::Exchange;
 
 /// What is in our table.
@@ -110,6 +110,20 @@ fn once(exchange: &mut Exchange, table: &str) -> io::Result<Found> {
     Ok(found)
 }
 
+/// The number of the last transaction, whosever it was, in this network namespace.
+pub(super) fn generation(exchange: &mut Exchange) -> io::Result<Option<u32>> {
+    let mut generation = None;
+    let write = |batch: &mut Batch, flags, sequence| {
+        batch.begin(Kind::GetGeneration.number(), flags, sequence, &[0; HEADER]);
+        batch.end();
+    };
+    let answer = exchange.ask(write, |message: Message<'_>| {
+        generation = attribute(message.body, 1).and_then(|value| Some(u32::from_be_bytes(*value.first_chunk()?)));
+    })?;
+    // to be asked again is as good as to be told something new
+    Ok(generation.filter(|_| answer.errno == 0))
+}
+
 /// Repeats what was not of one moment; gives up with what is known to be wrong.
 fn repeated<T>(mut once: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     let mut attempts = 1;
@@ -182,7 +196,7 @@ fn count(expression: &[u8]) -> Option<(u64, u64)> {
         return None;
     }
     let data = find(expression, 2)?;
-    let number = |kind| Some(u64::from_be_bytes(*find(data, kind)?.first_chunk()?));
+    let number = |kind| u64_at(find(data, kind)?, 0).map(u64::from_be);
     Some((number(2)?, number(1)?))
 }
 
@@ -225,4 +239,45 @@ fn text(body: &[u8], kind: u16) -> Option<&str> {
 
 fn find(attributes: &[u8], kind: u16) -> Option<&[u8]> {
     Attributes(attributes).find(|(it, _)| *it == kind).map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn element() -> Vec<u8> {
+        let mut batch = Batch::default();
+        batch.begin(0, 0, 0, &[]);
+        batch.nested(1, |it| it.attribute(1, b"key!"));
+        batch.nested(2, |it| it.attribute(1, b"data"));
+        batch.nested(7, |it| {
+            it.text(1, "counter");
+            it.nested(2, |it| {
+                it.attribute(1, &1500_u64.to_be_bytes());
+                it.attribute(2, &3_u64.to_be_bytes());
+            });
+        });
+        batch.end();
+        batch.octets()[16..].to_vec()
+    }
+
+    #[test]
+    fn an_element_is_read_with_its_counter() {
+        let octets = element();
+        let expected = ElementRead { key: Some(b"key!"), value: Some(b"data"), count: Some((3, 1500)) };
+        assert_eq!(ElementRead::of(&octets), expected);
+    }
+
+    #[test]
+    fn no_truncation_and_no_changed_octet_panics() {
+        let whole = element();
+        for position in 0..whole.len() {
+            let _may_be_less = ElementRead::of(&whole[..position]);
+            for octet in [0, 1, 4, 0x7f, 0xff] {
+                let mut changed = whole.clone();
+                changed[position] = octet;
+                let _may_be_other = (ElementRead::of(&changed), text(&changed, 1), attribute(&changed, 7));
+            }
+        }
+    }
 }

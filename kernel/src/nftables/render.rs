@@ -1,16 +1,19 @@
 //! Our table in the kernel's words.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
-use keepalived_core::balance::{DestinationKey, Entry, Granularity, Protocol, ServiceEntry, ServiceKey};
+use keepalived_core::balance::{DestinationKey, Entry, ServiceEntry, ServiceKey};
 use keepalived_core::vrrp::Family;
 
 use super::comment;
-use super::message::{
-    DYNAMIC, Data, Element, GOTO, Header, Hook, Kind, MAP, RETURN, Register, Set, TIMEOUT, Transaction,
+use super::message::{DYNAMIC, Data, Element, GOTO, Header, Hook, Kind, MAP, RETURN, Set, TIMEOUT, Transaction};
+use super::names::{self, Kin, address_kind, kind};
+use super::packet::{
+    CT_DIRECTION, CT_STATUS, FIRST, HASHED, META_PROTOCOL, NUMBER, REDIRECTED, SERVER, Server, after_address,
+    load_destination, load_server_key, load_service_key, load_source, only_family, only_protocol, put_server, redirect,
+    server_parts,
 };
-use super::names::{self, Kin, Shape, address_kind, kind};
+use super::persistence::Persistence;
 use super::plan::{Draw, Group, Plan};
 use crate::netlink::codec::Batch;
 
@@ -67,41 +70,10 @@ const MOST_CLIENTS: u32 = 1 << 20;
 /// So that two directors choose the same server for a client, as `sh` does.
 const SEED: u32 = 0x6b61_7276;
 
-/// `NFT_META_*`
-const META_MARK: u32 = 3;
-const META_FAMILY: u32 = 15;
-const META_PROTOCOL: u32 = 16;
-/// `NFT_CT_*`
-const CT_DIRECTION: u32 = 1;
-const CT_STATUS: u32 = 2;
-const CT_PORT: u32 = 12;
-const CT_ADDRESS_4: u32 = 20;
-const CT_ADDRESS_6: u32 = 22;
-/// `IPS_DST_NAT`
-const REDIRECTED: u32 = 1 << 5;
-
-/// Where a rule keeps what it has found.
-const FIRST: Register = Register(0);
-/// The place of a server: address and port.
-const SERVER: Register = Register(0);
-/// The same, of what is to be remembered.
-const PLACE: Register = Register(5);
-const NUMBER: Register = Register(5);
-const HASHED: Register = Register(8);
-const CLIENT: Register = Register(10);
-
 /// Every set of a whole table.
 pub(super) fn sets() -> BTreeSet<String> {
     let of_kin = Kin::ALL.into_iter().flat_map(|kin| [kin.services(), kin.weights(), kin.traffic()]);
     of_kin.chain([BALANCED.to_owned()]).collect()
-}
-
-/// The `NFPROTO_*` of a family.
-fn protocol_family(family: Family) -> u8 {
-    match family {
-        Family::V4 => 2,
-        Family::V6 => 10,
-    }
 }
 
 /// Writes what all services share.
@@ -156,70 +128,6 @@ pub(super) fn base(to: &mut Transaction) {
         });
     }
 }
-
-fn only_family(it: &mut Batch, family: Family) {
-    it.meta(FIRST, META_FAMILY);
-    it.equals(FIRST, &[protocol_family(family)]);
-}
-
-/// Loads what a packet finds its service by, `original` as it was before it was redirected. Returns the next free register.
-fn load_service_key(it: &mut Batch, kin: Kin, original: bool) -> u32 {
-    only_family(it, kin.family);
-    if kin.shape == Shape::Mark {
-        it.meta(FIRST, META_MARK);
-        return 1;
-    }
-    it.meta(FIRST, META_PROTOCOL);
-    let next = match (kin.family, original) {
-        (Family::V4, true) => {
-            it.connection(Register(1), CT_ADDRESS_4, true);
-            2
-        }
-        (Family::V6, true) => {
-            it.connection(Register(1), CT_ADDRESS_6, true);
-            5
-        }
-        (family, false) => load_destination(it, family, Register(1)),
-    };
-    if kin.shape == Shape::AnyPort {
-        return next;
-    }
-    if original {
-        it.connection(Register(next), CT_PORT, true);
-    } else {
-        it.payload(Register(next), Header::Transport, 2, 2);
-    }
-    next + 1
-}
-
-/// Loads where a packet goes, as the counters know it.
-fn load_server_key(it: &mut Batch, kin: Kin, next: u32) {
-    let next = load_destination(it, kin.family, Register(next));
-    if kin.shape == Shape::Port {
-        it.payload(Register(next), Header::Transport, 2, 2);
-    }
-}
-
-fn load_destination(it: &mut Batch, family: Family, to: Register) -> u32 {
-    let (offset, octets) = match family {
-        Family::V4 => (16, 4),
-        Family::V6 => (24, 16),
-    };
-    it.payload(to, Header::Network, offset, octets);
-    to.0 + octets / 4
-}
-
-/// Loads the client's address; returns its octets.
-fn load_source(it: &mut Batch, family: Family, to: Register) -> u32 {
-    let (offset, octets) = match family {
-        Family::V4 => (12, 4),
-        Family::V6 => (8, 16),
-    };
-    it.payload(to, Header::Network, offset, octets);
-    octets
-}
-
-type Server = (IpAddr, Option<u16>);
 
 /// What the rules of a service depend on, besides its name.
 #[derive(PartialEq, Eq)]
@@ -434,16 +342,6 @@ fn add_numbers(to: &mut Transaction, key: &ServiceKey, old: Option<&Rendered<'_>
     }
 }
 
-/// Of what a server's place consists.
-fn server_parts(family: Family, with_port: bool) -> &'static [(u32, usize)] {
-    match (family, with_port) {
-        (Family::V4, true) => &[(kind::IPV4, 4), (kind::PORT, 4)],
-        (Family::V4, false) => &[(kind::IPV4, 4)],
-        (Family::V6, true) => &[(kind::IPV6, 16), (kind::PORT, 4)],
-        (Family::V6, false) => &[(kind::IPV6, 16)],
-    }
-}
-
 /// Weights and counters: what stays is not touched.
 fn servers(to: &mut Transaction, key: &ServiceKey, old: Option<&Rendered<'_>>, new: Option<&Rendered<'_>>) {
     let kin = Kin::of(key);
@@ -541,107 +439,5 @@ impl Rules<'_> {
                 it.hash(HASHED, (next - HASHED.0) * 4, NUMBER, total, seed);
             }
         }
-    }
-}
-
-/// Tells nft what a port is of; the packet has passed the map of services already.
-fn only_protocol(it: &mut Batch, key: &ServiceKey, with_port: bool) {
-    let ServiceKey::Address { protocol, .. } = key else { return };
-    if with_port {
-        let [tcp, udp, sctp] = names::PROTOCOLS;
-        let number = match protocol {
-            Protocol::Tcp => tcp,
-            Protocol::Udp => udp,
-            Protocol::Sctp => sctp,
-        };
-        it.meta(FIRST, META_PROTOCOL);
-        it.equals(FIRST, &[number]);
-    }
-}
-
-fn after_address(family: Family, address: Register) -> Register {
-    match family {
-        Family::V4 => Register(address.0 + 1),
-        Family::V6 => Register(address.0 + 4),
-    }
-}
-
-fn redirect(it: &mut Batch, family: Family, with_port: bool) {
-    let port = with_port.then(|| after_address(family, SERVER));
-    it.redirect(protocol_family(family), SERVER, port);
-}
-
-fn put_server(it: &mut Batch, to: Register, (address, port): Server) {
-    it.put(to, &names::endpoint(address, None));
-    if let Some(port) = port {
-        it.put(after_address(Family::of(address), to), &port.to_be_bytes());
-    }
-}
-
-/// How a service remembers its clients: a set of those that were there in time, and a map to their servers, which knows
-/// them a second longer. So who is in the set is in the map, and is not given another server while it is refreshed.
-/// nft 1.0.6 crashes when it lists rules that put into a map what they have found in one.
-struct Persistence<'a> {
-    key: &'a ServiceKey,
-    milliseconds: u64,
-    mask: Option<Vec<u8>>,
-}
-
-impl<'a> Persistence<'a> {
-    fn of(key: &'a ServiceKey, service: &ServiceEntry) -> Option<Self> {
-        let milliseconds = u64::try_from(service.persistence?.as_millis()).unwrap_or(u64::MAX);
-        let mask = match (service.granularity, key.family()) {
-            (Some(Granularity::V4(mask)), Family::V4) => Some(mask.octets().to_vec()),
-            (Some(Granularity::V6(prefix)), Family::V6) if prefix < 128 => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
-                Some(mask.to_be_bytes().to_vec())
-            }
-            _ => None,
-        };
-        Some(Self { key, milliseconds, mask })
-    }
-
-    fn load_client(&self, it: &mut Batch) {
-        only_family(it, self.key.family());
-        load_source(it, self.key.family(), CLIENT);
-        if let Some(mask) = &self.mask {
-            it.mask(CLIENT, CLIENT, mask);
-        }
-    }
-
-    /// Redirects a client that was there in time. `any` is what the map would be told if it did not know the client.
-    fn known(&self, it: &mut Batch, with_port: bool, any: Option<Server>) {
-        only_protocol(it, self.key, with_port);
-        self.load_client(it);
-        it.in_set(&names::recent_of(self.key, with_port), CLIENT, false);
-        self.remember_recent(it, with_port);
-        if let Some(any) = any.filter(|(_, port)| port.is_some() == with_port) {
-            self.remember(it, with_port, any);
-        } else {
-            // nobody to fall back to
-            let nobody: IpAddr = if self.key.family() == Family::V4 { [0; 4].into() } else { [0_u8; 16].into() };
-            self.remember(it, with_port, (nobody, with_port.then_some(0)));
-        }
-        it.look_up(&names::clients_of(self.key, with_port), CLIENT, Some(SERVER));
-        redirect(it, self.key.family(), with_port);
-    }
-
-    /// Redirects a client that the map knows.
-    fn redirect(&self, it: &mut Batch, with_port: bool) {
-        only_protocol(it, self.key, with_port);
-        self.load_client(it);
-        it.look_up(&names::clients_of(self.key, with_port), CLIENT, Some(SERVER));
-        redirect(it, self.key.family(), with_port);
-    }
-
-    fn remember_recent(&self, it: &mut Batch, with_port: bool) {
-        it.remember(&names::recent_of(self.key, with_port), CLIENT, None, self.milliseconds);
-    }
-
-    fn remember(&self, it: &mut Batch, with_port: bool, server: Server) {
-        const LONGER: u64 = 1000;
-        put_server(it, PLACE, server);
-        let milliseconds = self.milliseconds.saturating_add(LONGER);
-        it.remember(&names::clients_of(self.key, with_port), CLIENT, Some(PLACE), milliseconds);
     }
 }

@@ -1,0 +1,150 @@
+//! What rules find in a packet, and where they keep it.
+
+use std::net::IpAddr;
+
+use keepalived_core::balance::{Protocol, ServiceKey};
+use keepalived_core::vrrp::Family;
+
+use super::message::{Header, Register};
+use super::names::{self, Kin, Shape, kind};
+use crate::netlink::codec::Batch;
+
+/// Where a server is; without a port the client's stays.
+pub(super) type Server = (IpAddr, Option<u16>);
+
+/// `NFT_META_*`
+pub(super) const META_MARK: u32 = 3;
+pub(super) const META_FAMILY: u32 = 15;
+pub(super) const META_PROTOCOL: u32 = 16;
+/// `NFT_CT_*`
+pub(super) const CT_DIRECTION: u32 = 1;
+pub(super) const CT_STATUS: u32 = 2;
+pub(super) const CT_PORT: u32 = 12;
+pub(super) const CT_ADDRESS_4: u32 = 20;
+pub(super) const CT_ADDRESS_6: u32 = 22;
+/// `IPS_DST_NAT`
+pub(super) const REDIRECTED: u32 = 1 << 5;
+
+/// Where a rule keeps what it has found.
+pub(super) const FIRST: Register = Register(0);
+/// The place of a server: address and port.
+pub(super) const SERVER: Register = Register(0);
+/// The same, of what is to be remembered.
+pub(super) const PLACE: Register = Register(5);
+pub(super) const NUMBER: Register = Register(5);
+pub(super) const HASHED: Register = Register(8);
+pub(super) const CLIENT: Register = Register(10);
+
+/// The `NFPROTO_*` of a family.
+pub(super) fn protocol_family(family: Family) -> u8 {
+    match family {
+        Family::V4 => 2,
+        Family::V6 => 10,
+    }
+}
+
+pub(super) fn only_family(it: &mut Batch, family: Family) {
+    it.meta(FIRST, META_FAMILY);
+    it.equals(FIRST, &[protocol_family(family)]);
+}
+
+/// Loads what a packet finds its service by, `original` as it was before it was redirected. Returns the next free register.
+pub(super) fn load_service_key(it: &mut Batch, kin: Kin, original: bool) -> u32 {
+    only_family(it, kin.family);
+    if kin.shape == Shape::Mark {
+        it.meta(FIRST, META_MARK);
+        return 1;
+    }
+    it.meta(FIRST, META_PROTOCOL);
+    let next = match (kin.family, original) {
+        (Family::V4, true) => {
+            it.connection(Register(1), CT_ADDRESS_4, true);
+            2
+        }
+        (Family::V6, true) => {
+            it.connection(Register(1), CT_ADDRESS_6, true);
+            5
+        }
+        (family, false) => load_destination(it, family, Register(1)),
+    };
+    if kin.shape == Shape::AnyPort {
+        return next;
+    }
+    if original {
+        it.connection(Register(next), CT_PORT, true);
+    } else {
+        it.payload(Register(next), Header::Transport, 2, 2);
+    }
+    next + 1
+}
+
+/// Loads where a packet goes, as the counters know it.
+pub(super) fn load_server_key(it: &mut Batch, kin: Kin, next: u32) {
+    let next = load_destination(it, kin.family, Register(next));
+    if kin.shape == Shape::Port {
+        it.payload(Register(next), Header::Transport, 2, 2);
+    }
+}
+
+pub(super) fn load_destination(it: &mut Batch, family: Family, to: Register) -> u32 {
+    let (offset, octets) = match family {
+        Family::V4 => (16, 4),
+        Family::V6 => (24, 16),
+    };
+    it.payload(to, Header::Network, offset, octets);
+    to.0 + octets / 4
+}
+
+/// Loads the client's address; returns its octets.
+pub(super) fn load_source(it: &mut Batch, family: Family, to: Register) -> u32 {
+    let (offset, octets) = match family {
+        Family::V4 => (12, 4),
+        Family::V6 => (8, 16),
+    };
+    it.payload(to, Header::Network, offset, octets);
+    octets
+}
+
+/// Of what a server's place consists.
+pub(super) fn server_parts(family: Family, with_port: bool) -> &'static [(u32, usize)] {
+    match (family, with_port) {
+        (Family::V4, true) => &[(kind::IPV4, 4), (kind::PORT, 4)],
+        (Family::V4, false) => &[(kind::IPV4, 4)],
+        (Family::V6, true) => &[(kind::IPV6, 16), (kind::PORT, 4)],
+        (Family::V6, false) => &[(kind::IPV6, 16)],
+    }
+}
+
+/// Tells nft what a port is of; the packet has passed the map of services already.
+pub(super) fn only_protocol(it: &mut Batch, key: &ServiceKey, with_port: bool) {
+    let ServiceKey::Address { protocol, .. } = key else { return };
+    if with_port {
+        let [tcp, udp, sctp] = names::PROTOCOLS;
+        let number = match protocol {
+            Protocol::Tcp => tcp,
+            Protocol::Udp => udp,
+            Protocol::Sctp => sctp,
+        };
+        it.meta(FIRST, META_PROTOCOL);
+        it.equals(FIRST, &[number]);
+    }
+}
+
+pub(super) fn after_address(family: Family, address: Register) -> Register {
+    match family {
+        Family::V4 => Register(address.0 + 1),
+        Family::V6 => Register(address.0 + 4),
+    }
+}
+
+pub(super) fn redirect(it: &mut Batch, family: Family, with_port: bool) {
+    let port = with_port.then(|| after_address(family, SERVER));
+    it.redirect(protocol_family(family), SERVER, port);
+}
+
+pub(super) fn put_server(it: &mut Batch, to: Register, (address, port): Server) {
+    it.put(to, &names::endpoint(address, None));
+    if let Some(port) = port {
+        it.put(after_address(Family::of(address), to), &port.to_be_bytes());
+    }
+}
