@@ -35,7 +35,9 @@
 //!   connection on; IPVS waits for
 //!   the end of that connection. When a server is removed, its clients are forgotten. Beyond 1048576 clients of one
 //!   service new ones are served, and not remembered.
-//! - Connections to a server that is removed go on, as far as the server does: conntrack knows them. IPVS drops their packets.
+//! - Connections to a server that is removed go on, as far as the server does: conntrack knows them. IPVS drops their
+//!   packets. IPv4 clients that send datagrams are given another server with the next one (this takes Linux 6.9, and 256
+//!   servers at most that are removed at once); those of IPv6 when they have been silent until conntrack forgets them.
 //! - A service without a server that may get a connection answers with ICMP "port unreachable", as IPVS does. This needs
 //!   Linux 5.9.
 //! - Not possible: see [`Unsupported`].
@@ -55,6 +57,7 @@
 
 mod comment;
 mod commit;
+mod conntrack;
 mod message;
 mod names;
 mod packet;
@@ -91,7 +94,12 @@ pub struct Nftables {
     services: BTreeMap<ServiceKey, Known>,
     /// Until somebody else makes a transaction, `services` is what a look would find.
     seen: Option<Seen>,
+    /// Servers that are no more, whose datagrams are to go elsewhere.
+    gone: Vec<(ServiceKey, DestinationKey)>,
 }
+
+/// Removed servers of one call whose clients are looked for: for each, the kernel looks at every connection.
+const MOST_GONE: usize = 256;
 
 /// A moment at which our view was right.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -133,6 +141,7 @@ impl Nftables {
             whole: false,
             services: BTreeMap::new(),
             seen: None,
+            gone: Vec::new(),
         };
         nftables.find()?;
         Ok(nftables)
@@ -285,10 +294,13 @@ impl Nftables {
             Some(want) => self.services.insert(key, want),
             None => self.services.remove(&key),
         };
-        match have {
-            Some(have) => self.forget_clients(&key, &have),
-            None => Ok(()),
+        let Some(have) = have else { return Ok(()) };
+        if conntrack::concerns(&key) {
+            let now = self.services.get(&key).map(|known| &known.entry.destinations);
+            let gone = have.entry.destinations.keys().filter(|to| now.is_none_or(|now| !now.contains_key(*to)));
+            self.gone.extend(gone.map(|to| (key, *to)));
         }
+        self.forget_clients(&key, &have)
     }
 
     /// Forgets the clients of servers that are gone.
@@ -408,6 +420,9 @@ impl Director for Nftables {
             }
             self.whole = false;
             denied = self.grant(wishes)?;
+        }
+        for (key, to) in std::mem::take(&mut self.gone).iter().take(MOST_GONE) {
+            conntrack::forget(&mut self.exchange, key, to)?;
         }
         for (wish, answer) in denied {
             refused.extend(wish.changes.into_iter().map(|index| Refused { index, error: commit::error_of(&answer) }));

@@ -247,6 +247,29 @@ fn datagrams_and_ipv6_are_balanced() {
     assert_eq!(world.ask_from("2001:db8::2", v6), one);
 }
 
+/// With IPv6 a client stays with the server that is gone: see `nftables/conntrack.rs`.
+#[test]
+fn datagrams_of_a_removed_server_go_to_another_and_those_of_a_drained_one_do_not() {
+    let Some(world) = World::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    let (vip, bystander) = ("198.51.100.1:53", "198.51.100.2:53");
+    let udp = |vip| key(vip, Protocol::Udp);
+    set(&mut director, udp(bystander), Some(&two(Scheduler::Rr, 1, 0)));
+    let unconcerned = world.datagrams(bystander);
+    assert_eq!(unconcerned.ask().unwrap(), 1);
+    set(&mut director, udp(bystander), Some(&two(Scheduler::Rr, 0, 1)));
+    set(&mut director, udp(vip), Some(&two(Scheduler::Rr, 1, 0)));
+    let [one, other] = [world.datagrams(vip), world.datagrams(vip)];
+    assert_eq!([one.ask().unwrap(), other.ask().unwrap()], [1, 1]);
+    set(&mut director, udp(vip), Some(&two(Scheduler::Rr, 0, 1)));
+    assert_eq!([one.ask().unwrap(), other.ask().unwrap()], [1, 1], "drained");
+    set(&mut director, udp(vip), Some(&entry(service(Scheduler::Rr), &[("10.0.0.2:80", 1)])));
+    assert_eq!([one.ask().unwrap(), other.ask().unwrap()], [2, 2], "removed");
+    assert_eq!(unconcerned.ask().unwrap(), 1, "the same server, another service");
+    set(&mut director, udp(vip), Some(&entry(service(Scheduler::Rr), &[])));
+    assert_eq!(one.ask().unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
+}
+
 #[test]
 fn all_ports_and_marks_and_a_port_of_the_servers_own() {
     let Some(world) = World::new() else { return };

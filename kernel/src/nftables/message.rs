@@ -255,16 +255,19 @@ pub(super) enum Element {
     Value(Vec<u8>, Vec<u8>),
     /// Leads to a chain, from which there is no return.
     Chain(Vec<u8>, String),
+    /// Leads to a chain, and on from here if that has no rules.
+    Jump(Vec<u8>, String),
 }
 
 impl Element {
     fn write(self, it: &mut Batch) {
-        let (Self::Key(key) | Self::Value(key, _) | Self::Chain(key, _)) = &self;
+        let (Self::Key(key) | Self::Value(key, _) | Self::Chain(key, _) | Self::Jump(key, _)) = &self;
         it.nested(1, |it| it.attribute(1, key));
         match &self {
             Self::Key(_) => {}
             Self::Value(_, value) => it.nested(2, |it| it.attribute(1, value)),
             Self::Chain(_, name) => it.nested(2, |it| it.verdict_data(GOTO, Some(name))),
+            Self::Jump(_, name) => it.nested(2, |it| it.verdict_data(JUMP, Some(name))),
         }
     }
 }
@@ -288,6 +291,8 @@ fn note(kind: u8, value: &[u8], text: bool) -> Vec<u8> {
     octets
 }
 
+/// `NFT_JUMP`
+const JUMP: i32 = -3;
 /// `NFT_GOTO`
 pub(super) const GOTO: i32 = -4;
 /// `NFT_RETURN`

@@ -335,7 +335,8 @@ fn add_numbers(to: &mut Transaction, key: &ServiceKey, old: Option<&Rendered<'_>
             let number = number.to_ne_bytes().to_vec();
             match maps {
                 Maps::Servers(_) => Element::Value(number, names::endpoint(server.0, server.1)),
-                Maps::Chains => Element::Chain(number, names::server_chain_of(key, server)),
+                // to a packet that is on its way while rules are exchanged, a new chain may have no rules yet
+                Maps::Chains => Element::Jump(number, names::server_chain_of(key, server)),
             }
         });
         to.elements(Kind::NewElements, &maps.name(key), come);

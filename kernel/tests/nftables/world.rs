@@ -135,16 +135,17 @@ impl World {
 
     /// Which server answers a datagram.
     pub(crate) fn ask_udp(&self, to: &str) -> std::io::Result<u8> {
+        self.datagrams(to).ask()
+    }
+
+    pub(crate) fn datagrams(&self, to: &str) -> Datagrams {
         let to: SocketAddr = to.parse().unwrap();
         self.as_client(|| {
-            let unspecified: IpAddr = if to.is_ipv4() { [0, 0, 0, 0].into() } else { [0_u16; 8].into() };
-            let socket = UdpSocket::bind((unspecified, 0))?;
-            socket.set_read_timeout(Some(Duration::from_secs(2)))?;
-            socket.connect(to)?;
-            socket.send(b"?")?;
-            let mut octet = [0];
-            socket.recv(&mut octet)?;
-            Ok(octet[0])
+            let unspecified: IpAddr = if to.is_ipv4() { [0; 4].into() } else { [0_u16; 8].into() };
+            let socket = UdpSocket::bind((unspecified, 0)).unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+            socket.connect(to).unwrap();
+            Datagrams(socket)
         })
     }
 
@@ -157,6 +158,18 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A client that sends from one port.
+pub(crate) struct Datagrams(UdpSocket);
+
+impl Datagrams {
+    pub(crate) fn ask(&self) -> std::io::Result<u8> {
+        let mut octet = [0];
+        self.0.send(b"?")?;
+        self.0.recv(&mut octet)?;
+        Ok(octet[0])
     }
 }
 
