@@ -94,6 +94,8 @@ pub struct Nftables {
     services: BTreeMap<ServiceKey, Known>,
     /// Until somebody else makes a transaction, `services` is what a look would find.
     seen: Option<Seen>,
+    /// A change ended in an error: what is there has to be looked up before the next.
+    unknown: bool,
     /// Servers that are no more, whose datagrams are to go elsewhere.
     gone: Vec<(ServiceKey, DestinationKey)>,
 }
@@ -141,6 +143,7 @@ impl Nftables {
             whole: false,
             services: BTreeMap::new(),
             seen: None,
+            unknown: true,
             gone: Vec::new(),
         };
         nftables.find()?;
@@ -152,6 +155,7 @@ impl Nftables {
         let found = read::all(&mut self.exchange, &self.table)?;
         let after = read::generation(&mut self.exchange)?;
         (self.whole, self.services) = (found.whole, found.services);
+        self.unknown = false;
         let done = self.commit.done();
         self.seen = after.filter(|_| before == after).map(|generation| Seen { generation, done });
         Ok(())
@@ -395,13 +399,24 @@ fn first_error(refused: &[(u32, Answer)]) -> io::Error {
 
 impl Director for Nftables {
     fn read(&mut self) -> io::Result<Table> {
-        if !self.undisturbed()? {
+        if self.unknown || !self.undisturbed()? {
             self.find()?;
         }
         Ok(self.services.iter().map(|(key, known)| (*key, known.entry.clone())).collect())
     }
 
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {
+        if self.unknown {
+            self.find()?;
+        }
+        let outcome = self.make(changes);
+        self.unknown = outcome.is_err();
+        outcome
+    }
+}
+
+impl Nftables {
+    fn make(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {
         let mut refused = Vec::new();
         let wishes = self.wishes(changes, &mut refused);
         let mut denied = self.grant(wishes)?;
