@@ -341,8 +341,8 @@ impl Nftables {
             let mut recent = read::recent(&mut self.exchange, &self.table, &set)?;
             recent.retain(|client| clients.contains_key(client));
             self.commit.begin(&mut self.transaction, &self.table);
-            self.transaction.elements(Kind::DeleteElements, &set, recent.into_iter().map(Element::Key));
-            self.transaction.elements(Kind::DeleteElements, &map, clients.into_keys().map(Element::Key));
+            self.transaction.elements(Kind::DELETE_ELEMENTS, &set, recent.into_iter().map(Element::Key));
+            self.transaction.elements(Kind::DELETE_ELEMENTS, &map, clients.into_keys().map(Element::Key));
             // the time of some may be over meanwhile: then none is removed, and the next look does not find them
             let _looked_at_again = self.commit.run(&mut self.transaction)?;
         }

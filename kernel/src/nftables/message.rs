@@ -13,29 +13,28 @@ const BATCH_END: u16 = 17;
 
 /// What a message is about; requests and answers have the same number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(super) enum Kind {
-    NewTable = 0,
-    DeleteTable = 2,
-    NewChain = 3,
-    GetChain = 4,
-    DeleteChain = 5,
-    NewRule = 6,
-    GetRule = 7,
-    DeleteRule = 8,
-    NewSet = 9,
-    GetSet = 10,
-    DeleteSet = 11,
-    NewElements = 12,
-    GetElements = 13,
-    DeleteElements = 14,
-    GetGeneration = 16,
-}
+pub(super) struct Kind(u16);
 
 impl Kind {
-    #[expect(clippy::as_conversions, reason = "the discriminant is an octet")]
+    pub(super) const NEW_TABLE: Self = Self(0);
+    pub(super) const DELETE_TABLE: Self = Self(2);
+    pub(super) const NEW_CHAIN: Self = Self(3);
+    pub(super) const GET_CHAIN: Self = Self(4);
+    pub(super) const DELETE_CHAIN: Self = Self(5);
+    pub(super) const NEW_RULE: Self = Self(6);
+    pub(super) const GET_RULE: Self = Self(7);
+    pub(super) const DELETE_RULE: Self = Self(8);
+    pub(super) const NEW_SET: Self = Self(9);
+    pub(super) const GET_SET: Self = Self(10);
+    pub(super) const DELETE_SET: Self = Self(11);
+    pub(super) const NEW_ELEMENTS: Self = Self(12);
+    pub(super) const GET_ELEMENTS: Self = Self(13);
+    pub(super) const DELETE_ELEMENTS: Self = Self(14);
+    pub(super) const GET_GENERATION: Self = Self(16);
+
+    /// `NFNL_SUBSYS_NFTABLES` and the message's number in it.
     pub(super) const fn number(self) -> u16 {
-        SUBSYSTEM << 8 | self as u16
+        SUBSYSTEM << 8 | self.0
     }
 }
 
@@ -93,15 +92,15 @@ impl Transaction {
     }
 
     pub(super) fn new_table(&mut self) {
-        self.message(Kind::NewTable, codec::CREATE, |_| {});
+        self.message(Kind::NEW_TABLE, codec::CREATE, |_| {});
     }
 
     pub(super) fn delete_table(&mut self) {
-        self.message(Kind::DeleteTable, 0, |_| {});
+        self.message(Kind::DELETE_TABLE, 0, |_| {});
     }
 
     pub(super) fn new_chain(&mut self, name: &str, hook: Option<Hook>) {
-        self.message(Kind::NewChain, codec::CREATE, |it| {
+        self.message(Kind::NEW_CHAIN, codec::CREATE, |it| {
             it.text(3, name);
             if let Some(Hook { kind, number, priority }) = hook {
                 it.nested(4, |it| {
@@ -115,12 +114,12 @@ impl Transaction {
     }
 
     pub(super) fn delete_chain(&mut self, name: &str) {
-        self.message(Kind::DeleteChain, 0, |it| it.text(3, name));
+        self.message(Kind::DELETE_CHAIN, 0, |it| it.text(3, name));
     }
 
     /// Adds a rule at the end of a chain.
     pub(super) fn new_rule(&mut self, chain: &str, comment: Option<&str>, write: impl FnOnce(&mut Batch)) {
-        self.message(Kind::NewRule, codec::CREATE | APPEND, |it| {
+        self.message(Kind::NEW_RULE, codec::CREATE | APPEND, |it| {
             it.text(2, chain);
             it.nested(4, write);
             if let Some(comment) = comment {
@@ -131,11 +130,11 @@ impl Transaction {
 
     /// Removes all rules of a chain.
     pub(super) fn empty_chain(&mut self, chain: &str) {
-        self.message(Kind::DeleteRule, 0, |it| it.text(2, chain));
+        self.message(Kind::DELETE_RULE, 0, |it| it.text(2, chain));
     }
 
     pub(super) fn new_set(&mut self, set: &Set<'_>) {
-        self.message(Kind::NewSet, codec::CREATE, |it| {
+        self.message(Kind::NEW_SET, codec::CREATE, |it| {
             it.text(2, set.name);
             it.number(3, set.flags);
             it.number(4, concatenated(set.key));
@@ -173,14 +172,14 @@ impl Transaction {
     }
 
     pub(super) fn delete_set(&mut self, name: &str) {
-        self.message(Kind::DeleteSet, 0, |it| it.text(2, name));
+        self.message(Kind::DELETE_SET, 0, |it| it.text(2, name));
     }
 
     /// Adds elements to a set, or removes them from it.
     pub(super) fn elements(&mut self, kind: Kind, set: &str, elements: impl IntoIterator<Item = Element>) {
         let mut elements = elements.into_iter().peekable();
         while elements.peek().is_some() {
-            let flags = if kind == Kind::NewElements { codec::CREATE } else { 0 };
+            let flags = if kind == Kind::NEW_ELEMENTS { codec::CREATE } else { 0 };
             self.message(kind, flags, |it| {
                 it.text(2, set);
                 it.nested(3, |it| {

@@ -50,7 +50,7 @@ pub(super) fn all(exchange: &mut Exchange, table: &str) -> io::Result<Found> {
 fn once(exchange: &mut Exchange, table: &str) -> io::Result<Found> {
     let mut found = Found::default();
     let mut chains = BTreeSet::new();
-    dump(exchange, Kind::GetChain, table, &[], |body| {
+    dump(exchange, Kind::GET_CHAIN, table, &[], |body| {
         // 1: table, 3: name; of all tables
         if text(body, 1) == Some(table) {
             chains.extend(text(body, 3).map(str::to_owned));
@@ -63,7 +63,7 @@ fn once(exchange: &mut Exchange, table: &str) -> io::Result<Found> {
     }
     let mut layout = false;
     let mut entries: BTreeMap<ServiceKey, ServiceEntry> = BTreeMap::new();
-    dump(exchange, Kind::GetRule, table, &[], |body| {
+    dump(exchange, Kind::GET_RULE, table, &[], |body| {
         // 1: table, 2: chain, 7: remarks; on the first rule of a chain only
         let remark = attribute(body, 7).and_then(comment::among);
         let (true, Some(chain), Some(remark)) = (text(body, 1) == Some(table), text(body, 2), remark) else { return };
@@ -75,7 +75,7 @@ fn once(exchange: &mut Exchange, table: &str) -> io::Result<Found> {
     })?;
     let mut missing = sets();
     let mut clients = BTreeSet::new();
-    dump(exchange, Kind::GetSet, table, &[], |body| {
+    dump(exchange, Kind::GET_SET, table, &[], |body| {
         // 1: table, 2: name
         let (true, Some(name)) = (text(body, 1) == Some(table), text(body, 2)) else { return };
         missing.remove(name);
@@ -114,7 +114,7 @@ fn once(exchange: &mut Exchange, table: &str) -> io::Result<Found> {
 pub(super) fn generation(exchange: &mut Exchange) -> io::Result<Option<u32>> {
     let mut generation = None;
     let write = |batch: &mut Batch, flags, sequence| {
-        batch.begin(Kind::GetGeneration.number(), flags, sequence, &[0; HEADER]);
+        batch.begin(Kind::GET_GENERATION.number(), flags, sequence, &[0; HEADER]);
         batch.end();
     };
     let answer = exchange.ask(write, |message: Message<'_>| {
@@ -201,7 +201,7 @@ fn count(expression: &[u8]) -> Option<(u64, u64)> {
 }
 
 fn elements(exchange: &mut Exchange, table: &str, set: &str, mut each: impl FnMut(ElementRead<'_>)) -> io::Result<()> {
-    dump(exchange, Kind::GetElements, table, &[(2, set)], |body| {
+    dump(exchange, Kind::GET_ELEMENTS, table, &[(2, set)], |body| {
         let Some(list) = attribute(body, 3) else { return };
         for (_, element) in Attributes(list) {
             each(ElementRead::of(element));

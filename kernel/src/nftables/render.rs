@@ -85,7 +85,7 @@ pub(super) fn base(to: &mut Transaction) {
         to.new_set(&Set { name, flags, key, data, most: None, native_key, native_data, counts });
     };
     set(to, BALANCED, 0, &[(kind::PROTOCOL, 1)], Data::None, false);
-    to.elements(Kind::NewElements, BALANCED, names::PROTOCOLS.map(|number| Element::Key(vec![number])));
+    to.elements(Kind::NEW_ELEMENTS, BALANCED, names::PROTOCOLS.map(|number| Element::Key(vec![number])));
     for kin in Kin::ALL {
         set(to, &kin.services(), MAP, &kin.service_parts(), Data::Verdict, false);
         set(to, &kin.weights(), MAP, &kin.weight_parts(), Data::Value(&[(kind::MARK, 4)]), false);
@@ -230,7 +230,7 @@ pub(super) fn service(to: &mut Transaction, key: &ServiceKey, have: Option<&Know
     match (&old, &new) {
         (None, Some(_)) => to.new_chain(&chain, None),
         (Some(_), None) => {
-            to.elements(Kind::DeleteElements, &services, [Element::Key(names::service_octets(key))]);
+            to.elements(Kind::DELETE_ELEMENTS, &services, [Element::Key(names::service_octets(key))]);
         }
         (None, None) | (Some(_), Some(_)) => {}
     }
@@ -263,7 +263,7 @@ pub(super) fn service(to: &mut Transaction, key: &ServiceKey, have: Option<&Know
     servers(to, key, old.as_ref(), new.as_ref());
     match (have, want) {
         (None, Some(_)) => {
-            to.elements(Kind::NewElements, &services, [Element::Chain(names::service_octets(key), chain)]);
+            to.elements(Kind::NEW_ELEMENTS, &services, [Element::Chain(names::service_octets(key), chain)]);
         }
         (Some(_), None) => to.delete_chain(&chain),
         (None, None) | (Some(_), Some(_)) => {}
@@ -324,7 +324,7 @@ fn remove_numbers(to: &mut Transaction, key: &ServiceKey, old: Option<&Rendered<
         if maps == Maps::Chains || new.is_some_and(|new| new.has(maps)) {
             let gone = changed(&old.numbers, new, maps).into_iter();
             let gone = gone.map(|(number, _)| Element::Key(number.to_ne_bytes().to_vec()));
-            to.elements(Kind::DeleteElements, &maps.name(key), gone);
+            to.elements(Kind::DELETE_ELEMENTS, &maps.name(key), gone);
         }
     }
 }
@@ -339,7 +339,7 @@ fn add_numbers(to: &mut Transaction, key: &ServiceKey, old: Option<&Rendered<'_>
                 Maps::Chains => Element::Jump(number, names::server_chain_of(key, server)),
             }
         });
-        to.elements(Kind::NewElements, &maps.name(key), come);
+        to.elements(Kind::NEW_ELEMENTS, &maps.name(key), come);
     }
 }
 
@@ -350,14 +350,14 @@ fn servers(to: &mut Transaction, key: &ServiceKey, old: Option<&Rendered<'_>>, n
     let (had, has) = (old.map_or(&none, |it| &it.weights), new.map_or(&none, |it| &it.weights));
     let gone = had.iter().filter(|(to, weight)| has.get(to) != Some(weight));
     let gone = gone.map(|(to, _)| Element::Key(names::weight_octets(key, to)));
-    to.elements(Kind::DeleteElements, &kin.weights(), gone);
+    to.elements(Kind::DELETE_ELEMENTS, &kin.weights(), gone);
     let come = has.iter().filter(|(to, weight)| had.get(to) != Some(weight));
     let come = come.map(|(to, weight)| Element::Value(names::weight_octets(key, to), weight.to_ne_bytes().to_vec()));
-    to.elements(Kind::NewElements, &kin.weights(), come);
+    to.elements(Kind::NEW_ELEMENTS, &kin.weights(), come);
     let nothing = BTreeSet::new();
     let (had, has) = (old.map_or(&nothing, |it| &it.counted), new.map_or(&nothing, |it| &it.counted));
-    to.elements(Kind::DeleteElements, &kin.traffic(), had.difference(has).cloned().map(Element::Key));
-    to.elements(Kind::NewElements, &kin.traffic(), has.difference(had).cloned().map(Element::Key));
+    to.elements(Kind::DELETE_ELEMENTS, &kin.traffic(), had.difference(has).cloned().map(Element::Key));
+    to.elements(Kind::NEW_ELEMENTS, &kin.traffic(), has.difference(had).cloned().map(Element::Key));
 }
 
 impl Rules<'_> {
