@@ -24,9 +24,9 @@ rows! {
         "vrrp_script", "NAME { block }", Value::Block, "", "", "", "A command that is run again and again to say whether something works", "script-track" => Keyword, Accepted, details "It counts where an instance or a group names it in track_script; one that nobody names is not run.";
         "vrrp_track_process", "NAME { block }", Value::Block, "", "", "", "A process that has to be there", "script-track" => Keyword, Accepted, details "Cheaper and quicker than a script that looks for it: the kernel tells when a process starts or ends. It does not tell inside another network namespace.";
         "interface_up_down_delays", "{ IF DOWN [UP] }", Value::Lines(""), "", "0 to 255 seconds, decimals allowed; UP is 0 if it is left out; the interface must exist", "", "How long an interface must be down, or up, before that counts", "core" => Keyword, Accepted, details "A delay must be shorter than the time in which a silent master is noticed, or the debounce comes too late.";
-        "SSL", "{ block }", Value::Block, "no client certificate", "once", "", "Certificates for SSL_GET", "ssl" => Keyword, Accepted, details "The certificate that checks show to servers. Those of the servers are not verified.";
-        "virtual_server_group", "NAME { IP/range/fwmark lines }", Value::Lines("virtual_server_group"), "", "at least one entry", "", "Addresses, ranges or firewall marks that share real servers", "lvs" => Keyword, Accepted;
-        "virtual_server", "IP [PORT] / fwmark N / group NAME { block }", Value::Block, "", "port 0 or none means every port; fwmark 1 to 4294967295; the group must exist; needs real servers", "", "A service that IPVS balances", "lvs" => Keyword, Accepted;
+        "SSL", "{ block }", Value::Block, "no client certificate", "once", "", "Certificates for SSL_GET", "ssl" => Keyword, Effective, shown "dialogues::a_certificate_is_shown_if_there_is_one", details "The certificate that checks show to servers. Those of the servers are not verified.";
+        "virtual_server_group", "NAME { IP/range/fwmark lines }", Value::Lines("virtual_server_group"), "", "at least one entry", "", "Addresses, ranges or firewall marks that share real servers", "lvs" => Keyword, Effective, shown "checker::a_group_stands_for_its_addresses";
+        "virtual_server", "IP [PORT] / fwmark N / group NAME { block }", Value::Block, "", "port 0 or none means every port; fwmark 1 to 4294967295; the group must exist; needs real servers", "", "A service that IPVS balances", "lvs" => Keyword, Effective, shown "checker::servers_that_answer_are_in_the_table";
         "bfd_instance", "NAME { block }", Value::Block, "", "the name has at most 31 characters and is given once", "", "A BFD session with a neighbour", "bfd" => Keyword, Accepted;
         "track_file", "NAME { block }", Value::Block, "", "", "", "A file whose number adjusts a priority or a weight", "script-track" => Keyword, Accepted, details "The simplest way to steer from outside: `echo 0 > FILE` or `echo -50 > FILE`, without a reload.";
         "vrrp_track_file", "NAME { block }", Value::Block, "", "", "", "As track_file", "script-track" => Keyword, Deprecated("track_file", Silent, Accepted);
@@ -41,10 +41,10 @@ rows! {
         "interfaces", "{ IFNAMEs }", Value::Lines(""), "none", "no virtual MACs", "", "Interfaces that share one queue", "vrrp" => Keyword, Effective, shown "engine::interfaces_of_a_group_share_its_distance";
     }
     in "SSL" => {
-        "password", "STRING", Value::Text, "none", "", "", "Password of the private key", "ssl" => Keyword, Accepted, missing Error;
+        "password", "STRING", Value::Text, "none", "", "", "Password of the private key", "ssl" => Keyword, Effective, missing Error, shown "dialogues::a_certificate_is_shown_if_there_is_one";
         "ca", "FILE", Value::Text, "none", "", "", "File with certificates of authorities, PEM", "ssl" => Keyword, Accepted, missing Error;
-        "certificate", "FILE", Value::Text, "none", "", "", "File with the certificate and those that signed it, PEM", "ssl" => Keyword, Accepted, missing Error;
-        "key", "FILE", Value::Text, "none", "", "", "File with the private key, PEM", "ssl" => Keyword, Accepted, missing Error;
+        "certificate", "FILE", Value::Text, "none", "", "", "File with the certificate and those that signed it, PEM", "ssl" => Keyword, Effective, missing Error, shown "dialogues::a_certificate_is_shown_if_there_is_one";
+        "key", "FILE", Value::Text, "none", "", "", "File with the private key, PEM", "ssl" => Keyword, Effective, missing Error, shown "dialogues::a_certificate_is_shown_if_there_is_one";
     }
     in "track_file" => {
         "file", "PATH", Value::Text, "required", "its directory must exist", "", "The file", "script-track" => Keyword, Accepted, missing Error;

@@ -5,6 +5,7 @@ use std::io;
 use keepalived_config::model::{Backend, Balancing, IpvsNamespace};
 use keepalived_kernel::director::Director;
 use keepalived_kernel::ipvs::{Ipvs, Timeouts};
+use keepalived_kernel::nftables::Nftables;
 use keepalived_kernel::process::NetworkNamespace;
 
 /// Opens the load balancer that `balancing` asks for.
@@ -41,9 +42,6 @@ fn choose(balancing: &Balancing) -> io::Result<Box<dyn Director>> {
 
 fn ipvs(balancing: &Balancing) -> io::Result<Box<dyn Director>> {
     let mut ipvs = Ipvs::open()?;
-    if balancing.flush {
-        ipvs.flush()?;
-    }
     let Balancing { tcp_timeout, tcp_fin_timeout, udp_timeout, .. } = *balancing;
     if [tcp_timeout, tcp_fin_timeout, udp_timeout].iter().any(Option::is_some) {
         let there = ipvs.timeouts()?;
@@ -57,5 +55,5 @@ fn ipvs(balancing: &Balancing) -> io::Result<Box<dyn Director>> {
 }
 
 fn nftables() -> io::Result<Box<dyn Director>> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "the nftables backend is not there yet"))
+    Ok(Box::new(Nftables::open(Nftables::TABLE)?))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::rc::Rc;
 
-use keepalived_config::model::{Config, VirtualServer};
+use keepalived_config::model::{Config, FlushOnStop, VirtualServer};
 use keepalived_core::balance::{
     Balancer, Change, CheckId, Effect, Entry, Meaning, Outcome, Removed, ServiceId, ServiceKey, Table, Ticket,
     difference,
@@ -19,7 +19,7 @@ use super::report::Report;
 /// What happens to the table at the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AtExit {
-    /// Our virtual servers are removed.
+    /// Our virtual servers are removed; with `lvs_flush_on_stop`, all.
     Release,
     /// It stays (`--dont-release-ipvs`).
     Keep,
@@ -85,7 +85,11 @@ impl<D: Director> Engine<D> {
     /// The kernel's table cannot be read, or the configuration is more than anybody has.
     pub fn new(now: Instant, config: Config, mut director: D, resumes: bool, seed: u64) -> io::Result<Self> {
         let mut lowered = Lowered::of(&config, &Lowered::default())?;
-        let there = director.read()?;
+        let mut there = director.read()?;
+        if config.global.balancing.flush && !resumes {
+            let everything: Vec<Change> = std::mem::take(&mut there).into_keys().map(Change::RemoveService).collect();
+            director.change(&everything)?;
+        }
         adopt(&mut lowered, &there, resumes);
         let params = std::mem::take(&mut lowered.params);
         let tasks = std::mem::take(&mut lowered.tasks).into_iter().map(Rc::new).collect();
@@ -107,6 +111,9 @@ impl<D: Director> Engine<D> {
         };
         engine.apply_effects("");
         engine.starting = false;
+        if engine.config.global.balancing.initial_notifies && !resumes {
+            engine.report_all_up();
+        }
         engine.know(there);
         engine.program();
         Ok(engine)
@@ -215,8 +222,17 @@ impl<D: Director> Engine<D> {
         if at_exit == AtExit::Keep {
             return;
         }
-        let changes: Vec<Change> = self.table.keys().map(|key| Change::RemoveService(*key)).collect();
-        self.table.clear();
+        let mut doomed: BTreeSet<ServiceKey> = std::mem::take(&mut self.table).into_keys().collect();
+        if self.config.global.balancing.flush_on_stop == FlushOnStop::All {
+            match self.director.read() {
+                Ok(there) => doomed.extend(there.into_keys()),
+                Err(error) => {
+                    let what = "say what there is to flush".to_owned();
+                    self.reports.push(Report::Refused { what, error: error.to_string() });
+                }
+            }
+        }
+        let changes: Vec<Change> = doomed.into_iter().map(Change::RemoveService).collect();
         self.make(&changes);
     }
 
@@ -299,6 +315,18 @@ impl<D: Director> Engine<D> {
             reason: if up { String::new() } else { reason.to_owned() },
         };
         self.reports.push(report);
+    }
+
+    /// `rs_init_notifies`
+    fn report_all_up(&mut self) {
+        for id in self.balancer.services() {
+            let count = self.virtual_server(id).map_or(0, |server| server.real_servers.len());
+            for place in 0..count {
+                if self.balancer.server(id, place).is_some_and(|(up, _)| up) {
+                    self.report_server(id, place, true, "");
+                }
+            }
+        }
     }
 
     fn report_weight(&mut self, service: ServiceId, server: usize, weight: u32) {

@@ -293,3 +293,16 @@ fn a_service_without_ports_keeps_those_of_its_clients() {
     assert!(matches!(key, ServiceKey::Address { port: 0, .. }));
     assert_eq!(to.port, 0);
 }
+
+#[test]
+fn hosts_of_an_smtp_check_are_checks_of_their_own() {
+    let check = "SMTP_CHECK {\nhost {\nconnect_ip 10.0.0.5\n}\nhost {\nconnect_ip 10.0.0.6\n}\n}";
+    let rig = Rig::new(&one("192.0.2.1 25", "protocol TCP\nlvs_sched rr\nlvs_method NAT", check));
+    let targets: Vec<String> = rig
+        .engine
+        .tasks()
+        .iter()
+        .filter_map(|task| task.checker.endpoint().map(|endpoint| endpoint.address.to_string()))
+        .collect();
+    assert_eq!(targets, ["10.0.0.5", "10.0.0.6"]);
+}

@@ -172,3 +172,37 @@ fn a_group_stands_for_its_addresses() {
     rig.pass(3, &[1]);
     assert_eq!(rig.table(), " |  | ");
 }
+
+#[test]
+fn the_table_can_be_emptied_first_and_last() {
+    let others = || {
+        let mut director = FakeDirector::new();
+        let other = Rig::new(&virtual_server("192.0.2.9 443", "", &[7])).engine.director().table().clone();
+        director.table_mut().extend(other);
+        director
+    };
+    let with = |globals: &str| format!("global_defs {{\n {globals}\n}}\n") + &configuration("", &[1]);
+    let mut rig = Rig::on(others(), &with("lvs_flush"), false);
+    assert_eq!(rig.table(), "10.0.0.1:1");
+    let mut rig = Rig::on(others(), &with("lvs_flush"), true);
+    assert_eq!(rig.table(), "10.0.0.1:1 | 10.0.0.7:7", "not when a checker comes back");
+    for (globals, left) in [
+        ("lvs_flush_on_stop", ""),
+        ("lvs_flush_onstop", ""),
+        ("lvs_flush_on_stop VS", "10.0.0.7:7"),
+        ("", "10.0.0.7:7"),
+    ] {
+        let mut rig = Rig::on(others(), &with(globals), false);
+        rig.engine.stop(AtExit::Release);
+        assert_eq!(rig.table(), left, "{globals}");
+    }
+}
+
+#[test]
+fn servers_that_are_up_at_the_start_may_be_told() {
+    let mut rig = Rig::new(&configuration("", &[1]));
+    assert_eq!(rig.said().len(), 1);
+    let mut rig = Rig::new(&("global_defs {\n rs_init_notifies\n}\n".to_owned() + &configuration("", &[1])));
+    let said = rig.said();
+    assert!(said.iter().any(|line| line == "Adding service [10.0.0.1]:tcp:80 to VS [192.0.2.1]:tcp:80"), "{said:?}");
+}
