@@ -136,6 +136,7 @@ impl Probe {
             regex: None,
         };
         let check = HttpCheck {
+            verify: false,
             schedule,
             endpoint,
             secure: false,

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use h2::client::ResponseFuture;
 use http::HeaderMap;
-use keepalived_config::model::{Endpoint, Sni};
+use keepalived_config::model::GrpcCheck;
 
 use crate::deadline::Deadlines;
 use crate::failure::{Failure, Step};
@@ -12,30 +12,14 @@ use crate::http::name;
 use crate::http2::{Call, failure, next, talk, uri};
 use crate::tls::Tls;
 
-/// What to ask a gRPC server, and how.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct GrpcCheck {
-    /// Where.
-    pub endpoint: Endpoint,
-    /// Over TLS.
-    pub secure: bool,
-    /// The name in the handshake.
-    pub sni: Sni,
-    /// `:authority`; `None` is the address.
-    pub host: Option<String>,
-    /// The service that is asked about; empty is the server as a whole.
-    pub service: String,
-}
-
 /// The longest answer; an honest one has 7 octets.
 const LONGEST_MESSAGE: usize = 4096;
 
-/// A server says that a service of it is serving.
+/// A server says that a service of it is serving. `host` is what the check's `host()` says; `tls` counts if the check is over TLS.
 ///
 /// # Errors
 /// It does not, or says something else.
-pub async fn grpc(check: &GrpcCheck, tls: &Tls) -> Result<(), Failure> {
-    let host = check.host.as_deref();
+pub async fn grpc(check: &GrpcCheck, host: Option<&str>, tls: &Tls) -> Result<(), Failure> {
     let uri = uri(&check.endpoint, check.secure, host, "/grpc.health.v1.Health/Check")?;
     let request = http::Request::post(uri)
         .header("content-type", "application/grpc")

@@ -26,7 +26,7 @@ pub use dns::dns;
 pub use failure::{Failure, Step};
 use filler::filler;
 pub use genhash::genhash;
-pub use grpc::{GrpcCheck, grpc};
+pub use grpc::grpc;
 pub use http::http;
 pub use http2::http2;
 pub use pattern::{BadPattern, Pattern};

@@ -257,6 +257,17 @@ static ALL: LazyLock<Vec<Keyword>> = LazyLock::new(|| {
         }
     }
     rows.sort_by_key(|row| order.iter().position(|block| *block == row.block));
+    // in a block that keepalived does not have, every word is ours
+    let ours = rows.iter().filter(|row| row.area == OURS && matches!(row.value, Value::Block));
+    let ours: Vec<String> = ours.map(|row| format!("{}/{}", row.block, row.name)).collect();
+    for row in &mut rows {
+        let inside = |block: &String| {
+            row.block.strip_prefix(block.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if ours.iter().any(inside) {
+            row.area = OURS;
+        }
+    }
     for (number, row) in (0..).zip(&mut rows) {
         row.number = number;
     }

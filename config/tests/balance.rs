@@ -127,7 +127,7 @@ fn checks_that_say_nothing() {
                 let reply = UdpReply { pattern: Vec::new(), min_length: 0, max_length: 255 };
                 assert_eq!((&check.payload, check.reply.as_ref()), (&None, Some(&reply)));
             }
-            Checker::Tcp(_) | Checker::Ping(_) | Checker::File(_) | Checker::Bfd(_) => {}
+            Checker::Tcp(_) | Checker::Ping(_) | Checker::Grpc(_) | Checker::File(_) | Checker::Bfd(_) => {}
         }
     }
 }
@@ -284,6 +284,75 @@ fn who_gets_mail() {
     assert_eq!(mail("smtp_alert\nsmtp_alert_checker off", "", ""), (false, false));
     assert_eq!(mail("smtp_alert off", "smtp_alert", "smtp_alert on"), (true, true));
     assert_eq!(mail("smtp_alert on", "smtp_alert off", "smtp_alert off"), (false, false));
+}
+
+/// Ours: `tls` is off, the host is named in the handshake unless that is unwanted, `tls_verify` of SSL holds for those that do not
+/// say it and speak TLS.
+#[test]
+fn http2_and_grpc_and_certificates() {
+    let ask = |ssl: &str, check: &str| {
+        let real = format!("real_server 10.0.1.1 8443 {{\n{check}\n}}");
+        let loaded = text(&format!("{ssl}\n{}", server(&real)));
+        let checker = only(&loaded.config).1.checkers[0].clone();
+        let schedule = checker.schedule().unwrap();
+        let pace = (schedule.retry, schedule.delay_before_retry.as_secs());
+        let (secure, verify, sni) = match &checker {
+            Checker::Http(check) => (check.secure, check.verify, check.sni.clone()),
+            Checker::Grpc(check) => (check.secure, check.verify, check.sni.clone()),
+            _ => panic!("{checker:?}"),
+        };
+        (checker.keyword(), pace, secure, verify, sni, ids(&loaded.findings))
+    };
+    let url = "url {\npath /\n}";
+    let none = Vec::<&str>::new();
+    let verifies = "SSL {\ntls_verify\n}";
+    assert_eq!(ask("", "GRPC_CHECK {\n}"), ("GRPC_CHECK", (1, 1), false, false, Sni::Host, none.clone()));
+    assert_eq!(ask(verifies, "GRPC_CHECK {\n}"), ("GRPC_CHECK", (1, 1), false, false, Sni::Host, none.clone()));
+    let said = ask(verifies, "GRPC_CHECK {\ntls\nenable_sni off\nretry 2\n}");
+    assert_eq!(said, ("GRPC_CHECK", (2, 1), true, true, Sni::Off, none.clone()));
+    let said = ask("", "GRPC_CHECK {\ntls_verify\n}");
+    assert_eq!(said, ("GRPC_CHECK", (1, 1), false, false, Sni::Host, vec!["check-tls"]));
+    let said = ask("", &format!("HTTP2_GET {{\ntls\nsni_name a.example\n{url}\n}}"));
+    assert_eq!(said, ("HTTP2_GET", (1, 3), true, false, Sni::Name("a.example".into()), none.clone()));
+    assert_eq!(ask("", &format!("SSL_GET {{\n{url}\n}}")), ("SSL_GET", (1, 3), true, false, Sni::Off, none.clone()));
+    let said = ask("", &format!("SSL_GET {{\ntls_verify\n{url}\n}}"));
+    assert_eq!(said, ("SSL_GET", (1, 3), true, true, Sni::Host, none.clone()));
+    let said = ask(verifies, &format!("SSL_GET {{\ntls_verify off\n{url}\n}}"));
+    assert_eq!(said, ("SSL_GET", (1, 3), true, false, Sni::Off, none));
+}
+
+#[test]
+fn who_is_asked_by_grpc() {
+    let loaded = text(&server("virtualhost a\nreal_server 10.0.1.1 80 {\nGRPC_CHECK {\nservice shop.Cart\n}\n}"));
+    let (service, real) = only(&loaded.config);
+    let Checker::Grpc(check) = &real.checkers[0] else { panic!("a gRPC check") };
+    assert_eq!((check.service.as_str(), check.host(real, service)), ("shop.Cart", Some("a")));
+}
+
+/// What the kernel's rules cannot do is left out where they are demanded, and not where the kernel has not been asked.
+#[test]
+fn a_backend_is_not_asked_for_what_it_cannot_do() {
+    let left_out = |backend: &str, inside: &str, real: &str| {
+        let service = server(&format!("{inside}\nreal_server 10.0.1.1 80 {{\n{real}\n}}"));
+        let loaded = quietly(&format!("global_defs {{\nlvs_backend {backend}\n}}\n{service}"));
+        let refused = ids(&loaded.findings).contains(&"backend-unsupported");
+        assert_eq!(refused, loaded.config.virtual_servers.is_empty());
+        refused
+    };
+    let cases = [
+        ("", "", false),
+        ("persistence_timeout 60", "inhibit_on_failure", false),
+        ("lvs_method DR", "", true),
+        ("", "lvs_method TUN", true),
+        ("protocol UDP\nops", "", true),
+        ("persistence_timeout 60\npersistence_engine sip\nprotocol UDP", "", true),
+        ("", "uthreshold 10", true),
+        ("sorry_server 10.0.1.9 80\nsorry_server_lvs_method DR", "", true),
+    ];
+    for (service, real, refused) in cases {
+        assert_eq!(left_out("nftables", service, real), refused, "{service} {real}");
+        assert!(!left_out("auto", service, real) && !left_out("ipvs", service, real), "{service} {real}");
+    }
 }
 
 #[test]

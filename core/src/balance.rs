@@ -7,9 +7,11 @@ mod check;
 mod service;
 mod table;
 mod types;
+mod unsupported;
 
 pub use balancer::{Balancer, CheckId, CheckParams, Effect, Params, Removed, Ticket};
 pub use check::{Meaning, Outcome, Pace, Steps};
 pub use service::{Place, Quorum, ServerParams, ServiceId, ServiceParams, Sorry};
 pub use table::{Change, DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey, Table, difference};
 pub use types::{Forwarding, Granularity, Protocol, Scheduler, SchedulerFlags, Tunnel, TunnelChecksum};
+pub use unsupported::Unsupported;

@@ -69,14 +69,14 @@ mod render;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use keepalived_core::balance::{Change, DestinationKey, Entry, ServiceEntry, ServiceKey, Table};
+use keepalived_core::balance::{Change, DestinationKey, Entry, ServiceEntry, ServiceKey, Table, Unsupported};
 use keepalived_core::vrrp::Family;
 use rustix::net::netlink::NETFILTER;
 
 use self::commit::{Commit, Outcome};
 use self::message::{Element, Kind, Transaction};
 use self::names::Kin;
-pub use self::plan::{Unsupported, supports, supports_service};
+pub use self::plan::{supports, supports_service};
 use self::render::Known;
 use crate::director::{Director, Refused};
 use crate::netlink::codec::Answer;
@@ -359,7 +359,8 @@ struct Wish {
 
 /// Applies a change to what is wished for.
 fn apply(entry: &mut Option<Entry>, change: &Change) -> io::Result<()> {
-    let unsupported = |what: Unsupported| io::Error::new(io::ErrorKind::Unsupported, what);
+    let unsupported =
+        |what: Unsupported| io::Error::new(io::ErrorKind::Unsupported, format!("{what}; {}", what.way_out()));
     match change {
         Change::AddService(_, service) | Change::EditService(_, service) => {
             supports_service(service).map_err(unsupported)?;

@@ -24,7 +24,8 @@ pub fn request(
     let (version, connection) = match protocol {
         HttpProtocol::V1_0 => ("1.0", ""),
         HttpProtocol::V1_0Close => ("1.0", "Connection: close\r\n"),
-        HttpProtocol::V1_1 => ("1.1", "Connection: close\r\n"),
+        // HTTP/2 has requests of its own
+        HttpProtocol::V1_1 | HttpProtocol::V2 => ("1.1", "Connection: close\r\n"),
     };
     let literal;
     let host = match host {

@@ -21,6 +21,7 @@ pub(crate) fn url() -> Url {
 
 pub(crate) fn get(address: std::net::SocketAddr, url: Url) -> HttpCheck {
     HttpCheck {
+        verify: false,
         schedule: schedule(),
         endpoint: endpoint(address),
         secure: false,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use http::{HeaderMap, Request, Response};
-use keepalived_checks::{Failure, GrpcCheck, Step, grpc, http2};
-use keepalived_config::model::{HttpCheck, Regex, Sni, StatusRange, Url};
+use keepalived_checks::{Failure, Step, grpc, http2};
+use keepalived_config::model::{GrpcCheck, HttpCheck, Regex, Schedule, Sni, StatusRange, Url};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -177,13 +177,15 @@ fn a_grpc_server_says_how_it_is() {
             let address = start(alpn, health).await;
             let ask = async |service: &str| {
                 let check = GrpcCheck {
+                    schedule: Schedule::default(),
                     endpoint: endpoint(address),
                     secure: alpn.is_some(),
+                    verify: false,
                     sni: Sni::Off,
-                    host: None,
+                    virtualhost: None,
                     service: service.into(),
                 };
-                grpc(&check, &anyone()).await
+                grpc(&check, None, &anyone()).await
             };
             assert_eq!(ask("").await, Ok(()));
             assert_eq!(ask("down").await, Err(Failure::NotServing("NOT_SERVING")));

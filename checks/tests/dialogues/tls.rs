@@ -180,7 +180,7 @@ fn a_certificate_is_shown_if_there_is_one() {
         certificate: Some(data("server.pem")),
         key: Some(data(key)),
         password: password.map(str::to_owned),
-        ca: None,
+        ..Ssl::default()
     };
     run(async {
         let (address, seen) = server.start().await;
@@ -205,7 +205,7 @@ fn a_file_that_cannot_be_used_is_named() {
         certificate: Some(data(certificate)),
         key: Some(data(key)),
         password: password.map(str::to_owned),
-        ca: None,
+        ..Ssl::default()
     };
     check(with("nosuch", "server.key", None), "certificate", "No such file");
     check(with("server.key", "server.key", None), "certificate", "no certificate");

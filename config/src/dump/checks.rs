@@ -7,8 +7,8 @@ use std::num::NonZeroU16;
 use super::balance::{begins_failed, file_weight, named, real_named};
 use super::{Page, decimal, on, quoted, say, set, yes};
 use crate::model::{
-    Checker, DnsQuery, Endpoint, HttpCheck, HttpProtocol, MiscCheck, RealServer, Regex, Schedule, Sni, StatusRange,
-    UdpCheck, Url, VirtualServer,
+    Checker, DnsQuery, Endpoint, GrpcCheck, HttpCheck, HttpProtocol, MiscCheck, RealServer, Regex, Schedule, Sni,
+    StatusRange, UdpCheck, Url, VirtualServer,
 };
 
 pub(super) fn write(page: &mut Page<'_>) {
@@ -97,7 +97,8 @@ fn check(page: &mut Page<'_>, server: &VirtualServer, real: &RealServer, checker
     }
     match checker {
         Checker::Tcp(_) => say!(page, "   Keepalive method = TCP_CHECK"),
-        Checker::Http(check) => http(page, check),
+        Checker::Http(check) => http(page, checker, check),
+        Checker::Grpc(check) => grpc(page, check),
         Checker::Smtp(check) => {
             say!(page, "   Keepalive method = SMTP_CHECK");
             say!(page, "   helo = {}", check.helo_name);
@@ -142,6 +143,7 @@ fn schedule(page: &mut Page<'_>, schedule: &Schedule, checker: &Checker) {
         Checker::Dns(_) => 0,
         Checker::Tcp(_)
         | Checker::Smtp(_)
+        | Checker::Grpc(_)
         | Checker::Misc(_)
         | Checker::Ping(_)
         | Checker::Udp(_)
@@ -174,25 +176,48 @@ fn connection(page: &mut Page<'_>, endpoint: &Endpoint) {
     say!(page, "     Timeout = {}", decimal(endpoint.connect_timeout));
 }
 
-fn http(page: &mut Page<'_>, check: &HttpCheck) {
+fn http(page: &mut Page<'_>, checker: &Checker, check: &HttpCheck) {
     let protocol = match check.protocol {
         HttpProtocol::V1_0 => "1.0",
         HttpProtocol::V1_0Close => "1.0C",
         HttpProtocol::V1_1 => "1.1",
+        HttpProtocol::V2 => "2",
     };
-    let method = if check.secure { "SSL" } else { "HTTP" };
-    say!(page, "   Keepalive method = {method}_GET, http protocol {protocol}");
+    say!(page, "   Keepalive method = {}, http protocol {protocol}", checker.keyword());
     if let Some(host) = &check.virtualhost {
         say!(page, "   Virtualhost = {host}");
     }
     say!(page, "   Enable SNI {}", set(check.sni != Sni::Off));
     say!(page, "   Fast recovery {}", set(check.fast_recovery));
-    if check.secure {
+    if checker.keyword() == "SSL_GET" {
         say!(page, "   tls_compliant {}", set(check.tls_compliant));
     }
+    tls(page, check.protocol == HttpProtocol::V2, check.secure, check.verify);
     for it in &check.urls {
         url(page, it);
     }
+}
+
+/// What only our words say.
+fn tls(page: &mut Page<'_>, is_choice: bool, secure: bool, verify: bool) {
+    if is_choice {
+        say!(page, "   TLS {}", set(secure));
+    }
+    if verify {
+        say!(page, "   TLS verify set");
+    }
+}
+
+fn grpc(page: &mut Page<'_>, check: &GrpcCheck) {
+    say!(page, "   Keepalive method = GRPC_CHECK");
+    if let Some(host) = &check.virtualhost {
+        say!(page, "   Virtualhost = {host}");
+    }
+    if !check.service.is_empty() {
+        say!(page, "   Service = {}", check.service);
+    }
+    say!(page, "   Enable SNI {}", set(check.sni != Sni::Off));
+    tls(page, true, check.secure, check.verify);
 }
 
 fn url(page: &mut Page<'_>, url: &Url) {

@@ -13,14 +13,17 @@ const HTTP: &str = "virtual_server/real_server/HTTP_GET";
 const SSL: &str = "virtual_server/real_server/SSL_GET";
 const HTTP_URL: &str = "virtual_server/real_server/HTTP_GET/url";
 const SSL_URL: &str = "virtual_server/real_server/SSL_GET/url";
+const HTTP2: &str = "virtual_server/real_server/HTTP2_GET";
+const HTTP2_URL: &str = "virtual_server/real_server/HTTP2_GET/url";
+const GRPC: &str = "virtual_server/real_server/GRPC_CHECK";
 const DNS: &str = "virtual_server/real_server/DNS_CHECK";
 const FILE: &str = "virtual_server/real_server/FILE_CHECK";
 const BFD: &str = "virtual_server/real_server/BFD_CHECK";
 
 rows! {
-    in MISC, SMTP, SMTP_HOST, TCP, PING, UDP, HTTP, SSL, DNS => {
+    in MISC, SMTP, SMTP_HOST, TCP, PING, UDP, HTTP, SSL, HTTP2, GRPC, DNS => {
         "retry", "N", int(0, 4_294_967_295), "the server's, else 1 (DNS_CHECK 3, MISC_CHECK 0)", "", "", "Failures that are forgiven", "check" => Keyword, Effective, shown "checker::the_pace_of_checks_is_that_of_the_nearest_block", details "A server that is up is forgiven so many failures in a row; on the first check, and while it is down, none.";
-        "delay_before_retry", "SECONDS", seconds(0, LONGEST), "the server's, else 1 (HTTP_GET and SSL_GET 3, DNS_CHECK delay_loop)", "", "", "Seconds before a failed check is made again", "check" => Keyword, Effective, shown "checker::the_pace_of_checks_is_that_of_the_nearest_block";
+        "delay_before_retry", "SECONDS", seconds(0, LONGEST), "the server's, else 1 (HTTP_GET, SSL_GET and HTTP2_GET 3, DNS_CHECK delay_loop)", "", "", "Seconds before a failed check is made again", "check" => Keyword, Effective, shown "checker::the_pace_of_checks_is_that_of_the_nearest_block";
         "warmup", "SECONDS", seconds(0, LONGEST), "the server's, else delay_loop", "", "", "Seconds over which the first check is put off by chance", "check" => Keyword, Effective, shown "checker::the_pace_of_checks_is_that_of_the_nearest_block", details "Spreads the first checks after a start; 0 begins with all at once.";
         "delay_loop", "SECONDS", seconds(1, LONGEST), "the server's, else 60", "", "", "Seconds from one check to the next", "check" => Keyword, Effective, shown "checker::the_pace_of_checks_is_that_of_the_nearest_block";
         "alpha", "[BOOL]", Value::Switch, "the server's", "", "", "Down until it succeeds", "check" => Keyword, Effective, shown "checker::servers_may_have_to_prove_themselves_first";
@@ -36,7 +39,7 @@ rows! {
         "helo_name", "STRING", Value::Text, "smtpchecker.keepalived.org", "", "", "Name that we greet the server with", "check" => Keyword, Effective, missing Error, shown "dialogues::a_server_greets_and_says_goodbye";
         "host", "{ common keywords }", Value::Block, "", "", "", "Another place to check", "check" => Keyword, Deprecated("one SMTP_CHECK per host", Silent, Effective), shown "checker::hosts_of_an_smtp_check_are_checks_of_their_own";
     }
-    in SMTP, SMTP_HOST, TCP, PING, UDP, HTTP, SSL, DNS => {
+    in SMTP, SMTP_HOST, TCP, PING, UDP, HTTP, SSL, HTTP2, GRPC, DNS => {
         "connect_ip", "IP", Value::Address, "the server's", "", "", "Address to check", "check" => Keyword, Effective, shown "dialogues::it_connects";
         "connect_port", "PORT", int(1, 65_535), "the server's", "", "", "Port to check", "check" => Keyword, Effective, shown "dialogues::it_connects";
         "bind_port", "PORT", int(1, 65_535), "any", "", "", "Port to check from", "check" => Keyword, Effective, shown "dialogues::it_comes_from_where_it_is_told";
@@ -47,7 +50,7 @@ rows! {
     in SMTP, SMTP_HOST => {
         "bindto", "IP", Value::Address, "none", "of the server's family", "", "Address to check from", "check" => Keyword, Effective, shown "dialogues::it_comes_from_where_it_is_told";
     }
-    in TCP, PING, UDP, HTTP, SSL, DNS => {
+    in TCP, PING, UDP, HTTP, SSL, HTTP2, GRPC, DNS => {
         "bindto", "IP", Value::Address, "none", "of the server's family", "", "Address to check from", "check" => Keyword, Effective, shown "dialogues::it_comes_from_where_it_is_told";
     }
     in UDP => {
@@ -58,14 +61,29 @@ rows! {
     }
     in HTTP, SSL => {
         "nb_get_retry", "N", int(0, 4_294_967_295), "1", "", "", "Failures that are forgiven", "check" => Keyword, Deprecated("retry", Reported, Effective), shown "checker::the_pace_of_checks_is_that_of_the_nearest_block";
-        "virtualhost", "STRING", Value::Text, "the server's", "", "", "Host that is asked for", "check" => Keyword, Effective, missing Error, shown "checker::a_page_is_asked_for_with_the_nearest_host";
         "http_protocol", "1.0, 1.0C, 1.0c or 1.1", Value::Choice(&["1.0", "1.0C", "1.0c", "1.1"]), "1.0", "", "", "Version of HTTP; with C, and with 1.1, we ask to close the connection", "check" => Keyword, Effective, shown "requests::a_request_is_the_one_of_keepalived";
         "enable_sni", "[BOOL]", Value::Switch, "off", "", "", "Name virtualhost in the TLS handshake (SNI)", "ssl" => Keyword, Effective, shown "dialogues::the_name_is_sent_if_it_is_wanted";
         "sni_name", "[NAME]", Value::Text, "virtualhost", "", "", "Name in the TLS handshake; turns on enable_sni", "ssl" => Keyword, Effective, since "2.4.4", shown "dialogues::the_name_is_sent_if_it_is_wanted";
+    }
+    in HTTP, SSL, HTTP2 => {
         "fast_recovery", "[BOOL]", Value::Switch, "off", "", "", "At start and when it recovers check all urls at once, instead of one each delay_loop", "check" => Keyword, Effective, shown "pace::fast_recovery_leaves_out_the_pauses";
         "url", "{ block }", Value::Block, "", "", "", "A url to fetch", "check" => Keyword, Effective, shown "pace::urls_are_asked_one_after_another";
     }
-    in HTTP_URL, SSL_URL => {
+    in HTTP, SSL, HTTP2, GRPC => {
+        "virtualhost", "STRING", Value::Text, "the server's", "", "", "Host that is asked for", "check" => Keyword, Effective, missing Error, shown "checker::a_page_is_asked_for_with_the_nearest_host";
+    }
+    in HTTP2, GRPC => {
+        "tls", "[BOOL]", Value::Switch, "off", "", "", "Speak TLS; the server must know HTTP/2 there (ALPN h2) (not a keyword of keepalived)", "ours" => Keyword, Effective, shown "dialogues::a_page_is_fetched_with_and_without_tls";
+        "enable_sni", "[BOOL]", Value::Switch, "on", "", "", "Name virtualhost in the TLS handshake (SNI) (not a keyword of keepalived)", "ours" => Keyword, Effective, shown "dialogues::the_name_is_sent_if_it_is_wanted";
+        "sni_name", "[NAME]", Value::Text, "virtualhost", "", "", "Name in the TLS handshake (not a keyword of keepalived)", "ours" => Keyword, Effective, shown "dialogues::the_name_is_sent_if_it_is_wanted";
+    }
+    in SSL, HTTP2, GRPC => {
+        "tls_verify", "[BOOL]", Value::Switch, "tls_verify of SSL, else off", "", "", "Fail a server whose certificate is not good for it (not a keyword of keepalived)", "ours" => Keyword, Effective, shown "dialogues::authorities_are_asked_if_that_is_wanted", details "`ca` of the block SSL, or an authority that this system trusts, must have signed it, it must be valid now, and for the name in the handshake (sni_name, else virtualhost), or else for the address. It turns on enable_sni.";
+    }
+    in GRPC => {
+        "service", "NAME", Value::Text, "the server as a whole", "", "", "Service that is asked about (not a keyword of keepalived)", "ours" => Keyword, Effective, missing Error, shown "dialogues::a_grpc_server_says_how_it_is";
+    }
+    in HTTP_URL, SSL_URL, HTTP2_URL => {
         "path", "STRING", Value::Text, "required", "need not begin with /", "", "What is asked for", "check" => Keyword, Effective, shown "requests::a_request_is_the_one_of_keepalived";
         "digest", "HEX", Value::Words, "none", "32 hexadecimal digits", "", "MD5 of the page", "check" => Keyword, Effective, shown "dialogues::the_digest_is_that_of_the_body", details "`genhash` computes it; of the body as it was sent, limited by Content-Length.";
         "status_code", "CODE or RANGE ...", Value::Words, "200-299", "100 to 599; ranges as 200-299", "", "Status codes that are good", "check" => Keyword, Effective, missing Ignored, shown "dialogues::the_status_is_judged", details "Words with blanks between; several lines add up.";

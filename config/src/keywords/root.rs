@@ -24,7 +24,7 @@ rows! {
         "vrrp_script", "NAME { block }", Value::Block, "", "", "", "A command that is run again and again to say whether something works", "script-track" => Keyword, Accepted, details "It counts where an instance or a group names it in track_script; one that nobody names is not run.";
         "vrrp_track_process", "NAME { block }", Value::Block, "", "", "", "A process that has to be there", "script-track" => Keyword, Accepted, details "Cheaper and quicker than a script that looks for it: the kernel tells when a process starts or ends. It does not tell inside another network namespace.";
         "interface_up_down_delays", "{ IF DOWN [UP] }", Value::Lines(""), "", "0 to 255 seconds, decimals allowed; UP is 0 if it is left out; the interface must exist", "", "How long an interface must be down, or up, before that counts", "core" => Keyword, Accepted, details "A delay must be shorter than the time in which a silent master is noticed, or the debounce comes too late.";
-        "SSL", "{ block }", Value::Block, "no client certificate", "once", "", "Certificates for SSL_GET", "ssl" => Keyword, Effective, shown "dialogues::a_certificate_is_shown_if_there_is_one", details "The certificate that checks show to servers. Those of the servers are not verified.";
+        "SSL", "{ block }", Value::Block, "no client certificate", "once", "", "Certificates for checks over TLS", "ssl" => Keyword, Effective, shown "dialogues::a_certificate_is_shown_if_there_is_one", details "The certificate that checks show to servers. Those of the servers are verified with tls_verify only.";
         "virtual_server_group", "NAME { IP/range/fwmark lines }", Value::Lines("virtual_server_group"), "", "at least one entry", "", "Addresses, ranges or firewall marks that share real servers", "lvs" => Keyword, Effective, shown "checker::a_group_stands_for_its_addresses";
         "virtual_server", "IP [PORT] / fwmark N / group NAME { block }", Value::Block, "", "port 0 or none means every port; fwmark 1 to 4294967295; the group must exist; needs real servers", "", "A service that IPVS balances", "lvs" => Keyword, Effective, shown "checker::servers_that_answer_are_in_the_table";
         "bfd_instance", "NAME { block }", Value::Block, "", "the name has at most 31 characters and is given once", "", "A BFD session with a neighbour", "bfd" => Keyword, Accepted;
@@ -42,9 +42,10 @@ rows! {
     }
     in "SSL" => {
         "password", "STRING", Value::Text, "none", "", "", "Password of the private key", "ssl" => Keyword, Effective, missing Error, shown "dialogues::a_certificate_is_shown_if_there_is_one";
-        "ca", "FILE", Value::Text, "none", "", "", "File with certificates of authorities, PEM", "ssl" => Keyword, Accepted, missing Error;
+        "ca", "FILE", Value::Text, "none", "", "", "File with certificates of authorities, PEM, for tls_verify", "ssl" => Keyword, Effective, missing Error, shown "dialogues::authorities_are_asked_if_that_is_wanted", details "keepalived reads it, and verifies nothing. Without it, tls_verify goes by the authorities that this system trusts.";
         "certificate", "FILE", Value::Text, "none", "", "", "File with the certificate and those that signed it, PEM", "ssl" => Keyword, Effective, missing Error, shown "dialogues::a_certificate_is_shown_if_there_is_one";
         "key", "FILE", Value::Text, "none", "", "", "File with the private key, PEM", "ssl" => Keyword, Effective, missing Error, shown "dialogues::a_certificate_is_shown_if_there_is_one";
+        "tls_verify", "[BOOL]", Value::Switch, "off", "", "", "What holds for checks that do not say it (not a keyword of keepalived)", "ours" => Keyword, Effective, shown "dialogues::authorities_are_asked_if_that_is_wanted";
     }
     in "track_file" => {
         "file", "PATH", Value::Text, "required", "its directory must exist", "", "The file", "script-track" => Keyword, Accepted, missing Error;

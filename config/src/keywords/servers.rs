@@ -72,6 +72,8 @@ rows! {
         "UDP_CHECK", "{ block }", Value::Block, "", "", "", "Check with a datagram", "check" => Keyword, Effective, shown "dialogues::a_datagram_is_not_refused";
         "HTTP_GET", "{ block }", Value::Block, "", "needs a url", "", "Check pages over HTTP", "check" => Keyword, Effective, shown "dialogues::the_status_is_judged";
         "SSL_GET", "{ block }", Value::Block, "", "needs a url", "", "Check pages over HTTPS", "ssl" => Keyword, Effective, shown "dialogues::both_versions_are_spoken_with_anyone";
+        "HTTP2_GET", "{ block }", Value::Block, "", "needs a url", "", "Check pages over HTTP/2 (not a keyword of keepalived)", "ours" => Keyword, Effective, shown "dialogues::a_page_is_fetched_with_and_without_tls", details "With `tls` over TLS, as browsers speak it; without, HTTP/2 at once, as proxies speak it to their backends. What a url may say is as in HTTP_GET.";
+        "GRPC_CHECK", "{ block }", Value::Block, "", "", "", "Ask a gRPC server how it is (grpc.health.v1; not a keyword of keepalived)", "ours" => Keyword, Effective, shown "dialogues::a_grpc_server_says_how_it_is", details "It has succeeded if the server answers SERVING.";
         "DNS_CHECK", "{ block }", Value::Block, "", "", "", "Check that a name server answers, over UDP", "check" => Keyword, Effective, shown "dialogues::a_name_server_answers";
         "FILE_CHECK", "{ block }", Value::Block, "", "none of the common keywords", "", "Check by the number in a file", "check" => Keyword, Effective, shown "checker::a_number_in_a_file_adds_to_the_weight";
         "BFD_CHECK", "{ block }", Value::Block, "", "of the common keywords only alpha", "", "Check by a BFD session", "bfd" => Keyword, Accepted;

@@ -1,17 +1,20 @@
 //! Load balancing: `virtual_server`, `virtual_server_group`, checks, `SSL`, `bfd_instance`.
 
+mod backend;
 mod bfd;
 mod check;
 mod dns;
 mod endpoint;
 mod forwarding;
 mod group;
+mod grpc;
 mod http;
 mod pace;
 mod persistence;
 mod quorum;
 mod real;
 mod service;
+mod tls;
 mod udp;
 
 use std::cell::RefCell;
@@ -20,7 +23,7 @@ use std::collections::{HashMap, HashSet};
 use self::group::KnownGroup;
 use super::statements::{Reading, Statements};
 use crate::finding::{Finding, rule};
-use crate::model::{BfdInstance, Global, Ssl, TrackFile, VirtualServer, VirtualServerGroup, Weight};
+use crate::model::{Backend, BfdInstance, Global, Ssl, TrackFile, VirtualServer, VirtualServerGroup, Weight};
 use crate::syntax::Node;
 
 /// All that there is to load balancing.
@@ -41,6 +44,10 @@ struct Surroundings<'a> {
     smtp_alert: Option<bool>,
     /// `checker_log_all_failures`
     log_all_failures: bool,
+    /// `lvs_backend`
+    backend: Backend,
+    /// `tls_verify` of `SSL`
+    verify: bool,
     /// The first check whose attempts take longer than its period, and how many there are: one finding is enough for all.
     slow: RefCell<Option<(Finding, usize)>>,
 }
@@ -69,6 +76,8 @@ pub(super) fn read(
         track_files: track_files.iter().map(|file| (file.name.as_str(), file.weight)).collect(),
         smtp_alert: global.mail.alert_checker.or(global.mail.alert),
         log_all_failures: global.balancing.log_all_failures,
+        backend: global.balancing.backend,
+        verify: ssl.as_ref().is_some_and(|ssl| ssl.verify),
         slow: RefCell::new(None),
     };
     let virtual_servers = service::read_all(reading, root.all("virtual_server"), &surroundings);
@@ -94,6 +103,7 @@ fn ssl(reading: &mut Reading<'_>, root: &Statements<'_>) -> Option<Ssl> {
         last = block;
     }
     let statements = Statements::of(last.children());
+    let verify = reading.switch(statements.last("tls_verify")).unwrap_or(false);
     let text = |name| reading.text(statements.last(name));
-    Some(Ssl { password: text("password"), ca: text("ca"), certificate: text("certificate"), key: text("key") })
+    Some(Ssl { password: text("password"), ca: text("ca"), certificate: text("certificate"), key: text("key"), verify })
 }

@@ -15,8 +15,10 @@ use super::balance::{RealServer, VirtualServer};
 pub enum Checker {
     /// `TCP_CHECK`
     Tcp(TcpCheck),
-    /// `HTTP_GET`, `SSL_GET`
+    /// `HTTP_GET`, `SSL_GET`, `HTTP2_GET`
     Http(Box<HttpCheck>),
+    /// `GRPC_CHECK`
+    Grpc(Box<GrpcCheck>),
     /// `SMTP_CHECK`, one for each `host` block if there are any.
     Smtp(Box<SmtpCheck>),
     /// `DNS_CHECK`
@@ -38,8 +40,10 @@ impl Checker {
     pub fn keyword(&self) -> &'static str {
         match self {
             Self::Tcp(_) => "TCP_CHECK",
+            Self::Http(check) if check.protocol == HttpProtocol::V2 => "HTTP2_GET",
             Self::Http(check) if check.secure => "SSL_GET",
             Self::Http(_) => "HTTP_GET",
+            Self::Grpc(_) => "GRPC_CHECK",
             Self::Smtp(_) => "SMTP_CHECK",
             Self::Dns(_) => "DNS_CHECK",
             Self::Misc(_) => "MISC_CHECK",
@@ -55,6 +59,7 @@ impl Checker {
         match self {
             Self::Tcp(check) => Some(&check.schedule),
             Self::Http(check) => Some(&check.schedule),
+            Self::Grpc(check) => Some(&check.schedule),
             Self::Smtp(check) => Some(&check.schedule),
             Self::Dns(check) => Some(&check.schedule),
             Self::Misc(check) => Some(&check.schedule),
@@ -69,6 +74,7 @@ impl Checker {
         match self {
             Self::Tcp(check) => Some(&mut check.schedule),
             Self::Http(check) => Some(&mut check.schedule),
+            Self::Grpc(check) => Some(&mut check.schedule),
             Self::Smtp(check) => Some(&mut check.schedule),
             Self::Dns(check) => Some(&mut check.schedule),
             Self::Misc(check) => Some(&mut check.schedule),
@@ -83,6 +89,7 @@ impl Checker {
         match self {
             Self::Tcp(check) => Some(&check.endpoint),
             Self::Http(check) => Some(&check.endpoint),
+            Self::Grpc(check) => Some(&check.endpoint),
             Self::Smtp(check) => Some(&check.endpoint),
             Self::Dns(check) => Some(&check.endpoint),
             Self::Ping(check) => Some(&check.endpoint),
@@ -153,16 +160,18 @@ pub struct PingCheck {
     pub endpoint: Endpoint,
 }
 
-/// `HTTP_GET` and `SSL_GET`: every url answers as it should.
+/// `HTTP_GET`, `SSL_GET` and `HTTP2_GET`: every url answers as it should.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct HttpCheck {
     /// When.
     pub schedule: Schedule,
     /// Where.
     pub endpoint: Endpoint,
-    /// `SSL_GET`
+    /// `SSL_GET`, or `tls` of `HTTP2_GET`
     pub secure: bool,
-    /// `http_protocol`
+    /// `tls_verify`: the server must show a certificate that is good for it.
+    pub verify: bool,
+    /// `http_protocol`, or that of `HTTP2_GET`
     pub protocol: HttpProtocol,
     /// `enable_sni`, `sni_name`
     pub sni: Sni,
@@ -185,9 +194,42 @@ impl HttpCheck {
         real_server: &'a RealServer,
         virtual_server: &'a VirtualServer,
     ) -> Option<&'a str> {
-        let of_server = || real_server.settings.extras.as_ref().and_then(|extras| extras.virtualhost.as_deref());
         let own = url.virtualhost.as_deref().or(self.virtualhost.as_deref());
-        own.or_else(of_server).or(virtual_server.settings.virtualhost.as_deref())
+        own.or_else(|| host_of(real_server, virtual_server))
+    }
+}
+
+/// `virtualhost` of the real server or the virtual server, in this order.
+fn host_of<'a>(real_server: &'a RealServer, virtual_server: &'a VirtualServer) -> Option<&'a str> {
+    let extras = real_server.settings.extras.as_ref();
+    let own = extras.and_then(|extras| extras.virtualhost.as_deref());
+    own.or(virtual_server.settings.virtualhost.as_deref())
+}
+
+/// `GRPC_CHECK`: a gRPC server says that a service of it is serving.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GrpcCheck {
+    /// When.
+    pub schedule: Schedule,
+    /// Where.
+    pub endpoint: Endpoint,
+    /// `tls`
+    pub secure: bool,
+    /// `tls_verify`: the server must show a certificate that is good for it.
+    pub verify: bool,
+    /// `enable_sni`, `sni_name`
+    pub sni: Sni,
+    /// `virtualhost` of the check itself; see `host`.
+    pub virtualhost: Option<String>,
+    /// `service`: what is asked about; empty is the server as a whole.
+    pub service: String,
+}
+
+impl GrpcCheck {
+    /// The `:authority` that is asked for: of the check, the real server or the virtual server, in this order. `None` is the
+    /// address.
+    pub fn host<'a>(&'a self, real_server: &'a RealServer, virtual_server: &'a VirtualServer) -> Option<&'a str> {
+        self.virtualhost.as_deref().or_else(|| host_of(real_server, virtual_server))
     }
 }
 
@@ -201,6 +243,8 @@ pub enum HttpProtocol {
     V1_0Close,
     /// `1.1`, with `Connection: close`.
     V1_1,
+    /// That of `HTTP2_GET`.
+    V2,
 }
 
 /// Which name the TLS handshake carries.
@@ -380,7 +424,7 @@ pub struct BfdCheck {
     pub alpha: bool,
 }
 
-/// `SSL`: what `SSL_GET` shows and believes.
+/// `SSL`: what checks over TLS show and believe.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Ssl {
     /// `password` of the key.
@@ -391,4 +435,6 @@ pub struct Ssl {
     pub certificate: Option<String>,
     /// `key`
     pub key: Option<String>,
+    /// `tls_verify`, for checks that say nothing about it.
+    pub verify: bool,
 }

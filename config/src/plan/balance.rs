@@ -148,6 +148,7 @@ impl<'a> Subject<'a> {
         };
         let words = match checker {
             Checker::Http(check) => check.urls.iter().map(|url| url.path.as_str()).collect(),
+            Checker::Grpc(check) => vec![check.service.as_str()],
             Checker::Dns(check) => vec![check.name.as_str()],
             Checker::Misc(check) => check.script.argv.iter().map(String::as_str).collect(),
             Checker::File(check) => vec![check.track_file.as_str()],

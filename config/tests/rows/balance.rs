@@ -31,11 +31,18 @@ pub(super) const CASES: &[Case] = &[
         "/virtual_server_groups/0/name",
         "\"G\"",
     ),
-    ("(root)", "SSL", "SSL {\n}", "/ssl", r#"{"password":null,"ca":null,"certificate":null,"key":null}"#),
+    (
+        "(root)",
+        "SSL",
+        "SSL {\n}",
+        "/ssl",
+        r#"{"password":null,"ca":null,"certificate":null,"key":null,"verify":false}"#,
+    ),
     ("(root)", "bfd_instance", "bfd_instance b {\nneighbor_ip 10.0.0.2\n}", "/bfd_instances/0/name", "\"b\""),
     ("SSL", "password", "password secret", "/ssl/password", "\"secret\""),
     ("SSL", "ca", "ca /etc/ca.pem", "/ssl/ca", "\"/etc/ca.pem\""),
     ("SSL", "certificate", "certificate /etc/crt.pem", "/ssl/certificate", "\"/etc/crt.pem\""),
+    ("SSL", "tls_verify", "tls_verify", "/ssl/verify", "true"),
     ("SSL", "key", "key /etc/key.pem", "/ssl/key", "\"/etc/key.pem\""),
     // groups
     (
@@ -328,6 +335,8 @@ pub(super) const CASES: &[Case] = &[
     ("virtual_server/real_server", "UDP_CHECK", "UDP_CHECK {\n}", second!("Udp/reply"), "null"),
     ("virtual_server/real_server", "HTTP_GET", "HTTP_GET {\nurl {\npath /\n}\n}", second!("Http/secure"), "false"),
     ("virtual_server/real_server", "SSL_GET", "SSL_GET {\nurl {\npath /\n}\n}", second!("Http/secure"), "true"),
+    ("virtual_server/real_server", "HTTP2_GET", "HTTP2_GET {\nurl {\npath /\n}\n}", second!("Http/protocol"), "\"V2\""),
+    ("virtual_server/real_server", "GRPC_CHECK", "GRPC_CHECK {\n}", second!("Grpc/service"), "\"\""),
     ("virtual_server/real_server", "DNS_CHECK", "DNS_CHECK {\n}", second!("Dns/name"), "\".\""),
     (
         "virtual_server/real_server",

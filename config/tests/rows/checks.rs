@@ -70,6 +70,21 @@ macro_rules! http {
     };
 }
 
+/// What ours say that speak TLS if they are told to.
+macro_rules! tls {
+    ($block:literal, $kind:literal) => {
+        common!(
+            $block,
+            $kind,
+            ("virtualhost", "virtualhost www.example", "virtualhost", "\"www.example\""),
+            ("tls", "tls", "secure", "true"),
+            ("tls_verify", "tls\ntls_verify", "verify", "true"),
+            ("enable_sni", "enable_sni off", "sni", "\"Off\""),
+            ("sni_name", "sni_name a.example", "sni", r#"{"Name":"a.example"}"#),
+        )
+    };
+}
+
 macro_rules! url {
     ($block:literal) => {
         common!(
@@ -108,6 +123,8 @@ pub(super) const CASES: &[&[Case]] = &[
     timing!("UDP_CHECK", "Udp"),
     timing!("HTTP_GET", "Http"),
     timing!("SSL_GET", "Http"),
+    timing!("HTTP2_GET", "Http"),
+    timing!("GRPC_CHECK", "Grpc"),
     timing!("DNS_CHECK", "Dns"),
     connection!("SMTP_CHECK", "Smtp"),
     connection!("SMTP_CHECK/host", "Smtp"),
@@ -116,12 +133,29 @@ pub(super) const CASES: &[&[Case]] = &[
     connection!("UDP_CHECK", "Udp"),
     connection!("HTTP_GET", "Http"),
     connection!("SSL_GET", "Http"),
+    connection!("HTTP2_GET", "Http"),
+    connection!("GRPC_CHECK", "Grpc"),
     connection!("DNS_CHECK", "Dns"),
     http!("HTTP_GET"),
     http!("SSL_GET"),
     url!("HTTP_GET/url"),
     url!("SSL_GET/url"),
-    common!("SSL_GET", "Http", ("tls_compliant", "tls_compliant", "tls_compliant", "true")),
+    url!("HTTP2_GET/url"),
+    tls!("HTTP2_GET", "Http"),
+    tls!("GRPC_CHECK", "Grpc"),
+    common!(
+        "SSL_GET",
+        "Http",
+        ("tls_compliant", "tls_compliant", "tls_compliant", "true"),
+        ("tls_verify", "tls_verify", "verify", "true"),
+    ),
+    common!(
+        "HTTP2_GET",
+        "Http",
+        ("fast_recovery", "fast_recovery", "fast_recovery", "true"),
+        ("url", "url {\npath /second\n}", "urls/1/path", "\"/second\""),
+    ),
+    common!("GRPC_CHECK", "Grpc", ("service", "service shop.Cart", "service", "\"shop.Cart\"")),
     common!("SSL_GET/url", "Http/urls/0", ("tls_compliant", "tls_compliant on", "tls_compliant", "true")),
     common!(
         "SMTP_CHECK",

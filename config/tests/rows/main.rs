@@ -132,7 +132,7 @@ const TRACKED: &str = "\
 /// What a block of checks cannot do without.
 fn required(block: &str) -> &'static str {
     match block {
-        "HTTP_GET" | "SSL_GET" => "url {\npath /\n}",
+        "HTTP_GET" | "SSL_GET" | "HTTP2_GET" => "url {\npath /\n}",
         "url" => "path /",
         "MISC_CHECK" => "misc_path /bin/true",
         "FILE_CHECK" => "track_file one",

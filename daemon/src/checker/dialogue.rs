@@ -1,7 +1,9 @@
 //! From a task to the dialogue that it needs, and from its end to a result.
 
+use std::sync::OnceLock;
+
 use keepalived_checks::{Failure, Tls, Trust};
-use keepalived_config::model::{Checker, Config, MiscCheck};
+use keepalived_config::model::{Checker, Config, HttpProtocol, MiscCheck, Ssl};
 
 use super::engine::Verdict;
 use super::lower::Task;
@@ -11,48 +13,73 @@ use crate::message::HowEnded;
 /// What all dialogues share.
 #[derive(Debug)]
 pub(super) struct Dialogue {
-    /// Or why there is none.
-    tls: Result<Tls, String>,
+    /// For those without TLS, whatever is wrong with it.
+    none: Result<Tls, String>,
+    /// For those that believe anyone.
+    anyone: Result<Tls, String>,
+    /// For those with `tls_verify`. Made if there are any: many systems have no authorities that they trust.
+    authorities: OnceLock<Result<Tls, String>>,
+    ssl: Ssl,
 }
 
 impl Dialogue {
     pub(super) fn new(config: &Config) -> Self {
         let ssl = config.ssl.clone().unwrap_or_default();
-        let tls = Tls::new(&ssl, Trust::Anyone).map_err(|error| error.to_string());
-        if let Err(error) = &tls {
-            tracing::error!("{error}; checks over TLS will fail");
-        }
-        Self { tls }
+        let none = open(&Ssl::default(), Trust::Anyone);
+        Self { none, anyone: open(&ssl, Trust::Anyone), authorities: OnceLock::new(), ssl }
+    }
+
+    fn tls(&self, secure: bool, verify: bool) -> Result<&Tls, Verdict> {
+        let tls = match (secure, verify) {
+            (false, _) => &self.none,
+            (true, false) => &self.anyone,
+            (true, true) => self.authorities.get_or_init(|| open(&self.ssl, Trust::Authorities)),
+        };
+        tls.as_ref().map_err(|error| Verdict::Unknown(error.clone()))
     }
 
     /// Runs one step of `task`.
     pub(super) async fn hold(&self, task: &Task, step: u16) -> Verdict {
+        self.ask(task, usize::from(step)).await.unwrap_or_else(|verdict| verdict)
+    }
+
+    async fn ask(&self, task: &Task, step: usize) -> Result<Verdict, Verdict> {
+        let host = task.hosts.get(step).and_then(Option::as_deref);
         let ended = match &task.checker {
             Checker::Tcp(check) => keepalived_checks::tcp(check).await,
             Checker::Http(check) => {
-                let number = usize::from(step);
                 // the number comes from the same check
-                let Some(url) = check.urls.get(number) else { return Verdict::Unknown("there is no such url".into()) };
-                let host = task.hosts.get(number).and_then(Option::as_deref);
-                match &self.tls {
-                    Ok(tls) => keepalived_checks::http(check, url, host, tls).await,
-                    Err(error) => return Verdict::Unknown(error.clone()),
+                let url = check.urls.get(step).ok_or_else(|| Verdict::Unknown("there is no such url".into()))?;
+                let tls = self.tls(check.secure, check.verify)?;
+                match check.protocol {
+                    HttpProtocol::V2 => keepalived_checks::http2(check, url, host, tls).await,
+                    _ => keepalived_checks::http(check, url, host, tls).await,
                 }
             }
+            Checker::Grpc(check) => keepalived_checks::grpc(check, host, self.tls(check.secure, check.verify)?).await,
             Checker::Smtp(check) => keepalived_checks::smtp(check).await,
             Checker::Dns(check) => keepalived_checks::dns(check).await,
             Checker::Ping(check) => keepalived_checks::ping(check).await,
             Checker::Udp(check) => keepalived_checks::udp(check).await,
             Checker::Misc(_) | Checker::File(_) | Checker::Bfd(_) => {
-                return Verdict::Unknown("it does not run by itself".into());
+                return Err(Verdict::Unknown("it does not run by itself".into()));
             }
         };
-        match ended {
+        Ok(match ended {
             Ok(()) => Verdict::Passed(0),
             Err(failure @ Failure::Local(..)) => Verdict::Unknown(failure.to_string()),
             Err(failure) => Verdict::Failed(failure.to_string()),
-        }
+        })
     }
+}
+
+fn open(ssl: &Ssl, trust: Trust) -> Result<Tls, String> {
+    let tls = Tls::new(ssl, trust).map_err(|error| error.to_string());
+    if let Err(error) = &tls {
+        let which = if trust == Trust::Authorities { "with tls_verify" } else { "over TLS" };
+        tracing::error!("{error}; checks {which} cannot be made, and their servers stay as they are");
+    }
+    tls
 }
 
 /// `MISC_CHECK`: 0 is success; with `misc_dynamic`, 2 to 255 are, too, and stand for a weight of two less.

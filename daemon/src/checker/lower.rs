@@ -22,7 +22,7 @@ const MOST_ADDRESSES: usize = 1 << 20;
 pub struct Task {
     /// How it asks.
     pub checker: Checker,
-    /// For each url, the host it asks for; `None` is the address.
+    /// The host that it asks for, for each url if it has any; `None` is the address.
     pub hosts: Vec<Option<String>>,
     /// The server that it is about.
     pub place: Place,
@@ -87,6 +87,7 @@ impl Lowered {
             Checker::Http(check) => {
                 check.urls.iter().map(|url| check.host(url, real, server).map(str::to_owned)).collect()
             }
+            Checker::Grpc(check) => vec![check.host(real, server).map(str::to_owned)],
             _ => Vec::new(),
         };
         let task = Task { checker: checker.clone(), hosts, place: place(real), weight: real.settings.weight };

@@ -1,61 +1,17 @@
-//! How each of IPVS's schedulers is approximated, and what cannot be done at all.
+//! How each of IPVS's schedulers is approximated.
 
-use std::fmt;
 use std::net::IpAddr;
 
-use keepalived_core::balance::{DestinationEntry, Entry, Forwarding, Scheduler, ServiceEntry, ServiceKey};
+use keepalived_core::balance::{DestinationEntry, Entry, Scheduler, ServiceEntry, ServiceKey, Unsupported};
 
 use super::names::effective_port;
-
-/// Something that IPVS does and nftables does not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Unsupported {
-    /// `lvs_method DR`
-    DirectRouting,
-    /// `lvs_method TUN`
-    Tunnel,
-    /// `ops`
-    OnePacket,
-    /// `persistence_engine`
-    PersistenceEngine,
-    /// `uthreshold`, `lthreshold`
-    Thresholds,
-}
-
-impl fmt::Display for Unsupported {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::DirectRouting => {
-                "DR needs IPVS: nftables cannot forward without rewriting the address; use lvs_method NAT or lvs_backend ipvs"
-            }
-            Self::Tunnel => "TUN needs IPVS: nftables cannot wrap packets; use lvs_method NAT or lvs_backend ipvs",
-            Self::OnePacket => {
-                "ops needs IPVS: with nftables all packets of a connection go to one server; leave ops out or use lvs_backend ipvs"
-            }
-            Self::PersistenceEngine => {
-                "persistence_engine needs IPVS: nftables knows a client by its address only; leave it out or use lvs_backend ipvs"
-            }
-            Self::Thresholds => {
-                "uthreshold and lthreshold need IPVS: nftables does not count a server's connections; leave them out or use lvs_backend ipvs"
-            }
-        })
-    }
-}
-
-impl std::error::Error for Unsupported {}
 
 /// Whether nftables can do what this service asks for.
 ///
 /// # Errors
 /// It cannot; says what, and the way out.
 pub fn supports_service(service: &ServiceEntry) -> Result<(), Unsupported> {
-    if service.one_packet {
-        return Err(Unsupported::OnePacket);
-    }
-    if service.persistence_engine.is_some() {
-        return Err(Unsupported::PersistenceEngine);
-    }
-    Ok(())
+    Unsupported::in_service(service.one_packet, service.persistence_engine.as_deref()).map_or(Ok(()), Err)
 }
 
 /// Whether nftables can do what this service asks for, with this server.
@@ -69,15 +25,8 @@ pub fn supports(service: &ServiceEntry, destination: &DestinationEntry) -> Resul
 
 /// Whether nftables can do what this server asks for, whatever the service.
 pub(super) fn supports_destination(destination: &DestinationEntry) -> Result<(), Unsupported> {
-    match destination.forwarding {
-        Forwarding::Nat => {}
-        Forwarding::Dr => return Err(Unsupported::DirectRouting),
-        Forwarding::Tun(_) => return Err(Unsupported::Tunnel),
-    }
-    if destination.upper_threshold != 0 || destination.lower_threshold != 0 {
-        return Err(Unsupported::Thresholds);
-    }
-    Ok(())
+    let DestinationEntry { weight: _, forwarding, upper_threshold, lower_threshold } = *destination;
+    Unsupported::in_server(forwarding, [upper_threshold, lower_threshold]).map_or(Ok(()), Err)
 }
 
 /// By what a number is drawn for a new connection.
@@ -227,7 +176,7 @@ fn greatest_common_divisor(one: u32, other: u32) -> u32 {
 mod tests {
     use std::collections::BTreeMap;
 
-    use keepalived_core::balance::{DestinationKey, Protocol, SchedulerFlags, Tunnel};
+    use keepalived_core::balance::{DestinationKey, Forwarding, Protocol, SchedulerFlags, Tunnel};
 
     use super::*;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::statements::{Reading, Statements, place};
 use super::endpoint::{self, Place};
 use super::pace::{Habit, Pace};
-use super::{Surroundings, dns, http, udp};
+use super::{Surroundings, dns, grpc, http, udp};
 use crate::finding::{Finding, rule};
 use crate::model::{
     BfdCheck, Checker, Endpoint, FileCheck, FileWeight, MiscCheck, PingCheck, Schedule, SmtpCheck, TcpCheck,
@@ -39,7 +39,8 @@ pub(super) fn read_all(reading: &mut Reading<'_>, block: Node<'_>, scene: &Scene
                 .map(|Timed { schedule, endpoint }| Checker::Tcp(TcpCheck { schedule, endpoint })),
             "PING_CHECK" => timed(reading, &statements, scene, Habit::COMMON)
                 .map(|Timed { schedule, endpoint }| Checker::Ping(PingCheck { schedule, endpoint })),
-            "HTTP_GET" | "SSL_GET" => http::read(reading, node, &statements, scene),
+            "HTTP_GET" | "SSL_GET" | "HTTP2_GET" => http::read(reading, node, &statements, scene),
+            "GRPC_CHECK" => grpc::read(reading, &statements, scene),
             "DNS_CHECK" => dns::read(reading, &statements, scene),
             "UDP_CHECK" => udp::read(reading, &statements, scene),
             "MISC_CHECK" => misc(reading, node, &statements, scene),

@@ -1,12 +1,13 @@
-//! `HTTP_GET` and `SSL_GET`
+//! `HTTP_GET`, `SSL_GET` and `HTTP2_GET`
 
 use super::super::statements::{Reading, Statements};
 use super::check::{Scene, Timed, timed};
 use super::pace::Habit;
+use super::tls::{self, Use};
 use crate::command;
 use crate::finding::{Finding, rule};
 use crate::keywords::REGEX_OPTIONS;
-use crate::model::{Checker, HttpCheck, HttpProtocol, Regex, Sni, StatusRange, Url};
+use crate::model::{Checker, HttpCheck, HttpProtocol, Regex, StatusRange, Url};
 use crate::syntax::{Node, Word};
 use crate::value;
 
@@ -16,7 +17,6 @@ pub(super) fn read(
     statements: &Statements<'_>,
     scene: &Scene<'_>,
 ) -> Option<Checker> {
-    let secure = node.is("SSL_GET");
     let mut urls: Vec<Url> = statements.all("url").filter_map(|block| url(reading, block)).collect();
     urls.shrink_to_fit();
     if urls.is_empty() {
@@ -30,33 +30,29 @@ pub(super) fn read(
     if let Some(retry) = old_retry.filter(|_| last.is_some_and(|node| node.is("nb_get_retry"))) {
         schedule.retry = retry;
     }
+    let (with, said) = match node.name().as_ref() {
+        "SSL_GET" => (Use::Always, HttpProtocol::V1_0),
+        "HTTP2_GET" => (Use::IfSaid, HttpProtocol::V2),
+        _ => (Use::Never, HttpProtocol::V1_0),
+    };
+    let tls = tls::read(reading, statements, with, scene.surroundings.verify);
     let protocol = match reading.choice(statements.last("http_protocol")) {
         Some("1.0C" | "1.0c") => HttpProtocol::V1_0Close,
         Some("1.1") => HttpProtocol::V1_1,
-        _ => HttpProtocol::V1_0,
+        _ => said,
     };
     Some(Checker::Http(Box::new(HttpCheck {
         schedule,
         endpoint,
-        secure,
+        secure: tls.secure,
+        verify: tls.verify,
         protocol,
-        sni: sni(reading, statements),
+        sni: tls.sni,
         fast_recovery: reading.switch(statements.last("fast_recovery")).unwrap_or(false),
         tls_compliant: reading.switch(statements.last("tls_compliant")).unwrap_or(false),
         virtualhost: reading.text(statements.last("virtualhost")),
         urls,
     })))
-}
-
-fn sni(reading: &mut Reading<'_>, statements: &Statements<'_>) -> Sni {
-    let enabled = reading.switch(statements.last("enable_sni"));
-    let name = statements.last("sni_name");
-    match (reading.text(name), enabled) {
-        (_, Some(false)) => Sni::Off,
-        (Some(name), _) => Sni::Name(name),
-        (None, enabled) if enabled == Some(true) || name.is_some() => Sni::Host,
-        (None, _) => Sni::Off,
-    }
 }
 
 fn url(reading: &mut Reading<'_>, block: Node<'_>) -> Option<Url> {

@@ -12,7 +12,7 @@ use super::group::KnownGroup;
 use super::pace::Pace;
 use super::persistence::{self, DEFAULT_TIMEOUT, Persistence};
 use super::real::{self, RealDraft, Setting};
-use super::{Surroundings, forwarding, quorum};
+use super::{Surroundings, backend, forwarding, quorum};
 use crate::finding::{Finding, rule};
 use crate::model::{
     Forwarding, Granularity, Protocol, Scheduler, SchedulerFlags, Service, ServiceSettings, SorryServer, VirtualServer,
@@ -228,7 +228,8 @@ fn read(
         reading.report_at(&rule::PORT_MISSING, Some(block), message);
         settings.persistence_timeout = Some(DEFAULT_TIMEOUT);
     }
-    Some(VirtualServer { service, settings, real_servers })
+    let server = VirtualServer { service, settings, real_servers };
+    backend::fits(reading, surroundings.backend, &server, block).then_some(server)
 }
 
 /// `protocol`; `None` if there is nothing but marks, which stand for all protocols.
