@@ -2,6 +2,8 @@
 
 use keepalived_core::address::InterfaceName;
 
+use crate::model::Regex;
+
 /// What matters of an interface.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct InterfaceFacts {
@@ -42,6 +44,14 @@ pub trait Facts {
     /// What `program` is, a path or a name to be looked for in `PATH`, if `owner` runs it.
     fn program(&self, _program: &str, _owner: Owner<'_>) -> Program {
         Program::Unknown
+    }
+
+    /// Whether the library for patterns takes this one.
+    ///
+    /// # Errors
+    /// What it says.
+    fn regex(&self, _regex: &Regex) -> Result<(), String> {
+        Ok(())
     }
 
     /// What is in the file `path`, which holds a secret.

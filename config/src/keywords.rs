@@ -26,8 +26,8 @@ pub use man::man_page;
 pub use manual::{coverage, manual};
 pub use schema::{Schema, schema};
 pub use suggest::{Suggestion, nearest, suggest};
-pub(crate) use value::REGEX_OPTIONS;
 pub use value::{Beyond, Value};
+pub(crate) use value::{REGEX_OPTIONS, REGEX_OPTIONS_WITHOUT_EFFECT};
 
 /// The block that the top level is.
 pub const ROOT: &str = "(root)";

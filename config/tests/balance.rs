@@ -8,11 +8,13 @@ use std::num::NonZeroU16;
 use std::path::Path;
 use std::time::Duration;
 
+use keepalived_config::facts::{Facts, InterfaceFacts};
 use keepalived_config::model::{
-    BfdCheck, Checker, Config, DnsQuery, Endpoint, Forwarding, HttpProtocol, RealServer, Schedule, Scheduler, Sni,
-    StatusRange, UdpReply, VirtualServer,
+    BfdCheck, Checker, Config, DnsQuery, Endpoint, Forwarding, HttpProtocol, RealServer, Regex, Schedule, Scheduler,
+    Sni, StatusRange, UdpReply, VirtualServer,
 };
 use keepalived_config::{AnyInterface, Loaded, MemorySource, exit_status, load};
+use keepalived_core::address::InterfaceName;
 use support::{ids, text};
 
 const OBSERVED: &str = include_str!("balance/observed.txt");
@@ -319,6 +321,32 @@ fn http2_and_grpc_and_certificates() {
     assert_eq!(said, ("SSL_GET", (1, 3), true, true, Sni::Host, none.clone()));
     let said = ask(verifies, &format!("SSL_GET {{\ntls_verify off\n{url}\n}}"));
     assert_eq!(said, ("SSL_GET", (1, 3), true, false, Sni::Off, none));
+}
+
+/// PCRE2 is asked where there is one; options that it cannot be given are named.
+#[test]
+fn a_regex_that_cannot_be_used_is_named() {
+    struct Pcre;
+    impl Facts for Pcre {
+        fn interface(&self, _: InterfaceName) -> Option<InterfaceFacts> {
+            Some(InterfaceFacts::ETHERNET)
+        }
+        fn regex(&self, regex: &Regex) -> Result<(), String> {
+            if regex.pattern == "(a" { Err("missing closing parenthesis".into()) } else { Ok(()) }
+        }
+    }
+    let read = |lines: &str| {
+        let text = server(&format!("real_server 10.0.1.1 80 {{\nHTTP_GET {{\nurl {{\npath /\n{lines}\n}}\n}}\n}}"));
+        let loaded = load(&MemorySource::one("/k.conf", text), Path::new("/k.conf"), &Pcre);
+        let Checker::Http(check) = &only(&loaded.config).1.checkers[0] else { panic!("an HTTP check") };
+        (ids(&loaded.findings), check.urls[0].regex.as_ref().map(|regex| regex.options.clone()))
+    };
+    assert_eq!(read("regex a\nregex_options caseless"), (vec![], Some(vec!["caseless".into()])));
+    assert_eq!(
+        read("regex a\nregex_options dollar_endonly dotall"),
+        (vec!["regex-option"], Some(vec!["dotall".into()]))
+    );
+    assert_eq!(read("regex (a"), (vec!["regex-invalid"], None));
 }
 
 #[test]

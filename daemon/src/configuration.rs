@@ -5,7 +5,8 @@ mod programs;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 
-use keepalived_config::model::Config;
+use keepalived_checks::Pattern;
+use keepalived_config::model::{Config, Regex};
 use keepalived_config::{Finding, Loaded, Severity, exit_status, facts, fatal, load_with, render};
 use keepalived_core::address::InterfaceName;
 use keepalived_kernel::netlink::Rtnetlink;
@@ -140,6 +141,10 @@ impl facts::Facts for Machine {
             .map(|directory| std::path::Path::new(directory).join(kind.file()));
         let number = |path: &std::path::PathBuf| named(&std::fs::read_to_string(path).ok()?, name);
         paths.iter().find_map(number).or_else(|| kind.well_known(name))
+    }
+
+    fn regex(&self, regex: &Regex) -> Result<(), String> {
+        Pattern::new(regex).map(drop).map_err(|problem| problem.to_string())
     }
 
     fn knows_user(&self, name: &str) -> bool {

@@ -108,3 +108,13 @@ fn a_pattern_that_is_slow_everywhere_ends_in_an_error() {
     assert!(matches!(slow, Err(Failure::Pattern(_))), "{slow:?}");
     assert!(started.elapsed() < Duration::from_secs(5));
 }
+
+/// A group that remembers takes of the stack each time that it is repeated.
+#[test]
+fn regex_stack_gives_room() {
+    let body = "ab".repeat(8000) + "c";
+    let verdict = |stack| search(&Regex { stack, ..regex("^(?:(a)|(b)|(\\w))*c$", "") }, body.as_bytes());
+    let limit = "PCRE2: error matching: JIT stack limit reached";
+    assert_eq!(verdict(None), Err(Failure::Pattern(limit.into())));
+    assert_eq!(verdict(Some((32_768, 16 << 20))), Ok(()));
+}

@@ -93,7 +93,7 @@ rows! {
         "regex_options", "NAME ...", Value::Words, "none", "allow_empty_class alt_bsux auto_callout caseless dollar_endonly dotall dupnames extended firstline match_unset_backref multiline never_ucp never_utf no_auto_capture no_auto_possess no_dotstar_anchor no_start_optimize ucp ungreedy utf never_backslash_c alt_circumflex alt_verbnames use_offset_limit", "", "Options of PCRE2; unknown ones are left out", "check" => Keyword, Effective, missing Ignored, shown "pattern::an_option_that_we_cannot_give_is_named";
         "regex_min_offset", "BYTES", int(0, 4_294_967_295), "0", "", "", "Octet of the page from which it may match", "check" => Keyword, Effective, missing Ignored, shown "pattern::offsets_bound_where_a_match_starts";
         "regex_max_offset", "BYTES", int(0, 4_294_967_295), "none", "above regex_min_offset", "", "Octet up to which a match may begin", "check" => Keyword, Effective, missing Ignored, shown "pattern::offsets_bound_where_a_match_starts";
-        "regex_stack", "START MAX", Value::Words, "none", "START not above MAX", "", "Sizes of the stack of PCRE2", "check" => Keyword, Accepted, missing Ignored;
+        "regex_stack", "START MAX", Value::Words, "none", "START not above MAX", "", "Sizes of the stack of PCRE2", "check" => Keyword, Effective, missing Ignored, shown "pattern::regex_stack_gives_room", details "In octets. It starts with what it needs; MAX counts if it is more than 524288, which patterns have in any case.";
     }
     in SSL => {
         "tls_compliant", "[BOOL]", Value::Switch, "off", "", "", "Say goodbye as TLS demands (close_notify)", "ssl" => Keyword, Effective, since "2.2.8", shown "dialogues::a_goodbye_is_said_if_it_is_wanted";

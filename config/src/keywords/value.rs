@@ -34,6 +34,10 @@ pub(crate) const REGEX_OPTIONS: &[&str] = &[
     "use_offset_limit",
 ];
 
+/// Those of them that the library has no way for.
+pub(crate) const REGEX_OPTIONS_WITHOUT_EFFECT: &[&str] =
+    &["allow_empty_class", "alt_bsux", "dollar_endonly", "match_unset_backref", "alt_circumflex", "alt_verbnames"];
+
 /// What follows a keyword.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Value {

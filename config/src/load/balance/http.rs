@@ -6,7 +6,7 @@ use super::pace::Habit;
 use super::tls::{self, Use};
 use crate::command;
 use crate::finding::{Finding, rule};
-use crate::keywords::REGEX_OPTIONS;
+use crate::keywords::{REGEX_OPTIONS, REGEX_OPTIONS_WITHOUT_EFFECT};
 use crate::model::{Checker, HttpCheck, HttpProtocol, Regex, StatusRange, Url};
 use crate::syntax::{Node, Word};
 use crate::value;
@@ -141,20 +141,31 @@ fn regex(reading: &mut Reading<'_>, statements: &Statements<'_>) -> Option<Regex
         let message = "regex_max_offset is before regex_min_offset: nothing can match";
         reading.report_at(&rule::REGEX, statements.last("regex_max_offset"), message);
     }
-    Some(Regex {
+    let regex = Regex {
         pattern: String::from_utf8_lossy(&command::unescaped(word.text)).into_owned(),
         no_match: statements.has("regex_no_match"),
         options: options(reading, statements),
         min_offset,
         max_offset,
         stack: stack(reading, statements.last("regex_stack")),
-    })
+    };
+    if let Err(problem) = reading.facts.regex(&regex) {
+        let finding = Finding::at(&rule::REGEX_INVALID, word.span, format!("this regex cannot be used: {problem}"));
+        reading.report(finding.note("it is left out: any body will do"));
+        return None;
+    }
+    Some(regex)
 }
 
 fn options(reading: &mut Reading<'_>, statements: &Statements<'_>) -> Vec<String> {
     let mut options = Vec::new();
     for word in statements.all("regex_options").flat_map(|node| node.arguments()) {
         let said = word.str();
+        if REGEX_OPTIONS_WITHOUT_EFFECT.contains(&said.as_ref()) {
+            let message = format!("regex option {said} is not supported; it is ignored");
+            reading.report(Finding::at(&rule::REGEX_OPTION, word.span, message));
+            continue;
+        }
         if REGEX_OPTIONS.contains(&said.as_ref()) {
             options.push(said.into_owned());
             continue;
