@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 
 pub use balance::{Edit, RealServerChange, RealServerEdit, VirtualServerChange, VirtualServerEdit};
 
-use crate::model::{BfdInstance, Config, Firewall, Global, Instance, IpvsNamespace, Transport, VirtualServerGroup};
+use crate::model::{
+    Backend, BfdInstance, Config, Firewall, Global, Instance, IpvsNamespace, Transport, VirtualServerGroup,
+};
 
 /// What makes an instance the same one across a reload: not its name (behaviour.md section 10). A rename keeps the state; a
 /// new VRID is a new virtual router.
@@ -123,6 +125,15 @@ pub fn plan(old: &Config, new: &Config) -> Result<Plan, Refusal> {
         IpvsNamespace::Named(name) => Some(name.clone()),
     };
     refuse("net_namespace_ipvs", &namespace(old), &namespace(new))?;
+    let backend = |config: &Config| {
+        let word = match config.global.balancing.backend {
+            Backend::Ipvs => "ipvs",
+            Backend::Nftables => "nftables",
+            Backend::Auto => "auto",
+        };
+        Some(word.to_owned())
+    };
+    refuse("lvs_backend", &backend(old), &backend(new))?;
     let (firewall, other) = (&old.global.firewall, &new.global.firewall);
     refuse("nftables", &firewall.table, &other.table)?;
     let said = |firewall: &Firewall| firewall.no_local_igmp.then(|| "on".to_owned());

@@ -17,16 +17,16 @@ fn process_settings() {
     );
     assert_eq!(ids, NONE);
     assert_eq!(
-        (found.vrrp_process_name.as_deref(), found.vrrp_nice, found.vrrp_rt_priority),
+        (found.vrrp.name.as_deref(), found.vrrp.nice, found.vrrp.rt_priority),
         (Some("abc"), Some(-20), Some(50))
     );
-    assert_eq!((found.vrrp_no_swap, found.vrrp_cpu_affinity, found.vrrp_rlimit_rttime), (true, vec![0, 2], Some(5000)));
+    assert_eq!((found.vrrp.no_swap, found.vrrp.cpu_affinity, found.vrrp.rlimit_rttime), (true, vec![0, 2], Some(5000)));
     let (found, ids) =
         global("process_name abcdefghijklmnopqrst\nvrrp_rt_priority 200\nvrrp_priority -30\nvrrp_rlimit_rttime 1");
     assert_eq!(ids, ["name-too-long", "number-adjusted", "number-range"]);
-    assert_eq!((found.process_name.as_deref(), found.vrrp_rt_priority), (Some("abcdefghijklmno"), Some(99)));
-    assert_eq!((found.vrrp_nice, found.vrrp_rlimit_rttime), (None, Some(2)));
-    assert_eq!(global("process_names").0.vrrp_process_name.as_deref(), Some("keepalived_vrrp"));
+    assert_eq!((found.process_name.as_deref(), found.vrrp.rt_priority), (Some("abcdefghijklmno"), Some(99)));
+    assert_eq!((found.vrrp.nice, found.vrrp.rlimit_rttime), (None, Some(2)));
+    assert_eq!(global("process_names").0.vrrp.name.as_deref(), Some("keepalived_vrrp"));
 }
 
 #[test]

@@ -116,6 +116,7 @@ fn what_cannot_change_is_refused() {
         ("", "net_namespace_ipvs a"),
         ("net_namespace_ipvs", "net_namespace_ipvs a"),
         ("", "global_defs {\nnftables_ipvs\n}"),
+        ("", "global_defs {\nlvs_backend nftables\n}"),
     ];
     for (old, new) in changes {
         let refusal = plan(&config(old), &config(new)).unwrap_err();

@@ -15,6 +15,7 @@ pub mod host;
 pub mod log;
 pub mod message;
 pub mod runner;
+pub mod schedule;
 pub mod supervisor;
 pub mod vrrp;
 

@@ -1,9 +1,7 @@
 //! Global definitions.
 
 use super::{Page, decimal, enabled, say, yes};
-use crate::model::{
-    BufferPolicy, Dbus, Fifo, FlushOnStop, IpvsNamespace, ProcessSettings, ReloadFile, Script, VmacNames,
-};
+use crate::model::{BufferPolicy, Dbus, Fifo, FlushOnStop, IpvsNamespace, ReloadFile, Script, VmacNames};
 
 /// Keepalived's umask.
 const UMASK: u32 = 0o177;
@@ -40,7 +38,7 @@ fn identity(page: &mut Page<'_>) {
     let names = [
         ("Instance", &global.instance),
         ("Parent process", &global.process_name),
-        ("VRRP process", &global.vrrp_process_name),
+        ("VRRP process", &global.vrrp.name),
         ("LVS process", &global.checker.name),
         ("BFD process", &global.bfd.name),
     ];
@@ -275,15 +273,7 @@ fn processes(page: &mut Page<'_>) {
         most => say!(page, " Max auto priority = {most}"),
     }
     say!(page, " Min auto priority delay = {} usecs", global.auto_priority.lateness.as_micros());
-    let vrrp = ProcessSettings {
-        name: None,
-        nice: global.vrrp_nice,
-        rt_priority: global.vrrp_rt_priority,
-        no_swap: global.vrrp_no_swap,
-        rlimit_rttime: global.vrrp_rlimit_rttime,
-        cpu_affinity: global.vrrp_cpu_affinity.clone(),
-    };
-    for (what, process) in [("VRRP", &vrrp), ("Checker", &global.checker), ("BFD", &global.bfd)] {
+    for (what, process) in [("VRRP", &global.vrrp), ("Checker", &global.checker), ("BFD", &global.bfd)] {
         say!(page, " {what} process priority = {}", process.nice.unwrap_or_default());
         say!(page, " {what} don't swap = {}", process.no_swap);
         say!(page, " {what} realtime priority = {}", process.rt_priority.unwrap_or_default());

@@ -105,15 +105,6 @@ fn read_process(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut
     global.allow_interface_changes = dynamic_option(reading, blocks.last("dynamic_interfaces"));
     global.default_interface = reading.interface(blocks.last("default_interface"));
     global.process_name = process_name(reading, blocks.last("process_name"));
-    global.vrrp_process_name = process_name(reading, blocks.last("vrrp_process_name"))
-        .or_else(|| blocks.has("process_names").then(|| "keepalived_vrrp".to_owned()));
-    global.vrrp_nice = reading.integer(blocks.last("vrrp_priority"));
-    global.vrrp_rt_priority = reading.integer(blocks.last("vrrp_rt_priority"));
-    global.vrrp_no_swap = blocks.has("vrrp_no_swap");
-    let rttime = blocks.last_of("vrrp_rlimit_rttime", "vrrp_rlimit_rtime");
-    // one microsecond would kill the process at once
-    global.vrrp_rlimit_rttime = reading.integer(rttime).map(|micros: u64| micros.max(2));
-    global.vrrp_cpu_affinity = reading.cpus(blocks.last("vrrp_cpu_affinity"));
     global.umask = umask(reading, blocks.last("umask"));
 }
 

@@ -20,6 +20,7 @@ pub(super) fn read(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &
     global.snmp = snmp(reading, blocks);
     global.dbus = dbus(reading, blocks);
     global.reload = reload(reading, blocks);
+    global.vrrp = process(reading, blocks, "vrrp", "keepalived_vrrp");
     global.checker = process(reading, blocks, "checker", "keepalived_lvs");
     global.bfd = process(reading, blocks, "bfd", "keepalived_bfd");
     global.auto_priority = auto_priority(reading, blocks);

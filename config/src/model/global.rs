@@ -25,10 +25,8 @@ pub struct Global {
     pub use_pid_dir: bool,
     /// `child_wait_time`
     pub child_wait_time: Duration,
-    /// `process_names` and `process_name`, `vrrp_process_name`
+    /// `process_name`
     pub process_name: Option<String>,
-    /// Name of the vrrp process, if one is configured.
-    pub vrrp_process_name: Option<String>,
     /// `dynamic_interfaces`: interfaces may be missing at start.
     pub dynamic_interfaces: bool,
     /// `default_interface`: where static addresses go that name none; `eth0` unless it is said.
@@ -49,16 +47,6 @@ pub struct Global {
     pub log_unknown_vrids: bool,
     /// `vip_lost`, ours: what to do when somebody else deletes an address on the master.
     pub vip_lost: VipLost,
-    /// `vrrp_priority`: nice value
-    pub vrrp_nice: Option<i32>,
-    /// `vrrp_rt_priority`
-    pub vrrp_rt_priority: Option<u8>,
-    /// `vrrp_no_swap`
-    pub vrrp_no_swap: bool,
-    /// `vrrp_rlimit_rttime`, microseconds
-    pub vrrp_rlimit_rttime: Option<u64>,
-    /// `vrrp_cpu_affinity`
-    pub vrrp_cpu_affinity: Vec<u32>,
     /// `vrrp_rx_bufs_policy NUMBER`, octets; `None` leaves the size to us (docs/differences.md).
     pub vrrp_rx_buffer: Option<u32>,
     /// `vrrp_rx_bufs_policy MTU` or `ADVERT`: said, and left to us all the same.
@@ -105,6 +93,8 @@ pub struct Global {
     pub firewall: Firewall,
     /// What holds for all load balancing.
     pub balancing: Balancing,
+    /// How the vrrp process runs.
+    pub vrrp: ProcessSettings,
     /// How the checker process runs.
     pub checker: ProcessSettings,
     /// How the BFD process runs.
@@ -128,7 +118,6 @@ impl Default for Global {
             use_pid_dir: false,
             child_wait_time: Duration::from_secs(5),
             process_name: None,
-            vrrp_process_name: None,
             dynamic_interfaces: false,
             default_interface: None,
             mcast_group4: Ipv4Addr::new(224, 0, 0, 18),
@@ -139,11 +128,6 @@ impl Default for Global {
             delay_after_boot: Duration::ZERO,
             log_unknown_vrids: false,
             vip_lost: VipLost::Restore,
-            vrrp_nice: None,
-            vrrp_rt_priority: None,
-            vrrp_no_swap: false,
-            vrrp_rlimit_rttime: None,
-            vrrp_cpu_affinity: Vec::new(),
             vrrp_rx_buffer: None,
             vrrp_rx_policy: None,
             umask: None,
@@ -167,6 +151,7 @@ impl Default for Global {
             dbus: Dbus::default(),
             firewall: Firewall::default(),
             balancing: Balancing::default(),
+            vrrp: ProcessSettings::default(),
             checker: ProcessSettings::default(),
             bfd: ProcessSettings::default(),
             auto_priority: AutoPriority::default(),

@@ -10,7 +10,7 @@ use keepalived_core::balance::Ticket;
 use keepalived_core::time::Instant;
 use keepalived_kernel::director::Director;
 use keepalived_kernel::pipe::Pipe;
-use keepalived_kernel::process;
+use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Nested, Reactor, Ready, Token};
 use keepalived_state::Snapshot;
 use tokio::sync::mpsc;
@@ -28,6 +28,20 @@ use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::exit;
 use crate::log;
 use crate::message::{self, FromChild, Startup, ToChild};
+use crate::schedule;
+
+/// NetAdmin for the table, marks and buffers; SysAdmin to enter `net_namespace_ipvs`; Chown and DacOverride for FIFOs, `/proc/sys`
+/// and keys; SysNice and IpcLock for a reload that changes scheduling.
+const KEPT: [Capability; 8] = [
+    Capability::NetAdmin,
+    Capability::NetRaw,
+    Capability::NetBindService,
+    Capability::SysAdmin,
+    Capability::Chown,
+    Capability::DacOverride,
+    Capability::SysNice,
+    Capability::IpcLock,
+];
 
 const FROM_RUNNER: Token = Token(1);
 
@@ -65,7 +79,10 @@ impl Process {
     fn with(startup: Startup, reactor: Reactor, pipe: Pipe) -> Result<Self, NotStarted> {
         let global = &startup.config.global;
         child::name(global.checker.name.as_deref().or(global.process_name.as_deref()));
+        schedule::apply("checker", &global.checker, None);
         process::raise_descriptor_limit().ok();
+        process::drop_capabilities(&KEPT)?;
+        // before this process has another thread: capabilities belong to threads
         let log = log::start(&startup.log, "Keepalived_healthcheckers")?;
         if pings(&startup.config)
             && let Err(error) = keepalived_kernel::dial::allow_ping(0)
@@ -228,6 +245,7 @@ impl Process {
 
     fn reload(&mut self, config: Config, reactor: &mut Reactor) -> io::Result<()> {
         let now = reactor::now();
+        schedule::apply("checker", &config.global.checker, None);
         self.dialogue = Rc::new(Dialogue::new(&config));
         let fifos_changed = config.global.fifos != self.engine.config().global.fifos;
         self.engine.reload(now, config)?;

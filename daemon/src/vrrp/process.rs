@@ -8,7 +8,7 @@ use keepalived_config::model::{Config, Global};
 use keepalived_core::time::Instant;
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::pipe::Pipe;
-use keepalived_kernel::process::{self, Capability, Realtime};
+use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::sockets::RawSockets;
 use keepalived_state::{Journal, Record, Snapshot, Subject};
@@ -20,6 +20,7 @@ use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::exit;
 use crate::log;
 use crate::message::{self, FromChild, MOST_RECORDS, Startup, ToChild};
+use crate::schedule;
 use keepalived_config::InstanceKey;
 
 const NETWORK: Token = Token(1);
@@ -29,6 +30,9 @@ const PACKETS: Token = Token(2);
 pub fn run() -> u8 {
     child::run(Process::with, Process::run)
 }
+
+/// Nice value unless `vrrp_priority` says otherwise: an advert that waits for somebody's build is a failover for nothing.
+const NICE: i8 = -10;
 
 struct Process {
     pipe: Pipe,
@@ -46,8 +50,8 @@ struct Process {
 impl Process {
     fn with(startup: Startup, mut reactor: Reactor, pipe: Pipe) -> Result<Self, NotStarted> {
         let global = &startup.config.global;
-        child::name(global.vrrp_process_name.as_deref().or(global.process_name.as_deref()));
-        schedule(global);
+        child::name(global.vrrp.name.as_deref().or(global.process_name.as_deref()));
+        schedule::apply("vrrp", &global.vrrp, Some(NICE));
         let network = Rtnetlink::open(Rtnetlink::DEFAULT_MONITOR_BUFFER).map_err(|error| explain("netlink", error))?;
         let packets = RawSockets::new().map_err(|error| explain("packet sockets", error))?;
         reactor.register(network.monitor_fd(), NETWORK, Interest::Read)?;
@@ -152,7 +156,7 @@ impl Process {
             ToChild::Hello(number) => child::tell(&self.pipe, &FromChild::Hello(number)),
             ToChild::Reload => {
                 let config: Config = message::content(memory)?;
-                schedule(&config.global);
+                schedule::apply("vrrp", &config.global.vrrp, Some(NICE));
                 self.engine.reload(reactor::now(), &config);
                 self.resync(&config);
                 child::tell(&self.pipe, &FromChild::Reloaded);
@@ -235,39 +239,6 @@ fn explain(what: &str, error: io::Error) -> io::Error {
         ""
     };
     io::Error::new(error.kind(), format!("cannot open {what}: {error}{advice}"))
-}
-
-/// Nice value unless `vrrp_priority` says otherwise: an advert that waits for somebody's build is a failover for nothing.
-const NICE: i8 = -10;
-
-/// Scheduling as configured. What the system refuses is said; the process runs all the same.
-fn schedule(global: &Global) {
-    let mut problems = Vec::new();
-    let mut note = |what: &'static str, result: io::Result<()>| {
-        if let Err(error) = result {
-            problems.push(format!("{what}: {error}"));
-        }
-    };
-    note("timer slack", process::precise_timers());
-    match global.vrrp_nice.and_then(|nice| i8::try_from(nice).ok()) {
-        Some(nice) => note("vrrp_priority", process::set_nice(nice)),
-        // where it is not allowed, we are as late as everybody else
-        None => drop(process::set_nice(NICE)),
-    }
-    if let Some(priority) = global.vrrp_rt_priority {
-        let longest_run = global.vrrp_rlimit_rttime.map(Duration::from_micros);
-        note("vrrp_rt_priority", process::set_realtime(Realtime { priority, longest_run }));
-    }
-    if global.vrrp_no_swap {
-        note("vrrp_no_swap", process::lock_memory());
-    }
-    if !global.vrrp_cpu_affinity.is_empty() {
-        let cpus: Vec<usize> = global.vrrp_cpu_affinity.iter().filter_map(|cpu| usize::try_from(*cpu).ok()).collect();
-        note("vrrp_cpu_affinity", process::pin_to_cpus(&cpus));
-    }
-    for problem in problems {
-        tracing::warn!("{problem}");
-    }
 }
 
 /// `vrrp_startup_delay`, or what is left of `vrrp_delay_after_boot`, whichever is longer.

@@ -26,6 +26,10 @@ pub enum Capability {
     SetGid,
     /// Raise hard limits.
     SysResource,
+    /// Enter namespaces.
+    SysAdmin,
+    /// Give files to other users.
+    Chown,
     /// Write files of any owner (`/proc/sys`, pid files).
     DacOverride,
 }
@@ -42,6 +46,8 @@ impl Capability {
             Self::SetUid => CapabilitySet::SETUID,
             Self::SetGid => CapabilitySet::SETGID,
             Self::SysResource => CapabilitySet::SYS_RESOURCE,
+            Self::SysAdmin => CapabilitySet::SYS_ADMIN,
+            Self::Chown => CapabilitySet::CHOWN,
             Self::DacOverride => CapabilitySet::DAC_OVERRIDE,
         }
     }

@@ -116,6 +116,67 @@ fn the_vrrp_process_is_scheduled_as_configured() {
     });
 }
 
+/// The configuration of a daemon that only balances.
+fn balancing(globals: &str) -> String {
+    format!(
+        "global_defs {{\nlvs_backend nftables\n{globals}\n}}\nvirtual_server 192.0.2.80 80 {{\nlvs_sched rr\nlvs_method NAT\n\
+         protocol TCP\nreal_server 127.0.0.1 80 {{\nTCP_CHECK {{\n}}\n}}\n}}\n"
+    )
+}
+
+#[test]
+fn the_checker_process_runs_as_configured() {
+    if !ours_only() {
+        return;
+    }
+    trial("checker process", |lab| {
+        const NICE: usize = 19;
+        const POLICY: usize = 41;
+        let a = lab.router(0);
+        let start = |name: &str, globals: &str| -> Result<(Running, Pid)> {
+            let running = a.start(&Daemon::ours(), name, &balancing(globals))?;
+            let checker = || {
+                let text = std::fs::read_to_string(running.file("checkers.pid")).unwrap_or_default();
+                text.trim().parse().ok().and_then(Pid::from_raw)
+            };
+            // it has given up its other rights when it begins to balance
+            let begun = || running.log().contains("Startup complete");
+            wait_until("the checker process begins", patience(Duration::from_secs(5)), || Ok(begun()))?;
+            let pid = checker().context("no pid file")?;
+            Ok((running, pid))
+        };
+
+        let (running, checker) = start("nice", "checker_process_name lb\nchecker_priority 5\nchecker_cpu_affinity 0")?;
+        assert_eq!(of_process(checker, "comm")?, "lb");
+        assert_eq!((stat(checker, NICE)?, status(checker, "Cpus_allowed_list")?.as_str()), (5, "0"));
+        assert_eq!((stat(checker, POLICY)?, status(checker, "VmLck")?.as_str()), (0, "0 kB"));
+        // CAP_SYS_PTRACE and CAP_SETUID are not among those that it keeps
+        let held = u64::from_str_radix(&status(checker, "CapPrm")?, 16)?;
+        assert_eq!(held & (1 << 19 | 1 << 7), 0, "{held:x}");
+        running.stop()?;
+
+        for (name, spelling) in [("realtime", "checker_rlimit_rttime"), ("old", "checker_rlimit_rtime")] {
+            let globals = format!("lvs_process_name lb\nchecker_rt_priority 20\n{spelling} 500000\nchecker_no_swap");
+            let (running, checker) = start(name, &globals)?;
+            assert_eq!(of_process(checker, "comm")?, "lb");
+            let refused = |keyword: &str| running.log().contains(&format!("{keyword}: "));
+            if !refused("checker_rt_priority") {
+                const ROUND_ROBIN: i64 = 2;
+                assert_eq!(stat(checker, POLICY)?, ROUND_ROBIN);
+                let limits = of_process(checker, "limits")?;
+                let limit =
+                    limits.lines().find_map(|line| line.strip_prefix("Max realtime timeout")).unwrap_or_default();
+                assert!(limit.trim_start().starts_with("500000 "), "{spelling}: {limit}");
+            }
+            if !refused("checker_no_swap") {
+                assert_ne!(status(checker, "VmLck")?, "0 kB");
+            }
+            running.stop()?;
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn files_are_made_with_the_umask_that_is_configured() {
     trial("umask", |lab| {
