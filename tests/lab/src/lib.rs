@@ -7,6 +7,7 @@
 //! It works as root, and without root in a user namespace of one's own (see [`sandbox`]). Everything a lab makes goes away
 //! when it is dropped, after a panic too, and at Ctrl-C ([`interrupt`]); what a killed run leaves behind, the next lab removes.
 
+pub mod balancing;
 mod capture;
 mod conf;
 mod daemon;

@@ -1,7 +1,9 @@
 use crate::{interrupt, sandbox};
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::io::Write as _;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -80,6 +82,18 @@ impl Namespace {
     pub fn json(&self, arguments: &str) -> Result<serde_json::Value> {
         let text = self.run(&format!("ip -j {arguments}"))?;
         Ok(serde_json::from_str(if text.trim().is_empty() { "[]" } else { &text })?)
+    }
+
+    /// Does something inside, in a thread of its own. Sockets that it opens stay inside.
+    pub fn inside<T: Send>(&self, what: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        let path = format!("/run/netns/{}", self.name);
+        let enter = || -> Result<T> {
+            let file = std::fs::File::open(&path).with_context(|| path.clone())?;
+            move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).context("setns")?;
+            what()
+        };
+        let done = std::thread::scope(|scope| scope.spawn(enter).join());
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
     /// Every process inside.

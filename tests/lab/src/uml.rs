@@ -89,8 +89,14 @@ pub fn available() -> Result<(), String> {
 /// One that fails lets the caller fail; so does it if there are none. Where there is no place for them that is said; with `CI`
 /// set it is a failure.
 pub fn ignored_tests(limit: Duration) {
+    ignored_tests_at_once(limit, 1);
+}
+
+/// The same, with so many of them at a time.
+pub fn ignored_tests_at_once(limit: Duration, threads: usize) {
+    let threads = format!("--test-threads={threads}");
     let me = std::env::current_exe().expect("this program is a file");
-    let arguments = ["--ignored", "--nocapture", "--test-threads=1"].map(OsStr::new);
+    let arguments = ["--ignored", "--nocapture", threads.as_str()].map(OsStr::new);
     let (passed, output) = match place() {
         Err(lack) => return skipped("tests that need IPVS", &lack),
         Ok(Place::Here) => {

@@ -1,0 +1,377 @@
+//! Load balancing, of one daemon or of two side by side: each in a network namespace of its own with the same real servers, on
+//! the same kernel. What counts is the kernel's table.
+//!
+//! It needs IPVS: see [`crate::uml`].
+
+mod servers;
+
+use crate::daemon::{Daemon, Running};
+use crate::namespace::Namespace;
+use crate::wait::wait_until;
+use anyhow::{Context as _, Result, bail, ensure};
+use servers::Server;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// How long a table that has changed must stay as it is to count: checks come each second.
+const SETTLED: Duration = Duration::from_millis(1300);
+/// How long a table must stay as it is if it is not to change.
+const UNMOVED: Duration = Duration::from_millis(2500);
+/// How long two daemons may take to come to the same.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often the table is looked at.
+const GLANCE: Duration = Duration::from_millis(400);
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// One daemon and its real servers.
+#[derive(Debug)]
+pub struct Site {
+    // dropped in this order
+    running: Option<Running>,
+    servers: BTreeMap<SocketAddr, Server>,
+    namespace: Namespace,
+    folder: PathBuf,
+    daemon: Daemon,
+    fifo: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Site {
+    /// A namespace for this daemon, with a device `eth0` that leads nowhere.
+    pub fn new(daemon: Daemon) -> Result<Self> {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let namespace = Namespace::create(format!("{}{}-b{number}", crate::namespace::PREFIX, std::process::id()))?;
+        namespace.ip("link add eth0 type dummy\nlink set eth0 up\n")?;
+        let folder = std::env::temp_dir().join(namespace.name());
+        std::fs::create_dir_all(&folder)?;
+        let fifo = Arc::default();
+        Ok(Self { running: None, servers: BTreeMap::new(), namespace, folder, daemon, fifo })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// Its files; `FOLDER` in a configuration.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Gives the namespace these addresses; with the same again nothing happens.
+    pub fn own(&self, addresses: &[&str]) -> Result<()> {
+        let mut batch = String::new();
+        for address in addresses {
+            let length = if address.contains(':') { 128 } else { 32 };
+            writeln!(batch, "address replace {address}/{length} dev lo")?;
+        }
+        self.namespace.ip(&batch)
+    }
+
+    /// A server that takes connections and says nothing.
+    pub fn listen(&mut self, at: &str) -> Result<()> {
+        self.open(at, Server::silent)
+    }
+
+    /// A server that sends each line back, with its own address before it.
+    pub fn echo(&mut self, at: &str) -> Result<()> {
+        self.open(at, Server::echo)
+    }
+
+    /// A server of web pages; it has none yet, and says 404.
+    pub fn web(&mut self, at: &str) -> Result<()> {
+        self.open(at, Server::web)
+    }
+
+    fn open(&mut self, at: &str, server: impl FnOnce(SocketAddr) -> Result<Server> + Send) -> Result<()> {
+        let at: SocketAddr = at.parse().with_context(|| at.to_owned())?;
+        self.own(&[&at.ip().to_string()])?;
+        // the old one has to be gone
+        self.servers.remove(&at);
+        let server = self.namespace.inside(|| server(at)).with_context(|| at.to_string())?;
+        self.servers.insert(at, server);
+        Ok(())
+    }
+
+    /// Closes a server.
+    pub fn close(&mut self, at: &str) -> Result<()> {
+        self.servers.remove(&at.parse()?).map(drop).with_context(|| format!("no server at {at}"))
+    }
+
+    /// A page of a web server: its status and what it says.
+    pub fn page(&mut self, at: &str, path: &str, status: u16, text: &str) -> Result<()> {
+        let server = self.servers.get(&at.parse()?).with_context(|| format!("no server at {at}"))?;
+        server.page(path, status, text);
+        Ok(())
+    }
+
+    /// Writes a file of the folder.
+    pub fn write(&self, name: &str, text: &str) -> Result<()> {
+        Ok(std::fs::write(self.folder.join(name), text)?)
+    }
+
+    /// Makes a named pipe in the folder, and from now on keeps all that is written to it.
+    pub fn fifo(&self, name: &str) -> Result<()> {
+        let path = self.folder.join(name);
+        self.namespace.run(&format!("mkfifo {}", path.display()))?;
+        // for writing, too: then it has no end
+        let mut pipe = File::options().read(true).write(true).open(path)?;
+        let kept = Arc::clone(&self.fifo);
+        std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(count) = pipe.read(&mut piece) {
+                kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend_from_slice(&piece[..count]);
+            }
+        });
+        Ok(())
+    }
+
+    /// What was written to the named pipe, NULs and all.
+    #[must_use]
+    pub fn told(&self) -> Vec<u8> {
+        self.fifo.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// A file of the folder; empty if it is not there.
+    #[must_use]
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.join(name)).unwrap_or_default()
+    }
+
+    /// Starts the daemon.
+    pub fn start(&mut self, configuration: &str, options: &[&str]) -> Result<()> {
+        let text = self.own_text(configuration);
+        let mut all = vec!["-D", "-C", "-G"];
+        all.extend(options);
+        self.running =
+            Some(Running::start(&self.daemon, &self.namespace, &self.folder.join("daemon"), &text, &all, None)?);
+        Ok(())
+    }
+
+    /// Has it read another configuration.
+    pub fn reload(&self, configuration: &str) -> Result<()> {
+        self.running()?.reload(&self.own_text(configuration))
+    }
+
+    fn own_text(&self, configuration: &str) -> String {
+        configuration.replace("FOLDER", &self.folder.display().to_string())
+    }
+
+    /// The daemon that runs.
+    pub fn running(&self) -> Result<&Running> {
+        self.running.as_ref().context("no daemon runs")
+    }
+
+    /// Stops it.
+    pub fn stop(&mut self) -> Result<()> {
+        let status = self.running.take().context("no daemon runs")?.stop()?;
+        ensure!(status.success(), "{}: {status}", self.daemon);
+        Ok(())
+    }
+
+    /// `ipvsadm`, as an administrator types it.
+    pub fn ipvsadm(&self, line: &str) -> Result<()> {
+        self.namespace.run(&format!("ipvsadm {line}")).map(drop)
+    }
+
+    /// What `ipvsadm -Sn` says, sorted.
+    pub fn table(&self) -> Result<String> {
+        let text = self.namespace.run("ipvsadm -Sn")?;
+        let mut lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+        lines.sort_unstable();
+        Ok(lines.iter().map(|line| format!("{line}\n")).collect())
+    }
+
+    /// Waits until [`Self::table`] is this.
+    pub fn wait_for(&self, label: &str, table: &str) -> Result<()> {
+        let mut is = String::new();
+        wait_until(label, PATIENCE, || {
+            is = self.table()?;
+            Ok(is == table)
+        })
+        .with_context(|| format!("{label}: it is\n{is}and ought to be\n{table}{}", self.log()))
+    }
+
+    /// The table must stay as it is for a while.
+    pub fn stays(&self, label: &str) -> Result<()> {
+        let (before, end) = (self.table()?, Instant::now() + UNMOVED);
+        while Instant::now() < end {
+            let is = self.table()?;
+            ensure!(is == before, "{label}: it was\n{before}and is\n{is}{}", self.log());
+            std::thread::sleep(GLANCE);
+        }
+        Ok(())
+    }
+
+    fn log(&self) -> String {
+        let log = std::fs::read_to_string(self.folder.join("daemon/log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let last = lines.get(lines.len().saturating_sub(30)..).unwrap_or_default();
+        format!("----- log of {}\n{}\n", self.daemon, last.join("\n"))
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.running = None;
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// What an event is to do to the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Changes,
+    Stays,
+}
+
+/// Our daemon and Debian's, each on a site of its own, with the same happening to both.
+#[derive(Debug)]
+pub struct Pair {
+    ours: Site,
+    theirs: Site,
+    before: [String; 2],
+    differences: Vec<String>,
+    stages: usize,
+}
+
+impl Pair {
+    /// Two sites.
+    pub fn new() -> Result<Self> {
+        let ours = Site::new(Daemon::ours())?;
+        let theirs = Site::new(Daemon::debian())?;
+        ours.daemon.check()?;
+        theirs.daemon.check()?;
+        let before = [ours.table()?, theirs.table()?];
+        Ok(Self { ours, theirs, before, differences: Vec::new(), stages: 0 })
+    }
+
+    /// Does the same on both.
+    pub fn both(&mut self, mut what: impl FnMut(&mut Site) -> Result<()>) -> Result<()> {
+        what(&mut self.ours)?;
+        what(&mut self.theirs)
+    }
+
+    /// Ours, and Debian's.
+    #[must_use]
+    pub fn sites(&self) -> [&Site; 2] {
+        [&self.ours, &self.theirs]
+    }
+
+    /// Starts both, and compares.
+    pub fn start(&mut self, configuration: &str) -> Result<()> {
+        self.start_with(configuration, &[])
+    }
+
+    /// The same with options.
+    pub fn start_with(&mut self, configuration: &str, options: &[&str]) -> Result<()> {
+        self.both(|site| site.start(configuration, options))?;
+        self.stage("start", Then::Changes)
+    }
+
+    /// Opens servers that take connections, and compares; the table is to change.
+    pub fn open(&mut self, servers: &[&str]) -> Result<()> {
+        self.both(|site| servers.iter().try_for_each(|at| site.listen(at)))?;
+        self.stage(&format!("{servers:?} opened"), Then::Changes)
+    }
+
+    /// Closes servers, and compares; the table is to change.
+    pub fn close(&mut self, servers: &[&str]) -> Result<()> {
+        self.both(|site| servers.iter().try_for_each(|at| site.close(at)))?;
+        self.stage(&format!("{servers:?} closed"), Then::Changes)
+    }
+
+    /// Has both read another configuration, and compares; the table is to change.
+    pub fn reload(&mut self, label: &str, configuration: &str) -> Result<()> {
+        self.both(|site| site.reload(configuration))?;
+        self.stage(&format!("reload: {label}"), Then::Changes)
+    }
+
+    /// Stops both, and compares.
+    pub fn stop(&mut self) -> Result<()> {
+        self.both(Site::stop)?;
+        self.compare("stop", [self.ours.table()?, self.theirs.table()?]);
+        Ok(())
+    }
+
+    /// After something happened that changes the table: waits until both have changed and are settled, and compares.
+    pub fn changes(&mut self, label: &str) -> Result<()> {
+        self.stage(label, Then::Changes)
+    }
+
+    /// After something happened that does not change the table: both must stay as they are, and are compared.
+    pub fn stays(&mut self, label: &str) -> Result<()> {
+        self.stage(label, Then::Stays)
+    }
+
+    fn stage(&mut self, label: &str, then: Then) -> Result<()> {
+        let (start, long) = (Instant::now(), if then == Then::Changes { SETTLED } else { UNMOVED });
+        let mut last = self.before.clone();
+        let mut since = start;
+        loop {
+            std::thread::sleep(GLANCE);
+            let now = [self.ours.table()?, self.theirs.table()?];
+            if now != last {
+                since = Instant::now();
+                last = now;
+            }
+            let has_changed = last.iter().zip(&self.before).all(|(now, before)| now != before);
+            let is_done = since.elapsed() > long && (then == Then::Stays || has_changed) && last[0] == last[1];
+            if is_done || start.elapsed() > PATIENCE {
+                if then == Then::Changes && !has_changed {
+                    self.differences.push(format!("{label}: ought to change something\n"));
+                }
+                if then == Then::Stays && last != self.before {
+                    let (was, is) = (&self.before, &last);
+                    self.differences.push(format!("{label}: ought to change nothing\nwas {was:#?}\nis {is:#?}"));
+                }
+                self.compare(label, last);
+                return Ok(());
+            }
+        }
+    }
+
+    fn compare(&mut self, label: &str, tables: [String; 2]) {
+        self.stages += 1;
+        let [ours, theirs] = &tables;
+        self.same(label, ours, theirs);
+        self.before = tables;
+    }
+
+    /// Compares something else.
+    fn same(&mut self, label: &str, ours: &str, theirs: &str) {
+        if ours != theirs {
+            self.differences.push(format!("{label}:\n----- ours\n{ours}----- debian\n{theirs}"));
+        }
+    }
+
+    /// What `what` finds on both must become the same, and not empty.
+    pub fn agree(&mut self, label: &str, what: impl Fn(&Site) -> String) {
+        let agreed = wait_until(label, Duration::from_secs(5), || {
+            let (ours, theirs) = (what(&self.ours), what(&self.theirs));
+            Ok(ours == theirs && !ours.is_empty())
+        });
+        if agreed.is_err() {
+            let (ours, theirs) = (what(&self.ours), what(&self.theirs));
+            self.differences.push(format!("{label}:\n----- ours\n{ours}----- debian\n{theirs}"));
+        }
+    }
+
+    /// The end: fails if there was any difference.
+    pub fn finish(self) -> Result<()> {
+        ensure!(self.stages > 0, "nothing was compared");
+        if self.differences.is_empty() {
+            return Ok(());
+        }
+        bail!("{}\n{}{}", self.differences.join("\n"), self.ours.log(), self.theirs.log())
+    }
+}

@@ -1,0 +1,80 @@
+//! Small real servers.
+
+use anyhow::Result;
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Path to status and text.
+type Pages = Arc<Mutex<BTreeMap<String, (u16, String)>>>;
+
+/// A server; it closes with this value, connections that it has taken do not.
+#[derive(Debug)]
+pub(super) struct Server {
+    listener: Arc<TcpListener>,
+    pages: Pages,
+}
+
+impl Server {
+    /// It closes each connection at once.
+    pub(super) fn silent(at: SocketAddr) -> Result<Self> {
+        Self::serving(at, drop)
+    }
+
+    pub(super) fn echo(at: SocketAddr) -> Result<Self> {
+        Self::serving(at, move |(stream, _)| drop(std::thread::spawn(move || echo(stream, at).ok())))
+    }
+
+    pub(super) fn web(at: SocketAddr) -> Result<Self> {
+        // a client that goes away is no matter
+        Self::serving(at, |(stream, pages)| drop(std::thread::spawn(move || answer(stream, &pages).ok())))
+    }
+
+    fn serving(at: SocketAddr, serve: impl Fn((TcpStream, Pages)) + Send + 'static) -> Result<Self> {
+        let (listener, pages) = (Arc::new(TcpListener::bind(at)?), Pages::default());
+        let server = Self { listener: Arc::clone(&listener), pages: Arc::clone(&pages) };
+        std::thread::spawn(move || {
+            while let Ok((stream, _)) = listener.accept() {
+                serve((stream, Arc::clone(&pages)));
+            }
+        });
+        Ok(server)
+    }
+
+    pub(super) fn page(&self, path: &str, status: u16, text: &str) {
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        pages.insert(path.to_owned(), (status, text.to_owned()));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // wakes the thread that waits in `accept`, and closes the port at once
+        let _ = rustix::net::shutdown(self.listener.as_fd(), rustix::net::Shutdown::Both);
+    }
+}
+
+fn echo(mut stream: TcpStream, at: SocketAddr) -> std::io::Result<()> {
+    for line in BufReader::new(stream.try_clone()?).lines() {
+        stream.write_all(format!("{at} {}\n", line?).as_bytes())?;
+    }
+    Ok(())
+}
+
+fn answer(mut stream: TcpStream, pages: &Pages) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let mut reader = BufReader::new(stream.try_clone()?.take(16_384));
+    let mut first = String::new();
+    reader.read_line(&mut first)?;
+    let mut line = String::new();
+    while reader.read_line(&mut line)? > 2 {
+        line.clear();
+    }
+    let path = first.split_whitespace().nth(1).unwrap_or("/");
+    let page = pages.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
+    let (status, text) = page.unwrap_or_else(|| (404, "no such page".to_owned()));
+    write!(stream, "HTTP/1.0 {status} Said\r\nContent-Length: {}\r\n\r\n{text}", text.len())
+}
