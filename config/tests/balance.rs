@@ -193,6 +193,21 @@ fn ports_of_servers() {
     assert_eq!(port("group G", "DR", "8080"), (0, 8080));
 }
 
+/// Seen with 2.2.7 (`ipvsadm -Sn`): a sorry server without a port keeps that of the client under NAT.
+#[test]
+fn ports_of_sorry_servers() {
+    let port = |method: &str, sorry: &str| {
+        let loaded = quietly(&format!(
+            "virtual_server 10.0.0.1 80 {{\nlvs_method {method}\nprotocol TCP\nsorry_server 10.0.1.9 {sorry}\n\
+             real_server 10.0.1.1 80 {{\n}}\n}}\n"
+        ));
+        let sorry = only(&loaded.config).0.settings.sorry_server.clone();
+        sorry.expect("it can be used").port.map_or(0, NonZeroU16::get)
+    };
+    assert_eq!([port("NAT", "8080"), port("NAT", "80"), port("NAT", "")], [8080, 80, 0]);
+    assert_eq!([port("DR", "8080"), port("DR", "80"), port("DR", "")], [80, 80, 80]);
+}
+
 #[test]
 fn order_in_the_file_does_not_matter() {
     let forward = text(&server(

@@ -191,7 +191,8 @@ pub(super) fn finish_sorry(
     if !fits(reading, place, sorry.forwarding, setting, node, "sorry server") {
         return None;
     }
-    let port = kernel_port(setting.service, sorry.forwarding, sorry.port);
+    // not that of the virtual server, as a real server's is: the port that the client asked for
+    let port = if sorry.forwarding.translates_ports() { sorry.port } else { setting.service.port() };
     if let Some(written) = sorry.port.filter(|_| !sorry.forwarding.translates_ports() && port != sorry.port) {
         let message = format!("sorry server {} {written}: only NAT changes ports; its port is ignored", sorry.address);
         reading.report_at(&rule::SERVER_PORT, Some(node), message);
