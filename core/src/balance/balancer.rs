@@ -132,8 +132,8 @@ pub struct Balancer {
 }
 
 impl Balancer {
-    /// Begins. `seed` decides when within `warmup` each check first runs. The state of each quorum is an effect, as keepalived has
-    /// it.
+    /// Begins. `seed` decides when within `warmup` each check first runs. That there is a quorum is an effect, and that there is
+    /// none if a sorry server takes over, as keepalived has it.
     pub fn new(params: Params, seed: u64, now: Instant, out: &mut impl Extend<Effect>) -> Self {
         let mut balancer = Self {
             checks: Vec::new(),
@@ -210,7 +210,10 @@ impl Balancer {
             let service = match was {
                 None => {
                     let service = Service::new(params, &self.checks);
-                    out.extend([Effect::Quorum { service: id, quorum: service.quorum() }]);
+                    // keepalived's way: that there is none is only said if a sorry server takes over for it
+                    if service.quorum_up || service.params.sorry.is_some() {
+                        out.extend([Effect::Quorum { service: id, quorum: service.quorum() }]);
+                    }
                     service
                 }
                 Some((was, before)) => {

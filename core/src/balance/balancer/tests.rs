@@ -178,9 +178,11 @@ fn an_inhibited_server_stays_with_weight_0() {
 fn under_alpha_servers_wait_for_a_success() {
     let mut params = with(service(&[1, 3]), |service| service.servers[1].inhibit = true);
     params.checks.iter_mut().for_each(|check| check.pace.alpha = true);
-    let mut rig = Rig::new(params);
-    assert_eq!((rig.said(), rig.table()), ("Q-".into(), "2:0".into()));
+    let mut rig = Rig::new(params.clone());
+    assert_eq!((rig.said(), rig.table()), ("".into(), "2:0".into()));
     assert_eq!((rig.pass(0), rig.table()), ("R1+ Q+".into(), "1:1 2:0".into()));
+    let mut rig = Rig::new(with(params, |service| service.sorry = sorry(false)));
+    assert_eq!((rig.said(), rig.table()), ("Q-".into(), "2:0 99:1".into()), "only this is worth saying");
 }
 
 #[test]
