@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use keepalived_config::model::{
     Checker, Config, GroupEntry, RealServer, Schedule, Service, VirtualServer, VirtualServerGroup,
 };
 use keepalived_core::balance::{
-    CheckId, CheckParams, Pace, Params, Place, ServerParams, ServiceEntry, ServiceId, ServiceKey, ServiceParams, Sorry,
-    Steps,
+    CheckId, CheckParams, Granularity, Pace, Params, Place, SchedulerFlags, ServerParams, ServiceEntry, ServiceId,
+    ServiceKey, ServiceParams, Sorry, Steps,
 };
 use keepalived_core::vrrp::Family;
 
@@ -173,12 +173,17 @@ fn lower_service(
         forwarding: sorry.forwarding,
         inhibit: sorry.inhibit,
     });
+    // as the kernel tells it: otherwise each look would find a difference
+    let granularity = settings.persistence_granularity.filter(|granularity| match granularity {
+        Granularity::V4(mask) => *mask != Ipv4Addr::BROADCAST,
+        Granularity::V6(length) => *length < 128,
+    });
     let service = ServiceEntry {
         scheduler: settings.scheduler,
-        flags: settings.flags,
+        flags: SchedulerFlags { hashed: false, ..settings.flags },
         one_packet: settings.one_packet,
         persistence: settings.persistence_timeout,
-        granularity: settings.persistence_granularity,
+        granularity,
         persistence_engine: settings.persistence_engine.clone(),
     };
     let (quorum, hysteresis, omega) = (settings.quorum, settings.hysteresis, settings.omega);
@@ -225,4 +230,32 @@ fn range(first: IpAddr, last: IpAddr) -> io::Result<Vec<IpAddr>> {
         Family::V6 => IpAddr::V6(number.into()),
     };
     Ok((number(first)..=number(last)).map(address).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::from_text;
+
+    #[test]
+    fn a_service_is_as_the_kernel_tells_it() {
+        let service = |address: &str, lines: &str| {
+            let config = format!(
+                "virtual_server {address} 80 {{\n lvs_sched sh\n hashed\n sh-port\n protocol TCP\n {lines}\n \
+                 real_server {address} 8080 {{\n }}\n}}\n"
+            );
+            let lowered = Lowered::of(&from_text(&config), &Lowered::default()).unwrap();
+            lowered.params.services.first().unwrap().service.clone()
+        };
+        for (address, whole, part, length) in [
+            ("192.0.2.1", "255.255.255.255", "255.255.255.0", Granularity::V4([255, 255, 255, 0].into())),
+            ("2001:db8::1", "128", "64", Granularity::V6(64)),
+        ] {
+            let whole = service(address, &format!("persistence_granularity {whole}"));
+            assert_eq!((whole.granularity, whole.flags.hashed, whole.flags.flag_2), (None, false, true));
+            assert!(whole.persistence.is_some());
+            let part = service(address, &format!("persistence_granularity {part}"));
+            assert_eq!(part.granularity, Some(length));
+        }
+    }
 }
