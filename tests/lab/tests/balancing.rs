@@ -5,13 +5,22 @@
 
 #![cfg(test)]
 
+#[path = "balancing/alone.rs"]
+mod alone;
+#[path = "balancing/checks.rs"]
+mod checks;
 #[path = "balancing/decisions.rs"]
 mod decisions;
 #[path = "balancing/forwarding.rs"]
 mod forwarding;
+#[path = "balancing/guides.rs"]
+mod guides;
+#[path = "balancing/services.rs"]
+mod services;
 
 use anyhow::Result;
-use keepalived_lab::balancing::Pair;
+use keepalived_lab::Daemon;
+use keepalived_lab::balancing::{Pair, Site};
 use std::time::Duration;
 
 /// Most of a test is waiting for the next check.
@@ -28,6 +37,14 @@ fn side_by_side(test: impl FnOnce(&mut Pair) -> Result<()>) {
     let done = test(&mut pair);
     let finished = pair.finish();
     if let Err(error) = done.and(finished) {
+        panic!("{error:#}");
+    }
+}
+
+/// Runs a test of our daemon.
+fn alone(test: impl FnOnce(&mut Site) -> Result<()>) {
+    let mut site = Site::new(Daemon::ours()).unwrap_or_else(|error| panic!("no site: {error:#}"));
+    if let Err(error) = test(&mut site) {
         panic!("{error:#}");
     }
 }

@@ -1,0 +1,155 @@
+//! What only ours does.
+
+use crate::{PACE, alone};
+use anyhow::{Context as _, Result, ensure};
+use keepalived_lab::balancing::Site;
+use keepalived_lab::{patience, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// Two servers, the second with this weight; others after them.
+fn configuration(weight: u32, others: &str) -> String {
+    format!(
+        "global_defs {{
+            lvs_repair_interval 1
+        }}
+        virtual_server 192.0.2.1 80 {{ {PACE} lvs_sched wrr\n lvs_method NAT
+            real_server 10.0.0.1 80 {{ TCP_CHECK {{ }} }}
+            real_server 10.0.0.2 80 {{ weight {weight}\n TCP_CHECK {{ }} }}
+            {others}
+        }}\n"
+    )
+}
+
+const SERVICE: &str = "-A -t 192.0.2.1:80 -s wrr\n";
+const FIRST: &str = "-a -t 192.0.2.1:80 -r 10.0.0.1:80 -m -w 1\n";
+const SECOND: &str = "-a -t 192.0.2.1:80 -r 10.0.0.2:80 -m -w 2\n";
+const FOREIGN: &str = "-a -t 192.0.2.1:80 -r 10.0.0.9:80 -m -w 9\n";
+
+#[test]
+#[ignore = "needs IPVS"]
+fn what_somebody_else_changes_is_repaired() {
+    alone(|site| {
+        site.listen("10.0.0.1:80")?;
+        site.listen("10.0.0.2:80")?;
+        site.start(&configuration(2, ""), &[])?;
+        let both = [SERVICE, FIRST, SECOND].concat();
+        site.wait_for("start", &both)?;
+        for line in [
+            "-d -t 192.0.2.1:80 -r 10.0.0.2:80",
+            "-e -t 192.0.2.1:80 -r 10.0.0.1:80 -m -w 77",
+            "-e -t 192.0.2.1:80 -r 10.0.0.1:80 -g -w 1",
+            "-E -t 192.0.2.1:80 -s rr -p 9",
+            "-D -t 192.0.2.1:80",
+            "-C",
+        ] {
+            site.ipvsadm(line)?;
+            site.wait_for(line, &both)?;
+        }
+        // what is of others stays
+        site.ipvsadm("-a -t 192.0.2.1:80 -r 10.0.0.9:80 -m -w 9")?;
+        site.ipvsadm("-d -t 192.0.2.1:80 -r 10.0.0.1:80")?;
+        site.wait_for("a foreign server", &[SERVICE, FIRST, SECOND, FOREIGN].concat())?;
+        site.stop()?;
+        site.wait_for("stop", "")
+    });
+}
+
+/// The checker process, from its pid file.
+fn checker(site: &Site) -> Option<Pid> {
+    site.read("daemon/checkers.pid").trim().parse().ok().and_then(Pid::from_raw)
+}
+
+/// Kills the checker process; it is there again on return.
+fn kill_the_checker(site: &Site) -> Result<()> {
+    let killed = checker(site).context("no checker process")?;
+    kill_process(killed, Signal::KILL)?;
+    wait_until("there is another checker process", patience(Duration::from_secs(2)), || {
+        Ok(checker(site).is_some_and(|pid| pid != killed))
+    })
+}
+
+#[test]
+#[ignore = "needs IPVS"]
+fn the_death_of_the_checker_changes_nothing_in_the_table() {
+    alone(|site| {
+        site.listen("10.0.0.1:80")?;
+        site.listen("10.0.0.2:80")?;
+        site.start(&configuration(2, ""), &[])?;
+        site.wait_for("start", &[SERVICE, FIRST, SECOND].concat())?;
+        site.close("10.0.0.1:80")?;
+        site.wait_for("a failed server", &[SERVICE, SECOND].concat())?;
+        let reports = std::thread::scope(|scope| {
+            let killer = scope.spawn(|| kill_the_checker(site));
+            // looks all the while
+            let stays = site.stays("the checker died");
+            killer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).and(stays)
+        });
+        reports?;
+        site.listen("10.0.0.1:80")?;
+        site.wait_for("it is back", &[SERVICE, FIRST, SECOND].concat())?;
+        site.close("10.0.0.2:80")?;
+        site.wait_for("the other one failed", &[SERVICE, FIRST].concat())?;
+        site.stop()?;
+        site.wait_for("stop", "")
+    });
+}
+
+/// A client of the virtual server.
+struct Client {
+    stream: TcpStream,
+    lines: std::io::Lines<BufReader<TcpStream>>,
+}
+
+impl Client {
+    fn connect(site: &Site) -> Result<Self> {
+        let stream = site.namespace().inside(|| Ok(TcpStream::connect("192.0.2.1:80")?))?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let lines = BufReader::new(stream.try_clone()?).lines();
+        Ok(Self { stream, lines })
+    }
+
+    /// Says something, and hears it from this server.
+    fn talks(&mut self, label: &str, server: &str) -> Result<()> {
+        self.stream.write_all(format!("{label}\n").as_bytes())?;
+        let answer =
+            self.lines.next().with_context(|| format!("{label}: closed"))?.with_context(|| label.to_owned())?;
+        ensure!(answer == format!("{server} {label}"), "{label}: {answer}");
+        Ok(())
+    }
+}
+
+#[test]
+#[ignore = "needs IPVS"]
+fn connections_survive_reload_crash_and_restart() {
+    alone(|site| {
+        const AT: &str = "10.0.0.1:80";
+        site.own(&["192.0.2.1"])?;
+        site.echo(AT)?;
+        site.start(&configuration(0, ""), &["-I"])?;
+        let idle = SECOND.replace("-w 2", "-w 0");
+        site.wait_for("the only server that answers", &[SERVICE, FIRST].concat())?;
+        let mut client = Client::connect(site)?;
+        client.talks("start", AT)?;
+        site.listen("10.0.0.2:80")?;
+        site.wait_for("another server", &[SERVICE, FIRST, &idle].concat())?;
+        client.talks("another server", AT)?;
+        site.reload(&configuration(2, "").replace("wrr", "rr"))?;
+        let after = [SERVICE, FIRST, SECOND].concat().replace("wrr", "rr");
+        site.wait_for("reload", &after)?;
+        client.talks("reload", AT)?;
+        kill_the_checker(site)?;
+        client.talks("crash", AT)?;
+        site.stop()?;
+        site.wait_for("stop with -I", &after)?;
+        client.talks("stop with -I", AT)?;
+        site.start(&configuration(2, "").replace("wrr", "rr"), &[])?;
+        site.stays("start on what is there")?;
+        site.wait_for("start on what is there", &after)?;
+        client.talks("another start", AT)?;
+        site.stop()?;
+        site.wait_for("stop", "")
+    });
+}

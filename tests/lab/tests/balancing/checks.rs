@@ -1,0 +1,147 @@
+//! Verdicts of checks that say more than yes and no, and who is told.
+
+use crate::{PACE, side_by_side};
+
+#[test]
+#[ignore = "needs IPVS"]
+fn programs_that_give_weights() {
+    side_by_side(|pair| {
+        pair.both(|site| {
+            site.write("a", "0")?;
+            site.write("b", "2")
+        })?;
+        let misc = |file: &str, lines: &str| {
+            format!("MISC_CHECK {{ misc_path \"/bin/sh -c 'exit $(cat FOLDER/{file})'\"\n user root\n misc_timeout 10\n {lines}\n }}")
+        };
+        let text = format!(
+            "virtual_server 192.0.2.1 80 {{ {PACE} lvs_sched wrr\n lvs_method NAT
+                real_server 10.0.0.1 80 {{ weight 5\n {} }}
+                real_server 10.0.0.2 80 {{ weight 5\n {} }}
+                real_server 10.0.0.3 80 {{ weight 5\n {}\n {} }}
+                real_server 10.0.0.4 80 {{ weight 5\n inhibit_on_failure\n {} }}
+            }}\n",
+            misc("a", ""),
+            misc("b", "misc_dynamic"),
+            misc("a", ""),
+            misc("b", "misc_dynamic"),
+            misc("b", "misc_dynamic"),
+        );
+        pair.start(&text)?;
+        for (a, b) in [("0", "9"), ("0", "255"), ("3", "7"), ("0", "0"), ("0", "1"), ("1", "1"), ("0", "12")] {
+            pair.both(|site| {
+                site.write("a", a)?;
+                site.write("b", b)
+            })?;
+            pair.changes(&format!("statuses {a} and {b}"))?;
+        }
+        let reloaded = text.replace("weight 5", "weight 50");
+        pair.both(|site| site.reload(&reloaded))?;
+        pair.changes("reload: another weight")?;
+        pair.stop()
+    });
+}
+
+#[test]
+#[ignore = "needs IPVS"]
+fn pages() {
+    side_by_side(|pair| {
+        let at = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"];
+        pair.both(|site| {
+            for at in at {
+                site.web(at)?;
+                site.page(at, "/a", 200, "hello")?;
+                site.page(at, "/b", 204, "")?;
+            }
+            Ok(())
+        })?;
+        let get = |urls: &str| format!("HTTP_GET {{ {urls}\n retry 1\n delay_before_retry 0.1\n }}");
+        // MD5 of "hello"
+        let digest = "url { path /a\n digest 5d41402abc4b2a76b9719d911017c592\n }";
+        let status = "url { path /b\n status_code 204\n }";
+        let both = get(&format!("{digest}\n {status}"));
+        let text = format!(
+            "virtual_server 192.0.2.1 80 {{ {PACE} lvs_sched wrr\n lvs_method NAT
+                real_server 10.0.0.1 80 {{ {} }}
+                real_server 10.0.0.2 80 {{ {} }}
+                real_server 10.0.0.3 80 {{ {both}\n TCP_CHECK {{ }} }}
+            }}\n",
+            get(digest),
+            get(status),
+        );
+        pair.start(&text)?;
+        pair.stays("all is well")?;
+        pair.both(|site| at.iter().try_for_each(|at| site.page(at, "/a", 200, "help")))?;
+        pair.changes("another text")?;
+        pair.both(|site| at.iter().try_for_each(|at| site.page(at, "/b", 500, "")))?;
+        pair.changes("another status")?;
+        pair.both(|site| at.iter().try_for_each(|at| site.page(at, "/a", 200, "hello")))?;
+        pair.changes("the right text")?;
+        pair.both(|site| at.iter().try_for_each(|at| site.page(at, "/b", 204, "")))?;
+        pair.changes("the right status")?;
+        pair.close(&at[2..])?;
+        pair.stop()
+    });
+}
+
+#[test]
+#[ignore = "needs IPVS"]
+fn scripts_and_the_named_pipe() {
+    side_by_side(|pair| {
+        let at = ["10.0.0.1:80", "10.0.0.2:80"];
+        pair.both(|site| {
+            site.fifo("fifo")?;
+            at.iter().try_for_each(|at| site.listen(at))
+        })?;
+        let say = |what: &str| format!("\"/bin/sh -c 'echo {what} >> FOLDER/said'\" root");
+        let text = format!(
+            "global_defs {{
+                lvs_notify_fifo FOLDER/fifo
+                script_user root
+            }}
+            virtual_server 192.0.2.1 80 {{ {PACE} lvs_sched rr\n lvs_method NAT\n omega
+                quorum_up {}
+                quorum_down {}
+                real_server 10.0.0.1 80 {{ notify_up {}\n notify_down {}\n TCP_CHECK {{ }} }}
+                real_server 10.0.0.2 80 {{ TCP_CHECK {{ }} }}
+            }}
+            virtual_server 192.0.2.2 80 {{ {PACE} lvs_sched rr\n lvs_method NAT\n alpha
+                quorum_up {}
+                quorum_down {}
+                real_server 10.0.0.2 80 {{ notify_up {}\n notify_down {}\n TCP_CHECK {{ }} }}
+            }}\n",
+            say("quorum up"),
+            say("quorum down"),
+            say("first up"),
+            say("first down"),
+            say("alpha quorum up"),
+            say("alpha quorum down"),
+            say("alpha up"),
+            say("alpha down"),
+        );
+        // scripts run side by side: their order is chance
+        let said = |site: &keepalived_lab::balancing::Site| {
+            let text = site.read("said");
+            let mut lines: Vec<&str> = text.lines().collect();
+            lines.sort_unstable();
+            lines.join("\n")
+        };
+        let told = |site: &keepalived_lab::balancing::Site| String::from_utf8_lossy(&site.told()).replace('\0', "");
+        pair.start(&text)?;
+        pair.agree("lines at start", told);
+        pair.close(&at[..1])?;
+        pair.close(&at[1..])?;
+        pair.agree("lines at failures", told);
+        pair.agree("scripts at failures", said);
+        pair.open(&at[..1])?;
+        pair.open(&at[1..])?;
+        pair.agree("lines at recoveries", told);
+        pair.agree("scripts at recoveries", said);
+        pair.both(|site| site.reload(&text))?;
+        pair.stays("reload of an unchanged file")?;
+        pair.agree("lines at a reload", told);
+        pair.stop()?;
+        pair.agree("lines at the stop", told);
+        pair.agree("scripts at the stop", said);
+        Ok(())
+    });
+}
