@@ -15,6 +15,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,7 +33,16 @@ const GLANCE: Duration = Duration::from_millis(200);
 /// So much of `/proc/net/ip_vs` the kernel gives in one piece; a second one may have gaps where there are other namespaces.
 const WHOLE: usize = 3800;
 
+/// Where real servers are: each namespace has these from the start.
+const NETWORKS: [[u8; 3]; 3] = [[10, 0, 0], [192, 168, 100], [172, 16, 1]];
+const ADDRESSES: [&str; 3] = ["fd00::1", "fd00::2", "fd00::3"];
+
 static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+fn is_local(address: &str) -> bool {
+    let of = |[a, b, c]: &[u8; 3]| address.starts_with(&format!("{a}.{b}.{c}."));
+    ADDRESSES.contains(&address) || NETWORKS.iter().any(of)
+}
 
 /// One daemon and its real servers.
 #[derive(Debug)]
@@ -41,6 +51,7 @@ pub struct Site {
     running: Option<Running>,
     servers: BTreeMap<SocketAddr, Server>,
     namespace: Namespace,
+    aside: Option<Namespace>,
     folder: PathBuf,
     glance: File,
     daemon: Daemon,
@@ -52,13 +63,23 @@ impl Site {
     pub fn new(daemon: Daemon) -> Result<Self> {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let namespace = Namespace::create(format!("{}{}-b{number}", crate::namespace::PREFIX, std::process::id()))?;
-        namespace.ip("link add eth0 type dummy\nlink set eth0 up\n")?;
+        let mut batch = "link add eth0 type dummy\nlink set eth0 up\n".to_owned();
+        // at once: each program costs such a machine more than all that a test does
+        NETWORKS.iter().try_for_each(|[a, b, c]| writeln!(batch, "route add local {a}.{b}.{c}.0/24 dev lo"))?;
+        ADDRESSES.iter().try_for_each(|address| writeln!(batch, "address add {address}/128 dev lo"))?;
+        namespace.ip(&batch)?;
         let folder = std::env::temp_dir().join(namespace.name());
         std::fs::create_dir_all(&folder)?;
-        // what is opened stays the one of the namespace that it was opened in
-        let glance = namespace.inside(|| Ok(File::open("/proc/thread-self/net/ip_vs")?))?;
-        let fifo = Arc::default();
-        Ok(Self { running: None, servers: BTreeMap::new(), namespace, folder, glance, daemon, fifo })
+        let (glance, fifo) = (table_of(&namespace)?, Arc::default());
+        Ok(Self { running: None, servers: BTreeMap::new(), namespace, aside: None, folder, glance, daemon, fifo })
+    }
+
+    /// From now on its table is the one of another namespace: `ASIDE` in a configuration.
+    pub fn step_aside(&mut self) -> Result<()> {
+        let aside = Namespace::create(format!("{}-aside", self.namespace.name()))?;
+        self.glance = table_of(&aside)?;
+        self.aside = Some(aside);
+        Ok(())
     }
 
     /// Where it is.
@@ -73,14 +94,14 @@ impl Site {
         &self.folder
     }
 
-    /// Gives the namespace these addresses; with the same again nothing happens.
+    /// Gives the namespace these addresses, unless it has them; with the same again nothing happens.
     pub fn own(&self, addresses: &[&str]) -> Result<()> {
         let mut batch = String::new();
-        for address in addresses {
+        for address in addresses.iter().filter(|address| !is_local(address)) {
             let length = if address.contains(':') { 128 } else { 32 };
             writeln!(batch, "address replace {address}/{length} dev lo")?;
         }
-        self.namespace.ip(&batch)
+        if batch.is_empty() { Ok(()) } else { self.namespace.ip(&batch) }
     }
 
     /// A server that takes connections and says nothing.
@@ -98,11 +119,21 @@ impl Site {
         self.open(at, Server::web)
     }
 
+    /// A server that takes mail.
+    pub fn mail(&mut self, at: &str) -> Result<()> {
+        self.open(at, Server::mail)
+    }
+
+    /// A name server, over UDP; it knows nothing.
+    pub fn names(&mut self, at: &str) -> Result<()> {
+        self.open(at, Server::names)
+    }
+
     /// A TLS server of the files of the folder, to the end of the site.
     pub fn tls(&mut self, at: &str) -> Result<()> {
         let at: SocketAddr = at.parse().with_context(|| at.to_owned())?;
         self.own(&[&at.ip().to_string()])?;
-        let make = "req -x509 -newkey rsa:2048 -nodes -keyout key -out certificate -subj /CN=lab";
+        let make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key -out certificate -subj /CN=lab";
         let serve = format!("s_server -WWW -quiet -accept {at} -key key -cert certificate");
         let openssl = |line: &str| {
             let mut command = self.namespace.command("openssl");
@@ -144,6 +175,14 @@ impl Site {
         Ok(std::fs::write(self.folder.join(name), text)?)
     }
 
+    /// Writes a program of the folder, which may be running: it ends with this status.
+    pub fn ends_with(&self, name: &str, status: &str) -> Result<()> {
+        let (new, path) = (self.folder.join(format!("{name}.new")), self.folder.join(name));
+        std::fs::write(&new, format!("#!/bin/sh\nexit {status}\n"))?;
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755))?;
+        Ok(std::fs::rename(new, path)?)
+    }
+
     /// Makes a named pipe in the folder, and from now on keeps all that is written to it.
     pub fn fifo(&self, name: &str) -> Result<()> {
         let path = self.folder.join(name);
@@ -175,7 +214,8 @@ impl Site {
     /// Starts the daemon.
     pub fn start(&mut self, configuration: &str, options: &[&str]) -> Result<()> {
         let text = self.own_text(configuration);
-        let mut all = vec!["-D", "-C", "-G"];
+        let mut all = vec!["-D", "-G"];
+        all.extend((!text.contains("vrrp_instance")).then_some("-C"));
         all.extend(options);
         self.running =
             Some(Running::start(&self.daemon, &self.namespace, &self.folder.join("daemon"), &text, &all, None)?);
@@ -188,7 +228,8 @@ impl Site {
     }
 
     fn own_text(&self, configuration: &str) -> String {
-        configuration.replace("FOLDER", &self.folder.display().to_string())
+        let aside = self.aside.as_ref().map_or("none", Namespace::name);
+        configuration.replace("FOLDER", &self.folder.display().to_string()).replace("ASIDE", aside)
     }
 
     /// The daemon that runs.
@@ -203,14 +244,14 @@ impl Site {
         Ok(())
     }
 
-    /// `ipvsadm`, as an administrator types it.
-    pub fn ipvsadm(&self, line: &str) -> Result<()> {
-        self.namespace.run(&format!("ipvsadm {line}")).map(drop)
+    /// `ipvsadm`, as an administrator types it; what it says.
+    pub fn ipvsadm(&self, line: &str) -> Result<String> {
+        self.namespace.run(&format!("ipvsadm {line}"))
     }
 
     /// What `ipvsadm -Sn` says, sorted.
     pub fn table(&self) -> Result<String> {
-        let text = self.namespace.run("ipvsadm -Sn")?;
+        let text = self.aside.as_ref().unwrap_or(&self.namespace).run("ipvsadm -Sn")?;
         let mut lines: Vec<&str> = text.lines().map(str::trim_end).collect();
         lines.sort_unstable();
         Ok(lines.iter().map(|line| format!("{line}\n")).collect())
@@ -267,6 +308,12 @@ impl Drop for Site {
         self.running = None;
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// The table of a namespace, for whoever reads it.
+fn table_of(namespace: &Namespace) -> Result<File> {
+    // what is opened stays the one of the namespace that it was opened in
+    namespace.inside(|| Ok(File::open("/proc/thread-self/net/ip_vs")?))
 }
 
 /// What an event is to do to the table.
@@ -378,6 +425,10 @@ impl Pair {
                 compare_at = Instant::now() + Duration::from_secs(1);
                 continue;
             }
+            // what is compared next must not begin with what was seen before the last change
+            if !is_over && [self.ours.glance()?, self.theirs.glance()?] != last {
+                continue;
+            }
             if then == Then::Changes && !has_changed {
                 self.differences.push(format!("{label}: ought to change something\n"));
             }
@@ -405,9 +456,15 @@ impl Pair {
 
     /// What `what` finds on both must become the same, and not empty.
     pub fn agree(&mut self, label: &str, what: impl Fn(&Site) -> String) {
-        let agreed = wait_until(label, Duration::from_secs(5), || {
+        self.agree_when(label, what, |said| !said.is_empty());
+    }
+
+    /// What `what` finds on both must become the same, and such.
+    pub fn agree_when(&mut self, label: &str, what: impl Fn(&Site) -> String, such: impl Fn(&str) -> bool) {
+        self.stages += 1;
+        let agreed = wait_until(label, PATIENCE, || {
             let (ours, theirs) = (what(&self.ours), what(&self.theirs));
-            Ok(ours == theirs && !ours.is_empty())
+            Ok(ours == theirs && such(&ours))
         });
         if agreed.is_err() {
             let (ours, theirs) = (what(&self.ours), what(&self.theirs));

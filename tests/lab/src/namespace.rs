@@ -16,14 +16,20 @@ pub struct Namespace {
 /// All our namespaces are called `kl-PID-…` after the process that made them.
 pub(crate) const PREFIX: &str = "kl-";
 
-// no duplicate address detection, no addresses nobody asked for, and several interfaces may answer for one subnet
-const SETTINGS: &str = "for f in all default; do
-echo 0 > /proc/sys/net/ipv6/conf/$f/disable_ipv6
-echo 0 > /proc/sys/net/ipv6/conf/$f/accept_dad
-echo 0 > /proc/sys/net/ipv6/conf/$f/accept_ra
-echo 0 > /proc/sys/net/ipv6/conf/$f/dad_transmits
-echo 0 > /proc/sys/net/ipv4/conf/$f/rp_filter
-done; echo 1 > /proc/sys/net/ipv6/conf/default/addr_gen_mode";
+/// No duplicate address detection, no addresses nobody asked for, and several interfaces may answer for one subnet.
+const SETTINGS: [(&str, &str); 11] = [
+    ("ipv6/conf/all/disable_ipv6", "0"),
+    ("ipv6/conf/default/disable_ipv6", "0"),
+    ("ipv6/conf/all/accept_dad", "0"),
+    ("ipv6/conf/default/accept_dad", "0"),
+    ("ipv6/conf/all/accept_ra", "0"),
+    ("ipv6/conf/default/accept_ra", "0"),
+    ("ipv6/conf/all/dad_transmits", "0"),
+    ("ipv6/conf/default/dad_transmits", "0"),
+    ("ipv4/conf/all/rp_filter", "0"),
+    ("ipv4/conf/default/rp_filter", "0"),
+    ("ipv6/conf/default/addr_gen_mode", "1"),
+];
 
 impl Namespace {
     pub(crate) fn create(name: String) -> Result<Self> {
@@ -33,8 +39,13 @@ impl Namespace {
         checked(Command::new(program("ip")).args(["netns", "add", &name]))?;
         let namespace = Self { name };
         namespace.run("ip link set lo up")?;
-        // a container may have mounted /proc/sys read-only: then the defaults have to do
-        namespace.command("sh").args(["-c", SETTINGS]).stderr(Stdio::null()).status()?;
+        namespace.inside(|| {
+            for (name, value) in SETTINGS {
+                // a container may have mounted /proc/sys read-only: then the defaults have to do
+                let _ = std::fs::write(format!("/proc/sys/net/{name}"), value);
+            }
+            Ok(())
+        })?;
         Ok(namespace)
     }
 

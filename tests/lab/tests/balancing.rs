@@ -15,6 +15,8 @@ mod decisions;
 mod forwarding;
 #[path = "balancing/guides.rs"]
 mod guides;
+#[path = "balancing/machine.rs"]
+mod machine;
 #[path = "balancing/services.rs"]
 mod services;
 

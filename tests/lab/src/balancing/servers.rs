@@ -3,8 +3,8 @@
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsFd as _;
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,9 +12,8 @@ use std::time::Duration;
 type Pages = Arc<Mutex<BTreeMap<String, (u16, String)>>>;
 
 /// A server; it closes with this value, connections that it has taken do not.
-#[derive(Debug)]
 pub(super) struct Server {
-    listener: Arc<TcpListener>,
+    socket: Arc<dyn AsFd + Send + Sync>,
     pages: Pages,
 }
 
@@ -33,9 +32,28 @@ impl Server {
         Self::serving(at, |(stream, pages)| drop(std::thread::spawn(move || answer(stream, &pages).ok())))
     }
 
+    /// It takes mail, but for the letter itself.
+    pub(super) fn mail(at: SocketAddr) -> Result<Self> {
+        Self::serving(at, |(stream, _)| drop(std::thread::spawn(move || mail(stream).ok())))
+    }
+
+    /// It answers each datagram with the same, marked as an answer as name servers do (RFC 1035 §4.1.1: QR).
+    pub(super) fn names(at: SocketAddr) -> Result<Self> {
+        let socket = Arc::new(UdpSocket::bind(at)?);
+        let server = Self { socket: Arc::clone(&socket) as _, pages: Pages::default() };
+        std::thread::spawn(move || {
+            let mut octets = [0; 1500];
+            while let Ok((count @ 1.., from)) = socket.recv_from(&mut octets) {
+                octets[2] |= 0x80;
+                let _ = socket.send_to(&octets[..count], from);
+            }
+        });
+        Ok(server)
+    }
+
     fn serving(at: SocketAddr, serve: impl Fn((TcpStream, Pages)) + Send + 'static) -> Result<Self> {
         let (listener, pages) = (Arc::new(TcpListener::bind(at)?), Pages::default());
-        let server = Self { listener: Arc::clone(&listener), pages: Arc::clone(&pages) };
+        let server = Self { socket: Arc::clone(&listener) as _, pages: Arc::clone(&pages) };
         std::thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
                 serve((stream, Arc::clone(&pages)));
@@ -53,8 +71,23 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // wakes the thread that waits in `accept`, and closes the port at once
-        let _ = rustix::net::shutdown(self.listener.as_fd(), rustix::net::Shutdown::Both);
+        let _ = rustix::net::shutdown((*self.socket).as_fd(), rustix::net::Shutdown::Both);
     }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+fn mail(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.write_all(b"220 lab\r\n")?;
+    for line in BufReader::new(stream.try_clone()?).lines() {
+        let answer = if line?.starts_with("QUIT") { "221 bye" } else { "250 lab" };
+        stream.write_all(format!("{answer}\r\n").as_bytes())?;
+    }
+    Ok(())
 }
 
 fn echo(mut stream: TcpStream, at: SocketAddr) -> std::io::Result<()> {

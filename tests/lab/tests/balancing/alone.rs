@@ -57,6 +57,55 @@ fn what_somebody_else_changes_is_repaired() {
     });
 }
 
+#[test]
+#[ignore = "needs IPVS"]
+fn what_is_there_becomes_what_the_file_says() {
+    alone(|site| {
+        for line in [
+            "-A -t 192.0.2.1:80 -s dh -p 7",
+            "-a -t 192.0.2.1:80 -r 10.0.0.9:80 -m -w 9",
+            "-a -t 192.0.2.1:80 -r 10.0.0.1:80 -g -w 7",
+        ] {
+            site.ipvsadm(line)?;
+        }
+        site.listen("10.0.0.1:80")?;
+        site.listen("10.0.0.2:80")?;
+        site.start(&configuration(2, ""), &[])?;
+        site.wait_for("start", &[SERVICE, FIRST, SECOND, FOREIGN].concat())?;
+        site.stop()?;
+        site.wait_for("stop", "")
+    });
+}
+
+#[test]
+#[ignore = "needs IPVS"]
+fn a_group_loses_members() {
+    alone(|site| {
+        let text = |members: &str| {
+            format!(
+                "virtual_server_group g {{\n {members}\n }}
+                virtual_server group g {{ {PACE} lvs_sched rr\n lvs_method NAT\n sorry_server 10.0.0.9 8080
+                    real_server 10.0.0.1 80 {{ TCP_CHECK {{ }} }}
+                }}\n"
+            )
+        };
+        let table = |services: &[&str], server: &str| -> String {
+            let line = |what: &'static str, end: String| services.iter().map(move |key| format!("{what} {key}{end}\n"));
+            line("-A", " -s rr".to_owned()).chain(line("-a", format!(" -r {server} -m -w 1"))).collect()
+        };
+        let (all, left) =
+            (["-f 7", "-t 192.0.2.1:80", "-t 192.0.2.2:80", "-t 192.0.2.3:80"], ["-f 6", "-t 192.0.2.2:80"]);
+        site.start(&text("192.0.2.1-3 80\n fwmark 7"), &[])?;
+        site.wait_for("start", &table(&all, "10.0.0.9:8080"))?;
+        site.reload(&text("192.0.2.2 80\n fwmark 6"))?;
+        site.wait_for("reload", &table(&left, "10.0.0.9:8080"))?;
+        site.listen("10.0.0.1:80")?;
+        site.wait_for("the server is there", &table(&left, "10.0.0.1:80"))?;
+        site.stop()?;
+        site.wait_for("stop", "")
+    });
+}
+
 /// The checker process, from its pid file.
 fn checker(site: &Site) -> Option<Pid> {
     site.read("daemon/checkers.pid").trim().parse().ok().and_then(Pid::from_raw)
