@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use super::dialogue::Dialogue;
-use super::director;
+use super::director::{self, Remembrance};
 use super::engine::{AtExit, Engine, Ran, Verdict};
 use super::notify::Notifier;
 use super::outside::Outside;
@@ -68,6 +68,7 @@ struct Process {
     programs: Programs,
     notifier: Option<Notifier>,
     outside: Outside,
+    remembrance: Remembrance,
     keep_services: bool,
     results: mpsc::UnboundedSender<Results>,
     inbox: mpsc::UnboundedReceiver<Results>,
@@ -90,6 +91,8 @@ impl Process {
             tracing::warn!("PING_CHECK may not be permitted: net.ipv4.ping_group_range cannot be changed: {error}");
         }
         let director = director::open(&global.balancing)?;
+        let mut remembrance = Remembrance::default();
+        remembrance.apply(&global.balancing);
         let dialogue = Rc::new(Dialogue::new(&startup.config));
         let now = reactor::now();
         let seed = global.random_seed.map_or_else(|| now.as_nanos(), u64::from);
@@ -104,6 +107,7 @@ impl Process {
             programs: Programs::default(),
             notifier: None,
             outside: Outside::default(),
+            remembrance,
             keep_services: startup.keep_services,
             results,
             inbox,
@@ -249,6 +253,7 @@ impl Process {
         self.dialogue = Rc::new(Dialogue::new(&config));
         let fifos_changed = config.global.fifos != self.engine.config().global.fifos;
         self.engine.reload(now, config)?;
+        self.remembrance.apply(&self.engine.config().global.balancing);
         self.look_at = next_look(self.engine.config(), now);
         if fifos_changed {
             if let Some(notifier) = self.notifier.take() {
@@ -279,6 +284,7 @@ impl Process {
     async fn stop(&mut self) -> u8 {
         let at_exit = if self.keep_services { AtExit::Keep } else { AtExit::Release };
         self.engine.stop(at_exit);
+        self.remembrance.end();
         self.deliver();
         self.programs.catch_up();
         if let Some(notifier) = self.notifier.take() {
