@@ -27,7 +27,7 @@ const SETTLED: Duration = Duration::from_millis(1300);
 /// How long a table must stay as it is if it is not to change.
 const UNMOVED: Duration = Duration::from_millis(2500);
 /// How long two daemons may take to come to the same.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the table is looked at.
 const GLANCE: Duration = Duration::from_millis(200);
 /// So much of `/proc/net/ip_vs` the kernel gives in one piece; a second one may have gaps where there are other namespaces.
@@ -213,12 +213,14 @@ impl Site {
 
     /// Starts the daemon.
     pub fn start(&mut self, configuration: &str, options: &[&str]) -> Result<()> {
-        let text = self.own_text(configuration);
-        let mut all = vec!["-D", "-G"];
-        all.extend((!text.contains("vrrp_instance")).then_some("-C"));
-        all.extend(options);
-        self.running =
-            Some(Running::start(&self.daemon, &self.namespace, &self.folder.join("daemon"), &text, &all, None)?);
+        self.start_all(configuration, &[&["-C"], options].concat())
+    }
+
+    /// The same with its vrrp process.
+    pub fn start_all(&mut self, configuration: &str, options: &[&str]) -> Result<()> {
+        let (text, folder) = (self.own_text(configuration), self.folder.join("daemon"));
+        let all = [&["-D", "-G"], options].concat();
+        self.running = Some(Running::start(&self.daemon, &self.namespace, &folder, &text, &all, None)?);
         Ok(())
     }
 
@@ -279,6 +281,8 @@ impl Site {
         let mut is = String::new();
         wait_until(label, PATIENCE, || {
             is = self.table()?;
+            // each look is a program
+            std::thread::sleep(if is == table { Duration::ZERO } else { GLANCE });
             Ok(is == table)
         })
         .with_context(|| format!("{label}: it is\n{is}and ought to be\n{table}{}", self.log()))
@@ -462,19 +466,21 @@ impl Pair {
     /// What `what` finds on both must become the same, and such.
     pub fn agree_when(&mut self, label: &str, what: impl Fn(&Site) -> String, such: impl Fn(&str) -> bool) {
         self.stages += 1;
-        let agreed = wait_until(label, PATIENCE, || {
-            let (ours, theirs) = (what(&self.ours), what(&self.theirs));
-            Ok(ours == theirs && such(&ours))
-        });
-        if agreed.is_err() {
-            let (ours, theirs) = (what(&self.ours), what(&self.theirs));
+        let start = Instant::now();
+        let (mut ours, mut theirs) = (what(&self.ours), what(&self.theirs));
+        while start.elapsed() < PATIENCE && !(ours == theirs && such(&ours)) {
+            std::thread::sleep(GLANCE);
+            (ours, theirs) = (what(&self.ours), what(&self.theirs));
+        }
+        if ours != theirs || !such(&ours) {
             self.differences.push(format!("{label}:\n----- ours\n{ours}----- debian\n{theirs}"));
         }
     }
 
-    /// The end: fails if there was any difference.
-    pub fn finish(self) -> Result<()> {
-        ensure!(self.stages > 0, "nothing was compared");
+    /// The end: fails if `done` has or if there was any difference.
+    pub fn finish(mut self, done: Result<()>) -> Result<()> {
+        ensure!(self.stages > 0 || done.is_err(), "nothing was compared");
+        self.differences.extend(done.err().map(|error| format!("{error:#}\n")));
         if self.differences.is_empty() {
             return Ok(());
         }

@@ -37,8 +37,7 @@ fn what_needs_ipvs_works() {
 fn side_by_side(test: impl FnOnce(&mut Pair) -> Result<()>) {
     let mut pair = Pair::new().unwrap_or_else(|error| panic!("no sites: {error:#}"));
     let done = test(&mut pair);
-    let finished = pair.finish();
-    if let Err(error) = done.and(finished) {
+    if let Err(error) = pair.finish(done) {
         panic!("{error:#}");
     }
 }

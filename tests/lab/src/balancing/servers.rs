@@ -43,9 +43,12 @@ impl Server {
         let server = Self { socket: Arc::clone(&socket) as _, pages: Pages::default() };
         std::thread::spawn(move || {
             let mut octets = [0; 1500];
-            while let Ok((count @ 1.., from)) = socket.recv_from(&mut octets) {
+            // not `recv_from`: that panics at the end, which comes from nowhere
+            while let Ok((_, count @ 1.., Some(from))) =
+                rustix::net::recvfrom(&socket, &mut octets, rustix::net::RecvFlags::empty())
+            {
                 octets[2] |= 0x80;
-                let _ = socket.send_to(&octets[..count], from);
+                let _ = rustix::net::sendto(&socket, &octets[..count], rustix::net::SendFlags::empty(), &from);
             }
         });
         Ok(server)

@@ -79,7 +79,7 @@ fn what_is_there_becomes_what_the_file_says() {
 
 #[test]
 #[ignore = "needs IPVS"]
-fn a_group_loses_members() {
+fn a_group_changes() {
     alone(|site| {
         let text = |members: &str| {
             format!(
