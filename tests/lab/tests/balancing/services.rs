@@ -77,8 +77,8 @@ fn addresses_join_a_group() {
         pair.start(&text("192.0.2.1 80\n fwmark 7"))?;
         pair.reload("more members", &text("192.0.2.1 80\n fwmark 7\n 192.0.2.3 443\n 192.0.2.20-21 80\n fwmark 6"))?;
         pair.close(&["10.0.0.1:80"])?;
-        pair.open(&["10.0.0.1:80"])?;
-        pair.stop()
+        // at the end Debian's leaves those that joined
+        pair.open(&["10.0.0.1:80"])
     });
 }
 
