@@ -239,6 +239,12 @@ impl Site {
         self.running.as_ref().context("no daemon runs")
     }
 
+    fn runs(&mut self) -> Result<()> {
+        let running = self.running.as_mut().context("no daemon runs")?;
+        ensure!(running.is_running()?, "{}: has ended", self.daemon);
+        Ok(())
+    }
+
     /// Stops it.
     pub fn stop(&mut self) -> Result<()> {
         let status = self.running.take().context("no daemon runs")?.stop()?;
@@ -413,6 +419,7 @@ impl Pair {
         let (mut since, mut compare_at) = (start, start);
         loop {
             std::thread::sleep(GLANCE);
+            self.both(|site| site.runs())?;
             let now = [self.ours.glance()?, self.theirs.glance()?];
             if now != last {
                 since = Instant::now();

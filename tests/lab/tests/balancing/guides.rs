@@ -64,7 +64,10 @@ fn user_guide_mixed() {
     side_by_side(|pair| {
         pages(pair)?;
         let others = ["192.168.100.2:443", "192.168.100.3:443"];
-        pair.both(|site| others.iter().try_for_each(|at| site.listen(at)))?;
+        pair.both(|site| {
+            site.namespace().ip("link add eth1 type dummy\n")?;
+            others.iter().try_for_each(|at| site.listen(at))
+        })?;
         pair.start(&guide("guide-mixed")?)?;
         pair.close(&others[..1])?;
         web_servers_come_and_go(pair)?;
