@@ -69,8 +69,7 @@ mod render;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use keepalived_core::balance::{Change, DestinationKey, Entry, ServiceEntry, ServiceKey, Table, Unsupported};
-use keepalived_core::vrrp::Family;
+use keepalived_core::balance::{Change, DestinationKey, Entry, ServiceKey, Table, Unsupported};
 use rustix::net::netlink::NETFILTER;
 
 use self::commit::{Commit, Outcome};
@@ -362,10 +361,9 @@ fn apply(entry: &mut Option<Entry>, change: &Change) -> io::Result<()> {
     let unsupported =
         |what: Unsupported| io::Error::new(io::ErrorKind::Unsupported, format!("{what}; {}", what.way_out()));
     match change {
-        Change::AddService(_, service) | Change::EditService(_, service) => {
+        Change::AddService(key, service) | Change::EditService(key, service) => {
             supports_service(service).map_err(unsupported)?;
-            let mut service = ServiceEntry { ..service.clone() };
-            service.flags.hashed = false;
+            let service = plan::kept(key.family(), service)?;
             match entry {
                 Some(entry) => entry.service = service,
                 None => *entry = Some(Entry { service, destinations: BTreeMap::new() }),
@@ -374,9 +372,7 @@ fn apply(entry: &mut Option<Entry>, change: &Change) -> io::Result<()> {
         Change::RemoveService(_) => *entry = None,
         Change::AddDestination(key, to, destination) | Change::EditDestination(key, to, destination) => {
             plan::supports_destination(destination).map_err(unsupported)?;
-            if Family::of(to.address) != key.family() {
-                return Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT));
-            }
+            plan::check_server(key.family(), to.address, destination.weight)?;
             let entry = entry.as_mut().ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
             entry.destinations.insert(*to, *destination);
         }

@@ -1,4 +1,4 @@
-//! One suite for every load balancer: IPVS and the fake. And what IPVS alone can, compared with ipvsadm.
+//! One suite for every load balancer: IPVS, nftables and the fake. And what IPVS alone can, compared with ipvsadm.
 //!
 //! What needs IPVS runs in a machine that has it (`keepalived_lab::uml`), all in one.
 
@@ -10,15 +10,56 @@ mod lab;
 
 use std::time::Duration;
 
-use keepalived_core::balance::{Change, Scheduler, Table};
+use keepalived_core::balance::{Change, Entry, Scheduler, Table};
 use keepalived_kernel::director::Director;
 use keepalived_kernel::fake::FakeDirector;
+use keepalived_kernel::nftables::{Nftables, supports, supports_service};
 
 use crate::contract::{must, nat, plain, server, service, suite};
 
 #[test]
 fn the_fake_keeps_the_contract() {
-    suite(&mut FakeDirector::new());
+    suite(&mut FakeDirector::new(), |_| true);
+}
+
+/// Whether nftables says that it can.
+fn can(entry: &Entry) -> bool {
+    let mut servers = entry.destinations.values();
+    supports_service(&entry.service).is_ok() && servers.all(|server| supports(&entry.service, server).is_ok())
+}
+
+#[test]
+fn nftables_keeps_the_contract() {
+    let Some(_namespace) = lab::fresh_namespace() else { return };
+    suite(&mut Nftables::open(Nftables::TABLE).unwrap(), can);
+}
+
+/// What the configuration may contain becomes the same entries with both, or is refused by both: otherwise each look would find
+/// something to repair.
+#[test]
+fn nftables_keeps_doubtful_entries_as_ipvs_does() {
+    let Some(_namespace) = lab::fresh_namespace() else { return };
+    for (changes, name) in ipvs::cases::doubtful() {
+        let possible = changes.iter().all(|change| match change {
+            Change::AddService(_, service) | Change::EditService(_, service) => supports_service(service).is_ok(),
+            Change::AddDestination(_, _, server) | Change::EditDestination(_, _, server) => {
+                supports(&plain(Scheduler::Rr), server).is_ok()
+            }
+            Change::RemoveService(_) | Change::RemoveDestination(..) => true,
+        });
+        if !possible {
+            continue;
+        }
+        let (mut nftables, mut fake) = (Nftables::open(Nftables::TABLE).unwrap(), FakeDirector::new());
+        let refused = |director: &mut dyn Director| {
+            director.change(&changes).unwrap().iter().map(|refused| refused.index).collect::<Vec<_>>()
+        };
+        assert_eq!(refused(&mut nftables), refused(&mut fake), "{name}");
+        assert_eq!(nftables.read().unwrap(), *fake.table(), "{name}");
+        let taken_over = Nftables::open(Nftables::TABLE).unwrap().read().unwrap();
+        assert_eq!(taken_over, *fake.table(), "{name}: read by another process");
+        nftables.clear().unwrap();
+    }
 }
 
 #[test]

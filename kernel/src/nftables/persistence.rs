@@ -20,7 +20,8 @@ pub(super) struct Persistence<'a> {
 
 impl<'a> Persistence<'a> {
     pub(super) fn of(key: &'a ServiceKey, service: &ServiceEntry) -> Option<Self> {
-        let milliseconds = u64::try_from(service.persistence?.as_millis()).unwrap_or(u64::MAX);
+        // no time at all would be for ever
+        let milliseconds = u64::try_from(service.persistence?.as_millis()).unwrap_or(u64::MAX).max(1);
         let mask = match (service.granularity, key.family()) {
             (Some(Granularity::V4(mask)), Family::V4) => Some(mask.octets().to_vec()),
             (Some(Granularity::V6(prefix)), Family::V6) if prefix < 128 => {

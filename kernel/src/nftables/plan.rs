@@ -1,8 +1,13 @@
 //! How each of IPVS's schedulers is approximated.
 
+use std::io;
 use std::net::IpAddr;
+use std::time::Duration;
 
-use keepalived_core::balance::{DestinationEntry, Entry, Scheduler, ServiceEntry, ServiceKey, Unsupported};
+use keepalived_core::balance::{
+    DestinationEntry, Entry, Granularity, Scheduler, SchedulerFlags, ServiceEntry, ServiceKey, Unsupported,
+};
+use keepalived_core::vrrp::Family;
 
 use super::names::effective_port;
 
@@ -27,6 +32,40 @@ pub fn supports(service: &ServiceEntry, destination: &DestinationEntry) -> Resul
 pub(super) fn supports_destination(destination: &DestinationEntry) -> Result<(), Unsupported> {
     let DestinationEntry { weight: _, forwarding, upper_threshold, lower_threshold } = *destination;
     Unsupported::in_server(forwarding, [upper_threshold, lower_threshold]).map_or(Ok(()), Err)
+}
+
+/// The settings as they are kept, which is as IPVS keeps them.
+pub(super) fn kept(family: Family, service: &ServiceEntry) -> io::Result<ServiceEntry> {
+    let granularity = match (family, service.granularity) {
+        (Family::V6, Some(Granularity::V6(prefix))) if !(1..=128).contains(&prefix) => return Err(invalid()),
+        (Family::V4, Some(Granularity::V4(mask))) if mask.to_bits() != u32::MAX => service.granularity,
+        (Family::V6, Some(Granularity::V6(prefix))) if prefix != 128 => service.granularity,
+        _ => None,
+    };
+    Ok(ServiceEntry {
+        scheduler: service.scheduler,
+        flags: SchedulerFlags { hashed: false, ..service.flags },
+        one_packet: false,
+        persistence: service.persistence.map(|time| Duration::from_secs(time.as_secs())),
+        granularity,
+        persistence_engine: None,
+    })
+}
+
+/// Whether connections can be sent there; what IPVS refuses is refused.
+pub(super) fn check_server(family: Family, address: IpAddr, weight: u32) -> io::Result<()> {
+    let is_one = match address {
+        IpAddr::V4(ip) => !(ip.is_multicast() || ip.is_broadcast() || ip.octets().starts_with(&[0])),
+        IpAddr::V6(ip) => !(ip.is_multicast() || ip.is_unspecified() || ip.is_unicast_link_local()),
+    };
+    if Family::of(address) != family || !is_one {
+        return Err(invalid());
+    }
+    i32::try_from(weight).map(drop).map_err(|_too_heavy| io::Error::from_raw_os_error(libc::ERANGE))
+}
+
+fn invalid() -> io::Error {
+    io::Error::from_raw_os_error(libc::EINVAL)
 }
 
 /// By what a number is drawn for a new connection.
@@ -176,7 +215,7 @@ fn greatest_common_divisor(one: u32, other: u32) -> u32 {
 mod tests {
     use std::collections::BTreeMap;
 
-    use keepalived_core::balance::{DestinationKey, Forwarding, Protocol, SchedulerFlags, Tunnel};
+    use keepalived_core::balance::{DestinationKey, Forwarding, Protocol, Tunnel};
 
     use super::*;
 
@@ -253,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_service_for_all_ports_may_have_servers_with_and_without_one() {
-        let key = ServiceKey::Fwmark { mark: 1, family: keepalived_core::vrrp::Family::V4 };
+        let key = ServiceKey::Fwmark { mark: 1, family: Family::V4 };
         let plan = Plan::of(&key, &entry(Scheduler::Wrr, &[(80, 2), (0, 3), (81, 5)]));
         let groups: Vec<_> = plan.groups.iter().map(|it| (it.with_port, it.servers.len(), it.total)).collect();
         assert_eq!(groups, [(true, 2, 10), (false, 1, 3)]);

@@ -10,6 +10,8 @@ use keepalived_core::balance::{
 use keepalived_core::vrrp::Family;
 use keepalived_kernel::director::Director;
 
+use crate::ipvs::cases::cases;
+
 /// A service by address, TCP.
 pub(crate) fn service(address: &str, port: u16) -> ServiceKey {
     ServiceKey::Address { address: address.parse().unwrap(), port, protocol: Protocol::Tcp }
@@ -75,8 +77,8 @@ fn a_table() -> Table {
     keys.map(|key| (key, entry(key))).into()
 }
 
-/// All of it, on one whose table is empty; it is empty afterwards.
-pub(crate) fn suite(director: &mut impl Director) {
+/// All of it, on one whose table is empty; it is empty afterwards. What it says that it cannot do must be refused.
+pub(crate) fn suite(director: &mut impl Director, can: impl Fn(&Entry) -> bool) {
     assert_eq!(director.read().unwrap(), Table::new());
     a_table_is_made_and_read_and_made_again(director);
     entries_change_in_place(director);
@@ -85,6 +87,7 @@ pub(crate) fn suite(director: &mut impl Director) {
     one_refusal_does_not_stop_the_others(director);
     others_are_left_alone(director);
     many_changes_in_one_call(director);
+    entries_of_every_kind(director, can);
     assert_eq!(director.read().unwrap(), Table::new());
 }
 
@@ -241,6 +244,25 @@ fn many_changes_in_one_call(director: &mut impl Director) {
     let read = director.read().unwrap();
     assert!(read.values().all(|entry| entry.destinations.values().map(|it| it.weight).eq([9, 9])));
     must(director, &from(&table));
+}
+
+fn entries_of_every_kind(director: &mut impl Director, can: impl Fn(&Entry) -> bool) {
+    let all: Table = cases().into_iter().map(|(_, key, entry)| (key, entry)).collect();
+    let (possible, rest): (Table, Table) = all.into_iter().partition(|(_, entry)| can(entry));
+    assert!(possible.len() > 70, "most can be done: {}", possible.len());
+    let service_only = |entry: &Entry| Entry { destinations: BTreeMap::new(), ..entry.clone() };
+    for (key, entry) in rest {
+        let changes = to(&[(key, entry.clone())].into());
+        let first = usize::from(can(&service_only(&entry)));
+        let refused: Vec<_> = director.change(&changes).unwrap().iter().map(|refused| refused.index).collect();
+        assert_eq!(refused, (first..changes.len()).collect::<Vec<_>>(), "{changes:?}");
+        must(director, &[Change::RemoveService(key)]);
+    }
+    must(director, &to(&possible));
+    let read = director.read().unwrap();
+    possible.iter().for_each(|(key, entry)| assert_eq!(read.get(key), Some(entry), "{key:?}"));
+    assert_eq!(read.len(), possible.len());
+    must(director, &from(&possible));
 }
 
 /// So many services with so many servers each.

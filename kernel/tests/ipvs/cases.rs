@@ -43,12 +43,12 @@ fn schedulers() -> impl Iterator<Item = Scheduler> {
 }
 
 /// Lines for ipvsadm, and what they make.
-type Case = (Vec<String>, ServiceKey, Entry);
+pub(crate) type Case = (Vec<String>, ServiceKey, Entry);
 
 const MARK: u32 = u32::MAX;
 
 /// Each with a service of its own.
-pub(super) fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
     let mut bare = |options: String, key, service| {
         cases.push((vec![options], key, Entry { service, destinations: [].into() }));
@@ -151,7 +151,7 @@ fn apart(number: u16, (lines, key, entry): Case) -> Case {
 }
 
 /// A service in several forms, and a server in several forms.
-pub(super) fn forms() -> (ServiceKey, Vec<ServiceEntry>, DestinationKey, Vec<DestinationEntry>) {
+pub(crate) fn forms() -> (ServiceKey, Vec<ServiceEntry>, DestinationKey, Vec<DestinationEntry>) {
     let one_packet = ServiceEntry { one_packet: true, flags: flags(7), ..plain(Scheduler::Mh) };
     let sip = ServiceEntry { persistence_engine: Some("sip".into()), ..persistent(60, None) };
     let masked = persistent(9, Some(Granularity::V4([255, 255, 0, 0].into())));
@@ -170,7 +170,7 @@ pub(super) fn forms() -> (ServiceKey, Vec<ServiceEntry>, DestinationKey, Vec<Des
 }
 
 /// What may be refused or kept otherwise than it was said.
-pub(super) fn doubtful() -> Vec<(Vec<Change>, &'static str)> {
+pub(crate) fn doubtful() -> Vec<(Vec<Change>, &'static str)> {
     let web = service("192.0.2.1", 80);
     let six = service("2001:db8::1", 80);
     let place = server("198.51.100.1", 80);
@@ -246,7 +246,7 @@ pub(super) fn doubtful() -> Vec<(Vec<Change>, &'static str)> {
 }
 
 /// Changes of a few entries without sense or order; the same for the same seed.
-pub(super) fn senseless(seed: u64, count: usize) -> Vec<Change> {
+pub(crate) fn senseless(seed: u64, count: usize) -> Vec<Change> {
     let mut state = seed;
     let mut below = move |end: u64| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
