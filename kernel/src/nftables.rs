@@ -45,7 +45,7 @@
 //! # What it costs
 //!
 //! A change is a transaction with a few elements of maps, and rules only if the settings or the sum of the weights change;
-//! what is looked up stays. The kernel finds a set by going through all sets of a table, so that 10,000 new services take
+//! what is looked up stays. With the last service the table goes. The kernel finds a set by going through all sets of a table, so that 10,000 new services take
 //! some seconds, and 2,000 half a second. A look at a table that nobody else has changed asks for the number of the last
 //! transaction only.
 //!
@@ -88,6 +88,8 @@ pub struct Nftables {
     commit: Commit,
     transaction: Transaction,
     table: String,
+    /// Whether there is a table of ours.
+    there: bool,
     /// Whether the table has all that the services stand on.
     whole: bool,
     services: BTreeMap<ServiceKey, Known>,
@@ -139,6 +141,7 @@ impl Nftables {
             commit: Commit::open()?,
             transaction: Transaction::default(),
             table: table.to_owned(),
+            there: false,
             whole: false,
             services: BTreeMap::new(),
             seen: None,
@@ -153,7 +156,7 @@ impl Nftables {
         let before = read::generation(&mut self.exchange)?;
         let found = read::all(&mut self.exchange, &self.table)?;
         let after = read::generation(&mut self.exchange)?;
-        (self.whole, self.services) = (found.whole, found.services);
+        (self.there, self.whole, self.services) = (found.exists, found.whole, found.services);
         self.unknown = false;
         let done = self.commit.done();
         self.seen = after.filter(|_| before == after).map(|generation| Seen { generation, done });
@@ -169,7 +172,8 @@ impl Nftables {
             .is_some_and(|(seen, now)| now.wrapping_sub(seen.generation) == self.commit.done().wrapping_sub(seen.done)))
     }
 
-    /// Removes the table with all that is in it. Connections stay with their servers.
+    /// Removes the table with all that is in it. If there is no other NAT on this machine the kernel stops translating then:
+    /// connections end, as they do with IPVS.
     ///
     /// # Errors
     /// The kernel refuses.
@@ -180,7 +184,7 @@ impl Nftables {
         self.transaction.delete_table();
         match self.commit.run(&mut self.transaction)? {
             Outcome::Done => {
-                (self.whole, self.services) = (false, BTreeMap::new());
+                (self.there, self.whole, self.services) = (false, false, BTreeMap::new());
                 Ok(())
             }
             Outcome::Refused(refused) => Err(first_error(&refused)),
@@ -238,7 +242,7 @@ impl Nftables {
             let ends = self.fill(&rest);
             match self.commit.run(&mut self.transaction)? {
                 Outcome::Done => {
-                    self.whole = true;
+                    (self.there, self.whole) = (true, true);
                     let later = rest.split_off(ends.len().saturating_sub(1).min(rest.len()));
                     for (key, wish) in std::mem::replace(&mut rest, later) {
                         self.granted(key, wish)?;
@@ -298,12 +302,31 @@ impl Nftables {
             None => self.services.remove(&key),
         };
         let Some(have) = have else { return Ok(()) };
+        self.note_gone(key, &have);
+        self.forget_clients(&key, &have)
+    }
+
+    /// Remembers servers of datagrams that are no more.
+    fn note_gone(&mut self, key: ServiceKey, have: &Known) {
         if conntrack::concerns(&key) {
             let now = self.services.get(&key).map(|known| &known.entry.destinations);
             let gone = have.entry.destinations.keys().filter(|to| now.is_none_or(|now| !now.contains_key(*to)));
             self.gone.extend(gone.map(|to| (key, *to)));
         }
-        self.forget_clients(&key, &have)
+    }
+
+    /// Removes everything at once if nobody wishes for anything: how most processes end.
+    fn end(&mut self, wishes: &BTreeMap<ServiceKey, Wish>) -> io::Result<()> {
+        let is_wanted = |key: &ServiceKey| wishes.get(key).is_none_or(|wish| wish.entry.is_some());
+        if !self.there || self.services.keys().any(is_wanted) || wishes.values().any(|wish| wish.entry.is_some()) {
+            return Ok(());
+        }
+        let services = std::mem::take(&mut self.services);
+        self.clear()?;
+        for (key, have) in services {
+            self.note_gone(key, &have);
+        }
+        Ok(())
     }
 
     /// Forgets the clients of servers that are gone.
@@ -416,6 +439,7 @@ impl Nftables {
     fn make(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {
         let mut refused = Vec::new();
         let wishes = self.wishes(changes, &mut refused);
+        self.end(&wishes)?;
         let mut denied = self.grant(wishes)?;
         if !denied.is_empty() {
             // somebody may have been at our table: look again, then try what was denied and its like once more
