@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: the table of docs/performance.md.
 
+mod balance;
 mod parse;
 mod process;
 mod report;
@@ -34,10 +35,11 @@ pub(crate) const COMMAND: Command = Command {
     about: "ours against the installed keepalived, into docs/performance.md",
     options: &[
         Known { name: "--only", value: "NAME", about: "one row of the table" },
-        Known { name: "--part", value: "all|routers|configuration", about: "one part of the page" },
+        Known { name: "--part", value: "all|routers|configuration|balancing", about: "one part of the page" },
         Known { name: "--list", value: "", about: "the names of the rows" },
         Known { name: "--quick", value: "", about: "one run of each row, and shorter waits" },
         Known { name: "--runs", value: "N", about: "how often each row is measured; 3 unless said otherwise" },
+        Known { name: balance::HERE, value: "NAME", about: "one row of balancing, on this kernel, which has IPVS" },
         Known { name: "--daemon", value: "both|ours|debian", about: "whose keepalived" },
     ],
 };
@@ -46,6 +48,9 @@ pub(crate) fn run(options: &Given) -> Result<()> {
     if options.has("--list") {
         rows::SCENARIOS.iter().for_each(|(name, _)| say!("{name}"));
         return Ok(());
+    }
+    if let Some(name) = options.get(balance::HERE) {
+        return balance::here(name, options);
     }
     let quick = options.has("--quick");
     let runs = options.number("--runs")?.unwrap_or(if quick { 1 } else { 3 });
@@ -62,7 +67,15 @@ pub(crate) fn run(options: &Given) -> Result<()> {
         daemons.push(Daemon::debian());
     }
     if !sandbox::inside() {
-        packages::ensure_installed(&["keepalived", "tcpdump", "iproute2", "util-linux", "time"])?;
+        packages::ensure_installed(&[
+            "keepalived",
+            "tcpdump",
+            "iproute2",
+            "util-linux",
+            "time",
+            "user-mode-linux",
+            "kmod",
+        ])?;
     }
     sandbox::reenter()?;
     for daemon in &daemons {
@@ -73,7 +86,7 @@ pub(crate) fn run(options: &Given) -> Result<()> {
     if only.is_some_and(|only| rows::SCENARIOS.iter().all(|(name, _)| *name != only)) {
         bail!("no row has that name; cargo xtask bench --list");
     }
-    let wanted = options.one_of("--part", &["all", "routers", "configuration"])?;
+    let wanted = options.one_of("--part", &["all", "routers", "configuration", "balancing"])?;
     let whole = only.is_none() && daemons.len() == 2 && !quick;
     for part in Part::ALL.into_iter().filter(|part| wanted == "all" || part.title().eq_ignore_ascii_case(wanted)) {
         let of_part = rows::SCENARIOS.iter().filter(|(name, _)| part.has(name));
@@ -99,7 +112,7 @@ fn measure(
         for (name, scenario) in chosen {
             for daemon in daemons {
                 // one failed run is a hole in the table, not the end of an hour's work
-                match scenario.run(daemon, effort) {
+                match scenario.run(name, daemon, effort) {
                     Ok(figures) => {
                         let mut text = String::new();
                         for (label, value) in &figures {

@@ -1,5 +1,6 @@
 //! The rows of the table: what the issue says must be reached.
 
+use super::balance::{Act, Kind};
 use super::parse::Shape;
 use super::rig::Load;
 use super::scenario::Scenario;
@@ -27,6 +28,15 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
     ("parse-400", Scenario::Parse(Shape::Instances(400))),
     ("parse-4000", Scenario::Parse(Shape::Instances(4_000))),
     ("plan-5000x10", Scenario::Plan(Shape::Servers(5_000))),
+    ("balance-tcp-500", Scenario::Balance(Act::Cost(Kind::Tcp, 500))),
+    ("balance-http-500", Scenario::Balance(Act::Cost(Kind::Http, 500))),
+    ("balance-tcp-500-here", Scenario::Balance(Act::CostHere(Kind::Tcp, 500))),
+    ("balance-http-500-here", Scenario::Balance(Act::CostHere(Kind::Http, 500))),
+    ("balance-crowd-20000", Scenario::Balance(Act::Crowd(20_000))),
+    ("balance-fail-1000", Scenario::Balance(Act::Fail(1_000))),
+    ("balance-program-2000", Scenario::Balance(Act::Program(2_000))),
+    ("balance-program-10000", Scenario::Balance(Act::Program(10_000))),
+    ("balance-reload-3700", Scenario::Balance(Act::Reload(3_700))),
 ];
 
 /// What is measured in one go.
@@ -34,22 +44,28 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
 pub(super) enum Part {
     Routers,
     Configuration,
+    Balancing,
 }
 
 impl Part {
-    pub(super) const ALL: [Self; 2] = [Self::Routers, Self::Configuration];
+    pub(super) const ALL: [Self; 3] = [Self::Routers, Self::Configuration, Self::Balancing];
 
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Routers => "Routers",
             Self::Configuration => "Configuration",
+            Self::Balancing => "Balancing",
         }
     }
 
     /// Whether the row of this name is in it.
     pub(super) fn has(self, name: &str) -> bool {
-        let is_configuration = name.starts_with("parse-") || name.starts_with("plan-");
-        is_configuration == (self == Self::Configuration)
+        let part = match name.split('-').next() {
+            Some("parse" | "plan") => Self::Configuration,
+            Some("balance") => Self::Balancing,
+            _ => Self::Routers,
+        };
+        part == self
     }
 }
 
@@ -63,6 +79,8 @@ pub(super) enum Target {
     NotMoreThanTheirs,
     /// Not more than half of the other daemon's in the same run.
     HalfOfTheirs,
+    /// Not more than a fifth of the other daemon's in the same run.
+    FifthOfTheirs,
     /// Not more than so many times the same figure of another row.
     TimesOf(f64, &'static str),
     /// Shown for the reader.
@@ -85,7 +103,7 @@ macro_rules! lines {
     };
 }
 
-use Target::{Above, Exactly, Free, HalfOfTheirs, NotMoreThanTheirs, TimesOf, Under};
+use Target::{Above, Exactly, FifthOfTheirs, Free, HalfOfTheirs, NotMoreThanTheirs, TimesOf, Under};
 
 pub(super) const LINES: &[Line] = lines! {
     "crash failover beyond the RFC's wait, 20 instances, 1 s (ms)", "crash-20",
@@ -135,4 +153,23 @@ pub(super) const LINES: &[Line] = lines! {
         "", ["ms" TimesOf(11.0, "parse-400"), "MB" Free], "at most 11 times the time";
     "the plan between two configurations of 50,000 real servers that differ in one", "plan-5000x10",
         "", ["parse ms" Free, "plan ms" Free, "plan / parse" Under(1.0)], "less than the parse";
+    "CPU of a TCP check at 500 checks/s (ms)", "balance-tcp-500",
+        "0.42", ["cpu ms per check" HalfOfTheirs, "checks/s" Free], "half of theirs";
+    "CPU of an HTTP check at 500 checks/s (ms)", "balance-http-500",
+        "", ["cpu ms per check" HalfOfTheirs, "checks/s" Free], "half of theirs";
+    "the same TCP check on the host kernel, checks only", "balance-tcp-500-here",
+        "", ["cpu ms per check" Free, "late ms max" Under(100.0)], "under 100 ms late";
+    "the same HTTP check on the host kernel, checks only", "balance-http-500-here",
+        "", ["cpu ms per check" Free, "late ms max" Under(100.0)], "under 100 ms late";
+    "20,000 servers, a TCP check of each every 10 s", "balance-crowd-20000",
+        "", ["late ms p99" Free, "late ms max" Under(100.0), "kB per server" NotMoreThanTheirs, "checks/s" Free],
+        "no check later than 100 ms, not more memory";
+    "1,000 servers fail at once: until the table is right", "balance-fail-1000",
+        "", ["ms after the last failure" Under(250.0), "s" Free], "under 250 ms after the last";
+    "2,000 services with 10 servers each, from start to the whole table", "balance-program-2000",
+        "", ["s" FifthOfTheirs, "s of the kernel" Free], "a fifth of theirs, or what the kernel takes";
+    "10,000 services with 10 servers each", "balance-program-10000",
+        "26 s", ["s" FifthOfTheirs, "s of the kernel" Free], "a fifth of theirs, or what the kernel takes";
+    "3,700 services with 10 servers each: reload with one change, then stop", "balance-reload-3700",
+        "", ["reload s" Under(0.3), "stop s" Under(2.0), "left" Exactly(0.0)], "under 0.3 s; under 2 s, nothing left";
 };

@@ -1,5 +1,6 @@
 //! How each figure is come by. The definitions are those of docs/performance.md.
 
+use super::balance::Act;
 use super::parse::{Shape, plan};
 use super::rig::{BACKUP, Load, MASTER, Rig};
 use super::watch::percentile;
@@ -30,10 +31,12 @@ pub(super) enum Scenario {
     Parse(Shape),
     /// A file against one that differs in one thing; only ours can be asked.
     Plan(Shape),
+    /// A checker process with many servers.
+    Balance(Act),
 }
 
 impl Scenario {
-    pub(super) fn run(self, daemon: &Daemon, effort: Effort) -> Result<Figures> {
+    pub(super) fn run(self, name: &str, daemon: &Daemon, effort: Effort) -> Result<Figures> {
         match self {
             Self::Crash(load) => Self::on_routers(load, daemon, crash),
             Self::Stop(load) => Self::on_routers(load, daemon, stop),
@@ -43,6 +46,7 @@ impl Scenario {
             Self::Parse(shape) => shape.run(daemon),
             Self::Plan(shape) if daemon.flavour() == Flavour::Ours => plan(shape),
             Self::Plan(_) => Ok(Vec::new()),
+            Self::Balance(act) => act.run(name, daemon),
         }
     }
 

@@ -1,0 +1,187 @@
+//! What is done inside the machine, and what is measured of it.
+
+use super::listener::{Listener, Service};
+use super::site::{Balancer, FRAIL, PORT, Site, table};
+use super::{Act, Kind};
+use crate::bench::scenario::Figures;
+use crate::bench::watch::percentile;
+use anyhow::{Context as _, Result, ensure};
+use keepalived_core::balance::{Change, difference};
+use keepalived_kernel::director::Director as _;
+use keepalived_kernel::ipvs::Ipvs;
+use keepalived_lab::Daemon;
+use rustix::process::Signal;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// What figures are called.
+pub(super) const LABELS: &[&str] = &[
+    "cpu ms per check",
+    "checks/s",
+    "late ms p99",
+    "late ms max",
+    "kB per server",
+    "ms after the last failure",
+    "s",
+    "s of the kernel",
+    "reload s",
+    "stop s",
+    "left",
+];
+
+/// No daemon takes longer to do anything.
+const PATIENCE: Duration = Duration::from_secs(200);
+/// From which on a check is due but at random moments.
+const NEVER: u32 = 600;
+
+pub(super) fn run(act: Act, daemon: &Daemon) -> Result<Figures> {
+    // all of it is this machine; on the loopback interface every address of a prefix is
+    let status = Command::new("ip").args(["address", "add", "10.0.0.1/8", "dev", "lo"]).status()?;
+    ensure!(status.success(), "ip: {status}");
+    for (name, value) in [("core/somaxconn", "16384"), ("ipv4/ip_local_port_range", "1024 65000")] {
+        std::fs::write(format!("/proc/sys/net/{name}"), value).context(name)?;
+    }
+    match act {
+        Act::Cost(kind, servers) | Act::CostHere(kind, servers) => cost(kind, servers, daemon),
+        Act::Crowd(servers) => crowd(servers, daemon),
+        Act::Fail(servers) => fail(servers, daemon),
+        Act::Program(services) => program(services, daemon),
+        Act::Reload(services) => reload(services, daemon),
+    }
+}
+
+fn cost(kind: Kind, servers: usize, daemon: &Daemon) -> Result<Figures> {
+    let service = match kind {
+        Kind::Tcp => Service::Close,
+        Kind::Http => Service::Http,
+    };
+    let listener = Listener::start(PORT, service)?;
+    let site = Site { kind, ..Site::tens(servers / 10, 1) };
+    let mut balancer = Balancer::start(daemon, site)?;
+    balancer.wait_complete(site, PATIENCE)?;
+    // the first second and the second in which all checks are made for the first time
+    sleep(Duration::from_secs(4));
+    let before = (Instant::now(), balancer.cpu()?, listener.count());
+    sleep(Duration::from_secs(10));
+    let after = (balancer.cpu()?, listener.count());
+    let elapsed = before.0.elapsed().as_secs_f64();
+    let checks = as_float(after.1 - before.2);
+    ensure!(checks > 0.0, "nothing was checked\n{}", balancer.log());
+    Ok(vec![("cpu ms per check", (after.0 - before.1) / checks), ("checks/s", checks / elapsed)])
+}
+
+fn crowd(servers: usize, daemon: &Daemon) -> Result<Figures> {
+    const DELAY: u32 = 10;
+    let listener = Listener::start(PORT, Service::Note)?;
+    let site = Site::tens(servers / 10, DELAY);
+    let mut balancer = Balancer::start(daemon, site)?;
+    balancer.wait_complete(site, PATIENCE)?;
+    sleep(Duration::from_secs(14));
+    listener.notes();
+    let begun = Instant::now();
+    sleep(Duration::from_secs(35));
+    let (elapsed, notes) = (begun.elapsed().as_secs_f64(), listener.notes());
+    let checks: usize = notes.values().map(Vec::len).sum();
+    let due = f64::from(DELAY);
+    let late = notes.values().flat_map(|asked| asked.windows(2)).filter_map(|pair| match pair {
+        [one, next] => Some((next.duration_since(*one).as_secs_f64() - due) * 1000.0),
+        _ => None,
+    });
+    let mut late: Vec<f64> = late.collect();
+    // one that was not asked in all the time is late without end
+    late.extend((notes.len()..servers).map(|_| f64::INFINITY));
+    Ok(vec![
+        ("late ms p99", percentile(&late, 99)),
+        ("late ms max", percentile(&late, 100)),
+        ("kB per server", balancer.memory()? / as_float(u64::try_from(servers)?)),
+        ("checks/s", as_float(u64::try_from(checks)?) / elapsed),
+    ])
+}
+
+fn fail(servers: usize, daemon: &Daemon) -> Result<Figures> {
+    let _sound = Listener::start(PORT, Service::Close)?;
+    let frail = Listener::start(FRAIL, Service::Close)?;
+    // one of each service stays
+    let site = Site { servers: 11, frail: 10, ..Site::tens(servers / 10, 2) };
+    let mut balancer = Balancer::start(daemon, site)?;
+    balancer.wait_complete(site, PATIENCE)?;
+    sleep(Duration::from_secs(6));
+    ensure!(table()?.1 == site.all_servers(), "servers are missing\n{}", balancer.log());
+    let refused = refusals()?;
+    let closed = Instant::now();
+    frail.close()?;
+    let wanted = refused + u64::try_from(servers)?;
+    balancer.wait("all have failed", PATIENCE, || Ok(refusals()? >= wanted))?;
+    let last = Instant::now();
+    balancer.wait("the table is right", PATIENCE, || Ok(table()? == (site.services, site.services)))?;
+    Ok(vec![
+        ("ms after the last failure", last.elapsed().as_secs_f64() * 1000.0),
+        ("s", closed.elapsed().as_secs_f64()),
+    ])
+}
+
+fn program(services: usize, daemon: &Daemon) -> Result<Figures> {
+    let _listener = Listener::start(PORT, Service::Close)?;
+    let site = Site::tens(services, NEVER);
+    let mut ipvs = Ipvs::open()?;
+    let mut balancer = Balancer::start(daemon, site)?;
+    let begun = Instant::now();
+    let last = site.last();
+    balancer.wait("the last service is there", PATIENCE, || Ok(ipvs.destinations(&last)?.len() == site.servers))?;
+    let mut seconds = begun.elapsed().as_secs_f64();
+    // in whatever order it was made
+    if table()? != (site.services, site.all_servers()) {
+        balancer.wait_complete(site, PATIENCE)?;
+        seconds = begun.elapsed().as_secs_f64();
+    }
+    let wish = ipvs.read()?;
+    drop(balancer);
+    ipvs.flush()?;
+    let mut changes: Vec<Change> = Vec::new();
+    wish.iter().for_each(|(key, entry)| difference(*key, None, Some(entry), &mut changes));
+    let begun = Instant::now();
+    let refused = ipvs.change(&changes)?;
+    ensure!(refused.is_empty(), "{refused:?}");
+    Ok(vec![("s", seconds), ("s of the kernel", begun.elapsed().as_secs_f64())])
+}
+
+fn reload(services: usize, daemon: &Daemon) -> Result<Figures> {
+    const WEIGHT: u32 = 7;
+    let _listener = Listener::start(PORT, Service::Close)?;
+    let site = Site::tens(services, NEVER);
+    let mut ipvs = Ipvs::open()?;
+    let mut balancer = Balancer::start(daemon, site)?;
+    balancer.wait_complete(site, PATIENCE)?;
+    sleep(Duration::from_secs(3));
+    balancer.rewrite(Site { last_weight: WEIGHT, ..site })?;
+    let begun = Instant::now();
+    balancer.signal(Signal::HUP)?;
+    let last = site.last();
+    balancer.wait("the change is in the table", PATIENCE, || {
+        Ok(ipvs.destinations(&last)?.values().any(|server| server.weight == WEIGHT))
+    })?;
+    let reloaded = begun.elapsed().as_secs_f64();
+    ensure!(table()? == (site.services, site.all_servers()), "servers are missing\n{}", balancer.log());
+    sleep(Duration::from_secs(3));
+    let begun = Instant::now();
+    balancer.signal(Signal::TERM)?;
+    balancer.wait_end(PATIENCE)?;
+    let stopped = begun.elapsed().as_secs_f64();
+    let (services, servers) = table()?;
+    Ok(vec![("reload s", reloaded), ("stop s", stopped), ("left", as_float(u64::try_from(services + servers)?))])
+}
+
+/// How many attempts to connect have failed on this machine: what the kernel counts, whoever asked.
+fn refusals() -> Result<u64> {
+    let text = std::fs::read_to_string("/proc/net/snmp")?;
+    let mut rows = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
+    let (names, values) = (rows.next().context("no names")?, rows.next().context("no values")?);
+    let mut pairs = names.split(' ').zip(values.split(' '));
+    let (_, value) = pairs.find(|(name, _)| *name == "AttemptFails").context("no AttemptFails")?;
+    Ok(value.parse()?)
+}
+
+fn as_float(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
