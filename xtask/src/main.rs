@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod demo;
 mod docs;
+mod listener;
 mod options;
 mod packages;
 mod say;

@@ -1,7 +1,6 @@
 //! Load balancing: each row, for each daemon, in a machine of its own that has IPVS (User-Mode Linux).
 
 mod acts;
-mod listener;
 mod site;
 
 use super::rows::SCENARIOS;
@@ -43,6 +42,8 @@ pub(super) const HERE: &str = "--here";
 /// No row takes longer; boot and end come on top.
 const LIMIT: Duration = Duration::from_secs(300);
 const FIGURE: &str = "figure ";
+/// Of what a machine said before something went wrong.
+const MOST_LINES: usize = 25;
 
 impl Act {
     /// Boots a machine and does it in there.
@@ -56,8 +57,10 @@ impl Act {
         let daemon = daemon.to_string();
         let arguments = ["bench", HERE, name, "--daemon", &daemon].map(OsStr::new);
         let outcome = uml::run(&me, &arguments, LIMIT)?;
-        ensure!(outcome.status.success(), "{}: {}", outcome.status, outcome.output);
-        let figures = outcome.output.lines().filter_map(|line| line.strip_prefix(FIGURE));
+        let lines: Vec<&str> = outcome.output.lines().collect();
+        let end = || lines[lines.len().saturating_sub(MOST_LINES)..].join("\n");
+        ensure!(outcome.status.success(), "{}: {}", outcome.status, end());
+        let figures = lines.iter().filter_map(|line| line.strip_prefix(FIGURE));
         figures.map(|line| self.figure(line)).collect()
     }
 

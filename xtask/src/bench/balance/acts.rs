@@ -1,14 +1,15 @@
 //! What is done inside the machine, and what is measured of it.
 
-use super::listener::{Listener, Service};
 use super::site::{Balancer, FRAIL, PORT, Site, table};
 use super::{Act, Kind};
 use crate::bench::scenario::Figures;
 use crate::bench::watch::percentile;
+use crate::listener::{Listener, Service};
 use anyhow::{Context as _, Result, ensure};
 use keepalived_core::balance::{Change, difference};
 use keepalived_kernel::director::Director as _;
 use keepalived_kernel::ipvs::Ipvs;
+use keepalived_kernel::process::NetworkNamespace;
 use keepalived_lab::Daemon;
 use rustix::process::Signal;
 use std::process::Command;
@@ -54,7 +55,7 @@ pub(super) fn run(act: Act, daemon: &Daemon) -> Result<Figures> {
 fn cost(kind: Kind, servers: usize, daemon: &Daemon) -> Result<Figures> {
     let service = match kind {
         Kind::Tcp => Service::Close,
-        Kind::Http => Service::Http,
+        Kind::Http => Service::Http("ok\n"),
     };
     let listener = Listener::start(PORT, service)?;
     let site = Site { kind, ..Site::tens(servers / 10, 1) };
@@ -137,7 +138,9 @@ fn program(services: usize, daemon: &Daemon) -> Result<Figures> {
     }
     let wish = ipvs.read()?;
     drop(balancer);
-    ipvs.flush()?;
+    // elsewhere: here the kernel would search all that it has just thrown away for each server that it is given
+    NetworkNamespace::fresh()?;
+    let mut ipvs = Ipvs::open()?;
     let mut changes: Vec<Change> = Vec::new();
     wish.iter().for_each(|(key, entry)| difference(*key, None, Some(entry), &mut changes));
     let begun = Instant::now();

@@ -54,7 +54,7 @@ impl Site {
             writeln!(
                 text,
                 "virtual_server {} {PORT} {{\n    delay_loop {delay_loop}\n    lvs_sched rr\n    lvs_method NAT\n    \
-                 protocol TCP\n    retry 0",
+                 protocol TCP",
                 address(172, service)
             )
             .expect("a String takes everything");
@@ -63,10 +63,10 @@ impl Site {
                 let port = if server < self.frail { FRAIL } else { PORT };
                 let weight = if number + 1 == self.all_servers() { self.last_weight } else { 1 };
                 let check = match self.kind {
-                    Kind::Tcp => "TCP_CHECK {\n            connect_timeout 5\n        }",
+                    Kind::Tcp => "TCP_CHECK {\n            connect_timeout 5\n            retry 0\n        }",
                     Kind::Http => {
                         "HTTP_GET {\n            url {\n                path /\n                status_code 200\n            \
-                         }\n            connect_timeout 5\n        }"
+                         }\n            connect_timeout 5\n            retry 0\n        }"
                     }
                 };
                 writeln!(
@@ -101,7 +101,7 @@ impl Balancer {
         std::fs::write(file("conf"), site.text())?;
         let log = File::create(file("log"))?;
         let mut command = Command::new(daemon.program());
-        command.args(["-n", "-l", "-C", "-f"]).arg(file("conf"));
+        command.args(["-n", "-l", "-G", "-C", "-f"]).arg(file("conf"));
         command.arg("-p").arg(file("pid")).arg("-c").arg(file("checkers.pid")).arg("-r").arg(file("vrrp.pid"));
         let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn();
         Ok(Self { child: child.with_context(|| format!("{command:?}"))?, folder })

@@ -1,45 +1,44 @@
-//! The real servers: one listener for all addresses of this machine.
+//! A real server: one listener for all addresses of the network namespace that it is started in.
 
 use anyhow::Result;
-use rustix::net::{AddressFamily, Shutdown, SocketAddrV4, SocketType, bind, listen, shutdown, socket};
+use rustix::net::{Shutdown, listen, shutdown};
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-const ANSWER: &[u8] = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nok\n";
 /// Connections that may wait: all of a burst.
 const BACKLOG: i32 = 16_384;
+/// Who says nothing for so long has gone; others wait behind it.
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// What a listener does with those who come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Service {
+pub(crate) enum Service {
     /// Closes the connection.
     Close,
     /// The same, and writes down who was asked when.
     Note,
-    /// Answers a request.
-    Http,
+    /// Answers every request with this text.
+    Http(&'static str),
 }
 
 type Notes = HashMap<IpAddr, Vec<Instant>>;
 
 /// Serves in a thread of its own until it is closed.
-pub(super) struct Listener {
+pub(crate) struct Listener {
     socket: Arc<TcpListener>,
     count: Arc<AtomicU64>,
     notes: Arc<Mutex<Notes>>,
 }
 
 impl Listener {
-    pub(super) fn start(port: u16, service: Service) -> Result<Self> {
-        let socket: OwnedFd = socket(AddressFamily::INET, SocketType::STREAM, None)?;
-        bind(&socket, &SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port))?;
+    pub(crate) fn start(port: u16, service: Service) -> Result<Self> {
+        let socket = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?;
         listen(&socket, BACKLOG)?;
-        let listener = Self { socket: Arc::new(socket.into()), count: Arc::default(), notes: Arc::default() };
+        let listener = Self { socket: Arc::new(socket), count: Arc::default(), notes: Arc::default() };
         let (socket, count, notes) =
             (Arc::clone(&listener.socket), Arc::clone(&listener.count), Arc::clone(&listener.notes));
         std::thread::spawn(move || serve(&socket, service, &count, &notes));
@@ -47,17 +46,17 @@ impl Listener {
     }
 
     /// How many have come.
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
 
     /// Who was asked when, since this was last asked.
-    pub(super) fn notes(&self) -> Notes {
+    pub(crate) fn notes(&self) -> Notes {
         std::mem::take(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whoever comes from now on is refused.
-    pub(super) fn close(self) -> Result<()> {
+    pub(crate) fn close(self) -> Result<()> {
         Ok(shutdown(&*self.socket, Shutdown::Both)?)
     }
 }
@@ -75,9 +74,12 @@ fn serve(socket: &TcpListener, service: Service, count: &AtomicU64, notes: &Mute
                     notes.entry(address.ip()).or_default().push(now);
                 }
             }
-            Service::Http => {
+            Service::Http(text) => {
+                let _ = stream.set_read_timeout(Some(SILENCE));
                 if stream.read(&mut buffer).is_ok_and(|length| length > 0) {
-                    let _ = stream.write_all(ANSWER);
+                    let length = text.len();
+                    let head = "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ";
+                    let _ = stream.write_all(format!("{head}{length}\r\n\r\n{text}").as_bytes());
                 }
             }
         }
