@@ -1,5 +1,7 @@
 //! `cargo xtask demo`: two routers, one address, and the master dies.
 
+pub(crate) mod balance;
+
 use crate::options::{Command as Spec, Given, Known};
 use crate::packages;
 use crate::say::say;

@@ -16,8 +16,9 @@ use say::{complain, say};
 use std::process::ExitCode;
 
 type Run = fn(&Given) -> Result<()>;
-const COMMANDS: [(Command, Run); 5] = [
+const COMMANDS: [(Command, Run); 6] = [
     (demo::COMMAND, demo::run),
+    (demo::balance::COMMAND, demo::balance::run),
     (check::COMMAND, check::run),
     (bench::COMMAND, bench::run),
     (soak::COMMAND, soak::run),
@@ -41,17 +42,21 @@ fn run() -> Result<()> {
     // from wherever it is called, we work at the root of the workspace
     std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))?;
     let asks = |word: &&str| ["help", "--help", "-h"].contains(word);
-    let (name, words) = match words.split_first() {
-        Some((name, words)) if !asks(name) => (*name, words),
-        Some(_) | None => {
-            COMMANDS.iter().for_each(|(command, _)| say!("{}", command.help()));
-            return Ok(());
-        }
+    let Some(name) = words.first().filter(|name| !asks(name)) else {
+        COMMANDS.iter().for_each(|(command, _)| say!("{}", command.help()));
+        return Ok(());
     };
-    let Some((command, run)) = COMMANDS.iter().find(|(command, _)| command.name == name) else {
+    // of `demo` and `demo balance` the longer one
+    let of_command = |command: &Command| {
+        let name: Vec<&str> = command.name.split(' ').collect();
+        words.starts_with(&name).then_some(name.len())
+    };
+    let meant = COMMANDS.iter().filter_map(|(command, run)| Some((of_command(command)?, command, run)));
+    let Some((length, command, run)) = meant.max_by_key(|(length, ..)| *length) else {
         let names: Vec<_> = COMMANDS.iter().map(|(command, _)| command.name).collect();
         bail!("there is no command {name:?}; there are {}, and --help", names.join(", "));
     };
+    let (_, words) = words.split_at(length);
     if words.iter().any(asks) {
         say!("{}", command.help());
         return Ok(());
