@@ -9,6 +9,7 @@ use crate::demo;
 use crate::options::Given;
 use crate::say::say;
 use anyhow::{Context as _, Result, bail, ensure};
+use keepalived_kernel::process::NetworkNamespace;
 use keepalived_lab::{Daemon, Flavour, uml};
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -20,13 +21,20 @@ pub(super) enum Kind {
     Http,
 }
 
+/// Where the daemon is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ground {
+    /// A machine of its own, with IPVS.
+    Machine,
+    /// A network namespace, with nftables.
+    Namespace,
+}
+
 /// What is done to a checker process.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Act {
     /// So many servers are checked each second: what a check costs.
     Cost(Kind, usize),
-    /// The same, ours alone and on this kernel.
-    CostHere(Kind, usize),
     /// So many servers are checked every ten seconds: how late, and how much memory.
     Crowd(usize),
     /// So many servers fail at once.
@@ -48,11 +56,6 @@ const MOST_LINES: usize = 25;
 impl Act {
     /// Boots a machine and does it in there.
     pub(super) fn run(self, name: &str, daemon: &Daemon) -> Result<Figures> {
-        match (self, daemon.flavour()) {
-            (Self::CostHere(kind, rate), Flavour::Ours) => return cost_here(kind, rate),
-            (Self::CostHere(..), Flavour::Debian) => return Ok(Vec::new()),
-            _ => {}
-        }
         let me = std::env::current_exe()?;
         let daemon = daemon.to_string();
         let arguments = ["bench", HERE, name, "--daemon", &daemon].map(OsStr::new);
@@ -62,6 +65,19 @@ impl Act {
         ensure!(outcome.status.success(), "{}: {}", outcome.status, end());
         let figures = lines.iter().filter_map(|line| line.strip_prefix(FIGURE));
         figures.map(|line| self.figure(line)).collect()
+    }
+
+    /// Does it in a network namespace of this kernel, by rules of nftables: ours alone can.
+    pub(super) fn run_here(self, daemon: &Daemon) -> Result<Figures> {
+        if daemon.flavour() != Flavour::Ours {
+            return Ok(Vec::new());
+        }
+        let daemon = daemon.clone();
+        let run = move || {
+            NetworkNamespace::fresh()?;
+            acts::run(self, &daemon, Ground::Namespace)
+        };
+        std::thread::spawn(run).join().expect("it does not panic")
     }
 
     fn figure(self, line: &str) -> Result<(&'static str, f64)> {
@@ -79,52 +95,8 @@ pub(super) fn here(name: &str, options: &Given) -> Result<()> {
         "ours" => Daemon::built(demo::built()?),
         _debian => Daemon::debian(),
     };
-    for (label, value) in acts::run(*act, &daemon)? {
+    for (label, value) in acts::run(*act, &daemon, Ground::Machine)? {
         say!("{FIGURE}{value} {label}");
     }
     Ok(())
-}
-
-/// `checks/examples/check_cost.rs`: checks of ours without a daemon around them.
-fn cost_here(kind: Kind, rate: usize) -> Result<Figures> {
-    let kind = match kind {
-        Kind::Tcp => "tcp",
-        Kind::Http => "http",
-    };
-    let mut command = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["run", "--release", "--quiet", "-p", "keepalived-checks", "--example", "check_cost", "--"]);
-    let output = command.args([kind, &rate.to_string(), "10"]).output()?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    ensure!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
-    let (_, cost) = said.split_once("CPU per check ").context("no cost")?;
-    let late = said.lines().find(|line| line.trim_start().starts_with("late:")).context("no lateness")?;
-    let (_, late) = late.rsplit_once("max ").context("no maximum")?;
-    Ok(vec![
-        ("cpu ms per check", milliseconds(cost.lines().next().unwrap_or_default())?),
-        ("late ms max", milliseconds(late)?),
-    ])
-}
-
-/// A `Duration` as Rust prints it.
-fn milliseconds(text: &str) -> Result<f64> {
-    let text = text.trim();
-    let units = [("ms", 1.0), ("µs", 0.001), ("ns", 0.000_001), ("s", 1000.0)];
-    let (number, factor) = units
-        .into_iter()
-        .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))
-        .with_context(|| format!("{text:?} is no time"))?;
-    Ok(number.parse::<f64>()? * factor)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_printed_duration_is_read() {
-        for duration in [1_234_567_u64, 12, 5_000, 2_500_000_000].map(Duration::from_nanos) {
-            let read = milliseconds(&format!("{duration:?}")).expect("it is one");
-            assert!((read - duration.as_secs_f64() * 1000.0).abs() < 1e-9, "{duration:?}");
-        }
-    }
 }

@@ -33,6 +33,8 @@ pub(super) enum Scenario {
     Plan(Shape),
     /// A checker process with many servers.
     Balance(Act),
+    /// The same on this kernel.
+    BalanceHere(Act),
 }
 
 impl Scenario {
@@ -47,6 +49,7 @@ impl Scenario {
             Self::Plan(shape) if daemon.flavour() == Flavour::Ours => plan(shape),
             Self::Plan(_) => Ok(Vec::new()),
             Self::Balance(act) => act.run(name, daemon),
+            Self::BalanceHere(act) => act.run_here(daemon),
         }
     }
 

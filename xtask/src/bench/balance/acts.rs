@@ -1,7 +1,7 @@
 //! What is done inside the machine, and what is measured of it.
 
 use super::site::{Balancer, FRAIL, PORT, Site, table};
-use super::{Act, Kind};
+use super::{Act, Ground, Kind};
 use crate::bench::scenario::Figures;
 use crate::bench::watch::percentile;
 use crate::listener::{Listener, Service};
@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use keepalived_core::balance::{Change, difference};
 use keepalived_kernel::director::Director as _;
 use keepalived_kernel::ipvs::Ipvs;
+use keepalived_kernel::nftables::Nftables;
 use keepalived_kernel::process::NetworkNamespace;
 use keepalived_lab::Daemon;
 use rustix::process::Signal;
@@ -33,26 +34,40 @@ pub(super) const LABELS: &[&str] = &[
 
 /// No daemon takes longer to do anything.
 const PATIENCE: Duration = Duration::from_secs(200);
+/// A reload that takes longer is not waited for.
+const ENOUGH: Duration = Duration::from_secs(60);
+/// What a reload changes the weight of one server to.
+const WEIGHT: u32 = 7;
 /// From which on a check is due but at random moments.
 const NEVER: u32 = 600;
 
-pub(super) fn run(act: Act, daemon: &Daemon) -> Result<Figures> {
-    // all of it is this machine; on the loopback interface every address of a prefix is
-    let status = Command::new("ip").args(["address", "add", "10.0.0.1/8", "dev", "lo"]).status()?;
-    ensure!(status.success(), "ip: {status}");
+pub(super) fn run(act: Act, daemon: &Daemon, ground: Ground) -> Result<Figures> {
+    addresses()?;
     for (name, value) in [("core/somaxconn", "16384"), ("ipv4/ip_local_port_range", "1024 65000")] {
         std::fs::write(format!("/proc/sys/net/{name}"), value).context(name)?;
     }
     match act {
-        Act::Cost(kind, servers) | Act::CostHere(kind, servers) => cost(kind, servers, daemon),
-        Act::Crowd(servers) => crowd(servers, daemon),
+        Act::Cost(kind, servers) => cost(kind, servers, daemon, ground),
+        Act::Crowd(servers) => crowd(servers, daemon, ground),
         Act::Fail(servers) => fail(servers, daemon),
         Act::Program(services) => program(services, daemon),
-        Act::Reload(services) => reload(services, daemon),
+        Act::Reload(services) => match ground {
+            Ground::Machine => reload(services, daemon),
+            Ground::Namespace => reload_here(services, daemon),
+        },
     }
 }
 
-fn cost(kind: Kind, servers: usize, daemon: &Daemon) -> Result<Figures> {
+/// All servers are this machine: on the loopback interface every address of a prefix is.
+fn addresses() -> Result<()> {
+    for words in ["link set lo up", "address add 10.0.0.1/8 dev lo"] {
+        let status = Command::new("ip").args(words.split(' ')).status()?;
+        ensure!(status.success(), "ip {words}: {status}");
+    }
+    Ok(())
+}
+
+fn cost(kind: Kind, servers: usize, daemon: &Daemon, ground: Ground) -> Result<Figures> {
     let service = match kind {
         Kind::Tcp => Service::Close,
         Kind::Http => Service::Http("ok\n"),
@@ -60,7 +75,7 @@ fn cost(kind: Kind, servers: usize, daemon: &Daemon) -> Result<Figures> {
     let listener = Listener::start(PORT, service)?;
     let site = Site { kind, ..Site::tens(servers / 10, 1) };
     let mut balancer = Balancer::start(daemon, site)?;
-    balancer.wait_complete(site, PATIENCE)?;
+    begun(&mut balancer, site, ground)?;
     // the first second and the second in which all checks are made for the first time
     sleep(Duration::from_secs(4));
     let before = (Instant::now(), balancer.cpu()?, listener.count());
@@ -72,12 +87,19 @@ fn cost(kind: Kind, servers: usize, daemon: &Daemon) -> Result<Figures> {
     Ok(vec![("cpu ms per check", (after.0 - before.1) / checks), ("checks/s", checks / elapsed)])
 }
 
-fn crowd(servers: usize, daemon: &Daemon) -> Result<Figures> {
+fn begun(balancer: &mut Balancer, site: Site, ground: Ground) -> Result<()> {
+    match ground {
+        Ground::Machine => balancer.wait_complete(site, PATIENCE),
+        Ground::Namespace => balancer.wait_for("Startup complete", PATIENCE),
+    }
+}
+
+fn crowd(servers: usize, daemon: &Daemon, ground: Ground) -> Result<Figures> {
     const DELAY: u32 = 10;
     let listener = Listener::start(PORT, Service::Note)?;
     let site = Site::tens(servers / 10, DELAY);
     let mut balancer = Balancer::start(daemon, site)?;
-    balancer.wait_complete(site, PATIENCE)?;
+    begun(&mut balancer, site, ground)?;
     sleep(Duration::from_secs(14));
     listener.notes();
     let begun = Instant::now();
@@ -140,17 +162,17 @@ fn program(services: usize, daemon: &Daemon) -> Result<Figures> {
     drop(balancer);
     // elsewhere: here the kernel would search all that it has just thrown away for each server that it is given
     NetworkNamespace::fresh()?;
+    addresses()?;
     let mut ipvs = Ipvs::open()?;
     let mut changes: Vec<Change> = Vec::new();
     wish.iter().for_each(|(key, entry)| difference(*key, None, Some(entry), &mut changes));
     let begun = Instant::now();
     let refused = ipvs.change(&changes)?;
-    ensure!(refused.is_empty(), "{refused:?}");
+    ensure!(refused.is_empty(), "{} refused: {:?}", refused.len(), refused.first());
     Ok(vec![("s", seconds), ("s of the kernel", begun.elapsed().as_secs_f64())])
 }
 
 fn reload(services: usize, daemon: &Daemon) -> Result<Figures> {
-    const WEIGHT: u32 = 7;
     let _listener = Listener::start(PORT, Service::Close)?;
     let site = Site::tens(services, NEVER);
     let mut ipvs = Ipvs::open()?;
@@ -161,11 +183,15 @@ fn reload(services: usize, daemon: &Daemon) -> Result<Figures> {
     let begun = Instant::now();
     balancer.signal(Signal::HUP)?;
     let last = site.last();
-    balancer.wait("the change is in the table", PATIENCE, || {
+    let changed = balancer.wait("the change is in the table", ENOUGH, || {
         Ok(ipvs.destinations(&last)?.values().any(|server| server.weight == WEIGHT))
-    })?;
-    let reloaded = begun.elapsed().as_secs_f64();
-    ensure!(table()? == (site.services, site.all_servers()), "servers are missing\n{}", balancer.log());
+    });
+    let reloaded = if changed.is_ok() { begun.elapsed().as_secs_f64() } else { f64::INFINITY };
+    ensure!(
+        changed.is_err() || table()? == (site.services, site.all_servers()),
+        "servers are missing\n{}",
+        balancer.log()
+    );
     sleep(Duration::from_secs(3));
     let begun = Instant::now();
     balancer.signal(Signal::TERM)?;
@@ -173,6 +199,27 @@ fn reload(services: usize, daemon: &Daemon) -> Result<Figures> {
     let stopped = begun.elapsed().as_secs_f64();
     let (services, servers) = table()?;
     Ok(vec![("reload s", reloaded), ("stop s", stopped), ("left", as_float(u64::try_from(services + servers)?))])
+}
+
+/// What is in the table cannot be asked so often: what the daemon says has to do.
+fn reload_here(services: usize, daemon: &Daemon) -> Result<Figures> {
+    let _listener = Listener::start(PORT, Service::Close)?;
+    let site = Site::tens(services, NEVER);
+    let mut balancer = Balancer::start(daemon, site)?;
+    balancer.wait_for("Startup complete", PATIENCE)?;
+    sleep(Duration::from_secs(3));
+    balancer.rewrite(Site { last_weight: WEIGHT, ..site })?;
+    let begun = Instant::now();
+    balancer.signal(Signal::HUP)?;
+    balancer.wait_for("Reload: 1 changes", ENOUGH)?;
+    let reloaded = begun.elapsed().as_secs_f64();
+    sleep(Duration::from_secs(3));
+    let begun = Instant::now();
+    balancer.signal(Signal::TERM)?;
+    balancer.wait_end(PATIENCE)?;
+    let stopped = begun.elapsed().as_secs_f64();
+    let left = Nftables::open(Nftables::TABLE)?.read()?;
+    Ok(vec![("reload s", reloaded), ("stop s", stopped), ("left", as_float(u64::try_from(left.len())?))])
 }
 
 /// How many attempts to connect have failed on this machine: what the kernel counts, whoever asked.

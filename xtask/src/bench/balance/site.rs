@@ -133,6 +133,12 @@ impl Balancer {
         Ok(())
     }
 
+    /// Waits until it has logged something.
+    pub(super) fn wait_for(&mut self, words: &str, limit: Duration) -> Result<()> {
+        let path = self.folder.join("log");
+        self.wait(words, limit, || Ok(String::from_utf8_lossy(&std::fs::read(&path)?).contains(words)))
+    }
+
     pub(super) fn rewrite(&self, site: Site) -> Result<()> {
         std::fs::write(self.folder.join("conf"), site.text())?;
         Ok(())
