@@ -45,6 +45,7 @@ impl Dialogue {
 
     async fn ask(&self, task: &Task, step: usize) -> Result<Verdict, Verdict> {
         let host = task.hosts.get(step).and_then(Option::as_deref);
+        // most checks are of TCP, and each that is under way takes as much room as the largest that is not boxed
         let ended = match &task.checker {
             Checker::Tcp(check) => keepalived_checks::tcp(check).await,
             Checker::Http(check) => {
@@ -52,15 +53,18 @@ impl Dialogue {
                 let url = check.urls.get(step).ok_or_else(|| Verdict::Unknown("there is no such url".into()))?;
                 let tls = self.tls(check.secure, check.verify)?;
                 match check.protocol {
-                    HttpProtocol::V2 => keepalived_checks::http2(check, url, host, tls).await,
-                    _ => keepalived_checks::http(check, url, host, tls).await,
+                    HttpProtocol::V2 => Box::pin(keepalived_checks::http2(check, url, host, tls)).await,
+                    _ => Box::pin(keepalived_checks::http(check, url, host, tls)).await,
                 }
             }
-            Checker::Grpc(check) => keepalived_checks::grpc(check, host, self.tls(check.secure, check.verify)?).await,
-            Checker::Smtp(check) => keepalived_checks::smtp(check).await,
-            Checker::Dns(check) => keepalived_checks::dns(check).await,
-            Checker::Ping(check) => keepalived_checks::ping(check).await,
-            Checker::Udp(check) => keepalived_checks::udp(check).await,
+            Checker::Grpc(check) => {
+                let tls = self.tls(check.secure, check.verify)?;
+                Box::pin(keepalived_checks::grpc(check, host, tls)).await
+            }
+            Checker::Smtp(check) => Box::pin(keepalived_checks::smtp(check)).await,
+            Checker::Dns(check) => Box::pin(keepalived_checks::dns(check)).await,
+            Checker::Ping(check) => Box::pin(keepalived_checks::ping(check)).await,
+            Checker::Udp(check) => Box::pin(keepalived_checks::udp(check)).await,
             Checker::Misc(_) | Checker::File(_) | Checker::Bfd(_) => {
                 return Err(Verdict::Unknown("it does not run by itself".into()));
             }
