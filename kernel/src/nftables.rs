@@ -45,9 +45,12 @@
 //! # What it costs
 //!
 //! A change is a transaction with a few elements of maps, and rules only if the settings or the sum of the weights change;
-//! what is looked up stays. With the last service the table goes. The kernel finds a set by going through all sets of a table, so that 10,000 new services take
-//! some seconds, and 2,000 half a second. A look at a table that nobody else has changed asks for the number of the last
-//! transaction only.
+//! what is looked up stays. With the last service the table goes. A look at a table while nobody has made a transaction asks for
+//! the number of the last one only; otherwise all of it is read and compared.
+//!
+//! 10,000 services of ten servers take two seconds, a change of one of them up to 60 ms, because the kernel then looks at all
+//! chains again. With `persistence_timeout` it is ten, because the kernel finds a set by going through all sets of a table, and
+//! each of these services has two of its own.
 //!
 //! # After a crash
 //!
@@ -60,6 +63,7 @@ mod commit;
 mod conntrack;
 mod message;
 mod names;
+mod numbers;
 mod packet;
 mod persistence;
 mod plan;
@@ -74,7 +78,8 @@ use rustix::net::netlink::NETFILTER;
 
 use self::commit::{Commit, Outcome};
 use self::message::{Element, Kind, Transaction};
-use self::names::Kin;
+use self::names::{Kin, Map};
+use self::numbers::Numbers;
 pub use self::plan::{supports, supports_service};
 use self::render::Known;
 use crate::director::{Director, Refused};
@@ -93,6 +98,9 @@ pub struct Nftables {
     /// Whether the table has all that the services stand on.
     whole: bool,
     services: BTreeMap<ServiceKey, Known>,
+    numbers: Numbers,
+    /// Maps from numbers that are there.
+    maps: BTreeSet<Map>,
     /// Until somebody else makes a transaction, `services` is what a look would find.
     seen: Option<Seen>,
     /// A change ended in an error: what is there has to be looked up before the next.
@@ -144,6 +152,8 @@ impl Nftables {
             there: false,
             whole: false,
             services: BTreeMap::new(),
+            numbers: Numbers::default(),
+            maps: BTreeSet::new(),
             seen: None,
             unknown: true,
             gone: Vec::new(),
@@ -157,6 +167,8 @@ impl Nftables {
         let found = read::all(&mut self.exchange, &self.table)?;
         let after = read::generation(&mut self.exchange)?;
         (self.there, self.whole, self.services) = (found.exists, found.whole, found.services);
+        self.maps = found.maps;
+        self.numbers.set(self.services.values().filter_map(|known| known.numbers));
         self.unknown = false;
         let done = self.commit.done();
         self.seen = after.filter(|_| before == after).map(|generation| Seen { generation, done });
@@ -185,6 +197,7 @@ impl Nftables {
         match self.commit.run(&mut self.transaction)? {
             Outcome::Done => {
                 (self.there, self.whole, self.services) = (false, false, BTreeMap::new());
+                (self.numbers, self.maps) = (Numbers::default(), BTreeSet::new());
                 Ok(())
             }
             Outcome::Refused(refused) => Err(first_error(&refused)),
@@ -231,21 +244,34 @@ impl Nftables {
         wishes
     }
 
-    /// Makes wishes true, in as few transactions as possible. What is refused is left out.
-    fn grant(&mut self, wishes: BTreeMap<ServiceKey, Wish>) -> io::Result<Vec<(Wish, Answer)>> {
+    /// Makes wishes true, in as few transactions as possible. Returns what is refused.
+    fn grant(&mut self, wishes: BTreeMap<ServiceKey, Wish>) -> io::Result<Vec<(Order, Answer)>> {
         let mut refused = Vec::new();
-        let mut rest: Vec<_> = wishes
-            .into_iter()
-            .filter(|(key, wish)| self.services.get(key).map(|known| &known.entry) != wish.entry.as_ref())
-            .collect();
+        let mut rest = Vec::new();
+        for (key, wish) in wishes {
+            let have = self.services.get(&key);
+            if have.map(|known| &known.entry) == wish.entry.as_ref() {
+                continue;
+            }
+            let have = have.and_then(|known| known.numbers);
+            let want = match wish.entry {
+                None => None,
+                Some(entry) => {
+                    let numbers = self.numbers.allot(have, render::needs(&key, &entry))?;
+                    Some(Known::of(&key, entry, numbers))
+                }
+            };
+            rest.push(Order { key, want, changes: wish.changes });
+        }
         while !rest.is_empty() {
-            let ends = self.fill(&rest);
+            let (ends, maps) = self.fill(&rest);
             match self.commit.run(&mut self.transaction)? {
                 Outcome::Done => {
                     (self.there, self.whole) = (true, true);
+                    self.maps.extend(maps);
                     let later = rest.split_off(ends.len().saturating_sub(1).min(rest.len()));
-                    for (key, wish) in std::mem::replace(&mut rest, later) {
-                        self.granted(key, wish)?;
+                    for order in std::mem::replace(&mut rest, later) {
+                        self.granted(order)?;
                     }
                 }
                 Outcome::Refused(answers) => {
@@ -265,7 +291,8 @@ impl Nftables {
                     if bad.is_empty() {
                         return Err(first_error(&answers));
                     }
-                    refused.extend(bad.into_iter().map(|(_, wish)| wish).zip(at_fault.into_values()));
+                    bad.iter().for_each(|order| self.take_back(order));
+                    refused.extend(bad.into_iter().zip(at_fault.into_values()));
                     rest = good;
                 }
             }
@@ -273,8 +300,9 @@ impl Nftables {
         Ok(refused)
     }
 
-    /// Writes as many wishes as a transaction holds; where each of them ends, after what comes before the first.
-    fn fill(&mut self, wishes: &[(ServiceKey, Wish)]) -> Vec<u32> {
+    /// Writes as many wishes as a transaction holds; where each of them ends, after what comes before the first, and which maps
+    /// it makes.
+    fn fill(&mut self, orders: &[Order]) -> (Vec<u32>, BTreeSet<Map>) {
         let to = &mut self.transaction;
         self.commit.begin(to, &self.table);
         if !self.whole {
@@ -282,26 +310,44 @@ impl Nftables {
             to.new_table();
             to.delete_table();
             render::base(to);
+            self.maps.clear();
         }
+        let mut maps = BTreeSet::new();
         let mut ends = vec![to.count()];
-        for (key, wish) in wishes {
-            let want = wish.entry.clone().map(|entry| Known::of(key, entry));
+        for Order { key, want, .. } in orders {
+            for map in want.iter().flat_map(|want| want.maps(key)) {
+                if !self.maps.contains(&map) && maps.insert(map) {
+                    map.make(to);
+                }
+            }
             render::service(to, key, self.services.get(key), want.as_ref());
             ends.push(to.count());
             if to.octets().len() >= self.commit.room() / 2 {
                 break;
             }
         }
-        ends
+        (ends, maps)
     }
 
-    fn granted(&mut self, key: ServiceKey, wish: Wish) -> io::Result<()> {
-        let want = wish.entry.map(|entry| Known::of(&key, entry));
+    /// An order that was not carried out needs no other numbers.
+    fn take_back(&mut self, order: &Order) {
+        let have = self.services.get(&order.key).and_then(|known| known.numbers);
+        let given = order.want.as_ref().and_then(|want| want.numbers);
+        if let Some(given) = given.filter(|given| have != Some(*given)) {
+            self.numbers.give_back(given);
+        }
+    }
+
+    fn granted(&mut self, Order { key, want, .. }: Order) -> io::Result<()> {
+        let numbers = want.as_ref().and_then(|want| want.numbers);
         let have = match want {
             Some(want) => self.services.insert(key, want),
             None => self.services.remove(&key),
         };
         let Some(have) = have else { return Ok(()) };
+        if let Some(free) = have.numbers.filter(|had| numbers != Some(*had)) {
+            self.numbers.give_back(free);
+        }
         self.note_gone(key, &have);
         self.forget_clients(&key, &have)
     }
@@ -379,6 +425,24 @@ struct Wish {
     changes: Vec<usize>,
 }
 
+/// What is to become of a service, and by which changes.
+#[derive(Debug)]
+struct Order {
+    key: ServiceKey,
+    want: Option<Known>,
+    changes: Vec<usize>,
+}
+
+/// The wish for what there was, with what was denied.
+fn again(before: BTreeMap<ServiceKey, Known>, denied: Vec<(Order, Answer)>) -> BTreeMap<ServiceKey, Wish> {
+    let same = |(key, known): (ServiceKey, Known)| (key, Wish { entry: Some(known.entry), changes: Vec::new() });
+    let denied = denied.into_iter().map(|(Order { key, want, changes }, _)| {
+        let entry = want.map(|want| want.entry);
+        (key, Wish { entry, changes })
+    });
+    before.into_iter().map(same).chain(denied).collect()
+}
+
 /// Applies a change to what is wished for.
 fn apply(entry: &mut Option<Entry>, change: &Change) -> io::Result<()> {
     let unsupported =
@@ -442,26 +506,21 @@ impl Nftables {
         self.end(&wishes)?;
         let mut denied = self.grant(wishes)?;
         if !denied.is_empty() {
-            // somebody may have been at our table: look again, then try what was denied and its like once more
+            // somebody may have been at our table: look again, then make what we had, and what was denied, once more
+            let before = std::mem::take(&mut self.services);
             self.find()?;
-            refused.clear();
-            let wishes = self.wishes(changes, &mut refused);
-            denied = self.grant(wishes)?;
+            denied = self.grant(again(before, denied))?;
         }
         if denied.iter().any(|(_, answer)| disagrees(answer)) {
-            refused.clear();
-            let mut wishes = self.wishes(changes, &mut refused);
-            for (key, known) in std::mem::take(&mut self.services) {
-                wishes.entry(key).or_insert_with(|| Wish { entry: Some(known.entry), changes: Vec::new() });
-            }
-            self.whole = false;
-            denied = self.grant(wishes)?;
+            let before = std::mem::take(&mut self.services);
+            (self.whole, self.numbers) = (false, Numbers::default());
+            denied = self.grant(again(before, denied))?;
         }
         for (key, to) in std::mem::take(&mut self.gone).iter().take(MOST_GONE) {
             conntrack::forget(&mut self.exchange, key, to)?;
         }
-        for (wish, answer) in denied {
-            refused.extend(wish.changes.into_iter().map(|index| Refused { index, error: commit::error_of(&answer) }));
+        for (order, answer) in denied {
+            refused.extend(order.changes.into_iter().map(|index| Refused { index, error: commit::error_of(&answer) }));
         }
         refused.sort_by_key(|refused| refused.index);
         Ok(refused)

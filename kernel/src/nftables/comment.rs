@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use keepalived_core::balance::{Granularity, Scheduler, SchedulerFlags, ServiceEntry};
 
-/// Which layout our table has: one of another is built anew.
-pub(super) const LAYOUT: &str = "keepalived layout 1";
+use super::numbers::Span;
 
-/// `wlc flag-2 persistence 300 mask 255.255.255.0`
-pub(super) fn write(service: &ServiceEntry) -> String {
+/// Which layout our table has: one of another is built anew.
+pub(super) const LAYOUT: &str = "keepalived layout 2";
+
+/// `wlc flag-2 persistence 300 mask 255.255.255.0 numbers 32-47`
+pub(super) fn write(service: &ServiceEntry, numbers: Option<Span>) -> String {
     let mut text = service.scheduler.name().to_owned();
     let SchedulerFlags { flag_1, flag_2, flag_3, hashed: _ } = service.flags;
     for (set, word) in [(flag_1, " flag-1"), (flag_2, " flag-2"), (flag_3, " flag-3")] {
@@ -24,11 +26,14 @@ pub(super) fn write(service: &ServiceEntry) -> String {
         Some(Granularity::V4(mask)) => text += &format!(" mask {mask}"),
         Some(Granularity::V6(prefix)) => text += &format!(" prefix {prefix}"),
     }
+    if let Some(Span { first, last }) = numbers {
+        text += &format!(" numbers {first}-{last}");
+    }
     text
 }
 
 /// Reads what [`write`] wrote.
-pub(super) fn read(text: &str) -> Option<ServiceEntry> {
+pub(super) fn read(text: &str) -> Option<(ServiceEntry, Option<Span>)> {
     let mut words = text.split(' ');
     let mut service = ServiceEntry {
         scheduler: Scheduler::named(words.next()?)?,
@@ -38,8 +43,14 @@ pub(super) fn read(text: &str) -> Option<ServiceEntry> {
         granularity: None,
         persistence_engine: None,
     };
+    let mut numbers = None;
     while let Some(word) = words.next() {
         match word {
+            "numbers" => {
+                let (first, last) = words.next()?.split_once('-')?;
+                let span = Span { first: first.parse().ok()?, last: last.parse().ok()? };
+                numbers = Some(span).filter(|span| span.first <= span.last);
+            }
             "flag-1" => service.flags.flag_1 = true,
             "flag-2" => service.flags.flag_2 = true,
             "flag-3" => service.flags.flag_3 = true,
@@ -49,7 +60,7 @@ pub(super) fn read(text: &str) -> Option<ServiceEntry> {
             _ => return None,
         }
     }
-    Some(service)
+    Some((service, numbers))
 }
 
 /// The comment among the remarks that the kernel keeps for nft.
@@ -71,12 +82,25 @@ mod tests {
 
     #[test]
     fn settings_are_read_as_they_were_written() {
-        for text in
-            ["rr", "sh flag-1 flag-2", "wlc persistence 300 mask 255.255.255.0", "mh flag-3 persistence 1 prefix 64"]
-        {
-            assert_eq!(write(&read(text).unwrap()), text);
+        for text in [
+            "rr numbers 16-31",
+            "sh flag-1 flag-2",
+            "wlc persistence 300 mask 255.255.255.0",
+            "mh flag-3 persistence 1 prefix 64",
+        ] {
+            let (service, numbers) = read(text).unwrap();
+            assert_eq!(write(&service, numbers), text);
         }
-        for other in ["", "xx", "rr persistence", "rr persistence x", "rr  flag-1", "rr mask 300.0.0.0", "rr ops"] {
+        for other in [
+            "",
+            "xx",
+            "rr persistence",
+            "rr persistence x",
+            "rr  flag-1",
+            "rr mask 300.0.0.0",
+            "rr ops",
+            "rr numbers 3",
+        ] {
             assert_eq!(read(other), None, "{other}");
         }
     }

@@ -412,25 +412,31 @@ impl Batch {
         });
     }
 
-    /// A number below `modulus`: the next one, or any.
-    pub(super) fn generate(&mut self, register: Register, modulus: u32, random: bool) {
+    /// A number of `modulus` from `first` on: the next one, or any.
+    pub(super) fn generate(&mut self, register: Register, (first, modulus): (u32, u32), random: bool) {
         self.expression("numgen", |it| {
             it.number(1, register.number());
             it.number(2, modulus);
             it.number(3, u32::from(random));
-            it.number(4, 0);
+            it.number(4, first);
         });
     }
 
-    /// A number below `modulus` that depends on `octets` octets from register `from` on.
-    pub(super) fn hash(&mut self, from: Register, octets: u32, to: Register, modulus: u32, seed: u32) {
+    /// A number of `modulus` from `first` on that depends on `octets` octets from register `from` on.
+    pub(super) fn hash(
+        &mut self,
+        (from, octets): (Register, u32),
+        to: Register,
+        (first, modulus): (u32, u32),
+        seed: u32,
+    ) {
         self.expression("hash", |it| {
             it.number(1, from.number());
             it.number(2, to.number());
             it.number(3, octets);
             it.number(4, modulus);
             it.number(5, seed);
-            it.number(6, 0);
+            it.number(6, first);
             it.number(7, 0);
         });
     }

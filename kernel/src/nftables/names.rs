@@ -161,14 +161,52 @@ pub(super) fn service_of(name: &str) -> Option<ServiceKey> {
     (chain_of(&key) == name).then_some(key)
 }
 
-/// The map from numbers to servers of a service: with their ports, or without.
-pub(super) fn servers_of(key: &ServiceKey, with_port: bool) -> String {
-    format!("{}{}", chain_of(key), if with_port { "" } else { ".same-port" })
+/// To what numbers lead.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Lead {
+    /// Servers, with a port or without.
+    Servers(bool),
+    /// Chains of servers, which remember their clients.
+    Chains,
 }
 
-/// The map from numbers to the chains of the servers of a persistent service.
-pub(super) fn server_chains_of(key: &ServiceKey) -> String {
-    format!("{}.servers", chain_of(key))
+impl Lead {
+    pub(super) const ALL: [Self; 3] = [Self::Servers(true), Self::Servers(false), Self::Chains];
+
+    fn prefix(self, family: Family) -> &'static str {
+        match (family, self) {
+            (Family::V4, Self::Servers(true)) => "servers4-",
+            (Family::V4, Self::Servers(false)) => "servers-same-port4-",
+            (Family::V4, Self::Chains) => "server-chains4-",
+            (Family::V6, Self::Servers(true)) => "servers6-",
+            (Family::V6, Self::Servers(false)) => "servers-same-port6-",
+            (Family::V6, Self::Chains) => "server-chains6-",
+        }
+    }
+}
+
+/// A map from numbers: `servers4-3`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Map {
+    pub(super) family: Family,
+    pub(super) lead: Lead,
+    pub(super) page: u32,
+}
+
+impl Map {
+    pub(super) fn name(self) -> String {
+        format!("{}{}", self.lead.prefix(self.family), self.page)
+    }
+
+    /// The map of this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let all = Lead::ALL.into_iter().flat_map(|lead| [Family::V4, Family::V6].map(|family| (family, lead)));
+        let mut maps = all.filter_map(|(family, lead)| {
+            let page = name.strip_prefix(lead.prefix(family))?.parse().ok()?;
+            Some(Self { family, lead, page })
+        });
+        maps.next().filter(|map| map.name() == name)
+    }
 }
 
 /// The chain of a server of a persistent service: `tcp-192.0.2.1-80/10.0.0.1-8080`.

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use keepalived_core::balance::{DestinationEntry, Entry, Forwarding, ServiceEntry, ServiceKey};
+use keepalived_core::balance::{DestinationEntry, Entry, Forwarding, ServiceKey};
 
 use super::comment;
 use super::message::{INET, Kind};
-use super::names::{self, Counts, Kin};
-use super::render::{CHAINS, DISPATCH, Known, sets};
+use super::names::{self, Counts, Kin, Map};
+use super::numbers::Span;
+use super::render::{BALANCED, CHAINS, DISPATCH, Known, sets};
 use crate::netlink::codec::{Attributes, Batch, Message, u64_at};
 use crate::netlink::exchange::Exchange;
 
@@ -20,6 +21,8 @@ pub(super) struct Found {
     /// Whether it has all that we build on.
     pub(super) whole: bool,
     pub(super) services: BTreeMap<ServiceKey, Known>,
+    /// Maps from numbers, used or not.
+    pub(super) maps: BTreeSet<Map>,
 }
 
 /// How often a dump is repeated because somebody changed something meanwhile.
@@ -62,15 +65,17 @@ fn once(exchange: &mut Exchange, table: &str) -> io::Result<Found> {
         return Ok(found);
     }
     let mut layout = false;
-    let mut entries: BTreeMap<ServiceKey, ServiceEntry> = BTreeMap::new();
+    let mut entries: BTreeMap<ServiceKey, (Entry, Option<Span>)> = BTreeMap::new();
+    let mut rules: BTreeMap<String, usize> = BTreeMap::new();
     dump(exchange, Kind::GET_RULE, table, &[], |body| {
         // 1: table, 2: chain, 7: remarks; on the first rule of a chain only
-        let remark = attribute(body, 7).and_then(comment::among);
-        let (true, Some(chain), Some(remark)) = (text(body, 1) == Some(table), text(body, 2), remark) else { return };
+        let (true, Some(chain)) = (text(body, 1) == Some(table), text(body, 2)) else { return };
+        *rules.entry(chain.to_owned()).or_default() += 1;
+        let Some(remark) = attribute(body, 7).and_then(comment::among) else { return };
         if chain == DISPATCH {
             layout |= remark == comment::LAYOUT;
-        } else if let (Some(key), Some(entry)) = (names::service_of(chain), comment::read(remark)) {
-            entries.entry(key).or_insert(entry);
+        } else if let (Some(key), Some((service, numbers))) = (names::service_of(chain), comment::read(remark)) {
+            entries.entry(key).or_insert((Entry { service, destinations: BTreeMap::new() }, numbers));
         }
     })?;
     let mut missing = sets();
@@ -79,35 +84,81 @@ fn once(exchange: &mut Exchange, table: &str) -> io::Result<Found> {
         // 1: table, 2: name
         let (true, Some(name)) = (text(body, 1) == Some(table), text(body, 2)) else { return };
         missing.remove(name);
+        found.maps.extend(Map::named(name));
         clients.extend(names::service_of_clients(name));
     })?;
-    found.whole = layout && missing.is_empty() && CHAINS.iter().all(|name| chains.contains(*name));
+    let has_rules = |chain: &str, count: usize| rules.get(chain).is_some_and(|rules| *rules == count);
+    found.whole = layout && missing.is_empty() && CHAINS.iter().all(|(chain, count)| has_rules(chain, *count));
     if !found.whole {
+        found.maps.clear();
         return Ok(found);
     }
     for kin in Kin::ALL {
-        let mut dispatched = BTreeSet::new();
-        elements(exchange, table, &kin.services(), |element| dispatched.extend(element.key.map(<[u8]>::to_vec)))?;
-        for (key, service) in entries.iter().filter(|(key, _)| Kin::of(key) == kin) {
-            if dispatched.contains(&names::service_octets(key)) {
-                let mut known = Known::of(key, Entry { service: service.clone(), destinations: BTreeMap::new() });
-                known.clients.with_port = clients.contains(&(*key, true));
-                known.clients.without = clients.contains(&(*key, false));
-                found.services.insert(*key, known);
-            }
-        }
         elements(exchange, table, &kin.weights(), |element| {
             let server = element.key.and_then(|octets| names::read_weight(kin, octets));
             let weight = element.value.and_then(|octets| Some(u32::from_ne_bytes(*octets.first_chunk()?)));
             let (Some((key, to)), Some(weight)) = (server, weight) else { return };
-            if let Some(known) = found.services.get_mut(&key) {
-                let entry =
+            if let Some((entry, _)) = entries.get_mut(&key) {
+                let server =
                     DestinationEntry { weight, forwarding: Forwarding::Nat, upper_threshold: 0, lower_threshold: 0 };
-                known.entry.destinations.insert(to, entry);
+                entry.destinations.insert(to, server);
             }
         })?;
     }
+    for (key, (entry, numbers)) in entries {
+        let known = Known::of(&key, entry, numbers);
+        let has_clients = [known.clients.with_port, known.clients.without];
+        found.whole &= [true, false].map(|with_port| clients.contains(&(key, with_port))) == has_clients;
+        found.whole &= known.chains(&key).iter().all(|(chain, count)| has_rules(chain, *count));
+        found.services.insert(key, known);
+    }
+    found.whole = found.whole && is_as_it_says(exchange, table, &found)?;
+    if !found.whole {
+        found.services.clear();
+        found.maps.clear();
+    }
     Ok(found)
+}
+
+/// Whether packets find what the settings and weights say: somebody else may have been here.
+fn is_as_it_says(exchange: &mut Exchange, table: &str, found: &Found) -> io::Result<bool> {
+    let balanced = names::PROTOCOLS.iter().map(|number| (vec![*number], Vec::new()));
+    if !has(exchange, table, BALANCED, balanced)? {
+        return Ok(false);
+    }
+    for kin in Kin::ALL {
+        let keys = found.services.keys().filter(|key| Kin::of(key) == kin);
+        let expected = keys.map(|key| (names::service_octets(key), names::chain_of(key).into_bytes()));
+        if !has(exchange, table, &kin.services(), expected)? {
+            return Ok(false);
+        }
+    }
+    let mut numbers: BTreeMap<Map, Vec<Leads>> = BTreeMap::new();
+    for (key, known) in &found.services {
+        for (map, number, place) in known.elements(key) {
+            numbers.entry(map).or_default().push((number.to_ne_bytes().to_vec(), place));
+        }
+    }
+    for map in &found.maps {
+        if !has(exchange, table, &map.name(), numbers.remove(map).unwrap_or_default().into_iter())? {
+            return Ok(false);
+        }
+    }
+    Ok(numbers.is_empty())
+}
+
+/// A key, and to what it leads.
+type Leads = (Vec<u8>, Vec<u8>);
+
+/// Whether a set has these elements and no others.
+fn has(exchange: &mut Exchange, table: &str, set: &str, expected: impl Iterator<Item = Leads>) -> io::Result<bool> {
+    let mut rest: BTreeMap<_, _> = expected.collect();
+    let mut all_expected = true;
+    elements(exchange, table, set, |element| {
+        let expected = element.key.and_then(|key| rest.remove(key));
+        all_expected &= expected.is_some_and(|expected| expected == element.value.unwrap_or_default());
+    })?;
+    Ok(all_expected && rest.is_empty())
 }
 
 /// The number of the last transaction, whosever it was, in this network namespace.
@@ -172,6 +223,7 @@ pub(super) fn recent(exchange: &mut Exchange, table: &str, set: &str) -> io::Res
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 struct ElementRead<'a> {
     key: Option<&'a [u8]>,
+    /// A chain's name if it leads to one.
     value: Option<&'a [u8]>,
     count: Option<(u64, u64)>,
 }
@@ -182,7 +234,7 @@ impl<'a> ElementRead<'a> {
         for (kind, value) in Attributes(attributes) {
             match kind {
                 1 => read.key = find(value, 1),
-                2 => read.value = find(value, 1),
+                2 => read.value = find(value, 1).or_else(|| find(find(value, 2)?, 2)?.strip_suffix(&[0])),
                 7 => read.count = count(value),
                 _ => {}
             }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keepalived_core::balance::{DestinationKey, Entry, ServiceEntry, ServiceKey};
-use keepalived_core::vrrp::Family;
 
 use super::comment;
 use super::message::{DYNAMIC, Data, Element, GOTO, Header, Hook, Kind, MAP, RETURN, Set, TIMEOUT, Transaction};
-use super::names::{self, Kin, address_kind, kind};
+use super::names::{self, Kin, Lead, Map, address_kind, kind};
+use super::numbers::Span;
 use super::packet::{
     CT_DIRECTION, CT_STATUS, FIRST, HASHED, META_PROTOCOL, NUMBER, REDIRECTED, SERVER, Server, after_address,
     load_destination, load_server_key, load_service_key, load_source, only_family, only_protocol, put_server, redirect,
@@ -22,6 +22,8 @@ use crate::netlink::codec::Batch;
 pub(super) struct Known {
     pub(super) entry: Entry,
     pub(super) clients: Clients,
+    /// What is drawn from, if there is a choice.
+    pub(super) numbers: Option<Span>,
 }
 
 /// Which maps of clients a service has.
@@ -49,9 +51,42 @@ impl Clients {
 }
 
 impl Known {
-    pub(super) fn of(key: &ServiceKey, entry: Entry) -> Self {
-        Self { clients: Clients::wanted(key, &entry), entry }
+    pub(super) fn of(key: &ServiceKey, entry: Entry, numbers: Option<Span>) -> Self {
+        Self { clients: Clients::wanted(key, &entry), entry, numbers }
     }
+
+    /// How many rules each of its chains has.
+    pub(super) fn chains(&self, key: &ServiceKey) -> Vec<(String, usize)> {
+        let rendered = Rendered::of(key, self);
+        let known = self.clients.iter().filter(|(_, has)| *has && self.entry.service.persistence.is_some()).count();
+        let mut chains = vec![(names::chain_of(key), known + rendered.rules.draws.len() + 1)];
+        chains.extend(rendered.chains().into_iter().map(|server| (names::server_chain_of(key, server), 4)));
+        chains
+    }
+
+    /// Who has drawn which number: the key, and what it leads to.
+    pub(super) fn elements(&self, key: &ServiceKey) -> Vec<(Map, u32, Vec<u8>)> {
+        let place = |lead, server: Server| match lead {
+            Lead::Servers(_) => names::endpoint(server.0, server.1),
+            Lead::Chains => names::server_chain_of(key, server).into_bytes(),
+        };
+        let numbers = Rendered::of(key, self).numbers.into_iter();
+        numbers.map(|((map, number), server)| (map, number, place(map.lead, server))).collect()
+    }
+
+    /// The maps that its rules look numbers up in.
+    pub(super) fn maps(&self, key: &ServiceKey) -> Vec<Map> {
+        Rendered::of(key, self).rules.draws.into_iter().map(|(map, _)| map).collect()
+    }
+}
+
+/// How many numbers a service needs.
+pub(super) fn needs(key: &ServiceKey, entry: &Entry) -> u32 {
+    let plan = Plan::of(key, entry);
+    if entry.service.persistence.is_none() && plan.only().is_some() {
+        return 0;
+    }
+    plan.groups.iter().map(|group| group.total).max().unwrap_or(0)
 }
 
 /// Chains through which everything goes.
@@ -62,9 +97,15 @@ const OUTPUT: Hook = Hook { kind: "nat", number: 3, priority: -100 };
 const COUNT_PREROUTING: Hook = Hook { kind: "filter", number: 0, priority: 0 };
 const COUNT_OUTPUT: Hook = Hook { kind: "filter", number: 3, priority: 0 };
 /// What must be there for a table to be ours and whole.
-pub(super) const CHAINS: [&str; 6] =
-    [DISPATCH, TRAFFIC, "prerouting", "output", "traffic-prerouting", "traffic-output"];
-const BALANCED: &str = "balanced";
+pub(super) const CHAINS: [(&str, usize); 6] = [
+    (DISPATCH, 1 + Kin::ALL.len()),
+    (TRAFFIC, Kin::ALL.len()),
+    ("prerouting", 1),
+    ("output", 1),
+    ("traffic-prerouting", 1),
+    ("traffic-output", 1),
+];
+pub(super) const BALANCED: &str = "balanced";
 /// Clients that a service remembers; more are served, and not remembered.
 const MOST_CLIENTS: u32 = 1 << 20;
 /// So that two directors choose the same server for a client, as `sh` does.
@@ -135,38 +176,22 @@ struct Rules<'a> {
     service: &'a ServiceEntry,
     clients: Clients,
     /// Which maps numbers are looked up in, and from how many they are drawn; none if there is no choice.
-    draws: Vec<(Maps, u32)>,
+    draws: Vec<(Map, u32)>,
+    numbers: Option<Span>,
     draw: Draw,
     /// Some server. A packet that is on its way through the rules while numbers are exchanged may find its own gone.
     any: Option<Server>,
 }
 
-/// To what numbers lead.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Maps {
-    /// Servers, with a port or without.
-    Servers(bool),
-    /// Chains of servers, which remember their clients.
-    Chains,
-}
-
-impl Maps {
-    const ALL: [Self; 3] = [Self::Servers(true), Self::Servers(false), Self::Chains];
-
-    fn name(self, key: &ServiceKey) -> String {
-        match self {
-            Self::Servers(with_port) => names::servers_of(key, with_port),
-            Self::Chains => names::server_chains_of(key),
-        }
-    }
-
-    fn make(self, to: &mut Transaction, key: &ServiceKey) {
-        let data = match self {
-            Self::Servers(with_port) => Data::Value(server_parts(key.family(), with_port)),
-            Self::Chains => Data::Verdict,
+impl Map {
+    /// Makes it.
+    pub(super) fn make(self, to: &mut Transaction) {
+        let data = match self.lead {
+            Lead::Servers(with_port) => Data::Value(server_parts(self.family, with_port)),
+            Lead::Chains => Data::Verdict,
         };
         to.new_set(&Set {
-            name: &self.name(key),
+            name: &self.name(),
             flags: MAP,
             key: &[(kind::INTEGER, 4)],
             data,
@@ -182,7 +207,7 @@ impl Maps {
 struct Rendered<'a> {
     rules: Rules<'a>,
     /// Who has drawn which number.
-    numbers: BTreeMap<(Maps, u32), Server>,
+    numbers: Numbers,
     weights: BTreeMap<DestinationKey, u32>,
     counted: BTreeSet<Vec<u8>>,
 }
@@ -191,34 +216,40 @@ impl<'a> Rendered<'a> {
     fn of(key: &ServiceKey, known: &'a Known) -> Self {
         let entry = &known.entry;
         let plan = Plan::of(key, entry);
-        let mut lists: Vec<(Maps, u32, Vec<Server>)> = Vec::new();
+        let mut lists: Vec<(Map, u32, Vec<Server>)> = Vec::new();
+        let page = known.numbers.map_or(0, Span::page);
+        let map = |lead| Map { family: key.family(), lead, page };
         if entry.service.persistence.is_some() {
             let all: Vec<_> = plan.groups.iter().flat_map(Group::numbers).collect();
             if let Ok(total @ 1..) = u32::try_from(all.len()) {
-                lists.push((Maps::Chains, total, all));
+                lists.push((map(Lead::Chains), total, all));
             }
         } else if plan.only().is_none() {
-            lists.extend(plan.groups.iter().map(|it| (Maps::Servers(it.with_port), it.total, it.numbers())));
+            lists.extend(plan.groups.iter().map(|it| (map(Lead::Servers(it.with_port)), it.total, it.numbers())));
         }
-        let draws = lists.iter().map(|(maps, total, _)| (*maps, *total)).collect();
+        let draws = lists.iter().map(|(map, total, _)| (*map, *total)).collect();
+        let first = known.numbers.map_or(0, |span| span.first);
         let numbers = lists
             .into_iter()
-            .flat_map(|(maps, _, list)| (0..).zip(list).map(move |(number, server)| ((maps, number), server)));
+            .flat_map(|(map, _, list)| (first..).zip(list).map(move |(number, server)| ((map, number), server)));
         Self {
-            rules: Rules { service: &entry.service, clients: known.clients, draws, draw: plan.draw, any: plan.first() },
+            rules: Rules {
+                service: &entry.service,
+                clients: known.clients,
+                draws,
+                numbers: known.numbers,
+                draw: plan.draw,
+                any: plan.first(),
+            },
             numbers: numbers.collect(),
             weights: entry.destinations.iter().map(|(to, it)| (*to, it.weight)).collect(),
             counted: entry.destinations.keys().map(|to| names::traffic_octets(key, to)).collect(),
         }
     }
 
-    fn has(&self, maps: Maps) -> bool {
-        self.rules.draws.iter().any(|(it, _)| *it == maps)
-    }
-
     /// Servers that have a chain of their own.
     fn chains(&self) -> BTreeSet<Server> {
-        self.numbers.iter().filter(|((maps, _), _)| *maps == Maps::Chains).map(|(_, server)| *server).collect()
+        self.numbers.iter().filter(|((map, _), _)| map.lead == Lead::Chains).map(|(_, server)| *server).collect()
     }
 }
 
@@ -243,8 +274,8 @@ pub(super) fn service(to: &mut Transaction, key: &ServiceKey, have: Option<&Know
     for server in old_chains.iter().filter(|server| !same_rules || !new_chains.contains(*server)) {
         to.empty_chain(&names::server_chain_of(key, *server));
     }
-    remove_numbers(to, key, old.as_ref(), new.as_ref());
-    named_sets(to, key, (old.as_ref(), have), (new.as_ref(), want));
+    remove_numbers(to, old.as_ref(), new.as_ref());
+    sets_of_clients(to, key, have, want);
     if let Some(new) = &new {
         for server in new_chains.iter().filter(|server| !same_rules || !old_chains.contains(*server)) {
             let chain = names::server_chain_of(key, *server);
@@ -271,12 +302,7 @@ pub(super) fn service(to: &mut Transaction, key: &ServiceKey, have: Option<&Know
 }
 
 /// Makes and removes sets; no rule of the service looks into any now that is to go.
-fn named_sets(
-    to: &mut Transaction,
-    key: &ServiceKey,
-    (old, have): (Option<&Rendered<'_>>, Option<&Known>),
-    (new, want): (Option<&Rendered<'_>>, Option<&Known>),
-) {
+fn sets_of_clients(to: &mut Transaction, key: &ServiceKey, have: Option<&Known>, want: Option<&Known>) {
     let (had, has) = (have.map(|it| it.clients).unwrap_or_default(), want.map(|it| it.clients).unwrap_or_default());
     for ((with_port, had), (_, has)) in had.iter().zip(has.iter()) {
         let names = [names::clients_of(key, with_port), names::recent_of(key, with_port)];
@@ -298,48 +324,40 @@ fn named_sets(
             }
         }
     }
-    for maps in Maps::ALL {
-        let (had, has) = (old.is_some_and(|it| it.has(maps)), new.is_some_and(|it| it.has(maps)));
-        if has && !had {
-            maps.make(to, key);
-        } else if had && !has {
-            to.delete_set(&maps.name(key));
+}
+
+type Numbers = BTreeMap<(Map, u32), Server>;
+
+/// The numbers of `all` that are not the same in `other`, map by map.
+fn changed(all: &Numbers, other: Option<&Numbers>) -> BTreeMap<Map, Vec<(u32, Server)>> {
+    let mut changed: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (at @ (map, number), server) in all {
+        if other.and_then(|other| other.get(at)) != Some(server) {
+            changed.entry(*map).or_default().push((*number, *server));
         }
     }
+    changed
 }
 
-type Numbers = BTreeMap<(Maps, u32), Server>;
-
-/// The numbers of `all` that are not the same in `other`.
-fn changed(all: &Numbers, other: Option<&Rendered<'_>>, maps: Maps) -> Vec<(u32, Server)> {
-    let of_map = all.iter().filter(|((it, _), _)| *it == maps);
-    let changed = of_map.filter(|(at, server)| other.and_then(|other| other.numbers.get(at)) != Some(server));
-    changed.map(|((_, number), server)| (*number, *server)).collect()
-}
-
-fn remove_numbers(to: &mut Transaction, key: &ServiceKey, old: Option<&Rendered<'_>>, new: Option<&Rendered<'_>>) {
+fn remove_numbers(to: &mut Transaction, old: Option<&Rendered<'_>>, new: Option<&Rendered<'_>>) {
     let Some(old) = old else { return };
-    for maps in Maps::ALL {
-        // servers go with their map, chains have to be left first
-        if maps == Maps::Chains || new.is_some_and(|new| new.has(maps)) {
-            let gone = changed(&old.numbers, new, maps).into_iter();
-            let gone = gone.map(|(number, _)| Element::Key(number.to_ne_bytes().to_vec()));
-            to.elements(Kind::DELETE_ELEMENTS, &maps.name(key), gone);
-        }
+    for (map, gone) in changed(&old.numbers, new.map(|new| &new.numbers)) {
+        let gone = gone.into_iter().map(|(number, _)| Element::Key(number.to_ne_bytes().to_vec()));
+        to.elements(Kind::DELETE_ELEMENTS, &map.name(), gone);
     }
 }
 
 fn add_numbers(to: &mut Transaction, key: &ServiceKey, old: Option<&Rendered<'_>>, new: &Rendered<'_>) {
-    for maps in Maps::ALL {
-        let come = changed(&new.numbers, old, maps).into_iter().map(|(number, server)| {
+    for (map, come) in changed(&new.numbers, old.map(|old| &old.numbers)) {
+        let come = come.into_iter().map(|(number, server)| {
             let number = number.to_ne_bytes().to_vec();
-            match maps {
-                Maps::Servers(_) => Element::Value(number, names::endpoint(server.0, server.1)),
+            match map.lead {
+                Lead::Servers(_) => Element::Value(number, names::endpoint(server.0, server.1)),
                 // to a packet that is on its way while rules are exchanged, a new chain may have no rules yet
-                Maps::Chains => Element::Jump(number, names::server_chain_of(key, server)),
+                Lead::Chains => Element::Jump(number, names::server_chain_of(key, server)),
             }
         });
-        to.elements(Kind::NEW_ELEMENTS, &maps.name(key), come);
+        to.elements(Kind::NEW_ELEMENTS, &map.name(), come);
     }
 }
 
@@ -363,7 +381,7 @@ fn servers(to: &mut Transaction, key: &ServiceKey, old: Option<&Rendered<'_>>, n
 impl Rules<'_> {
     /// Fills a service's chain, which is empty.
     fn write(&self, to: &mut Transaction, key: &ServiceKey, chain: &str) {
-        let remark = comment::write(self.service);
+        let remark = comment::write(self.service, self.numbers);
         let mut remark = Some(remark.as_str());
         if let Some(persistence) = Persistence::of(key, self.service) {
             for (with_port, _) in self.clients.iter().filter(|(_, has)| *has) {
@@ -371,18 +389,18 @@ impl Rules<'_> {
                 to.new_rule(chain, remark.take(), |it| persistence.known(it, with_port, self.any));
             }
         }
-        for (maps, total) in &self.draws {
+        for (map, total) in &self.draws {
             to.new_rule(chain, remark.take(), |it| {
-                if let Maps::Servers(with_port) = maps {
-                    only_protocol(it, key, *with_port);
+                if let Lead::Servers(with_port) = map.lead {
+                    only_protocol(it, key, with_port);
                 }
-                self.draw(it, key.family(), *total, *maps);
-                match maps {
-                    Maps::Servers(with_port) => {
-                        it.look_up(&maps.name(key), NUMBER, Some(SERVER));
-                        redirect(it, key.family(), *with_port);
+                self.draw(it, *total, *map);
+                match map.lead {
+                    Lead::Servers(with_port) => {
+                        it.look_up(&map.name(), NUMBER, Some(SERVER));
+                        redirect(it, map.family, with_port);
                     }
-                    Maps::Chains => it.look_up(&maps.name(key), NUMBER, None),
+                    Lead::Chains => it.look_up(&map.name(), NUMBER, None),
                 }
             });
         }
@@ -420,24 +438,25 @@ impl Rules<'_> {
     }
 
     /// Draws a number.
-    fn draw(&self, it: &mut Batch, family: Family, total: u32, maps: Maps) {
+    fn draw(&self, it: &mut Batch, total: u32, Map { family, lead, .. }: Map) {
         // another seed: who is here has a hash that the group before had no server for
-        let seed = if maps == Maps::Servers(false) { !SEED } else { SEED };
+        let seed = if lead == Lead::Servers(false) { !SEED } else { SEED };
+        let numbers = (self.numbers.map_or(0, |span| span.first), total);
         match self.draw {
-            Draw::Turn => it.generate(NUMBER, total, false),
-            Draw::Chance => it.generate(NUMBER, total, true),
+            Draw::Turn => it.generate(NUMBER, numbers, false),
+            Draw::Chance => it.generate(NUMBER, numbers, true),
             Draw::Source { port } => {
                 only_family(it, family);
                 let octets = load_source(it, family, HASHED);
                 if port {
                     it.payload(after_address(family, HASHED), Header::Transport, 0, 2);
                 }
-                it.hash(HASHED, octets + if port { 4 } else { 0 }, NUMBER, total, seed);
+                it.hash((HASHED, octets + if port { 4 } else { 0 }), NUMBER, numbers, seed);
             }
             Draw::Destination => {
                 only_family(it, family);
                 let next = load_destination(it, family, HASHED);
-                it.hash(HASHED, (next - HASHED.0) * 4, NUMBER, total, seed);
+                it.hash((HASHED, (next - HASHED.0) * 4), NUMBER, numbers, seed);
             }
         }
     }

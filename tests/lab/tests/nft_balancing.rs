@@ -235,9 +235,14 @@ fn what_others_damage_is_repaired() {
         let damages = [
             "delete table inet keepalived_balance",
             "flush ruleset",
+            "flush chain inet keepalived_balance prerouting",
             "flush chain inet keepalived_balance dispatch",
             "flush chain inet keepalived_balance tcp-198.51.100.1-80",
             "flush map inet keepalived_balance services4",
+            "flush map inet keepalived_balance servers4-0",
+            "add element inet keepalived_balance servers4-0 { 77 : 10.1.1.1 . 80 }",
+            "delete element inet keepalived_balance balanced { tcp }",
+            "insert rule inet keepalived_balance tcp-198.51.100.1-80 drop",
             "delete element inet keepalived_balance weights4 { tcp . 198.51.100.1 . 80 . 10.1.1.2 . 80 }",
         ];
         for (damage, repairs) in damages.iter().zip(1..) {

@@ -264,7 +264,14 @@ struct Server {
 
 impl Server {
     fn new(at: SocketAddr) -> Result<Self> {
-        let (listener, datagrams) = (Arc::new(TcpListener::bind(at)?), Arc::new(UdpSocket::bind(at)?));
+        // the threads of one that was closed may have its sockets still
+        let mut sockets = None;
+        wait_until(&format!("{at} is free"), PATIENCE, || {
+            sockets = TcpListener::bind(at).and_then(|listener| Ok((listener, UdpSocket::bind(at)?))).ok();
+            Ok(sockets.is_some())
+        })?;
+        let (listener, datagrams) = sockets.context("bound above")?;
+        let (listener, datagrams) = (Arc::new(listener), Arc::new(datagrams));
         let server = Self { listener: Arc::clone(&listener), datagrams: Arc::clone(&datagrams) };
         let number = match at.ip() {
             IpAddr::V4(ip) => ip.octets()[3],
