@@ -428,7 +428,7 @@ impl Pair {
             let has_changed = last.iter().zip(&self.before).all(|(now, before)| now != before);
             let is_over = start.elapsed() > PATIENCE;
             let is_settled = since.elapsed() > long && (then == Then::Stays || has_changed);
-            if !is_over && !(is_settled && Instant::now() >= compare_at) {
+            if !(is_over || is_settled && Instant::now() >= compare_at) {
                 continue;
             }
             let tables = [self.ours.table()?, self.theirs.table()?];

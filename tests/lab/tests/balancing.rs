@@ -30,7 +30,7 @@ const AT_ONCE: usize = 8;
 
 #[test]
 fn what_needs_ipvs_works() {
-    keepalived_lab::uml::ignored_tests_at_once(Duration::from_secs(300), AT_ONCE);
+    keepalived_lab::uml::ignored_tests_at_once(Duration::from_secs(600), AT_ONCE);
 }
 
 /// Runs a test on two sites.
