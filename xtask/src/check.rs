@@ -6,6 +6,7 @@ use crate::say::say;
 use anyhow::{Context as _, Result, bail};
 use keepalived_lab::sandbox::{self, Rights};
 use keepalived_lab::uml::{self, Place};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,9 @@ pub(crate) const COMMAND: Spec = Spec {
         about: "the lab against Debian's keepalived: that is how the lab itself is tested",
     }],
 };
+
+/// By which we know that OpenSSL can be built against.
+const OPENSSL: &str = "/usr/include/openssl/ssl.h";
 
 pub(crate) fn run(options: &Given) -> Result<()> {
     let ci = std::env::var_os("CI").is_some();
@@ -51,6 +55,14 @@ pub(crate) fn run(options: &Given) -> Result<()> {
     steps.run("unit, property, simulator", || {
         cargo(&["test", "--workspace", "--exclude", "keepalived-lab", "--quiet"])?;
         cargo(&["test", "--package", "keepalived-lab", "--lib", "--quiet"])
+    });
+    steps.run("TLS by OpenSSL", || {
+        if !Path::new(OPENSSL).exists() {
+            return Ok(Outcome::Skipped(format!("the feature openssl needs libssl-dev ({OPENSSL} is not there)")));
+        }
+        let checks = ["--package", "keepalived-checks", "--features", "openssl", "--quiet"];
+        cargo(&[["clippy"].as_slice(), &checks, &["--all-targets", "--", "-D", "warnings"]].concat())?;
+        cargo(&[["test"].as_slice(), &checks, &["--test", "dialogues"]].concat())
     });
     steps.run("lab", || lab(ci, debian));
     steps.summary()
@@ -93,7 +105,7 @@ fn finish(command: &mut Command) -> Result<Outcome> {
 
 fn home_has_deny() -> bool {
     let home = std::env::var_os("CARGO_HOME").map(std::path::PathBuf::from);
-    let home = home.or_else(|| Some(std::path::Path::new(&std::env::var_os("HOME")?).join(".cargo")));
+    let home = home.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cargo")));
     home.is_some_and(|home| home.join("bin/cargo-deny").is_file())
 }
 
