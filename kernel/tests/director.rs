@@ -62,6 +62,34 @@ fn nftables_keeps_doubtful_entries_as_ipvs_does() {
     }
 }
 
+/// Another process that looks at the table must find it undamaged, whatever was made of it.
+#[test]
+fn senseless_changes_end_alike_in_the_fake_and_in_nftables() {
+    let Some(_namespace) = lab::fresh_namespace() else { return };
+    let (mut nftables, mut fake) = (Nftables::open(Nftables::TABLE).unwrap(), FakeDirector::new());
+    for seed in 0..150 {
+        let mut changes = ipvs::cases::senseless(seed, if seed % 20 == 0 { 300 } else { 9 });
+        for (number, change) in changes.iter_mut().enumerate() {
+            match change {
+                Change::AddService(_, service) | Change::EditService(_, service) => {
+                    service.persistence = (number % 3 == 0).then_some(Duration::from_secs(9));
+                }
+                Change::AddDestination(_, _, server) | Change::EditDestination(_, _, server) => {
+                    *server = nat(server.weight);
+                }
+                Change::RemoveService(_) | Change::RemoveDestination(..) => {}
+            }
+        }
+        let refused = |director: &mut dyn Director| {
+            director.change(&changes).unwrap().iter().map(|refused| refused.index).collect::<Vec<_>>()
+        };
+        assert_eq!(refused(&mut nftables), refused(&mut fake), "seed {seed}");
+        assert_eq!(nftables.read().unwrap(), *fake.table(), "seed {seed}");
+        let taken_over = Nftables::open(Nftables::TABLE).unwrap().read().unwrap();
+        assert_eq!(taken_over, *fake.table(), "seed {seed}: read by another process");
+    }
+}
+
 #[test]
 fn what_needs_ipvs_works() {
     keepalived_lab::uml::ignored_tests(Duration::from_secs(240));
