@@ -74,6 +74,7 @@ pub(crate) fn run(options: &Given) -> Result<()> {
             "util-linux",
             "time",
             "user-mode-linux",
+            "nftables",
             "kmod",
         ])?;
     }

@@ -128,7 +128,7 @@ tcpdump on each bridge. All times are the kernel's time stamps of packets on the
   - *Fail*: the socket of 1,000 servers is shut; the last failure is when the kernel's AttemptFails has risen by 1,000 (`delay_loop 2`,
     no retries); then until /proc/net/ip_vs shows the one server of each service that is left.
   - *Start*: from the start of the program; *of the kernel* is the same table put by our `Ipvs::change` alone into an empty network namespace.
-  - *Reload, stop*: from SIGHUP until the changed weight is in the table (with nftables: until the log says so), *never* is more than a
+  - *Reload, stop*: from SIGHUP until the changed weight is in the table (with nftables: until `nft monitor` says so), *never* is more than a
     minute; from SIGTERM until the process has ended. *Left* is what is in the table then.
 - *Memory*: Pss in smaps_rollup, all processes of the master.
 ";
@@ -165,5 +165,7 @@ fn machine() -> Vec<String> {
     vec![
         format!("{cores} cores, {cpu}, {memory} of memory"),
         format!("Linux {}", read("/proc/sys/kernel/osrelease").trim()),
+        // what else the cores had to do
+        format!("load averages at the end: {}", read("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" ")),
     ]
 }
