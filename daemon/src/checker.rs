@@ -10,9 +10,10 @@ mod outside;
 mod process;
 mod programs;
 mod report;
+mod task;
 mod view;
 
 pub use engine::{AtExit, Engine, Ran, Verdict};
-pub use lower::Task;
 pub use process::run;
 pub use report::{Level, Report};
+pub use task::{Held, Task};

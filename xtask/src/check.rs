@@ -53,7 +53,7 @@ pub(crate) fn run(options: &Given) -> Result<()> {
         }
     });
     steps.run("unit, property, simulator", || {
-        cargo(&["test", "--workspace", "--exclude", "keepalived-lab", "--quiet"])?;
+        cargo(&["test", "--workspace", "--exclude", "keepalived-lab", "--quiet", "--no-fail-fast"])?;
         cargo(&["test", "--package", "keepalived-lab", "--lib", "--quiet"])
     });
     steps.run("TLS by OpenSSL", || {
@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Given) -> Result<()> {
 
 fn lab(ci: bool, debian: bool) -> Result<Outcome> {
     cargo(&["build", "--package", "keepalived-daemon", "--quiet"])?;
-    let arguments = ["test", "--package", "keepalived-lab", "--quiet"];
+    let arguments = ["test", "--package", "keepalived-lab", "--quiet", "--no-fail-fast"];
     cargo(&[arguments.as_slice(), &["--no-run"]].concat())?;
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = match sandbox::rights() {

@@ -115,11 +115,64 @@ pub enum Removed {
 /// Who uses a check.
 type User = (ServiceId, u32);
 
+/// Who uses each check, all in one piece: there are tens of thousands, and most have one.
+#[derive(Clone, Debug, Default)]
+struct Users {
+    /// Where those of each check begin; one more for the end.
+    starts: Vec<u32>,
+    all: Vec<User>,
+}
+
+impl Users {
+    fn new(checks: usize, services: &[ServiceParams]) -> Self {
+        let uses = || {
+            (0..).map(ServiceId).zip(services).flat_map(|(service, params)| {
+                let servers = (0..).zip(&params.servers);
+                servers
+                    .flat_map(move |(place, server)| server.checks.iter().map(move |check| (*check, (service, place))))
+            })
+        };
+        // how many there are of each, then where the first of each stands
+        let mut starts = vec![0_u32; checks.saturating_add(1)];
+        for (check, _) in uses() {
+            if let Some(count) = starts.get_mut(check.index().saturating_add(1)) {
+                *count = count.saturating_add(1);
+            }
+        }
+        let mut sum = 0_u32;
+        for start in &mut starts {
+            sum = sum.saturating_add(*start);
+            *start = sum;
+        }
+        let mut next = starts.clone();
+        let mut all = vec![(ServiceId(0), 0); usize::try_from(sum).unwrap_or(0)];
+        for (check, user) in uses() {
+            if let Some(at) = next.get_mut(check.index())
+                && let Some(slot) = all.get_mut(usize::try_from(*at).unwrap_or(usize::MAX))
+            {
+                *slot = user;
+                *at = at.saturating_add(1);
+            }
+        }
+        Self { starts, all }
+    }
+
+    fn places(&self, check: CheckId) -> std::ops::Range<usize> {
+        let place = |index: usize| self.starts.get(index).and_then(|at| usize::try_from(*at).ok());
+        let (first, end) = (place(check.index()), place(check.index().saturating_add(1)));
+        first.zip(end).map_or(0..0, |(first, end)| first..end)
+    }
+
+    fn of(&self, check: CheckId) -> &[User] {
+        self.all.get(self.places(check)).unwrap_or_default()
+    }
+}
+
 /// All virtual servers and their checks.
 #[derive(Clone, Debug)]
 pub struct Balancer {
     checks: Vec<Check>,
-    users: Vec<Vec<User>>,
+    users: Users,
     /// Of the step that is under way.
     tickets: Vec<Option<Ticket>>,
     under_way: HashMap<Ticket, CheckId>,
@@ -137,7 +190,7 @@ impl Balancer {
     pub fn new(params: Params, seed: u64, now: Instant, out: &mut impl Extend<Effect>) -> Self {
         let mut balancer = Self {
             checks: Vec::new(),
-            users: Vec::new(),
+            users: Users::default(),
             tickets: Vec::new(),
             under_way: HashMap::new(),
             services: Vec::new(),
@@ -191,16 +244,7 @@ impl Balancer {
         now: Instant,
         out: &mut impl Extend<Effect>,
     ) -> Vec<Removed> {
-        self.users = vec![Vec::new(); self.checks.len()];
-        for (number, service) in (0..).zip(&params) {
-            for (place, server) in (0..).zip(&service.servers) {
-                for check in &server.checks {
-                    if let Some(users) = self.users.get_mut(check.index()) {
-                        users.push((ServiceId(number), place));
-                    }
-                }
-            }
-        }
+        self.users = Users::new(self.checks.len(), &params);
         let leave_until = (!drain.is_zero()).then(|| now + drain);
         let mut old: Vec<Option<Service>> = std::mem::take(&mut self.services).into_iter().map(Some).collect();
         let mut removed = Vec::new();
@@ -301,12 +345,9 @@ impl Balancer {
         }
         out.extend([Effect::Found { check: id, meaning }]);
         if !matches!(meaning, Meaning::Forgiven { .. }) {
-            let users = self.users.get_mut(id.index()).map(std::mem::take).unwrap_or_default();
-            for (service, place) in &users {
-                self.server_changed(*service, *place, out);
-            }
-            if let Some(slot) = self.users.get_mut(id.index()) {
-                *slot = users;
+            for at in self.users.places(id) {
+                let Some((service, place)) = self.users.all.get(at).copied() else { break };
+                self.server_changed(service, place, out);
             }
         }
     }
@@ -340,9 +381,9 @@ impl Balancer {
         let mine: Vec<CheckId> =
             service.servers.iter().flat_map(|server| server.params.checks.iter().copied()).collect();
         for check in mine {
-            let is_needed = self.users.get(check.index()).is_some_and(|users| {
-                users.iter().any(|(user, _)| self.services.get(index(*user)).is_some_and(|service| !service.suspended))
-            });
+            let mut users = self.users.of(check).iter();
+            let is_needed =
+                users.any(|(user, _)| self.services.get(index(*user)).is_some_and(|service| !service.suspended));
             let Some(slot) = self.checks.get_mut(check.index()) else { continue };
             slot.suspend(!is_needed, now);
             if let Some(at) = slot.due() {
@@ -404,8 +445,7 @@ impl Balancer {
 
     /// Who uses a check: virtual servers, and places among their servers.
     pub fn users(&self, id: CheckId) -> impl Iterator<Item = (ServiceId, usize)> {
-        let users = self.users.get(id.index()).into_iter().flatten();
-        users.map(|(service, place)| (*service, usize::try_from(*place).unwrap_or(usize::MAX)))
+        self.users.of(id).iter().map(|(service, place)| (*service, usize::try_from(*place).unwrap_or(usize::MAX)))
     }
 
     /// xorshift: good enough to spread checks, and the same for the same seed.

@@ -109,6 +109,7 @@ struct Leaving {
 
 #[derive(Clone, Debug)]
 pub(super) struct Service {
+    /// Without its servers: they are in `servers`.
     pub(super) params: ServiceParams,
     pub(super) servers: Vec<Server>,
     pub(super) quorum_up: bool,
@@ -146,8 +147,8 @@ pub(super) enum News {
 
 impl Service {
     /// A virtual server whose checks stand as they stand.
-    pub(super) fn new(params: ServiceParams, checks: &[Check]) -> Self {
-        let servers: Vec<Server> = params.servers.iter().map(|params| Server::new(params.clone(), checks)).collect();
+    pub(super) fn new(mut params: ServiceParams, checks: &[Check]) -> Self {
+        let servers = servers(&mut params, checks);
         let live_weight = live(&servers);
         let mut service =
             Self { params, servers, quorum_up: false, live_weight, suspended: false, leaving: Vec::new() };
@@ -157,11 +158,15 @@ impl Service {
 
     /// The same virtual server with other parameters; `up` of servers that were there before stays as it was told. Servers that
     /// are gone keep their connections until `leave_until`.
-    pub(super) fn succeed(old: &Self, params: ServiceParams, checks: &[Check], leave_until: Option<Instant>) -> Self {
+    pub(super) fn succeed(
+        old: &Self,
+        mut params: ServiceParams,
+        checks: &[Check],
+        leave_until: Option<Instant>,
+    ) -> Self {
         let mut before: HashMap<Place, &Server> =
             old.servers.iter().map(|server| (server.params.place, server)).collect();
-        let mut servers: Vec<Server> =
-            params.servers.iter().map(|params| Server::new(params.clone(), checks)).collect();
+        let mut servers = servers(&mut params, checks);
         for server in &mut servers {
             if let Some(before) = before.remove(&server.params.place) {
                 server.up = before.up;
@@ -290,6 +295,11 @@ impl Sorry {
     const fn entry(&self, weight: u32) -> DestinationEntry {
         DestinationEntry { weight, forwarding: self.forwarding, upper_threshold: 0, lower_threshold: 0 }
     }
+}
+
+/// Takes the servers out of `params`.
+fn servers(params: &mut ServiceParams, checks: &[Check]) -> Vec<Server> {
+    std::mem::take(&mut params.servers).into_iter().map(|params| Server::new(params, checks)).collect()
 }
 
 /// What a server counts for the quorum.

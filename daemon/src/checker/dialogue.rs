@@ -6,8 +6,8 @@ use keepalived_checks::{Failure, Tls, Trust};
 use keepalived_config::model::{Checker, Config, HttpProtocol, MiscCheck, Ssl};
 
 use super::engine::Verdict;
-use super::lower::Task;
 use super::programs::Programs;
+use super::task::Task;
 use crate::message::HowEnded;
 
 /// What all dialogues share.
@@ -39,14 +39,14 @@ impl Dialogue {
     }
 
     /// Runs one step of `task`.
-    pub(super) async fn hold(&self, task: &Task, step: u16) -> Verdict {
+    pub(super) async fn hold(&self, task: Task<'_>, step: u16) -> Verdict {
         self.ask(task, usize::from(step)).await.unwrap_or_else(|verdict| verdict)
     }
 
-    async fn ask(&self, task: &Task, step: usize) -> Result<Verdict, Verdict> {
-        let host = task.hosts.get(step).and_then(Option::as_deref);
+    async fn ask(&self, task: Task<'_>, step: usize) -> Result<Verdict, Verdict> {
+        let host = task.host(step);
         // most checks are of TCP, and each that is under way takes as much room as the largest that is not boxed
-        let ended = match &task.checker {
+        let ended = match task.checker {
             Checker::Tcp(check) => keepalived_checks::tcp(check).await,
             Checker::Http(check) => {
                 // the number comes from the same check

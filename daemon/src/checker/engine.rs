@@ -12,9 +12,10 @@ use keepalived_core::balance::{
 use keepalived_core::time::Instant;
 use keepalived_kernel::director::Director;
 
-use super::lower::{Lowered, Task};
+use super::lower::Lowered;
 use super::names;
 use super::report::Report;
+use super::task::{Held, Spot, Task};
 
 /// What happens to the table at the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,7 +32,7 @@ pub struct Ran {
     /// To say how it ended.
     pub ticket: Ticket,
     /// What to do.
-    pub task: Rc<Task>,
+    pub task: Held,
     /// Which url.
     pub step: u16,
 }
@@ -61,9 +62,8 @@ impl Verdict {
 #[derive(Debug)]
 pub struct Engine<D> {
     director: D,
-    config: Config,
+    config: Rc<Config>,
     lowered: Lowered,
-    tasks: Vec<Rc<Task>>,
     balancer: Balancer,
     /// What we have made of the kernel's table: our virtual servers, and in them our real servers.
     table: Table,
@@ -84,7 +84,7 @@ impl<D: Director> Engine<D> {
     /// # Errors
     /// The kernel's table cannot be read, or the configuration is more than anybody has.
     pub fn new(now: Instant, config: Config, mut director: D, resumes: bool, seed: u64) -> io::Result<Self> {
-        let mut lowered = Lowered::of(&config, &Lowered::default())?;
+        let mut lowered = Lowered::of(&config, None)?;
         let mut there = director.read()?;
         if config.global.balancing.flush && !resumes {
             let everything: Vec<Change> = std::mem::take(&mut there).into_keys().map(Change::RemoveService).collect();
@@ -92,14 +92,12 @@ impl<D: Director> Engine<D> {
         }
         adopt(&mut lowered, &there, resumes);
         let params = std::mem::take(&mut lowered.params);
-        let tasks = std::mem::take(&mut lowered.tasks).into_iter().map(Rc::new).collect();
         let mut effects = Vec::new();
         let balancer = Balancer::new(params, seed, now, &mut effects);
         let mut engine = Self {
             director,
-            config,
+            config: Rc::new(config),
             lowered,
-            tasks,
             balancer,
             table: Table::new(),
             dirty: BTreeSet::new(),
@@ -124,11 +122,10 @@ impl<D: Director> Engine<D> {
     /// # Errors
     /// The configuration is more than anybody has; the old one goes on.
     pub fn reload(&mut self, now: Instant, config: Config) -> io::Result<()> {
-        let mut lowered = Lowered::of(&config, &self.lowered)?;
+        let mut lowered = Lowered::of(&config, Some((&self.config, &self.lowered)))?;
         let params = std::mem::take(&mut lowered.params);
-        self.tasks = std::mem::take(&mut lowered.tasks).into_iter().map(Rc::new).collect();
         self.lowered = lowered;
-        let old = std::mem::replace(&mut self.config, config);
+        let old = std::mem::replace(&mut self.config, Rc::new(config));
         let mut effects = Vec::new();
         let removed = self.balancer.reconfigure(params, now, &mut effects);
         for removed in removed {
@@ -171,12 +168,15 @@ impl<D: Director> Engine<D> {
     }
 
     /// Somebody else knows how checks that do not run by themselves stand.
-    pub fn told(&mut self, which: impl Fn(&Task) -> Option<Verdict>, now: Instant) {
-        for (number, task) in (0..).zip(self.tasks.clone()) {
-            let Some(verdict) = which(&task) else { continue };
+    pub fn told(&mut self, which: impl Fn(Task<'_>) -> Option<Verdict>, now: Instant) {
+        let config = Rc::clone(&self.config);
+        let verdict = |spot: &Spot| which(Task::at(&config, *spot)?);
+        let verdicts =
+            (0..).zip(&self.lowered.spots).filter_map(|(number, spot)| Some((CheckId(number), verdict(spot)?)));
+        for (check, verdict) in verdicts.collect::<Vec<_>>() {
             let (outcome, reason) = verdict.outcome();
             let mut effects = std::mem::take(&mut self.effects);
-            self.balancer.told(CheckId(number), outcome, now, &mut effects);
+            self.balancer.told(check, outcome, now, &mut effects);
             self.effects = effects;
             self.apply_effects(reason);
         }
@@ -242,7 +242,7 @@ impl<D: Director> Engine<D> {
     }
 
     /// What is in force.
-    pub const fn config(&self) -> &Config {
+    pub fn config(&self) -> &Config {
         &self.config
     }
 
@@ -251,9 +251,9 @@ impl<D: Director> Engine<D> {
         &self.balancer
     }
 
-    /// All checks, by their places.
-    pub fn tasks(&self) -> &[Rc<Task>] {
-        &self.tasks
+    /// What a check has to do.
+    pub fn task(&self, check: CheckId) -> Option<Task<'_>> {
+        Task::at(&self.config, *self.lowered.spots.get(check.index())?)
     }
 
     /// The kernel's load balancer.
@@ -265,8 +265,8 @@ impl<D: Director> Engine<D> {
         for effect in std::mem::take(&mut self.effects) {
             match effect {
                 Effect::Run { check, step, ticket } => {
-                    if let Some(task) = self.tasks.get(check.index()) {
-                        self.due.push(Ran { ticket, task: Rc::clone(task), step });
+                    if let Some(spot) = self.lowered.spots.get(check.index()) {
+                        self.due.push(Ran { ticket, task: Held::new(&self.config, *spot), step });
                     }
                 }
                 Effect::Table(service) => drop(self.dirty.insert(service)),
@@ -289,16 +289,16 @@ impl<D: Director> Engine<D> {
 
     fn report_check(&mut self, check: CheckId, meaning: Meaning, reason: &str) {
         let name = self.name_of(check);
-        let Some(task) = self.tasks.get(check.index()) else { return };
+        let Some(task) = self.task(check) else { return };
         let all_failures = task.checker.schedule().is_some_and(|schedule| schedule.log_all_failures);
         self.reports.push(Report::Check { check, name, meaning, reason: reason.to_owned(), all_failures });
     }
 
     /// `TCP_CHECK on service [10.0.0.1]:tcp:80`
     fn name_of(&self, check: CheckId) -> String {
-        let Some(task) = self.tasks.get(check.index()) else { return String::new() };
+        let Some(task) = self.task(check) else { return String::new() };
         let user = self.balancer.users(check).next().and_then(|(id, _)| self.virtual_server(id));
-        let server = user.map_or_else(|| task.place.address.to_string(), |user| names::of_server(user, task.place));
+        let server = user.map_or_else(|| task.server.address.to_string(), |user| names::of_server(user, task.place()));
         format!("{} on service {server}", task.checker.keyword())
     }
 

@@ -14,45 +14,38 @@ use keepalived_core::balance::{
 };
 use keepalived_core::vrrp::Family;
 
+use super::task::{Spot, Task};
+
 /// Addresses that all groups together may stand for: a prefix of IPv6 must not fill the memory.
 const MOST_ADDRESSES: usize = 1 << 20;
-
-/// What a check has to do. One that several virtual servers share on a server runs once for all of them.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Task {
-    /// How it asks.
-    pub checker: Checker,
-    /// The host that it asks for, for each url if it has any; `None` is the address.
-    pub hosts: Vec<Option<String>>,
-    /// The server that it is about.
-    pub place: Place,
-    /// `weight` of that server, which `misc_dynamic` replaces.
-    pub weight: u32,
-}
 
 /// A configuration as the balancer wants it.
 #[derive(Debug, Default)]
 pub(super) struct Lowered {
     pub(super) params: Params,
-    /// One for each check.
-    pub(super) tasks: Vec<Task>,
-    /// What makes a check the same, for the next reload.
-    identities: HashMap<u128, CheckId>,
-    services: HashMap<Service, ServiceId>,
-    /// By virtual server, real server and target: a check whose pace was changed.
-    targets: HashMap<u128, CheckId>,
+    /// Where each check stands.
+    pub(super) spots: Vec<Spot>,
+    /// What makes each check the same, for the next reload.
+    identities: Vec<u128>,
 }
+
+/// A configuration that was in force, and what became of it.
+pub(super) type Before<'a> = (&'a Config, &'a Lowered);
 
 impl Lowered {
     /// What `config` says; `before` is what was in force.
     ///
     /// # Errors
     /// Groups that stand for more addresses than anybody has.
-    pub(super) fn of(config: &Config, before: &Self) -> io::Result<Self> {
+    pub(super) fn of(config: &Config, before: Option<Before<'_>>) -> io::Result<Self> {
         let mut lowered = Self::default();
         lowered.params.drain = config.global.balancing.drain_timeout;
         let groups: HashMap<&str, &VirtualServerGroup> =
             config.virtual_server_groups.iter().map(|group| (group.name.as_str(), group)).collect();
+        let old_servers = before.into_iter().flat_map(|(config, _)| &config.virtual_servers);
+        let old_services: HashMap<&Service, ServiceId> =
+            (0..).zip(old_servers).map(|(number, server)| (&server.service, ServiceId(number))).collect();
+        let mut checks = Checks::new(before);
         let mut addresses = 0_usize;
         for (number, server) in (0..).zip(&config.virtual_servers) {
             let keys = keys(&server.service, &groups)?;
@@ -60,49 +53,91 @@ impl Lowered {
             if addresses > MOST_ADDRESSES {
                 return Err(io::Error::other(format!("groups stand for more than {MOST_ADDRESSES} addresses")));
             }
-            let servers = server.real_servers.iter().map(|real| lowered.server(server, real, before)).collect();
-            let params = lower_service(server, keys, servers, before.services.get(&server.service).copied());
-            lowered.params.services.push(params);
-            lowered.services.insert(server.service.clone(), ServiceId(number));
+            let servers = (0..).zip(&server.real_servers).map(|(place, real)| {
+                let spots =
+                    (0..).zip(&real.checkers).map(|(at, _)| Spot { service: number, server: place, checker: at });
+                lower_server(real, spots.filter_map(|spot| checks.find(config, spot)).collect())
+            });
+            let servers = servers.collect();
+            let was = old_services.get(&server.service).copied();
+            lowered.params.services.push(lower_service(server, keys, servers, was));
         }
-        Ok(lowered)
+        checks.trace(config);
+        let Checks { params, spots, identities, .. } = checks;
+        lowered.params.checks = params;
+        Ok(Self { spots, identities, ..lowered })
+    }
+}
+
+/// All checks of a configuration while it is lowered.
+struct Checks<'a> {
+    before: Option<Before<'a>>,
+    /// Those of the configuration before.
+    old: HashMap<u128, CheckId>,
+    known: HashMap<u128, CheckId>,
+    params: Vec<CheckParams>,
+    spots: Vec<Spot>,
+    identities: Vec<u128>,
+    digest: Digest,
+}
+
+impl<'a> Checks<'a> {
+    fn new(before: Option<Before<'a>>) -> Self {
+        let identities = before.into_iter().flat_map(|(_, lowered)| &lowered.identities);
+        let old = (0..).zip(identities).map(|(number, identity)| (*identity, CheckId(number))).collect();
+        Self {
+            before,
+            old,
+            known: HashMap::new(),
+            params: Vec::new(),
+            spots: Vec::new(),
+            identities: Vec::new(),
+            digest: Digest::default(),
+        }
     }
 
-    fn server(&mut self, server: &VirtualServer, real: &RealServer, before: &Self) -> ServerParams {
-        let checks = real.checkers.iter().map(|checker| self.check(server, real, checker, before)).collect();
-        let settings = &real.settings;
-        ServerParams {
-            place: place(real),
-            weight: settings.weight,
-            forwarding: settings.forwarding,
-            upper_threshold: settings.upper_threshold,
-            lower_threshold: settings.lower_threshold,
-            inhibit: settings.inhibit_on_failure,
-            checks,
+    /// The check at `spot`, or that of the same identity.
+    fn find(&mut self, config: &Config, spot: Spot) -> Option<CheckId> {
+        let task = Task::at(config, spot)?;
+        let identity = self.digest.identity(&task);
+        let id = CheckId(u32::try_from(self.params.len()).unwrap_or(u32::MAX));
+        let known = *self.known.entry(identity).or_insert(id);
+        if known == id {
+            self.params.push(CheckParams { pace: pace(task.checker), was: self.old.get(&identity).copied() });
+            self.spots.push(spot);
+            self.identities.push(identity);
         }
+        Some(known)
     }
 
-    fn check(&mut self, server: &VirtualServer, real: &RealServer, checker: &Checker, before: &Self) -> CheckId {
-        let hosts: Vec<Option<String>> = match checker {
-            Checker::Http(check) => {
-                check.urls.iter().map(|url| check.host(url, real, server).map(str::to_owned)).collect()
+    /// Finds those of which only the pace was changed.
+    fn trace(&mut self, config: &Config) {
+        let Some((old_config, old)) = self.before else { return };
+        if self.params.iter().all(|params| params.was.is_some()) {
+            return;
+        }
+        let mut targets = HashMap::new();
+        for (number, spot) in (0..).zip(&old.spots) {
+            if let Some(task) = Task::at(old_config, *spot) {
+                targets.insert(self.digest.target(&task), CheckId(number));
             }
-            Checker::Grpc(check) => vec![check.host(real, server).map(str::to_owned)],
-            _ => Vec::new(),
-        };
-        let task = Task { checker: checker.clone(), hosts, place: place(real), weight: real.settings.weight };
-        let identity = identity(&task);
-        if let Some(known) = self.identities.get(&identity) {
-            return *known;
         }
-        let id = CheckId(u32::try_from(self.tasks.len()).unwrap_or(u32::MAX));
-        let target = target(server, &task);
-        let was = before.identities.get(&identity).or_else(|| before.targets.get(&target)).copied();
-        self.params.checks.push(CheckParams { pace: pace(checker), was });
-        self.identities.insert(identity, id);
-        self.targets.insert(target, id);
-        self.tasks.push(task);
-        id
+        for (params, spot) in self.params.iter_mut().zip(&self.spots).filter(|(params, _)| params.was.is_none()) {
+            params.was = Task::at(config, *spot).and_then(|task| targets.get(&self.digest.target(&task)).copied());
+        }
+    }
+}
+
+fn lower_server(real: &RealServer, checks: Vec<CheckId>) -> ServerParams {
+    let settings = &real.settings;
+    ServerParams {
+        place: place(real),
+        weight: settings.weight,
+        forwarding: settings.forwarding,
+        upper_threshold: settings.upper_threshold,
+        lower_threshold: settings.lower_threshold,
+        inhibit: settings.inhibit_on_failure,
+        checks,
     }
 }
 
@@ -110,34 +145,45 @@ pub(super) fn place(real: &RealServer) -> Place {
     Place { address: real.address, port: real.port }
 }
 
-/// Everything that makes two checks one. A program may look at anything: it is shared on one server only, where its weight is
-/// the same.
-fn identity(task: &Task) -> u128 {
-    let of_server = matches!(task.checker, Checker::Misc(_) | Checker::File(_) | Checker::Bfd(_));
-    let server = of_server.then_some((task.place.address, task.place.port, task.weight));
-    digest(&(&task.checker, &task.hosts, server))
+/// Makes 128 bits that stand for a check: a large site has tens of thousands, and what they stand for is in the configuration.
+#[derive(Default)]
+struct Digest {
+    octets: Vec<u8>,
 }
 
-/// What stays the same if only the pace of a check is changed.
-fn target(server: &VirtualServer, task: &Task) -> u128 {
-    let mut checker = task.checker.clone();
-    if let Some(schedule) = checker.schedule_mut() {
-        *schedule = Schedule::default();
+impl Digest {
+    /// Of everything that makes two checks one. A program may look at anything: it is shared on one server only, where its weight
+    /// is the same.
+    fn identity(&mut self, task: &Task<'_>) -> u128 {
+        let of_server = matches!(task.checker, Checker::Misc(_) | Checker::File(_) | Checker::Bfd(_));
+        let server = of_server.then_some((task.server.address, task.server.port, task.server.settings.weight));
+        let hosts: Vec<Option<&str>> = task.hosts().collect();
+        self.of(&(task.checker, hosts, server))
     }
-    digest(&(&server.service, task.place.address, task.place.port, checker, &task.hosts))
-}
 
-/// 128 bits that stand for `value`: a large site has tens of thousands, and what they stand for is in the configuration already.
-fn digest(value: &impl serde::Serialize) -> u128 {
-    // cannot fail: everything here is plain data
-    let octets = postcard::to_stdvec(value).unwrap_or_default();
-    let half = |salt: u8| {
-        let mut hasher = DefaultHasher::new();
-        hasher.write_u8(salt);
-        hasher.write(&octets);
-        u128::from(hasher.finish())
-    };
-    half(0) << 64 | half(1)
+    /// Of what stays the same if only the pace of a check is changed.
+    fn target(&mut self, task: &Task<'_>) -> u128 {
+        let mut checker = task.checker.clone();
+        if let Some(schedule) = checker.schedule_mut() {
+            *schedule = Schedule::default();
+        }
+        let hosts: Vec<Option<&str>> = task.hosts().collect();
+        self.of(&(&task.service.service, task.server.address, task.server.port, checker, hosts))
+    }
+
+    fn of(&mut self, value: &impl serde::Serialize) -> u128 {
+        let mut octets = std::mem::take(&mut self.octets);
+        octets.clear();
+        // cannot fail: everything here is plain data
+        self.octets = postcard::to_extend(value, octets).unwrap_or_default();
+        let half = |salt: u8| {
+            let mut hasher = DefaultHasher::new();
+            hasher.write_u8(salt);
+            hasher.write(&self.octets);
+            u128::from(hasher.finish())
+        };
+        half(0) << 64 | half(1)
+    }
 }
 
 fn pace(checker: &Checker) -> Pace {
@@ -244,7 +290,7 @@ mod tests {
                 "virtual_server {address} 80 {{\n lvs_sched sh\n hashed\n sh-port\n protocol TCP\n {lines}\n \
                  real_server {address} 8080 {{\n }}\n}}\n"
             );
-            let lowered = Lowered::of(&from_text(&config), &Lowered::default()).unwrap();
+            let lowered = Lowered::of(&from_text(&config), None).unwrap();
             lowered.params.services.first().unwrap().service.clone()
         };
         for (address, whole, part, length) in [

@@ -12,7 +12,7 @@ use keepalived_kernel::reactor::{Interest, Reactor, Token};
 use keepalived_kernel::watch::Watch;
 
 use super::engine::Verdict;
-use super::lower::Task;
+use super::task::Task;
 
 const FILES: Token = Token(2);
 const ADDRESSES: Token = Token(3);
@@ -111,8 +111,8 @@ impl Outside {
     }
 
     /// How a check that follows a file stands; `None` for all others.
-    pub(super) fn result(&self, task: &Task) -> Option<Verdict> {
-        let Checker::File(check) = &task.checker else { return None };
+    pub(super) fn result(&self, task: Task<'_>) -> Option<Verdict> {
+        let Checker::File(check) = task.checker else { return None };
         let (path, number) = self.numbers.get(&check.track_file)?;
         Some(match judge(check, *number) {
             Ok(weight) => Verdict::Passed(weight),

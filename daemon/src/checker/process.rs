@@ -315,9 +315,12 @@ async fn until(wake: Option<Instant>) {
 
 fn begin(ran: Ran, dialogue: Rc<Dialogue>, programs: Programs, results: mpsc::UnboundedSender<Results>) {
     tokio::task::spawn_local(async move {
-        let result = match &ran.task.checker {
-            Checker::Misc(check) => Box::pin(super::dialogue::misc(check, ran.task.weight, &programs)).await,
-            _ => dialogue.hold(&ran.task, ran.step).await,
+        let Some(task) = ran.task.task() else { return };
+        let result = match task.checker {
+            Checker::Misc(check) => {
+                Box::pin(super::dialogue::misc(check, task.server.settings.weight, &programs)).await
+            }
+            _ => dialogue.hold(task, ran.step).await,
         };
         // nobody hears it at the end of the process
         results.send((ran.ticket, result)).ok();

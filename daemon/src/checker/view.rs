@@ -16,7 +16,7 @@ pub(super) fn fill<D: Director>(engine: &Engine<D>, snapshot: &mut Snapshot) {
             let (up, weight) = balancer.server(id, place)?;
             let checks = balancer.checks(id, place).filter_map(|check| {
                 let (has_run, up) = balancer.check(check)?;
-                let keyword = engine.tasks().get(check.index())?.checker.keyword().to_owned();
+                let keyword = engine.task(check)?.checker.keyword().to_owned();
                 Some(CheckView { keyword, has_run, up })
             });
             Some(ServerView {

@@ -306,7 +306,7 @@ mod tests {
             [(Forwarding::Dr, Unsupported::DirectRouting), (Forwarding::Tun(Tunnel::Ipip), Unsupported::Tunnel)]
         {
             assert_eq!(supports(&service, &DestinationEntry { forwarding, ..NAT }), Err(expected));
-            assert!(expected.to_string().contains("lvs_backend ipvs"));
+            assert!(expected.way_out().contains("lvs_backend ipvs"));
         }
         assert_eq!(supports(&service, &DestinationEntry { upper_threshold: 1, ..NAT }), Err(Unsupported::Thresholds));
         let once = ServiceEntry { one_packet: true, ..service.clone() };

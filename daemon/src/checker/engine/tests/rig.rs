@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use keepalived_core::balance::{DestinationEntry, DestinationKey};
+use keepalived_core::balance::{CheckId, DestinationEntry, DestinationKey};
 use keepalived_core::time::Instant;
 use keepalived_kernel::fake::FakeDirector;
 
+use crate::checker::Task;
 use crate::checker::engine::{Engine, Ran, Verdict};
 pub(super) use crate::configuration::from_text;
 
@@ -60,12 +61,19 @@ impl Rig {
             self.engine.turn(self.now);
             let due: Vec<Ran> = self.engine.due().collect();
             for ran in due {
-                let fails = failing.iter().any(|last| ran.task.place.address == IpAddr::from([10, 0, 0, *last]));
+                let fails = failing
+                    .iter()
+                    .any(|last| ran.task.task().unwrap().server.address == IpAddr::from([10, 0, 0, *last]));
                 let result = if fails { Verdict::Failed("connection refused".to_owned()) } else { Verdict::Passed(0) };
                 self.engine.ended(ran.ticket, &result, self.now);
             }
             self.engine.turn(self.now);
         }
+    }
+
+    /// All checks.
+    pub(super) fn tasks(&self) -> Vec<Task<'_>> {
+        (0..).map_while(|number| self.engine.task(CheckId(number))).collect()
     }
 
     pub(super) fn said(&mut self) -> Vec<String> {

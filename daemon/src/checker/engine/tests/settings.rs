@@ -182,14 +182,14 @@ fn a_stop_may_count_as_going_down() {
 }
 
 /// The only check.
-fn task(text: &str) -> Task {
+fn checker(text: &str) -> Checker {
     let rig = Rig::new(text);
-    let [task] = rig.engine.tasks() else { panic!("{text}") };
-    (**task).clone()
+    let [task] = rig.tasks()[..] else { panic!("{text}") };
+    task.checker.clone()
 }
 
-fn schedule(task: &Task) -> Schedule {
-    task.checker.schedule().unwrap().clone()
+fn schedule(text: &str) -> Schedule {
+    checker(text).schedule().unwrap().clone()
 }
 
 #[test]
@@ -205,17 +205,16 @@ fn the_pace_of_checks_is_that_of_the_nearest_block() {
         text("", "", lines),
         text("delay_loop 99\nretry 99", "retry 9", lines),
     ] {
-        let task = task(&text);
-        let schedule = schedule(&task);
+        let schedule = schedule(&text);
         let seconds = [schedule.delay_loop, schedule.delay_before_retry, schedule.warmup].map(|time| time.as_secs());
         assert_eq!((seconds, schedule.retry), ([7, 3, 2], 4), "{text}");
-        assert_eq!(task.checker.endpoint().unwrap().connect_timeout.as_secs(), 9);
+        assert_eq!(checker(&text).endpoint().unwrap().connect_timeout.as_secs(), 9);
     }
-    assert!(schedule(&task(&text("", "", "log_all_failures"))).log_all_failures);
+    assert!(schedule(&text("", "", "log_all_failures")).log_all_failures);
     let globally = "global_defs {\nchecker_log_all_failures\n}\n".to_owned() + &text("", "", "");
-    assert!(schedule(&task(&globally)).log_all_failures);
+    assert!(schedule(&globally).log_all_failures);
     let old = text("", "", "").replace("TCP_CHECK {", "HTTP_GET {\nnb_get_retry 6\nurl {\npath /\n}");
-    assert_eq!(schedule(&task(&old)).retry, 6);
+    assert_eq!(schedule(&old).retry, 6);
 }
 
 #[test]
@@ -232,7 +231,8 @@ fn a_page_is_asked_for_with_the_nearest_host() {
         (text(&host("vs"), &host("rs"), &host("check"), ""), Some("check")),
         (text(&host("vs"), &host("rs"), &host("check"), &host("url")), Some("url")),
     ] {
-        assert_eq!(task(&text).hosts, [expected.map(str::to_owned)], "{text}");
+        let rig = Rig::new(&text);
+        assert_eq!(rig.tasks()[0].host(0), expected, "{text}");
     }
 }
 
@@ -250,8 +250,7 @@ fn each_kind_of_check_is_run_as_written() {
     ] {
         let lines = "protocol TCP\nlvs_sched rr\nlvs_method NAT";
         let mut rig = Rig::new(&one("192.0.2.1 80", lines, block));
-        let [task] = rig.engine.tasks() else { panic!("{block}") };
-        assert_eq!(task.checker.keyword(), keyword);
+        assert_eq!(rig.tasks()[0].checker.keyword(), keyword);
         rig.pass(20, &[1]);
         assert_eq!(rig.table(), "", "{keyword} is run and failed");
     }
@@ -264,8 +263,7 @@ fn a_program_is_given_its_time_and_its_user() {
         "protocol TCP\nlvs_sched rr\nlvs_method NAT\ndelay_loop 8",
         "MISC_CHECK {\nmisc_path \"/bin/true x\"\nmisc_timeout 3\nmisc_dynamic\nuser root\n}",
     );
-    let task = task(&text);
-    let Checker::Misc(check) = &task.checker else { panic!("{task:?}") };
+    let Checker::Misc(check) = checker(&text) else { panic!("{text}") };
     assert_eq!(check.script.argv, ["/bin/true", "x"]);
     assert_eq!((check.script.user.as_deref(), check.timeout.as_secs(), check.dynamic), (Some("root"), 3, true));
 }
@@ -277,7 +275,7 @@ fn a_number_in_a_file_adds_to_the_weight() {
     let text = file.to_owned() + &one("192.0.2.1 80", "protocol TCP\nlvs_sched rr\nlvs_method NAT", check);
     let mut rig = Rig::new(&text);
     assert_eq!(rig.table(), "10.0.0.1:5");
-    let of_file = |task: &Task| matches!(task.checker, Checker::File(_));
+    let of_file = |task: Task<'_>| matches!(task.checker, Checker::File(_));
     rig.engine.told(|task| of_file(task).then_some(Verdict::Passed(6)), rig.now);
     rig.engine.turn(rig.now);
     assert_eq!(rig.table(), "10.0.0.1:11");
@@ -299,7 +297,6 @@ fn hosts_of_an_smtp_check_are_checks_of_their_own() {
     let check = "SMTP_CHECK {\nhost {\nconnect_ip 10.0.0.5\n}\nhost {\nconnect_ip 10.0.0.6\n}\n}";
     let rig = Rig::new(&one("192.0.2.1 25", "protocol TCP\nlvs_sched rr\nlvs_method NAT", check));
     let targets: Vec<String> = rig
-        .engine
         .tasks()
         .iter()
         .filter_map(|task| task.checker.endpoint().map(|endpoint| endpoint.address.to_string()))

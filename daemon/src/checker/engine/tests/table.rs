@@ -131,7 +131,7 @@ fn a_removed_server_drains() {
 fn equal_checks_on_one_server_run_once() {
     let text = configuration("", &[1]) + &virtual_server("192.0.2.2 80", "", &[1]);
     let mut rig = Rig::new(&text);
-    assert_eq!(rig.engine.tasks().len(), 1);
+    assert_eq!(rig.tasks().len(), 1);
     rig.pass(3, &[1]);
     assert_eq!(rig.table(), " | ", "the verdict goes to both");
 }
