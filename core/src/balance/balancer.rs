@@ -212,7 +212,10 @@ impl Balancer {
         let old_tickets = std::mem::take(&mut self.tickets);
         let old_checks = std::mem::take(&mut self.checks);
         self.under_way.clear();
-        self.due.clear();
+        // of exactly the room that they need: they live as long as the configuration
+        self.tickets = Vec::with_capacity(params.checks.len());
+        self.checks = Vec::with_capacity(params.checks.len());
+        self.due = BinaryHeap::with_capacity(params.checks.len());
         for (id, params) in ids(&params.checks) {
             let before = params
                 .was

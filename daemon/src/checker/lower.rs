@@ -63,8 +63,10 @@ impl Lowered {
             lowered.params.services.push(lower_service(server, keys, servers, was));
         }
         checks.trace(config);
-        let Checks { params, spots, identities, .. } = checks;
+        let Checks { params, mut spots, mut identities, .. } = checks;
         lowered.params.checks = params;
+        spots.shrink_to_fit();
+        identities.shrink_to_fit();
         Ok(Self { spots, identities, ..lowered })
     }
 }

@@ -97,6 +97,7 @@ impl Process {
         let now = reactor::now();
         let seed = global.random_seed.map_or_else(|| now.as_nanos(), u64::from);
         let engine = Engine::new(now, startup.config, director, startup.resumes, seed)?;
+        process::give_back_memory();
         let (results, inbox) = mpsc::unbounded_channel();
         Ok(Self {
             pipe,
@@ -254,6 +255,7 @@ impl Process {
         let fifos_changed = config.global.fifos != self.engine.config().global.fifos;
         self.engine.reload(now, config)?;
         self.remembrance.apply(&self.engine.config().global.balancing);
+        process::give_back_memory();
         self.look_at = next_look(self.engine.config(), now);
         if fifos_changed {
             if let Some(notifier) = self.notifier.take() {
