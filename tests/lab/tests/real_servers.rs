@@ -1,0 +1,11 @@
+//! Health checks of our daemon against servers as they are in use, from Debian's packages, and against one of ours that misbehaves.
+//! What our own fakes cannot hold: that both sides mean the same protocol.
+
+#![cfg(test)]
+
+#[path = "real_servers/pki.rs"]
+mod pki;
+#[path = "real_servers/place.rs"]
+mod place;
+#[path = "real_servers/web.rs"]
+mod web;
