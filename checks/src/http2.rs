@@ -1,6 +1,7 @@
 //! `HTTP2_GET`: ours, keepalived has none.
 
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::pin;
 
 use bytes::Bytes;
@@ -131,6 +132,10 @@ pub(crate) fn uri(endpoint: &Endpoint, secure: bool, host: Option<&str>, path: &
 
 pub(crate) fn failure(step: Step, error: &h2::Error) -> Failure {
     match error.get_io() {
+        // h2's own word, not the kernel's: the connection ended before the stream did
+        Some(error) if error.kind() == io::ErrorKind::BrokenPipe && error.raw_os_error().is_none() => {
+            Failure::Closed(step)
+        }
         Some(error) => Failure::io(step, error),
         None => Failure::Http2(error.to_string()),
     }

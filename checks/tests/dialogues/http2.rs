@@ -1,7 +1,9 @@
 //! `HTTP2_GET`, `GRPC_CHECK`
 
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -134,6 +136,36 @@ fn a_server_without_http2_has_failed() {
         let result = ask(vec![say([0, 0, 0, 4, 0, 0, 0, 0, 0]), pings]).await;
         assert!(result.is_err());
     });
+}
+
+/// A server that speaks something else, or only TLS, closes: there is no TLS here to blame for it.
+#[test]
+fn a_server_that_closes_has_closed() {
+    run(async {
+        let preface = Act::Hear(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        // octets that nobody has read make it a reset
+        let settings = say([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+        for acts in [vec![], vec![preface.clone()], vec![preface, settings]] {
+            let failure = ask(serve(acts).await, false, None, url()).await.unwrap_err();
+            assert!(matches!(failure, Failure::Closed(_) | Failure::System(_, 32 | 104)), "{failure}");
+        }
+    });
+}
+
+/// Frames of a type that nobody knows are passed over (RFC 9113 §4.1), and no more than that.
+#[test]
+fn a_flood_of_frames_does_not_hide_the_deadline() {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let flood = [0, 0, 0, 0xfa, 0, 0, 0, 0, 0].repeat(10_000);
+        stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).unwrap();
+        while stream.write_all(&flood).is_ok() {}
+    });
+    let started = Instant::now();
+    let result = run(async { tokio::time::timeout(TIMEOUT * 10, ask(address, false, None, url())).await });
+    assert_eq!(result.map_err(|_| started.elapsed()), Ok(Err(Failure::TimedOut(Step::Header, TIMEOUT))));
 }
 
 fn health(request: Request<h2::RecvStream>, respond: SendResponse<Bytes>) {
