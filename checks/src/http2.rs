@@ -132,10 +132,13 @@ pub(crate) fn uri(endpoint: &Endpoint, secure: bool, host: Option<&str>, path: &
 
 pub(crate) fn failure(step: Step, error: &h2::Error) -> Failure {
     match error.get_io() {
-        // h2's own word, not the kernel's: the connection ended before the stream did
-        Some(error) if error.kind() == io::ErrorKind::BrokenPipe && error.raw_os_error().is_none() => {
-            Failure::Closed(step)
-        }
+        // h2 keeps the kind of an error, and not the number that the kernel gave it
+        Some(error) if error.raw_os_error().is_none() => match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::Closed(step),
+            io::ErrorKind::ConnectionReset => Failure::Http2(error.to_string()),
+            // rustls has its own way, see there
+            _ => Failure::io(step, error),
+        },
         Some(error) => Failure::io(step, error),
         None => Failure::Http2(error.to_string()),
     }

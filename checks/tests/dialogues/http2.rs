@@ -145,9 +145,14 @@ fn a_server_that_closes_has_closed() {
         let preface = Act::Hear(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         // octets that nobody has read make it a reset
         let settings = say([0, 0, 0, 4, 0, 0, 0, 0, 0]);
-        for acts in [vec![], vec![preface.clone()], vec![preface, settings]] {
+        for acts in [vec![], vec![preface.clone()], vec![preface.clone(), settings.clone()]] {
             let failure = ask(serve(acts).await, false, None, url()).await.unwrap_err();
             assert!(matches!(failure, Failure::Closed(_) | Failure::System(_, 32 | 104)), "{failure}");
+        }
+        for acts in [vec![Act::Reset], vec![preface.clone(), Act::Reset], vec![preface, settings, Act::Reset]] {
+            let failure = ask(serve(acts).await, false, None, url()).await.unwrap_err().to_string();
+            assert!(failure.contains("connection reset"), "{failure}");
+            assert!(!failure.contains("TLS"), "{failure}");
         }
     });
 }
