@@ -44,7 +44,12 @@ impl Deadlines {
 
     /// As `within`, for what fails in its own way.
     pub(crate) async fn until<T>(&self, step: Step, future: impl Future<Output = T>) -> Result<T, Failure> {
-        let next = Instant::now().checked_add(self.step);
+        let now = Instant::now();
+        // a step that never waits would never meet its deadline
+        if self.end.is_some_and(|end| end <= now) {
+            return Err(Failure::TooSlow(step, self.total));
+        }
+        let next = now.checked_add(self.step);
         let (deadline, failure) = match (next, self.end) {
             (Some(next), Some(end)) if end < next => (end, Failure::TooSlow(step, self.total)),
             (Some(next), _) => (next, Failure::TimedOut(step, self.step)),
@@ -52,5 +57,25 @@ impl Deadlines {
             (None, _) => return Ok(future.await),
         };
         timeout_at(deadline, future).await.map_err(|_| failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+
+    #[test]
+    fn what_never_waits_has_an_end_too() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let timeout = Duration::from_secs(1);
+            let deadlines = Deadlines::new(timeout);
+            assert_eq!(deadlines.until(Step::Body, ready(())).await, Ok(()));
+            tokio::time::advance(total(timeout)).await;
+            let too_slow = Err(Failure::TooSlow(Step::Body, total(timeout)));
+            assert_eq!(deadlines.until(Step::Body, ready(())).await, too_slow);
+        });
     }
 }
