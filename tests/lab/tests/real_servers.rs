@@ -3,6 +3,12 @@
 
 #![cfg(test)]
 
+#[path = "real_servers/grpc.rs"]
+mod grpc;
+#[path = "real_servers/mail.rs"]
+mod mail;
+#[path = "real_servers/names.rs"]
+mod names;
 #[path = "real_servers/pki.rs"]
 mod pki;
 #[path = "real_servers/place.rs"]

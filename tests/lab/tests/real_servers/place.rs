@@ -1,12 +1,11 @@
 //! Real servers and a balancer that checks them, all in one network namespace: what counts is the verdict.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs::File;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use keepalived_lab::{Builder, Daemon, Filter, Lab, Namespace, Running, sandbox, trial_in, wait_until};
@@ -35,17 +34,20 @@ pub(crate) fn at_place(name: &str, programs: &[&str], test: impl FnOnce(&mut Pla
 }
 
 /// One check of one real server, and what must come of it.
+#[derive(Debug)]
 pub(crate) struct Case {
     at: String,
     check: String,
     udp: bool,
     /// Why it is taken out; none if it stays in.
     down: Option<String>,
+    /// Another real server of the same service, which is well, with its check.
+    beside: Option<(String, String)>,
 }
 
 /// A check of `kind` that succeeds. It begins with the server down: only success brings it in.
 pub(crate) fn up(at: &str, kind: &str, lines: &str) -> Case {
-    Case { at: at.into(), check: check(kind, lines), udp: false, down: None }
+    Case { at: at.into(), check: check(kind, lines), udp: false, down: None, beside: None }
 }
 
 /// A check of `kind` that fails, with this in its reason.
@@ -70,6 +72,11 @@ impl Case {
         Self { udp: true, ..self }
     }
 
+    /// The service has another real server, which this check finds well.
+    pub(crate) fn beside(self, at: &str, kind: &str, lines: &str) -> Self {
+        Self { beside: Some((at.into(), check(kind, lines))), ..self }
+    }
+
     fn protocol(&self) -> &'static str {
         if self.udp { "udp" } else { "tcp" }
     }
@@ -80,18 +87,28 @@ impl Case {
     }
 
     fn server(&self) -> (&str, &str) {
-        let (address, port) = self.at.rsplit_once(':').expect("a port");
-        (address.trim_matches(['[', ']']), port)
+        words(&self.at)
     }
 
     fn text(&self, port: u16) -> String {
         let (protocol, vip, (address, at)) = (self.protocol().to_uppercase(), self.vip(), self.server());
         let alpha = if self.down.is_none() { "alpha" } else { "" };
+        let beside = self.beside.as_ref().map_or(String::new(), |(at, check)| {
+            let (address, at) = words(at);
+            format!(" real_server {address} {at} {{\n weight 1\n {check}\n }}\n")
+        });
         format!(
             "virtual_server {vip} {port} {{\n lb_kind NAT\n lb_algo rr\n protocol {protocol}\n {alpha}\n \
-             real_server {address} {at} {{\n weight 1\n {}\n }}\n}}\n",
+             real_server {address} {at} {{\n weight 1\n {}\n }}\n{beside}}}\n",
             self.check
         )
+    }
+
+    /// What the table has of it.
+    fn entries(&self, port: u16, served: bool) -> impl Iterator<Item = Entry> {
+        let itself = (served && self.down.is_none()).then_some(&self.at);
+        let beside = self.beside.as_ref().map(|(at, _)| at);
+        itself.into_iter().chain(beside).map(move |at| (port, at.clone()))
     }
 
     /// What is said of it, as [`keepalived`] words it.
@@ -110,6 +127,15 @@ impl Case {
         }
     }
 }
+
+/// Address and port as keepalived.conf has them.
+fn words(at: &str) -> (&str, &str) {
+    let (address, port) = at.rsplit_once(':').expect("a port");
+    (address.trim_matches(['[', ']']), port)
+}
+
+/// The port of a virtual server, and a real server of it.
+pub(crate) type Entry = (u16, String);
 
 impl Place<'_> {
     /// Where everything runs.
@@ -150,13 +176,19 @@ impl Place<'_> {
         self.namespace().run(line)
     }
 
-    /// Starts our daemon with these cases, and more lines of configuration, and waits until each has come out as it must.
-    pub(crate) fn expect(&mut self, global: &str, cases: &[Case]) -> Result<()> {
+    /// Starts our daemon with these cases, and more lines of configuration, and waits until each has come out as it must. Says how
+    /// long each took.
+    pub(crate) fn expect(&mut self, global: &str, cases: &[Case]) -> Result<Vec<Duration>> {
+        self.start_with(global, cases)?;
+        let took = self.come_out(cases)?;
+        self.stays(cases)?;
+        Ok(took)
+    }
+
+    /// Starts our daemon with these cases.
+    pub(crate) fn start_with(&mut self, global: &str, cases: &[Case]) -> Result<()> {
         let text: String = (1..).zip(cases).map(|(port, case)| case.text(port)).collect();
-        let text = format!("global_defs {{\n lvs_backend nftables\n}}\n{global}\n{text}");
-        self.start(&text)?;
-        self.come_out(cases)?;
-        self.stays(cases)
+        self.start(&format!("global_defs {{\n lvs_backend nftables\n}}\n{global}\n{text}"))
     }
 
     /// Starts our daemon.
@@ -166,7 +198,7 @@ impl Place<'_> {
             running.stop()?;
         }
         let name = format!("daemon{}", std::fs::read_dir(self.folder())?.count());
-        self.running = Some(self.lab.router(0).start_with(&Daemon::ours(), &name, text, &["-D", "-C"])?);
+        self.running = Some(self.lab.router(0).start_with(&Daemon::ours(), &name, text, &["-C"])?);
         Ok(())
     }
 
@@ -175,27 +207,31 @@ impl Place<'_> {
         self.running.as_ref().context("no daemon runs")
     }
 
-    /// Waits until all is said.
-    fn come_out(&self, cases: &[Case]) -> Result<()> {
-        let mut silent = String::new();
+    /// Waits until all is said, and says how long each took.
+    fn come_out(&self, cases: &[Case]) -> Result<Vec<Duration>> {
+        let begin = Instant::now();
+        let mut took = vec![None; cases.len()];
         let all = || {
             let log = self.running()?.log();
-            silent.clear();
-            for (port, case) in (1..).zip(cases).filter(|(port, case)| !case.said(*port, &log)) {
-                let wanted = case.down.as_deref().map_or("up".into(), |reason| format!("down: {reason}"));
-                write!(silent, "\n{port} at {}, wanted {wanted}\n{}", case.at, case.check)?;
+            for (port, (case, took)) in (1..).zip(cases.iter().zip(&mut took)) {
+                if took.is_none() && case.said(port, &log) {
+                    *took = Some(begin.elapsed());
+                }
             }
-            Ok(silent.is_empty())
+            Ok(took.iter().all(Option::is_some))
         };
-        let waited = wait_until("every check has come out as it must", SOON, all);
-        waited.with_context(|| {
-            format!("not so:{silent}\nthe log:\n{}", self.running().map_or(String::new(), Running::log))
-        })
+        wait_until("every check has come out as it must", SOON, all).with_context(|| {
+            let silent = cases.iter().zip(&took).filter(|(_, took)| took.is_none());
+            let said: String =
+                silent.map(|(case, _)| format!("\nat {}, wanted {:?}\n{}", case.at, case.down, case.check)).collect();
+            format!("not so:{said}\nthe log:\n{}", self.running().map_or(String::new(), Running::log))
+        })?;
+        Ok(took.into_iter().flatten().collect())
     }
 
     /// The table is as the cases say, and after the next round of checks, too.
     fn stays(&self, cases: &[Case]) -> Result<()> {
-        let expected = ports(cases, |case| case.down.is_none());
+        let expected = entries(cases, true);
         for pause in [0, 1200] {
             std::thread::sleep(Duration::from_millis(pause));
             let table = self.table()?;
@@ -206,20 +242,25 @@ impl Place<'_> {
 
     /// Waits until the table has the cases that succeed, or none of them.
     pub(crate) fn becomes(&self, cases: &[Case], served: bool) -> Result<()> {
-        let expected = ports(cases, |case| served && case.down.is_none());
+        let expected = entries(cases, served);
+        self.holds("what is expected", |table| *table == expected)
+    }
+
+    /// Waits until the table is so.
+    pub(crate) fn holds(&self, what: &str, wanted: impl Fn(&BTreeSet<Entry>) -> bool) -> Result<()> {
         let mut table = BTreeSet::new();
-        wait_until(&format!("the table has {expected:?}"), SOON, || {
+        wait_until(&format!("the table has {what}"), SOON, || {
             table = self.table()?;
-            Ok(table == expected)
+            Ok(wanted(&table))
         })
         .with_context(|| format!("it has {table:?}"))
     }
 
-    /// The ports of the virtual servers that have a real server.
-    pub(crate) fn table(&self) -> Result<BTreeSet<u16>> {
+    /// What real servers there are in the kernel.
+    fn table(&self) -> Result<BTreeSet<Entry>> {
         let listed = self.namespace().run("nft -j list table inet keepalived_balance")?;
         let listed: serde_json::Value = serde_json::from_str(&listed)?;
-        let mut ports = BTreeSet::new();
+        let mut entries = BTreeSet::new();
         for object in listed["nftables"].as_array().context("a list")? {
             let map = &object["map"];
             if !map["name"].as_str().is_some_and(|name| name.starts_with("weights")) {
@@ -227,16 +268,19 @@ impl Place<'_> {
             }
             // [{"concat": [protocol, address, port, server, port]}, weight]
             for element in map["elem"].as_array().map_or(&[][..], Vec::as_slice) {
-                let port = element[0]["concat"][2].as_u64().with_context(|| format!("a port in {element}"))?;
-                ports.insert(port.try_into()?);
+                let parts = &element[0]["concat"];
+                let port = parts[2].as_u64().with_context(|| format!("a port in {element}"))?;
+                let address: IpAddr = parts[3].as_str().context("an address")?.parse()?;
+                let at = SocketAddr::new(address, parts[4].as_u64().context("a port")?.try_into()?);
+                entries.insert((port.try_into()?, at.to_string()));
             }
         }
-        Ok(ports)
+        Ok(entries)
     }
 }
 
-fn ports(cases: &[Case], which: impl Fn(&Case) -> bool) -> BTreeSet<u16> {
-    (1..).zip(cases).filter(|(_, case)| which(case)).map(|(port, _)| port).collect()
+fn entries(cases: &[Case], served: bool) -> BTreeSet<Entry> {
+    (1..).zip(cases).flat_map(|(port, case)| case.entries(port, served)).collect()
 }
 
 /// A server that ends with this value.
