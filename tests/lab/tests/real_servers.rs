@@ -7,6 +7,8 @@
 mod grpc;
 #[path = "real_servers/mail.rs"]
 mod mail;
+#[path = "real_servers/misbehaving.rs"]
+mod misbehaving;
 #[path = "real_servers/names.rs"]
 mod names;
 #[path = "real_servers/pki.rs"]

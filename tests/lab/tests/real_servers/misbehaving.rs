@@ -1,0 +1,258 @@
+//! A server that misbehaves: each way ends in its verdict in time, and nobody else comes to harm.
+
+#[path = "misbehaving/server.rs"]
+mod server;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::place::{Case, Place, at_place, down, up, url};
+use server::{Act, Healthy, Server, Unheard, forever, say};
+
+/// `connect_timeout`, in words; each wait takes so long at most.
+const STEP: &str = "connect_timeout 0.5";
+/// How long a dialogue takes at most: four times that and 10 s (docs/differences.md).
+const WHOLE: Duration = Duration::from_secs(12);
+/// What ends by itself, or with the first wait.
+const QUICK: Duration = Duration::from_millis(1500);
+/// As much later may a verdict come: the first check runs after 1 s, and the machine is busy with something else.
+const SLACK: Duration = Duration::from_secs(4);
+/// As much later may a check of the healthy server be.
+const LATE: Duration = Duration::from_millis(500);
+/// As much more memory than for servers that refuse, in KiB.
+const GROWTH: u64 = 8 * 1024;
+
+/// One way.
+struct Mood {
+    kind: &'static str,
+    acts: Vec<Act>,
+    /// Why it fails; none if it does not.
+    reason: Option<&'static str>,
+    within: Duration,
+}
+
+fn bad(kind: &'static str, acts: Vec<Act>, reason: &'static str) -> Mood {
+    Mood { kind, acts, reason: Some(reason), within: QUICK }
+}
+
+fn good(kind: &'static str, acts: Vec<Act>) -> Mood {
+    Mood { kind, acts, reason: None, within: QUICK }
+}
+
+/// It takes as long as a dialogue may.
+fn long(kind: &'static str, acts: Vec<Act>, reason: &'static str) -> Mood {
+    Mood { within: WHOLE, ..bad(kind, acts, reason) }
+}
+
+const HEAD: &str = "HTTP/1.1 200 OK\r\n\r\n";
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// A header says so, octet by octet if it has to be; what is after it is sent at once.
+fn get() -> Vec<Mood> {
+    const GET: &str = "HTTP_GET";
+    let pause = || Act::Wait(Duration::from_millis(200));
+    let drip = || Act::Drip(b'x', Duration::from_millis(200));
+    let garbage: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    vec![
+        bad(GET, vec![Act::Hang], "timed out after 0.5 s waiting for the header"),
+        bad(GET, vec![Act::Hear, Act::Hang], "timed out after 0.5 s waiting for the header"),
+        bad(GET, vec![Act::Hear, say(HEAD), Act::Hang], "timed out after 0.5 s waiting for the body"),
+        // slow, but there is progress, and an end
+        good(
+            GET,
+            vec![Act::Hear, say("HTTP"), pause(), say("/1.0 200"), pause(), say(" OK\r\n"), pause(), say("\r\nok")],
+        ),
+        long(GET, vec![Act::Hear, drip()], "not done with the header after 12 s in all"),
+        long(GET, vec![Act::Hear, say(HEAD), drip()], "not done with the body after 12 s in all"),
+        // without end
+        bad(GET, vec![say("HTTP/1.1 200 OK\r\n"), forever("X: y\r\n")], "the header is longer than 65536 octets"),
+        bad(GET, vec![forever("x")], "the header is longer than 65536 octets"),
+        bad(GET, vec![forever("HTTP/1.1 100 Continue\r\n\r\n")], "the header is longer than 65536 octets"),
+        // the limit is in octets or in time, as the machine is
+        long(GET, vec![Act::Hear, say(HEAD), forever("x")], "the body"),
+        long(GET, vec![Act::Hear, say(CHUNKED), forever("1\r\nx\r\n")], "the body"),
+        bad(GET, vec![Act::Hear, say(CHUNKED), forever("0")], "the size of a chunk has no end"),
+        bad(GET, vec![Act::Hear, Act::Reset], "connection reset by peer while waiting for the header"),
+        bad(GET, vec![Act::Hear, say("HTTP/1.1 200 OK\r\n"), pause(), Act::Reset], "reset by peer"),
+        bad(
+            GET,
+            vec![Act::Hear, say(HEAD), say("hal"), pause(), Act::Reset],
+            "reset by peer while waiting for the body",
+        ),
+        bad(GET, vec![Act::Hear], "closed the connection before the end of the header"),
+        bad(GET, vec![Act::Hear, say("HTTP/1.1 200 OK\r\nX:")], "closed the connection before the end of the header"),
+        // observed: a wrong length is only logged
+        good(GET, vec![Act::Hear, say("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort")]),
+        good(GET, vec![Act::Hear, say("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nlong")]),
+        good(GET, vec![Act::Hear, say("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nno number")]),
+        bad(GET, vec![Act::Hear, Act::Say(garbage)], "the header"),
+        bad(GET, vec![Act::Hear, say("\x15\x03\x01\0\x02\x02\x28\r\n\r\n")], "the header is malformed"),
+        bad(GET, vec![Act::Hear, say("HTTP/1.0 200 OK\n\nok")], "its lines end with LF"),
+        bad(GET, vec![Act::Hear, say(CHUNKED), say("nothex\r\n")], "the size of a chunk is not hexadecimal"),
+        bad(GET, vec![Act::Hear, say(CHUNKED), say("2\r\nabc\r\n")], "a chunk is longer than its size"),
+    ]
+}
+
+/// Records of TLS: RFC 8446 §5.1.
+fn tls() -> Vec<Mood> {
+    const GET: &str = "SSL_GET";
+    let drip = Act::Drip(0, Duration::from_millis(200));
+    vec![
+        // alert: fatal, handshake_failure; warning, close_notify; fatal, internal_error
+        bad(GET, vec![Act::Hear, say("\x15\x03\x03\0\x02\x02\x28"), Act::Hang], "TLS: received fatal alert"),
+        bad(GET, vec![Act::Hear, say("\x15\x03\x03\0\x02\x01\0"), Act::Hang], "handshake"),
+        bad(GET, vec![Act::Hear, say("\x15\x03\x03\0\x02\x02\x50")], "TLS: received fatal alert"),
+        bad(GET, vec![Act::Hear, say(HEAD)], "TLS:"),
+        bad(GET, vec![Act::Hang], "timed out after 0.5 s waiting for the TLS handshake"),
+        bad(GET, vec![Act::Hear, Act::Reset], "connection reset by peer while waiting for the TLS handshake"),
+        bad(GET, vec![Act::Hear], "the TLS handshake"),
+        bad(GET, vec![Act::Hear, forever("\x16\x03\x03\0\x04\x02\0\0\0")], "TLS:"),
+        bad(GET, vec![Act::Hear, forever("\x16\x03\x03\0\0")], "TLS:"),
+        // a record of 16 KiB, which takes its time: the handshake as a whole is one wait
+        bad(
+            GET,
+            vec![Act::Hear, say("\x16\x03\x03\x40\0\x02\0\x3f\x7c"), drip],
+            "timed out after 0.5 s waiting for the TLS handshake",
+        ),
+    ]
+}
+
+/// Frames of HTTP/2: RFC 9113 §4.1.
+fn http2() -> Vec<Mood> {
+    let frame = |kind: u8, flags: u8, stream: u8, text: &[u8]| {
+        [&[0, 0, u8::try_from(text.len()).expect("short"), kind, flags, 0, 0, 0, stream], text].concat()
+    };
+    let settings = || Act::Say(frame(4, 0, 0, b""));
+    let flood = |octets: Vec<u8>| vec![Act::Hear, settings(), Act::Forever(octets)];
+    let mut moods = Vec::new();
+    for kind in ["HTTP2_GET", "GRPC_CHECK"] {
+        moods.extend([
+            bad(kind, vec![Act::Hang], "timed out after 0.5 s waiting for the header"),
+            bad(kind, vec![Act::Hear, settings(), Act::Hang], "timed out after 0.5 s waiting for the header"),
+            bad(kind, vec![Act::Hear, say("HTTP/1.1 200 OK\r\n\r\n")], ""),
+            bad(kind, vec![Act::Hear, Act::Reset], ""),
+            // GOAWAY: no stream, ENHANCE_YOUR_CALM. RST_STREAM: REFUSED_STREAM
+            bad(
+                kind,
+                vec![Act::Hear, settings(), Act::Say(frame(7, 0, 0, b"\0\0\0\0\0\0\0\x0b")), Act::Hang],
+                "HTTP/2:",
+            ),
+            bad(kind, vec![Act::Hear, settings(), Act::Say(frame(3, 0, 1, b"\0\0\0\x07")), Act::Hang], "HTTP/2:"),
+            // larger than we allow
+            bad(kind, vec![Act::Hear, settings(), Act::Say(vec![0xff; 100]), Act::Hang], "HTTP/2:"),
+            // of an unknown type; PING; SETTINGS; PRIORITY
+            bad(kind, flood(frame(0xfa, 0, 0, b"")), ""),
+            bad(kind, flood(frame(6, 0, 0, b"12345678")), ""),
+            bad(kind, flood(frame(4, 0, 0, b"")), ""),
+            bad(kind, flood(frame(2, 0, 1, b"\0\0\0\0\0")), ""),
+            // HEADERS, and then CONTINUATION for ever; ":status: 200", and then DATA with nothing in it
+            bad(
+                kind,
+                [
+                    vec![Act::Hear, settings(), Act::Say(frame(1, 0, 1, b"\x88"))],
+                    vec![Act::Forever(frame(9, 0, 1, b"\0\x01x\x01y"))],
+                ]
+                .concat(),
+                "",
+            ),
+            long(
+                kind,
+                [
+                    vec![Act::Hear, settings(), Act::Say(frame(1, 4, 1, b"\x88"))],
+                    vec![Act::Forever(frame(0, 0, 1, b""))],
+                ]
+                .concat(),
+                "",
+            ),
+        ]);
+    }
+    moods
+}
+
+fn mail() -> Vec<Mood> {
+    const MAIL: &str = "SMTP_CHECK";
+    let drip = Act::Drip(b'x', Duration::from_millis(200));
+    vec![
+        bad(MAIL, vec![Act::Hang], "timed out after 0.5 s waiting for the greeting"),
+        bad(MAIL, vec![say("220 well\r\n"), Act::Hang], "timed out after 0.5 s waiting for the reply to HELO"),
+        bad(MAIL, vec![forever("220-more\r\n")], "the greeting is longer than"),
+        bad(MAIL, vec![forever("x")], "the greeting is longer than"),
+        bad(MAIL, vec![], "closed the connection before the end of the greeting"),
+        bad(MAIL, vec![say("220 well\r\n"), Act::Hear, Act::Reset], "the reply to HELO"),
+        bad(MAIL, vec![say("\0\x01\x02\r\n"), Act::Hang], "the greeting is"),
+        long(MAIL, vec![drip], "not done with the greeting after 12 s in all"),
+        // an answer to QUIT is waited for, and may be anything
+        good(MAIL, vec![say("220 well\r\n"), Act::Hear, say("250 well\r\n"), Act::Hear, say("garbage\n")]),
+    ]
+}
+
+const HEALTHY: &str = "10.1.1.2:80";
+const UNHEARD: &str = "10.1.1.3:80";
+const NAMES: &str = "10.1.1.3:53";
+
+/// All of them, each with a healthy server in the same service; the check of that one is shared.
+fn cases(moods: &[Mood]) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (port, mood) in (1001..).zip(moods) {
+        let (at, page) = (format!("10.1.1.1:{port}"), url("/", ""));
+        let page = if mood.kind.ends_with("GET") { page } else { String::new() };
+        let lines = format!("{STEP}\n {page}");
+        cases.push(
+            mood.reason.map_or_else(|| up(&at, mood.kind, &lines), |reason| down(&at, mood.kind, &lines, reason)),
+        );
+    }
+    cases.push(down(UNHEARD, "TCP_CHECK", STEP, "timed out after 0.5 s connecting"));
+    cases.push(down(NAMES, "DNS_CHECK", STEP, "timed out after 0.5 s waiting for the reply").udp());
+    let healthy = url("/", "");
+    cases.into_iter().map(|case| case.beside(HEALTHY, "HTTP_GET", &healthy)).collect()
+}
+
+#[test]
+fn every_way_ends_in_a_verdict_and_harms_nobody() {
+    at_place("misbehaving", &[], |place| {
+        let moods = [get(), tls(), http2(), mail()].into_iter().flatten().collect::<Vec<_>>();
+        let cases = cases(&moods);
+        let healthy = place.namespace().inside(|| Healthy::open(HEALTHY))?;
+
+        // as much memory as so many checks take anyhow
+        place.start_with("", &cases)?;
+        place.running()?.wait_for_log("connection refused", Duration::from_secs(30))?;
+        std::thread::sleep(Duration::from_millis(2500));
+        let before = most_memory(place)?;
+
+        let _servers = place.namespace().inside(|| {
+            let servers =
+                (1001..).zip(&moods).map(|(port, mood)| Server::open(&format!("10.1.1.1:{port}"), &mood.acts));
+            servers.collect::<Result<Vec<_>>>()
+        })?;
+        let _unheard = place.namespace().inside(|| Unheard::open(UNHEARD, NAMES))?;
+        // this one begins anew
+        let begin = healthy.count();
+        let took = place.expect("", &cases)?;
+        for (took, (mood, case)) in took.iter().zip(moods.iter().zip(&cases)) {
+            let most = Duration::from_secs(1) + mood.within + SLACK;
+            ensure!(*took < most, "{:?} wanted within {most:?}, and it took {took:?}: {case:?}", mood.within);
+        }
+        let longest = took.iter().max().context("cases")?;
+        let (late, count) = healthy.latest(begin)?;
+        let grown = most_memory(place)?.saturating_sub(before);
+        println!(
+            "{} ways; the last verdict after {longest:?}; {count} checks of the healthy server, at most {late:?} late; {grown} KiB more \
+             than {before}",
+            cases.len()
+        );
+        ensure!(count >= 10, "the healthy server was asked {count} times only");
+        ensure!(late < LATE, "a check of the healthy server was {late:?} late");
+        ensure!(grown < GROWTH, "{grown} KiB more than the {before} KiB for servers that refuse");
+        Ok(())
+    });
+}
+
+/// The most memory that the checker process has had, in KiB.
+fn most_memory(place: &Place<'_>) -> Result<u64> {
+    let pid = std::fs::read_to_string(place.running()?.file("checkers.pid"))?;
+    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.trim()))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
+    line.trim().trim_end_matches(" kB").parse().with_context(|| line.to_owned())
+}
