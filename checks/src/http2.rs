@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
+use std::task::Poll;
 
 use bytes::Bytes;
 use h2::RecvStream;
@@ -98,6 +99,10 @@ async fn converse<Hearing: Future<Output = Result<(), Failure>>>(
     let (mut connection, mut dialogue) = (pin!(connection), pin!(dialogue));
     let mut ended = false;
     poll_fn(|context| {
+        // first its deadlines: a connection that always has something takes all that this turn may do, and timers then wait
+        if let Poll::Ready(result) = dialogue.as_mut().poll(context) {
+            return Poll::Ready(result);
+        }
         ended = ended || connection.as_mut().poll(context).is_ready();
         dialogue.as_mut().poll(context)
     })
@@ -141,5 +146,72 @@ pub(crate) fn failure(step: Step, error: &h2::Error) -> Failure {
         },
         Some(error) => Failure::io(step, error),
         None => Failure::Http2(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, ready};
+    use std::time::Duration;
+
+    use tokio::io::{ReadBuf, Repeat};
+
+    use super::*;
+
+    /// SETTINGS, and then frames of a type that nobody knows (RFC 9113 §4.1), always there when they are asked for.
+    struct Flood {
+        /// Takes part in the runtime's fairness, as a socket does.
+        turn: Repeat,
+        sent: usize,
+    }
+
+    impl AsyncRead for Flood {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let before = buffer.filled().len();
+            ready!(Pin::new(&mut self.turn).poll_read(context, buffer))?;
+            for octet in &mut buffer.filled_mut()[before..] {
+                *octet = match (self.sent / 9, self.sent % 9) {
+                    (0, 3) => 4,
+                    (_, 3) => 0xfa,
+                    _ => 0,
+                };
+                self.sent += 1;
+            }
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Flood {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(octets.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn frames_without_end_do_not_hide_the_deadline() {
+        let step = Duration::from_millis(50);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let request = http::Request::get("http://192.0.2.1/").body(()).unwrap();
+        let ended = runtime.block_on(async {
+            let deadlines = Deadlines::new(step);
+            let flood = Flood { turn: tokio::io::repeat(0), sent: 0 };
+            let hear = |answer| async move { deadlines.until(Step::Header, answer).await.map(drop) };
+            let call = Call { request, message: None };
+            tokio::time::timeout(step * 40, converse(flood, deadlines, call, hear)).await
+        });
+        assert_eq!(ended.ok(), Some(Err(Failure::TimedOut(Step::Header, step))));
     }
 }
