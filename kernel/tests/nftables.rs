@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keepalived_core::balance::{
-    Change, DestinationEntry, DestinationKey, Entry, Forwarding, Granularity, Protocol, Scheduler, SchedulerFlags,
-    ServiceEntry, ServiceKey, Table, difference,
+    Change, DestinationEntry, DestinationKey, Entry, Forwarding, Granularity, Protocol, Scheduler, ServiceEntry,
+    ServiceKey, Table, difference,
 };
 use keepalived_core::vrrp::Family;
 use keepalived_kernel::director::Director;
@@ -31,14 +31,7 @@ fn tcp(text: &str) -> ServiceKey {
 }
 
 fn service(scheduler: Scheduler) -> ServiceEntry {
-    ServiceEntry {
-        scheduler,
-        flags: SchedulerFlags::default(),
-        one_packet: false,
-        persistence: None,
-        granularity: None,
-        persistence_engine: None,
-    }
+    ServiceEntry::new(scheduler)
 }
 
 fn nat(weight: u32) -> DestinationEntry {

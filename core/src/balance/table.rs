@@ -55,6 +55,20 @@ pub struct ServiceEntry {
     pub persistence_engine: Option<String>,
 }
 
+impl ServiceEntry {
+    /// A service with a scheduler and nothing else.
+    pub fn new(scheduler: Scheduler) -> Self {
+        Self {
+            scheduler,
+            flags: SchedulerFlags::default(),
+            one_packet: false,
+            persistence: None,
+            granularity: None,
+            persistence_engine: None,
+        }
+    }
+}
+
 /// Which server of a service: one of these is there once in a service.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct DestinationKey {

@@ -223,14 +223,7 @@ mod tests {
         DestinationEntry { weight: 1, forwarding: Forwarding::Nat, upper_threshold: 0, lower_threshold: 0 };
 
     fn entry(scheduler: Scheduler, servers: &[(u16, u32)]) -> Entry {
-        let service = ServiceEntry {
-            scheduler,
-            flags: SchedulerFlags::default(),
-            one_packet: false,
-            persistence: None,
-            granularity: None,
-            persistence_engine: None,
-        };
+        let service = ServiceEntry::new(scheduler);
         let destinations: BTreeMap<_, _> = servers
             .iter()
             .zip(1..)

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keepalived_core::balance::{
-    Change, DestinationEntry, DestinationKey, Entry, Forwarding, Protocol, Scheduler, SchedulerFlags, ServiceEntry,
-    ServiceKey, Table, difference,
+    Change, DestinationEntry, DestinationKey, Entry, Forwarding, Protocol, Scheduler, ServiceEntry, ServiceKey, Table,
+    difference,
 };
 use keepalived_core::vrrp::Family;
 use keepalived_kernel::director::Director;
@@ -24,14 +24,7 @@ pub(crate) fn server(address: &str, port: u16) -> DestinationKey {
 
 /// A service with nothing special.
 pub(crate) fn plain(scheduler: Scheduler) -> ServiceEntry {
-    ServiceEntry {
-        scheduler,
-        flags: SchedulerFlags::default(),
-        one_packet: false,
-        persistence: None,
-        granularity: None,
-        persistence_engine: None,
-    }
+    ServiceEntry::new(scheduler)
 }
 
 /// A server with nothing special.

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::super::check::Steps;
 use super::super::service::{ServerParams, Sorry};
 use super::super::table::{DestinationKey, ServiceEntry};
-use super::super::types::{Forwarding, Protocol, Scheduler, SchedulerFlags};
+use super::super::types::{Forwarding, Protocol, Scheduler};
 use super::*;
 
 fn place(last: u8) -> Place {
@@ -55,14 +55,7 @@ fn service(weights: &[u32]) -> Params {
         services: vec![ServiceParams {
             was: None,
             keys: vec![key(1)],
-            service: ServiceEntry {
-                scheduler: Scheduler::Rr,
-                flags: SchedulerFlags::default(),
-                one_packet: false,
-                persistence: None,
-                granularity: None,
-                persistence_engine: None,
-            },
+            service: ServiceEntry::new(Scheduler::Rr),
             quorum: 1,
             hysteresis: 0,
             omega: false,

@@ -14,17 +14,7 @@ fn entry(scheduler: Scheduler, servers: &[(u8, u32)]) -> Entry {
             DestinationEntry { weight: *weight, forwarding: Forwarding::Nat, upper_threshold: 0, lower_threshold: 0 };
         (key, entry)
     };
-    Entry {
-        service: ServiceEntry {
-            scheduler,
-            flags: SchedulerFlags::default(),
-            one_packet: false,
-            persistence: None,
-            granularity: None,
-            persistence_engine: None,
-        },
-        destinations: servers.iter().map(destination).collect(),
-    }
+    Entry { service: ServiceEntry::new(scheduler), destinations: servers.iter().map(destination).collect() }
 }
 
 /// What a kernel would make of it, strictly: nothing is added twice, nothing that is not there is changed.

@@ -33,14 +33,7 @@ fn service(address: &str, port: u16, protocol: Protocol) -> ServiceKey {
 }
 
 fn plain(scheduler: Scheduler) -> ServiceEntry {
-    ServiceEntry {
-        scheduler,
-        flags: SchedulerFlags::default(),
-        one_packet: false,
-        persistence: None,
-        granularity: None,
-        persistence_engine: None,
-    }
+    ServiceEntry::new(scheduler)
 }
 
 fn seconds(seconds: u64) -> Option<Duration> {
