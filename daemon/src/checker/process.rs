@@ -48,6 +48,9 @@ const FROM_RUNNER: Token = Token(1);
 /// Results that are dealt with before the kernel's table is brought up to date.
 const MOST_RESULTS: usize = 4_096;
 
+/// What is due within this time begins together: waking up for each check alone costs as much as the check.
+const TOGETHER: Duration = Duration::from_millis(10);
+
 /// How soon what did not fit into the pipe to the runner is tried again.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
@@ -173,7 +176,8 @@ impl Process {
         }
         self.deliver();
         let catch_up = self.programs.is_behind().then(|| now + CATCH_UP);
-        [wake, self.look_at, catch_up].into_iter().flatten().min()
+        let next = [wake, self.look_at, catch_up].into_iter().flatten().min();
+        next.map(|at| at.max(now + TOGETHER))
     }
 
     fn deliver(&mut self) {
