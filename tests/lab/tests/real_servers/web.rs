@@ -254,7 +254,7 @@ fn tls_is_as_nginx_speaks_it() {
             get(TLS13, &verified("secure")),
         ]);
         let ca = place.folder().join("ca.pem");
-        place.expect(&format!("SSL {{\n ca {}\n}}", ca.display()), &cases).map(drop)
+        place.expect(&format!("SSL {{\n ca {}\n}}", ca.display()), &cases)
     });
 }
 
@@ -277,7 +277,7 @@ fn certificates_of_ours_are_shown() {
         // one that nobody there knows
         let stranger = format!("SSL {{\n certificate {folder}/stranger.pem\n key {folder}/stranger.key\n}}");
         let cases = [down(TLS_CLIENTS, "SSL_GET", &text, "status 400"), up(TLS13, "SSL_GET", &text)];
-        place.expect(&stranger, &cases).map(drop)
+        place.expect(&stranger, &cases)
     });
 }
 
@@ -321,6 +321,6 @@ fn http2_is_as_nginx_speaks_it() {
             ]);
         }
         let ca = place.folder().join("ca.pem");
-        place.expect(&format!("SSL {{\n ca {}\n}}", ca.display()), &cases).map(drop)
+        place.expect(&format!("SSL {{\n ca {}\n}}", ca.display()), &cases)
     });
 }
