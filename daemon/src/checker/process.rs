@@ -15,6 +15,7 @@ use keepalived_kernel::reactor::{self, Interest, Nested, Reactor, Ready, Token};
 use keepalived_state::Snapshot;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
+use tokio::time::MissedTickBehavior;
 
 use super::dialogue::Dialogue;
 use super::director::{self, Remembrance};
@@ -50,6 +51,10 @@ const MOST_RESULTS: usize = 4_096;
 
 /// What is due within this time begins together: waking up for each check alone costs as much as the check.
 const TOGETHER: Duration = Duration::from_millis(10);
+
+/// A timer of the runtime that is always there. One that is set when there is none, or none that is as early, costs a write and a
+/// wait more: this one is earlier than what a check may take.
+const EARLY: Duration = Duration::from_millis(500);
 
 /// How soon what did not fit into the pipe to the runner is tried again.
 const CATCH_UP: Duration = Duration::from_millis(20);
@@ -139,6 +144,8 @@ impl Process {
         child::tell(&self.pipe, &FromChild::Ready);
         let mut ready = Vec::new();
         let mut results = Vec::new();
+        let mut early = tokio::time::interval(EARLY);
+        early.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let wake = self.turn();
             ready.clear();
@@ -148,6 +155,7 @@ impl Process {
                 came = reactor.ready(&mut ready) => came?,
                 _ = self.inbox.recv_many(&mut results, MOST_RESULTS) => {}
                 () = until(wake) => {}
+                _ = early.tick() => {}
             }
             for (ticket, verdict) in results.drain(..) {
                 self.engine.ended(ticket, &verdict, reactor::now());
