@@ -3,6 +3,8 @@
 
 #![cfg(test)]
 
+#[path = "real_servers/beside.rs"]
+mod beside;
 #[path = "real_servers/grpc.rs"]
 mod grpc;
 #[path = "real_servers/mail.rs"]

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::pki::certificates;
-use crate::place::{Place, Server, at_place, down, up, url};
+use crate::place::{Room, Server, at_place, down, up, url};
 
 const PLAIN: &str = "10.1.1.1:50051";
 /// It has services, but not that of health.
@@ -11,25 +11,25 @@ const BARE: &str = "10.1.1.2:50051";
 const TLS: &str = "10.1.1.1:50052";
 const PROXY: &str = "10.1.1.3:80";
 
-fn grpc(place: &Place<'_>, at: &str, certificate: &str) -> Result<Server> {
-    let script = place.file("health.py", include_str!("health.py"))?;
-    let mut command = place.namespace().command("/usr/bin/python3");
+pub(crate) fn grpc(room: Room<'_>, at: &str, certificate: &str) -> Result<Server> {
+    let script = room.file("health.py", include_str!("health.py"))?;
+    let mut command = room.namespace.command("/usr/bin/python3");
     command.arg(script).arg(at).args(certificate.split_whitespace());
-    place.serve("health", &mut command, &[at])
+    room.serve("health", &mut command, &[at])
 }
 
-fn proxy(place: &Place<'_>) -> Result<Server> {
+pub(crate) fn proxy(room: Room<'_>) -> Result<Server> {
     let text = format!(
         "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log nginx.error.log;\nevents {{ }}\n\
          http {{\n access_log off;\n\
          client_body_temp_path t; proxy_temp_path t; fastcgi_temp_path t; uwsgi_temp_path t; scgi_temp_path t;\n\
          server {{ listen {PROXY} http2; location / {{ grpc_pass grpc://{PLAIN}; }} }}\n}}\n"
     );
-    place.file("nginx.conf", text)?;
-    std::fs::create_dir_all(place.folder().join("t"))?;
-    let mut command = place.namespace().command("nginx");
-    command.arg("-p").arg(place.folder()).arg("-c").arg("nginx.conf").args(["-e", "nginx.error.log"]);
-    place.serve("nginx", &mut command, &[PROXY])
+    room.file("nginx.conf", text)?;
+    std::fs::create_dir_all(room.folder.join("t"))?;
+    let mut command = room.namespace.command("nginx");
+    command.arg("-p").arg(room.folder).arg("-c").arg("nginx.conf").args(["-e", "nginx.error.log"]);
+    room.serve("nginx", &mut command, &[PROXY])
 }
 
 #[test]
@@ -37,9 +37,9 @@ fn services_say_how_they_are() {
     let library = "/usr/lib/python3/dist-packages/grpc/__init__.py";
     at_place("grpc", &["/usr/bin/python3", library, "nginx", "openssl"], |place| {
         certificates(place.folder(), &["secure"])?;
-        let plain = grpc(place, PLAIN, "")?;
-        let (_bare, _tls) = (grpc(place, BARE, "")?, grpc(place, TLS, "secure")?);
-        let _proxy = proxy(place)?;
+        let plain = grpc(place.room(), PLAIN, "")?;
+        let (_bare, _tls) = (grpc(place.room(), BARE, "")?, grpc(place.room(), TLS, "secure")?);
+        let _proxy = proxy(place.room())?;
         let get = |at: &str, lines: &str| up(at, "GRPC_CHECK", lines);
         let bad = |at: &str, lines: &str, reason: &str| down(at, "GRPC_CHECK", lines, reason);
         let mut cases = Vec::new();
@@ -79,7 +79,7 @@ fn services_say_how_they_are() {
         place.holds("nothing of it, nor of what is behind nginx", |table| {
             table.iter().all(|(port, _)| usize::from(*port) > served)
         })?;
-        let _plain = grpc(place, PLAIN, "")?;
+        let _plain = grpc(place.room(), PLAIN, "")?;
         place.becomes(&cases, true)
     });
 }

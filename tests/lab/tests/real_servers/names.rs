@@ -4,17 +4,17 @@ use std::net::UdpSocket;
 
 use anyhow::Result;
 
-use crate::place::{Place, Server, at_place, down, up};
+use crate::place::{Room, Server, at_place, down, up};
 
-const ZONES: &str = "10.1.1.1:53";
+pub(crate) const ZONES: &str = "10.1.1.1:53";
 const SIX: &str = "[fd00:1::1]:53";
 /// It knows the root.
 const ROOT: &str = "10.1.1.2:53";
 /// It takes everything and says nothing.
 const SILENT: &str = "10.1.1.3:53";
-const CLOSED: &str = "10.1.1.4:53";
+pub(crate) const CLOSED: &str = "10.1.1.4:53";
 
-fn nsd(place: &Place<'_>, name: &str, at: &[&str], zones: &[(&str, &str)]) -> Result<Server> {
+pub(crate) fn nsd(room: Room<'_>, name: &str, at: &[&str], zones: &[(&str, &str)]) -> Result<Server> {
     let mut text = format!(
         "server:\n username: \"\"\n database: \"\"\n server-count: 1\n zonesdir: .\n pidfile: {name}.pid\n\
          \x20xfrdfile: {name}.xfr\n xfrdir: .\n zonelistfile: {name}.list\n cookie-secret-file: {name}.cookie\n"
@@ -27,32 +27,32 @@ fn nsd(place: &Place<'_>, name: &str, at: &[&str], zones: &[(&str, &str)]) -> Re
     for (zone, file) in zones {
         text += &format!("zone:\n name: {zone}\n zonefile: {file}\n");
     }
-    let file = place.file(&format!("{name}.conf"), text)?;
-    let mut command = place.namespace().command("nsd");
+    let file = room.file(&format!("{name}.conf"), text)?;
+    let mut command = room.namespace.command("nsd");
     command.arg("-d").arg("-c").arg(file);
-    place.serve(name, &mut command, at)
+    room.serve(name, &mut command, at)
 }
 
 const AUTHORITY: &str = "@ 60 IN SOA ns.example.org. root.example.org. 1 60 60 60 60\n@ 60 IN NS ns.example.org.\n";
 
-fn zones(place: &Place<'_>) -> Result<Server> {
+pub(crate) fn zones(room: Room<'_>) -> Result<Server> {
     let long = "\"0123456789012345678901234567890123456789\" ".repeat(40);
     let text = format!(
         "$ORIGIN example.org.\n{AUTHORITY}ns 60 IN A 10.1.1.1\nwww 60 IN A 192.0.2.1\nwww 60 IN AAAA 2001:db8::1\n\
          alias 60 IN CNAME www\nlost 60 IN CNAME nowhere\n@ 60 IN MX 10 mail\n@ 60 IN TXT \"text\"\nlong 60 IN TXT {long}\n"
     );
-    place.file("example.org.zone", text)?;
-    place.file("broken.example.zone", "this is no zone\n")?;
+    room.file("example.org.zone", text)?;
+    room.file("broken.example.zone", "this is no zone\n")?;
     let zones = [("example.org", "example.org.zone"), ("broken.example", "broken.example.zone")];
-    nsd(place, "zones", &[ZONES, SIX], &zones)
+    nsd(room, "zones", &[ZONES, SIX], &zones)
 }
 
 #[test]
 fn answers_of_a_name_server_are_judged() {
     at_place("names", &["nsd"], |place| {
-        let server = zones(place)?;
-        place.file("root.zone", format!("$ORIGIN .\n{AUTHORITY}"))?;
-        let _root = nsd(place, "root", &[ROOT], &[("\".\"", "root.zone")])?;
+        let server = zones(place.room())?;
+        place.room().file("root.zone", format!("$ORIGIN .\n{AUTHORITY}"))?;
+        let _root = nsd(place.room(), "root", &[ROOT], &[("\".\"", "root.zone")])?;
         let _silent = place.namespace().inside(|| Ok(UdpSocket::bind(SILENT)?))?;
 
         let ask = |at: &str, lines: &str| up(at, "DNS_CHECK", lines).udp();
@@ -88,7 +88,7 @@ fn answers_of_a_name_server_are_judged() {
 
         drop(server);
         place.holds("the other one only", |table| table.iter().all(|(_, at)| at == ROOT) && !table.is_empty())?;
-        let _server = zones(place)?;
+        let _server = zones(place.room())?;
         place.becomes(&cases, true)
     });
 }

@@ -67,6 +67,11 @@ fn check(kind: &str, lines: &str) -> String {
 }
 
 impl Case {
+    /// Whether it succeeds.
+    pub(crate) fn succeeds(&self) -> bool {
+        self.down.is_none()
+    }
+
     /// The service is one of datagrams.
     pub(crate) fn udp(self) -> Self {
         Self { udp: true, ..self }
@@ -90,7 +95,8 @@ impl Case {
         words(&self.at)
     }
 
-    fn text(&self, port: u16) -> String {
+    /// Its virtual server.
+    pub(crate) fn text(&self, port: u16) -> String {
         let (protocol, vip, (address, at)) = (self.protocol().to_uppercase(), self.vip(), self.server());
         let alpha = if self.down.is_none() { "alpha" } else { "" };
         let beside = self.beside.as_ref().map_or(String::new(), |(at, check)| {
@@ -137,6 +143,40 @@ fn words(at: &str) -> (&str, &str) {
 /// The port of a virtual server, and a real server of it.
 pub(crate) type Entry = (u16, String);
 
+/// Where servers run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room<'a> {
+    /// With their addresses.
+    pub(crate) namespace: &'a Namespace,
+    /// For their files.
+    pub(crate) folder: &'a Path,
+}
+
+impl Room<'_> {
+    /// Writes a file.
+    pub(crate) fn file(&self, name: &str, text: impl AsRef<[u8]>) -> Result<PathBuf> {
+        let path = self.folder.join(name);
+        std::fs::create_dir_all(path.parent().context("it is in a folder")?)?;
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    /// Starts a server that stays in the foreground, and waits until it listens at all these places.
+    pub(crate) fn serve(&self, name: &str, command: &mut Command, at: &[&str]) -> Result<Server> {
+        let log = File::options().create(true).append(true).open(self.folder.join(format!("{name}.log")))?;
+        command.current_dir(self.folder).stdout(log.try_clone()?).stderr(log);
+        let mut server = Server(command.spawn().with_context(|| format!("{command:?}"))?);
+        for at in at {
+            let at: SocketAddr = at.parse()?;
+            wait_until(&format!("{name} listens at {at}"), SOON, || {
+                ensure!(server.0.try_wait()?.is_none(), "{name} has ended");
+                self.namespace.inside(|| Ok(TcpStream::connect_timeout(&at, SOON).is_ok()))
+            })?;
+        }
+        Ok(server)
+    }
+}
+
 impl Place<'_> {
     /// Where everything runs.
     pub(crate) fn namespace(&self) -> &Namespace {
@@ -148,32 +188,9 @@ impl Place<'_> {
         self.lab.router(0).folder()
     }
 
-    /// Writes a file.
-    pub(crate) fn file(&self, name: &str, text: impl AsRef<[u8]>) -> Result<PathBuf> {
-        let path = self.folder().join(name);
-        std::fs::create_dir_all(path.parent().context("it is in a folder")?)?;
-        std::fs::write(&path, text)?;
-        Ok(path)
-    }
-
-    /// Starts a server that stays in the foreground, and waits until it listens at all these places.
-    pub(crate) fn serve(&self, name: &str, command: &mut Command, at: &[&str]) -> Result<Server> {
-        let log = File::options().create(true).append(true).open(self.folder().join(format!("{name}.log")))?;
-        command.current_dir(self.folder()).stdout(log.try_clone()?).stderr(log);
-        let mut server = Server(command.spawn().with_context(|| format!("{command:?}"))?);
-        for at in at {
-            let at: SocketAddr = at.parse()?;
-            wait_until(&format!("{name} listens at {at}"), SOON, || {
-                ensure!(server.0.try_wait()?.is_none(), "{name} has ended");
-                self.namespace().inside(|| Ok(TcpStream::connect_timeout(&at, SOON).is_ok()))
-            })?;
-        }
-        Ok(server)
-    }
-
-    /// What a program says inside.
-    pub(crate) fn output(&self, line: &str) -> Result<String> {
-        self.namespace().run(line)
+    /// The room that it is in.
+    pub(crate) fn room(&self) -> Room<'_> {
+        Room { namespace: self.namespace(), folder: self.folder() }
     }
 
     /// Starts our daemon with these cases, and more lines of configuration, and waits until each has come out as it must.
