@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -64,7 +65,9 @@ pub fn start(destinations: &Destinations, ident: &str) -> io::Result<Guard> {
         guards.push(guard);
         writer
     };
+    // what libraries tell for their own developers (HTTP/2: each frame) is nothing for an administrator
     let level = if destinations.detail > 0 { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let ours = Targets::new().with_target("keepalived", level).with_default(LevelFilter::WARN);
     let console = destinations.console.then(|| keep(non_blocking(io::stderr())));
     let file = match &destinations.file {
         Some(path) => {
@@ -83,7 +86,7 @@ pub fn start(destinations: &Destinations, ident: &str) -> io::Result<Guard> {
         .with(console.map(|writer| lines(writer, json)))
         .with(file.map(|writer| lines(writer, json)))
         .with(syslog)
-        .with(level)
+        .with(ours)
         // a second start in one process (tests) keeps the first
         .try_init()
         .ok();

@@ -45,7 +45,8 @@ pub(crate) fn ensure_installed(only: &[&str]) -> Result<()> {
     drop(policy);
     // policy-rc.d kept them from starting now; this keeps them from starting at the next boot
     if Path::new("/run/systemd/system").exists() {
-        let services = ["keepalived", "frr", "nftables"].into_iter().filter(|service| missing.contains(service));
+        let services =
+            ["keepalived", "frr", "nftables", "nginx", "nsd"].into_iter().filter(|service| missing.contains(service));
         for service in services {
             let mut command = Command::new("systemctl");
             let status = command.args(["disable", "--now", service]).stderr(Stdio::null()).status()?;
