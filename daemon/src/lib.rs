@@ -17,6 +17,7 @@ pub mod message;
 pub mod runner;
 pub mod schedule;
 pub mod supervisor;
+pub mod untold;
 pub mod vrrp;
 
 use cli::Request;

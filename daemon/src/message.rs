@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keepalived_config::model::{Config, Script};
 use keepalived_kernel::pipe::{self, Pipe, Received};
-use keepalived_state::Record;
+use keepalived_state::{BalanceRecord, Record};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +72,8 @@ pub enum FromChild {
     Hello(u64),
     /// Instances changed their states, in this order; at most [`MOST_RECORDS`].
     Transitions(Vec<(InstanceKey, Record)>),
+    /// What happened to virtual and real servers, in this order; at most [`MOST_RECORDS`].
+    Balanced(Vec<BalanceRecord>),
     /// A `Snapshot` comes in memory.
     Snapshot,
     /// It got a signal that is for the supervisor.

@@ -12,7 +12,7 @@ use keepalived_core::vrrp::State;
 use keepalived_kernel::process::{self, Background, PidFileRefused};
 use keepalived_kernel::reactor::{self, Reactor, Ready};
 use keepalived_kernel::signal::{self, Signal};
-use keepalived_state::Journal;
+use keepalived_state::{BalanceRecord, Journal, Record};
 use sd_notify::NotifyState;
 
 use crate::cli::Options;
@@ -91,7 +91,8 @@ struct Supervisor {
     /// Last state of each instance that the worker told of: what the next one resumes.
     states: BTreeMap<InstanceKey, State>,
     /// What happened and why; it outlives the workers.
-    journal: Journal,
+    journal: Journal<Record>,
+    balance_journal: Journal<BalanceRecord>,
     hello_at: Instant,
     /// Whose snapshots are awaited, and what for.
     dumps: Vec<(Role, Dump)>,
@@ -171,6 +172,7 @@ impl Supervisor {
             posts: Role::ALL.map(|role| Post::new(role, now)),
             states: BTreeMap::new(),
             journal: Journal::default(),
+            balance_journal: Journal::default(),
             hello_at: now + HELLO_INTERVAL,
             dumps: Vec::new(),
             telling,

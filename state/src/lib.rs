@@ -5,5 +5,5 @@
 mod journal;
 mod snapshot;
 
-pub use journal::{Journal, Record, Subject};
+pub use journal::{BalanceEvent, BalanceRecord, Journal, MOST_KEPT, Record, Subject};
 pub use snapshot::{AddressView, CheckView, InstanceView, MasterView, ServerView, ServiceView, Snapshot};

@@ -16,6 +16,9 @@ pub fn data(snapshot: &Snapshot) -> String {
     if !snapshot.services.is_empty() {
         text += "------< LVS Topology >------\n";
         snapshot.services.iter().for_each(|service| services::describe(&mut text, service));
+        text += "------< Journal >------\n";
+        forgotten(&mut text, snapshot.balance_journal.forgotten());
+        snapshot.balance_journal.records().for_each(|record| services::tell(&mut text, record));
         return text;
     }
     text += "------< VRRP Topology >------\n";
@@ -23,9 +26,7 @@ pub fn data(snapshot: &Snapshot) -> String {
         describe(&mut text, instance);
     }
     text += "------< Journal >------\n";
-    if snapshot.journal.forgotten() > 0 {
-        writeln!(text, " {} earlier transitions are forgotten", snapshot.journal.forgotten()).ok();
-    }
+    forgotten(&mut text, snapshot.journal.forgotten());
     for record in snapshot.journal.records() {
         let Subject::Instance(name) = &record.subject;
         let transition = &record.transition;
@@ -44,6 +45,12 @@ pub fn data(snapshot: &Snapshot) -> String {
     writeln!(text, " Adverts for unknown VRIDs = {}", snapshot.unknown_vrid).ok();
     writeln!(text, " Netlink overruns = {}", snapshot.netlink_overruns).ok();
     text
+}
+
+fn forgotten(text: &mut String, count: u64) {
+    if count > 0 {
+        writeln!(text, " {count} earlier records are forgotten").ok();
+    }
 }
 
 fn describe(text: &mut String, instance: &InstanceView) {

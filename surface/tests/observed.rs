@@ -11,7 +11,9 @@ use keepalived_core::vrrp::{
     AdvertInterval, Cause, ChecksumForm, Counters, Family, Faults, InitialState, Preempt, Priority, State, Transition,
     Version, Vrid,
 };
-use keepalived_state::{AddressView, InstanceView, Record, Snapshot, Subject};
+use keepalived_state::{
+    AddressView, BalanceEvent, BalanceRecord, InstanceView, Record, ServiceView, Snapshot, Subject,
+};
 
 fn snapshot() -> Snapshot {
     let instance = InstanceView {
@@ -158,6 +160,31 @@ fn data_tells_what_happened_and_why() {
         text.contains(" 5.000000 (V2) BACKUP -> MASTER, priority 100: 10.5.0.2 said farewell (priority 0)\n"),
         "{text}"
     );
+}
+
+#[test]
+fn data_tells_what_happened_to_servers_and_why() {
+    let service = ServiceView {
+        name: "[10.0.0.1]:tcp:80".into(),
+        quorum_up: false,
+        quorum: 1,
+        hysteresis: 0,
+        weight: 0,
+        servers: Vec::new(),
+    };
+    let mut snapshot = Snapshot { services: vec![service], ..Snapshot::empty(UNIX_EPOCH) };
+    let record = |seconds, server: Option<&str>, event| BalanceRecord {
+        at: UNIX_EPOCH + Duration::from_secs(seconds),
+        service: "[10.0.0.1]:tcp:80".into(),
+        server: server.map(str::to_owned),
+        event,
+    };
+    let refused = BalanceEvent::Down("connection refused".into());
+    snapshot.balance_journal.push(record(5, Some("[10.0.1.1]:tcp:80"), refused));
+    snapshot.balance_journal.push(record(6, None, BalanceEvent::QuorumLost(0)));
+    let text = keepalived_surface::data(&snapshot);
+    assert!(text.contains(" 5.000000 VS [10.0.0.1]:tcp:80 [10.0.1.1]:tcp:80: down: connection refused\n"), "{text}");
+    assert!(text.contains(" 6.000000 VS [10.0.0.1]:tcp:80: quorum lost with a weight of 0\n"), "{text}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use keepalived_kernel::director::Director;
 use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Nested, Reactor, Ready, Token};
-use keepalived_state::Snapshot;
+use keepalived_state::{BalanceRecord, Snapshot};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::MissedTickBehavior;
@@ -30,6 +30,7 @@ use crate::exit;
 use crate::log;
 use crate::message::{self, FromChild, Startup, ToChild};
 use crate::schedule;
+use crate::untold::Untold;
 
 /// NetAdmin for the table, marks and buffers; SysAdmin to enter `net_namespace_ipvs`; Chown and DacOverride for FIFOs, `/proc/sys`
 /// and keys; SysNice and IpcLock for a reload that changes scheduling.
@@ -56,7 +57,7 @@ const TOGETHER: Duration = Duration::from_millis(10);
 /// wait more: this one is earlier than what a check may take.
 const EARLY: Duration = Duration::from_millis(500);
 
-/// How soon what did not fit into the pipe to the runner is tried again.
+/// How soon what did not fit into a pipe is tried again.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
 /// Runs the checker process until it is told to stop; returns its exit status.
@@ -81,6 +82,7 @@ struct Process {
     results: mpsc::UnboundedSender<Results>,
     inbox: mpsc::UnboundedReceiver<Results>,
     look_at: Option<Instant>,
+    untold: Untold<BalanceRecord>,
     _log: log::Guard,
 }
 
@@ -120,6 +122,7 @@ impl Process {
             keep_services: startup.keep_services,
             results,
             inbox,
+            untold: Untold::default(),
             _log: log,
         })
     }
@@ -183,7 +186,7 @@ impl Process {
             begin(ran, Rc::clone(&self.dialogue), self.programs.clone(), self.results.clone());
         }
         self.deliver();
-        let catch_up = self.programs.is_behind().then(|| now + CATCH_UP);
+        let catch_up = (self.programs.is_behind() || !self.untold.is_empty()).then(|| now + CATCH_UP);
         let next = [wake, self.look_at, catch_up].into_iter().flatten().min();
         next.map(|at| at.max(now + TOGETHER))
     }
@@ -200,7 +203,11 @@ impl Process {
             if let Some(notifier) = &mut self.notifier {
                 notifier.tell(self.engine.config(), &report);
             }
+            if let Some(record) = report.record(SystemTime::now()) {
+                self.untold.push(record);
+            }
         }
+        self.untold.tell(&self.pipe, FromChild::Balanced);
     }
 
     fn attend(&mut self, ready: Ready, reactor: &mut Reactor) -> Option<End> {

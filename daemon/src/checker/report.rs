@@ -1,8 +1,10 @@
 //! What the checker process has to say, as data: the log renders it, and scripts, FIFOs and mail follow from it.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use keepalived_core::balance::{CheckId, Meaning, Quorum, ServiceId};
+use keepalived_state::{BalanceEvent, BalanceRecord};
 
 /// Something that happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -112,6 +114,31 @@ impl Report {
             Self::Repaired { .. } | Self::NotAsked { .. } => Level::Warning,
             _ => Level::Info,
         }
+    }
+}
+
+/// Octets of a cause in the journal: fifty records go into one message.
+const LONGEST_CAUSE: usize = 200;
+
+impl Report {
+    /// What the journal keeps of it.
+    pub fn record(&self, at: SystemTime) -> Option<BalanceRecord> {
+        let (service, server, event) = match self {
+            Self::Server { name, service_name, up: true, .. } => (service_name, Some(name), BalanceEvent::Up),
+            Self::Server { name, service_name, up: false, reason, .. } => {
+                let cause = reason.chars().take(LONGEST_CAUSE).collect();
+                (service_name, Some(name), BalanceEvent::Down(cause))
+            }
+            Self::Weight { name, service_name, weight } => (service_name, Some(name), BalanceEvent::Weight(*weight)),
+            Self::Quorum { service_name, quorum, starting: false, .. } => {
+                let weight = quorum.weight;
+                let gained = BalanceEvent::QuorumGained(weight);
+                (service_name, None, if quorum.up { gained } else { BalanceEvent::QuorumLost(weight) })
+            }
+            Self::ServiceRemoved { service_name } => (service_name, None, BalanceEvent::Removed),
+            _ => return None,
+        };
+        Some(BalanceRecord { at, service: service.clone(), server: server.cloned(), event })
     }
 }
 

@@ -282,6 +282,11 @@ impl Supervisor {
                     self.journal.push(record);
                 }
             }
+            FromChild::Balanced(records) => {
+                for record in records {
+                    self.balance_journal.push(record);
+                }
+            }
             FromChild::Snapshot => {
                 let snapshot: Snapshot = message::content(memory)?;
                 self.show(role, snapshot);
@@ -303,7 +308,10 @@ impl Supervisor {
 
     /// Writes what was asked for of a snapshot.
     fn show(&mut self, role: Role, mut snapshot: Snapshot) {
-        snapshot.journal = self.journal.clone();
+        match role {
+            Role::Checker => snapshot.balance_journal = self.balance_journal.clone(),
+            Role::Vrrp | Role::Runner => snapshot.journal = self.journal.clone(),
+        }
         snapshot.router_id = self.config.global.router_id.clone().unwrap_or_else(configuration::host_name);
         let (mine, others) = std::mem::take(&mut self.dumps).into_iter().partition(|(asked, _)| *asked == role);
         self.dumps = others;

@@ -1,6 +1,5 @@
 //! The vrrp process: owns the descriptors, turns readiness into turns of the engine, and tells the supervisor.
 
-use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +10,7 @@ use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::sockets::RawSockets;
-use keepalived_state::{Journal, Record, Snapshot, Subject};
+use keepalived_state::{Record, Snapshot, Subject};
 
 use super::engine::{AtExit, Engine};
 use super::report::{Level, Report};
@@ -19,8 +18,9 @@ use super::sync_daemon::Sync;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::exit;
 use crate::log;
-use crate::message::{self, FromChild, MOST_RECORDS, Startup, ToChild};
+use crate::message::{self, FromChild, Startup, ToChild};
 use crate::schedule;
+use crate::untold::Untold;
 use keepalived_config::InstanceKey;
 
 const NETWORK: Token = Token(1);
@@ -42,8 +42,8 @@ struct Process {
     begins: Option<Instant>,
     keep_addresses: bool,
     sync: Option<Sync>,
-    /// Transitions that the supervisor could not be told yet; the oldest make room.
-    untold: VecDeque<(InstanceKey, Record)>,
+    /// Transitions that the supervisor could not be told yet.
+    untold: Untold<(InstanceKey, Record)>,
     _log: log::Guard,
 }
 
@@ -86,7 +86,7 @@ impl Process {
             begins: Some(now + delay),
             keep_addresses: startup.keep_addresses,
             sync: Sync::start(&startup.config),
-            untold: VecDeque::new(),
+            untold: Untold::default(),
             _log: log,
         })
     }
@@ -203,21 +203,10 @@ impl Process {
                     sync.follow(&name, transition.to);
                 }
                 let subject = Subject::Instance(name.to_string());
-                if self.untold.len() >= Journal::MOST {
-                    self.untold.pop_front();
-                }
-                self.untold.push_back((key, Record { at: SystemTime::now(), subject, transition }));
+                self.untold.push((key, Record { at: SystemTime::now(), subject, transition }));
             }
         }
-        while !self.untold.is_empty() {
-            let some: Vec<_> = self.untold.iter().take(MOST_RECORDS).cloned().collect();
-            let told = some.len();
-            if message::send(&self.pipe, &FromChild::Transitions(some)).is_err() {
-                // tried again soon; a supervisor that is gone ends this process another way
-                break;
-            }
-            self.untold.drain(..told);
-        }
+        self.untold.tell(&self.pipe, FromChild::Transitions);
     }
 
     fn stop(&mut self) -> u8 {

@@ -104,9 +104,31 @@ fn nobody_is_left_and_there_is_no_sorry_server() {
         site.start(&(GLOBAL.to_owned() + &service(VIP, "lb_algo rr", &[ONE])), &[])?;
         site.answers(VIP, &[(1, 2)])?;
         site.close(&[ONE])?;
+        let running = site.running()?;
+        wait_until("it is left out", SOON, || Ok(running.log().contains("Lost quorum")))?;
         site.refuses(VIP)?;
         site.open(&[ONE])?;
-        site.answers(VIP, &[(1, 2)])
+        let running = site.running()?;
+        wait_until("it returns", SOON, || Ok(running.log().contains("Gained quorum")))?;
+        site.answers(VIP, &[(1, 2)])?;
+        // all of it is in the data file, with the causes
+        running.signal(Signal::USR1)?;
+        let data = running.file("keepalived_check.data");
+        let text = || std::fs::read_to_string(&data).unwrap_or_default();
+        wait_until("there is a journal", SOON, || Ok(text().contains("Journal")))?;
+        let text = text();
+        let journal: Vec<&str> = text.lines().skip_while(|line| !line.contains("Journal")).skip(1).collect();
+        let events: Vec<&str> =
+            journal.iter().filter_map(|line| line.trim_start().split_once(' ')).map(|it| it.1).collect();
+        let (service, server) = ("VS [198.51.100.1]:tcp:80", "VS [198.51.100.1]:tcp:80 [10.1.1.1]:tcp:80");
+        let expected = [
+            format!("{server}: down: connection refused"),
+            format!("{service}: quorum lost with a weight of 0"),
+            format!("{server}: up"),
+            format!("{service}: quorum gained with a weight of 1"),
+        ];
+        ensure!(events == expected, "{text}");
+        Ok(())
     });
 }
 
