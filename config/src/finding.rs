@@ -257,6 +257,11 @@ pub fn fatal(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.rule.fatal)
 }
 
+/// The same for a daemon without a vrrp process.
+pub fn fatal_without_routers(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.rule.fatal && !finding.rule.routers_only)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

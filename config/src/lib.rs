@@ -20,7 +20,7 @@ mod value;
 
 pub use dump::{dump, dump_on};
 pub use facts::{AnyInterface, Facts, InterfaceFacts, Program, RouteName};
-pub use finding::{Class, Finding, Severity, Style, exit_status, fatal, render, render_in};
+pub use finding::{Class, Finding, Severity, Style, exit_status, fatal, fatal_without_routers, render, render_in};
 pub use load::{Loaded, load, load_with};
 pub use plan::{Change, InstanceKey, Plan, Refusal, plan};
 pub use source::{MemorySource, Source, SourceError, expand_braces};

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepalived_config::model::{ChecksumForm, InitialState, Preempt, Transport};
-use keepalived_config::{AnyInterface, Facts, InterfaceFacts, exit_status, fatal};
+use keepalived_config::{AnyInterface, Facts, InterfaceFacts, exit_status, fatal, fatal_without_routers};
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::{Family, Version};
 use support::{VIP, ids, instance, instance_under, text, with_facts};
@@ -347,6 +347,8 @@ fn a_missing_interface_is_fatal_unless_dynamic() {
     let loaded = with_facts(body, &OnlyEth0);
     assert_eq!(ids(&loaded.findings), ["interface-unknown", "interface-unknown"]);
     assert_eq!((exit_status(&loaded.findings), fatal(&loaded.findings)), (5, true));
+    // `-C`: nobody looks at instances
+    assert!(!fatal_without_routers(&loaded.findings));
     let loaded = with_facts(&format!("{body}global_defs {{ dynamic_interfaces }}"), &OnlyEth0);
     assert_eq!(ids(&loaded.findings), NONE);
     assert_eq!(loaded.config.instances[0].interface.unwrap().as_bytes(), b"eth1");

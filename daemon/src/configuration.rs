@@ -7,7 +7,9 @@ use std::os::unix::fs::MetadataExt as _;
 
 use keepalived_checks::Pattern;
 use keepalived_config::model::{Config, Regex};
-use keepalived_config::{Finding, Loaded, Severity, exit_status, facts, fatal, load_with, render};
+use keepalived_config::{
+    Finding, Loaded, Severity, exit_status, facts, fatal, fatal_without_routers, load_with, render,
+};
 use keepalived_core::address::InterfaceName;
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::network::{Link, Network};
@@ -44,7 +46,8 @@ pub enum Verdict {
 /// Reads and judges the configuration.
 pub fn check(options: &Options) -> Verdict {
     let loaded = read(options);
-    if fatal(&loaded.findings) {
+    let unusable = if options.vrrp { fatal(&loaded.findings) } else { fatal_without_routers(&loaded.findings) };
+    if unusable {
         let status = if missing(&loaded) { exit::NO_CONFIGURATION } else { exit::CONFIGURATION };
         return Verdict::Unusable { text: shown(&loaded), status };
     }

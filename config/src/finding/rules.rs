@@ -13,6 +13,8 @@ pub struct Rule {
     pub class: Class,
     /// Whether nothing can run with it.
     pub fatal: bool,
+    /// Whether it stops the vrrp process only.
+    pub routers_only: bool,
     /// What it means.
     pub meaning: &'static str,
     /// What keepalived does about it.
@@ -34,6 +36,7 @@ macro_rules! rules {
                     severity: Severity::$severity,
                     class: Class::$class,
                     fatal: rules!(@ $($fatal)?),
+                    routers_only: rules!(routers $($fatal)?),
                     meaning: $meaning,
                     keepalived: $keepalived,
                     example: $example,
@@ -45,7 +48,10 @@ macro_rules! rules {
         pub static ALL: &[&Rule] = &[$(&names::$name),*];
     };
     (@ fatal) => { true };
+    (@ fatal_to_routers) => { true };
     (@) => { false };
+    (routers fatal_to_routers) => { true };
+    (routers $($other:ident)?) => { false };
 }
 
 rules! {
@@ -104,12 +110,12 @@ rules! {
     SCRIPT_OWNER "script-owner" Error General, "`enable_script_security` is set, no `script_user`, and the user `keepalived_script`, who would run scripts then, does not exist. Scripts without a user of their own are left out.", "The same.", "global_defs {\n    enable_script_security\n}", "Add `script_user`, or create the user: `useradd --system --shell /usr/sbin/nologin keepalived_script`.";
     INTERFACE_NAME "interface-name" Error General, "Not a possible interface name: 1 to 15 octets, without `/`, `:` and blanks; it is ignored.", "The same.", "interface a_very_long_interface_name", "Correct the name.";
     // instances
-    VRID_RANGE "vrid-range" Error InvalidNumber fatal, "virtual_router_id is not a number from 1 to 255: the packet has eight bits for it.", "Leaves the VRID unset and does not start.", "virtual_router_id 300", "Choose a number from 1 to 255 that no other router on the link uses.";
-    VRID_MISSING "vrid-missing" Error General fatal, "An instance without virtual_router_id.", "Does not start.", "vrrp_instance A {\n    interface eth0\n}", "Add `virtual_router_id`.";
-    INTERFACE_MISSING "interface-missing" Error General fatal, "An instance without interface. Only unicast with a source address can do without.", "Does not start.", "vrrp_instance A {\n    virtual_router_id 5\n}", "Add `interface`.";
-    INTERFACE_UNKNOWN "interface-unknown" Error General fatal, "There is no interface of this name.", "Does not start; `-t` ends with 5.", "interface eth9", "Correct the name, or put `dynamic_interfaces` into global_defs if it will appear later.";
+    VRID_RANGE "vrid-range" Error InvalidNumber fatal_to_routers, "virtual_router_id is not a number from 1 to 255: the packet has eight bits for it.", "Leaves the VRID unset and does not start.", "virtual_router_id 300", "Choose a number from 1 to 255 that no other router on the link uses.";
+    VRID_MISSING "vrid-missing" Error General fatal_to_routers, "An instance without virtual_router_id.", "Does not start.", "vrrp_instance A {\n    interface eth0\n}", "Add `virtual_router_id`.";
+    INTERFACE_MISSING "interface-missing" Error General fatal_to_routers, "An instance without interface. Only unicast with a source address can do without.", "Does not start.", "vrrp_instance A {\n    virtual_router_id 5\n}", "Add `interface`.";
+    INTERFACE_UNKNOWN "interface-unknown" Error General fatal_to_routers, "There is no interface of this name.", "Does not start; `-t` ends with 5.", "interface eth9", "Correct the name, or put `dynamic_interfaces` into global_defs if it will appear later.";
     INTERFACE_LOOPBACK "interface-loopback" Error General, "VRRP cannot run on the loopback interface; the line is ignored.", "The same.", "interface lo", "Name the interface on which the other router is.";
-    DUPLICATE_VRID "duplicate-vrid" Error General fatal, "Two instances of one family use the same VRID on the same interface, so each would take the other's adverts for its own.", "Does not start.", "virtual_router_id 5 # twice on eth0", "Give one of them another VRID.";
+    DUPLICATE_VRID "duplicate-vrid" Error General fatal_to_routers, "Two instances of one family use the same VRID on the same interface, so each would take the other's adverts for its own.", "Does not start.", "virtual_router_id 5 # twice on eth0", "Give one of them another VRID.";
     STATE_UNKNOWN "state-unknown" Error General, "`state` is MASTER or BACKUP; BACKUP is used.", "The same.", "state SLAVE", "Write BACKUP.";
     STATE_STRICT "state-strict" Warning General, "In strict mode an instance starts as MASTER if and only if its priority is 255.", "The same.", "vrrp_strict\nstate MASTER\npriority 100", "Remove `state`.";
     NOPREEMPT_CLEARED "nopreempt-cleared" Warning General, "`nopreempt` does not work with `state MASTER` or priority 255; it is ignored.", "The same.", "state MASTER\nnopreempt", "Write `state BACKUP` on both routers.";
@@ -118,10 +124,10 @@ rules! {
     GROUP_SCOPE "group-scope" Warning General, "An IPv6 multicast group that is not link-local: routers would forward adverts. It is used.", "The same.", "vrrp_mcast_group6 ff05::12", "Use a group that starts with ff02.";
     VERSION_FAMILY "version-family" Warning General, "Version 2 is not for IPv6 in strict mode; version 3 is used.", "The same.", "version 2\nvrrp_strict", "Write `version 3`.";
     STRICT_CONFLICT "strict-conflict" Warning General, "A setting that strict protocol compliance excludes; it is ignored.", "The same.", "vrrp_strict\ndown_timer_adverts 4", "Remove the setting, or strict mode.";
-    STRICT_UNICAST "strict-unicast" Error General fatal, "Strict mode excludes unicast on an interface that can multicast.", "Does not start.", "vrrp_strict\nunicast_peer {", "Remove `unicast_peer` or strict mode.";
+    STRICT_UNICAST "strict-unicast" Error General fatal_to_routers, "Strict mode excludes unicast on an interface that can multicast.", "Does not start.", "vrrp_strict\nunicast_peer {", "Remove `unicast_peer` or strict mode.";
     STRICT_LINK_LOCAL "strict-link-local" Warning General, "In strict mode the first IPv6 address should be link-local (RFC 9568 section 5.2.9).", "The same.", "virtual_ipaddress {\n    2001:db8::1\n}", "Put a fe80:: address first.";
     NO_ADDRESS "no-address" Warning General, "An instance without virtual_ipaddress moves nothing.", "The same.", "vrrp_instance A { }", "Add addresses, or `no_virtual_ipaddress` if that is what you want.";
-    NO_ADDRESS_FATAL "no-address-fatal" Error General fatal, "Version 3 and strict mode need at least one virtual_ipaddress.", "Does not start.", "version 3", "Add addresses, or `no_virtual_ipaddress` (not in strict mode).";
+    NO_ADDRESS_FATAL "no-address-fatal" Error General fatal_to_routers, "Version 3 and strict mode need at least one virtual_ipaddress.", "Does not start.", "version 3", "Add addresses, or `no_virtual_ipaddress` (not in strict mode).";
     TOO_MANY_ADDRESSES "too-many-addresses" Warning General, "More addresses than one advert holds; those beyond are managed but not advertised.", "The same.", "virtual_ipaddress {\n    # 300 of them\n}", "Move them to `virtual_ipaddress_excluded`.";
     FAMILY_MISMATCH "family-mismatch" Error General, "An address of the other family than the instance; it is ignored.", "The same; the first address in the file sets the family.", "virtual_ipaddress {\n    10.0.0.1\n    2001:db8::1\n}", "Put addresses of the other family into `virtual_ipaddress_excluded` or a second instance.";
     PEER_DUPLICATE "peer-duplicate" Warning General, "A unicast peer is listed twice.", "Sends to it once.", "unicast_peer {\n    10.0.0.2\n    10.0.0.2\n}", "Remove one.";
@@ -154,7 +160,7 @@ rules! {
     TRACK_GROUP "track-group" Warning General, "A track_group that does not exist, or on a line without interface; it is ignored.", "The same.", "static_routes {\n    10.1.0.0/16 via 10.0.0.1 track_group G\n}", "Define the group, and name the interface with `dev` (`iif` in a rule).";
     TRACK_GROUP_MEMBER "track-group-member" Warning Fine, "A track_group names an instance that does not exist; the name is ignored.", "Says nothing.", "track_group G {\n    group {\n        VI_9\n    }\n}", "Correct the name.";
     STATIC_INTERFACE "static-interface" Error General, "A static address on an interface that does not exist; it is left out.", "The same.", "static_ipaddress {\n    10.0.0.1/24\n}", "Add `dev`, or set `default_interface` in global_defs: without either it is eth0.";
-    INTERFACE_ABSENT "interface-absent" Error BadInterface fatal, "linkbeat_interfaces or interface_up_down_delays name an interface that does not exist.", "Does not start; `-t` ends with 4.", "linkbeat_interfaces {\n    eth9\n}", "Correct the name, or put `dynamic_interfaces` into global_defs if it will appear later.";
+    INTERFACE_ABSENT "interface-absent" Error BadInterface fatal_to_routers, "linkbeat_interfaces or interface_up_down_delays name an interface that does not exist.", "Does not start; `-t` ends with 4.", "linkbeat_interfaces {\n    eth9\n}", "Correct the name, or put `dynamic_interfaces` into global_defs if it will appear later.";
     DELAY_MISSING "delay-missing" Warning Fine, "An interface in interface_up_down_delays without delays; it is left out.", "The same; it logs so, but not under `-t`.", "interface_up_down_delays {\n    eth0\n}", "Write the delays, down first.";
     DELAY_INVALID "delay-invalid" Error InvalidNumber, "A delay of an interface is 0 to 255 seconds; the line is left out.", "The same.", "eth0 300", "Choose a delay in the range.";
     // what is tracked
