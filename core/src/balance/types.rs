@@ -149,3 +149,13 @@ pub enum Granularity {
     /// The length of a prefix, 1 to 128.
     V6(u8),
 }
+
+impl Granularity {
+    /// Whether all of the address counts, which is what the kernel does without any.
+    pub fn is_whole(self) -> bool {
+        match self {
+            Self::V4(mask) => mask == Ipv4Addr::BROADCAST,
+            Self::V6(length) => length == 128,
+        }
+    }
+}

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use keepalived_config::model::{
     Checker, Config, GroupEntry, RealServer, Schedule, Service, VirtualServer, VirtualServerGroup,
 };
 use keepalived_core::balance::{
-    CheckId, CheckParams, Granularity, Pace, Params, Place, SchedulerFlags, ServerParams, ServiceEntry, ServiceId,
-    ServiceKey, ServiceParams, Sorry, Steps,
+    CheckId, CheckParams, Pace, Params, Place, SchedulerFlags, ServerParams, ServiceEntry, ServiceId, ServiceKey,
+    ServiceParams, Sorry, Steps,
 };
 use keepalived_core::vrrp::Family;
 
@@ -222,10 +222,7 @@ fn lower_service(
         inhibit: sorry.inhibit,
     });
     // as the kernel tells it: otherwise each look would find a difference
-    let granularity = settings.persistence_granularity.filter(|granularity| match granularity {
-        Granularity::V4(mask) => *mask != Ipv4Addr::BROADCAST,
-        Granularity::V6(length) => *length < 128,
-    });
+    let granularity = settings.persistence_granularity.filter(|granularity| !granularity.is_whole());
     let service = ServiceEntry {
         scheduler: settings.scheduler,
         flags: SchedulerFlags { hashed: false, ..settings.flags },
@@ -282,6 +279,8 @@ fn range(first: IpAddr, last: IpAddr) -> io::Result<Vec<IpAddr>> {
 
 #[cfg(test)]
 mod tests {
+    use keepalived_core::balance::Granularity;
+
     use super::*;
     use crate::configuration::from_text;
 

@@ -24,6 +24,7 @@ use super::notify::Notifier;
 use super::outside::Outside;
 use super::programs::Programs;
 use super::report::Level;
+use super::task::Task;
 use super::view;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::exit;
@@ -336,12 +337,12 @@ async fn until(wake: Option<Instant>) {
 
 fn begin(ran: Ran, dialogue: Rc<Dialogue>, programs: Programs, results: mpsc::UnboundedSender<Results>) {
     tokio::task::spawn_local(async move {
-        let Some(task) = ran.task.task() else { return };
-        let result = match task.checker {
-            Checker::Misc(check) => {
-                Box::pin(super::dialogue::misc(check, task.server.settings.weight, &programs)).await
+        let result = match ran.task.task() {
+            None => Verdict::Unknown("there is no such check".into()),
+            Some(Task { checker: Checker::Misc(check), server, .. }) => {
+                Box::pin(super::dialogue::misc(check, server.settings.weight, &programs)).await
             }
-            _ => dialogue.hold(task, ran.step).await,
+            Some(task) => dialogue.hold(task, ran.step).await,
         };
         // nobody hears it at the end of the process
         results.send((ran.ticket, result)).ok();

@@ -5,6 +5,8 @@ use std::rc::Rc;
 use keepalived_config::model::{Checker, Config, RealServer, VirtualServer};
 use keepalived_core::balance::Place;
 
+use super::lower::place;
+
 /// Where a check stands in a configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Spot {
@@ -34,7 +36,7 @@ impl<'a> Task<'a> {
 
     /// Where the server is.
     pub fn place(&self) -> Place {
-        Place { address: self.server.address, port: self.server.port }
+        place(self.server)
     }
 
     /// The host that a step asks for, of those that ask for one; `None` is the address.

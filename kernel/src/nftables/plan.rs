@@ -38,8 +38,9 @@ pub(super) fn supports_destination(destination: &DestinationEntry) -> Result<(),
 pub(super) fn kept(family: Family, service: &ServiceEntry) -> io::Result<ServiceEntry> {
     let granularity = match (family, service.granularity) {
         (Family::V6, Some(Granularity::V6(prefix))) if !(1..=128).contains(&prefix) => return Err(invalid()),
-        (Family::V4, Some(Granularity::V4(mask))) if mask.to_bits() != u32::MAX => service.granularity,
-        (Family::V6, Some(Granularity::V6(prefix))) if prefix != 128 => service.granularity,
+        (Family::V4, Some(Granularity::V4(_))) | (Family::V6, Some(Granularity::V6(_))) => {
+            service.granularity.filter(|granularity| !granularity.is_whole())
+        }
         _ => None,
     };
     Ok(ServiceEntry {

@@ -2,8 +2,8 @@
 
 use keepalived_core::balance::Unsupported;
 
-use super::super::statements::{Reading, place};
-use crate::finding::{Finding, rule};
+use super::super::statements::{Reading, finding_at};
+use crate::finding::rule;
 use crate::model::{Backend, VirtualServer};
 use crate::syntax::Node;
 
@@ -13,11 +13,7 @@ pub(super) fn fits(reading: &mut Reading<'_>, backend: Backend, server: &Virtual
         return true;
     };
     let message = format!("virtual server {} is left out: {problem}", server.service);
-    let finding = match place(block) {
-        Some(span) => Finding::at(&rule::BACKEND_UNSUPPORTED, span, message),
-        None => Finding::anywhere(&rule::BACKEND_UNSUPPORTED, message),
-    };
-    reading.report(finding.help(problem.way_out()));
+    reading.report(finding_at(&rule::BACKEND_UNSUPPORTED, Some(block), message).help(problem.way_out()));
     false
 }
 
