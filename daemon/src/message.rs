@@ -2,12 +2,12 @@
 //! goes through sealed memory beside the message.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::io::{self, BufReader};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use keepalived_config::model::{Config, Script};
-use keepalived_kernel::pipe::{self, Pipe, Received};
+use keepalived_kernel::pipe::{self, Pipe, Received, Sealed};
 use keepalived_state::{BalanceRecord, Record};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -41,11 +41,11 @@ pub enum ToChild {
     Stop,
 }
 
-/// What a child is started with.
+/// What a child is started with. The supervisor lends its configuration, the child gets its own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Startup {
-    /// What to run.
-    pub config: Config,
+pub struct Startup<C = Config> {
+    /// What to run: the child's share of the configuration.
+    pub config: C,
     /// Instances that were master when the vrrp process before this one died.
     pub masters: BTreeSet<InstanceKey>,
     /// Whether the process before this one died: then nothing is delayed, and what it left in the kernel is taken over.
@@ -141,7 +141,11 @@ pub fn send<T: Serialize>(pipe: &Pipe, message: &T) -> io::Result<()> {
 /// # Errors
 /// As [`Pipe::send`].
 pub fn send_with<T: Serialize, C: Serialize>(pipe: &Pipe, message: &T, content: &C) -> io::Result<()> {
-    let memory = pipe::memory("keepalived", &encode(content)?)?;
+    // written as it is encoded: a large configuration would need much memory once more
+    let memory = pipe::memory("keepalived", |writer| {
+        postcard::to_io(content, writer).map_err(io::Error::other)?;
+        Ok(())
+    })?;
     pipe.send(&encode(message)?, &[memory.as_fd()])
 }
 
@@ -171,7 +175,11 @@ pub fn receive<T: DeserializeOwned>(pipe: &mut Pipe) -> io::Result<Incoming<T>> 
 /// Nothing came, or it is not what it should be.
 pub fn content<C: DeserializeOwned>(memory: Option<OwnedFd>) -> io::Result<C> {
     let memory = memory.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a message without its memory"))?;
-    decode(&pipe::read_memory(memory, LARGEST_MEMORY)?)
+    let sealed = Sealed::open(memory, LARGEST_MEMORY)?;
+    // for one text at a time; what is not needed of it is never touched
+    let mut room = vec![0; sealed.length()];
+    let read = postcard::from_io((BufReader::new(sealed), &mut room));
+    read.map(|(content, _)| content).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 fn encode<T: Serialize>(value: &T) -> io::Result<Vec<u8>> {

@@ -1,6 +1,7 @@
 //! Messages and descriptors between our processes (`SOCK_SEQPACKET`), and sealed memory for what is larger.
 
-use std::io::{self, IoSlice, IoSliceMut, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, IntoInnerError, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -153,36 +154,58 @@ impl AsFd for Pipe {
 /// All seals: nobody can change what is in it, however long or short.
 const SEALED: SealFlags = SealFlags::SEAL.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::WRITE);
 
-/// Puts `octets` into memory that can be handed to another process and that nobody can change any more.
+/// Memory that can be handed to another process and that nobody can change any more: what `write` writes into it.
 ///
 /// # Errors
-/// Out of memory or descriptors, or a NUL in the name (which is only for people to see).
-pub fn memory(name: &str, octets: &[u8]) -> io::Result<OwnedFd> {
+/// Out of memory or descriptors, a NUL in the name (which is only for people to see), or what `write` says.
+pub fn memory(name: &str, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<OwnedFd> {
     let memory = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    let mut file = std::fs::File::from(memory);
-    file.write_all(octets)?;
+    let mut writer = BufWriter::new(File::from(memory));
+    write(&mut writer)?;
+    let file = writer.into_inner().map_err(IntoInnerError::into_error)?;
     rustix::fs::fcntl_add_seals(&file, SEALED)?;
     Ok(file.into())
 }
 
-/// Reads sealed memory from its beginning. Others may read the same at the same time.
-///
-/// # Errors
-/// Not sealed (it could change while it is read), or longer than `at_most`.
-pub fn read_memory(memory: impl AsFd, at_most: usize) -> io::Result<Vec<u8>> {
-    if !rustix::fs::fcntl_get_seals(&memory)?.contains(SEALED) {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the memory is not sealed"));
+/// Sealed memory that is read from its beginning. Others may read the same at the same time.
+#[derive(Debug)]
+pub struct Sealed {
+    file: File,
+    length: usize,
+    at: u64,
+}
+
+impl Sealed {
+    /// What another process has handed over.
+    ///
+    /// # Errors
+    /// Not sealed (it could change while it is read), or longer than `at_most`.
+    pub fn open(memory: OwnedFd, at_most: usize) -> io::Result<Self> {
+        if !rustix::fs::fcntl_get_seals(&memory)?.contains(SEALED) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the memory is not sealed"));
+        }
+        let file = File::from(memory);
+        let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        if length > at_most {
+            let what = format!("{length} octets of sealed memory where at most {at_most} are expected");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
+        Ok(Self { file, length, at: 0 })
     }
-    let file = std::fs::File::from(memory.as_fd().try_clone_to_owned()?);
-    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-    if length > at_most {
-        let what = format!("{length} octets of sealed memory where at most {at_most} are expected");
-        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+
+    /// In octets.
+    pub const fn length(&self) -> usize {
+        self.length
     }
-    let mut octets = vec![0; length];
-    // by position: the offset is shared by all who have the descriptor
-    file.read_exact_at(&mut octets, 0)?;
-    Ok(octets)
+}
+
+impl Read for Sealed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // by position: the offset is shared by all who have the descriptor
+        let count = self.file.read_at(buffer, self.at)?;
+        self.at = self.at.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        Ok(count)
+    }
 }
 
 #[cfg(test)]
@@ -230,14 +253,18 @@ mod tests {
     #[test]
     fn sealed_memory_travels_and_is_read_by_both() {
         let (one, mut other) = pair().unwrap();
-        let sealed = memory("config", b"the configuration").unwrap();
+        let sealed = memory("config", |writer| writer.write_all(b"the configuration")).unwrap();
+        let read = |descriptor: &OwnedFd| {
+            let mut octets = Vec::new();
+            Sealed::open(descriptor.try_clone()?, 17)?.read_to_end(&mut octets).map(|_| octets)
+        };
         one.send(b"here", &[sealed.as_fd(), one.as_fd()]).unwrap();
         let (_, descriptors) = message(&mut other);
         assert_eq!(descriptors.len(), 2);
         for descriptor in [&sealed, &descriptors[0], &descriptors[0]] {
-            assert_eq!(read_memory(descriptor, 17).unwrap(), b"the configuration");
+            assert_eq!(read(descriptor).unwrap(), b"the configuration");
         }
-        assert!(read_memory(&sealed, 16).is_err(), "longer than allowed");
+        assert!(Sealed::open(sealed.try_clone().unwrap(), 16).is_err(), "longer than allowed");
         assert!(rustix::io::write(&sealed, b"x").is_err(), "sealed");
         assert!(Pipe::from_descriptor(sealed).is_err());
     }
@@ -245,6 +272,6 @@ mod tests {
     #[test]
     fn memory_that_could_still_change_is_not_read() {
         let open = rustix::fs::memfd_create("open", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
-        assert_eq!(read_memory(&open, 100).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(Sealed::open(open, 100).unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }

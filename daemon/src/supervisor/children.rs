@@ -133,7 +133,8 @@ impl Supervisor {
             keepalived_config::plan::keyed(&self.config.instances).map(|(key, _)| key).collect();
         self.states.retain(|key, _| keys.contains(key));
         for worker in self.posts.iter_mut().filter_map(|post| post.worker.as_mut()) {
-            match message::send_with(worker.pipe(), &ToChild::Reload, &self.config) {
+            let send = |share: &Config| message::send_with(worker.pipe(), &ToChild::Reload, share);
+            match with_share(&mut self.config, worker.role(), send) {
                 Ok(()) => worker.reloading = true,
                 Err(error) => {
                     // the next one starts with the new configuration and resumes what the old one did
@@ -158,15 +159,18 @@ impl Supervisor {
                 instance.preempt == Preempt::Yes || gap < unnoticed
             }),
         };
-        let startup = Startup {
-            config: self.config.clone(),
-            masters,
-            resumes: begins != Begins::Fresh,
-            log: self.destinations.clone(),
-            keep_addresses: self.options.keep_addresses,
-            keep_services: self.options.keep_services,
-        };
-        let started = Worker::start(role, &startup, &self.options);
+        let (log, options) = (self.destinations.clone(), &self.options);
+        let started = with_share(&mut self.config, role, |config| {
+            let startup = Startup {
+                config,
+                masters,
+                resumes: begins != Begins::Fresh,
+                log,
+                keep_addresses: options.keep_addresses,
+                keep_services: options.keep_services,
+            };
+            Worker::start(role, &startup, options)
+        });
         match started {
             Ok(worker) => {
                 let registered = self
@@ -387,6 +391,20 @@ impl Supervisor {
             self.ready();
         }
     }
+}
+
+/// Lends `config` without what is large and none of `role`'s business.
+fn with_share<R>(config: &mut Config, role: Role, lend: impl FnOnce(&Config) -> R) -> R {
+    let instances = (role != Role::Vrrp).then(|| std::mem::take(&mut config.instances));
+    let servers = (role != Role::Checker).then(|| std::mem::take(&mut config.virtual_servers));
+    let result = lend(config);
+    if let Some(instances) = instances {
+        config.instances = instances;
+    }
+    if let Some(servers) = servers {
+        config.virtual_servers = servers;
+    }
+    result
 }
 
 /// Whether the checker process will want programs run.

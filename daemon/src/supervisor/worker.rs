@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io;
 
+use keepalived_config::model::Config;
 use keepalived_kernel::pipe::{self, Pipe};
 use keepalived_kernel::process::{self, Child, Exit, Launch, Pid};
 use keepalived_kernel::signal::Signal;
@@ -64,7 +65,7 @@ pub(super) struct Worker {
 impl Worker {
     /// Starts this program again as `role`. Only in the foreground does it keep the console: whoever waits for
     /// the end of a daemon's output would wait for ever.
-    pub(super) fn start(role: Role, startup: &Startup, options: &Options) -> io::Result<Self> {
+    pub(super) fn start(role: Role, startup: &Startup<&Config>, options: &Options) -> io::Result<Self> {
         let (ours, theirs) = pipe::pair()?;
         let mut descriptors = vec![(theirs.into_descriptor(), SUPERVISOR)];
         if !options.foreground {
