@@ -96,6 +96,8 @@ pub fn start(destinations: &Destinations, ident: &str) -> io::Result<Guard> {
 }
 
 fn non_blocking(writer: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    // what waits is written at once, line by line whole: other processes write into the same file
+    let writer = io::BufWriter::with_capacity(64 * 1024, writer);
     NonBlockingBuilder::default().buffered_lines_limit(MOST_WAITING).lossy(true).thread_name("log").finish(writer)
 }
 
