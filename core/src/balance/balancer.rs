@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::check::{Check, Meaning, Outcome, Pace};
@@ -21,13 +22,18 @@ pub struct Params {
 }
 
 /// What a check is told to be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CheckParams {
     /// How it goes about it.
-    pub pace: Pace,
+    pub pace: Rc<Pace>,
+    /// `alpha`: failed until it first succeeds.
+    pub alpha: bool,
     /// Which check of the configuration before it was: what it found out goes on.
     pub was: Option<CheckId>,
 }
+
+/// Steps that begin at one moment at most. Those that are under way are to get on, too, even when more is due than this machine can do.
+const MOST_AT_ONCE: usize = 256;
 
 /// A check, by its place in the parameters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -216,17 +222,17 @@ impl Balancer {
         self.tickets = Vec::with_capacity(params.checks.len());
         self.checks = Vec::with_capacity(params.checks.len());
         self.due = BinaryHeap::with_capacity(params.checks.len());
-        for (id, params) in ids(&params.checks) {
-            let before = params
-                .was
-                .and_then(|was| Some((was.of(&old_checks)?, old_tickets.get(was.index()).copied().flatten())));
+        for (id, params) in (0..).map(CheckId).zip(params.checks) {
+            let CheckParams { pace, alpha, was } = params;
+            let before =
+                was.and_then(|was| Some((was.of(&old_checks)?, old_tickets.get(was.index()).copied().flatten())));
             let (check, ticket) = match before {
                 // of two that were one, the first keeps the dialogue that is under way
                 Some((old, ticket)) => {
                     let ticket = ticket.filter(|ticket| !self.under_way.contains_key(ticket));
-                    (old.clone().at_pace(params.pace, ticket.is_some(), now), ticket)
+                    (old.clone().at_pace(pace, alpha, ticket.is_some(), now), ticket)
                 }
-                None => (Check::new(params.pace, now, self.chance()), None),
+                None => (Check::new(pace, alpha, now, self.chance()), None),
             };
             if let Some(ticket) = ticket {
                 self.under_way.insert(ticket, id);
@@ -283,15 +289,18 @@ impl Balancer {
         removed
     }
 
-    /// Every step that is due, and every server whose time to leave has come.
+    /// Steps that are due, 256 of them at most, and every server whose time to leave has come.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut impl Extend<Effect>) {
+        let mut left = MOST_AT_ONCE;
         while let Some(Reverse((at, id))) = self.due.peek().copied()
             && at <= now
+            && left > 0
         {
             self.due.pop();
             let Some(check) = self.checks.get_mut(id.index()) else { continue };
             // entries of checks that were suspended or reconfigured meanwhile are stale
             let Some(step) = check.begin(now) else { continue };
+            left -= 1;
             self.last_ticket += 1;
             let ticket = Ticket(self.last_ticket);
             self.under_way.insert(ticket, id);
@@ -310,7 +319,7 @@ impl Balancer {
         }
     }
 
-    /// When [`Self::handle_timeout`] is next due.
+    /// When [`Self::handle_timeout`] is next due: a moment that has passed if it left something.
     pub fn next_deadline(&self) -> Option<Instant> {
         let check = self.due.peek().map(|Reverse((at, _))| *at);
         check.into_iter().chain(self.departure).min()
@@ -469,10 +478,6 @@ fn tell(service: ServiceId, server: usize, news: News) -> Effect {
 
 fn index(id: ServiceId) -> usize {
     usize::try_from(id.0).unwrap_or(usize::MAX)
-}
-
-fn ids(checks: &[CheckParams]) -> impl Iterator<Item = (CheckId, &CheckParams)> {
-    (0..).map(CheckId).zip(checks)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! When a check runs, and what its results mean.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::time::Instant;
@@ -7,8 +8,8 @@ use crate::time::Instant;
 /// Before the first check of all, besides `warmup` (keepalived's `BOOTSTRAP_DELAY`).
 const BOOTSTRAP: Duration = Duration::from_secs(1);
 
-/// How a check goes about it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// How a check goes about it. Large sites have tens of thousands of checks, and few ways to go about them: they share these.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Pace {
     /// `delay_loop`: from the end of one check to the next.
     pub delay_loop: Duration,
@@ -18,14 +19,12 @@ pub struct Pace {
     pub warmup: Duration,
     /// `retry`: how many failures in a row are forgiven while it is up.
     pub retry: u32,
-    /// `alpha`: failed until it first succeeds.
-    pub alpha: bool,
     /// What it consists of: the urls of `HTTP_GET`, one for all others. Never 0.
     pub steps: Steps,
 }
 
 /// Of how many parts a check consists, and how they follow each other.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Steps {
     /// One dialogue.
     Single,
@@ -100,7 +99,7 @@ enum Phase {
 /// One check: keepalived's pacing of tries, as it was observed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Check {
-    pace: Pace,
+    pace: Rc<Pace>,
     phase: Phase,
     /// Suspended while a step was under way: then it rests when that ends.
     suspended: bool,
@@ -115,14 +114,23 @@ pub(super) struct Check {
 }
 
 impl Check {
-    /// A check that begins; `chance` is anything from 0 to `u32::MAX`.
-    pub(super) fn new(pace: Pace, now: Instant, chance: u32) -> Self {
+    /// A check that begins, with `alpha` as one that failed; `chance` is anything from 0 to `u32::MAX`.
+    pub(super) fn new(pace: Rc<Pace>, alpha: bool, now: Instant, chance: u32) -> Self {
         let phase = match pace.steps {
             Steps::Told => Phase::Resting,
             Steps::Single | Steps::Urls { .. } => Phase::Waiting(now + BOOTSTRAP + share(pace.warmup, chance)),
         };
-        let up = !pace.alpha;
-        Self { pace, phase, suspended: false, has_run: false, up, failures: 0, step: 0, alone: false, weight: 0 }
+        Self {
+            pace,
+            phase,
+            suspended: false,
+            has_run: false,
+            up: !alpha,
+            failures: 0,
+            step: 0,
+            alone: false,
+            weight: 0,
+        }
     }
 
     /// Whether it speaks for the server.
@@ -231,8 +239,8 @@ impl Check {
     }
 
     /// The same check at another pace: what was found out stays, and if `runs`, so does the step that is under way.
-    pub(super) fn at_pace(mut self, pace: Pace, runs: bool, now: Instant) -> Self {
-        let old = std::mem::replace(&mut self.pace, pace);
+    pub(super) fn at_pace(mut self, pace: Rc<Pace>, alpha: bool, runs: bool, now: Instant) -> Self {
+        let old = std::mem::replace(&mut self.pace, Rc::clone(&pace));
         if self.phase == Phase::Running && !runs {
             self.phase = Phase::Waiting(now);
         }
@@ -241,7 +249,7 @@ impl Check {
             (self.step, self.alone) = (0, false);
         }
         if !self.has_run {
-            self.up = !pace.alpha;
+            self.up = !alpha;
         }
         // a check that was hours away must not stay so
         if let Phase::Waiting(at) = self.phase

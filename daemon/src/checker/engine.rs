@@ -458,7 +458,7 @@ fn adopt(lowered: &mut Lowered, there: &Table, resumes: bool) {
             });
             for check in &server.checks {
                 let Some(check) = lowered.params.checks.get_mut(check.index()) else { continue };
-                check.pace.alpha = if is_there { false } else { check.pace.alpha || (resumes && server.weight > 0) };
+                check.alpha = if is_there { false } else { check.alpha || (resumes && server.weight > 0) };
             }
         }
     }

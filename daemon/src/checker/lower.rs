@@ -1,9 +1,10 @@
 //! From what the configuration says to what the balancer is told, and what each check has to do.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hasher as _};
 use std::io;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use keepalived_config::model::{
     Checker, Config, GroupEntry, RealServer, Schedule, Service, VirtualServer, VirtualServerGroup,
@@ -45,7 +46,8 @@ impl Lowered {
         let old_servers = before.into_iter().flat_map(|(config, _)| &config.virtual_servers);
         let old_services: HashMap<&Service, ServiceId> =
             (0..).zip(old_servers).map(|(number, server)| (&server.service, ServiceId(number))).collect();
-        let mut checks = Checks::new(before);
+        let servers = config.virtual_servers.iter().flat_map(|server| &server.real_servers);
+        let mut checks = Checks::new(before, servers.map(|server| server.checkers.len()).sum());
         let mut addresses = 0_usize;
         for (number, server) in (0..).zip(&config.virtual_servers) {
             let keys = keys(&server.service, &groups)?;
@@ -77,6 +79,7 @@ struct Checks<'a> {
     /// Those of the configuration before.
     old: HashMap<u128, CheckId>,
     known: HashMap<u128, CheckId>,
+    paces: HashSet<Rc<Pace>>,
     params: Vec<CheckParams>,
     spots: Vec<Spot>,
     identities: Vec<u128>,
@@ -84,16 +87,18 @@ struct Checks<'a> {
 }
 
 impl<'a> Checks<'a> {
-    fn new(before: Option<Before<'a>>) -> Self {
+    /// With room for so many.
+    fn new(before: Option<Before<'a>>, count: usize) -> Self {
         let identities = before.into_iter().flat_map(|(_, lowered)| &lowered.identities);
         let old = (0..).zip(identities).map(|(number, identity)| (*identity, CheckId(number))).collect();
         Self {
             before,
             old,
-            known: HashMap::new(),
-            params: Vec::new(),
-            spots: Vec::new(),
-            identities: Vec::new(),
+            known: HashMap::with_capacity(count),
+            paces: HashSet::new(),
+            params: Vec::with_capacity(count),
+            spots: Vec::with_capacity(count),
+            identities: Vec::with_capacity(count),
             digest: Digest::default(),
         }
     }
@@ -105,11 +110,22 @@ impl<'a> Checks<'a> {
         let id = CheckId(u32::try_from(self.params.len()).unwrap_or(u32::MAX));
         let known = *self.known.entry(identity).or_insert(id);
         if known == id {
-            self.params.push(CheckParams { pace: pace(task.checker), was: self.old.get(&identity).copied() });
+            let pace = self.shared(pace(task.checker));
+            let was = self.old.get(&identity).copied();
+            self.params.push(CheckParams { pace, alpha: alpha(task.checker), was });
             self.spots.push(spot);
             self.identities.push(identity);
         }
         Some(known)
+    }
+
+    fn shared(&mut self, pace: Pace) -> Rc<Pace> {
+        if let Some(known) = self.paces.get(&pace) {
+            return Rc::clone(known);
+        }
+        let pace = Rc::new(pace);
+        self.paces.insert(Rc::clone(&pace));
+        pace
     }
 
     /// Finds those of which only the pace was changed.
@@ -197,16 +213,18 @@ fn pace(checker: &Checker) -> Pace {
         Checker::File(_) | Checker::Bfd(_) => Steps::Told,
         _ => Steps::Single,
     };
-    let alpha = matches!(checker, Checker::Bfd(check) if check.alpha);
     let schedule = checker.schedule().cloned().unwrap_or_default();
     Pace {
         delay_loop: schedule.delay_loop,
         delay_before_retry: schedule.delay_before_retry,
         warmup: schedule.warmup,
         retry: schedule.retry,
-        alpha: schedule.alpha || alpha,
         steps,
     }
+}
+
+fn alpha(checker: &Checker) -> bool {
+    checker.schedule().is_some_and(|schedule| schedule.alpha) || matches!(checker, Checker::Bfd(check) if check.alpha)
 }
 
 fn lower_service(

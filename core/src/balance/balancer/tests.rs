@@ -22,14 +22,11 @@ fn key(last: u8) -> ServiceKey {
 
 fn pace() -> Pace {
     let second = Duration::from_secs(1);
-    Pace {
-        delay_loop: second,
-        delay_before_retry: second,
-        warmup: second,
-        retry: 0,
-        alpha: false,
-        steps: Steps::Single,
-    }
+    Pace { delay_loop: second, delay_before_retry: second, warmup: second, retry: 0, steps: Steps::Single }
+}
+
+fn fresh() -> CheckParams {
+    CheckParams { pace: Rc::new(pace()), alpha: false, was: None }
 }
 
 fn server(last: u8, checks: &[u32]) -> ServerParams {
@@ -51,7 +48,7 @@ fn service(weights: &[u32]) -> Params {
         ServerParams { weight: *weight, ..server(last, &[number]) }
     };
     Params {
-        checks: weights.iter().map(|_| CheckParams { pace: pace(), was: None }).collect(),
+        checks: weights.iter().map(|_| fresh()).collect(),
         services: vec![ServiceParams {
             was: None,
             keys: vec![key(1)],
@@ -170,7 +167,7 @@ fn an_inhibited_server_stays_with_weight_0() {
 #[test]
 fn under_alpha_servers_wait_for_a_success() {
     let mut params = with(service(&[1, 3]), |service| service.servers[1].inhibit = true);
-    params.checks.iter_mut().for_each(|check| check.pace.alpha = true);
+    params.checks.iter_mut().for_each(|check| check.alpha = true);
     let mut rig = Rig::new(params.clone());
     assert_eq!((rig.said(), rig.table()), ("".into(), "2:0".into()));
     assert_eq!((rig.pass(0), rig.table()), ("R1+ Q+".into(), "1:1 2:0".into()));
@@ -219,7 +216,7 @@ fn an_inhibited_sorry_server_waits_with_weight_0() {
 #[test]
 fn several_checks_have_to_agree() {
     let mut params = service(&[1]);
-    params.checks.push(CheckParams { pace: pace(), was: None });
+    params.checks.push(fresh());
     let mut rig = Rig::new(with(params, |service| service.servers[0].checks = vec![CheckId(0), CheckId(1)]));
     rig.said();
     assert_eq!([rig.fail(0), rig.fail(1), rig.pass(0)], ["R1- Q-", "", ""]);
@@ -229,7 +226,7 @@ fn several_checks_have_to_agree() {
 #[test]
 fn what_checks_add_to_the_weight_adds_up() {
     let mut params = service(&[10]);
-    params.checks.push(CheckParams { pace: pace(), was: None });
+    params.checks.push(fresh());
     let mut rig = Rig::new(with(params, |service| service.servers[0].checks = vec![CheckId(0), CheckId(1)]));
     rig.said();
     assert_eq!(rig.end(0, Outcome::Passed { weight: 5 }), "W1=15");
@@ -361,6 +358,25 @@ fn checks_rest_while_all_who_use_them_are_suspended() {
     rig.balancer.suspend(ServiceId(0), false, Instant::ZERO);
     rig.balancer.handle_timeout(Instant::FAR_FUTURE, &mut out);
     assert_eq!(out.len(), 1);
+}
+
+/// More is due than begins at one moment: the rest is due at once, and everything begins once.
+#[test]
+fn a_crowd_that_is_due_begins_in_parts() {
+    let mut params = service(&[1]);
+    params.checks = vec![fresh(); 1000];
+    let mut balancer = Balancer::new(params, 1, Instant::ZERO, &mut Vec::new());
+    let late = Instant::ZERO + Duration::from_secs(10);
+    let mut begun = Vec::new();
+    while balancer.next_deadline().is_some() {
+        assert!(balancer.next_deadline() <= Some(late));
+        let before = begun.len();
+        balancer.handle_timeout(late, &mut begun);
+        assert!((1..=MOST_AT_ONCE).contains(&(begun.len() - before)));
+    }
+    let which = |effect: &Effect| if let Effect::Run { check, .. } = effect { Some(*check) } else { None };
+    let checks: HashSet<_> = begun.iter().filter_map(which).collect();
+    assert_eq!((begun.len(), checks.len()), (1000, 1000));
 }
 
 proptest! {

@@ -8,15 +8,13 @@ fn pace() -> Pace {
         delay_before_retry: Duration::from_secs(2),
         warmup: Duration::from_secs(4),
         retry: 0,
-        alpha: false,
         steps: Steps::Single,
     }
 }
 
 /// Runs steps that end as `outcomes` says (`.` passed, `x` failed), each as soon as it is due and in no time. Returns a letter for
 /// each: `U`p, `D`own, `C`onfirmed, `f`orgiven, blank; and the seconds at which they ran.
-fn run(pace: Pace, outcomes: &str) -> (String, Vec<u64>) {
-    let mut check = Check::new(pace, Instant::ZERO, 0);
+fn run(mut check: Check, outcomes: &str) -> (String, Vec<u64>) {
     let mut letters = String::new();
     let mut times = Vec::new();
     for outcome in outcomes.chars() {
@@ -37,7 +35,15 @@ fn run(pace: Pace, outcomes: &str) -> (String, Vec<u64>) {
 }
 
 fn check(pace: Pace, outcomes: &str, letters: &str, times: &[u64]) {
-    assert_eq!(run(pace, outcomes), (letters.to_owned(), times.to_vec()), "{outcomes}");
+    assert_eq!(run(begun(pace), outcomes), (letters.to_owned(), times.to_vec()), "{outcomes}");
+}
+
+fn begun(pace: Pace) -> Check {
+    Check::new(Rc::new(pace), false, Instant::ZERO, 0)
+}
+
+fn begun_failed(pace: Pace) -> Check {
+    Check::new(Rc::new(pace), true, Instant::ZERO, 0)
 }
 
 #[test]
@@ -53,8 +59,9 @@ fn a_failure_is_tried_again_before_it_counts() {
 
 #[test]
 fn under_alpha_a_first_success_brings_it_up() {
-    check(Pace { alpha: true, retry: 1, ..pace() }, "x.", "DU", &[1, 7]);
-    check(Pace { alpha: true, ..pace() }, ".", "U", &[1]);
+    let letters = |pace, outcomes| run(begun_failed(pace), outcomes).0;
+    assert_eq!(letters(Pace { retry: 1, ..pace() }, "x."), "DU");
+    assert_eq!(letters(pace(), "."), "U");
 }
 
 #[test]
@@ -77,14 +84,14 @@ fn fast_recovery_leaves_out_the_pauses() {
 
 #[test]
 fn the_first_check_comes_within_the_warmup() {
-    let at = |chance| Check::new(pace(), Instant::ZERO, chance).due();
+    let at = |chance| Check::new(Rc::new(pace()), false, Instant::ZERO, chance).due();
     assert_eq!(at(0), Some(Instant::ZERO + Duration::from_secs(1)));
     assert_eq!(at(u32::MAX), Some(Instant::ZERO + Duration::from_secs(5)));
 }
 
 #[test]
 fn what_a_success_adds_to_the_weight_is_told() {
-    let mut check = Check::new(pace(), Instant::ZERO, 0);
+    let mut check = begun(pace());
     let now = Instant::ZERO;
     assert_eq!(check.end(now, Outcome::Passed { weight: 3 }), Meaning::Confirmed);
     assert_eq!((check.weight(), check.end(now, Outcome::Passed { weight: 3 })), (3, Meaning::Same));
@@ -94,7 +101,7 @@ fn what_a_success_adds_to_the_weight_is_told() {
 
 #[test]
 fn a_suspended_check_rests_and_keeps_its_verdict() {
-    let mut check = Check::new(pace(), Instant::ZERO, 0);
+    let mut check = begun(pace());
     let now = Instant::ZERO + Duration::from_secs(1);
     check.begin(now);
     check.suspend(true, now);
@@ -106,7 +113,7 @@ fn a_suspended_check_rests_and_keeps_its_verdict() {
 
 #[test]
 fn what_others_tell_is_never_due() {
-    let mut check = Check::new(Pace { steps: Steps::Told, retry: 3, ..pace() }, Instant::ZERO, 0);
+    let mut check = begun(Pace { steps: Steps::Told, retry: 3, ..pace() });
     assert_eq!(check.due(), None);
     assert_eq!(check.end(Instant::ZERO, Outcome::Failed), Meaning::Down { forgiven: 0 });
     check.suspend(false, Instant::ZERO);
@@ -115,7 +122,7 @@ fn what_others_tell_is_never_due() {
 
 #[test]
 fn what_could_not_be_asked_changes_nothing() {
-    let mut check = Check::new(Pace { retry: 1, ..pace() }, Instant::ZERO, 0);
+    let mut check = begun(Pace { retry: 1, ..pace() });
     let now = Instant::ZERO;
     for _ in 0..3 {
         assert_eq!(check.end(now, Outcome::Unknown), Meaning::Same);
@@ -126,12 +133,12 @@ fn what_could_not_be_asked_changes_nothing() {
 
 #[test]
 fn another_pace_keeps_what_was_found_out() {
-    let mut check = Check::new(Pace { retry: 3, ..pace() }, Instant::ZERO, 0);
+    let mut check = begun(Pace { retry: 3, ..pace() });
     let now = Instant::ZERO + Duration::from_secs(1);
     for outcome in [Outcome::Passed { weight: 0 }, Outcome::Failed, Outcome::Failed] {
         check.end(now, outcome);
     }
     // two failures were forgiven; with one only, the next counts
-    let mut check = check.at_pace(Pace { retry: 1, ..pace() }, false, now);
+    let mut check = check.at_pace(Rc::new(Pace { retry: 1, ..pace() }), false, false, now);
     assert_eq!(check.end(now, Outcome::Failed), Meaning::Down { forgiven: 1 });
 }
