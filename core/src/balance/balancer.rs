@@ -179,8 +179,7 @@ impl Users {
 pub struct Balancer {
     checks: Vec<Check>,
     users: Users,
-    /// Of the step that is under way.
-    tickets: Vec<Option<Ticket>>,
+    /// Steps, and whose they are.
     under_way: HashMap<Ticket, CheckId>,
     services: Vec<Service>,
     due: BinaryHeap<Reverse<(Instant, CheckId)>>,
@@ -197,7 +196,6 @@ impl Balancer {
         let mut balancer = Self {
             checks: Vec::new(),
             users: Users::default(),
-            tickets: Vec::new(),
             under_way: HashMap::new(),
             services: Vec::new(),
             due: BinaryHeap::new(),
@@ -215,29 +213,24 @@ impl Balancer {
     }
 
     fn configure(&mut self, params: Params, now: Instant, out: &mut impl Extend<Effect>) -> Vec<Removed> {
-        let old_tickets = std::mem::take(&mut self.tickets);
         let old_checks = std::mem::take(&mut self.checks);
-        self.under_way.clear();
+        let mut tickets: HashMap<CheckId, Ticket> =
+            self.under_way.drain().map(|(ticket, check)| (check, ticket)).collect();
         // of exactly the room that they need: they live as long as the configuration
-        self.tickets = Vec::with_capacity(params.checks.len());
         self.checks = Vec::with_capacity(params.checks.len());
         self.due = BinaryHeap::with_capacity(params.checks.len());
         for (id, params) in (0..).map(CheckId).zip(params.checks) {
             let CheckParams { pace, alpha, was } = params;
-            let before =
-                was.and_then(|was| Some((was.of(&old_checks)?, old_tickets.get(was.index()).copied().flatten())));
-            let (check, ticket) = match before {
-                // of two that were one, the first keeps the dialogue that is under way
-                Some((old, ticket)) => {
-                    let ticket = ticket.filter(|ticket| !self.under_way.contains_key(ticket));
-                    (old.clone().at_pace(pace, alpha, ticket.is_some(), now), ticket)
+            let before = was.and_then(|was| Some((was, was.of(&old_checks)?)));
+            let check = match before {
+                Some((was, old)) => {
+                    // of two that were one, the first keeps the dialogue that is under way
+                    let ticket = tickets.remove(&was);
+                    self.under_way.extend(ticket.map(|ticket| (ticket, id)));
+                    old.clone().at_pace(pace, alpha, ticket.is_some(), now)
                 }
-                None => (Check::new(pace, alpha, now, self.chance()), None),
+                None => Check::new(pace, alpha, now, self.chance()),
             };
-            if let Some(ticket) = ticket {
-                self.under_way.insert(ticket, id);
-            }
-            self.tickets.push(ticket);
             if let Some(at) = check.due() {
                 self.due.push(Reverse((at, id)));
             }
@@ -304,9 +297,6 @@ impl Balancer {
             self.last_ticket += 1;
             let ticket = Ticket(self.last_ticket);
             self.under_way.insert(ticket, id);
-            if let Some(slot) = self.tickets.get_mut(id.index()) {
-                *slot = Some(ticket);
-            }
             out.extend([Effect::Run { check: id, step, ticket }]);
         }
         if self.departure.is_some_and(|at| at <= now) {
@@ -334,9 +324,6 @@ impl Balancer {
         out: &mut impl Extend<Effect>,
     ) -> Option<CheckId> {
         let id = self.under_way.remove(&ticket)?;
-        if let Some(slot) = self.tickets.get_mut(id.index()) {
-            *slot = None;
-        }
         self.conclude(id, outcome, now, out);
         Some(id)
     }
