@@ -48,6 +48,7 @@ impl PidFiles {
     /// Another daemon holds it, or it cannot be written.
     pub(super) fn main(&mut self) -> Result<(), PidFileRefused> {
         if let Some(directory) = self.main_path.parent()
+            && !directory.as_os_str().is_empty()
             && !directory.exists()
         {
             std::fs::create_dir_all(directory)?;
@@ -96,6 +97,16 @@ fn readable_by_all(path: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::configuration::from_text;
+
+    #[test]
+    fn a_name_without_a_folder_is_one_in_the_current_one() {
+        let name = format!("pid-file-of-a-test-{}", std::process::id());
+        let options = Options { pid_file: Some(name.clone().into()), ..Options::default() };
+        let mut files = PidFiles::new(&options, &Global::default());
+        files.main().unwrap_or_else(|_| panic!("{name} is refused"));
+        files.remove();
+        assert!(!Path::new(&name).exists());
+    }
 
     #[test]
     fn the_configuration_decides_where_they_are() {
