@@ -1,6 +1,7 @@
 //! Load balancing: each row, for each daemon, in a machine of its own that has IPVS (User-Mode Linux).
 
 mod acts;
+mod faked;
 mod site;
 
 use super::rows::SCENARIOS;
@@ -10,7 +11,7 @@ use crate::options::Given;
 use crate::say::say;
 use anyhow::{Context as _, Result, bail, ensure};
 use keepalived_kernel::process::NetworkNamespace;
-use keepalived_lab::{Daemon, Flavour, uml};
+use keepalived_lab::{Daemon, uml};
 use std::ffi::OsStr;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub(super) enum Kind {
 enum Ground {
     /// A machine of its own, with IPVS.
     Machine,
-    /// A network namespace, with nftables.
+    /// A network namespace, with nftables or with a table that is faked.
     Namespace,
 }
 
@@ -67,11 +68,8 @@ impl Act {
         figures.map(|line| self.figure(line)).collect()
     }
 
-    /// Does it in a network namespace of this kernel, by rules of nftables: ours alone can.
+    /// Does it in a network namespace of this kernel: ours by rules of nftables, keepalived with a table that is faked.
     pub(super) fn run_here(self, daemon: &Daemon) -> Result<Figures> {
-        if daemon.flavour() != Flavour::Ours {
-            return Ok(Vec::new());
-        }
         let daemon = daemon.clone();
         let run = move || {
             NetworkNamespace::fresh()?;

@@ -1,10 +1,11 @@
 //! A daemon with many virtual servers, and the kernel's table.
 
-use super::Kind;
+use super::faked::Faked;
+use super::{Ground, Kind};
 use anyhow::{Context as _, Result, bail, ensure};
 use keepalived_core::balance::{Protocol, ServiceKey};
 use keepalived_kernel::ipvs::Ipvs;
-use keepalived_lab::{Daemon, wait_until};
+use keepalived_lab::{Daemon, Flavour, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -91,10 +92,11 @@ fn address(first: u8, number: usize) -> Ipv4Addr {
 pub(super) struct Balancer {
     child: Child,
     folder: PathBuf,
+    faked: Option<Faked>,
 }
 
 impl Balancer {
-    pub(super) fn start(daemon: &Daemon, site: Site) -> Result<Self> {
+    pub(super) fn start(daemon: &Daemon, site: Site, ground: Ground) -> Result<Self> {
         let folder = std::env::temp_dir().join(format!("keepalived-bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let file = |name: &str| folder.join(name);
@@ -103,8 +105,36 @@ impl Balancer {
         let mut command = Command::new(daemon.program());
         command.args(["-n", "-l", "-G", "-C", "-f"]).arg(file("conf"));
         command.arg("-p").arg(file("pid")).arg("-c").arg(file("checkers.pid")).arg("-r").arg(file("vrrp.pid"));
+        let needs_table = ground == Ground::Namespace && daemon.flavour() != Flavour::Ours;
+        let faked = needs_table.then(|| Faked::build(&folder)).transpose()?;
+        if let Some(faked) = &faked {
+            faked.preload(&mut command);
+        }
         let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn();
-        Ok(Self { child: child.with_context(|| format!("{command:?}"))?, folder })
+        Ok(Self { child: child.with_context(|| format!("{command:?}"))?, folder, faked })
+    }
+
+    /// Whether there is no table.
+    pub(super) fn has_faked_table(&self) -> bool {
+        self.faked.is_some()
+    }
+
+    /// How many servers the kernel was told, where it has no table; else 0.
+    pub(super) fn told_servers(&self) -> Result<u64> {
+        self.faked.as_ref().map_or(Ok(0), Faked::servers)
+    }
+
+    /// Waits until all servers were told to the kernel of this machine.
+    pub(super) fn wait_told(&mut self, site: Site, limit: Duration) -> Result<()> {
+        let Some(faked) = self.faked.clone() else { return self.wait_for("Startup complete", limit) };
+        let all = u64::try_from(site.all_servers())?;
+        self.wait("all servers are told", limit, || Ok(faked.servers()? == all))
+    }
+
+    /// Waits until the kernel was told that a server has changed, where it has no table.
+    pub(super) fn wait_change(&mut self, limit: Duration) -> Result<()> {
+        let faked = self.faked.clone().context("the table is a real one")?;
+        self.wait("a server is changed", limit, || Ok(faked.changes()? > 0))
     }
 
     /// Waits until all servers are in the table.
