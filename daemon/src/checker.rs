@@ -9,6 +9,7 @@ mod notify;
 mod outside;
 mod process;
 mod programs;
+mod reader;
 mod report;
 mod task;
 mod view;

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 
+pub mod backoff;
 pub mod checker;
 pub mod child;
 pub mod cli;

@@ -2,8 +2,10 @@
 //! goes through sealed memory beside the message.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io::{self, BufReader};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use keepalived_config::model::{Config, Script};
@@ -50,12 +52,35 @@ pub struct Startup<C = Config> {
     pub masters: BTreeSet<InstanceKey>,
     /// Whether the process before this one died: then nothing is delayed, and what it left in the kernel is taken over.
     pub resumes: bool,
+    /// What the process before this one would have taken back at its end.
+    pub debts: Debts,
     /// Where to log to.
     pub log: Destinations,
     /// `-V`
     pub keep_addresses: bool,
     /// `-I`
     pub keep_services: bool,
+}
+
+/// What the checker process has made outside of the load balancer's table, and takes back at its end. The supervisor remembers it
+/// for the process after one that died.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Debts {
+    /// How long the kernel remembered connections before `lvs_timeouts`.
+    pub timeouts: Option<Timeouts>,
+    /// Named pipes that were not there before.
+    pub pipes: BTreeSet<PathBuf>,
+}
+
+/// How long the kernel's load balancer remembers a connection on which nothing happens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Timeouts {
+    /// TCP.
+    pub tcp: Duration,
+    /// TCP after a FIN.
+    pub tcp_fin: Duration,
+    /// UDP.
+    pub udp: Duration,
 }
 
 /// Transitions in one message: even with the longest names and causes they fit a packet.
@@ -74,6 +99,8 @@ pub enum FromChild {
     Transitions(Vec<(InstanceKey, Record)>),
     /// What happened to virtual and real servers, in this order; at most [`MOST_RECORDS`].
     Balanced(Vec<BalanceRecord>),
+    /// From now on this is to be taken back at its end.
+    Owes(Debts),
     /// A `Snapshot` comes in memory.
     Snapshot,
     /// It got a signal that is for the supervisor.
@@ -82,7 +109,21 @@ pub enum FromChild {
     CannotRun(String),
 }
 
-/// To the runner: run a program.
+/// To the runner.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Request {
+    /// Run a program.
+    Run(Order),
+    /// End a program that is not wanted any more.
+    End {
+        /// As in its order.
+        id: u64,
+        /// It has so long to end by itself, before it is asked to.
+        within: Duration,
+    },
+}
+
+/// A program to run.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Order {
     /// What the answer will call it.
@@ -91,8 +132,19 @@ pub struct Order {
     pub script: Script,
     /// What follows its own arguments.
     pub extra: Vec<String>,
-    /// How long it may run; `None` is as long as it likes.
-    pub limit: Option<Duration>,
+    /// How long it may run.
+    pub lives: Lives,
+}
+
+/// How long a program may run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Lives {
+    /// As long as it likes, even when whoever ordered it is gone.
+    Freely,
+    /// So long at most.
+    AtMost(Duration),
+    /// Until [`Request::End`], or until whoever ordered it is gone.
+    WhileWanted,
 }
 
 /// From the runner: a program has ended, or could not be run.
@@ -115,6 +167,17 @@ pub enum HowEnded {
     TimedOut,
     /// It could not be run.
     NotRun(String),
+}
+
+impl fmt::Display for HowEnded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "exited with status {status}"),
+            Self::Signal(number) => write!(f, "was ended by signal {number}"),
+            Self::TimedOut => f.write_str("was asked to end"),
+            Self::NotRun(why) => write!(f, "could not be run: {why}"),
+        }
+    }
 }
 
 /// Something that came in.

@@ -17,7 +17,7 @@ use keepalived_kernel::signal::Signal;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::exit;
 use crate::log;
-use crate::message::{self, Ended, FromChild, HowEnded, Incoming, Order, Startup, ToChild};
+use crate::message::{self, Ended, FromChild, HowEnded, Incoming, Lives, Order, Request, Startup, ToChild};
 
 /// A program that was asked to end and does not is killed after this.
 const GRACE: Duration = Duration::from_secs(1);
@@ -38,6 +38,8 @@ struct Runner {
     /// Those who want programs run.
     clients: BTreeMap<Token, Pipe>,
     running: HashMap<Token, Running>,
+    /// Orders that wait until programs of a client that is gone have ended.
+    held: Vec<(Token, Order)>,
     last_token: u64,
     _log: log::Guard,
 }
@@ -46,9 +48,11 @@ struct Running {
     child: Child,
     client: Token,
     order: u64,
+    lives: Lives,
     /// When it is asked to end, and after that when it is killed.
     deadline: Option<Instant>,
-    timed_out: bool,
+    /// It was asked to end.
+    asked: bool,
 }
 
 impl Runner {
@@ -64,6 +68,7 @@ impl Runner {
             environment,
             clients: BTreeMap::new(),
             running: HashMap::new(),
+            held: Vec::new(),
             last_token: FROM_SUPERVISOR.0,
             _log: log,
         })
@@ -144,25 +149,65 @@ impl Runner {
     fn take_orders(&mut self, token: Token) {
         loop {
             let Some(client) = self.clients.get_mut(&token) else { return };
-            match message::receive::<Order>(client) {
-                Ok(Incoming::Message(order, _)) => self.begin(token, order),
+            match message::receive::<Request>(client) {
+                Ok(Incoming::Message(Request::Run(order), _)) => self.accept(token, order),
+                Ok(Incoming::Message(Request::End { id, within }, _)) => self.end(token, id, within),
                 Ok(Incoming::Nothing) => return,
                 gone => {
                     if let Err(error) = gone {
                         tracing::error!("an order that cannot be read: {error}");
                     }
-                    // what runs for it goes on: a notification is still one
-                    if let Some(client) = self.clients.remove(&token) {
-                        self.reactor.deregister(&client).ok();
-                    }
+                    self.forget(token);
                     return;
                 }
             }
         }
     }
 
+    /// A client is gone, and with it the wish for those that run while they are wanted. What else runs for it goes on: a
+    /// notification is still one.
+    fn forget(&mut self, client: Token) {
+        if let Some(pipe) = self.clients.remove(&client) {
+            self.reactor.deregister(&pipe).ok();
+        }
+        self.held.retain(|(of, _)| *of != client);
+        let now = reactor::now();
+        let its = self.running.values_mut().filter(|running| running.client == client && !running.asked);
+        for running in its.filter(|running| running.lives == Lives::WhileWanted) {
+            running.deadline.get_or_insert(now);
+        }
+    }
+
+    /// Whether something runs that was wanted only by a client that is gone.
+    fn has_orphans(&self) -> bool {
+        let mut kept = self.running.values().filter(|running| running.lives == Lives::WhileWanted);
+        kept.any(|running| !self.clients.contains_key(&running.client))
+    }
+
+    fn accept(&mut self, client: Token, order: Order) {
+        // the client may be the successor of one that died: two at a time would share what is there for one
+        if order.lives == Lives::WhileWanted && self.has_orphans() {
+            self.held.push((client, order));
+        } else {
+            self.begin(client, order);
+        }
+    }
+
+    fn end(&mut self, client: Token, id: u64, within: Duration) {
+        if let Some(place) = self.held.iter().position(|(of, order)| *of == client && order.id == id) {
+            self.held.remove(place);
+            self.answer(client, Ended { id, how: HowEnded::TimedOut });
+        }
+        let now = reactor::now();
+        for running in self.running.values_mut().filter(|running| running.client == client && running.order == id) {
+            if !running.asked {
+                running.deadline = Some(now + within);
+            }
+        }
+    }
+
     fn begin(&mut self, client: Token, order: Order) {
-        let Order { id, script, extra, limit } = order;
+        let Order { id, script, extra, lives } = order;
         let name = script.argv.first().cloned().unwrap_or_default();
         let started = self.program(&script, extra).and_then(|program| process::start(&program));
         let token = self.token();
@@ -172,8 +217,11 @@ impl Runner {
         });
         match watched {
             Ok(child) => {
-                let deadline = limit.map(|limit| reactor::now() + limit);
-                self.running.insert(token, Running { child, client, order: id, deadline, timed_out: false });
+                let deadline = match lives {
+                    Lives::AtMost(limit) => Some(reactor::now() + limit),
+                    Lives::Freely | Lives::WhileWanted => None,
+                };
+                self.running.insert(token, Running { child, client, order: id, lives, deadline, asked: false });
             }
             Err(error) => {
                 tracing::error!("script {name}: {error}");
@@ -224,11 +272,16 @@ impl Runner {
         let Some(running) = self.running.remove(&token) else { return };
         self.reactor.deregister(&running.child).ok();
         let how = match ended {
-            _ if running.timed_out => HowEnded::TimedOut,
+            _ if running.asked => HowEnded::TimedOut,
             Exit::Status(status) => HowEnded::Status(status),
             Exit::Signal(signal) => HowEnded::Signal(signal.number()),
         };
         self.answer(running.client, Ended { id: running.order, how });
+        if !self.held.is_empty() && !self.has_orphans() {
+            for (client, order) in std::mem::take(&mut self.held) {
+                self.begin(client, order);
+            }
+        }
     }
 
     fn answer(&self, client: Token, ended: Ended) {
@@ -242,23 +295,39 @@ impl Runner {
     /// Ends programs whose time is over: first asks, then kills.
     fn hurry(&mut self, now: Instant) {
         for running in self.running.values_mut().filter(|running| running.deadline.is_some_and(|at| at <= now)) {
-            let signal = if running.timed_out { Signal::KILL } else { Signal::TERM };
+            let signal = if running.asked { Signal::KILL } else { Signal::TERM };
             process::signal_group(&running.child, signal).ok();
-            running.deadline = (!running.timed_out).then(|| now + GRACE);
-            running.timed_out = true;
+            running.deadline = (!running.asked).then(|| now + GRACE);
+            running.asked = true;
         }
     }
 
-    /// Those with a limit are checks, and nobody wants their answers any more; the others had their second.
+    /// Of checks nobody wants the answers any more; those that run while they are wanted may read to the end what they read; the
+    /// others have their second.
     fn stop(&mut self) -> u8 {
-        let end = reactor::now() + GRACE;
-        for running in self.running.values().filter(|running| running.deadline.is_some()) {
-            process::signal_group(&running.child, Signal::TERM).ok();
+        // what was ordered last
+        for client in self.clients.keys().copied().collect::<Vec<_>>() {
+            self.take_orders(client);
         }
+        self.held.clear();
+        let now = reactor::now();
+        for running in self.running.values_mut().filter(|running| !running.asked) {
+            match running.lives {
+                Lives::AtMost(_) => running.deadline = Some(now),
+                Lives::WhileWanted => drop(running.deadline.get_or_insert(now)),
+                Lives::Freely => {
+                    running.asked = true;
+                    running.deadline = Some(now + GRACE);
+                }
+            }
+        }
+        let end = now + GRACE + GRACE;
         let mut ready = Vec::new();
         while !self.running.is_empty() && reactor::now() < end {
+            self.hurry(reactor::now());
             ready.clear();
-            if self.reactor.wait(Some(end), &mut ready).is_err() {
+            let deadline = self.running.values().filter_map(|running| running.deadline).fold(end, Instant::min);
+            if self.reactor.wait(Some(deadline), &mut ready).is_err() {
                 break;
             }
             for ready in &ready {

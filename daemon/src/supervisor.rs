@@ -19,9 +19,8 @@ use crate::cli::Options;
 use crate::configuration::{self, Verdict};
 use crate::exit;
 use crate::log::{self, Destinations};
-use crate::message::ToChild;
+use crate::message::{Debts, ToChild};
 
-mod backoff;
 mod children;
 mod dump;
 mod pid_files;
@@ -93,6 +92,8 @@ struct Supervisor {
     /// What happened and why; it outlives the workers.
     journal: Journal<Record>,
     balance_journal: Journal<BalanceRecord>,
+    /// What the checker process has to take back at its end; it outlives that process.
+    debts: Debts,
     hello_at: Instant,
     /// Whose snapshots are awaited, and what for.
     dumps: Vec<(Role, Dump)>,
@@ -173,6 +174,7 @@ impl Supervisor {
             states: BTreeMap::new(),
             journal: Journal::default(),
             balance_journal: Journal::default(),
+            debts: Debts::default(),
             hello_at: now + HELLO_INTERVAL,
             dumps: Vec::new(),
             telling,

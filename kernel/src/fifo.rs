@@ -56,8 +56,19 @@ impl Fifo {
         self.file.write_all(line)
     }
 
+    /// It was there, but a process before this one had made it for us: it is removed at the end.
+    pub fn adopt(&mut self) {
+        self.ours = true;
+    }
+
+    /// Whether it will be removed at the end.
+    pub const fn is_ours(&self) -> bool {
+        self.ours
+    }
+
     /// Closes it, and removes it if it is ours: the end of the daemon.
     pub fn remove(self) {
+        // first of all: a reader that opens it again must not find it
         if self.ours {
             std::fs::remove_file(&self.path).ok();
         }

@@ -8,6 +8,8 @@ use keepalived_kernel::ipvs::{Ipvs, Timeouts};
 use keepalived_kernel::nftables::Nftables;
 use keepalived_kernel::process::NetworkNamespace;
 
+use crate::message;
+
 /// Opens the load balancer that `balancing` asks for.
 ///
 /// # Errors
@@ -57,42 +59,55 @@ fn nftables() -> io::Result<Box<dyn Director>> {
 /// nothing.
 #[derive(Debug, Default)]
 pub(super) struct Remembrance {
-    before: Option<(Ipvs, Timeouts)>,
+    before: Option<message::Timeouts>,
 }
 
 impl Remembrance {
+    /// Begins; the process before this one, which died, may have known what there was before it.
+    pub(super) const fn new(before: Option<message::Timeouts>) -> Self {
+        Self { before }
+    }
+
+    /// What there was before us, if anything was changed or is about to be.
+    pub(super) const fn before(&self) -> Option<message::Timeouts> {
+        self.before
+    }
+
+    /// Looks what there is before [`Self::apply`] changes it for the first time.
+    pub(super) fn look(&mut self, balancing: &Balancing) {
+        let Balancing { tcp_timeout, tcp_fin_timeout, udp_timeout, backend, .. } = *balancing;
+        let says_something = [tcp_timeout, tcp_fin_timeout, udp_timeout].iter().any(Option::is_some);
+        if self.before.is_none() && says_something && backend != Backend::Nftables {
+            match within(balancing, Ipvs::open).and_then(|mut ipvs| ipvs.timeouts()) {
+                Ok(Timeouts { tcp, tcp_fin, udp }) => self.before = Some(message::Timeouts { tcp, tcp_fin, udp }),
+                Err(error) => tracing::error!("lvs_timeouts: {error}"),
+            }
+        }
+    }
+
     /// Makes it what the configuration says.
-    pub(super) fn apply(&mut self, balancing: &Balancing) {
-        if let Err(error) = self.try_apply(balancing) {
+    pub(super) fn apply(&self, balancing: &Balancing) {
+        let Some(before) = self.before else { return };
+        let wanted = message::Timeouts {
+            tcp: balancing.tcp_timeout.unwrap_or(before.tcp),
+            tcp_fin: balancing.tcp_fin_timeout.unwrap_or(before.tcp_fin),
+            udp: balancing.udp_timeout.unwrap_or(before.udp),
+        };
+        if let Err(error) = set(balancing, wanted) {
             tracing::error!("lvs_timeouts: {error}");
         }
     }
 
-    fn try_apply(&mut self, balancing: &Balancing) -> io::Result<()> {
-        let Balancing { tcp_timeout, tcp_fin_timeout, udp_timeout, backend, .. } = *balancing;
-        let says_something = [tcp_timeout, tcp_fin_timeout, udp_timeout].iter().any(Option::is_some);
-        let (ipvs, before) = match &mut self.before {
-            Some(known) => known,
-            None if says_something && backend != Backend::Nftables => {
-                let mut ipvs = within(balancing, Ipvs::open)?;
-                let before = ipvs.timeouts()?;
-                self.before.insert((ipvs, before))
-            }
-            None => return Ok(()),
-        };
-        ipvs.set_timeouts(Timeouts {
-            tcp: tcp_timeout.unwrap_or(before.tcp),
-            tcp_fin: tcp_fin_timeout.unwrap_or(before.tcp_fin),
-            udp: udp_timeout.unwrap_or(before.udp),
-        })
-    }
-
     /// The end: as it was before us.
-    pub(super) fn end(&mut self) {
-        if let Some((mut ipvs, before)) = self.before.take()
-            && let Err(error) = ipvs.set_timeouts(before)
+    pub(super) fn end(&mut self, balancing: &Balancing) {
+        if let Some(before) = self.before.take()
+            && let Err(error) = set(balancing, before)
         {
             tracing::error!("lvs_timeouts: what was there before could not be set: {error}");
         }
     }
+}
+
+fn set(balancing: &Balancing, message::Timeouts { tcp, tcp_fin, udp }: message::Timeouts) -> io::Result<()> {
+    within(balancing, Ipvs::open)?.set_timeouts(Timeouts { tcp, tcp_fin, udp })
 }

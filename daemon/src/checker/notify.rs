@@ -1,48 +1,96 @@
 //! Who is told what happens: scripts and named pipes (interfaces.md sections 1 and 2).
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use keepalived_config::model::{Config, Fifo as FifoSettings, Script};
+use keepalived_config::model::{Config, Fifo as FifoSettings, ScriptUser};
 use keepalived_kernel::fifo::Fifo;
 use keepalived_kernel::process;
 
 use super::programs::Programs;
+use super::reader::{Ending, Reader};
 use super::report::Report;
+
+/// How long the reader of a named pipe that is closed may take to read to its end.
+const TO_THE_END: Duration = Duration::from_secs(1);
 
 /// Tells scripts and named pipes.
 #[derive(Debug)]
 pub(super) struct Notifier {
     programs: Programs,
-    fifos: Vec<Fifo>,
+    channels: Vec<Channel>,
+    /// Pipes that the process before this one made: they are ours as well.
+    made_before: BTreeSet<PathBuf>,
+}
+
+/// A named pipe, and who reads it.
+#[derive(Debug)]
+struct Channel {
+    settings: FifoSettings,
+    /// Who runs scripts that name no user.
+    user: Option<ScriptUser>,
+    path: String,
+    fifo: Fifo,
+    reader: Option<Reader>,
 }
 
 impl Notifier {
-    /// Opens the named pipes of `config`, and starts the programs that read them.
-    pub(super) fn new(config: &Config, programs: Programs) -> Self {
-        let mut notifier = Self { programs, fifos: Vec::new() };
-        let fifos = &config.global.fifos;
-        notifier.open(&fifos.all);
-        // one path for both: one of them is enough
-        if fifos.lvs.path != fifos.all.path {
-            notifier.open(&fifos.lvs);
-        }
+    /// Opens the named pipes of `config`, and starts the programs that read them. Those of `made_before` are removed at the end as
+    /// if they had been made here.
+    pub(super) fn new(config: &Config, programs: Programs, made_before: BTreeSet<PathBuf>) -> Self {
+        let mut notifier = Self { programs, channels: Vec::new(), made_before };
+        notifier.reload(config);
         notifier
     }
 
-    fn open(&mut self, settings: &FifoSettings) {
-        let Some(path) = &settings.path else { return };
+    /// Goes on with the named pipes of `config`. One that stays is not closed, and its reader reads on if that stays, too.
+    pub(super) fn reload(&mut self, config: &Config) {
+        let user = &config.global.scripts.user;
+        let mut before = std::mem::take(&mut self.channels);
+        // those that go are closed first: one of the others may be where a link was
+        for gone in before.extract_if(.., |channel| !wanted(config).any(|settings| channel.is_at(settings))) {
+            gone.close();
+        }
+        for settings in wanted(config) {
+            let Some(path) = &settings.path else { continue };
+            let known = before.iter().position(|channel| channel.is_at(settings)).map(|place| before.remove(place));
+            let channel = known.map_or_else(|| self.open(settings, path), |channel| Some((channel, true)));
+            let Some((mut channel, is_known)) = channel else { continue };
+            if !is_known || channel.settings.script != settings.script || channel.user != *user {
+                // lines that the old one has not read are for the new one
+                let old = channel.reader.take().map(|reader| reader.end(Duration::ZERO));
+                channel.read(settings, user.clone(), &self.programs, old);
+            }
+            self.channels.push(channel);
+        }
+        self.made_before.clear();
+    }
+
+    fn open(&self, settings: &FifoSettings, path: &str) -> Option<(Channel, bool)> {
         let owner = settings.user.as_ref().and_then(|user| {
             let account = process::user(&user.name)?;
             let named = user.group.as_ref().and_then(|group| group.name.as_deref());
             Some((account.uid, named.map_or(Some(account.gid), process::group)?))
         });
-        if let Some(script) = &settings.script {
-            tokio::task::spawn_local(keep_running(self.programs.clone(), script.clone(), path.clone()));
+        let mut fifo = match Fifo::open(Path::new(path), owner) {
+            Ok(fifo) => fifo,
+            Err(error) => {
+                tracing::error!("notify FIFO {path}: {error}");
+                return None;
+            }
+        };
+        if self.made_before.contains(Path::new(path)) {
+            fifo.adopt();
         }
-        match Fifo::open(Path::new(path), owner) {
-            Ok(fifo) => self.fifos.push(fifo),
-            Err(error) => tracing::error!("notify FIFO {path}: {error}"),
-        }
+        let (settings, path) = (FifoSettings { script: None, ..settings.clone() }, path.to_owned());
+        Some((Channel { settings, user: None, path, fifo, reader: None }, false))
+    }
+
+    /// Named pipes that were not there before us, and go at the end.
+    pub(super) fn made(&self) -> BTreeSet<PathBuf> {
+        let ours = self.channels.iter().filter(|channel| channel.fifo.is_ours());
+        ours.map(|channel| channel.fifo.path().to_owned()).collect()
     }
 
     /// Tells of `report` whoever wants to know.
@@ -77,7 +125,7 @@ impl Notifier {
 
     /// Each line is followed by a NUL: keepalived's readers know it.
     fn write(&mut self, line: &str) {
-        for fifo in &mut self.fifos {
+        for Channel { fifo, .. } in &mut self.channels {
             if let Err(error) = fifo.write(format!("{line}\0").as_bytes()) {
                 tracing::warn!("notify FIFO {}: {error}; a line is lost", fifo.path().display());
             }
@@ -86,25 +134,40 @@ impl Notifier {
 
     /// The end: named pipes that are ours go.
     pub(super) fn close(self) {
-        for fifo in self.fifos {
-            fifo.remove();
+        self.channels.into_iter().for_each(Channel::close);
+    }
+}
+
+/// The named pipes that tell of load balancing. One path for both: one of them is enough.
+fn wanted(config: &Config) -> impl Iterator<Item = &FifoSettings> {
+    let fifos = &config.global.fifos;
+    let lvs = Some(&fifos.lvs).filter(|lvs| lvs.path != fifos.all.path);
+    [Some(&fifos.all), lvs].into_iter().flatten().filter(|fifo| fifo.path.is_some())
+}
+
+impl Channel {
+    /// Whether it is the pipe of `settings`, whoever reads it.
+    fn is_at(&self, settings: &FifoSettings) -> bool {
+        self.settings.path == settings.path && self.settings.user == settings.user
+    }
+
+    /// Has it read by the script of `settings`, once the one before has ended.
+    fn read(&mut self, settings: &FifoSettings, user: Option<ScriptUser>, programs: &Programs, after: Option<Ending>) {
+        let script = settings.script.as_ref();
+        self.reader = script.map(|script| Reader::start(programs, script, &self.path, after));
+        self.settings = settings.clone();
+        self.user = user;
+    }
+
+    /// Whoever reads it comes to its end, and has a while for that.
+    fn close(self) {
+        self.fifo.remove();
+        if let Some(reader) = self.reader {
+            reader.end(TO_THE_END);
         }
     }
 }
 
 const fn state(up: bool) -> &'static str {
     if up { "UP" } else { "DOWN" }
-}
-
-/// How long to wait before a reader that ended is started again.
-const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
-
-/// `*_notify_fifo_script`: with the path as its last argument, and again when it ends.
-async fn keep_running(programs: Programs, mut script: Script, path: String) {
-    script.argv.push(path);
-    loop {
-        let how = programs.run(&script, None).await;
-        tracing::warn!("script {} ended ({how:?}); starting it again", script.argv.first().map_or("", String::as_str));
-        tokio::time::sleep(PAUSE).await;
-    }
 }

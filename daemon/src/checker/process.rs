@@ -29,7 +29,7 @@ use super::view;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::exit;
 use crate::log;
-use crate::message::{self, FromChild, Startup, ToChild};
+use crate::message::{self, Debts, FromChild, Startup, ToChild};
 use crate::schedule;
 use crate::untold::Untold;
 
@@ -79,6 +79,8 @@ struct Process {
     notifier: Option<Notifier>,
     outside: Outside,
     remembrance: Remembrance,
+    /// What the supervisor was told to remember.
+    debts: Debts,
     keep_services: bool,
     results: mpsc::UnboundedSender<Results>,
     inbox: mpsc::UnboundedReceiver<Results>,
@@ -102,7 +104,10 @@ impl Process {
             tracing::warn!("PING_CHECK may not be permitted: net.ipv4.ping_group_range cannot be changed: {error}");
         }
         let director = director::open(&global.balancing)?;
-        let mut remembrance = Remembrance::default();
+        let mut remembrance = Remembrance::new(startup.debts.timeouts);
+        let mut debts = startup.debts;
+        remembrance.look(&global.balancing);
+        confess(&pipe, &mut debts, |owed| owed.timeouts = remembrance.before());
         remembrance.apply(&global.balancing);
         let dialogue = Rc::new(Dialogue::new(&startup.config));
         let now = reactor::now();
@@ -120,6 +125,7 @@ impl Process {
             notifier: None,
             outside: Outside::default(),
             remembrance,
+            debts,
             keep_services: startup.keep_services,
             results,
             inbox,
@@ -143,7 +149,9 @@ impl Process {
     async fn serve(&mut self) -> io::Result<u8> {
         let reactor = self.reactor.take().ok_or(io::ErrorKind::NotConnected)?;
         let mut reactor = Nested::new(reactor)?;
-        self.notifier = Some(Notifier::new(self.engine.config(), self.programs.clone()));
+        let made_before = self.debts.pipes.clone();
+        self.notifier = Some(Notifier::new(self.engine.config(), self.programs.clone(), made_before));
+        self.confess();
         self.look_outside(reactor.reactor());
         child::tell(&self.pipe, &FromChild::Ready);
         let mut ready = Vec::new();
@@ -272,17 +280,16 @@ impl Process {
         let now = reactor::now();
         schedule::apply("checker", &config.global.checker, None);
         self.dialogue = Rc::new(Dialogue::new(&config));
-        let fifos_changed = config.global.fifos != self.engine.config().global.fifos;
         self.engine.reload(now, config)?;
+        self.remembrance.look(&self.engine.config().global.balancing);
+        self.confess();
         self.remembrance.apply(&self.engine.config().global.balancing);
         process::give_back_memory();
         self.look_at = next_look(self.engine.config(), now);
-        if fifos_changed {
-            if let Some(notifier) = self.notifier.take() {
-                notifier.close();
-            }
-            self.notifier = Some(Notifier::new(self.engine.config(), self.programs.clone()));
+        if let Some(notifier) = &mut self.notifier {
+            notifier.reload(self.engine.config());
         }
+        self.confess();
         self.look_outside(reactor);
         Ok(())
     }
@@ -303,17 +310,39 @@ impl Process {
         self.engine.suspend(|address| outside.has(address), now);
     }
 
+    /// Tells the supervisor what is to be taken back at the end, if it has changed.
+    fn confess(&mut self) {
+        let timeouts = self.remembrance.before();
+        let pipes = self.notifier.as_ref().map(Notifier::made);
+        confess(&self.pipe, &mut self.debts, |owed| {
+            owed.timeouts = timeouts;
+            owed.pipes = pipes.unwrap_or_default();
+        });
+    }
+
     async fn stop(&mut self) -> u8 {
         let at_exit = if self.keep_services { AtExit::Keep } else { AtExit::Release };
         self.engine.stop(at_exit);
-        self.remembrance.end();
+        self.remembrance.end(&self.engine.config().global.balancing);
         self.deliver();
-        self.programs.catch_up();
         if let Some(notifier) = self.notifier.take() {
             notifier.close();
         }
+        self.programs.catch_up();
         tracing::info!("Stopped");
         exit::OK
+    }
+}
+
+/// Changes what is `told` to the supervisor; it stays if that does not listen, and is told the next time.
+fn confess(pipe: &Pipe, told: &mut Debts, change: impl FnOnce(&mut Debts)) {
+    let mut owed = told.clone();
+    change(&mut owed);
+    if owed != *told {
+        match message::send(pipe, &FromChild::Owes(owed.clone())) {
+            Ok(()) => *told = owed,
+            Err(error) => tracing::warn!("the supervisor could not be told: {error}"),
+        }
     }
 }
 

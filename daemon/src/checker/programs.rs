@@ -1,4 +1,5 @@
-//! Programs that the runner runs for us: checks, of which the end is awaited, and notifications, of which it is not.
+//! Programs that the runner runs for us: checks, of which the end is awaited, notifications, of which it is not, and readers, which
+//! run until they are told to end.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -9,9 +10,9 @@ use keepalived_config::model::Script;
 use keepalived_kernel::pipe::Pipe;
 use tokio::sync::oneshot;
 
-use crate::message::{self, Ended, HowEnded, Incoming, Order};
+use crate::message::{self, Ended, HowEnded, Incoming, Lives, Order, Request};
 
-/// Orders that wait for a runner at most; the oldest make room.
+/// Requests that wait for a runner at most; the oldest of which nobody awaits the end make room.
 const MOST_WAITING: usize = 10_000;
 
 /// The way to the runner; all who have it use the same.
@@ -22,47 +23,97 @@ pub(super) struct Programs(Rc<RefCell<State>>);
 struct State {
     runner: Option<Pipe>,
     /// What the runner has not been told yet.
-    waiting: VecDeque<Order>,
+    waiting: VecDeque<Request>,
     /// Who waits for which end. A runner that takes over gets the orders again.
-    awaited: BTreeMap<u64, (Order, oneshot::Sender<HowEnded>)>,
+    awaited: BTreeMap<u64, Awaited>,
     last_id: u64,
+}
+
+#[derive(Debug)]
+struct Awaited {
+    order: Order,
+    waiter: oneshot::Sender<HowEnded>,
+    /// It was told to end.
+    unwanted: bool,
 }
 
 impl Programs {
     /// A runner is there. What was awaited from the one before is ordered again.
     pub(super) fn connect(&self, runner: Pipe) {
         let mut state = self.0.borrow_mut();
-        let again: Vec<Order> = state.awaited.values().map(|(order, _)| order.clone()).collect();
-        let told: Vec<u64> = again.iter().map(|order| order.id).collect();
-        state.waiting.retain(|order| !told.contains(&order.id));
-        state.waiting.extend(again);
+        // the programs of a runner that died end with it
+        let ended = state.awaited.extract_if(.., |_, awaited| awaited.unwanted).collect::<Vec<_>>();
+        for (_, awaited) in ended {
+            awaited.waiter.send(HowEnded::TimedOut).ok();
+        }
+        let State { waiting, awaited, .. } = &mut *state;
+        waiting.retain(|request| match request {
+            Request::Run(order) => !awaited.contains_key(&order.id),
+            Request::End { .. } => false,
+        });
+        waiting.extend(awaited.values().map(|awaited| Request::Run(awaited.order.clone())));
         state.runner = Some(runner);
         state.send();
     }
 
     /// Has a program run, and does not care how it ends.
     pub(super) fn start(&self, script: &Script, extra: Vec<String>) {
-        self.order(script, extra, None);
+        self.order(script, extra, Lives::Freely, None);
     }
 
     /// Runs a program to its end.
     pub(super) async fn run(&self, script: &Script, limit: Option<Duration>) -> HowEnded {
         let (sender, receiver) = oneshot::channel();
-        let order = self.order(script, Vec::new(), limit);
-        self.0.borrow_mut().awaited.insert(order.id, (order, sender));
+        self.order(script, Vec::new(), limit.map_or(Lives::Freely, Lives::AtMost), Some(sender));
         receiver.await.unwrap_or_else(|_| HowEnded::NotRun("nobody watched it".into()))
     }
 
-    fn order(&self, script: &Script, extra: Vec<String>, limit: Option<Duration>) -> Order {
+    /// Has a program run until [`Self::end`] with the number that is returned; its end is told, whatever it comes from.
+    pub(super) fn keep(&self, script: &Script, extra: Vec<String>) -> (u64, oneshot::Receiver<HowEnded>) {
+        let (sender, receiver) = oneshot::channel();
+        (self.order(script, extra, Lives::WhileWanted, Some(sender)), receiver)
+    }
+
+    /// A program is not wanted any more. It has so long to end by itself.
+    pub(super) fn end(&self, id: u64, within: Duration) {
+        let mut state = self.0.borrow_mut();
+        let is_it = |request: &Request| matches!(request, Request::Run(order) if order.id == id);
+        if let Some(place) = state.waiting.iter().position(is_it) {
+            state.waiting.remove(place);
+            if let Some(awaited) = state.awaited.remove(&id) {
+                awaited.waiter.send(HowEnded::TimedOut).ok();
+            }
+            return;
+        }
+        let Some(awaited) = state.awaited.get_mut(&id) else { return };
+        awaited.unwanted = true;
+        state.waiting.push_back(Request::End { id, within });
+        state.send();
+    }
+
+    fn order(
+        &self,
+        script: &Script,
+        extra: Vec<String>,
+        lives: Lives,
+        waiter: Option<oneshot::Sender<HowEnded>>,
+    ) -> u64 {
         let mut state = self.0.borrow_mut();
         state.last_id += 1;
-        let order = Order { id: state.last_id, script: script.clone(), extra, limit };
-        if state.waiting.len() >= MOST_WAITING {
-            state.waiting.pop_front();
+        let id = state.last_id;
+        let order = Order { id, script: script.clone(), extra, lives };
+        if let Some(waiter) = waiter {
+            state.awaited.insert(id, Awaited { order: order.clone(), waiter, unwanted: false });
         }
-        state.waiting.push_back(order.clone());
+        if state.waiting.len() >= MOST_WAITING {
+            let nobody_waits = |request: &Request| matches!(request, Request::Run(Order { lives: Lives::Freely, .. }));
+            if let Some(place) = state.waiting.iter().position(nobody_waits) {
+                state.waiting.remove(place);
+            }
+        }
+        state.waiting.push_back(Request::Run(order));
         state.send();
-        order
+        id
     }
 
     /// Hears what has ended. False if the runner is gone.
@@ -73,7 +124,7 @@ impl Programs {
             let Some(runner) = &mut state.runner else { return false };
             match message::receive::<Ended>(runner) {
                 Ok(Incoming::Message(Ended { id, how }, _)) => {
-                    if let Some((_, waiter)) = state.awaited.remove(&id) {
+                    if let Some(Awaited { waiter, .. }) = state.awaited.remove(&id) {
                         // a check that was given up does not hear it
                         waiter.send(how).ok();
                     }
@@ -102,8 +153,8 @@ impl Programs {
 impl State {
     fn send(&mut self) {
         let Some(runner) = &self.runner else { return };
-        while let Some(order) = self.waiting.front() {
-            if message::send(runner, order).is_err() {
+        while let Some(request) = self.waiting.front() {
+            if message::send(runner, request).is_err() {
                 return;
             }
             self.waiting.pop_front();

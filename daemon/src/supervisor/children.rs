@@ -16,10 +16,10 @@ use keepalived_kernel::signal::Signal;
 use keepalived_state::Snapshot;
 use sd_notify::NotifyState;
 
-use super::backoff::Backoff;
 use super::dump::Dump;
 use super::worker::{Role, Worker};
 use super::{Supervisor, eprint_all, notify};
+use crate::backoff::Backoff;
 use crate::configuration;
 use crate::exit;
 use crate::message::{self, FromChild, Incoming, Startup, ToChild};
@@ -159,12 +159,13 @@ impl Supervisor {
                 instance.preempt == Preempt::Yes || gap < unnoticed
             }),
         };
-        let (log, options) = (self.destinations.clone(), &self.options);
+        let (debts, log, options) = (self.debts.clone(), self.destinations.clone(), &self.options);
         let started = with_share(&mut self.config, role, |config| {
             let startup = Startup {
                 config,
                 masters,
                 resumes: begins != Begins::Fresh,
+                debts,
                 log,
                 keep_addresses: options.keep_addresses,
                 keep_services: options.keep_services,
@@ -291,6 +292,7 @@ impl Supervisor {
                     self.balance_journal.push(record);
                 }
             }
+            FromChild::Owes(debts) => self.debts = debts,
             FromChild::Snapshot => {
                 let snapshot: Snapshot = message::content(memory)?;
                 self.show(role, snapshot);

@@ -17,6 +17,8 @@ mod forwarding;
 mod guides;
 #[path = "balancing/machine.rs"]
 mod machine;
+#[path = "balancing/readers.rs"]
+mod readers;
 #[path = "balancing/services.rs"]
 mod services;
 

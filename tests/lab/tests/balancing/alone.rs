@@ -107,12 +107,12 @@ fn a_group_changes() {
 }
 
 /// The checker process, from its pid file.
-fn checker(site: &Site) -> Option<Pid> {
+pub(crate) fn checker(site: &Site) -> Option<Pid> {
     site.read("daemon/checkers.pid").trim().parse().ok().and_then(Pid::from_raw)
 }
 
 /// Kills the checker process; it is there again on return.
-fn kill_the_checker(site: &Site) -> Result<()> {
+pub(crate) fn kill_the_checker(site: &Site) -> Result<()> {
     let killed = checker(site).context("no checker process")?;
     kill_process(killed, Signal::KILL)?;
     wait_until("there is another checker process", patience(Duration::from_secs(2)), || {
@@ -153,8 +153,8 @@ struct Client {
 }
 
 impl Client {
-    fn connect(site: &Site) -> Result<Self> {
-        let stream = site.namespace().inside(|| Ok(TcpStream::connect("192.0.2.1:80")?))?;
+    fn connect(site: &Site, to: &str) -> Result<Self> {
+        let stream = site.namespace().inside(|| Ok(TcpStream::connect(to)?))?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         let lines = BufReader::new(stream.try_clone()?).lines();
         Ok(Self { stream, lines })
@@ -170,35 +170,111 @@ impl Client {
     }
 }
 
+/// A virtual server, its address, and its two real servers.
+struct Served {
+    service: &'static str,
+    address: &'static str,
+    servers: [&'static str; 2],
+}
+
+impl Served {
+    /// The second server with this weight, and this scheduler.
+    fn text(&self, weight: u32, scheduler: &str) -> String {
+        let words = |at: &str| {
+            let (address, port) = at.rsplit_once(':').expect("a port");
+            format!("{} {port}", address.trim_matches(['[', ']']))
+        };
+        let [first, second] = self.servers.map(words);
+        format!(
+            "virtual_server {} {{ {PACE} lvs_sched {scheduler}\n lvs_method NAT
+                real_server {first} {{ TCP_CHECK {{ }} }}
+                real_server {second} {{ weight {weight}\n TCP_CHECK {{ }} }}
+            }}\n",
+            words(self.service)
+        )
+    }
+
+    /// The table with these weights.
+    fn table(&self, weights: &[u32], scheduler: &str) -> String {
+        let service = format!("-A -t {} -s {scheduler}\n", self.service);
+        let servers = self.servers.iter().zip(weights);
+        let lines = servers.map(|(at, weight)| format!("-a -t {} -r {at} -m -w {weight}\n", self.service));
+        service + &lines.collect::<String>()
+    }
+}
+
+fn connections_survive(served: &Served) {
+    alone(|site| {
+        let [at, other] = served.servers;
+        site.own(&[served.address])?;
+        site.echo(at)?;
+        site.start(&served.text(0, "wrr"), &["-I"])?;
+        site.wait_for("the only server that answers", &served.table(&[1], "wrr"))?;
+        let mut client = Client::connect(site, served.service)?;
+        client.talks("start", at)?;
+        site.listen(other)?;
+        site.wait_for("another server", &served.table(&[1, 0], "wrr"))?;
+        client.talks("another server", at)?;
+        site.reload(&served.text(2, "rr"))?;
+        let after = served.table(&[1, 2], "rr");
+        site.wait_for("reload", &after)?;
+        client.talks("reload", at)?;
+        kill_the_checker(site)?;
+        client.talks("crash", at)?;
+        site.stop()?;
+        site.wait_for("stop with -I", &after)?;
+        client.talks("stop with -I", at)?;
+        site.start(&served.text(2, "rr"), &[])?;
+        site.stays("start on what is there")?;
+        site.wait_for("start on what is there", &after)?;
+        client.talks("another start", at)?;
+        site.stop()?;
+        site.wait_for("stop", "")
+    });
+}
+
 #[test]
 #[ignore = "needs IPVS"]
 fn connections_survive_reload_crash_and_restart() {
+    connections_survive(&Served {
+        service: "192.0.2.1:80",
+        address: "192.0.2.1",
+        servers: ["10.0.0.1:80", "10.0.0.2:80"],
+    });
+}
+
+#[test]
+#[ignore = "needs IPVS"]
+fn connections_over_ipv6_survive_reload_crash_and_restart() {
+    connections_survive(&Served {
+        service: "[2001:db8::1]:80",
+        address: "2001:db8::1",
+        servers: ["[fd00::1]:80", "[fd00::2]:80"],
+    });
+}
+
+/// The supervisor knows what the kernel had before the checker process that died.
+#[test]
+#[ignore = "needs IPVS"]
+fn timeouts_come_back_after_the_death_of_the_checker() {
     alone(|site| {
-        const AT: &str = "10.0.0.1:80";
-        site.own(&["192.0.2.1"])?;
-        site.echo(AT)?;
-        site.start(&configuration(0, ""), &["-I"])?;
-        let idle = SECOND.replace("-w 2", "-w 0");
-        site.wait_for("the only server that answers", &[SERVICE, FIRST].concat())?;
-        let mut client = Client::connect(site)?;
-        client.talks("start", AT)?;
-        site.listen("10.0.0.2:80")?;
-        site.wait_for("another server", &[SERVICE, FIRST, &idle].concat())?;
-        client.talks("another server", AT)?;
-        site.reload(&configuration(2, "").replace("wrr", "rr"))?;
-        let after = [SERVICE, FIRST, SECOND].concat().replace("wrr", "rr");
-        site.wait_for("reload", &after)?;
-        client.talks("reload", AT)?;
+        let timeouts = |site: &Site| site.ipvsadm("-l --timeout");
+        let before = timeouts(site)?;
+        let text = |lines: &str| format!("global_defs {{\n {lines}\n }}\n{}", configuration(2, ""));
+        let set = |site: &Site, label: &str, numbers: &str| {
+            wait_until(label, patience(Duration::from_secs(5)), || Ok(timeouts(site)?.contains(numbers)))
+        };
+        site.listen("10.0.0.1:80")?;
+        site.start(&text("lvs_timeouts tcp 1000 tcpfin 50 udp 25"), &[])?;
+        set(site, "start", "1000 50 25")?;
         kill_the_checker(site)?;
-        client.talks("crash", AT)?;
+        site.reload(&text("lvs_timeouts tcp 2000 tcpfin 50 udp 25"))?;
+        set(site, "a reload after the death", "2000 50 25")?;
+        kill_the_checker(site)?;
+        site.wait_for("the next one has begun", &[SERVICE, FIRST].concat())?;
+        set(site, "the second death", "2000 50 25")?;
         site.stop()?;
-        site.wait_for("stop with -I", &after)?;
-        client.talks("stop with -I", AT)?;
-        site.start(&configuration(2, "").replace("wrr", "rr"), &[])?;
-        site.stays("start on what is there")?;
-        site.wait_for("start on what is there", &after)?;
-        client.talks("another start", AT)?;
-        site.stop()?;
-        site.wait_for("stop", "")
+        ensure!(timeouts(site)? == before, "{} instead of {before}", timeouts(site)?);
+        Ok(())
     });
 }

@@ -1,4 +1,4 @@
-//! How long to wait before a process that died is started anew.
+//! How long to wait before a process or a program that died is started anew.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// None the first time, then doubling from one second to a minute while deaths come in a series (keepalived's
 /// `calc_restart_delay`).
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Backoff {
+pub struct Backoff {
     last: Option<Instant>,
     pause: Duration,
 }
 
 impl Backoff {
     /// A process died at `now`: the pause before the next start.
-    pub(super) fn next(&mut self, now: Instant) -> Duration {
+    pub fn next(&mut self, now: Instant) -> Duration {
         let in_series = self.last.is_some_and(|last| now.since(last) < SERIES + self.pause);
         self.last = Some(now);
         self.pause = if in_series { (self.pause * 2).clamp(Duration::from_secs(1), LONGEST) } else { Duration::ZERO };
