@@ -215,13 +215,14 @@ impl<D: Director> Engine<D> {
 
     /// Ends.
     pub fn stop(&mut self, at_exit: AtExit) {
+        if at_exit == AtExit::Keep {
+            // what goes on being served is not down, whatever `omega` says
+            return;
+        }
         let mut effects = std::mem::take(&mut self.effects);
         self.balancer.stop(&mut effects);
         self.effects = effects;
         self.apply_effects("Shutting down");
-        if at_exit == AtExit::Keep {
-            return;
-        }
         let mut doomed: BTreeSet<ServiceKey> = std::mem::take(&mut self.table).into_keys().collect();
         if self.config.global.balancing.flush_on_stop == FlushOnStop::All {
             match self.director.read() {

@@ -71,9 +71,11 @@ fn entries_of_others_stay() {
 
 #[test]
 fn the_table_can_stay_at_the_end() {
-    let mut rig = Rig::new(&configuration("", &[1]));
+    let mut rig = Rig::new(&configuration("omega", &[1]));
+    rig.said();
     rig.engine.stop(AtExit::Keep);
     assert_eq!(rig.table(), "10.0.0.1:1");
+    assert!(rig.said().is_empty(), "what goes on being served is not down");
 }
 
 #[test]
