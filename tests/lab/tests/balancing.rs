@@ -11,6 +11,8 @@ mod alone;
 mod checks;
 #[path = "balancing/decisions.rs"]
 mod decisions;
+#[path = "balancing/flush.rs"]
+mod flush;
 #[path = "balancing/forwarding.rs"]
 mod forwarding;
 #[path = "balancing/guides.rs"]
