@@ -284,6 +284,29 @@ fn a_number_in_a_file_adds_to_the_weight() {
     assert_eq!(rig.table(), "");
 }
 
+/// As keepalived 2.4.3 was seen to begin, before its BFD process says anything.
+#[test]
+fn a_server_is_up_until_its_bfd_session_is_said_to_be_down() {
+    let session = |name: &str, last: u8| {
+        format!("bfd_instance {name} {{\nneighbor_ip 192.0.2.{last}\nsource_ip 192.0.2.200\n}}\n")
+    };
+    let server = |last: u8, lines: &str| {
+        format!("real_server 10.0.0.{last} 80 {{\nweight {last}\nBFD_CHECK {{\n{lines}\n}}\n}}\n")
+    };
+    let service = virtual_server("192.0.2.1 80", &(server(1, "name plain") + &server(2, "name late\nalpha")), &[]);
+    let mut rig = Rig::new(&[session("plain", 201), session("late", 202), service].concat());
+    assert_eq!(rig.table(), "10.0.0.1:1", "with alpha it is down until the session is up");
+    rig.pass(10, &[]);
+    assert_eq!(rig.table(), "10.0.0.1:1", "nothing runs by itself");
+    let is = |task: Task<'_>, name: &str| matches!(task.checker, Checker::Bfd(check) if check.instance == name);
+    rig.engine.told(|task| is(task, "late").then_some(Verdict::Passed(0)), rig.now);
+    rig.engine.turn(rig.now);
+    assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:2");
+    rig.engine.told(|task| is(task, "plain").then_some(Verdict::Failed("session down".into())), rig.now);
+    rig.engine.turn(rig.now);
+    assert_eq!(rig.table(), "10.0.0.2:2");
+}
+
 #[test]
 fn a_service_without_ports_keeps_those_of_its_clients() {
     let text = virtual_server("192.0.2.1 0", "persistence_timeout 60", &[1]).replace("10.0.0.1 80", "10.0.0.1");
