@@ -41,13 +41,12 @@ pub(crate) fn ensure_installed(only: &[&str]) -> Result<()> {
         Ok(())
     };
     apt(&["update"])?;
-    apt(&[&["install", "--yes", "--no-install-recommends"], missing.as_slice()].concat())?;
+    apt(&[&["install", "--yes", "--no-install-recommends", "--no-remove"], missing.as_slice()].concat())?;
     drop(policy);
     // policy-rc.d kept them from starting now; this keeps them from starting at the next boot
     if Path::new("/run/systemd/system").exists() {
-        let services =
-            ["keepalived", "frr", "nftables", "nginx", "nsd"].into_iter().filter(|service| missing.contains(service));
-        for service in services {
+        let services = ["keepalived", "frr", "nftables", "nginx", "nsd", "opensmtpd"];
+        for service in services.into_iter().filter(|service| missing.contains(service)) {
             let mut command = Command::new("systemctl");
             let status = command.args(["disable", "--now", service]).stderr(Stdio::null()).status()?;
             ensure!(status.success(), "{command:?}: {status}");

@@ -1,8 +1,12 @@
-//! aiosmtpd, as it is and in other moods: `SMTP_CHECK`.
+//! OpenSMTPD; aiosmtpd, as it is and in other moods: `SMTP_CHECK`.
+
+use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::Result;
+use keepalived_lab::sandbox;
 
-use crate::place::{Room, Server, at_place, down, up};
+use crate::pki::certificates;
+use crate::place::{Case, Room, Server, at_place, down, up};
 
 pub(crate) const PLAIN: &str = "10.1.1.1:25";
 const SIX: &str = "[fd00:1::1]:25";
@@ -13,6 +17,70 @@ pub(crate) fn plain(room: Room<'_>, at: &str) -> Result<Server> {
     let bare = at.replace(['[', ']'], "");
     command.args(["-n", "-c", "aiosmtpd.handlers.Sink", "-l", &bare]);
     room.serve("aiosmtpd", &mut command, &[at])
+}
+
+pub(crate) const OPEN: &str = "10.1.1.3:2501";
+const OPEN_SIX: &str = "[fd00:1::1]:2501";
+/// It tells everybody to come again.
+pub(crate) const OPEN_LATER: &str = "10.1.1.3:2502";
+/// It speaks TLS from the first octet.
+pub(crate) const OPEN_TLS: &str = "10.1.1.3:2503";
+
+const OPEN_CONFIGURATION: &str = "pki lab cert \"FOLDER/secure.pem\"
+pki lab key \"FOLDER/secure.key\"
+filter later phase connect match src { 10.1.1.0/24 } disconnect \"421 Later\"
+filter named phase helo match helo { stranger.example } reject \"550 Not you\"
+listen on 10.1.1.3 port 2501 hostname mail.example filter named
+listen on fd00:1::1 port 2501 hostname mail.example
+listen on 10.1.1.3 port 2502 hostname mail.example filter later
+listen on 10.1.1.3 port 2503 smtps pki lab hostname mail.example
+action nowhere mda \"/bin/true\"
+match from any for any action nowhere
+";
+
+const OPEN_PROGRAMS: [&str; 3] = ["smtpd", "unshare", "openssl"];
+
+/// Whether it can be had here: a Debian has one mail server, which may be another.
+pub(crate) fn can_open() -> bool {
+    sandbox::missing(&OPEN_PROGRAMS).is_empty()
+}
+
+/// Starts OpenSMTPD. Its socket and its queue are at fixed places: it gets places of its own there.
+pub(crate) fn opensmtpd(room: Room<'_>) -> Result<Server> {
+    certificates(room.folder, &["secure"])?;
+    let text = OPEN_CONFIGURATION.replace("FOLDER", &room.folder.display().to_string());
+    let path = room.file("smtpd.conf", text)?;
+    // each of its processes wants to read it: nobody else may write it
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    let script = "mount -t tmpfs run /run && mount -t tmpfs spool /var/spool && mkdir -m 711 /var/spool/smtpd && exec smtpd -d -f $1";
+    let mut command = room.namespace.command("unshare");
+    command.args(["--mount", "sh", "-c", script, "sh"]).arg(path);
+    room.serve("opensmtpd", &mut command, &[OPEN, OPEN_SIX, OPEN_LATER, OPEN_TLS])
+}
+
+/// What it says to whom, and what must come of it.
+pub(crate) fn open_cases() -> Vec<Case> {
+    vec![
+        up(OPEN, "SMTP_CHECK", ""),
+        up(OPEN, "SMTP_CHECK", "helo_name check.example"),
+        down(OPEN, "SMTP_CHECK", "helo_name stranger.example", "the reply to HELO is \"550 Not you\", wanted 250"),
+        up(OPEN_SIX, "SMTP_CHECK", ""),
+        down(OPEN_LATER, "SMTP_CHECK", "", "the greeting is \"421 Later\", wanted 220"),
+        down(OPEN_TLS, "SMTP_CHECK", "connect_timeout 2", "waiting for the greeting"),
+    ]
+}
+
+#[test]
+fn opensmtpd_is_understood() {
+    at_place("opensmtpd", &OPEN_PROGRAMS, |place| {
+        let server = opensmtpd(place.room())?;
+        let cases = open_cases();
+        place.expect("", &cases)?;
+        drop(server);
+        place.becomes(&cases, false)?;
+        let _server = opensmtpd(place.room())?;
+        place.becomes(&cases, true)
+    });
 }
 
 /// How it is, and what must come of it: none if it is well.
