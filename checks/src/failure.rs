@@ -7,6 +7,8 @@ use std::time::Duration;
 use keepalived_config::model::StatusRange;
 use keepalived_kernel::dial;
 
+use crate::tls;
+
 /// Why a check failed, in the administrator's words.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Failure {
@@ -118,8 +120,7 @@ impl Failure {
         match error.raw_os_error() {
             Some(errno) => Self::System(step, errno),
             None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Closed(step),
-            // rustls wraps its errors so
-            None => Self::Tls(error.to_string()),
+            None => Self::Tls(tls::in_words(error)),
         }
     }
 }

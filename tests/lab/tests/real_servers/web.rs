@@ -269,6 +269,28 @@ fn tls_is_as_nginx_speaks_it() {
 }
 
 #[test]
+fn servers_that_are_too_old_are_told_apart() {
+    at_place("old tls", &["openssl"], |place| {
+        let room = place.room();
+        certificates(room.folder, &["first"])?;
+        let kinds = [
+            ("10.1.1.2:441", "-tls1 -cipher DEFAULT:@SECLEVEL=0"),
+            ("10.1.1.2:442", "-tls1_1 -cipher DEFAULT:@SECLEVEL=0"),
+            ("10.1.1.2:443", "-tls1_2 -cipher ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0"),
+        ];
+        let mut servers = Vec::new();
+        for (at, options) in kinds {
+            let line = format!("s_server -WWW -quiet -accept {at} -key first.key -cert first.pem {options}");
+            let mut command = room.namespace.command("openssl");
+            servers.push(room.serve("openssl", command.args(line.split_whitespace()), &[at])?);
+        }
+        let page = url("/ca.pem", "");
+        let cases = kinds.map(|(at, _)| down(at, "SSL_GET", &page, "need a build with --features openssl"));
+        place.expect("", &cases)
+    });
+}
+
+#[test]
 fn certificates_of_ours_are_shown() {
     at_place("client certificate", &PROGRAMS, |place| {
         let _server = nginx(place.room())?;
