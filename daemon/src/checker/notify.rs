@@ -171,3 +171,6 @@ impl Channel {
 const fn state(up: bool) -> &'static str {
     if up { "UP" } else { "DOWN" }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! Named pipes over reloads; who reads them by order of the configuration is tested with `reader`.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use super::*;
+use crate::configuration::from_text;
+
+/// A folder with named pipes; it goes with this value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("keepalived-notify-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn config(&self, lines: &str) -> Config {
+        from_text(&format!("global_defs {{\n {}\n}}\n", lines.replace("FOLDER", &self.0.display().to_string())))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// As a program that reads it.
+    fn reads(&self, name: &str) -> Listener {
+        // 0o4000: O_NONBLOCK
+        Listener(File::options().read(true).custom_flags(0o4000).open(self.path(name)).unwrap())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+struct Listener(File);
+
+impl Listener {
+    /// What there is to read; `end` at the end of the file.
+    fn hears(&mut self) -> String {
+        let mut octets = [0; 256];
+        match self.0.read(&mut octets) {
+            Ok(0) => "end".into(),
+            Ok(count) => String::from_utf8_lossy(&octets[..count]).into_owned(),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                String::new()
+            }
+        }
+    }
+}
+
+fn notifier(config: &Config, made_before: &[PathBuf]) -> Notifier {
+    Notifier::new(config, Programs::default(), made_before.iter().cloned().collect())
+}
+
+#[test]
+fn a_pipe_that_stays_is_not_closed_by_a_reload() {
+    let folder = Folder::new("stays");
+    let config = folder.config("lvs_notify_fifo FOLDER/fifo");
+    let mut notifier = notifier(&config, &[]);
+    let mut listener = folder.reads("fifo");
+    notifier.write("VS one UP\n");
+    notifier.reload(&config);
+    notifier.write("VS two UP\n");
+    assert_eq!(listener.hears(), "VS one UP\n\0VS two UP\n\0");
+    notifier.reload(&folder.config("lvs_notify_fifo FOLDER/another"));
+    assert_eq!(listener.hears(), "end");
+    assert!(!folder.path("fifo").exists());
+    assert_eq!(notifier.made(), [folder.path("another")].into());
+    notifier.close();
+    assert!(!folder.path("another").exists());
+}
+
+/// interfaces.md section 2.
+#[test]
+fn a_path_that_is_named_twice_hears_everything_once() {
+    let folder = Folder::new("twice");
+    let mut notifier = notifier(&folder.config("notify_fifo FOLDER/fifo\n lvs_notify_fifo FOLDER/fifo"), &[]);
+    let mut listener = folder.reads("fifo");
+    notifier.write("VS one UP\n");
+    assert_eq!(listener.hears(), "VS one UP\n\0");
+    // what was the pipe for everything becomes that for load balancing
+    notifier.reload(&folder.config("lvs_notify_fifo FOLDER/fifo"));
+    notifier.write("VS one DOWN\n");
+    assert_eq!(listener.hears(), "VS one DOWN\n\0");
+    notifier.close();
+}
+
+#[test]
+fn a_pipe_that_the_process_before_made_is_ours() {
+    let folder = Folder::new("before");
+    let config = folder.config("lvs_notify_fifo FOLDER/ours\n notify_fifo FOLDER/theirs");
+    let died = notifier(&config, &[]);
+    let made = died.made();
+    assert_eq!(made.len(), 2);
+    // it has no last word
+    drop(died);
+    let next = notifier(&config, &[folder.path("ours")]);
+    assert_eq!(next.made(), [folder.path("ours")].into());
+    next.close();
+    assert!(!folder.path("ours").exists());
+    assert!(folder.path("theirs").exists(), "somebody else made it");
+}
