@@ -61,6 +61,7 @@
 mod comment;
 mod commit;
 mod conntrack;
+mod direct;
 mod message;
 mod names;
 mod numbers;
@@ -69,44 +70,57 @@ mod persistence;
 mod plan;
 mod read;
 mod render;
+mod seats;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use keepalived_core::balance::{Change, DestinationKey, Entry, ServiceKey, Table, Unsupported};
+use keepalived_core::vrrp::Family;
 use rustix::net::netlink::NETFILTER;
 
 use self::commit::{Commit, Outcome};
-use self::message::{Element, Kind, Transaction};
-use self::names::{Kin, Map};
+use self::message::Transaction;
+use self::names::{Home, Map};
 use self::numbers::Numbers;
 pub use self::plan::{supports, supports_service};
+use self::read::Place;
 use self::render::Known;
+use self::seats::Seats;
 use crate::director::{Director, Refused};
 use crate::netlink::codec::Answer;
 use crate::netlink::exchange::Exchange;
 
-/// A table of nftables that balances. Others' tables are never touched.
+/// Tables of nftables that balance. Others' tables are never touched.
 #[derive(Debug)]
 pub struct Nftables {
     exchange: Exchange,
     commit: Commit,
     transaction: Transaction,
     table: String,
-    /// Whether there is a table of ours.
-    there: bool,
-    /// Whether the table has all that the services stand on.
-    whole: bool,
+    tables: BTreeMap<Home, Held>,
     services: BTreeMap<ServiceKey, Known>,
     numbers: Numbers,
-    /// Maps from numbers that are there.
-    maps: BTreeSet<Map>,
+    seats: Seats,
+    /// Whether the kernel can do direct routing, as far as it was asked.
+    can_direct: BTreeMap<Home, bool>,
     /// Until somebody else makes a transaction, `services` is what a look would find.
     seen: Option<Seen>,
     /// A change ended in an error: what is there has to be looked up before the next.
     unknown: bool,
     /// Servers that are no more, whose datagrams are to go elsewhere.
     gone: Vec<(ServiceKey, DestinationKey)>,
+}
+
+/// A table of ours that is there.
+#[derive(Debug, Default)]
+struct Held {
+    /// Whether it has all that the services stand on.
+    whole: bool,
+    /// Maps from numbers that are there.
+    maps: BTreeSet<Map>,
+    /// Chains for clients that are known.
+    persistence: BTreeSet<String>,
 }
 
 /// Removed servers of one call whose clients are looked for: for each, the kernel looks at every connection.
@@ -138,8 +152,8 @@ impl Nftables {
     /// The usual name of the table.
     pub const TABLE: &str = "keepalived_balance";
 
-    /// Opens the table `table` (family `inet`) of the network namespace that the thread is in, and finds what is there.
-    /// Nothing is changed.
+    /// Opens the table `table` (family `inet`) of the network namespace that the thread is in, and those for direct routing
+    /// (`table` with `_direct`, families `ip` and `ip6`), and finds what is there. Nothing is changed.
     ///
     /// # Errors
     /// No nftables in this kernel, or no permission to look.
@@ -147,13 +161,13 @@ impl Nftables {
         let mut nftables = Self {
             exchange: Exchange::open(Some(NETFILTER))?,
             commit: Commit::open()?,
-            transaction: Transaction::default(),
+            transaction: Transaction::new(table),
             table: table.to_owned(),
-            there: false,
-            whole: false,
+            tables: BTreeMap::new(),
             services: BTreeMap::new(),
             numbers: Numbers::default(),
-            maps: BTreeSet::new(),
+            seats: Seats::default(),
+            can_direct: BTreeMap::new(),
             seen: None,
             unknown: true,
             gone: Vec::new(),
@@ -164,10 +178,21 @@ impl Nftables {
 
     fn find(&mut self) -> io::Result<()> {
         let before = read::generation(&mut self.exchange)?;
-        let found = read::all(&mut self.exchange, &self.table)?;
+        let (mut tables, mut services) = (BTreeMap::new(), BTreeMap::new());
+        for home in Home::ALL {
+            let mut found = read::all(&mut self.exchange, Place { home, name: &self.table })?;
+            // in two tables: the change from one to the other was not ours
+            found.whole &= !found.services.keys().any(|key| services.contains_key(key));
+            self.seats.found(home, found.given.filter(|_| found.whole));
+            if found.whole {
+                services.extend(found.services);
+            }
+            if found.exists {
+                tables.insert(home, Held { whole: found.whole, maps: found.maps, persistence: found.persistence });
+            }
+        }
         let after = read::generation(&mut self.exchange)?;
-        (self.there, self.whole, self.services) = (found.exists, found.whole, found.services);
-        self.maps = found.maps;
+        (self.tables, self.services) = (tables, services);
         self.numbers.set(self.services.values().filter_map(|known| known.numbers));
         self.unknown = false;
         let done = self.commit.done();
@@ -184,20 +209,32 @@ impl Nftables {
             .is_some_and(|(seen, now)| now.wrapping_sub(seen.generation) == self.commit.done().wrapping_sub(seen.done)))
     }
 
-    /// Removes the table with all that is in it. If there is no other NAT on this machine the kernel stops translating then:
+    /// Removes the tables with all that is in them. If there is no other NAT on this machine the kernel stops translating then:
     /// connections end, as they do with IPVS.
     ///
     /// # Errors
     /// The kernel refuses.
     pub fn clear(&mut self) -> io::Result<()> {
-        self.commit.begin(&mut self.transaction, &self.table);
-        // one that is not there cannot be removed
-        self.transaction.new_table();
-        self.transaction.delete_table();
+        self.remove(&Home::ALL)?;
+        (self.services, self.numbers) = (BTreeMap::new(), Numbers::default());
+        Ok(())
+    }
+
+    /// Removes tables.
+    fn remove(&mut self, homes: &[Home]) -> io::Result<()> {
+        self.commit.begin(&mut self.transaction);
+        for home in homes {
+            self.transaction.at(*home);
+            // one that is not there cannot be removed
+            self.transaction.new_table();
+            self.transaction.delete_table();
+        }
         match self.commit.run(&mut self.transaction)? {
             Outcome::Done => {
-                (self.there, self.whole, self.services) = (false, false, BTreeMap::new());
-                (self.numbers, self.maps) = (Numbers::default(), BTreeSet::new());
+                for home in homes {
+                    self.tables.remove(home);
+                    self.seats.forget(*home);
+                }
                 Ok(())
             }
             Outcome::Refused(refused) => Err(first_error(&refused)),
@@ -210,25 +247,33 @@ impl Nftables {
     /// The kernel does not answer, or the table is gone.
     pub fn counters(&mut self) -> io::Result<Vec<Count>> {
         let mut counts = Vec::new();
-        for kin in Kin::ALL {
-            let mut services = self.services.iter().filter(|(key, _)| Kin::of(key) == kin).peekable();
+        for kin in Home::Nat.kins() {
+            let mut services = self.services.iter().filter(|(key, known)| known.kin(key) == kin).peekable();
             if services.peek().is_none() {
                 continue;
             }
-            let counted = read::counts(&mut self.exchange, &self.table, kin)?;
-            for (key, known) in services {
-                for to in known.entry.destinations.keys() {
-                    if let Some((packets, octets)) = counted.get(&names::traffic_octets(key, to)) {
-                        counts.push(Count { service: *key, destination: *to, packets: *packets, octets: *octets });
-                    }
-                }
+            let place = Place { home: kin.home, name: &self.table };
+            let counted = read::counts(&mut self.exchange, place, &kin.traffic())?;
+            count(&mut counts, services, |key, _, to| counted.get(&names::traffic_octets(key, to)).copied());
+        }
+        for home in [Home::Direct(Family::V4), Home::Direct(Family::V6)] {
+            let mut services = self.services.iter().filter(|(_, known)| known.home == home).peekable();
+            let [(family, with_port)] = *home.seats() else { continue };
+            if services.peek().is_none() {
+                continue;
             }
+            let place = Place { home, name: &self.table };
+            let counted = read::counts(&mut self.exchange, place, names::seats(home, family, with_port))?;
+            count(&mut counts, services, |key, known, to| {
+                let seat = known.seats.get(&names::server_of(home, key, to))?;
+                counted.get(seat.to_ne_bytes().as_slice()).copied()
+            });
         }
         Ok(counts)
     }
 
     /// What is wished for, by service.
-    fn wishes(&self, changes: &[Change], refused: &mut Vec<Refused>) -> BTreeMap<ServiceKey, Wish> {
+    fn wishes(&mut self, changes: &[Change], refused: &mut Vec<Refused>) -> BTreeMap<ServiceKey, Wish> {
         let mut wishes = BTreeMap::new();
         for (index, change) in changes.iter().enumerate() {
             let key = change.service();
@@ -241,7 +286,42 @@ impl Nftables {
                 Err(error) => refused.push(Refused { index, error }),
             }
         }
+        wishes.retain(|key, wish: &mut Wish| {
+            let Err(error) = self.check(key, wish.entry.as_ref()) else { return true };
+            refused.extend(wish.changes.iter().map(|index| Refused { index: *index, error: again_as(&error) }));
+            false
+        });
         wishes
+    }
+
+    /// Whether all servers of a service together are something that can be done.
+    fn check(&mut self, key: &ServiceKey, entry: Option<&Entry>) -> io::Result<()> {
+        let Some(entry) = entry else { return Ok(()) };
+        if let Some(mixed) = Unsupported::in_servers(entry.destinations.values().map(|server| server.forwarding)) {
+            return Err(unsupported(mixed));
+        }
+        let home = Home::of(key, entry);
+        if home != Home::Nat && !self.can_direct(home)? {
+            return Err(unsupported(Unsupported::DirectRouting));
+        }
+        Ok(())
+    }
+
+    /// Asks the kernel, once, whether it can send copies of packets.
+    fn can_direct(&mut self, home: Home) -> io::Result<bool> {
+        if let Some(can) = self.can_direct.get(&home) {
+            return Ok(*can);
+        }
+        self.commit.begin(&mut self.transaction);
+        self.transaction.at_passing(home);
+        self.transaction.new_table();
+        direct::write_trial(&mut self.transaction);
+        self.transaction.delete_table();
+        let outcome = self.commit.run(&mut self.transaction);
+        self.transaction.at(home);
+        let can = matches!(outcome?, Outcome::Done);
+        self.can_direct.insert(home, can);
+        Ok(can)
     }
 
     /// Makes wishes true, in as few transactions as possible. Returns what is refused.
@@ -258,20 +338,19 @@ impl Nftables {
                 None => None,
                 Some(entry) => {
                     let numbers = self.numbers.allot(have, render::needs(&key, &entry))?;
-                    Some(Known::of(&key, entry, numbers))
+                    Some(Known::new(&key, entry, numbers, self.services.get(&key), &mut self.seats))
                 }
             };
             rest.push(Order { key, want, changes: wish.changes });
         }
         while !rest.is_empty() {
-            let (ends, maps) = self.fill(&rest);
+            let (ends, made) = self.fill(&rest);
             match self.commit.run(&mut self.transaction)? {
                 Outcome::Done => {
-                    (self.there, self.whole) = (true, true);
-                    self.maps.extend(maps);
+                    self.made(made);
                     let later = rest.split_off(ends.len().saturating_sub(1).min(rest.len()));
                     for order in std::mem::replace(&mut rest, later) {
-                        self.granted(order)?;
+                        self.granted(order);
                     }
                 }
                 Outcome::Refused(answers) => {
@@ -300,24 +379,45 @@ impl Nftables {
         Ok(refused)
     }
 
-    /// Writes as many wishes as a transaction holds; where each of them ends, after what comes before the first, and which maps
-    /// it makes.
-    fn fill(&mut self, orders: &[Order]) -> (Vec<u32>, BTreeSet<Map>) {
+    /// Writes as many wishes as a transaction holds; where each of them ends, after what comes before the first, and what of
+    /// the tables it makes.
+    fn fill(&mut self, orders: &[Order]) -> (Vec<u32>, BTreeMap<Home, Made>) {
         let to = &mut self.transaction;
-        self.commit.begin(to, &self.table);
-        if !self.whole {
-            // whatever is there goes
-            to.new_table();
-            to.delete_table();
-            render::base(to);
-            self.maps.clear();
+        self.commit.begin(to);
+        let mut made: BTreeMap<Home, Made> = BTreeMap::new();
+        let (had, wanted) = (self.services.values(), orders.iter().filter_map(|order| order.want.as_ref()));
+        for home in
+            had.chain(wanted).map(|known| known.home).chain(self.tables.keys().copied()).collect::<BTreeSet<_>>()
+        {
+            let made = made.entry(home).or_default();
+            to.at(home);
+            made.anew = !self.tables.get(&home).is_some_and(|table| table.whole);
+            if made.anew {
+                // whatever is there goes
+                to.new_table();
+                to.delete_table();
+                self.seats.forget(home);
+                render::base(to, home);
+            }
+            made.given = self.seats.say(to, home);
         }
-        let mut maps = BTreeSet::new();
         let mut ends = vec![to.count()];
         for Order { key, want, .. } in orders {
-            for map in want.iter().flat_map(|want| want.maps(key)) {
-                if !self.maps.contains(&map) && maps.insert(map) {
-                    map.make(to);
+            if let Some(want) = want {
+                to.at(want.home);
+                let made = made.entry(want.home).or_default();
+                let none = Held::default();
+                let table = self.tables.get(&want.home).filter(|_| !made.anew).unwrap_or(&none);
+                for map in want.maps(key) {
+                    if !table.maps.contains(&map) && made.maps.insert(map) {
+                        map.make(to);
+                    }
+                }
+                if let Some(persistence) = want.persistence(key) {
+                    let chain = persistence.chain();
+                    if !table.persistence.contains(&chain) && made.persistence.insert(chain) {
+                        persistence.write(to);
+                    }
                 }
             }
             render::service(to, key, self.services.get(key), want.as_ref());
@@ -326,7 +426,30 @@ impl Nftables {
                 break;
             }
         }
-        (ends, maps)
+        (ends, made)
+    }
+
+    /// A transaction was carried out.
+    fn made(&mut self, made: BTreeMap<Home, Made>) {
+        for (home, Made { anew, maps, persistence, given }) in made {
+            if anew {
+                self.tables.insert(home, Held::default());
+            }
+            let table = self.tables.entry(home).or_default();
+            table.whole = true;
+            table.maps.extend(maps);
+            table.persistence.extend(persistence);
+            if given.is_some() {
+                self.seats.found(home, given);
+            }
+        }
+    }
+
+    /// Removes the tables for direct routing that have no services.
+    fn tidy(&mut self) -> io::Result<()> {
+        let mut empty: Vec<_> = self.tables.keys().copied().filter(|home| *home != Home::Nat).collect();
+        empty.retain(|home| !self.services.values().any(|known| known.home == *home));
+        if empty.is_empty() { Ok(()) } else { self.remove(&empty) }
     }
 
     /// An order that was not carried out needs no other numbers.
@@ -338,23 +461,22 @@ impl Nftables {
         }
     }
 
-    fn granted(&mut self, Order { key, want, .. }: Order) -> io::Result<()> {
+    fn granted(&mut self, Order { key, want, .. }: Order) {
         let numbers = want.as_ref().and_then(|want| want.numbers);
         let have = match want {
             Some(want) => self.services.insert(key, want),
             None => self.services.remove(&key),
         };
-        let Some(have) = have else { return Ok(()) };
+        let Some(have) = have else { return };
         if let Some(free) = have.numbers.filter(|had| numbers != Some(*had)) {
             self.numbers.give_back(free);
         }
         self.note_gone(key, &have);
-        self.forget_clients(&key, &have)
     }
 
     /// Remembers servers of datagrams that are no more.
     fn note_gone(&mut self, key: ServiceKey, have: &Known) {
-        if conntrack::concerns(&key) {
+        if conntrack::concerns(&key) && have.home == Home::Nat {
             let now = self.services.get(&key).map(|known| &known.entry.destinations);
             let gone = have.entry.destinations.keys().filter(|to| now.is_none_or(|now| !now.contains_key(*to)));
             self.gone.extend(gone.map(|to| (key, *to)));
@@ -364,7 +486,10 @@ impl Nftables {
     /// Removes everything at once if nobody wishes for anything: how most processes end.
     fn end(&mut self, wishes: &BTreeMap<ServiceKey, Wish>) -> io::Result<()> {
         let is_wanted = |key: &ServiceKey| wishes.get(key).is_none_or(|wish| wish.entry.is_some());
-        if !self.there || self.services.keys().any(is_wanted) || wishes.values().any(|wish| wish.entry.is_some()) {
+        if self.tables.is_empty()
+            || self.services.keys().any(is_wanted)
+            || wishes.values().any(|wish| wish.entry.is_some())
+        {
             return Ok(());
         }
         let services = std::mem::take(&mut self.services);
@@ -374,48 +499,32 @@ impl Nftables {
         }
         Ok(())
     }
+}
 
-    /// Forgets the clients of servers that are gone.
-    fn forget_clients(&mut self, key: &ServiceKey, have: &Known) -> io::Result<()> {
-        let Some(now) = self.services.get(key) else { return Ok(()) };
-        let places = |entry: &Entry| -> BTreeSet<_> {
-            entry.destinations.keys().map(|to| (to.address, names::effective_port(key, to))).collect()
-        };
-        let gone = &places(&have.entry) - &places(&now.entry);
-        let kept = have.clients.iter().zip(now.clients.iter()).filter(|((_, had), (_, has))| *had && *has);
-        for ((with_port, _), _) in kept {
-            let gone: BTreeSet<_> = gone
-                .iter()
-                .filter(|(_, port)| port.is_some() == with_port)
-                .map(|(address, port)| names::endpoint(*address, *port))
-                .collect();
-            if !gone.is_empty() {
-                self.forget(key, with_port, &gone)?;
+/// Adds what the servers of `services` have counted.
+fn count<'a>(
+    counts: &mut Vec<Count>,
+    services: impl Iterator<Item = (&'a ServiceKey, &'a Known)>,
+    counted: impl Fn(&ServiceKey, &Known, &DestinationKey) -> Option<(u64, u64)>,
+) {
+    for (key, known) in services {
+        for to in known.entry.destinations.keys() {
+            if let Some((packets, octets)) = counted(key, known, to) {
+                counts.push(Count { service: *key, destination: *to, packets, octets });
             }
         }
-        Ok(())
     }
+}
 
-    /// Removes what leads to one of `gone`, until nothing does: a packet may have been on its way.
-    fn forget(&mut self, key: &ServiceKey, with_port: bool, gone: &BTreeSet<Vec<u8>>) -> io::Result<()> {
-        const ATTEMPTS: usize = 20;
-        let (map, set) = (names::clients_of(key, with_port), names::recent_of(key, with_port));
-        for _ in 0..ATTEMPTS {
-            let mut clients = read::clients(&mut self.exchange, &self.table, &map)?;
-            clients.retain(|_, server| gone.contains(server));
-            if clients.is_empty() {
-                return Ok(());
-            }
-            let mut recent = read::recent(&mut self.exchange, &self.table, &set)?;
-            recent.retain(|client| clients.contains_key(client));
-            self.commit.begin(&mut self.transaction, &self.table);
-            self.transaction.elements(Kind::DELETE_ELEMENTS, &set, recent.into_iter().map(Element::Key));
-            self.transaction.elements(Kind::DELETE_ELEMENTS, &map, clients.into_keys().map(Element::Key));
-            // the time of some may be over meanwhile: then none is removed, and the next look does not find them
-            let _looked_at_again = self.commit.run(&mut self.transaction)?;
-        }
-        Err(io::ErrorKind::TimedOut.into())
-    }
+/// What a transaction makes of a table.
+#[derive(Debug, Default)]
+struct Made {
+    /// All of it.
+    anew: bool,
+    maps: BTreeSet<Map>,
+    persistence: BTreeSet<String>,
+    /// Below which number seats were given.
+    given: Option<u32>,
 }
 
 /// What a service is to become, and by which changes.
@@ -443,10 +552,20 @@ fn again(before: BTreeMap<ServiceKey, Known>, denied: Vec<(Order, Answer)>) -> B
     before.into_iter().map(same).chain(denied).collect()
 }
 
+fn unsupported(what: Unsupported) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, format!("{what}; {}", what.way_out()))
+}
+
+/// The same error for another change.
+fn again_as(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(number) => io::Error::from_raw_os_error(number),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
 /// Applies a change to what is wished for.
 fn apply(entry: &mut Option<Entry>, change: &Change) -> io::Result<()> {
-    let unsupported =
-        |what: Unsupported| io::Error::new(io::ErrorKind::Unsupported, format!("{what}; {}", what.way_out()));
     match change {
         Change::AddService(key, service) | Change::EditService(key, service) => {
             supports_service(service).map_err(unsupported)?;
@@ -513,9 +632,11 @@ impl Nftables {
         }
         if denied.iter().any(|(_, answer)| disagrees(answer)) {
             let before = std::mem::take(&mut self.services);
-            (self.whole, self.numbers) = (false, Numbers::default());
+            self.tables.values_mut().for_each(|table| table.whole = false);
+            self.numbers = Numbers::default();
             denied = self.grant(again(before, denied))?;
         }
+        self.tidy()?;
         for (key, to) in std::mem::take(&mut self.gone).iter().take(MOST_GONE) {
             conntrack::forget(&mut self.exchange, key, to)?;
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use keepalived_core::balance::{
     Change, DestinationEntry, DestinationKey, Entry, Forwarding, Granularity, Protocol, Scheduler, ServiceEntry,
-    ServiceKey, Table, difference,
+    ServiceKey, Table, Tunnel, difference,
 };
 use keepalived_core::vrrp::Family;
 use keepalived_kernel::director::Director;
@@ -173,13 +173,16 @@ fn granularity_makes_one_client_of_a_network_and_quiesced_servers_keep_theirs() 
     drained.destinations.remove(&at(&format!("10.0.0.{one}:80")));
     set(&mut director, tcp(VIP), Some(&drained));
     assert_eq!(world.ask_from("192.0.2.4", VIP), other);
-    let listed = nft("list map inet keepalived_balance tcp-198.51.100.1-80.clients");
-    assert!(!listed.contains(&format!("10.0.0.{one}")), "{listed}");
     // all the others are remembered still
-    assert!(listed.contains("192.0.2.8 "), "{listed}");
+    let listed = nft("list map inet keepalived_balance clients4");
+    let remembered = |network: &str| listed.contains(&format!("tcp . 198.51.100.1 . 80 . {network} "));
+    assert!(["192.0.2.0", "192.0.2.8", "192.0.2.32"].into_iter().all(remembered), "{listed}");
+    // it comes back: who was sent elsewhere stays there, and nobody is remembered by what it was before
+    set(&mut director, tcp(VIP), Some(&want));
+    assert_eq!(world.ask_from("192.0.2.4", VIP), other);
     want.service.persistence = None;
     set(&mut director, tcp(VIP), Some(&want));
-    assert!(!nft("list ruleset").contains("clients"));
+    assert_eq!(tally(&(0..4).map(|_| world.ask_from("192.0.2.4", VIP)).collect::<Vec<_>>()).len(), 2);
 }
 
 #[test]
@@ -481,7 +484,7 @@ fn a_look_finds_what_others_changed_and_others_do_not_disturb_a_change() {
 fn what_is_refused_is_told_and_the_rest_is_done() {
     let Some(world) = World::new() else { return };
     let mut director = Nftables::open(Nftables::TABLE).unwrap();
-    let direct = DestinationEntry { forwarding: Forwarding::Dr, ..nat(1) };
+    let direct = DestinationEntry { forwarding: Forwarding::Tun(Tunnel::Ipip), ..nat(1) };
     let other = tcp("198.51.100.2:80");
     let refused = director
         .change(&[
@@ -497,7 +500,7 @@ fn what_is_refused_is_told_and_the_rest_is_done() {
         .unwrap();
     let told: Vec<_> = refused.iter().map(|it| (it.index, it.to_string())).collect();
     assert_eq!(told.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [1, 2, 3, 7], "{told:?}");
-    assert!(told[0].1.starts_with("DR needs IPVS"), "{told:?}");
+    assert!(told[0].1.starts_with("TUN needs IPVS"), "{told:?}");
     assert_eq!(world.ask(VIP, 2), [3, 3]);
 }
 
@@ -508,7 +511,7 @@ fn what_is_in_the_way_is_removed() {
     let Some(world) = World::new() else { return };
     let mut director = Nftables::open(Nftables::TABLE).unwrap();
     set(&mut director, tcp(VIP), Some(&two(Scheduler::Rr, 1, 1)));
-    nft("add map inet keepalived_balance tcp-198.51.100.3-80.clients { type mark : mark ; }");
+    nft("add element inet keepalived_balance weights4 { tcp . 198.51.100.3 . 80 . 10.0.0.1 . 80 : 5 }");
     let mut changes = Vec::new();
     let mut want = two(Scheduler::Rr, 1, 1);
     want.service.persistence = Some(Duration::from_secs(60));
@@ -552,12 +555,13 @@ fn the_listing_says_what_is_meant() {
         "17 : fd00::2 . 80",
         "meta l4proto tcp dnat ip to numgen random mod 4 map @servers4-0 comment \"wlc numbers 0-15\"",
         "dnat ip6 to jhash ip6 saddr mod 3 seed 0x6b617276 offset 16 map @servers6-0 comment \"sh numbers 16-31\"",
-        "chain tcp-198.51.100.1-443/10.0.0.1-80 {",
-        "update @tcp-198.51.100.1-443.clients { ip saddr timeout 5m1s : 10.0.0.1 . 80 }",
-        "numgen inc mod 2 offset 32 vmap @server-chains4-0",
-        "32 : jump tcp-198.51.100.1-443/10.0.0.1-80",
+        "map seats4 {",
+        "chain persistent4-300 {",
+        "jump persistent4-300 comment \"rr persistence 300 numbers 32-47\"",
+        "update @clients4 { meta l4proto . ip daddr . th dport . ip saddr timeout 5m : meta mark } jump persistent4-300",
+        "dnat ip to meta mark map @seats4",
+        "meta mark set numgen inc mod 2 offset 32 map @drawn-seats4-0 meta mark set meta mark",
         "reject comment \"dh\"",
-        "comment \"rr persistence 300 numbers 32-47\"",
     ] {
         assert!(listed.contains(line), "{line}: {listed}");
     }

@@ -7,7 +7,7 @@ use keepalived_core::balance::{Granularity, Scheduler, SchedulerFlags, ServiceEn
 use super::numbers::Span;
 
 /// Which layout our table has: one of another is built anew.
-pub(super) const LAYOUT: &str = "keepalived layout 2";
+pub(super) const LAYOUT: &str = "keepalived layout 3";
 
 /// `wlc flag-2 persistence 300 mask 255.255.255.0 numbers 32-47`
 pub(super) fn write(service: &ServiceEntry, numbers: Option<Span>) -> String {

@@ -59,8 +59,8 @@ impl Commit {
     }
 
     /// Starts an empty transaction.
-    pub(super) fn begin(&self, transaction: &mut Transaction, table: &str) {
-        transaction.begin(self.sequence, table);
+    pub(super) fn begin(&self, transaction: &mut Transaction) {
+        transaction.begin(self.sequence);
     }
 
     /// Has it carried out, all of it or nothing.

@@ -1,11 +1,12 @@
 //! Messages of nf_tables, and the expressions that rules consist of. Layouts and numbers: linux/netfilter/nf_tables.h.
 
+use keepalived_core::vrrp::Family;
+
+use super::names::Home;
 use crate::netlink::codec::{self, Batch};
 
 /// `NFNL_SUBSYS_NFTABLES`
 const SUBSYSTEM: u16 = 10;
-/// `NFPROTO_INET`
-pub(super) const INET: u8 = 1;
 /// `NLM_F_APPEND`
 const APPEND: u16 = 0x800;
 const BATCH_BEGIN: u16 = 16;
@@ -26,7 +27,6 @@ impl Kind {
     pub(super) const DELETE_RULE: Self = Self(8);
     pub(super) const NEW_SET: Self = Self(9);
     pub(super) const GET_SET: Self = Self(10);
-    pub(super) const DELETE_SET: Self = Self(11);
     pub(super) const NEW_ELEMENTS: Self = Self(12);
     pub(super) const GET_ELEMENTS: Self = Self(13);
     pub(super) const DELETE_ELEMENTS: Self = Self(14);
@@ -39,21 +39,38 @@ impl Kind {
 }
 
 /// Requests to be carried out together or not at all.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Transaction {
     batch: Batch,
     first: u32,
     count: u32,
+    name: String,
+    home: Home,
     table: String,
 }
 
 impl Transaction {
+    /// About tables whose names begin with `name`.
+    pub(super) fn new(name: &str) -> Self {
+        let (home, table) = (Home::Nat, Home::Nat.table(name));
+        Self { batch: Batch::default(), first: 0, count: 0, name: name.to_owned(), home, table }
+    }
+
     /// Starts one whose numbers begin with `first`.
-    pub(super) fn begin(&mut self, first: u32, table: &str) {
+    pub(super) fn begin(&mut self, first: u32) {
         self.batch.clear();
         (self.first, self.count) = (first, 0);
-        table.clone_into(&mut self.table);
         self.edge(BATCH_BEGIN);
+    }
+
+    /// What follows is about this table.
+    pub(super) fn at(&mut self, home: Home) {
+        (self.home, self.table) = (home, home.table(&self.name));
+    }
+
+    /// The same about a table of another name that is there for this transaction only.
+    pub(super) fn at_passing(&mut self, home: Home) {
+        (self.home, self.table) = (home, format!("{}_passing", self.name));
     }
 
     pub(super) fn end(&mut self) {
@@ -82,10 +99,10 @@ impl Transaction {
         self.batch.octets()
     }
 
-    /// Adds a message about our table; attribute 1 is always its name.
+    /// Adds a message about the table; attribute 1 is always its name.
     pub(super) fn message(&mut self, kind: Kind, flags: u16, write: impl FnOnce(&mut Batch)) {
         let number = self.next();
-        self.batch.begin(kind.number(), codec::REQUEST | flags, number, &[INET, 0, 0, 0]);
+        self.batch.begin(kind.number(), codec::REQUEST | flags, number, &[self.home.number(), 0, 0, 0]);
         self.batch.text(1, &self.table);
         write(&mut self.batch);
         self.batch.end();
@@ -171,10 +188,6 @@ impl Transaction {
         });
     }
 
-    pub(super) fn delete_set(&mut self, name: &str) {
-        self.message(Kind::DELETE_SET, 0, |it| it.text(2, name));
-    }
-
     /// Adds elements to a set, or removes them from it.
     pub(super) fn elements(&mut self, kind: Kind, set: &str, elements: impl IntoIterator<Item = Element>) {
         let mut elements = elements.into_iter().peekable();
@@ -254,19 +267,16 @@ pub(super) enum Element {
     Value(Vec<u8>, Vec<u8>),
     /// Leads to a chain, from which there is no return.
     Chain(Vec<u8>, String),
-    /// Leads to a chain, and on from here if that has no rules.
-    Jump(Vec<u8>, String),
 }
 
 impl Element {
     fn write(self, it: &mut Batch) {
-        let (Self::Key(key) | Self::Value(key, _) | Self::Chain(key, _) | Self::Jump(key, _)) = &self;
+        let (Self::Key(key) | Self::Value(key, _) | Self::Chain(key, _)) = &self;
         it.nested(1, |it| it.attribute(1, key));
         match &self {
             Self::Key(_) => {}
             Self::Value(_, value) => it.nested(2, |it| it.attribute(1, value)),
             Self::Chain(_, name) => it.nested(2, |it| it.verdict_data(GOTO, Some(name))),
-            Self::Jump(_, name) => it.nested(2, |it| it.verdict_data(JUMP, Some(name))),
         }
     }
 }
@@ -291,11 +301,15 @@ fn note(kind: u8, value: &[u8], text: bool) -> Vec<u8> {
 }
 
 /// `NFT_JUMP`
-const JUMP: i32 = -3;
+pub(super) const JUMP: i32 = -3;
 /// `NFT_GOTO`
 pub(super) const GOTO: i32 = -4;
 /// `NFT_RETURN`
 pub(super) const RETURN: i32 = -5;
+/// `NF_DROP`
+pub(super) const DROP: i32 = 0;
+/// `NF_ACCEPT`
+pub(super) const PASS: i32 = 1;
 
 /// Registers in steps of four octets: there are 16.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -364,6 +378,23 @@ impl Batch {
         });
     }
 
+    fn set_meta(&mut self, key: u32, from: Register) {
+        self.expression("meta", |it| {
+            it.number(2, key);
+            it.number(3, from.number());
+        });
+    }
+
+    /// Has a register's value pass through the packet's mark, which is then as it was: nft 1.0.6 crashes when it lists
+    /// rules that look for, or remember, what they have found in a map; a mark it believes.
+    pub(super) fn through_mark(&mut self, value: Register, spare: Register) {
+        const MARK: u32 = 3;
+        self.meta(spare, MARK);
+        self.set_meta(MARK, value);
+        self.meta(value, MARK);
+        self.set_meta(MARK, spare);
+    }
+
     /// Something about the connection; `original` is as its first packet had it.
     pub(super) fn connection(&mut self, register: Register, key: u32, original: bool) {
         self.expression("ct", |it| {
@@ -392,6 +423,11 @@ impl Batch {
     /// Goes on only if the register has another value.
     pub(super) fn differs(&mut self, register: Register, value: &[u8]) {
         self.compare(register, 1, value);
+    }
+
+    /// Goes on only if the register has at most this value.
+    pub(super) fn at_most(&mut self, register: Register, value: &[u8]) {
+        self.compare(register, 3, value);
     }
 
     fn compare(&mut self, register: Register, operation: u32, value: &[u8]) {
@@ -474,6 +510,23 @@ impl Batch {
         });
     }
 
+    /// Forgets what [`Self::remember`] was told; `data` is any register that has a value, if it is a map.
+    pub(super) fn forget(&mut self, set: &str, key: Register, data: Option<Register>) {
+        self.expression("dynset", |it| {
+            it.text(1, set);
+            it.number(3, 2);
+            it.number(4, key.number());
+            if let Some(data) = data {
+                it.number(5, data.number());
+            }
+        });
+    }
+
+    /// Sends a copy of the packet, as it is, to the neighbour or gateway of this address.
+    pub(super) fn duplicate(&mut self, address: Register) {
+        self.expression("dup", |it| it.number(1, address.number()));
+    }
+
     /// Sends the connection elsewhere.
     pub(super) fn redirect(&mut self, family: u8, address: Register, port: Option<Register>) {
         self.expression("nat", |it| {
@@ -487,8 +540,12 @@ impl Batch {
     }
 
     /// Says that there is nobody.
-    pub(super) fn reject(&mut self) {
-        let (kind, code) = ICMPX_PORT_UNREACHABLE;
+    pub(super) fn reject(&mut self, home: Home) {
+        let (kind, code) = match home {
+            Home::Nat => ICMPX_PORT_UNREACHABLE,
+            Home::Direct(Family::V4) => (0, 3),
+            Home::Direct(Family::V6) => (0, 4),
+        };
         self.expression("reject", |it| {
             it.number(1, kind);
             it.attribute(2, &[code]);

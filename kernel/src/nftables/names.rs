@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use keepalived_core::balance::{DestinationKey, Protocol, ServiceKey};
+use keepalived_core::balance::{DestinationKey, Entry, Forwarding, Protocol, ServiceKey};
 use keepalived_core::vrrp::Family;
+
+use super::packet::Server;
 
 /// nft's numbers of the types of values; six bits each when several make a key.
 pub(super) mod kind {
@@ -27,33 +29,86 @@ pub(super) enum Shape {
     AnyPort,
 }
 
-/// All services of one shape and family: they are in the same maps.
+/// One of our tables.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Home {
+    /// Of both families: services that redirect.
+    Nat,
+    /// Services with direct routing. The kernel sends copies of packets only in tables of one family.
+    Direct(Family),
+}
+
+impl Home {
+    pub(super) const ALL: [Self; 3] = [Self::Nat, Self::Direct(Family::V4), Self::Direct(Family::V6)];
+
+    /// Where a service is whose servers are these.
+    pub(super) fn of(key: &ServiceKey, entry: &Entry) -> Self {
+        let direct = entry.destinations.values().any(|server| server.forwarding == Forwarding::Dr);
+        if direct { Self::Direct(key.family()) } else { Self::Nat }
+    }
+
+    /// The table's name, if ours begin with `name`.
+    pub(super) fn table(self, name: &str) -> String {
+        match self {
+            Self::Nat => name.to_owned(),
+            Self::Direct(_) => format!("{name}_direct"),
+        }
+    }
+
+    /// `NFPROTO_*`
+    pub(super) const fn number(self) -> u8 {
+        match self {
+            Self::Nat => 1,
+            Self::Direct(Family::V4) => 2,
+            Self::Direct(Family::V6) => 10,
+        }
+    }
+
+    /// How packets get to a server there.
+    pub(super) const fn forwarding(self) -> Forwarding {
+        match self {
+            Self::Nat => Forwarding::Nat,
+            Self::Direct(_) => Forwarding::Dr,
+        }
+    }
+
+    /// The groups of services that it has.
+    pub(super) fn kins(self) -> impl Iterator<Item = Kin> {
+        let families = [Family::V4, Family::V6].into_iter();
+        let here = families.filter(move |family| matches!(self, Self::Nat) || self == Self::Direct(*family));
+        here.flat_map(move |family| {
+            [Shape::Mark, Shape::Port, Shape::AnyPort].map(|shape| Kin { home: self, family, shape })
+        })
+    }
+
+    /// The maps from seats to servers, by the family and by whether the servers have a port of their own.
+    pub(super) fn seats(self) -> Vec<(Family, bool)> {
+        match self {
+            Self::Nat => [Family::V4, Family::V6].into_iter().flat_map(|it| [(it, true), (it, false)]).collect(),
+            Self::Direct(family) => vec![(family, false)],
+        }
+    }
+}
+
+/// All services of one shape and family in one table: they are in the same maps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Kin {
+    pub(super) home: Home,
     pub(super) family: Family,
     pub(super) shape: Shape,
 }
 
 impl Kin {
-    pub(super) const ALL: [Self; 6] = [
-        Self { family: Family::V4, shape: Shape::Mark },
-        Self { family: Family::V4, shape: Shape::Port },
-        Self { family: Family::V4, shape: Shape::AnyPort },
-        Self { family: Family::V6, shape: Shape::Mark },
-        Self { family: Family::V6, shape: Shape::Port },
-        Self { family: Family::V6, shape: Shape::AnyPort },
-    ];
-
-    pub(super) fn of(key: &ServiceKey) -> Self {
+    pub(super) fn of(key: &ServiceKey, home: Home) -> Self {
         let shape = match key {
             ServiceKey::Fwmark { .. } => Shape::Mark,
             ServiceKey::Address { port: 0, .. } => Shape::AnyPort,
             ServiceKey::Address { .. } => Shape::Port,
         };
-        Self { family: key.family(), shape }
+        Self { home, family: key.family(), shape }
     }
 
-    fn suffix(self) -> &'static str {
+    pub(super) fn suffix(self) -> &'static str {
         match (self.family, self.shape) {
             (Family::V4, Shape::Mark) => "4-fwmark",
             (Family::V4, Shape::Port) => "4",
@@ -79,6 +134,16 @@ impl Kin {
         format!("traffic{}", self.suffix())
     }
 
+    /// The map from servers to their seats; nothing looks into it but us.
+    pub(super) fn seats_of(self) -> String {
+        format!("seats-of{}", self.suffix())
+    }
+
+    /// The map in which persistent services remember the seats of their clients' servers.
+    pub(super) fn clients(self) -> String {
+        format!("clients{}", self.suffix())
+    }
+
     fn address(self) -> (u32, usize) {
         address_kind(self.family)
     }
@@ -90,6 +155,13 @@ impl Kin {
             Shape::Port => vec![(kind::PROTOCOL, 4), self.address(), (kind::PORT, 4)],
             Shape::AnyPort => vec![(kind::PROTOCOL, 4), self.address()],
         }
+    }
+
+    /// The same of a client of a service.
+    pub(super) fn client_parts(self) -> Vec<(u32, usize)> {
+        let mut parts = self.service_parts();
+        parts.push(self.address());
+        parts
     }
 
     /// The same of a server.
@@ -166,21 +238,21 @@ pub(super) fn service_of(name: &str) -> Option<ServiceKey> {
 pub(super) enum Lead {
     /// Servers, with a port or without.
     Servers(bool),
-    /// Chains of servers, which remember their clients.
-    Chains,
+    /// Their seats.
+    Seats,
 }
 
 impl Lead {
-    pub(super) const ALL: [Self; 3] = [Self::Servers(true), Self::Servers(false), Self::Chains];
+    pub(super) const ALL: [Self; 3] = [Self::Servers(true), Self::Servers(false), Self::Seats];
 
     fn prefix(self, family: Family) -> &'static str {
         match (family, self) {
             (Family::V4, Self::Servers(true)) => "servers4-",
             (Family::V4, Self::Servers(false)) => "servers-same-port4-",
-            (Family::V4, Self::Chains) => "server-chains4-",
+            (Family::V4, Self::Seats) => "drawn-seats4-",
             (Family::V6, Self::Servers(true)) => "servers6-",
             (Family::V6, Self::Servers(false)) => "servers-same-port6-",
-            (Family::V6, Self::Chains) => "server-chains6-",
+            (Family::V6, Self::Seats) => "drawn-seats6-",
         }
     }
 }
@@ -188,6 +260,7 @@ impl Lead {
 /// A map from numbers: `servers4-3`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Map {
+    pub(super) home: Home,
     pub(super) family: Family,
     pub(super) lead: Lead,
     pub(super) page: u32,
@@ -199,44 +272,24 @@ impl Map {
     }
 
     /// The map of this name.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(home: Home, name: &str) -> Option<Self> {
         let all = Lead::ALL.into_iter().flat_map(|lead| [Family::V4, Family::V6].map(|family| (family, lead)));
         let mut maps = all.filter_map(|(family, lead)| {
             let page = name.strip_prefix(lead.prefix(family))?.parse().ok()?;
-            Some(Self { family, lead, page })
+            Some(Self { home, family, lead, page })
         });
         maps.next().filter(|map| map.name() == name)
     }
 }
 
-/// The chain of a server of a persistent service: `tcp-192.0.2.1-80/10.0.0.1-8080`.
-pub(super) fn server_chain_of(key: &ServiceKey, (address, port): (IpAddr, Option<u16>)) -> String {
-    let address = address.to_string().replace(':', "_");
-    match port {
-        Some(port) => format!("{}/{address}-{port}", chain_of(key)),
-        None => format!("{}/{address}-same", chain_of(key)),
+/// The map from seats to servers: with a port of their own, or without.
+pub(super) fn seats(home: Home, family: Family, with_port: bool) -> &'static str {
+    match (home, family, with_port) {
+        (Home::Nat, Family::V4, true) | (Home::Direct(_), Family::V4, _) => "seats4",
+        (Home::Nat, Family::V4, false) => "seats-same-port4",
+        (Home::Nat, Family::V6, true) | (Home::Direct(_), Family::V6, _) => "seats6",
+        (Home::Nat, Family::V6, false) => "seats-same-port6",
     }
-}
-
-/// The set of clients that have been there within the time of persistence.
-pub(super) fn recent_of(key: &ServiceKey, with_port: bool) -> String {
-    format!("{}.{}", chain_of(key), if with_port { "recent" } else { "recent-same-port" })
-}
-
-/// The map in which a persistent service remembers its clients: their server with its port, or without.
-pub(super) fn clients_of(key: &ServiceKey, with_port: bool) -> String {
-    format!("{}.{}", chain_of(key), if with_port { "clients" } else { "clients-same-port" })
-}
-
-/// The service whose clients are in the map `name`.
-pub(super) fn service_of_clients(name: &str) -> Option<(ServiceKey, bool)> {
-    let (chain, what) = name.rsplit_once('.')?;
-    let with_port = match what {
-        "clients" => true,
-        "clients-same-port" => false,
-        _ => return None,
-    };
-    Some((service_of(chain)?, with_port))
 }
 
 /// The number of a protocol in a packet.
@@ -299,7 +352,8 @@ pub(super) fn weight_octets(key: &ServiceKey, to: &DestinationKey) -> Vec<u8> {
 /// The key of a server among the counters.
 pub(super) fn traffic_octets(key: &ServiceKey, to: &DestinationKey) -> Vec<u8> {
     let mut octets = service_octets(key);
-    octets.extend(endpoint(to.address, effective_port(key, to).filter(|_| Kin::of(key).shape == Shape::Port)));
+    let has_port = Kin::of(key, Home::Nat).shape == Shape::Port;
+    octets.extend(endpoint(to.address, effective_port(key, to).filter(|_| has_port)));
     octets
 }
 
@@ -310,6 +364,16 @@ pub(super) fn effective_port(key: &ServiceKey, to: &DestinationKey) -> Option<u1
         ServiceKey::Fwmark { .. } => 0,
     };
     [to.port, service].into_iter().find(|port| *port != 0)
+}
+
+/// The key of a server's place among the seats.
+pub(super) fn seat_octets(key: &ServiceKey, (address, port): Server) -> Vec<u8> {
+    weight_octets(key, &DestinationKey { address, port: port.unwrap_or(0) })
+}
+
+/// The server that `to` is: where its packets are sent. With direct routing they keep their port.
+pub(super) fn server_of(home: Home, key: &ServiceKey, to: &DestinationKey) -> Server {
+    (to.address, effective_port(key, to).filter(|_| home == Home::Nat))
 }
 
 /// Reads what [`weight_octets`] wrote.
@@ -389,9 +453,6 @@ mod tests {
     fn a_name_leads_back_to_its_service() {
         for key in keys() {
             assert_eq!(service_of(&chain_of(&key)), Some(key));
-            for with_port in [true, false] {
-                assert_eq!(service_of_clients(&clients_of(&key, with_port)), Some((key, with_port)));
-            }
         }
         for other in [
             "",
@@ -414,13 +475,19 @@ mod tests {
             for port in [0, 8080] {
                 let to = DestinationKey { address: address.parse().unwrap(), port };
                 let octets = weight_octets(&key, &to);
-                assert_eq!(octets.len(), Kin::of(&key).weight_parts().iter().map(|(_, length)| length).sum::<usize>());
-                assert_eq!(read_weight(Kin::of(&key), &octets), Some((key, to)));
+                assert_eq!(
+                    octets.len(),
+                    Kin::of(&key, Home::Nat).weight_parts().iter().map(|(_, length)| length).sum::<usize>()
+                );
+                assert_eq!(read_weight(Kin::of(&key, Home::Nat), &octets), Some((key, to)));
                 for length in 0..octets.len() {
-                    assert_eq!(read_weight(Kin::of(&key), &octets[..length]), None);
+                    assert_eq!(read_weight(Kin::of(&key, Home::Nat), &octets[..length]), None);
                 }
                 let counted = traffic_octets(&key, &to).len();
-                assert_eq!(counted, Kin::of(&key).traffic_parts().iter().map(|(_, length)| length).sum::<usize>());
+                assert_eq!(
+                    counted,
+                    Kin::of(&key, Home::Nat).traffic_parts().iter().map(|(_, length)| length).sum::<usize>()
+                );
             }
         }
     }

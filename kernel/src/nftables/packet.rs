@@ -6,7 +6,7 @@ use keepalived_core::balance::{Protocol, ServiceKey};
 use keepalived_core::vrrp::Family;
 
 use super::message::{Header, Register};
-use super::names::{self, Kin, Shape, kind};
+use super::names::{self, Home, Kin, Shape, kind};
 use crate::netlink::codec::Batch;
 
 /// Where a server is; without a port the client's stays.
@@ -27,13 +27,36 @@ pub(super) const REDIRECTED: u32 = 1 << 5;
 
 /// Where a rule keeps what it has found.
 pub(super) const FIRST: Register = Register(0);
-/// The place of a server: address and port.
+/// A server: address and port.
 pub(super) const SERVER: Register = Register(0);
-/// The same, of what is to be remembered.
-pub(super) const PLACE: Register = Register(5);
 pub(super) const NUMBER: Register = Register(5);
 pub(super) const HASHED: Register = Register(8);
-pub(super) const CLIENT: Register = Register(10);
+
+/// Where rules keep a seat beside the key of a client, or of a connection, and the server that has it. With IPv6 all sixteen
+/// registers are taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Seated {
+    pub(super) seat: Register,
+    /// What [`Batch::through_mark`] needs.
+    pub(super) spare: Register,
+    pub(super) server: Register,
+}
+
+impl Seated {
+    pub(super) const fn of(home: Home) -> Self {
+        match home {
+            Home::Nat => Self { seat: Register(10), spare: Register(11), server: Register(11) },
+            Home::Direct(_) => Self { seat: Register(15), spare: Register(14), server: Register(11) },
+        }
+    }
+
+    /// Looks for the seat that `key` leads to, and for the server that has it.
+    pub(super) fn look_up(self, it: &mut Batch, map: &str, key: Register, seats: &str) {
+        it.look_up(map, key, Some(self.seat));
+        it.through_mark(self.seat, self.spare);
+        it.look_up(seats, self.seat, Some(self.server));
+    }
+}
 
 /// The `NFPROTO_*` of a family.
 pub(super) fn protocol_family(family: Family) -> u8 {
@@ -44,13 +67,24 @@ pub(super) fn protocol_family(family: Family) -> u8 {
 }
 
 pub(super) fn only_family(it: &mut Batch, family: Family) {
-    it.meta(FIRST, META_FAMILY);
-    it.equals(FIRST, &[protocol_family(family)]);
+    only_meta(it, META_FAMILY, &[protocol_family(family)]);
+}
+
+/// Goes on only if something about the packet has this value.
+pub(super) fn only_meta(it: &mut Batch, key: u32, value: &[u8]) {
+    it.meta(FIRST, key);
+    it.equals(FIRST, value);
+}
+
+pub(super) fn only_protocol_number(it: &mut Batch, number: u8) {
+    only_meta(it, META_PROTOCOL, &[number]);
 }
 
 /// Loads what a packet finds its service by, `original` as it was before it was redirected. Returns the next free register.
 pub(super) fn load_service_key(it: &mut Batch, kin: Kin, original: bool) -> u32 {
-    only_family(it, kin.family);
+    if kin.home == Home::Nat {
+        only_family(it, kin.family);
+    }
     if kin.shape == Shape::Mark {
         it.meta(FIRST, META_MARK);
         return 1;
@@ -125,8 +159,7 @@ pub(super) fn only_protocol(it: &mut Batch, key: &ServiceKey, with_port: bool) {
             Protocol::Udp => udp,
             Protocol::Sctp => sctp,
         };
-        it.meta(FIRST, META_PROTOCOL);
-        it.equals(FIRST, &[number]);
+        only_protocol_number(it, number);
     }
 }
 
@@ -137,9 +170,9 @@ pub(super) fn after_address(family: Family, address: Register) -> Register {
     }
 }
 
-pub(super) fn redirect(it: &mut Batch, family: Family, with_port: bool) {
-    let port = with_port.then(|| after_address(family, SERVER));
-    it.redirect(protocol_family(family), SERVER, port);
+pub(super) fn redirect(it: &mut Batch, family: Family, server: Register, with_port: bool) {
+    let port = with_port.then(|| after_address(family, server));
+    it.redirect(protocol_family(family), server, port);
 }
 
 pub(super) fn put_server(it: &mut Batch, to: Register, (address, port): Server) {

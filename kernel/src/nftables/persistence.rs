@@ -1,79 +1,111 @@
 //! How a client stays with its server.
 
-use std::net::IpAddr;
-
-use keepalived_core::balance::{Granularity, ServiceEntry, ServiceKey};
+use keepalived_core::balance::{Granularity, ServiceEntry};
 use keepalived_core::vrrp::Family;
 
-use super::names;
-use super::packet::{CLIENT, PLACE, SERVER, Server, load_source, only_family, only_protocol, put_server, redirect};
+use super::direct;
+use super::message::{DROP, Register, Transaction};
+use super::names::{self, Home, Kin, Shape};
+use super::packet::{FIRST, Seated, load_service_key, load_source, redirect};
 use crate::netlink::codec::Batch;
 
-/// How a service remembers its clients: a set of those that were there in time, and a map to their servers, which knows
-/// them a second longer. So who is in the set is in the map, and is not given another server while it is refreshed.
-/// nft 1.0.6 crashes when it lists rules that put into a map what they have found in one.
-pub(super) struct Persistence<'a> {
-    key: &'a ServiceKey,
-    milliseconds: u64,
-    mask: Option<Vec<u8>>,
+/// What services remember their clients by. All of a kin remember in one map, `clients4`: service and client lead to the
+/// server's seat. A seat is a number that no other server ever gets: with the server it goes from the map of seats, and whoever
+/// had it is forgotten, wherever it is remembered, without anybody looking for it.
+///
+/// Services with the same time and mask share a chain (`persistent4-300`) that serves clients which are known. It alone looks
+/// into these maps: for each chain with a rule that does, the kernel goes through all their elements.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Persistence {
+    kin: Kin,
+    seconds: u64,
+    granularity: Option<Granularity>,
 }
 
-impl<'a> Persistence<'a> {
-    pub(super) fn of(key: &'a ServiceKey, service: &ServiceEntry) -> Option<Self> {
-        // no time at all would be for ever
-        let milliseconds = u64::try_from(service.persistence?.as_millis()).unwrap_or(u64::MAX).max(1);
-        let mask = match (service.granularity, key.family()) {
-            (Some(Granularity::V4(mask)), Family::V4) => Some(mask.octets().to_vec()),
+/// A connection that a known client opens is remembered at first for so long.
+const NEW_CONNECTION: u64 = 60_000;
+
+impl Persistence {
+    pub(super) fn of(kin: Kin, service: &ServiceEntry) -> Option<Self> {
+        Some(Self { kin, seconds: service.persistence?.as_secs(), granularity: service.granularity })
+    }
+
+    /// The chain for clients that are known.
+    pub(super) fn chain(&self) -> String {
+        let Self { kin, seconds, granularity } = self;
+        let suffix = kin.suffix();
+        match granularity {
+            None => format!("persistent{suffix}-{seconds}"),
+            Some(Granularity::V4(mask)) => format!("persistent{suffix}-{seconds}-{mask}"),
+            Some(Granularity::V6(prefix)) => format!("persistent{suffix}-{seconds}-{prefix}"),
+        }
+    }
+
+    /// How many rules that chain has.
+    pub(super) fn rules(&self) -> usize {
+        self.ports().len() + 1
+    }
+
+    /// Whether servers have a port of their own: each of the maps of seats that the server may be in.
+    fn ports(&self) -> &'static [bool] {
+        match (self.kin.home, self.kin.shape) {
+            (Home::Nat, Shape::Port) => &[true],
+            (Home::Nat, Shape::Mark | Shape::AnyPort) => &[true, false],
+            (Home::Direct(_), _) => &[false],
+        }
+    }
+
+    /// Makes the chain, or makes it anew.
+    pub(super) fn write(&self, to: &mut Transaction) {
+        let (chain, Kin { home, family, .. }) = (self.chain(), self.kin);
+        to.new_chain(&chain, None);
+        to.empty_chain(&chain);
+        let seated = Seated::of(home);
+        for with_port in self.ports() {
+            to.new_rule(&chain, None, |it| {
+                self.load_client(it);
+                seated.look_up(it, &self.kin.clients(), FIRST, names::seats(home, family, *with_port));
+                self.remember_loaded(it, seated.seat);
+                match home {
+                    Home::Nat => redirect(it, family, seated.server, *with_port),
+                    Home::Direct(_) => {
+                        direct::remember(it, family, seated.seat, NEW_CONNECTION);
+                        it.duplicate(seated.server);
+                        it.verdict(DROP, None);
+                    }
+                }
+            });
+        }
+        // its server is gone: what is there would be in the way of what is to be remembered
+        to.new_rule(&chain, None, |it| {
+            self.load_client(it);
+            it.forget(&self.kin.clients(), FIRST, Some(FIRST));
+        });
+    }
+
+    fn load_client(&self, it: &mut Batch) {
+        let client = Register(load_service_key(it, self.kin, false));
+        load_source(it, self.kin.family, client);
+        let mask = match (self.granularity, self.kin.family) {
+            (Some(Granularity::V4(mask)), Family::V4) => mask.octets().to_vec(),
             (Some(Granularity::V6(prefix)), Family::V6) if prefix < 128 => {
                 let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
-                Some(mask.to_be_bytes().to_vec())
+                mask.to_be_bytes().to_vec()
             }
-            _ => None,
+            _ => return,
         };
-        Some(Self { key, milliseconds, mask })
+        it.mask(client, client, &mask);
     }
 
-    pub(super) fn load_client(&self, it: &mut Batch) {
-        only_family(it, self.key.family());
-        load_source(it, self.key.family(), CLIENT);
-        if let Some(mask) = &self.mask {
-            it.mask(CLIENT, CLIENT, mask);
-        }
-    }
-
-    /// Redirects a client that was there in time. `any` is what the map would be told if it did not know the client.
-    pub(super) fn known(&self, it: &mut Batch, with_port: bool, any: Option<Server>) {
-        only_protocol(it, self.key, with_port);
+    /// Remembers the client's server.
+    pub(super) fn remember(&self, it: &mut Batch, seat: Register) {
         self.load_client(it);
-        it.in_set(&names::recent_of(self.key, with_port), CLIENT, false);
-        self.remember_recent(it, with_port);
-        if let Some(any) = any.filter(|(_, port)| port.is_some() == with_port) {
-            self.remember(it, with_port, any);
-        } else {
-            // nobody to fall back to
-            let nobody: IpAddr = if self.key.family() == Family::V4 { [0; 4].into() } else { [0_u8; 16].into() };
-            self.remember(it, with_port, (nobody, with_port.then_some(0)));
-        }
-        it.look_up(&names::clients_of(self.key, with_port), CLIENT, Some(SERVER));
-        redirect(it, self.key.family(), with_port);
+        self.remember_loaded(it, seat);
     }
 
-    /// Redirects a client that the map knows.
-    pub(super) fn redirect(&self, it: &mut Batch, with_port: bool) {
-        only_protocol(it, self.key, with_port);
-        self.load_client(it);
-        it.look_up(&names::clients_of(self.key, with_port), CLIENT, Some(SERVER));
-        redirect(it, self.key.family(), with_port);
-    }
-
-    pub(super) fn remember_recent(&self, it: &mut Batch, with_port: bool) {
-        it.remember(&names::recent_of(self.key, with_port), CLIENT, None, self.milliseconds);
-    }
-
-    pub(super) fn remember(&self, it: &mut Batch, with_port: bool, server: Server) {
-        const LONGER: u64 = 1000;
-        put_server(it, PLACE, server);
-        let milliseconds = self.milliseconds.saturating_add(LONGER);
-        it.remember(&names::clients_of(self.key, with_port), CLIENT, Some(PLACE), milliseconds);
+    fn remember_loaded(&self, it: &mut Batch, seat: Register) {
+        // no time at all would be for ever
+        let milliseconds = self.seconds.saturating_mul(1000).max(1);
+        it.remember(&self.kin.clients(), FIRST, Some(seat), milliseconds);
     }
 }

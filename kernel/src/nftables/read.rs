@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use keepalived_core::balance::{DestinationEntry, Entry, Forwarding, ServiceKey};
+use keepalived_core::balance::{DestinationEntry, Entry, ServiceKey};
 
 use super::comment;
-use super::message::{INET, Kind};
-use super::names::{self, Counts, Kin, Map};
+use super::message::Kind;
+use super::names::{self, Counts, Home, Map};
 use super::numbers::Span;
-use super::render::{BALANCED, CHAINS, DISPATCH, Known, sets};
+use super::packet::Server;
+use super::render::{BALANCED, DISPATCH, Known, chains, sets};
+use super::seats::GIVEN;
 use crate::netlink::codec::{Attributes, Batch, Message, u64_at};
 use crate::netlink::exchange::Exchange;
 
-/// What is in our table.
+/// What is in one of our tables.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Whether there is a table of that name.
@@ -23,6 +25,17 @@ pub(super) struct Found {
     pub(super) services: BTreeMap<ServiceKey, Known>,
     /// Maps from numbers, used or not.
     pub(super) maps: BTreeSet<Map>,
+    /// Chains of persistence, as services use them.
+    pub(super) persistence: BTreeSet<String>,
+    /// Below which number seats were given.
+    pub(super) given: Option<u32>,
+}
+
+/// The table of a home, among those whose names begin with `name`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) home: Home,
+    pub(super) name: &'a str,
 }
 
 /// How often a dump is repeated because somebody changed something meanwhile.
@@ -39,108 +52,165 @@ fn passing(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EINTR | libc::ENOENT | libc::EAGAIN | libc::EBUSY))
 }
 
-/// Reads the whole table.
-pub(super) fn all(exchange: &mut Exchange, table: &str) -> io::Result<Found> {
+/// Reads a whole table.
+pub(super) fn all(exchange: &mut Exchange, place: Place<'_>) -> io::Result<Found> {
     let mut attempts = 1;
     loop {
-        match once(exchange, table) {
+        match once(exchange, place) {
             Err(error) if passing(&error) && attempts < MOST_DUMPS => attempts += 1,
             other => return other,
         }
     }
 }
 
-fn once(exchange: &mut Exchange, table: &str) -> io::Result<Found> {
+/// What the chains of services say: settings, and how many rules each chain has.
+#[derive(Default)]
+struct Rules {
+    layout: bool,
+    entries: BTreeMap<ServiceKey, (Entry, Option<Span>)>,
+    counts: BTreeMap<String, usize>,
+}
+
+impl Rules {
+    fn read(exchange: &mut Exchange, place: Place<'_>) -> io::Result<Self> {
+        let mut read = Self::default();
+        let table = place.home.table(place.name);
+        dump(exchange, Kind::GET_RULE, place, &[], |body| {
+            // 1: table, 2: chain, 7: remarks; on the first rule of a chain only
+            let (true, Some(chain)) = (text(body, 1) == Some(&table), text(body, 2)) else { return };
+            *read.counts.entry(chain.to_owned()).or_default() += 1;
+            let Some(remark) = attribute(body, 7).and_then(comment::among) else { return };
+            if chain == DISPATCH {
+                read.layout |= remark == comment::LAYOUT;
+            } else if let (Some(key), Some((service, numbers))) = (names::service_of(chain), comment::read(remark)) {
+                read.entries.entry(key).or_insert((Entry { service, destinations: BTreeMap::new() }, numbers));
+            }
+        })?;
+        Ok(read)
+    }
+
+    fn has(&self, chain: &str, count: usize) -> bool {
+        self.counts.get(chain).is_some_and(|rules| *rules == count)
+    }
+}
+
+fn once(exchange: &mut Exchange, place: Place<'_>) -> io::Result<Found> {
     let mut found = Found::default();
-    let mut chains = BTreeSet::new();
-    dump(exchange, Kind::GET_CHAIN, table, &[], |body| {
+    let table = place.home.table(place.name);
+    let mut chain_names = BTreeSet::new();
+    dump(exchange, Kind::GET_CHAIN, place, &[], |body| {
         // 1: table, 3: name; of all tables
-        if text(body, 1) == Some(table) {
-            chains.extend(text(body, 3).map(str::to_owned));
+        if text(body, 1) == Some(&table) {
+            chain_names.extend(text(body, 3).map(str::to_owned));
         }
     })?;
     // a table without chains is none of ours, and is asked for when it is made
-    found.exists = !chains.is_empty();
+    found.exists = !chain_names.is_empty();
     if !found.exists {
         return Ok(found);
     }
-    let mut layout = false;
-    let mut entries: BTreeMap<ServiceKey, (Entry, Option<Span>)> = BTreeMap::new();
-    let mut rules: BTreeMap<String, usize> = BTreeMap::new();
-    dump(exchange, Kind::GET_RULE, table, &[], |body| {
-        // 1: table, 2: chain, 7: remarks; on the first rule of a chain only
-        let (true, Some(chain)) = (text(body, 1) == Some(table), text(body, 2)) else { return };
-        *rules.entry(chain.to_owned()).or_default() += 1;
-        let Some(remark) = attribute(body, 7).and_then(comment::among) else { return };
-        if chain == DISPATCH {
-            layout |= remark == comment::LAYOUT;
-        } else if let (Some(key), Some((service, numbers))) = (names::service_of(chain), comment::read(remark)) {
-            entries.entry(key).or_insert((Entry { service, destinations: BTreeMap::new() }, numbers));
-        }
-    })?;
-    let mut missing = sets();
-    let mut clients = BTreeSet::new();
-    dump(exchange, Kind::GET_SET, table, &[], |body| {
+    let mut rules = Rules::read(exchange, place)?;
+    let mut missing = sets(place.home);
+    dump(exchange, Kind::GET_SET, place, &[], |body| {
         // 1: table, 2: name
-        let (true, Some(name)) = (text(body, 1) == Some(table), text(body, 2)) else { return };
+        let (true, Some(name)) = (text(body, 1) == Some(&table), text(body, 2)) else { return };
         missing.remove(name);
-        found.maps.extend(Map::named(name));
-        clients.extend(names::service_of_clients(name));
+        found.maps.extend(Map::named(place.home, name));
     })?;
-    let has_rules = |chain: &str, count: usize| rules.get(chain).is_some_and(|rules| *rules == count);
-    found.whole = layout && missing.is_empty() && CHAINS.iter().all(|(chain, count)| has_rules(chain, *count));
+    found.whole = rules.layout && missing.is_empty();
+    found.whole &= chains(place.home).iter().all(|(chain, count)| rules.has(chain, *count));
+    if found.whole {
+        let seats = entries(exchange, place, &mut rules.entries)?;
+        services(&mut found, place.home, &mut rules, seats);
+        found.whole = found.whole && is_as_it_says(exchange, place, &mut found)?;
+    }
     if !found.whole {
-        found.maps.clear();
-        return Ok(found);
-    }
-    for kin in Kin::ALL {
-        elements(exchange, table, &kin.weights(), |element| {
-            let server = element.key.and_then(|octets| names::read_weight(kin, octets));
-            let weight = element.value.and_then(|octets| Some(u32::from_ne_bytes(*octets.first_chunk()?)));
-            let (Some((key, to)), Some(weight)) = (server, weight) else { return };
-            if let Some((entry, _)) = entries.get_mut(&key) {
-                let server =
-                    DestinationEntry { weight, forwarding: Forwarding::Nat, upper_threshold: 0, lower_threshold: 0 };
-                entry.destinations.insert(to, server);
-            }
-        })?;
-    }
-    for (key, (entry, numbers)) in entries {
-        let known = Known::of(&key, entry, numbers);
-        let has_clients = [known.clients.with_port, known.clients.without];
-        found.whole &= [true, false].map(|with_port| clients.contains(&(key, with_port))) == has_clients;
-        found.whole &= known.chains(&key).iter().all(|(chain, count)| has_rules(chain, *count));
-        found.services.insert(key, known);
-    }
-    found.whole = found.whole && is_as_it_says(exchange, table, &found)?;
-    if !found.whole {
-        found.services.clear();
-        found.maps.clear();
+        found = Found { exists: true, ..Found::default() };
     }
     Ok(found)
 }
 
+/// The seats of servers, by service.
+type Seats = BTreeMap<ServiceKey, BTreeMap<Server, u32>>;
+
+/// Finds the servers of `entries`.
+fn entries(
+    exchange: &mut Exchange,
+    place: Place<'_>,
+    entries: &mut BTreeMap<ServiceKey, (Entry, Option<Span>)>,
+) -> io::Result<Seats> {
+    let number = |octets: &[u8]| Some(u32::from_ne_bytes(*octets.first_chunk()?));
+    let mut seats = Seats::new();
+    for kin in place.home.kins() {
+        elements(exchange, place, &kin.weights(), |element| {
+            let server = element.key.and_then(|octets| names::read_weight(kin, octets));
+            let (Some((key, to)), Some(weight)) = (server, element.value.and_then(number)) else { return };
+            if let Some((entry, _)) = entries.get_mut(&key) {
+                let forwarding = place.home.forwarding();
+                let server = DestinationEntry { weight, forwarding, upper_threshold: 0, lower_threshold: 0 };
+                entry.destinations.insert(to, server);
+            }
+        })?;
+        elements(exchange, place, &kin.seats_of(), |element| {
+            let server = element.key.and_then(|octets| names::read_weight(kin, octets));
+            let (Some((key, to)), Some(seat)) = (server, element.value.and_then(number)) else { return };
+            let port = Some(to.port).filter(|port| *port != 0);
+            seats.entry(key).or_default().insert((to.address, port), seat);
+        })?;
+    }
+    Ok(seats)
+}
+
+/// Puts services together.
+fn services(found: &mut Found, home: Home, rules: &mut Rules, mut seats: Seats) {
+    for (key, (entry, numbers)) in std::mem::take(&mut rules.entries) {
+        let known = Known { entry, home, numbers, seats: seats.remove(&key).unwrap_or_default() };
+        found.whole &=
+            known.is_seated(&key) && known.chains(&key).iter().all(|(chain, count)| rules.has(chain, *count));
+        found.persistence.extend(known.persistence(&key).map(|persistence| persistence.chain()));
+        found.services.insert(key, known);
+    }
+    found.whole &= seats.is_empty();
+}
+
 /// Whether packets find what the settings and weights say: somebody else may have been here.
-fn is_as_it_says(exchange: &mut Exchange, table: &str, found: &Found) -> io::Result<bool> {
+fn is_as_it_says(exchange: &mut Exchange, place: Place<'_>, found: &mut Found) -> io::Result<bool> {
     let balanced = names::PROTOCOLS.iter().map(|number| (vec![*number], Vec::new()));
-    if !has(exchange, table, BALANCED, balanced)? {
+    if !has(exchange, place, BALANCED, balanced)? {
         return Ok(false);
     }
-    for kin in Kin::ALL {
-        let keys = found.services.keys().filter(|key| Kin::of(key) == kin);
-        let expected = keys.map(|key| (names::service_octets(key), names::chain_of(key).into_bytes()));
-        if !has(exchange, table, &kin.services(), expected)? {
+    for kin in place.home.kins() {
+        let keys = found.services.iter().filter(|(key, known)| known.kin(key) == kin);
+        let expected = keys.map(|(key, _)| (names::service_octets(key), names::chain_of(key).into_bytes()));
+        if !has(exchange, place, &kin.services(), expected)? {
             return Ok(false);
         }
     }
+    elements(exchange, place, GIVEN, |element| {
+        found.given = element.key.and_then(|key| Some(u32::from_ne_bytes(*key.first_chunk()?)));
+    })?;
+    for (family, with_port) in place.home.seats() {
+        let services = found.services.iter().filter(|(key, _)| key.family() == family);
+        let seated = services.flat_map(|(_, known)| &known.seats);
+        let here = seated.filter(|((_, port), _)| port.is_some() == with_port);
+        let expected =
+            here.map(|((address, port), seat)| (seat.to_ne_bytes().to_vec(), names::endpoint(*address, *port)));
+        if !has(exchange, place, names::seats(place.home, family, with_port), expected)? {
+            return Ok(false);
+        }
+    }
+    let mut seats = found.services.values().flat_map(|known| known.seats.values());
+    if !seats.all(|seat| found.given.is_some_and(|given| *seat < given)) {
+        return Ok(false);
+    }
     let mut numbers: BTreeMap<Map, Vec<Leads>> = BTreeMap::new();
     for (key, known) in &found.services {
-        for (map, number, place) in known.elements(key) {
-            numbers.entry(map).or_default().push((number.to_ne_bytes().to_vec(), place));
+        for (map, number, target) in known.elements(key) {
+            numbers.entry(map).or_default().push((number.to_ne_bytes().to_vec(), target));
         }
     }
     for map in &found.maps {
-        if !has(exchange, table, &map.name(), numbers.remove(map).unwrap_or_default().into_iter())? {
+        if !has(exchange, place, &map.name(), numbers.remove(map).unwrap_or_default().into_iter())? {
             return Ok(false);
         }
     }
@@ -151,10 +221,15 @@ fn is_as_it_says(exchange: &mut Exchange, table: &str, found: &Found) -> io::Res
 type Leads = (Vec<u8>, Vec<u8>);
 
 /// Whether a set has these elements and no others.
-fn has(exchange: &mut Exchange, table: &str, set: &str, expected: impl Iterator<Item = Leads>) -> io::Result<bool> {
+fn has(
+    exchange: &mut Exchange,
+    place: Place<'_>,
+    set: &str,
+    expected: impl Iterator<Item = Leads>,
+) -> io::Result<bool> {
     let mut rest: BTreeMap<_, _> = expected.collect();
     let mut all_expected = true;
-    elements(exchange, table, set, |element| {
+    elements(exchange, place, set, |element| {
         let expected = element.key.and_then(|key| rest.remove(key));
         all_expected &= expected.is_some_and(|expected| expected == element.value.unwrap_or_default());
     })?;
@@ -187,35 +262,15 @@ fn repeated<T>(mut once: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 }
 
 /// Packets and octets by the key of the counter.
-pub(super) fn counts(exchange: &mut Exchange, table: &str, kin: Kin) -> io::Result<Counts> {
+pub(super) fn counts(exchange: &mut Exchange, place: Place<'_>, set: &str) -> io::Result<Counts> {
     repeated(|| {
         let mut counts = Counts::new();
-        elements(exchange, table, &kin.traffic(), |element| {
+        elements(exchange, place, set, |element| {
             if let (Some(key), Some(count)) = (element.key, element.count) {
                 counts.insert(key.to_vec(), count);
             }
         })?;
         Ok(counts)
-    })
-}
-
-/// The clients that a map has, and the places of their servers.
-pub(super) fn clients(exchange: &mut Exchange, table: &str, map: &str) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
-    repeated(|| {
-        let mut clients = BTreeMap::new();
-        elements(exchange, table, map, |element| {
-            clients.extend(element.key.zip(element.value).map(|(key, value)| (key.to_vec(), value.to_vec())));
-        })?;
-        Ok(clients)
-    })
-}
-
-/// The clients that a set has.
-pub(super) fn recent(exchange: &mut Exchange, table: &str, set: &str) -> io::Result<BTreeSet<Vec<u8>>> {
-    repeated(|| {
-        let mut recent = BTreeSet::new();
-        elements(exchange, table, set, |element| recent.extend(element.key.map(<[u8]>::to_vec)))?;
-        Ok(recent)
     })
 }
 
@@ -252,8 +307,13 @@ fn count(expression: &[u8]) -> Option<(u64, u64)> {
     Some((number(2)?, number(1)?))
 }
 
-fn elements(exchange: &mut Exchange, table: &str, set: &str, mut each: impl FnMut(ElementRead<'_>)) -> io::Result<()> {
-    dump(exchange, Kind::GET_ELEMENTS, table, &[(2, set)], |body| {
+fn elements(
+    exchange: &mut Exchange,
+    place: Place<'_>,
+    set: &str,
+    mut each: impl FnMut(ElementRead<'_>),
+) -> io::Result<()> {
+    dump(exchange, Kind::GET_ELEMENTS, place, &[(2, set)], |body| {
         let Some(list) = attribute(body, 3) else { return };
         for (_, element) in Attributes(list) {
             each(ElementRead::of(element));
@@ -265,13 +325,13 @@ fn elements(exchange: &mut Exchange, table: &str, set: &str, mut each: impl FnMu
 fn dump(
     exchange: &mut Exchange,
     kind: Kind,
-    table: &str,
+    place: Place<'_>,
     names: &[(u16, &str)],
     mut each: impl FnMut(&[u8]),
 ) -> io::Result<()> {
     let write = |batch: &mut Batch, flags, sequence| {
-        batch.begin(kind.number(), flags, sequence, &[INET, 0, 0, 0]);
-        batch.text(1, table);
+        batch.begin(kind.number(), flags, sequence, &[place.home.number(), 0, 0, 0]);
+        batch.text(1, &place.home.table(place.name));
         for (attribute, name) in names {
             batch.text(*attribute, name);
         }

@@ -1,8 +1,10 @@
 //! What many services cost.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use keepalived_core::balance::{Change, DestinationKey, Entry, Scheduler, ServiceKey, Table, difference};
+use keepalived_core::balance::{
+    Change, DestinationEntry, DestinationKey, Entry, Forwarding, Scheduler, ServiceKey, Table, difference,
+};
 use keepalived_kernel::director::Director as _;
 use keepalived_kernel::nftables::Nftables;
 
@@ -23,12 +25,39 @@ fn many(count: u32, weighted: bool) -> Table {
 #[test]
 fn ten_thousand_services_of_ten_servers() {
     for (count, weighted) in [(2_500, false), (3_700, false), (5_000, false), (10_000, false), (10_000, true)] {
+        time(many(count, weighted), if weighted { "with weights" } else { "" });
+    }
+}
+
+#[test]
+fn ten_thousand_services_that_remember_their_clients() {
+    for count in [2_000, 3_700, 10_000] {
+        let mut table = many(count, false);
+        table.values_mut().for_each(|entry| entry.service.persistence = Some(Duration::from_secs(300)));
+        time(table, "with persistence");
+    }
+}
+
+#[test]
+fn ten_thousand_services_with_direct_routing() {
+    for count in [2_000, 10_000] {
+        let mut table = many(count, false);
+        let servers = table.values_mut().flat_map(|entry| entry.destinations.values_mut());
+        servers.for_each(|server| server.forwarding = Forwarding::Dr);
+        time(table, "with direct routing");
+    }
+}
+
+fn time(table: Table, kind: &str) {
+    {
         let Some(_namespace) = lab::fresh_namespace() else { return };
         let mut director = Nftables::open(Nftables::TABLE).unwrap();
-        let table = many(count, weighted);
+        let count = table.len();
+        let forwarding = table.values().next().unwrap().destinations.values().next().unwrap().forwarding;
+        let nat = |weight| DestinationEntry { forwarding, ..nat(weight) };
         let mut changes = Vec::new();
         table.iter().for_each(|(key, entry)| difference(*key, None, Some(entry), &mut changes));
-        println!("{count} services{}", if weighted { " with weights" } else { "" });
+        println!("{count} services {kind}");
         let timed = |what: &str, start: Instant| println!("  {what}: {:?}", start.elapsed());
         let make = |what: &str, director: &mut Nftables, changes: &[Change]| {
             let start = Instant::now();
@@ -51,7 +80,7 @@ fn ten_thousand_services_of_ten_servers() {
             table.keys().take(1000).map(|key| Change::RemoveDestination(*key, dead(&table, key))).collect();
         make("a thousand servers removed", &mut director, &thousand);
         let start = Instant::now();
-        assert_eq!(director.counters().unwrap().len(), usize::try_from(count * 10 - 1000).unwrap());
+        assert_eq!(director.counters().unwrap().len(), count * 10 - 1000);
         timed("counters", start);
         let changes: Vec<_> = table.keys().take(1000).map(|key| Change::RemoveService(*key)).collect();
         make("a thousand services removed", &mut director, &changes);
