@@ -385,7 +385,11 @@ fn a_backend_is_not_asked_for_what_it_cannot_do() {
     let cases = [
         ("", "", false),
         ("persistence_timeout 60", "inhibit_on_failure", false),
-        ("lvs_method DR", "", true),
+        ("lvs_method DR", "", false),
+        ("lvs_method DR\nsorry_server 10.0.1.9 80", "", false),
+        ("", "lvs_method DR", false),
+        ("", "lvs_method DR\n}\nreal_server 10.0.1.2 80 {", true),
+        ("lvs_method DR", "lthreshold 1\nuthreshold 10", true),
         ("", "lvs_method TUN", true),
         ("protocol UDP\nops", "", true),
         ("persistence_timeout 60\npersistence_engine sip\nprotocol UDP", "", true),

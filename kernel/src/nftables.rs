@@ -102,8 +102,8 @@ pub struct Nftables {
     services: BTreeMap<ServiceKey, Known>,
     numbers: Numbers,
     seats: Seats,
-    /// Whether the kernel can do direct routing, as far as it was asked.
-    can_direct: BTreeMap<Home, bool>,
+    /// Where the kernel has said that it can do direct routing.
+    can_direct: BTreeSet<Home>,
     /// Until somebody else makes a transaction, `services` is what a look would find.
     seen: Option<Seen>,
     /// A change ended in an error: what is there has to be looked up before the next.
@@ -167,7 +167,7 @@ impl Nftables {
             services: BTreeMap::new(),
             numbers: Numbers::default(),
             seats: Seats::default(),
-            can_direct: BTreeMap::new(),
+            can_direct: BTreeSet::new(),
             seen: None,
             unknown: true,
             gone: Vec::new(),
@@ -307,10 +307,10 @@ impl Nftables {
         Ok(())
     }
 
-    /// Asks the kernel, once, whether it can send copies of packets.
+    /// Asks the kernel, until it says so, whether it can send copies of packets.
     fn can_direct(&mut self, home: Home) -> io::Result<bool> {
-        if let Some(can) = self.can_direct.get(&home) {
-            return Ok(*can);
+        if self.can_direct.contains(&home) {
+            return Ok(true);
         }
         self.commit.begin(&mut self.transaction);
         self.transaction.at_passing(home);
@@ -320,7 +320,9 @@ impl Nftables {
         let outcome = self.commit.run(&mut self.transaction);
         self.transaction.at(home);
         let can = matches!(outcome?, Outcome::Done);
-        self.can_direct.insert(home, can);
+        if can {
+            self.can_direct.insert(home);
+        }
         Ok(can)
     }
 

@@ -2,7 +2,11 @@
 
 #![cfg(test)]
 
+#[path = "nftables/direct.rs"]
+mod direct;
 mod lab;
+#[path = "nftables/segment.rs"]
+mod segment;
 #[path = "nftables/speed.rs"]
 mod speed;
 #[path = "nftables/world.rs"]

@@ -72,7 +72,7 @@ impl World {
         for last in 1..=SERVERS {
             for ip in [IpAddr::from([10, 0, 0, last]), format!("fd00::{last}").parse().unwrap()] {
                 for port in [80, 81] {
-                    world.serve(SocketAddr::new(ip, port), last);
+                    serve(SocketAddr::new(ip, port), last, &world.over);
                 }
             }
         }
@@ -80,45 +80,9 @@ impl World {
         Some(world)
     }
 
-    /// Answers each line, and each datagram, with the server's number. Called in the servers' namespace.
-    fn serve(&self, at: SocketAddr, number: u8) {
-        let listener = TcpListener::bind(at).unwrap();
-        let datagrams = UdpSocket::bind(at).unwrap();
-        datagrams.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let over = self.over.clone();
-        thread::spawn(move || {
-            while !over.load(Ordering::Relaxed) {
-                match listener.accept() {
-                    Ok((stream, _)) => {
-                        thread::spawn(move || talk(stream, number));
-                    }
-                    Err(_) => thread::sleep(Duration::from_millis(1)),
-                }
-            }
-        });
-        let over = self.over.clone();
-        thread::spawn(move || {
-            let mut octets = [0; 16];
-            while !over.load(Ordering::Relaxed) {
-                if let Ok((_, from)) = datagrams.recv_from(&mut octets) {
-                    datagrams.send_to(&[number], from).unwrap();
-                }
-            }
-        });
-    }
-
     /// Runs something in the client's namespace, on a thread of its own.
     pub(crate) fn as_client<T: Send>(&self, what: impl FnOnce() -> T + Send) -> T {
-        thread::scope(|scope| {
-            scope
-                .spawn(|| {
-                    self.client.enter().unwrap();
-                    what()
-                })
-                .join()
-                .unwrap()
-        })
+        inside(&self.client, what)
     }
 
     /// Which servers answer `count` connections, one after the other.
@@ -139,14 +103,7 @@ impl World {
     }
 
     pub(crate) fn datagrams(&self, to: &str) -> Datagrams {
-        let to: SocketAddr = to.parse().unwrap();
-        self.as_client(|| {
-            let unspecified: IpAddr = if to.is_ipv4() { [0; 4].into() } else { [0_u16; 8].into() };
-            let socket = UdpSocket::bind((unspecified, 0)).unwrap();
-            socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-            socket.connect(to).unwrap();
-            Datagrams(socket)
-        })
+        self.as_client(|| Datagrams::to(to))
     }
 
     pub(crate) fn open(&self, to: &str) -> std::io::Result<Connection> {
@@ -161,10 +118,37 @@ impl Drop for World {
     }
 }
 
+/// Runs something in a namespace, on a thread of its own.
+pub(crate) fn inside<T: Send>(namespace: &NetworkNamespace, what: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| {
+        scope
+            .spawn(|| {
+                namespace.enter().unwrap();
+                what()
+            })
+            .join()
+            .unwrap()
+    })
+}
+
 /// A client that sends from one port.
 pub(crate) struct Datagrams(UdpSocket);
 
 impl Datagrams {
+    pub(crate) fn to(to: &str) -> Self {
+        let to: SocketAddr = to.parse().unwrap();
+        let unspecified: IpAddr = if to.is_ipv4() { [0; 4].into() } else { [0_u16; 8].into() };
+        let socket = UdpSocket::bind((unspecified, 0)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        socket.connect(to).unwrap();
+        Self(socket)
+    }
+
+    /// The client's address and port, and those of the service.
+    pub(crate) fn ends(&self) -> (SocketAddr, SocketAddr) {
+        (self.0.local_addr().unwrap(), self.0.peer_addr().unwrap())
+    }
+
     pub(crate) fn ask(&self) -> std::io::Result<u8> {
         let mut octet = [0];
         self.0.send(b"?")?;
@@ -202,6 +186,34 @@ impl Connection {
     }
 }
 
+/// Answers each line, and each datagram, with the server's number. Called in the server's namespace.
+pub(crate) fn serve(at: SocketAddr, number: u8, over: &Arc<AtomicBool>) {
+    let listener = TcpListener::bind(at).unwrap();
+    let datagrams = UdpSocket::bind(at).unwrap();
+    datagrams.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let here = Arc::clone(over);
+    thread::spawn(move || {
+        while !here.load(Ordering::Relaxed) {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    thread::spawn(move || talk(stream, number));
+                }
+                Err(_) => thread::sleep(Duration::from_millis(1)),
+            }
+        }
+    });
+    let over = Arc::clone(over);
+    thread::spawn(move || {
+        let mut octets = [0; 16];
+        while !over.load(Ordering::Relaxed) {
+            if let Ok((_, from)) = datagrams.recv_from(&mut octets) {
+                datagrams.send_to(&[number], from).unwrap();
+            }
+        }
+    });
+}
+
 fn talk(mut stream: TcpStream, number: u8) {
     stream.set_nonblocking(false).unwrap();
     let mut octet = [0];
@@ -218,13 +230,13 @@ fn thread_id() -> u32 {
 }
 
 /// A thread that stays in the namespace in which it was made; its number names the namespace for `ip`.
-struct Held {
-    name: u32,
+pub(crate) struct Held {
+    pub(crate) name: u32,
     _until: std::sync::mpsc::Sender<()>,
 }
 
 impl Held {
-    fn in_namespace() -> Self {
+    pub(crate) fn in_namespace() -> Self {
         let (tell, told) = std::sync::mpsc::channel();
         let (until, over) = std::sync::mpsc::channel::<()>();
         thread::spawn(move || {
@@ -236,7 +248,7 @@ impl Held {
 }
 
 /// Addresses are to be used at once, without asking who has them.
-fn quiet() {
+pub(crate) fn quiet() {
     lab::ip("link set lo up");
     for file in ["accept_dad", "dad_transmits"] {
         for which in ["all", "default"] {

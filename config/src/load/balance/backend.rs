@@ -25,7 +25,12 @@ fn unsupported(server: &VirtualServer) -> Option<Unsupported> {
         real.find_map(|real| Unsupported::in_server(real.forwarding, [real.upper_threshold, real.lower_threshold]))
     };
     let of_sorry = || settings.sorry_server.as_ref().and_then(|sorry| Unsupported::in_server(sorry.forwarding, [0, 0]));
+    let of_all = || {
+        let real = server.real_servers.iter().map(|real| real.settings.forwarding);
+        Unsupported::in_servers(real.chain(settings.sorry_server.as_ref().map(|sorry| sorry.forwarding)))
+    };
     Unsupported::in_service(settings.one_packet, settings.persistence_engine.as_deref())
         .or_else(of_real)
         .or_else(of_sorry)
+        .or_else(of_all)
 }
