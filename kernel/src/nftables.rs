@@ -233,7 +233,7 @@ impl Nftables {
             Outcome::Done => {
                 for home in homes {
                     self.tables.remove(home);
-                    self.seats.forget(*home);
+                    self.seats.said(*home, None);
                 }
                 Ok(())
             }
@@ -398,7 +398,7 @@ impl Nftables {
                 // whatever is there goes
                 to.new_table();
                 to.delete_table();
-                self.seats.forget(home);
+                self.seats.said(home, None);
                 render::base(to, home);
             }
             made.given = self.seats.say(to, home);
@@ -441,9 +441,7 @@ impl Nftables {
             table.whole = true;
             table.maps.extend(maps);
             table.persistence.extend(persistence);
-            if given.is_some() {
-                self.seats.found(home, given);
-            }
+            self.seats.said(home, given);
         }
     }
 

@@ -23,13 +23,8 @@ const RESERVE: u32 = 4096;
 impl Seats {
     /// A table says that seats below `given` may have been given.
     pub(super) fn found(&mut self, home: Home, given: Option<u32>) {
-        match given {
-            Some(given) => {
-                self.said.insert(home, given);
-                self.next = self.next.max(given);
-            }
-            None => drop(self.said.remove(&home)),
-        }
+        self.said(home, given);
+        self.next = self.next.max(given.unwrap_or(0));
     }
 
     /// A seat that nobody had. After four billion it may be one that somebody has: then the kernel refuses, and the table is
@@ -40,16 +35,11 @@ impl Seats {
         seat
     }
 
-    /// The table is made anew: it says nothing.
-    pub(super) fn forget(&mut self, home: Home) {
-        self.said.remove(&home);
-    }
-
-    /// Has the table say what was given; it is said as soon as the transaction is done. Returns what that is.
+    /// Has the table say what was given, if it does not. Returns what it says when the transaction is done.
     pub(super) fn say(&self, to: &mut Transaction, home: Home) -> Option<u32> {
         let said = self.said.get(&home).copied();
-        if said.is_some_and(|said| said >= self.next && said - self.next <= RESERVE) {
-            return None;
+        if self.next == 0 || said.is_some_and(|said| said >= self.next) {
+            return said;
         }
         let given = self.next.saturating_add(RESERVE);
         let octets = |number: u32| [Element::Key(number.to_ne_bytes().to_vec())];
@@ -58,6 +48,14 @@ impl Seats {
         }
         to.elements(Kind::NEW_ELEMENTS, GIVEN, octets(given));
         Some(given)
+    }
+
+    /// The table says so now.
+    pub(super) fn said(&mut self, home: Home, given: Option<u32>) {
+        match given {
+            Some(given) => drop(self.said.insert(home, given)),
+            None => drop(self.said.remove(&home)),
+        }
     }
 }
 
@@ -69,15 +67,16 @@ mod tests {
     fn no_seat_is_given_twice_not_even_by_the_next_process() {
         let mut seats = Seats::default();
         let mut to = Transaction::new("x");
-        assert_eq!(seats.say(&mut to, Home::Nat), Some(4096));
-        seats.found(Home::Nat, Some(4096));
-        // that was a look by another process
-        assert_eq!((seats.take(), seats.take()), (4096, 4097));
+        assert_eq!(seats.say(&mut to, Home::Nat), None, "nobody has one");
+        assert_eq!((seats.take(), seats.take()), (0, 1));
         let said = seats.say(&mut to, Home::Nat);
-        assert_eq!(said, Some(4098 + 4096));
-        seats.found(Home::Nat, said);
+        assert_eq!(said, Some(2 + 4096));
+        seats.said(Home::Nat, said);
+        assert_eq!(seats.take(), 2);
+        assert_eq!(seats.say(&mut to, Home::Nat), said, "it need not be said each time");
         let mut next = Seats::default();
         next.found(Home::Nat, said);
-        assert!(next.take() > 4097);
+        assert!(next.take() > 2);
+        assert!(next.say(&mut to, Home::Nat) > said);
     }
 }

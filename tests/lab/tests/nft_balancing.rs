@@ -13,7 +13,7 @@ use anyhow::ensure;
 use keepalived_lab::wait_until;
 use rustix::process::{Signal, kill_process};
 
-use site::{CLIENTS, SOON, Site, on_site, tally};
+use site::{CLIENTS, SOON, Site, on_direct_site, on_site, tally};
 
 /// All that has to be said to begin with; the table is looked at each second.
 const GLOBAL: &str = "global_defs {\n lvs_backend nftables\n lvs_repair_interval 1\n}\n";
@@ -355,6 +355,64 @@ fn with_dont_release_ipvs_clients_are_served_while_no_daemon_runs() {
         ensure!(site.nft("-s list ruleset")? == table, "it stays as it is");
         ensure!(open.each_mut().map(|it| it.ask()) == before, "connections go on");
         site.answers(VIP, &[(1, 5), (2, 5)])
+    });
+}
+
+#[test]
+fn with_direct_routing_servers_answer_clients_themselves_and_connections_survive() {
+    let (six, udp) = ("[2001:db8::1]:80", "198.51.100.1:53");
+    on_direct_site("direct", &[VIP, six, udp], |site| {
+        let of = |servers: &[&str]| servers.iter().map(|at| server(at, "weight 1")).collect::<String>();
+        let direct = |vip: &str, lines: &str, servers: &str| {
+            format!("virtual_server {} {{\n lb_kind DR\n lb_algo rr\n {lines}\n{servers}}}\n", words(vip))
+        };
+        let datagrams =
+            [ONE, TWO].map(|at| of(&[at]).replace(" 80 {", " 53 {").replace("TCP_CHECK", "UDP_CHECK")).concat();
+        let text = |lines: &str| {
+            GLOBAL.to_owned()
+                + &direct(VIP, &format!("protocol TCP\n inhibit_on_failure\n {lines}"), &of(&[ONE, TWO]))
+                + &direct(six, "protocol TCP", &of(&["[fd00:1::1:1]:80", "[fd00:1::1:2]:80"]))
+                + &direct(udp, "protocol UDP", &datagrams)
+        };
+        site.start(&text(""), &[])?;
+        for vip in [VIP, six] {
+            site.answers(vip, &[(1, 5), (2, 5)])?;
+        }
+        site.answers_udp(udp, &[(1, 5), (2, 5)])?;
+        let mut open = [site.connect(VIP)?, site.connect(VIP)?, site.connect(six)?, site.connect(six)?];
+        let before = open.each_mut().map(|it| it.ask());
+        ensure!(before[0] != before[1] && before[2] != before[3], "{before:?}");
+        let mut all_go_on = |when: &str| {
+            let now = open.each_mut().map(|it| it.ask());
+            ensure!(now == before, "{when}: {now:?}");
+            Ok(())
+        };
+
+        // inhibited: it keeps its connections
+        site.close(&[ONE])?;
+        site.answers(VIP, &[(2, 10)])?;
+        all_go_on("inhibited")?;
+        site.open(&[ONE])?;
+        site.answers(VIP, &[(1, 5), (2, 5)])?;
+
+        let asked = site.while_asking(VIP, || {
+            site.running()?.reload(&text("lb_algo wlc"))?;
+            let listed = || site.nft("list chain ip keepalived_balance_direct tcp-198.51.100.1-80");
+            wait_until("it is another scheduler", SOON, || Ok(listed()?.contains("wlc")))
+        })?;
+        all_go_on("after a reload")?;
+        let checker = site.checker()?;
+        let more = site.while_asking(VIP, || {
+            kill_process(checker, Signal::KILL)?;
+            wait_until("there is another checker process", SOON, || Ok(site.checker().is_ok_and(|it| it != checker)))?;
+            let took_over = || Ok(site.running()?.log().contains("took over 3 virtual servers and 6 real servers"));
+            wait_until("it has taken over what was there", SOON, took_over)
+        })?;
+        all_go_on("after a crash of the checker")?;
+        println!("{asked} clients during a reload, {more} during a crash");
+        site.stop()?;
+        ensure!(site.nft("list ruleset")?.is_empty(), "nothing is left");
+        Ok(())
     });
 }
 

@@ -19,6 +19,8 @@ use rustix::process::Pid;
 pub(crate) struct Site<'a> {
     lab: &'a Lab,
     servers: BTreeMap<SocketAddr, Server>,
+    /// Of the services' own addresses, where packets are routed directly.
+    direct: Vec<Server>,
     running: Option<Running>,
     starts: usize,
 }
@@ -31,8 +33,18 @@ pub(crate) const CLIENTS: u8 = 40;
 /// Runs a test when its turn has come.
 pub(crate) fn on_site(name: &str, test: impl FnOnce(&mut Site<'_>) -> Result<()>) {
     trial_in(name, Builder { routers: 3, segments: 2, filter: Filter::Heads }, |lab| {
-        let mut site = Site { lab, servers: BTreeMap::new(), running: None, starts: 0 };
+        let mut site = Site { lab, servers: BTreeMap::new(), direct: Vec::new(), running: None, starts: 0 };
         site.wire()?;
+        test(&mut site)
+    });
+}
+
+/// The same with two servers, 10.1.1.1 and 10.1.1.2, in namespaces of their own, which have these addresses of services, too,
+/// and answer clients directly; the balancer forwards nothing.
+pub(crate) fn on_direct_site(name: &str, services: &[&str], test: impl FnOnce(&mut Site<'_>) -> Result<()>) {
+    trial_in(name, Builder { routers: 4, segments: 2, filter: Filter::Heads }, |lab| {
+        let mut site = Site { lab, servers: BTreeMap::new(), direct: Vec::new(), running: None, starts: 0 };
+        site.wire_directly(services)?;
         test(&mut site)
     });
 }
@@ -53,6 +65,43 @@ impl Site<'_> {
                 &format!("address add 10.1.1.{last}/16 dev eth1\naddress add fd00:1::1:{last}/64 dev eth1 nodad\n");
         }
         self.real().ip(&servers)
+    }
+
+    fn wire_directly(&mut self, services: &[&str]) -> Result<()> {
+        let mut clients = "route add default via 10.0.0.1\nroute add default via fd00::1\n".to_owned();
+        for last in 1..=CLIENTS {
+            clients += &format!("address add 10.0.1.{last}/16 dev eth0\n");
+        }
+        self.clients().ip(&clients)?;
+        for number in [1, 2] {
+            let namespace = self.lab.router(1 + usize::from(number)).namespace();
+            namespace.run("sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2")?;
+            let mut lines = format!(
+                "link set eth0 down\nroute add default via 10.1.0.2\nroute add default via fd00:1::2\n\
+                 address add 10.1.1.{number}/16 dev eth1\naddress add fd00:1::1:{number}/64 dev eth1 nodad\n"
+            );
+            for service in services {
+                let at: SocketAddr = service.parse()?;
+                lines += &format!(
+                    "address replace {}{}\n",
+                    at.ip(),
+                    if at.is_ipv4() { "/32 dev lo" } else { "/128 dev lo nodad" }
+                );
+            }
+            namespace.ip(&lines)?;
+            for service in services {
+                let at = service.parse()?;
+                self.direct.push(namespace.inside(|| Server::numbered(at, number))?);
+                let own: IpAddr = if at.is_ipv4() {
+                    format!("10.1.1.{number}").parse()?
+                } else {
+                    format!("fd00:1::1:{number}").parse()?
+                };
+                let own = SocketAddr::new(own, at.port());
+                self.servers.insert(own, namespace.inside(|| Server::new(own))?);
+            }
+        }
+        Ok(())
     }
 
     /// Where the daemon runs.
@@ -263,7 +312,16 @@ struct Server {
 }
 
 impl Server {
+    /// One that answers with the last number of its address.
     fn new(at: SocketAddr) -> Result<Self> {
+        let number = match at.ip() {
+            IpAddr::V4(ip) => ip.octets()[3],
+            IpAddr::V6(ip) => ip.octets()[15],
+        };
+        Self::numbered(at, number)
+    }
+
+    fn numbered(at: SocketAddr, number: u8) -> Result<Self> {
         // the threads of one that was closed may have its sockets still
         let mut sockets = None;
         wait_until(&format!("{at} is free"), PATIENCE, || {
@@ -273,10 +331,6 @@ impl Server {
         let (listener, datagrams) = sockets.context("bound above")?;
         let (listener, datagrams) = (Arc::new(listener), Arc::new(datagrams));
         let server = Self { listener: Arc::clone(&listener), datagrams: Arc::clone(&datagrams) };
-        let number = match at.ip() {
-            IpAddr::V4(ip) => ip.octets()[3],
-            IpAddr::V6(ip) => ip.octets()[15],
-        };
         thread::spawn(move || {
             while let Ok((mut stream, _)) = listener.accept() {
                 thread::spawn(move || {
