@@ -10,7 +10,7 @@ mod lab;
 
 use std::time::Duration;
 
-use keepalived_core::balance::{Change, Entry, Scheduler, Table};
+use keepalived_core::balance::{Change, DestinationEntry, Entry, Forwarding, Scheduler, Table};
 use keepalived_kernel::director::Director;
 use keepalived_kernel::fake::FakeDirector;
 use keepalived_kernel::nftables::{Nftables, supports, supports_service};
@@ -66,6 +66,12 @@ fn nftables_keeps_doubtful_entries_as_ipvs_does() {
 #[test]
 fn senseless_changes_end_alike_in_the_fake_and_in_nftables() {
     let Some(_namespace) = lab::fresh_namespace() else { return };
+    for forwarding in [Forwarding::Nat, Forwarding::Dr] {
+        senseless_changes(forwarding);
+    }
+}
+
+fn senseless_changes(forwarding: Forwarding) {
     let (mut nftables, mut fake) = (Nftables::open(Nftables::TABLE).unwrap(), FakeDirector::new());
     for seed in 0..150 {
         let mut changes = ipvs::cases::senseless(seed, if seed % 20 == 0 { 300 } else { 9 });
@@ -75,7 +81,7 @@ fn senseless_changes_end_alike_in_the_fake_and_in_nftables() {
                     service.persistence = (number % 3 == 0).then_some(Duration::from_secs(9));
                 }
                 Change::AddDestination(_, _, server) | Change::EditDestination(_, _, server) => {
-                    *server = nat(server.weight);
+                    *server = DestinationEntry { forwarding, ..nat(server.weight) };
                 }
                 Change::RemoveService(_) | Change::RemoveDestination(..) => {}
             }
@@ -88,6 +94,7 @@ fn senseless_changes_end_alike_in_the_fake_and_in_nftables() {
         let taken_over = Nftables::open(Nftables::TABLE).unwrap().read().unwrap();
         assert_eq!(taken_over, *fake.table(), "seed {seed}: read by another process");
     }
+    nftables.clear().unwrap();
 }
 
 #[test]

@@ -369,7 +369,9 @@ fn no_connection_is_lost_while_the_servers_change() {
             set(&mut director, tcp(VIP), Some(&want));
         }
         let (slowest, repeated) = asking.join().unwrap();
-        println!("{CONNECTIONS} connections during {round} changes, the slowest took {slowest:?}");
+        println!(
+            "{CONNECTIONS} connections during {round} changes, the slowest took {slowest:?}, {repeated} packets were sent again"
+        );
         // a packet that reads the rules before a transaction and their maps after it can find nothing: seen once in some hundred
         // thousand changes, and its sender repeats it
         assert!(repeated <= 2, "{repeated} packets were sent again");

@@ -13,7 +13,7 @@ use keepalived_kernel::director::Director as _;
 use keepalived_kernel::nftables::Nftables;
 
 use crate::segment::Segment;
-use crate::world::nft;
+use crate::world::{Connection, nft};
 use crate::{VIP, at, entry, key, nat, service, set, tally, tcp};
 
 const SIX: &str = "[2001:db8:1::1]:80";
@@ -105,6 +105,26 @@ fn connections_last_as_long_as_their_server() {
         set(&mut director, tcp(vip), None);
     }
     assert_eq!(nft("list tables"), "");
+}
+
+/// A client that takes its port again right after the end begins anew; what nobody began is nobody's.
+#[test]
+fn a_connection_ends_when_one_end_says_so() {
+    let Some(segment) = Segment::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    for (vip, from, make) in [(VIP, "192.0.2.1:7777", four as fn(_, &[_]) -> _), (SIX, "[2001:db8::1]:7777", six)] {
+        set(&mut director, tcp(vip), Some(&make(Scheduler::Rr, &[(1, 1), (2, 1)])));
+        let (from, to): (SocketAddr, SocketAddr) = (from.parse().unwrap(), vip.parse().unwrap());
+        let answers: Vec<u8> = (0..4).map(|_| segment.as_client(|| Connection::reset(from, to).unwrap())).collect();
+        assert_eq!(tally(&answers), BTreeMap::from([(1, 2), (2, 2)]));
+        // the table has gone and come: a connection in the midst of it has no server
+        let mut open = segment.open(vip).unwrap();
+        open.ask();
+        set(&mut director, tcp(vip), None);
+        set(&mut director, tcp(vip), Some(&make(Scheduler::Rr, &[(1, 1), (2, 1)])));
+        assert!(open.try_ask().is_err(), "{vip}");
+        set(&mut director, tcp(vip), None);
+    }
 }
 
 #[test]

@@ -174,6 +174,18 @@ impl Connection {
         Ok(Self(stream))
     }
 
+    /// Opens one from this port, asks, and has it end at once.
+    pub(crate) fn reset(from: SocketAddr, to: SocketAddr) -> std::io::Result<u8> {
+        let socket = socket2::Socket::new(socket2::Domain::for_address(to), socket2::Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.set_linger(Some(Duration::ZERO))?;
+        socket.bind(&from.into())?;
+        socket.connect_timeout(&to.into(), Duration::from_secs(5))?;
+        let stream: TcpStream = socket.into();
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        Self(stream).try_ask()
+    }
+
     pub(crate) fn ask(&mut self) -> u8 {
         self.try_ask().expect("an answer")
     }
