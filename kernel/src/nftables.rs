@@ -61,6 +61,7 @@
 mod comment;
 mod commit;
 mod conntrack;
+mod counters;
 mod direct;
 mod message;
 mod names;
@@ -71,15 +72,16 @@ mod plan;
 mod read;
 mod render;
 mod seats;
+mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-use keepalived_core::balance::{Change, DestinationKey, Entry, ServiceKey, Table, Unsupported};
-use keepalived_core::vrrp::Family;
+use keepalived_core::balance::{Change, DestinationKey, ServiceKey, Table};
 use rustix::net::netlink::NETFILTER;
 
 use self::commit::{Commit, Outcome};
+pub use self::counters::Count;
 use self::message::Transaction;
 use self::names::{Home, Map};
 use self::numbers::Numbers;
@@ -87,6 +89,7 @@ pub use self::plan::{supports, supports_service};
 use self::read::Place;
 use self::render::Known;
 use self::seats::Seats;
+use self::wish::Wish;
 use crate::director::{Director, Refused};
 use crate::netlink::codec::Answer;
 use crate::netlink::exchange::Exchange;
@@ -133,19 +136,6 @@ struct Seen {
     generation: u32,
     /// Our own count of ours.
     done: u32,
-}
-
-/// What a server has got.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Count {
-    /// Of this service. Services for all ports and fwmarks have one counter for servers of the same address.
-    pub service: ServiceKey,
-    /// The server.
-    pub destination: DestinationKey,
-    /// Packets from clients.
-    pub packets: u64,
-    /// What they had, from the IP header on.
-    pub octets: u64,
 }
 
 impl Nftables {
@@ -239,91 +229,6 @@ impl Nftables {
             }
             Outcome::Refused(refused) => Err(first_error(&refused)),
         }
-    }
-
-    /// What each server has got so far.
-    ///
-    /// # Errors
-    /// The kernel does not answer, or the table is gone.
-    pub fn counters(&mut self) -> io::Result<Vec<Count>> {
-        let mut counts = Vec::new();
-        for kin in Home::Nat.kins() {
-            let mut services = self.services.iter().filter(|(key, known)| known.kin(key) == kin).peekable();
-            if services.peek().is_none() {
-                continue;
-            }
-            let place = Place { home: kin.home, name: &self.table };
-            let counted = read::counts(&mut self.exchange, place, &kin.traffic())?;
-            count(&mut counts, services, |key, _, to| counted.get(&names::traffic_octets(key, to)).copied());
-        }
-        for home in [Home::Direct(Family::V4), Home::Direct(Family::V6)] {
-            let mut services = self.services.iter().filter(|(_, known)| known.home == home).peekable();
-            let [(family, with_port)] = *home.seats() else { continue };
-            if services.peek().is_none() {
-                continue;
-            }
-            let place = Place { home, name: &self.table };
-            let counted = read::counts(&mut self.exchange, place, names::seats(home, family, with_port))?;
-            count(&mut counts, services, |key, known, to| {
-                let seat = known.seats.get(&names::server_of(home, key, to))?;
-                counted.get(seat.to_ne_bytes().as_slice()).copied()
-            });
-        }
-        Ok(counts)
-    }
-
-    /// What is wished for, by service.
-    fn wishes(&mut self, changes: &[Change], refused: &mut Vec<Refused>) -> BTreeMap<ServiceKey, Wish> {
-        let mut wishes = BTreeMap::new();
-        for (index, change) in changes.iter().enumerate() {
-            let key = change.service();
-            let wish: &mut Wish = wishes.entry(key).or_insert_with(|| Wish {
-                entry: self.services.get(&key).map(|known| known.entry.clone()),
-                changes: Vec::new(),
-            });
-            match apply(&mut wish.entry, change) {
-                Ok(()) => wish.changes.push(index),
-                Err(error) => refused.push(Refused { index, error }),
-            }
-        }
-        wishes.retain(|key, wish: &mut Wish| {
-            let Err(error) = self.check(key, wish.entry.as_ref()) else { return true };
-            refused.extend(wish.changes.iter().map(|index| Refused { index: *index, error: again_as(&error) }));
-            false
-        });
-        wishes
-    }
-
-    /// Whether all servers of a service together are something that can be done.
-    fn check(&mut self, key: &ServiceKey, entry: Option<&Entry>) -> io::Result<()> {
-        let Some(entry) = entry else { return Ok(()) };
-        if let Some(mixed) = Unsupported::in_servers(entry.destinations.values().map(|server| server.forwarding)) {
-            return Err(unsupported(mixed));
-        }
-        let home = Home::of(key, entry);
-        if home != Home::Nat && !self.can_direct(home)? {
-            return Err(unsupported(Unsupported::DirectRouting));
-        }
-        Ok(())
-    }
-
-    /// Asks the kernel, until it says so, whether it can send copies of packets.
-    fn can_direct(&mut self, home: Home) -> io::Result<bool> {
-        if self.can_direct.contains(&home) {
-            return Ok(true);
-        }
-        self.commit.begin(&mut self.transaction);
-        self.transaction.at_passing(home);
-        self.transaction.new_table();
-        direct::write_trial(&mut self.transaction);
-        self.transaction.delete_table();
-        let outcome = self.commit.run(&mut self.transaction);
-        self.transaction.at(home);
-        let can = matches!(outcome?, Outcome::Done);
-        if can {
-            self.can_direct.insert(home);
-        }
-        Ok(can)
     }
 
     /// Makes wishes true, in as few transactions as possible. Returns what is refused.
@@ -501,21 +406,6 @@ impl Nftables {
     }
 }
 
-/// Adds what the servers of `services` have counted.
-fn count<'a>(
-    counts: &mut Vec<Count>,
-    services: impl Iterator<Item = (&'a ServiceKey, &'a Known)>,
-    counted: impl Fn(&ServiceKey, &Known, &DestinationKey) -> Option<(u64, u64)>,
-) {
-    for (key, known) in services {
-        for to in known.entry.destinations.keys() {
-            if let Some((packets, octets)) = counted(key, known, to) {
-                counts.push(Count { service: *key, destination: *to, packets, octets });
-            }
-        }
-    }
-}
-
 /// What a transaction makes of a table.
 #[derive(Debug, Default)]
 struct Made {
@@ -525,13 +415,6 @@ struct Made {
     persistence: BTreeSet<String>,
     /// Below which number seats were given.
     given: Option<u32>,
-}
-
-/// What a service is to become, and by which changes.
-#[derive(Debug)]
-struct Wish {
-    entry: Option<Entry>,
-    changes: Vec<usize>,
 }
 
 /// What is to become of a service, and by which changes.
@@ -550,45 +433,6 @@ fn again(before: BTreeMap<ServiceKey, Known>, denied: Vec<(Order, Answer)>) -> B
         (key, Wish { entry, changes })
     });
     before.into_iter().map(same).chain(denied).collect()
-}
-
-fn unsupported(what: Unsupported) -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, format!("{what}; {}", what.way_out()))
-}
-
-/// The same error for another change.
-fn again_as(error: &io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(number) => io::Error::from_raw_os_error(number),
-        None => io::Error::new(error.kind(), error.to_string()),
-    }
-}
-
-/// Applies a change to what is wished for.
-fn apply(entry: &mut Option<Entry>, change: &Change) -> io::Result<()> {
-    match change {
-        Change::AddService(key, service) | Change::EditService(key, service) => {
-            supports_service(service).map_err(unsupported)?;
-            let service = plan::kept(key.family(), service)?;
-            match entry {
-                Some(entry) => entry.service = service,
-                None => *entry = Some(Entry { service, destinations: BTreeMap::new() }),
-            }
-        }
-        Change::RemoveService(_) => *entry = None,
-        Change::AddDestination(key, to, destination) | Change::EditDestination(key, to, destination) => {
-            plan::supports_destination(destination).map_err(unsupported)?;
-            plan::check_server(key.family(), to.address, destination.weight)?;
-            let entry = entry.as_mut().ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
-            entry.destinations.insert(*to, *destination);
-        }
-        Change::RemoveDestination(_, to) => {
-            if let Some(entry) = entry {
-                entry.destinations.remove(to);
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Whether the kernel's table is not what we take it for, even after a look: somebody has damaged what we do not read.

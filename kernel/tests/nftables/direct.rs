@@ -37,6 +37,11 @@ fn six(scheduler: Scheduler, servers: &[(u8, u32)]) -> Entry {
     direct(scheduler, Family::V6, 80, servers)
 }
 
+type Make = fn(Scheduler, &[(u8, u32)]) -> Entry;
+
+/// A service of each family.
+const BOTH: [(&str, Make); 2] = [(VIP, four), (SIX, six)];
+
 #[test]
 fn clients_are_spread_by_weight_and_servers_answer_them_directly() {
     let Some(segment) = Segment::new() else { return };
@@ -64,7 +69,7 @@ fn clients_are_spread_by_weight_and_servers_answer_them_directly() {
 fn datagrams_stay_with_their_server_until_it_is_removed() {
     let Some(segment) = Segment::new() else { return };
     let mut director = Nftables::open(Nftables::TABLE).unwrap();
-    for (vip, make) in [(VIP, four as fn(_, &[_]) -> _), (SIX, six)] {
+    for (vip, make) in BOTH {
         let udp = key(vip, Protocol::Udp);
         set(&mut director, udp, Some(&make(Scheduler::Rr, &[(1, 1), (2, 1)])));
         let clients: Vec<_> = (0..10).map(|_| segment.datagrams(vip)).collect();
@@ -85,7 +90,7 @@ fn datagrams_stay_with_their_server_until_it_is_removed() {
 fn connections_last_as_long_as_their_server() {
     let Some(segment) = Segment::new() else { return };
     let mut director = Nftables::open(Nftables::TABLE).unwrap();
-    for (vip, make) in [(VIP, four as fn(_, &[_]) -> _), (SIX, six)] {
+    for (vip, make) in BOTH {
         set(&mut director, tcp(vip), Some(&make(Scheduler::Rr, &[(1, 1), (2, 1)])));
         let mut open = [segment.open(vip).unwrap(), segment.open(vip).unwrap()];
         let answers = [open[0].ask(), open[1].ask()];
@@ -112,7 +117,7 @@ fn connections_last_as_long_as_their_server() {
 fn a_connection_ends_when_one_end_says_so() {
     let Some(segment) = Segment::new() else { return };
     let mut director = Nftables::open(Nftables::TABLE).unwrap();
-    for (vip, from, make) in [(VIP, "192.0.2.1:7777", four as fn(_, &[_]) -> _), (SIX, "[2001:db8::1]:7777", six)] {
+    for ((vip, make), from) in BOTH.into_iter().zip(["192.0.2.1:7777", "[2001:db8::1]:7777"]) {
         set(&mut director, tcp(vip), Some(&make(Scheduler::Rr, &[(1, 1), (2, 1)])));
         let (from, to): (SocketAddr, SocketAddr) = (from.parse().unwrap(), vip.parse().unwrap());
         let answers: Vec<u8> = (0..4).map(|_| segment.as_client(|| Connection::reset(from, to).unwrap())).collect();
@@ -135,9 +140,9 @@ fn marks_and_all_ports_are_routed_directly() {
     nft("add chain inet marks pre { type filter hook prerouting priority -150 ; }");
     nft("add rule inet marks pre ip daddr 198.51.100.7 meta mark set 7");
     nft("add rule inet marks pre ip6 daddr 2001:db8:1::1 tcp dport 81 meta mark set 7");
-    for (family, make) in [(Family::V4, Family::V4), (Family::V6, Family::V6)] {
+    for family in [Family::V4, Family::V6] {
         let marked = ServiceKey::Fwmark { mark: 7, family };
-        set(&mut director, marked, Some(&direct(Scheduler::Rr, make, 0, &[(1, 1), (2, 1)])));
+        set(&mut director, marked, Some(&direct(Scheduler::Rr, family, 0, &[(1, 1), (2, 1)])));
     }
     for to in ["198.51.100.7:80", "198.51.100.7:81", "[2001:db8:1::1]:81"] {
         assert_eq!(tally(&segment.ask(to, 6)), BTreeMap::from([(1, 3), (2, 3)]), "{to}");
@@ -157,11 +162,10 @@ fn marks_and_all_ports_are_routed_directly() {
 fn a_persistent_client_stays_with_direct_routing_too() {
     let Some(segment) = Segment::new() else { return };
     let mut director = Nftables::open(Nftables::TABLE).unwrap();
-    for (vip, make, clients) in
-        [(VIP, four as fn(_, &[_]) -> _, ["192.0.2.1", "192.0.2.2"]), (SIX, six, ["2001:db8::1", "2001:db8::2"])]
-    {
+    let clients = [["192.0.2.1", "192.0.2.2"], ["2001:db8::1", "2001:db8::2"]];
+    for ((vip, make), clients) in BOTH.into_iter().zip(clients) {
         let persistent = |servers: &[_]| {
-            let mut want: Entry = make(Scheduler::Rr, servers);
+            let mut want = make(Scheduler::Rr, servers);
             want.service.persistence = Some(Duration::from_secs(2));
             want
         };
@@ -276,7 +280,7 @@ fn a_server_may_be_the_director_itself() {
 fn errors_about_a_connection_reach_its_server() {
     let Some(segment) = Segment::new() else { return };
     let mut director = Nftables::open(Nftables::TABLE).unwrap();
-    for (vip, make) in [(VIP, four as fn(_, &[_]) -> _), (SIX, six)] {
+    for (vip, make) in BOTH {
         set(&mut director, key(vip, Protocol::Udp), Some(&make(Scheduler::Rr, &[(1, 1), (2, 1)])));
         let clients = [segment.datagrams(vip), segment.datagrams(vip)];
         let numbers = clients.each_ref().map(|client| usize::from(client.ask().unwrap()));
