@@ -1,8 +1,9 @@
-//! Load balancing without IPVS: a table of nftables of our own, written by netlink.
+//! Load balancing without IPVS: tables of nftables of our own, written by netlink.
 //!
-//! New connections are redirected (`dnat`) to a server; conntrack then keeps them there, in both directions. As with IPVS
-//! and NAT, the servers' way back has to lead through this machine: nothing is changed about where a packet comes from.
-//! Connections of this machine itself are balanced, too.
+//! With NAT, new connections are redirected (`dnat`) to a server; conntrack then keeps them there, in both directions. As with
+//! IPVS, the servers' way back has to lead through this machine: nothing is changed about where a packet comes from.
+//! Connections of this machine itself are balanced, too. With direct routing, a copy (`dup`) of each packet goes to the server,
+//! which has the service's address itself and answers the client.
 //!
 //! # What a packet meets
 //!
@@ -10,6 +11,39 @@
 //! address and port, or by protocol and address, in this order, and goes to the chain of the service
 //! (`tcp-192.0.2.1-80`). There a number is drawn, and a map leads from the number to the server: two lookups, whatever the
 //! number of services and servers. Other packets are only counted: one lookup each.
+//!
+//! # How clients and connections stay with their server
+//!
+//! A persistent client is remembered in a map that the services share: service and client lead to a *seat*, a number that
+//! stands for one server of one service, and the map of seats leads on to the server. No seat is given twice. So a server that is
+//! removed is forgotten with one element, by all its clients, and a service with all of its servers; what is left of them in the map
+//! of clients leads nowhere, and goes when its time is over.
+//!
+//! nft 1.0.6 crashes when it lists a rule that looks for what it has found in a map, or puts that into another. So seats pass
+//! through the packet's mark, which has its own value again in the same rule: the listing says `meta mark`.
+//!
+//! # Direct routing
+//!
+//! The tables `keepalived_balance_direct` (families `ip` and `ip6`, the only ones in which packets can be copied) are there while a service
+//! needs them. Their chain sees packets before they are routed and before any address is rewritten (priority -140), after marks
+//! are set at -150. First it looks for the packet's connection in a map of connections: that leads to a seat, and with it to the
+//! server. A packet that begins a connection (SYN, INIT, any datagram) finds its service as with NAT, is given a server and is
+//! remembered; another passes, as with IPVS. The copy goes to the server's address as to a gateway: whose neighbour that is, is the
+//! kernel's business; the packet itself goes no further. It takes `nft_dup_ipv4` and `nft_dup_ipv6`: without them these services are
+//! refused.
+//!
+//! - Connections last as IPVS's do: 900 s (TCP, SCTP), 120 s after FIN or RST, 300 s (datagrams), 60 s after their first packet.
+//!   `lvs_timeouts` does not change that.
+//! - A server of weight 0 keeps its connections. Those of a server that is removed are forgotten: datagrams go to another server
+//!   with the next one, packets of TCP connections pass (this machine answers with RST if it has the address). If the server returns they stay
+//!   forgotten; IPVS drops the packets, and goes on.
+//! - ICMP errors about a packet of a server (too big, unreachable, time exceeded, parameter problem) go to this server, unless the
+//!   packet has IPv4 options or IPv6 extension headers.
+//! - The copy has a TTL less by one and DF set: the kernel does that. Fragments are put together first; what is then larger than the
+//!   way to the server allows does not arrive.
+//! - A server may be this machine itself (`127.0.0.1`). Connections that this machine opens are not balanced: to drop their packets
+//!   would be an error for who sends them.
+//! - All servers of a service, its sorry server too, are reached by NAT, or all by direct routing.
 //!
 //! # How the schedulers of IPVS are approximated
 //!
@@ -31,11 +65,11 @@
 //!
 //! - A server of weight 0 gets no new connection, except from persistent clients that it has already: this is what IPVS
 //!   does unless `expire_quiescent_template` is set.
-//! - A persistent client stays with its server for `persistence_timeout` (and up to a second more) from its last new
-//!   connection on; IPVS waits for
-//!   the end of that connection. When a server is removed, its clients are forgotten. Beyond 1048576 clients of one
-//!   service new ones are served, and not remembered.
-//! - Connections to a server that is removed go on, as far as the server does: conntrack knows them. IPVS drops their
+//! - A persistent client stays with its server for `persistence_timeout` from its last new connection on; IPVS waits for
+//!   the end of that connection. When a server is removed, its clients are forgotten. Services of one family by address and port
+//!   remember 4194304 clients together, those for all ports and those by mark as many each. New ones beyond that are served, and not remembered.
+//! - So many connections are remembered with direct routing, too, and no more are served.
+//! - Connections by NAT to a server that is removed go on, as far as the server does: conntrack knows them. IPVS drops their
 //!   packets. IPv4 clients that send datagrams are given another server with the next one (this takes Linux 6.9, and 256
 //!   servers at most that are removed at once); those of IPv6 when they have been silent until conntrack forgets them.
 //! - A service without a server that may get a connection answers with ICMP "port unreachable", as IPVS does. This needs
@@ -48,13 +82,14 @@
 //! what is looked up stays. With the last service the table goes. A look at a table while nobody has made a transaction asks for
 //! the number of the last one only; otherwise all of it is read and compared.
 //!
-//! 10,000 services of ten servers take two to three seconds, a change of one of them up to 60 ms, because the kernel then looks at
-//! all chains again. With `persistence_timeout` 1,000 take two seconds and 3,700 half a minute: each of these services has two
-//! sets of its own and a chain for each server, and for each rule the kernel goes through all sets of the table.
+//! 10,000 services of ten servers take two to three seconds, whether they remember their clients or not, and a change of one of
+//! them up to 60 ms, because the kernel then looks at all chains again. Clients that are remembered make no change slower: none
+//! of them is read, and only the chains that services with the same time and mask share look into their map (for each chain that
+//! does, the kernel goes through all its elements).
 //!
 //! # After a crash
 //!
-//! Nothing has to be done: all settings stand in the table ([`Nftables::open`] finds the services by their chains, their
+//! Nothing has to be done: all settings stand in the tables ([`Nftables::open`] finds the services by their chains, their
 //! settings in the comment of the first rule, the weights in a map). Connections, clients and counters stay. A table of
 //! another layout, or one that somebody has damaged, is replaced by the next change.
 
@@ -77,6 +112,8 @@ mod wish;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
+#[cfg(doc)]
+use keepalived_core::balance::Unsupported;
 use keepalived_core::balance::{Change, DestinationKey, ServiceKey, Table};
 use rustix::net::netlink::NETFILTER;
 

@@ -113,7 +113,8 @@ const COUNT_OUTPUT: Hook = Hook { kind: "filter", number: 3, priority: 0 };
 /// After marks are set, before addresses are rewritten.
 const DIRECT_PREROUTING: Hook = Hook { kind: "filter", number: 0, priority: -140 };
 pub(super) const BALANCED: &str = "balanced";
-/// Clients that all services of a kin remember, and connections by direct routing; more are served, and not remembered.
+/// Clients that all services of a kin remember: more are served, and not remembered. Connections by direct routing: no more are
+/// served.
 const MOST_REMEMBERED: u32 = 1 << 22;
 /// So that two directors choose the same server for a client, as `sh` does.
 const SEED: u32 = 0x6b61_7276;

@@ -8,6 +8,7 @@ use keepalived_core::balance::{
 use keepalived_kernel::director::Director as _;
 use keepalived_kernel::nftables::Nftables;
 
+use crate::world::nft;
 use crate::{at, lab, nat, service, tcp};
 
 /// Services of ten servers each, whose weights are 1, or 1 to 10.
@@ -49,46 +50,63 @@ fn ten_thousand_services_with_direct_routing() {
 }
 
 fn time(table: Table, kind: &str) {
-    {
-        let Some(_namespace) = lab::fresh_namespace() else { return };
-        let mut director = Nftables::open(Nftables::TABLE).unwrap();
-        let count = table.len();
-        let forwarding = table.values().next().unwrap().destinations.values().next().unwrap().forwarding;
-        let nat = |weight| DestinationEntry { forwarding, ..nat(weight) };
-        let mut changes = Vec::new();
-        table.iter().for_each(|(key, entry)| difference(*key, None, Some(entry), &mut changes));
-        println!("{count} services {kind}");
-        let timed = |what: &str, start: Instant| println!("  {what}: {:?}", start.elapsed());
-        let make = |what: &str, director: &mut Nftables, changes: &[Change]| {
-            let start = Instant::now();
-            assert!(director.change(changes).unwrap().is_empty());
-            timed(what, start);
-        };
-        make("all at once", &mut director, &changes);
+    let Some(_namespace) = lab::fresh_namespace() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    let count = table.len();
+    let forwarding = table.values().next().unwrap().destinations.values().next().unwrap().forwarding;
+    let nat = |weight| DestinationEntry { forwarding, ..nat(weight) };
+    let mut changes = Vec::new();
+    table.iter().for_each(|(key, entry)| difference(*key, None, Some(entry), &mut changes));
+    println!("{count} services {kind}");
+    let timed = |what: &str, start: Instant| println!("  {what}: {:?}", start.elapsed());
+    let make = |what: &str, director: &mut Nftables, changes: &[Change]| {
         let start = Instant::now();
-        assert!(director.read().unwrap() == table);
-        timed("read what nobody else changed", start);
-        let start = Instant::now();
-        assert!(Nftables::open(Nftables::TABLE).unwrap().read().unwrap() == table);
-        timed("taken over", start);
-        let (first, _) = table.first_key_value().unwrap();
-        let to = *table[first].destinations.keys().next().unwrap();
-        make("one weight changed", &mut director, &[Change::EditDestination(*first, to, nat(11))]);
-        make("one server removed", &mut director, &[Change::RemoveDestination(*first, to)]);
-        make("one server added", &mut director, &[Change::AddDestination(*first, to, nat(1))]);
-        let thousand: Vec<_> =
-            table.keys().take(1000).map(|key| Change::RemoveDestination(*key, dead(&table, key))).collect();
-        make("a thousand servers removed", &mut director, &thousand);
-        let start = Instant::now();
-        assert_eq!(director.counters().unwrap().len(), count * 10 - 1000);
-        timed("counters", start);
-        let changes: Vec<_> = table.keys().take(1000).map(|key| Change::RemoveService(*key)).collect();
-        make("a thousand services removed", &mut director, &changes);
-        let changes: Vec<_> = table.keys().map(|key| Change::RemoveService(*key)).collect();
-        make("all removed", &mut director, &changes);
+        assert!(director.change(changes).unwrap().is_empty());
+        timed(what, start);
+    };
+    make("all at once", &mut director, &changes);
+    let start = Instant::now();
+    assert!(director.read().unwrap() == table);
+    timed("read what nobody else changed", start);
+    let start = Instant::now();
+    assert!(Nftables::open(Nftables::TABLE).unwrap().read().unwrap() == table);
+    timed("taken over", start);
+    let start = Instant::now();
+    if table.len() < 3000 && table.values().any(|entry| entry.service.persistence.is_some()) {
+        remember_clients(&table);
+        timed("nft has told the kernel of a hundred thousand clients", start);
     }
+    let (first, _) = table.first_key_value().unwrap();
+    let to = *table[first].destinations.keys().next().unwrap();
+    make("one weight changed", &mut director, &[Change::EditDestination(*first, to, nat(11))]);
+    make("one server removed", &mut director, &[Change::RemoveDestination(*first, to)]);
+    make("one server added", &mut director, &[Change::AddDestination(*first, to, nat(1))]);
+    let thousand: Vec<_> =
+        table.keys().take(1000).map(|key| Change::RemoveDestination(*key, dead(&table, key))).collect();
+    make("a thousand servers removed", &mut director, &thousand);
+    let start = Instant::now();
+    assert_eq!(director.counters().unwrap().len(), count * 10 - 1000);
+    timed("counters", start);
+    let changes: Vec<_> = table.keys().take(1000).map(|key| Change::RemoveService(*key)).collect();
+    make("a thousand services removed", &mut director, &changes);
+    let changes: Vec<_> = table.keys().map(|key| Change::RemoveService(*key)).collect();
+    make("all removed", &mut director, &changes);
 }
 
 fn dead(table: &Table, key: &ServiceKey) -> DestinationKey {
     *table[key].destinations.keys().last().unwrap()
+}
+
+/// As if a hundred thousand clients had come, none of whom has a server now.
+fn remember_clients(table: &Table) {
+    let mut lines = String::from("add element inet keepalived_balance clients4 {\n");
+    for (key, client) in table.keys().cycle().zip(0..100_000) {
+        let ServiceKey::Address { address, port, .. } = key else { unreachable!() };
+        let client = std::net::Ipv4Addr::from(0x0b00_0000 + client);
+        lines += &format!("tcp . {address} . {port} . {client} timeout 1h : 0xffffffff,\n");
+    }
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clients-{}", std::process::id()));
+    std::fs::write(&path, lines + "}\n").unwrap();
+    nft(&format!("-f {}", path.display()));
+    std::fs::remove_file(&path).unwrap();
 }
