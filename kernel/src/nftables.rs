@@ -82,10 +82,10 @@
 //! what is looked up stays. With the last service the table goes. A look at a table while nobody has made a transaction asks for
 //! the number of the last one only; otherwise all of it is read and compared.
 //!
-//! 10,000 services of ten servers take two to three seconds, whether they remember their clients or not, and a change of one of
-//! them up to 60 ms, because the kernel then looks at all chains again. Clients that are remembered make no change slower: none
-//! of them is read, and only the chains that services with the same time and mask share look into their map (for each chain that
-//! does, the kernel goes through all its elements).
+//! 2,000 services of ten servers take 0.3 s, 10,000 1.5 to 2.5 s (direct routing 0.3 and 1.8 s; services that remember their clients 0.6 and 3 s,
+//! and 1 s for 3,700: when each had sets of its own it was 11, 271 and 26 s). A change of one of 10,000 takes up to 60 ms, because the kernel
+//! then looks at all chains again. Clients that are remembered make no change slower: none of them is read, and only the chains that services
+//! with the same time and mask share look into their map (for each chain that does, the kernel goes through all its elements).
 //!
 //! # After a crash
 //!

@@ -344,18 +344,21 @@ fn no_connection_is_lost_while_the_servers_change() {
     let Some(world) = World::new() else { return };
     let mut director = Nftables::open(Nftables::TABLE).unwrap();
     set(&mut director, tcp(VIP), Some(&two(Scheduler::Wrr, 1, 1)));
+    // after the redirection: whom no rule redirected
+    nft("add table inet probe");
+    nft("add chain inet probe after { type filter hook prerouting priority 0 ; }");
+    nft("add rule inet probe after ip daddr 198.51.100.1 counter");
     let asked = AtomicU32::new(0);
     std::thread::scope(|scope| {
         let asking = scope.spawn(|| {
             world.as_client(|| {
-                let (to, mut slowest, mut repeated) = (VIP.parse().unwrap(), Duration::ZERO, 0);
+                let (to, mut slowest) = (VIP.parse().unwrap(), Duration::ZERO);
                 while asked.fetch_add(1, Ordering::Relaxed) < CONNECTIONS {
                     let start = std::time::Instant::now();
                     world::Connection::open(None, to).expect("no refusal").ask();
                     slowest = slowest.max(start.elapsed());
-                    repeated += u32::from(start.elapsed() > Duration::from_millis(900));
                 }
-                (slowest, repeated)
+                slowest
             })
         });
         let mut round = 0;
@@ -368,13 +371,12 @@ fn no_connection_is_lost_while_the_servers_change() {
             want.service.persistence = (round % 5 == 0).then_some(Duration::from_secs(50));
             set(&mut director, tcp(VIP), Some(&want));
         }
-        let (slowest, repeated) = asking.join().unwrap();
-        println!(
-            "{CONNECTIONS} connections during {round} changes, the slowest took {slowest:?}, {repeated} packets were sent again"
-        );
-        // a packet that reads the rules before a transaction and their maps after it can find nothing: seen once in some hundred
-        // thousand changes, and its sender repeats it
-        assert!(repeated <= 2, "{repeated} packets were sent again");
+        let slowest = asking.join().unwrap();
+        println!("{CONNECTIONS} connections during {round} changes, the slowest took {slowest:?}");
+        // A packet may read the rules before a transaction and their maps after it: then its number may have gone, and the last rule
+        // serves it. That a map seems to have neither what was nor what is (Linux without b2f742c846ca, which came with 6.17 and was
+        // taken over by those before) ends there as well.
+        assert!(nft("list chain inet probe after").contains("packets 0 "), "nobody was redirected");
         assert!(round > 100, "{round}");
     });
 }

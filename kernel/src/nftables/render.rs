@@ -433,7 +433,7 @@ impl Rules<'_> {
     fn count(&self) -> usize {
         let persistent = usize::from(self.persistence.is_some());
         match (self.home, self.any) {
-            (Home::Direct(_), Some(_)) => persistent + self.draws.len() * (1 + persistent) + 1,
+            (Home::Direct(_), Some(_)) => persistent + self.draws.len() * (2 + persistent) + 1,
             (Home::Nat | Home::Direct(_), _) => persistent + self.draws.len() + 1,
         }
     }
@@ -455,8 +455,16 @@ impl Rules<'_> {
                     redirect(it, map.family, SERVER, with_port);
                 }),
                 Lead::Seats => {
-                    for persistence in [self.persistence.as_ref()].into_iter().chain(self.forgetful()) {
-                        to.new_rule(chain, remark.take(), |it| self.remember(it, key, kin, *total, *map, persistence));
+                    to.new_rule(chain, remark.take(), |it| {
+                        self.remember(it, key, (*map, *total), kin, self.persistence.as_ref());
+                    });
+                    if self.home != Home::Nat && self.persistence.is_some() {
+                        // no more clients can be remembered
+                        to.new_rule(chain, None, |it| self.remember(it, key, (*map, *total), kin, None));
+                    }
+                    if self.home != Home::Nat {
+                        // its number has just gone
+                        to.new_rule(chain, None, |it| self.remember(it, key, (*map, 1), kin, None));
                     }
                 }
             }
@@ -473,19 +481,13 @@ impl Rules<'_> {
         }
     }
 
-    /// With direct routing there is a rule more, for when no more clients can be remembered.
-    fn forgetful(&self) -> Option<Option<&Persistence>> {
-        (self.home != Home::Nat && self.persistence.is_some()).then_some(None)
-    }
-
     /// Draws a seat and remembers it.
     fn remember(
         &self,
         it: &mut Batch,
         key: &ServiceKey,
+        (map, total): (Map, u32),
         kin: Kin,
-        total: u32,
-        map: Map,
         persistence: Option<&Persistence>,
     ) {
         let seated = Seated::of(kin.home);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use keepalived_core::balance::{
@@ -110,6 +111,39 @@ fn connections_last_as_long_as_their_server() {
         set(&mut director, tcp(vip), None);
     }
     assert_eq!(nft("list tables"), "");
+}
+
+#[test]
+fn no_connection_is_lost_while_weights_change() {
+    const CONNECTIONS: u32 = 1000;
+    let Some(segment) = Segment::new() else { return };
+    let mut director = Nftables::open(Nftables::TABLE).unwrap();
+    set(&mut director, tcp(VIP), Some(&four(Scheduler::Wrr, &[(1, 1), (2, 1), (3, 1)])));
+    let asked = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            segment.as_client(|| {
+                let (to, mut slowest) = (VIP.parse().unwrap(), Duration::ZERO);
+                while asked.fetch_add(1, Ordering::Relaxed) < CONNECTIONS {
+                    let start = std::time::Instant::now();
+                    Connection::open(None, to).expect("no refusal").ask();
+                    slowest = slowest.max(start.elapsed());
+                }
+                slowest
+            })
+        });
+        let mut round = 0;
+        while asked.load(Ordering::Relaxed) < CONNECTIONS && !asking.is_finished() {
+            round += 1;
+            let weights = [(1, round % 2), (2, (round + 1) % 2), (3, round % 7 + 1)];
+            let mut want = four(if round % 3 == 0 { Scheduler::Wlc } else { Scheduler::Wrr }, &weights);
+            want.service.persistence = (round % 5 == 0).then_some(Duration::from_secs(50));
+            set(&mut director, tcp(VIP), Some(&want));
+        }
+        let slowest = asking.join().unwrap();
+        println!("{CONNECTIONS} connections during {round} changes, the slowest took {slowest:?}");
+        assert!(round > 100, "{round}");
+    });
 }
 
 /// A client that takes its port again right after the end begins anew; what nobody began is nobody's.
