@@ -145,9 +145,14 @@ impl<D: Director> Engine<D> {
         let mut effects = std::mem::take(&mut self.effects);
         self.balancer.handle_timeout(now, &mut effects);
         self.effects = effects;
+        self.settle();
+        self.balancer.next_deadline()
+    }
+
+    /// Brings the kernel's table up to date, and lets nothing begin.
+    pub fn settle(&mut self) {
         self.apply_effects("");
         self.program();
-        self.balancer.next_deadline()
     }
 
     /// Steps that are to be run.

@@ -1,5 +1,6 @@
 //! The checker process: owns the descriptors, runs the dialogues, and tells the supervisor.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -85,6 +86,8 @@ struct Process {
     results: mpsc::UnboundedSender<Results>,
     inbox: mpsc::UnboundedReceiver<Results>,
     look_at: Option<Instant>,
+    /// Checks were begun, and not all of them have had a turn.
+    batch_waits: Rc<Cell<bool>>,
     untold: Untold<BalanceRecord>,
     _log: log::Guard,
 }
@@ -129,6 +132,7 @@ impl Process {
             keep_services: startup.keep_services,
             results,
             inbox,
+            batch_waits: Rc::default(),
             untold: Untold::default(),
             _log: log,
         })
@@ -190,14 +194,32 @@ impl Process {
             }
         }
         self.programs.catch_up();
-        let wake = self.engine.turn(now);
-        for ran in self.engine.due() {
-            begin(ran, Rc::clone(&self.dialogue), self.programs.clone(), self.results.clone());
-        }
+        let wake = if self.batch_waits.get() {
+            self.engine.settle();
+            Some(now)
+        } else {
+            self.engine.turn(now)
+        };
+        self.begin_due();
         self.deliver();
         let catch_up = (self.programs.is_behind() || !self.untold.is_empty()).then(|| now + CATCH_UP);
         let next = [wake, self.look_at, catch_up].into_iter().flatten().min();
         next.map(|at| at.max(now + TOGETHER))
+    }
+
+    /// Begins what is due. Tasks run in the order in which they were begun: the last one tells when all have had a turn. Until then
+    /// no others begin, or they would pile up on a machine that cannot do what is due.
+    fn begin_due(&mut self) {
+        let mut any = false;
+        for ran in self.engine.due() {
+            begin(ran, Rc::clone(&self.dialogue), self.programs.clone(), self.results.clone());
+            any = true;
+        }
+        if any {
+            self.batch_waits.set(true);
+            let batch_waits = Rc::clone(&self.batch_waits);
+            tokio::task::spawn_local(async move { batch_waits.set(false) });
+        }
     }
 
     fn deliver(&mut self) {
