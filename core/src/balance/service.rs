@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
-use super::balancer::CheckId;
 use super::check::Check;
+use super::check_ids::CheckIds;
 use super::table::{DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey};
 use super::types::Forwarding;
 use crate::time::Instant;
@@ -70,7 +70,7 @@ pub struct ServerParams {
     /// `inhibit_on_failure`
     pub inhibit: bool,
     /// It is up if none of these is failed.
-    pub checks: Vec<CheckId>,
+    pub checks: CheckIds,
 }
 
 /// A virtual server, by its place in the parameters.

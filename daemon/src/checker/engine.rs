@@ -462,7 +462,7 @@ fn adopt(lowered: &mut Lowered, there: &Table, resumes: bool) {
                 let to = server.place.in_service(key, server.forwarding);
                 there.get(key).and_then(|entry| entry.destinations.get(&to)).is_some_and(|entry| entry.weight > 0)
             });
-            for check in &server.checks {
+            for check in server.checks.iter() {
                 let Some(check) = lowered.params.checks.get_mut(check.index()) else { continue };
                 check.alpha = if is_there { false } else { check.alpha || (resumes && server.weight > 0) };
             }

@@ -10,8 +10,8 @@ use keepalived_config::model::{
     Checker, Config, GroupEntry, RealServer, Schedule, Service, VirtualServer, VirtualServerGroup,
 };
 use keepalived_core::balance::{
-    CheckId, CheckParams, Pace, Params, Place, SchedulerFlags, ServerParams, ServiceEntry, ServiceId, ServiceKey,
-    ServiceParams, Sorry, Steps,
+    CheckId, CheckIds, CheckParams, Pace, Params, Place, SchedulerFlags, ServerParams, ServiceEntry, ServiceId,
+    ServiceKey, ServiceParams, Sorry, Steps,
 };
 use keepalived_core::vrrp::Family;
 
@@ -146,7 +146,7 @@ impl<'a> Checks<'a> {
     }
 }
 
-fn lower_server(real: &RealServer, checks: Vec<CheckId>) -> ServerParams {
+fn lower_server(real: &RealServer, checks: CheckIds) -> ServerParams {
     let settings = &real.settings;
     ServerParams {
         place: place(real),

@@ -217,7 +217,8 @@ fn an_inhibited_sorry_server_waits_with_weight_0() {
 fn several_checks_have_to_agree() {
     let mut params = service(&[1]);
     params.checks.push(fresh());
-    let mut rig = Rig::new(with(params, |service| service.servers[0].checks = vec![CheckId(0), CheckId(1)]));
+    let mut rig =
+        Rig::new(with(params, |service| service.servers[0].checks = [0, 1].map(CheckId).into_iter().collect()));
     rig.said();
     assert_eq!([rig.fail(0), rig.fail(1), rig.pass(0)], ["R1- Q-", "", ""]);
     assert_eq!(rig.pass(1), "R1+ Q+");
@@ -227,7 +228,8 @@ fn several_checks_have_to_agree() {
 fn what_checks_add_to_the_weight_adds_up() {
     let mut params = service(&[10]);
     params.checks.push(fresh());
-    let mut rig = Rig::new(with(params, |service| service.servers[0].checks = vec![CheckId(0), CheckId(1)]));
+    let mut rig =
+        Rig::new(with(params, |service| service.servers[0].checks = [0, 1].map(CheckId).into_iter().collect()));
     rig.said();
     assert_eq!(rig.end(0, Outcome::Passed { weight: 5 }), "W1=15");
     assert_eq!((rig.end(1, Outcome::Passed { weight: -3 }), rig.table()), ("W1=12".into(), "1:12".into()));
