@@ -124,15 +124,19 @@ tcpdump on each bridge. All times are the kernel's time stamps of packets on the
   network: `dynamic_interfaces` is on. The plan is measured in one process of a release build, after both files were read.
 - *Balancing*: every row and daemon in a User-Mode Linux of its own (one processor, where system calls and page faults cost many times
   what they cost on iron: ratios matter), with the checker process only. Real servers are addresses of the loopback interface, all served
-  by one thread. *On this kernel*: the same in a network namespace, which has no IPVS, by nftables; keepalived cannot do that.
-  - *CPU of a check*: utime + stime of the checker process over 10 s, by the connections that came meanwhile; `delay_loop 1`.
+  by one thread. *On this kernel*: the same in a network namespace, where there is no IPVS: ours balances by nftables, keepalived by a
+  library of ours that is preloaded and says yes to whatever it tells the kernel, so that the table costs it nothing.
+  - *CPU of a check*: utime + stime of the checker process over 10 s, by the connections that came meanwhile; `delay_loop 1`. *Of the
+    kernel*: of a thread that does nothing but hold the same dialogue, one after the other. To connect to an address of this machine
+    the kernel does the server's half in the name of the client; no daemon can take less.
   - *Late*: what passes between two connections to one server beyond `delay_loop`, seen by the server over 35 s: with the dialogue and
     the server's own slowness. Memory is the Pss of the checker process by servers.
   - *Fail*: the socket of 1,000 servers is shut; the last failure is when the kernel's AttemptFails has risen by 1,000 (`delay_loop 2`,
     no retries); then until /proc/net/ip_vs shows the one server of each service that is left.
   - *Start*: from the start of the program; *of the kernel* is the same table put by our `Ipvs::change` alone into an empty network namespace.
   - *Reload, stop*: from SIGHUP until the changed weight is in the table (with nftables: until `nft monitor` says so), *never* is more than a
-    minute; from SIGTERM until the process has ended. *Left* is what is in the table then.
+    minute; from SIGTERM until the process has ended. *Left* is what is in the table then. *Late*: the latest of all checks from
+    SIGHUP until twice the `delay_loop` after the change, as above.
 - *Memory*: Pss in smaps_rollup, all processes of the master.
 ";
 

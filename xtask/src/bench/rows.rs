@@ -156,13 +156,17 @@ pub(super) const LINES: &[Line] = lines! {
     "the plan between two configurations of 50,000 real servers that differ in one", "plan-5000x10",
         "", ["parse ms" Free, "plan ms" Free, "plan / parse" Under(1.0)], "less than the parse";
     "CPU of a TCP check at 500 checks/s (ms)", "balance-tcp-500",
-        "0.42", ["cpu ms per check" HalfOfTheirs, "checks/s" Free], "half of theirs";
+        "0.42", ["cpu ms per check" HalfOfTheirs, "cpu ms of the kernel" Free, "checks/s" Free],
+        "half of theirs, or what the kernel takes";
     "CPU of an HTTP check at 500 checks/s (ms)", "balance-http-500",
-        "", ["cpu ms per check" HalfOfTheirs, "checks/s" Free], "half of theirs";
+        "", ["cpu ms per check" HalfOfTheirs, "cpu ms of the kernel" Free, "checks/s" Free],
+        "half of theirs, or what the kernel takes";
     "the same TCP check on this kernel, without IPVS", "balance-tcp-500-here",
-        "", ["cpu ms per check" HalfOfTheirs, "checks/s" Free], "half of theirs";
+        "", ["cpu ms per check" HalfOfTheirs, "cpu ms of the kernel" Free, "checks/s" Free],
+        "half of theirs, or what the kernel takes";
     "the same HTTP check on this kernel, without IPVS", "balance-http-500-here",
-        "", ["cpu ms per check" HalfOfTheirs, "checks/s" Free], "half of theirs";
+        "", ["cpu ms per check" HalfOfTheirs, "cpu ms of the kernel" Free, "checks/s" Free],
+        "half of theirs, or what the kernel takes";
     "20,000 servers, a TCP check of each every 10 s", "balance-crowd-20000",
         "", ["late ms p99" Free, "late ms max" Under(100.0), "kB per server" NotMoreThanTheirs, "checks/s" Free],
         "no check later than 100 ms, not more memory";

@@ -14,8 +14,8 @@ use keepalived_kernel::process::NetworkNamespace;
 use keepalived_lab::Daemon;
 use rustix::process::Signal;
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader};
-use std::net::IpAddr;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{IpAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::sleep;
@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 /// What figures are called.
 pub(super) const LABELS: &[&str] = &[
     "cpu ms per check",
+    "cpu ms of the kernel",
     "checks/s",
     "late ms p99",
     "late ms max",
@@ -88,7 +89,35 @@ fn cost(kind: Kind, servers: usize, daemon: &Daemon, ground: Ground) -> Result<F
     let elapsed = before.0.elapsed().as_secs_f64();
     let checks = as_float(after.1 - before.2);
     ensure!(checks > 0.0, "nothing was checked\n{}", balancer.log());
-    Ok(vec![("cpu ms per check", (after.0 - before.1) / checks), ("checks/s", checks / elapsed)])
+    drop(balancer);
+    Ok(vec![
+        ("cpu ms per check", (after.0 - before.1) / checks),
+        ("cpu ms of the kernel", kernel_alone(kind, site)?),
+        ("checks/s", checks / elapsed),
+    ])
+}
+
+/// What the same dialogues take a program that does nothing else, and waits where it must: in milliseconds of this thread, for each.
+fn kernel_alone(kind: Kind, site: Site) -> Result<f64> {
+    const BURSTS: usize = 400;
+    const BURST: usize = 5;
+    let spent = || {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::try_from(now).map(|spent| spent.as_secs_f64() * 1000.0)
+    };
+    let before = spent()?;
+    for burst in 0..BURSTS {
+        sleep(Duration::from_millis(10));
+        for place in 0..BURST {
+            let server = (burst * BURST + place) % site.all_servers();
+            let mut stream = TcpStream::connect((site.server(server), PORT))?;
+            if let Kind::Http = kind {
+                stream.write_all(b"GET / HTTP/1.0\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
+                ensure!(stream.read(&mut [0; 1024])? > 0, "no answer");
+            }
+        }
+    }
+    Ok((spent()? - before) / as_float(u64::try_from(BURSTS * BURST)?))
 }
 
 fn begun(balancer: &mut Balancer, site: Site, ground: Ground) -> Result<()> {

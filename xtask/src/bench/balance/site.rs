@@ -43,6 +43,11 @@ impl Site {
         self.services * self.servers
     }
 
+    /// Where a real server is, of all.
+    pub(super) fn server(self, number: usize) -> Ipv4Addr {
+        address(10, number)
+    }
+
     pub(super) fn last(self) -> ServiceKey {
         let address = IpAddr::V4(address(172, self.services - 1));
         ServiceKey::Address { address, port: PORT, protocol: Protocol::Tcp }
@@ -73,7 +78,7 @@ impl Site {
                 writeln!(
                     text,
                     "    real_server {} {port} {{\n        weight {weight}\n        {check}\n    }}",
-                    address(10, number)
+                    self.server(number)
                 )
                 .expect("a String takes everything");
             }
