@@ -1,5 +1,6 @@
 //! Where text stands: the files that were read, in the order of reading, and ranges of octets in them.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,8 +35,17 @@ pub struct File {
     pub bytes: Arc<Vec<u8>>,
     /// The include line that asked for it; `None` for the file of the command line.
     pub included_at: Option<Span>,
+    /// Where it begins if all files stand behind each other, an octet apart; the first one at 1.
+    first: u32,
     /// How many lines end before each `STRIDE` octets: to find the line of a place is to count from the last of these on.
     marks: Vec<usize>,
+}
+
+/// A span in eight octets: where it is if all files stand behind each other. A large configuration has a million words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    start: NonZeroU32,
+    end: u32,
 }
 
 /// Octets between two marks.
@@ -55,9 +65,14 @@ pub struct Position {
 pub struct Files(Vec<File>);
 
 impl Files {
-    /// Takes a file in; `None` after four thousand million of them.
+    /// Takes a file in; `None` if all together are longer than four thousand million octets.
     pub fn add(&mut self, path: PathBuf, bytes: Vec<u8>, included_at: Option<Span>) -> Option<FileId> {
         let id = FileId(u32::try_from(self.0.len()).ok()?);
+        let first = match self.0.last() {
+            Some(last) => last.first.checked_add(u32::try_from(last.bytes.len()).ok()?)?.checked_add(1)?,
+            None => 1,
+        };
+        first.checked_add(u32::try_from(bytes.len()).ok()?)?;
         let mut lines = 0_usize;
         let marks = bytes.chunks(STRIDE).map(|piece| {
             let before = lines;
@@ -65,7 +80,7 @@ impl Files {
             before
         });
         let marks = marks.collect();
-        self.0.push(File { path, bytes: Arc::new(bytes), included_at, marks });
+        self.0.push(File { path, bytes: Arc::new(bytes), included_at, first, marks });
         Some(id)
     }
 
@@ -87,6 +102,22 @@ impl Files {
     /// Whether none was read.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    pub(crate) fn spot(&self, span: Span) -> Spot {
+        let first = self.get(span.file).map_or(1, |file| file.first);
+        let place = |offset: usize| first.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX));
+        Spot { start: NonZeroU32::new(place(span.start)).unwrap_or(NonZeroU32::MIN), end: place(span.end) }
+    }
+
+    pub(crate) fn span(&self, spot: Spot) -> Span {
+        let Spot { start, end } = spot;
+        // the last one that begins before it
+        let file = self.0.partition_point(|file| file.first <= start.get()).saturating_sub(1);
+        let first = self.0.get(file).map_or(1, |file| file.first);
+        let file = FileId(u32::try_from(file).unwrap_or(u32::MAX));
+        let offset = |place: u32| usize::try_from(place.saturating_sub(first)).unwrap_or(usize::MAX);
+        Span { file, start: offset(start.get()), end: offset(end) }
     }
 
     /// The octets of `span`; empty if it lies outside its file.
@@ -154,6 +185,19 @@ mod tests {
         assert_eq!(files.get(file).unwrap().line_range(2), 0..2);
         assert_eq!(files.get(file).unwrap().line_range(3), 3..3);
         assert_eq!((at(6), files.get(file).unwrap().line_range(9)), (Position { line: 3, column: 3 }, 4..6));
+    }
+
+    #[test]
+    fn a_spot_is_the_span_that_it_was_made_of() {
+        let mut files = Files::default();
+        let texts: [&[u8]; 4] = [b"ab", b"", b"", b"cde"];
+        let ids = texts.map(|text| files.add("x".into(), text.to_vec(), None).unwrap());
+        for (file, text) in ids.into_iter().zip(texts) {
+            for (start, end) in (0..=text.len()).flat_map(|start| (start..=text.len()).map(move |end| (start, end))) {
+                let span = Span { file, start, end };
+                assert_eq!(files.span(files.spot(span)), span);
+            }
+        }
     }
 
     #[test]

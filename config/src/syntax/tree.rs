@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::Block;
 use crate::keywords::{self, Keyword};
-use crate::span::{FileId, Files, Span};
+use crate::span::{Files, Span, Spot};
 
 /// The statements of a configuration and the files that they stand in.
 #[derive(Clone, Debug, Default)]
@@ -43,24 +43,6 @@ struct Stored {
     end: u32,
     /// Index of its braces plus one; 0 is none.
     block: u32,
-}
-
-/// A span in twelve octets; no file is larger than 4 GiB.
-#[derive(Clone, Copy, Debug)]
-struct Spot {
-    file: FileId,
-    start: u32,
-    end: u32,
-}
-
-impl Spot {
-    fn new(span: Span) -> Self {
-        Self { file: span.file, start: narrow(span.start), end: narrow(span.end) }
-    }
-
-    fn span(self) -> Span {
-        Span { file: self.file, start: wide(self.start), end: wide(self.end) }
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -236,7 +218,8 @@ impl<'a> Node<'a> {
     pub fn block(self) -> Option<Block> {
         let index = wide(self.stored()?.block).checked_sub(1)?;
         let braces = self.tree.blocks.get(index)?;
-        Some(Block { open: braces.open.span(), close: braces.close.map(Spot::span) })
+        let files = &self.tree.files;
+        Some(Block { open: files.span(braces.open), close: braces.close.map(|close| files.span(close)) })
     }
 
     /// The statements between its braces.
@@ -288,7 +271,7 @@ impl Tree {
             self.made.push((narrow(self.words.len()), narrow(self.text.len())));
             self.text.extend_from_slice(text);
         }
-        self.words.push(Spot::new(span));
+        self.words.push(self.files.spot(span));
     }
 
     /// How many words were taken in so far.
@@ -309,7 +292,7 @@ impl Tree {
 
     /// The word with this number.
     pub(super) fn word(&self, index: usize) -> Option<Word<'_>> {
-        let span = self.words.get(index)?.span();
+        let span = self.files.span(*self.words.get(index)?);
         let text = self.made_text(index).unwrap_or_else(|| {
             let text = self.files.text(span);
             unquoted(text).unwrap_or(text)
@@ -349,7 +332,7 @@ impl Tree {
 
     /// Gives the statement `index` a block; what follows stands in it until `close`.
     pub(super) fn open(&mut self, index: usize, open: Span) {
-        self.blocks.push(Braces { open: Spot::new(open), close: None });
+        self.blocks.push(Braces { open: self.files.spot(open), close: None });
         let block = narrow(self.blocks.len());
         if let Some(stored) = self.nodes.get_mut(index) {
             stored.block = block;
@@ -359,11 +342,12 @@ impl Tree {
     /// Ends the block of the statement `index`; without `close` if its brace is missing.
     pub(super) fn close(&mut self, index: usize, close: Option<Span>) {
         let end = narrow(self.nodes.len());
+        let close = close.map(|close| self.files.spot(close));
         let Some(stored) = self.nodes.get_mut(index) else { return };
         stored.end = end;
         let block = wide(stored.block).checked_sub(1);
         if let Some(block) = block.and_then(|block| self.blocks.get_mut(block)) {
-            block.close = close.map(Spot::new);
+            block.close = close;
         }
     }
 }
