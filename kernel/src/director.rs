@@ -20,6 +20,11 @@ pub trait Director {
     /// # Errors
     /// The kernel does not answer; how much was done is not known.
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>>;
+
+    /// How many changes it is worth to make together. Where each is made by itself, more of them only take memory.
+    fn worth_together(&self) -> usize {
+        usize::MAX
+    }
 }
 
 impl<D: Director + ?Sized> Director for Box<D> {
@@ -29,6 +34,10 @@ impl<D: Director + ?Sized> Director for Box<D> {
 
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {
         (**self).change(changes)
+    }
+
+    fn worth_together(&self) -> usize {
+        (**self).worth_together()
     }
 }
 

@@ -294,6 +294,11 @@ impl Director for Ipvs {
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {
         change::make(&mut self.exchange, self.family, changes)
     }
+
+    fn worth_together(&self) -> usize {
+        // some datagrams
+        4_096
+    }
 }
 
 fn read_timeouts(body: &[u8]) -> Option<Timeouts> {

@@ -397,8 +397,14 @@ impl<D: Director> Engine<D> {
 
     /// The same; of `old_keys` those that nobody wants any more are removed.
     fn program_with(&mut self, mut old_keys: BTreeSet<ServiceKey>) -> usize {
+        let mut made = 0;
         let mut changes = Vec::new();
         for id in std::mem::take(&mut self.dirty) {
+            if changes.len() >= self.director.worth_together() {
+                made += changes.len();
+                self.make(&changes);
+                changes.clear();
+            }
             let mut keys = Vec::new();
             for (key, want) in self.balancer.entries(id) {
                 old_keys.remove(&key);
@@ -412,7 +418,7 @@ impl<D: Director> Engine<D> {
             difference(key, self.table.remove(&key).as_ref(), None, &mut changes);
         }
         self.make(&changes);
-        changes.len()
+        made + changes.len()
     }
 
     fn make(&mut self, changes: &[Change]) {

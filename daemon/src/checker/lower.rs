@@ -27,7 +27,7 @@ pub(super) struct Lowered {
     /// Where each check stands.
     pub(super) spots: Vec<Spot>,
     /// What makes each check the same, for the next reload.
-    identities: Vec<u128>,
+    identities: Vec<Identity>,
 }
 
 /// A configuration that was in force, and what became of it.
@@ -77,12 +77,12 @@ impl Lowered {
 struct Checks<'a> {
     before: Option<Before<'a>>,
     /// Those of the configuration before.
-    old: HashMap<u128, CheckId>,
-    known: HashMap<u128, CheckId>,
+    old: HashMap<Identity, CheckId>,
+    known: HashMap<Identity, CheckId>,
     paces: HashSet<Rc<Pace>>,
     params: Vec<CheckParams>,
     spots: Vec<Spot>,
-    identities: Vec<u128>,
+    identities: Vec<Identity>,
     digest: Digest,
 }
 
@@ -163,6 +163,9 @@ pub(super) fn place(real: &RealServer) -> Place {
     Place { address: real.address, port: real.port }
 }
 
+/// Stands for a check.
+type Identity = [u64; 2];
+
 /// Makes 128 bits that stand for a check: a large site has tens of thousands, and what they stand for is in the configuration.
 #[derive(Default)]
 struct Digest {
@@ -172,7 +175,7 @@ struct Digest {
 impl Digest {
     /// Of everything that makes two checks one. A program may look at anything: it is shared on one server only, where its weight
     /// is the same.
-    fn identity(&mut self, task: &Task<'_>) -> u128 {
+    fn identity(&mut self, task: &Task<'_>) -> Identity {
         let of_server = matches!(task.checker, Checker::Misc(_) | Checker::File(_) | Checker::Bfd(_));
         let server = of_server.then_some((task.server.address, task.server.port, task.server.settings.weight));
         let hosts: Vec<Option<&str>> = task.hosts().collect();
@@ -180,7 +183,7 @@ impl Digest {
     }
 
     /// Of what stays the same if only the pace of a check is changed.
-    fn target(&mut self, task: &Task<'_>) -> u128 {
+    fn target(&mut self, task: &Task<'_>) -> Identity {
         let mut checker = task.checker.clone();
         if let Some(schedule) = checker.schedule_mut() {
             *schedule = Schedule::default();
@@ -189,7 +192,7 @@ impl Digest {
         self.of(&(&task.service.service, task.server.address, task.server.port, checker, hosts))
     }
 
-    fn of(&mut self, value: &impl serde::Serialize) -> u128 {
+    fn of(&mut self, value: &impl serde::Serialize) -> Identity {
         let mut octets = std::mem::take(&mut self.octets);
         octets.clear();
         // cannot fail: everything here is plain data
@@ -198,9 +201,9 @@ impl Digest {
             let mut hasher = DefaultHasher::new();
             hasher.write_u8(salt);
             hasher.write(&self.octets);
-            u128::from(hasher.finish())
+            hasher.finish()
         };
-        half(0) << 64 | half(1)
+        [half(0), half(1)]
     }
 }
 
