@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use keepalived_config::model::{Config, Script};
+use keepalived_kernel::ipvs::Timeouts;
 use keepalived_kernel::pipe::{self, Pipe, Received, Sealed};
 use keepalived_state::{BalanceRecord, Record};
 use serde::de::DeserializeOwned;
@@ -70,17 +71,6 @@ pub struct Debts {
     pub timeouts: Option<Timeouts>,
     /// Named pipes that were not there before.
     pub pipes: BTreeSet<PathBuf>,
-}
-
-/// How long the kernel's load balancer remembers a connection on which nothing happens.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Timeouts {
-    /// TCP.
-    pub tcp: Duration,
-    /// TCP after a FIN.
-    pub tcp_fin: Duration,
-    /// UDP.
-    pub udp: Duration,
 }
 
 /// Transitions in one message: even with the longest names and causes they fit a packet.

@@ -11,6 +11,7 @@ use std::io;
 use std::time::Duration;
 
 use keepalived_core::balance::{Change, DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey, Table};
+use serde::{Deserialize, Serialize};
 
 use crate::director::{Director, Refused};
 use crate::netlink::codec::{Answer, Attributes, Batch, u32_at};
@@ -33,7 +34,7 @@ pub struct Ipvs {
 }
 
 /// `lvs_timeouts`: how long the kernel remembers a connection on which nothing happens, in whole seconds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Timeouts {
     /// TCP.
     pub tcp: Duration,

@@ -8,8 +8,6 @@ use keepalived_kernel::ipvs::{Ipvs, Timeouts};
 use keepalived_kernel::nftables::Nftables;
 use keepalived_kernel::process::NetworkNamespace;
 
-use crate::message;
-
 /// Opens the load balancer that `balancing` asks for.
 ///
 /// # Errors
@@ -59,17 +57,17 @@ fn nftables() -> io::Result<Box<dyn Director>> {
 /// nothing.
 #[derive(Debug, Default)]
 pub(super) struct Remembrance {
-    before: Option<message::Timeouts>,
+    before: Option<Timeouts>,
 }
 
 impl Remembrance {
     /// Begins; the process before this one, which died, may have known what there was before it.
-    pub(super) const fn new(before: Option<message::Timeouts>) -> Self {
+    pub(super) const fn new(before: Option<Timeouts>) -> Self {
         Self { before }
     }
 
     /// What there was before us, if anything was changed or is about to be.
-    pub(super) const fn before(&self) -> Option<message::Timeouts> {
+    pub(super) const fn before(&self) -> Option<Timeouts> {
         self.before
     }
 
@@ -79,7 +77,7 @@ impl Remembrance {
         let says_something = [tcp_timeout, tcp_fin_timeout, udp_timeout].iter().any(Option::is_some);
         if self.before.is_none() && says_something && backend != Backend::Nftables {
             match within(balancing, Ipvs::open).and_then(|mut ipvs| ipvs.timeouts()) {
-                Ok(Timeouts { tcp, tcp_fin, udp }) => self.before = Some(message::Timeouts { tcp, tcp_fin, udp }),
+                Ok(timeouts) => self.before = Some(timeouts),
                 Err(error) => tracing::error!("lvs_timeouts: {error}"),
             }
         }
@@ -88,7 +86,7 @@ impl Remembrance {
     /// Makes it what the configuration says.
     pub(super) fn apply(&self, balancing: &Balancing) {
         let Some(before) = self.before else { return };
-        let wanted = message::Timeouts {
+        let wanted = Timeouts {
             tcp: balancing.tcp_timeout.unwrap_or(before.tcp),
             tcp_fin: balancing.tcp_fin_timeout.unwrap_or(before.tcp_fin),
             udp: balancing.udp_timeout.unwrap_or(before.udp),
@@ -108,6 +106,6 @@ impl Remembrance {
     }
 }
 
-fn set(balancing: &Balancing, message::Timeouts { tcp, tcp_fin, udp }: message::Timeouts) -> io::Result<()> {
-    within(balancing, Ipvs::open)?.set_timeouts(Timeouts { tcp, tcp_fin, udp })
+fn set(balancing: &Balancing, timeouts: Timeouts) -> io::Result<()> {
+    within(balancing, Ipvs::open)?.set_timeouts(timeouts)
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use keepalived_lab::wait_until;
-use rustix::process::{Signal, kill_process};
+use rustix::process::Signal;
 
 use site::{CLIENTS, SOON, Site, on_direct_site, on_site, tally};
 
@@ -320,13 +320,7 @@ fn connections_survive_reload_crash_and_restart() {
         })?;
         all_go_on("after a reload")?;
 
-        let checker = site.checker()?;
-        let more = site.while_asking(VIP, || {
-            kill_process(checker, Signal::KILL)?;
-            wait_until("there is another checker process", SOON, || Ok(site.checker().is_ok_and(|it| it != checker)))?;
-            let took_over = || Ok(site.running()?.log().contains("took over 1 virtual servers and 3 real servers"));
-            wait_until("it has taken over what was there", SOON, took_over)
-        })?;
+        let more = site.while_asking(VIP, || site.checker_dies("took over 1 virtual servers and 3 real servers"))?;
         all_go_on("after a crash of the checker")?;
         site.answers_among(VIP, 3)?;
         println!("{asked} clients during a reload, {more} during a crash");
@@ -401,13 +395,7 @@ fn with_direct_routing_servers_answer_clients_themselves_and_connections_survive
             wait_until("it is another scheduler", SOON, || Ok(listed()?.contains("wlc")))
         })?;
         all_go_on("after a reload")?;
-        let checker = site.checker()?;
-        let more = site.while_asking(VIP, || {
-            kill_process(checker, Signal::KILL)?;
-            wait_until("there is another checker process", SOON, || Ok(site.checker().is_ok_and(|it| it != checker)))?;
-            let took_over = || Ok(site.running()?.log().contains("took over 3 virtual servers and 6 real servers"));
-            wait_until("it has taken over what was there", SOON, took_over)
-        })?;
+        let more = site.while_asking(VIP, || site.checker_dies("took over 3 virtual servers and 6 real servers"))?;
         all_go_on("after a crash of the checker")?;
         println!("{asked} clients during a reload, {more} during a crash");
         site.stop()?;

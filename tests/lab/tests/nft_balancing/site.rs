@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use keepalived_lab::{Builder, Daemon, Filter, Lab, Namespace, Running, trial_in, wait_until};
 use rustix::net::{AddressFamily, Shutdown, SocketType, bind, connect, shutdown, socket};
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The clients' side is 10.0.0.0/16 and fd00::/64, that of the servers 10.1.0.0/16 and fd00:1::/64.
 pub(crate) struct Site<'a> {
@@ -157,6 +157,14 @@ impl Site<'_> {
         let path: PathBuf = self.running()?.file("checkers.pid");
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         text.trim().parse().ok().and_then(Pid::from_raw).with_context(|| format!("{text:?} is no pid"))
+    }
+
+    /// The process that balances is killed. There is another one when it has said that it took over `what` was there.
+    pub(crate) fn checker_dies(&self, what: &str) -> Result<()> {
+        let checker = self.checker()?;
+        kill_process(checker, Signal::KILL)?;
+        wait_until("there is another checker process", SOON, || Ok(self.checker().is_ok_and(|it| it != checker)))?;
+        wait_until("it has taken over what was there", SOON, || Ok(self.running()?.log().contains(what)))
     }
 
     /// `nft`, as an administrator types it on the balancer.
