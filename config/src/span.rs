@@ -41,12 +41,12 @@ pub struct File {
     marks: Vec<usize>,
 }
 
-/// A span in eight octets: where it is if all files stand behind each other. A large configuration has a million words.
+/// Where something begins, in four octets: its place if all files stand behind each other. A large configuration has a million words.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Spot {
-    start: NonZeroU32,
-    end: u32,
-}
+pub(crate) struct Spot(NonZeroU32);
+
+/// No more octets are searched for the end of a word, whatever the text is.
+const LONG_WORD: usize = 64;
 
 /// Octets between two marks.
 const STRIDE: usize = 4_096;
@@ -106,18 +106,28 @@ impl Files {
 
     pub(crate) fn spot(&self, span: Span) -> Spot {
         let first = self.get(span.file).map_or(1, |file| file.first);
-        let place = |offset: usize| first.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX));
-        Spot { start: NonZeroU32::new(place(span.start)).unwrap_or(NonZeroU32::MIN), end: place(span.end) }
+        let place = first.saturating_add(u32::try_from(span.start).unwrap_or(u32::MAX));
+        Spot(NonZeroU32::new(place).unwrap_or(NonZeroU32::MIN))
     }
 
-    pub(crate) fn span(&self, spot: Spot) -> Span {
-        let Spot { start, end } = spot;
+    /// `length` octets from `spot` on.
+    pub(crate) fn span(&self, spot: Spot, length: usize) -> Span {
+        let place = spot.0.get();
         // the last one that begins before it
-        let file = self.0.partition_point(|file| file.first <= start.get()).saturating_sub(1);
+        let file = self.0.partition_point(|file| file.first <= place).saturating_sub(1);
         let first = self.0.get(file).map_or(1, |file| file.first);
-        let file = FileId(u32::try_from(file).unwrap_or(u32::MAX));
-        let offset = |place: u32| usize::try_from(place.saturating_sub(first)).unwrap_or(usize::MAX);
-        Span { file, start: offset(start.get()), end: offset(end) }
+        let start = usize::try_from(place.saturating_sub(first)).unwrap_or(usize::MAX);
+        Span { file: FileId(u32::try_from(file).unwrap_or(u32::MAX)), start, end: start.saturating_add(length) }
+    }
+
+    /// From `spot` to the next blank or brace, or `LONG_WORD` octets: a word, most of the time.
+    pub(crate) fn word(&self, spot: Spot) -> Span {
+        let Span { file, start, .. } = self.span(spot, 0);
+        let text = self.get(file).and_then(|file| file.bytes.get(start..)).unwrap_or_default();
+        let ends = |octet: &u8| matches!(octet, b' ' | b'\t' | b'\r' | b'\n' | b'{' | b'}');
+        let most = text.len().min(LONG_WORD);
+        let length = text.iter().take(most).position(ends).unwrap_or(most);
+        Span { file, start, end: start.saturating_add(length) }
     }
 
     /// The octets of `span`; empty if it lies outside its file.
@@ -188,15 +198,25 @@ mod tests {
     }
 
     #[test]
-    fn a_spot_is_the_span_that_it_was_made_of() {
+    fn a_spot_is_where_a_span_begins() {
         let mut files = Files::default();
         let texts: [&[u8]; 4] = [b"ab", b"", b"", b"cde"];
         let ids = texts.map(|text| files.add("x".into(), text.to_vec(), None).unwrap());
         for (file, text) in ids.into_iter().zip(texts) {
             for (start, end) in (0..=text.len()).flat_map(|start| (start..=text.len()).map(move |end| (start, end))) {
                 let span = Span { file, start, end };
-                assert_eq!(files.span(files.spot(span)), span);
+                assert_eq!(files.span(files.spot(span), end - start), span);
             }
+        }
+    }
+
+    #[test]
+    fn a_word_ends_at_a_blank_or_a_brace() {
+        let mut files = Files::default();
+        for text in ["a b", "a\tb", "a\r\nb", "a\n", "a{", "a}", "a"] {
+            let file = files.add("x".into(), text.into(), None).unwrap();
+            let word = Span { file, start: 0, end: 1 };
+            assert_eq!(files.word(files.spot(word)), word, "{text:?}");
         }
     }
 

@@ -29,7 +29,7 @@ impl Source for FileSource {
         if metadata.permissions().mode() & 0o111 != 0 {
             return Err(SourceError::Executable);
         }
-        let mut text = Vec::new();
+        let mut text = Vec::with_capacity(usize::try_from(metadata.len().min(LARGEST)).unwrap_or(0));
         let file = fs::File::open(path).map_err(refused)?;
         file.take(LARGEST + 1).read_to_end(&mut text).map_err(refused)?;
         if u64::try_from(text.len()).unwrap_or(u64::MAX) > LARGEST {

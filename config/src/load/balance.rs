@@ -80,7 +80,7 @@ pub(super) fn read(
         verify: ssl.as_ref().is_some_and(|ssl| ssl.verify),
         slow: RefCell::new(None),
     };
-    let virtual_servers = service::read_all(reading, root.all("virtual_server"), &surroundings);
+    let virtual_servers = service::read_all(reading, &root, &surroundings);
     if let Some((finding, count)) = surroundings.slow.into_inner() {
         reading.report(if count > 1 {
             finding.note(format!("it is the first of {count} such checks"))

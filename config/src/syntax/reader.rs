@@ -127,6 +127,7 @@ impl<'a> Reader<'a> {
         let files = &mut self.builder.tree.files;
         let Some(file) = self.includes.open(named, files, &mut self.findings) else { return };
         let bytes = files.get(file).map(|file| Arc::clone(&file.bytes)).unwrap_or_default();
+        self.builder.tree.reserve(bytes.len());
         let at = byte_order_mark(&bytes);
         if at > 0 {
             let span = Span { file, start: 0, end: at };

@@ -1,7 +1,7 @@
 //! The statements of a configuration, stored tightly: a large one has hundreds of thousands.
 //!
 //! Statements stand in the order of the text, each before those of its block; a word is a place in a file. So no depth of nesting
-//! is a danger to the stack, and a statement costs some fifty octets beyond its text.
+//! is a danger to the stack, and a statement costs some thirty octets beyond its text.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -17,11 +17,15 @@ pub struct Tree {
     pub(super) files: Files,
     nodes: Vec<Stored>,
     words: Vec<Spot>,
+    /// The words that do not end at the first blank or brace after them: quoted, from a definition. Each with its length.
+    odd: Vec<(u32, u32)>,
     /// The words that are neither what stands at their place nor that without double quotes: escaped, from a definition. Each with
     /// the place in `text` where it begins.
     made: Vec<(u32, u32)>,
     text: Vec<u8>,
     blocks: Vec<Braces>,
+    /// What stands for braces that are not in the text: missing, from a definition.
+    bare: HashMap<(u32, Brace), Span>,
     /// Where a `}` is missing was taken from the layout.
     pub(super) told_by_layout: bool,
     /// Statements whose line ends in a quote that is not closed.
@@ -43,6 +47,13 @@ struct Stored {
     end: u32,
     /// Index of its braces plus one; 0 is none.
     block: u32,
+}
+
+/// One of the two of a block.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Brace {
+    Open,
+    Close,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -218,8 +229,11 @@ impl<'a> Node<'a> {
     pub fn block(self) -> Option<Block> {
         let index = wide(self.stored()?.block).checked_sub(1)?;
         let braces = self.tree.blocks.get(index)?;
-        let files = &self.tree.files;
-        Some(Block { open: files.span(braces.open), close: braces.close.map(|close| files.span(close)) })
+        let span = |which, spot| {
+            let bare = self.tree.bare.get(&(narrow(index), which)).copied();
+            bare.unwrap_or_else(|| self.tree.files.span(spot, 1))
+        };
+        Some(Block { open: span(Brace::Open, braces.open), close: braces.close.map(|close| span(Brace::Close, close)) })
     }
 
     /// The statements between its braces.
@@ -260,6 +274,14 @@ impl Tree {
         self.nodes.is_empty()
     }
 
+    /// Makes room for what a file of so many octets usually holds. To grow later would move all that is there; room that is not
+    /// used costs nothing.
+    pub(super) fn reserve(&mut self, octets: usize) {
+        self.nodes.reserve(octets / 16);
+        self.words.reserve(octets / 8);
+        self.blocks.reserve(octets / 48);
+    }
+
     pub(super) fn node(&self, index: usize) -> Option<Node<'_>> {
         (index < self.nodes.len()).then_some(Node { tree: self, index })
     }
@@ -271,7 +293,11 @@ impl Tree {
             self.made.push((narrow(self.words.len()), narrow(self.text.len())));
             self.text.extend_from_slice(text);
         }
-        self.words.push(self.files.spot(span));
+        let spot = self.files.spot(span);
+        if self.files.word(spot) != span {
+            self.odd.push((narrow(self.words.len()), narrow(span.end.saturating_sub(span.start))));
+        }
+        self.words.push(spot);
     }
 
     /// How many words were taken in so far.
@@ -287,12 +313,17 @@ impl Tree {
             self.text.truncate(wide(*start));
         }
         self.made.truncate(left);
+        self.odd.truncate(self.odd.partition_point(is_left));
         self.words.truncate(count);
     }
 
     /// The word with this number.
     pub(super) fn word(&self, index: usize) -> Option<Word<'_>> {
-        let span = self.files.span(*self.words.get(index)?);
+        let spot = *self.words.get(index)?;
+        let span = match self.odd.binary_search_by_key(&narrow(index), |(word, _)| *word) {
+            Ok(at) => self.files.span(spot, self.odd.get(at).map_or(0, |(_, length)| wide(*length))),
+            Err(_) => self.files.word(spot),
+        };
         let text = self.made_text(index).unwrap_or_else(|| {
             let text = self.files.text(span);
             unquoted(text).unwrap_or(text)
@@ -332,7 +363,8 @@ impl Tree {
 
     /// Gives the statement `index` a block; what follows stands in it until `close`.
     pub(super) fn open(&mut self, index: usize, open: Span) {
-        self.blocks.push(Braces { open: self.files.spot(open), close: None });
+        let open = self.brace(self.blocks.len(), Brace::Open, open);
+        self.blocks.push(Braces { open, close: None });
         let block = narrow(self.blocks.len());
         if let Some(stored) = self.nodes.get_mut(index) {
             stored.block = block;
@@ -342,13 +374,21 @@ impl Tree {
     /// Ends the block of the statement `index`; without `close` if its brace is missing.
     pub(super) fn close(&mut self, index: usize, close: Option<Span>) {
         let end = narrow(self.nodes.len());
-        let close = close.map(|close| self.files.spot(close));
         let Some(stored) = self.nodes.get_mut(index) else { return };
         stored.end = end;
-        let block = wide(stored.block).checked_sub(1);
-        if let Some(block) = block.and_then(|block| self.blocks.get_mut(block)) {
+        let Some(block) = wide(stored.block).checked_sub(1) else { return };
+        let close = close.map(|close| self.brace(block, Brace::Close, close));
+        if let Some(block) = self.blocks.get_mut(block) {
             block.close = close;
         }
+    }
+
+    /// Takes in where a brace of the block `index` is.
+    fn brace(&mut self, index: usize, which: Brace, span: Span) -> Spot {
+        if !matches!(self.files.text(span), b"{" | b"}") {
+            self.bare.insert((narrow(index), which), span);
+        }
+        self.files.spot(span)
     }
 }
 

@@ -82,12 +82,15 @@ struct Entry<'a> {
 /// Every virtual server that can run, in the order of the file; each service once.
 pub(super) fn read_all<'a>(
     reading: &mut Reading<'a>,
-    blocks: impl Iterator<Item = Node<'a>>,
+    root: &Statements<'a>,
     surroundings: &Surroundings<'_>,
 ) -> Vec<VirtualServer> {
-    let mut servers: Vec<Entry<'a>> = Vec::new();
-    let mut known: HashMap<Service, usize> = HashMap::new();
-    for block in blocks {
+    let blocks = || root.all("virtual_server");
+    // the room that they need at once: there may be tens of thousands
+    let count = blocks().count();
+    let mut servers: Vec<Entry<'a>> = Vec::with_capacity(count);
+    let mut known: HashMap<Service, usize> = HashMap::with_capacity(count);
+    for block in blocks() {
         let Some(head) = head(reading, block, surroundings) else { continue };
         let Some(server) = read(reading, block, &head, surroundings) else { continue };
         match known.get(&server.service).and_then(|index| servers.get_mut(*index)) {
