@@ -109,7 +109,7 @@ enum Probe {
 
 impl Probe {
     fn new(kind: &str, target: SocketAddr) -> Self {
-        let second = Duration::from_secs(1);
+        let second = Duration::from_secs(1).into();
         let schedule = Schedule {
             delay_loop: second,
             delay_before_retry: second,
@@ -121,7 +121,7 @@ impl Probe {
         let endpoint = Endpoint {
             address: target.ip(),
             port: NonZeroU16::new(target.port()),
-            connect_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(5).into(),
             origin: None,
         };
         if kind == "tcp" {

@@ -46,7 +46,7 @@ pub(crate) async fn tcp_and_send(
 pub(crate) async fn tcp_only(endpoint: &Endpoint) -> Result<(), Failure> {
     match dial(endpoint)? {
         Dialled::Connected(_) => Ok(()),
-        Dialled::UnderWay(stream) => finish(stream, &Deadlines::new(endpoint.connect_timeout)).await.map(drop),
+        Dialled::UnderWay(stream) => finish(stream, &Deadlines::new(endpoint.connect_timeout.get())).await.map(drop),
     }
 }
 

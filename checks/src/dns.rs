@@ -13,7 +13,7 @@ use crate::scratch;
 /// # Errors
 /// No response comes, or one with a response code other than 0.
 pub async fn dns(check: &DnsCheck) -> Result<(), Failure> {
-    let deadlines = Deadlines::new(check.endpoint.connect_timeout);
+    let deadlines = Deadlines::new(check.endpoint.connect_timeout.get());
     let id = random();
     let query = query(id, check.query, &check.name)?;
     let socket = connect::udp(&check.endpoint)?;

@@ -86,7 +86,7 @@ async fn get(options: &Options, page: &mut Page) -> Result<(), Failure> {
     let endpoint = Endpoint {
         address: *server,
         port: Some(*port),
-        connect_timeout: options.timeout,
+        connect_timeout: options.timeout.into(),
         origin: (options.mark != 0).then(|| Box::new(origin)),
     };
     if !options.secure {

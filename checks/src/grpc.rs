@@ -26,7 +26,7 @@ pub async fn grpc(check: &GrpcCheck, host: Option<&str>, tls: &Tls) -> Result<()
         .header("te", "trailers")
         .header("user-agent", "KeepAliveClient");
     let request = request.body(()).map_err(|error| Failure::Unusable("the request", error.to_string()))?;
-    let deadlines = Deadlines::new(check.endpoint.connect_timeout);
+    let deadlines = Deadlines::new(check.endpoint.connect_timeout.get());
     let secure = check.secure.then(|| (tls, name(&check.sni, host)));
     let call = Call { request, message: Some(question(&check.service)?) };
     Box::pin(talk(&check.endpoint, secure, deadlines, call, |answer| hear(answer, deadlines))).await

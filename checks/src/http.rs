@@ -66,7 +66,7 @@ pub struct Secure<'a> {
 /// # Errors
 /// There is no answer, or `sink` has had enough.
 pub async fn fetch(endpoint: &Endpoint, request: &[u8], sink: &mut impl Sink) -> Result<(), Failure> {
-    let deadlines = Deadlines::new(endpoint.connect_timeout);
+    let deadlines = Deadlines::new(endpoint.connect_timeout.get());
     let mut stream = connect::tcp_and_send(endpoint, &deadlines, request).await?;
     read(&mut stream, &deadlines, sink).await
 }
@@ -81,7 +81,7 @@ pub async fn fetch_secure(
     secure: Secure<'_>,
     sink: &mut impl Sink,
 ) -> Result<(), Failure> {
-    let deadlines = Deadlines::new(endpoint.connect_timeout);
+    let deadlines = Deadlines::new(endpoint.connect_timeout.get());
     let stream = connect::tcp(endpoint, &deadlines).await?;
     let handshake = secure.tls.handshake(stream, secure.name, endpoint.address)?;
     let mut stream = deadlines.within(Step::Handshake, handshake).await?;

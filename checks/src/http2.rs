@@ -31,7 +31,7 @@ pub async fn http2(check: &HttpCheck, url: &Url, host: Option<&str>, tls: &Tls) 
     let uri = uri(&check.endpoint, check.secure, host, &url.path)?;
     let request = http::Request::get(uri).header("user-agent", "KeepAliveClient").body(());
     let request = request.map_err(|error| Failure::Unusable("the request", error.to_string()))?;
-    let deadlines = Deadlines::new(check.endpoint.connect_timeout);
+    let deadlines = Deadlines::new(check.endpoint.connect_timeout.get());
     let secure = check.secure.then(|| (tls, name(&check.sni, host)));
     let call = Call { request, message: None };
     Box::pin(talk(&check.endpoint, secure, deadlines, call, |answer| fetch(answer, deadlines, judge))).await

@@ -26,7 +26,7 @@ const PAYLOAD: usize = 128;
 /// # Errors
 /// It does not, or ICMP says that there is no way.
 pub async fn ping(check: &PingCheck) -> Result<(), Failure> {
-    let deadlines = Deadlines::new(check.endpoint.connect_timeout);
+    let deadlines = Deadlines::new(check.endpoint.connect_timeout.get());
     let socket = connect::ping(&check.endpoint)?;
     let (request, reply) = match check.endpoint.address {
         IpAddr::V4(_) => (ECHO_REQUEST, ECHO_REPLY),

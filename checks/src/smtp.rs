@@ -22,7 +22,7 @@ pub async fn smtp(check: &SmtpCheck) -> Result<(), Failure> {
     if check.helo_name.contains(['\r', '\n']) {
         return Err(Failure::Unusable("helo_name", "it holds an end of line".into()));
     }
-    let deadlines = Deadlines::new(check.endpoint.connect_timeout);
+    let deadlines = Deadlines::new(check.endpoint.connect_timeout.get());
     let stream = connect::tcp(&check.endpoint, &deadlines).await?;
     let mut session = Session { stream, deadlines, unread: Vec::new() };
     session.expect(Step::Greeting, Some(220)).await?;

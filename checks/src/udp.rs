@@ -16,7 +16,7 @@ const DEFAULT_LENGTH: usize = 32;
 /// # Errors
 /// ICMP says that there is nobody, or the reply does not come or is not the one that is wanted.
 pub async fn udp(check: &UdpCheck) -> Result<(), Failure> {
-    let deadlines = Deadlines::new(check.endpoint.connect_timeout);
+    let deadlines = Deadlines::new(check.endpoint.connect_timeout.get());
     let socket = connect::udp(&check.endpoint)?;
     let filler = filler::<DEFAULT_LENGTH>();
     let payload = check.payload.as_deref().unwrap_or(&filler);

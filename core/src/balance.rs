@@ -4,7 +4,7 @@
 
 mod balancer;
 mod check;
-mod check_ids;
+mod few;
 mod service;
 mod table;
 mod types;
@@ -12,7 +12,7 @@ mod unsupported;
 
 pub use balancer::{Balancer, CheckId, CheckParams, Effect, Params, Removed, Ticket};
 pub use check::{Meaning, Outcome, Pace, Steps};
-pub use check_ids::CheckIds;
+pub use few::Few;
 pub use service::{Place, Quorum, ServerParams, ServiceId, ServiceParams, Sorry};
 pub use table::{Change, DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey, Table, difference};
 pub use types::{Forwarding, Granularity, Protocol, Scheduler, SchedulerFlags, Tunnel, TunnelChecksum};

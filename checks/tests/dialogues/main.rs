@@ -28,11 +28,16 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn endpoint(address: SocketAddr) -> Endpoint {
-    Endpoint { address: address.ip(), port: NonZeroU16::new(address.port()), connect_timeout: TIMEOUT, origin: None }
+    Endpoint {
+        address: address.ip(),
+        port: NonZeroU16::new(address.port()),
+        connect_timeout: TIMEOUT.into(),
+        origin: None,
+    }
 }
 
 fn schedule() -> Schedule {
-    let second = Duration::from_secs(1);
+    let second = Duration::from_secs(1).into();
     Schedule {
         delay_loop: second,
         delay_before_retry: second,

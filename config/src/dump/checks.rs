@@ -130,11 +130,11 @@ fn check(page: &mut Page<'_>, server: &VirtualServer, real: &RealServer, checker
 
 fn schedule(page: &mut Page<'_>, schedule: &Schedule, checker: &Checker) {
     say!(page, "   Alpha = {}", yes(schedule.alpha));
-    say!(page, "   Delay loop = {} us", schedule.delay_loop.as_micros());
-    say!(page, "   Warmup = {} us", schedule.warmup.as_micros());
+    say!(page, "   Delay loop = {} us", schedule.delay_loop.get().as_micros());
+    say!(page, "   Warmup = {} us", schedule.warmup.get().as_micros());
     say!(page, "   Retries = {}", schedule.retry);
     if schedule.retry > 0 {
-        say!(page, "   Delay before retry = {} us", schedule.delay_before_retry.as_micros());
+        say!(page, "   Delay before retry = {} us", schedule.delay_before_retry.get().as_micros());
         // what is left at start: one failure is enough for the first verdict
         say!(page, "   Retries iterations = {}", schedule.retry);
     }
@@ -173,7 +173,7 @@ fn connection(page: &mut Page<'_>, endpoint: &Endpoint) {
             say!(page, "     Mark = {}", origin.fwmark);
         }
     }
-    say!(page, "     Timeout = {}", decimal(endpoint.connect_timeout));
+    say!(page, "     Timeout = {}", decimal(endpoint.connect_timeout.get()));
 }
 
 fn http(page: &mut Page<'_>, checker: &Checker, check: &HttpCheck) {

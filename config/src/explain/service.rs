@@ -116,10 +116,10 @@ fn times(checker: &Checker) -> (Duration, Duration) {
     let Some(schedule) = checker.schedule() else { return (Duration::ZERO, Duration::ZERO) };
     let attempt = match checker {
         Checker::Misc(check) => check.timeout,
-        _ => checker.endpoint().map_or(Duration::ZERO, |endpoint| endpoint.connect_timeout),
+        _ => checker.endpoint().map_or(Duration::ZERO, |endpoint| endpoint.connect_timeout.get()),
     };
-    let retries = schedule.delay_before_retry.saturating_add(attempt).saturating_mul(schedule.retry);
-    let once = schedule.delay_loop.saturating_add(attempt);
+    let retries = schedule.delay_before_retry.get().saturating_add(attempt).saturating_mul(schedule.retry);
+    let once = schedule.delay_loop.get().saturating_add(attempt);
     (once.saturating_add(retries), once)
 }
 

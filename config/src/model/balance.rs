@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
+use keepalived_core::balance::Few;
 pub use keepalived_core::balance::{
     Forwarding, Granularity, Protocol, Scheduler, SchedulerFlags, Tunnel, TunnelChecksum,
 };
@@ -174,7 +175,7 @@ pub struct RealServer {
     /// All that may change in place.
     pub settings: RealServerSettings,
     /// It is up if none of these is failed.
-    pub checkers: Vec<Checker>,
+    pub checkers: Few<Checker>,
 }
 
 /// What a real server says beyond its address and its checkers.

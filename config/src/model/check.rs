@@ -7,8 +7,8 @@ use std::time::Duration;
 use keepalived_core::address::InterfaceName;
 use serde::{Deserialize, Serialize};
 
-use super::Script;
 use super::balance::{RealServer, VirtualServer};
+use super::{Micros, Script};
 
 /// One check of a real server. What few of them have is in a box: most sites have one TCP check for each server.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub enum Checker {
     /// `MISC_CHECK`
     Misc(Box<MiscCheck>),
     /// `PING_CHECK`
-    Ping(PingCheck),
+    Ping(Box<PingCheck>),
     /// `UDP_CHECK`
     Udp(Box<UdpCheck>),
     /// `FILE_CHECK`
@@ -103,11 +103,11 @@ impl Checker {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Schedule {
     /// `delay_loop`: from one check to the next.
-    pub delay_loop: Duration,
+    pub delay_loop: Micros,
     /// `delay_before_retry`: the same after a failure that is forgiven.
-    pub delay_before_retry: Duration,
+    pub delay_before_retry: Micros,
     /// `warmup`: the first check comes at a random moment within it.
-    pub warmup: Duration,
+    pub warmup: Micros,
     /// `retry`: how many failures in a row are forgiven while it is up.
     pub retry: u32,
     /// `alpha`: failed until it first succeeds.
@@ -124,7 +124,7 @@ pub struct Endpoint {
     /// `connect_port`, or the real server's; `None` if there is none (a check that needs one fails).
     pub port: Option<NonZeroU16>,
     /// `connect_timeout`
-    pub connect_timeout: Duration,
+    pub connect_timeout: Micros,
     /// Where it comes from, if anything is said about that.
     pub origin: Option<Box<Origin>>,
 }

@@ -21,14 +21,9 @@ macro_rules! timing {
             $block,
             $kind,
             ("retry", "retry 7", "schedule/retry", "7"),
-            (
-                "delay_before_retry",
-                "delay_before_retry 2.5",
-                "schedule/delay_before_retry",
-                r#"{"secs":2,"nanos":500000000}"#
-            ),
-            ("warmup", "warmup 0", "schedule/warmup", r#"{"secs":0,"nanos":0}"#),
-            ("delay_loop", "delay_loop 100", "schedule/delay_loop", r#"{"secs":100,"nanos":0}"#),
+            ("delay_before_retry", "delay_before_retry 2.5", "schedule/delay_before_retry", "2500000"),
+            ("warmup", "warmup 0", "schedule/warmup", "0"),
+            ("delay_loop", "delay_loop 100", "schedule/delay_loop", "100000000"),
             ("alpha", "alpha", "schedule/alpha", "true"),
             ("log_all_failures", "log_all_failures yes", "schedule/log_all_failures", "true"),
         )
@@ -45,7 +40,7 @@ macro_rules! connection {
             ("bindto", "bindto 10.0.0.7", "endpoint/origin/address", "\"10.0.0.7\""),
             ("bind_port", "bind_port 1", "endpoint/origin/port", "1"),
             ("bind_if", "bind_if eth0", "endpoint/origin/interface", "\"eth0\""),
-            ("connect_timeout", "connect_timeout 2", "endpoint/connect_timeout", r#"{"secs":2,"nanos":0}"#),
+            ("connect_timeout", "connect_timeout 2", "endpoint/connect_timeout", "2000000"),
             ("fwmark", "fwmark 4294967295", "endpoint/origin/fwmark", "4294967295"),
         )
     };

@@ -249,6 +249,7 @@ impl Balancer {
         self.users = Users::new(self.checks.len(), &params);
         let leave_until = (!drain.is_zero()).then(|| now + drain);
         let mut old: Vec<Option<Service>> = std::mem::take(&mut self.services).into_iter().map(Some).collect();
+        self.services = Vec::with_capacity(params.len());
         let mut removed = Vec::new();
         for (number, params) in (0..).zip(params) {
             let id = ServiceId(number);
@@ -263,11 +264,8 @@ impl Balancer {
                     service
                 }
                 Some((was, before)) => {
-                    removed.extend(before.gone(&params).map(|server| Removed::Server {
-                        service: was,
-                        place: server.params.place,
-                        up: server.up,
-                    }));
+                    let gone = before.gone(&params);
+                    removed.extend(gone.map(|(place, up)| Removed::Server { service: was, place, up }));
                     Service::succeed(&before, params, &self.checks, leave_until)
                 }
             };
@@ -365,7 +363,7 @@ impl Balancer {
     /// After a reload: servers whose checks stand otherwise than was told, and the quorum.
     fn look_again(&mut self, id: ServiceId, out: &mut impl Extend<Effect>) {
         let Some(service) = self.services.get_mut(index(id)) else { return };
-        for place in 0..service.servers.len() {
+        for place in 0..service.standings.len() {
             out.extend(service.look(place, &self.checks).map(|news| tell(id, place, news)));
         }
         if service.judge() {
@@ -378,7 +376,7 @@ impl Balancer {
         let Some(service) = self.services.get_mut(index(id)) else { return };
         service.suspended = suspended;
         let mine: Vec<CheckId> =
-            service.servers.iter().flat_map(|server| server.params.checks.iter().copied()).collect();
+            service.params.servers.iter().flat_map(|server| server.checks.iter().copied()).collect();
         for check in mine {
             let mut users = self.users.of(check).iter();
             let is_needed =
@@ -394,7 +392,7 @@ impl Balancer {
     /// Ends: under `omega` every server that is up goes down, and its quorum.
     pub fn stop(&mut self, out: &mut impl Extend<Effect>) {
         for (id, service) in (0..).map(ServiceId).zip(&mut self.services).filter(|(_, service)| service.params.omega) {
-            for place in 0..service.servers.len() {
+            for place in 0..service.standings.len() {
                 if service.take_down(place) {
                     out.extend([Effect::Server { service: id, server: place, up: false }]);
                 }
@@ -427,14 +425,14 @@ impl Balancer {
 
     /// Whether a real server is up, and its weight.
     pub fn server(&self, id: ServiceId, place: usize) -> Option<(bool, u32)> {
-        let server = self.services.get(index(id))?.servers.get(place)?;
-        Some((server.up, server.weight))
+        let standing = self.services.get(index(id))?.standings.get(place)?;
+        Some((standing.up, standing.weight))
     }
 
     /// The checks of a real server.
     pub fn checks(&self, id: ServiceId, place: usize) -> impl Iterator<Item = CheckId> {
-        let server = self.services.get(index(id)).and_then(|service| service.servers.get(place));
-        server.into_iter().flat_map(|server| server.params.checks.iter().copied())
+        let server = self.services.get(index(id)).and_then(|service| service.params.servers.get(place));
+        server.into_iter().flat_map(|server| server.checks.iter().copied())
     }
 
     /// How a check stands: whether it has run, and whether it is up.

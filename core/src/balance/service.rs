@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
+use super::balancer::CheckId;
 use super::check::Check;
-use super::check_ids::CheckIds;
+use super::few::Few;
 use super::table::{DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey};
 use super::types::Forwarding;
 use crate::time::Instant;
@@ -70,7 +71,7 @@ pub struct ServerParams {
     /// `inhibit_on_failure`
     pub inhibit: bool,
     /// It is up if none of these is failed.
-    pub checks: CheckIds,
+    pub checks: Few<CheckId>,
 }
 
 /// A virtual server, by its place in the parameters.
@@ -90,9 +91,9 @@ pub struct Quorum {
     pub weight: u64,
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Server {
-    pub(super) params: ServerParams,
+/// How a server stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Standing {
     /// As it was last told to others.
     pub(super) up: bool,
     /// With what its checks add.
@@ -109,9 +110,9 @@ struct Leaving {
 
 #[derive(Clone, Debug)]
 pub(super) struct Service {
-    /// Without its servers: they are in `servers`.
     pub(super) params: ServiceParams,
-    pub(super) servers: Vec<Server>,
+    /// Of its servers, in their order. Beside them, so that what tens of thousands are told to be is not copied.
+    pub(super) standings: Vec<Standing>,
     pub(super) quorum_up: bool,
     /// The weights of all servers that are up.
     live_weight: u64,
@@ -120,20 +121,19 @@ pub(super) struct Service {
     leaving: Vec<Leaving>,
 }
 
-impl Server {
-    /// A server of which nothing has been told.
-    fn new(params: ServerParams, checks: &[Check]) -> Self {
-        let (up, weight) = standing(&params, checks);
-        Self { params, up, weight }
+impl Standing {
+    /// Whether no check of a server is failed, and its weight with what checks add to it, as the kernel takes it.
+    fn of(server: &ServerParams, checks: &[Check]) -> Self {
+        let mine = || server.checks.iter().filter_map(|id| id.of(checks));
+        let added = mine().fold(0_i64, |sum, check| sum.saturating_add(check.weight()));
+        let weight = i64::from(server.weight).saturating_add(added).clamp(0, HEAVIEST);
+        Self { up: mine().all(Check::is_up), weight: u32::try_from(weight).unwrap_or(0) }
     }
-}
 
-/// Whether no check of a server is failed, and its weight with what checks add to it, as the kernel takes it.
-fn standing(params: &ServerParams, checks: &[Check]) -> (bool, u32) {
-    let mine = || params.checks.iter().filter_map(|id| id.of(checks));
-    let added = mine().fold(0_i64, |sum, check| sum.saturating_add(check.weight()));
-    let weight = i64::from(params.weight).saturating_add(added).clamp(0, HEAVIEST);
-    (mine().all(Check::is_up), u32::try_from(weight).unwrap_or(0))
+    /// What a server counts for the quorum.
+    fn counted(self) -> u64 {
+        if self.up { u64::from(self.weight) } else { 0 }
+    }
 }
 
 /// What is new about a server.
@@ -147,70 +147,63 @@ pub(super) enum News {
 
 impl Service {
     /// A virtual server whose checks stand as they stand.
-    pub(super) fn new(mut params: ServiceParams, checks: &[Check]) -> Self {
-        let servers = servers(&mut params, checks);
-        let live_weight = live(&servers);
+    pub(super) fn new(params: ServiceParams, checks: &[Check]) -> Self {
+        let standings = standings(&params, checks);
+        let live_weight = live(&standings);
         let mut service =
-            Self { params, servers, quorum_up: false, live_weight, suspended: false, leaving: Vec::new() };
+            Self { params, standings, quorum_up: false, live_weight, suspended: false, leaving: Vec::new() };
         service.quorum_up = service.has_quorum();
         service
     }
 
     /// The same virtual server with other parameters; `up` of servers that were there before stays as it was told. Servers that
     /// are gone keep their connections until `leave_until`.
-    pub(super) fn succeed(
-        old: &Self,
-        mut params: ServiceParams,
-        checks: &[Check],
-        leave_until: Option<Instant>,
-    ) -> Self {
-        let mut before: HashMap<Place, &Server> =
-            old.servers.iter().map(|server| (server.params.place, server)).collect();
-        let mut servers = servers(&mut params, checks);
-        for server in &mut servers {
-            if let Some(before) = before.remove(&server.params.place) {
-                server.up = before.up;
+    pub(super) fn succeed(old: &Self, params: ServiceParams, checks: &[Check], leave_until: Option<Instant>) -> Self {
+        let mut before: HashMap<Place, _> = old.servers().map(|(server, was)| (server.place, (server, was))).collect();
+        let mut standings = standings(&params, checks);
+        for (server, standing) in params.servers.iter().zip(&mut standings) {
+            if let Some((_, was)) = before.remove(&server.place) {
+                standing.up = was.up;
             }
         }
         let mut leaving: Vec<Leaving> = old.leaving.clone();
         if let Some(until) = leave_until {
-            let gone = before.into_values().filter(|server| server.up);
-            leaving.extend(gone.map(|server| Leaving {
-                place: server.params.place,
-                entry: DestinationEntry { weight: 0, ..entry_of(&server.params, 0) },
-                until,
-            }));
+            let gone = before.into_values().filter(|(_, was)| was.up);
+            leaving.extend(gone.map(|(server, _)| Leaving { place: server.place, entry: entry_of(server, 0), until }));
         }
-        leaving.retain(|leaving| !servers.iter().any(|server| server.params.place == leaving.place));
-        let live_weight = live(&servers);
-        Self { params, servers, quorum_up: old.quorum_up, live_weight, suspended: old.suspended, leaving }
+        leaving.retain(|leaving| !params.servers.iter().any(|server| server.place == leaving.place));
+        let live_weight = live(&standings);
+        Self { params, standings, quorum_up: old.quorum_up, live_weight, suspended: old.suspended, leaving }
     }
 
-    /// Servers that were there and are in `next` no more.
-    pub(super) fn gone<'a>(&'a self, next: &'a ServiceParams) -> impl Iterator<Item = &'a Server> {
+    /// Its servers, and how they stand.
+    pub(super) fn servers(&self) -> impl Iterator<Item = (&ServerParams, Standing)> {
+        self.params.servers.iter().zip(self.standings.iter().copied())
+    }
+
+    /// Where servers were that are in `next` no more, and whether they were up.
+    pub(super) fn gone(&self, next: &ServiceParams) -> impl Iterator<Item = (Place, bool)> {
         let kept: HashSet<Place> = next.servers.iter().map(|server| server.place).collect();
-        self.servers.iter().filter(move |server| !kept.contains(&server.params.place))
+        self.servers().map(|(server, was)| (server.place, was.up)).filter(move |(place, _)| !kept.contains(place))
     }
 
     /// Looks at a server again.
     pub(super) fn look(&mut self, place: usize, checks: &[Check]) -> Option<News> {
-        let server = self.servers.get_mut(place)?;
-        let (up, weight) = standing(&server.params, checks);
-        let before = counted(server);
-        let was = (std::mem::replace(&mut server.up, up), std::mem::replace(&mut server.weight, weight));
-        self.live_weight = self.live_weight - before + counted(server);
-        match was {
-            (was_up, _) if was_up != up => Some(News::Up(up)),
-            (_, was_weight) if up && was_weight != weight => Some(News::Weight(weight)),
-            _ => None,
+        let standing = self.standings.get_mut(place)?;
+        let now = Standing::of(self.params.servers.get(place)?, checks);
+        let was = std::mem::replace(standing, now);
+        self.live_weight = self.live_weight - was.counted() + now.counted();
+        if was.up != now.up {
+            return Some(News::Up(now.up));
         }
+        (now.up && was.weight != now.weight).then_some(News::Weight(now.weight))
     }
 
     /// A server goes down because all do.
     pub(super) fn take_down(&mut self, place: usize) -> bool {
-        let Some(server) = self.servers.get_mut(place) else { return false };
-        self.live_weight -= counted(server);
-        std::mem::take(&mut server.up)
+        let Some(standing) = self.standings.get_mut(place) else { return false };
+        self.live_weight -= standing.counted();
+        std::mem::take(&mut standing.up)
     }
 
     fn has_quorum(&self) -> bool {
@@ -259,8 +252,7 @@ impl Service {
     pub(super) fn places(&self) -> impl Iterator<Item = (ServiceKey, HashSet<DestinationKey>)> {
         self.params.keys.iter().map(|key| {
             let sorry = self.params.sorry.map(|sorry| sorry.place.in_service(key, sorry.forwarding));
-            let servers =
-                self.servers.iter().map(|server| server.params.place.in_service(key, server.params.forwarding));
+            let servers = self.params.servers.iter().map(|server| server.place.in_service(key, server.forwarding));
             (*key, servers.chain(sorry).collect())
         })
     }
@@ -269,11 +261,11 @@ impl Service {
         let takes_over = self.params.sorry.filter(|_| !self.quorum_up);
         let mut wanted: Vec<(Place, DestinationEntry)> =
             self.leaving.iter().map(|leaving| (leaving.place, leaving.entry)).collect();
-        for Server { params, up, weight } in &self.servers {
-            if *up && takes_over.is_none() {
-                wanted.push((params.place, entry_of(params, *weight)));
-            } else if params.inhibit {
-                wanted.push((params.place, entry_of(params, 0)));
+        for (server, standing) in self.servers() {
+            if standing.up && takes_over.is_none() {
+                wanted.push((server.place, entry_of(server, standing.weight)));
+            } else if server.inhibit {
+                wanted.push((server.place, entry_of(server, 0)));
             }
         }
         // it may be one of the real servers: then it stands there once, and while it is needed as the sorry server
@@ -297,18 +289,13 @@ impl Sorry {
     }
 }
 
-/// Takes the servers out of `params`.
-fn servers(params: &mut ServiceParams, checks: &[Check]) -> Vec<Server> {
-    std::mem::take(&mut params.servers).into_iter().map(|params| Server::new(params, checks)).collect()
+/// How the servers stand of which nothing has been told.
+fn standings(params: &ServiceParams, checks: &[Check]) -> Vec<Standing> {
+    params.servers.iter().map(|server| Standing::of(server, checks)).collect()
 }
 
-/// What a server counts for the quorum.
-fn counted(server: &Server) -> u64 {
-    if server.up { u64::from(server.weight) } else { 0 }
-}
-
-fn live(servers: &[Server]) -> u64 {
-    servers.iter().map(counted).sum()
+fn live(standings: &[Standing]) -> u64 {
+    standings.iter().map(|standing| standing.counted()).sum()
 }
 
 fn entry_of(params: &ServerParams, weight: u32) -> DestinationEntry {

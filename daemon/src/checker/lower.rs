@@ -10,8 +10,8 @@ use keepalived_config::model::{
     Checker, Config, GroupEntry, RealServer, Schedule, Service, VirtualServer, VirtualServerGroup,
 };
 use keepalived_core::balance::{
-    CheckId, CheckIds, CheckParams, Pace, Params, Place, SchedulerFlags, ServerParams, ServiceEntry, ServiceId,
-    ServiceKey, ServiceParams, Sorry, Steps,
+    CheckId, CheckParams, Few, Pace, Params, Place, SchedulerFlags, ServerParams, ServiceEntry, ServiceId, ServiceKey,
+    ServiceParams, Sorry, Steps,
 };
 use keepalived_core::vrrp::Family;
 
@@ -146,7 +146,7 @@ impl<'a> Checks<'a> {
     }
 }
 
-fn lower_server(real: &RealServer, checks: CheckIds) -> ServerParams {
+fn lower_server(real: &RealServer, checks: Few<CheckId>) -> ServerParams {
     let settings = &real.settings;
     ServerParams {
         place: place(real),
@@ -218,9 +218,9 @@ fn pace(checker: &Checker) -> Pace {
     };
     let schedule = checker.schedule().cloned().unwrap_or_default();
     Pace {
-        delay_loop: schedule.delay_loop,
-        delay_before_retry: schedule.delay_before_retry,
-        warmup: schedule.warmup,
+        delay_loop: schedule.delay_loop.get(),
+        delay_before_retry: schedule.delay_before_retry.get(),
+        warmup: schedule.warmup.get(),
         retry: schedule.retry,
         steps,
     }

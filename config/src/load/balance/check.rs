@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use keepalived_core::balance::Few;
+
 use super::super::statements::{Reading, Statements, place};
 use super::endpoint::{self, Place};
 use super::pace::{Habit, Pace};
@@ -24,7 +26,7 @@ pub(super) struct Scene<'a> {
 }
 
 /// Every check in `block` that can be made, in the order of the file.
-pub(super) fn read_all(reading: &mut Reading<'_>, block: Node<'_>, scene: &Scene<'_>) -> Vec<Checker> {
+pub(super) fn read_all(reading: &mut Reading<'_>, block: Node<'_>, scene: &Scene<'_>) -> Few<Checker> {
     let mut sessions = HashSet::new();
     let mut checkers = Vec::new();
     for node in block.children() {
@@ -38,7 +40,7 @@ pub(super) fn read_all(reading: &mut Reading<'_>, block: Node<'_>, scene: &Scene
             "TCP_CHECK" => timed(reading, &statements, scene, Habit::COMMON)
                 .map(|Timed { schedule, endpoint }| Checker::Tcp(TcpCheck { schedule, endpoint })),
             "PING_CHECK" => timed(reading, &statements, scene, Habit::COMMON)
-                .map(|Timed { schedule, endpoint }| Checker::Ping(PingCheck { schedule, endpoint })),
+                .map(|Timed { schedule, endpoint }| Checker::Ping(Box::new(PingCheck { schedule, endpoint }))),
             "HTTP_GET" | "SSL_GET" | "HTTP2_GET" => http::read(reading, node, &statements, scene),
             "GRPC_CHECK" => grpc::read(reading, &statements, scene),
             "DNS_CHECK" => dns::read(reading, &statements, scene),
@@ -53,8 +55,7 @@ pub(super) fn read_all(reading: &mut Reading<'_>, block: Node<'_>, scene: &Scene
             checkers.push(checker);
         }
     }
-    checkers.shrink_to_fit();
-    checkers
+    checkers.into_iter().collect()
 }
 
 impl Scene<'_> {
@@ -66,9 +67,9 @@ impl Scene<'_> {
             reading.report_at(&rule::CHECK_PORT, Some(node), message);
         }
         let attempts = schedule.retry.saturating_add(1);
-        if endpoint.connect_timeout.saturating_mul(attempts) > schedule.delay_loop {
+        if endpoint.connect_timeout.get().saturating_mul(attempts) > schedule.delay_loop.get() {
             let mut slow = self.surroundings.slow.borrow_mut();
-            let (_, count) = slow.get_or_insert_with(|| (late(node, schedule, endpoint.connect_timeout), 0));
+            let (_, count) = slow.get_or_insert_with(|| (late(node, schedule, endpoint.connect_timeout.get()), 0));
             *count = count.saturating_add(1);
         }
     }
@@ -77,6 +78,7 @@ impl Scene<'_> {
 /// How long a server that does not answer stays in use, in words.
 fn late(node: Node<'_>, schedule: &Schedule, connect_timeout: Duration) -> Finding {
     let Schedule { delay_loop, delay_before_retry, retry, .. } = *schedule;
+    let (delay_loop, delay_before_retry) = (delay_loop.get(), delay_before_retry.get());
     let attempts = retry.saturating_add(1);
     let pauses = delay_before_retry.saturating_mul(retry);
     let longest = delay_loop.saturating_add(pauses).saturating_add(connect_timeout.saturating_mul(attempts));

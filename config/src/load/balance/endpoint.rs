@@ -74,7 +74,7 @@ pub(super) fn endpoint(
         return None;
     }
     let origin = origin.map(Box::new);
-    Some(Endpoint { address, port, connect_timeout: pace.connect_timeout, origin })
+    Some(Endpoint { address, port, connect_timeout: pace.connect_timeout.into(), origin })
 }
 
 fn origin(reading: &mut Reading<'_>, statements: &Statements<'_>, target: IpAddr) -> Option<Origin> {

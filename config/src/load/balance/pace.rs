@@ -49,9 +49,9 @@ impl Pace {
     pub(super) fn schedule(self, habit: Habit, log_all_failures: bool) -> Schedule {
         let delay_loop = self.delay_loop;
         Schedule {
-            delay_loop,
-            delay_before_retry: self.delay_before_retry.or(habit.delay_before_retry).unwrap_or(delay_loop),
-            warmup: self.warmup.unwrap_or(delay_loop),
+            delay_loop: delay_loop.into(),
+            delay_before_retry: self.delay_before_retry.or(habit.delay_before_retry).unwrap_or(delay_loop).into(),
+            warmup: self.warmup.unwrap_or(delay_loop).into(),
             retry: self.retry.unwrap_or(habit.retry),
             alpha: self.alpha,
             log_all_failures,

@@ -206,9 +206,10 @@ fn the_pace_of_checks_is_that_of_the_nearest_block() {
         text("delay_loop 99\nretry 99", "retry 9", lines),
     ] {
         let schedule = schedule(&text);
-        let seconds = [schedule.delay_loop, schedule.delay_before_retry, schedule.warmup].map(|time| time.as_secs());
+        let seconds =
+            [schedule.delay_loop, schedule.delay_before_retry, schedule.warmup].map(|time| time.get().as_secs());
         assert_eq!((seconds, schedule.retry), ([7, 3, 2], 4), "{text}");
-        assert_eq!(checker(&text).endpoint().unwrap().connect_timeout.as_secs(), 9);
+        assert_eq!(checker(&text).endpoint().unwrap().connect_timeout.get().as_secs(), 9);
     }
     assert!(schedule(&text("", "", "log_all_failures")).log_all_failures);
     let globally = "global_defs {\nchecker_log_all_failures\n}\n".to_owned() + &text("", "", "");
