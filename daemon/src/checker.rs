@@ -3,6 +3,7 @@
 mod dialogue;
 mod director;
 mod engine;
+mod identity;
 mod lower;
 mod names;
 mod notify;

@@ -1,20 +1,18 @@
 //! From what the configuration says to what the balancer is told, and what each check has to do.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hasher as _};
 use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use keepalived_config::model::{
-    Checker, Config, GroupEntry, RealServer, Schedule, Service, VirtualServer, VirtualServerGroup,
-};
+use keepalived_config::model::{Checker, Config, GroupEntry, RealServer, Service, VirtualServer, VirtualServerGroup};
 use keepalived_core::balance::{
     CheckId, CheckParams, Few, Pace, Params, Place, SchedulerFlags, ServerParams, ServiceEntry, ServiceId, ServiceKey,
     ServiceParams, Sorry, Steps,
 };
 use keepalived_core::vrrp::Family;
 
+use super::identity::{Digest, Identities};
 use super::task::{Spot, Task};
 
 /// Addresses that all groups together may stand for: a prefix of IPv6 must not fill the memory.
@@ -27,7 +25,7 @@ pub(super) struct Lowered {
     /// Where each check stands.
     pub(super) spots: Vec<Spot>,
     /// What makes each check the same, for the next reload.
-    identities: Vec<Identity>,
+    identities: Identities,
 }
 
 /// A configuration that was in force, and what became of it.
@@ -48,6 +46,7 @@ impl Lowered {
             (0..).zip(old_servers).map(|(number, server)| (&server.service, ServiceId(number))).collect();
         let servers = config.virtual_servers.iter().flat_map(|server| &server.real_servers);
         let mut checks = Checks::new(before, servers.map(|server| server.checkers.len()).sum());
+        lowered.params.services.reserve_exact(config.virtual_servers.len());
         let mut addresses = 0_usize;
         for (number, server) in (0..).zip(&config.virtual_servers) {
             let keys = keys(&server.service, &groups)?;
@@ -68,7 +67,7 @@ impl Lowered {
         let Checks { params, mut spots, mut identities, .. } = checks;
         lowered.params.checks = params;
         spots.shrink_to_fit();
-        identities.shrink_to_fit();
+        identities.shrink();
         Ok(Self { spots, identities, ..lowered })
     }
 }
@@ -76,29 +75,22 @@ impl Lowered {
 /// All checks of a configuration while it is lowered.
 struct Checks<'a> {
     before: Option<Before<'a>>,
-    /// Those of the configuration before.
-    old: HashMap<Identity, CheckId>,
-    known: HashMap<Identity, CheckId>,
     paces: HashSet<Rc<Pace>>,
     params: Vec<CheckParams>,
     spots: Vec<Spot>,
-    identities: Vec<Identity>,
+    identities: Identities,
     digest: Digest,
 }
 
 impl<'a> Checks<'a> {
     /// With room for so many.
     fn new(before: Option<Before<'a>>, count: usize) -> Self {
-        let identities = before.into_iter().flat_map(|(_, lowered)| &lowered.identities);
-        let old = (0..).zip(identities).map(|(number, identity)| (*identity, CheckId(number))).collect();
         Self {
             before,
-            old,
-            known: HashMap::with_capacity(count),
             paces: HashSet::new(),
             params: Vec::with_capacity(count),
             spots: Vec::with_capacity(count),
-            identities: Vec::with_capacity(count),
+            identities: Identities::with_capacity(count),
             digest: Digest::default(),
         }
     }
@@ -107,16 +99,14 @@ impl<'a> Checks<'a> {
     fn find(&mut self, config: &Config, spot: Spot) -> Option<CheckId> {
         let task = Task::at(config, spot)?;
         let identity = self.digest.identity(&task);
-        let id = CheckId(u32::try_from(self.params.len()).unwrap_or(u32::MAX));
-        let known = *self.known.entry(identity).or_insert(id);
-        if known == id {
+        let (id, is_known) = self.identities.number(identity);
+        if !is_known {
             let pace = self.shared(pace(task.checker));
-            let was = self.old.get(&identity).copied();
+            let was = self.before.and_then(|(_, lowered)| lowered.identities.find(&identity));
             self.params.push(CheckParams { pace, alpha: alpha(task.checker), was });
             self.spots.push(spot);
-            self.identities.push(identity);
         }
-        Some(known)
+        Some(id)
     }
 
     fn shared(&mut self, pace: Pace) -> Rc<Pace> {
@@ -161,50 +151,6 @@ fn lower_server(real: &RealServer, checks: Few<CheckId>) -> ServerParams {
 
 pub(super) fn place(real: &RealServer) -> Place {
     Place { address: real.address, port: real.port }
-}
-
-/// Stands for a check.
-type Identity = [u64; 2];
-
-/// Makes 128 bits that stand for a check: a large site has tens of thousands, and what they stand for is in the configuration.
-#[derive(Default)]
-struct Digest {
-    octets: Vec<u8>,
-}
-
-impl Digest {
-    /// Of everything that makes two checks one. A program may look at anything: it is shared on one server only, where its weight
-    /// is the same.
-    fn identity(&mut self, task: &Task<'_>) -> Identity {
-        let of_server = matches!(task.checker, Checker::Misc(_) | Checker::File(_) | Checker::Bfd(_));
-        let server = of_server.then_some((task.server.address, task.server.port, task.server.settings.weight));
-        let hosts: Vec<Option<&str>> = task.hosts().collect();
-        self.of(&(task.checker, hosts, server))
-    }
-
-    /// Of what stays the same if only the pace of a check is changed.
-    fn target(&mut self, task: &Task<'_>) -> Identity {
-        let mut checker = task.checker.clone();
-        if let Some(schedule) = checker.schedule_mut() {
-            *schedule = Schedule::default();
-        }
-        let hosts: Vec<Option<&str>> = task.hosts().collect();
-        self.of(&(&task.service.service, task.server.address, task.server.port, checker, hosts))
-    }
-
-    fn of(&mut self, value: &impl serde::Serialize) -> Identity {
-        let mut octets = std::mem::take(&mut self.octets);
-        octets.clear();
-        // cannot fail: everything here is plain data
-        self.octets = postcard::to_extend(value, octets).unwrap_or_default();
-        let half = |salt: u8| {
-            let mut hasher = DefaultHasher::new();
-            hasher.write_u8(salt);
-            hasher.write(&self.octets);
-            hasher.finish()
-        };
-        [half(0), half(1)]
-    }
 }
 
 fn pace(checker: &Checker) -> Pace {
