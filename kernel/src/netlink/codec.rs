@@ -93,6 +93,12 @@ impl Batch {
         self.start = 0;
     }
 
+    /// Forgets what there is, and keeps only as much room as batches usually need: a large one needs megabytes, once.
+    pub(crate) fn give_back(&mut self) {
+        self.clear();
+        self.octets.shrink_to(1 << 14);
+    }
+
     fn pad(&mut self) {
         self.octets.resize(self.octets.len().next_multiple_of(4), 0);
     }

@@ -63,8 +63,14 @@ impl Commit {
         transaction.begin(self.sequence);
     }
 
-    /// Has it carried out, all of it or nothing.
+    /// Has it carried out, all of it or nothing. It is empty afterwards.
     pub(super) fn run(&mut self, transaction: &mut Transaction) -> io::Result<Outcome> {
+        let outcome = self.carry_out(transaction);
+        transaction.give_back();
+        outcome
+    }
+
+    fn carry_out(&mut self, transaction: &mut Transaction) -> io::Result<Outcome> {
         transaction.end();
         let (first, count) = (self.sequence, transaction.count());
         self.sequence = first.wrapping_add(count);

@@ -90,6 +90,11 @@ impl Transaction {
         number
     }
 
+    /// Forgets everything, and the room that it took.
+    pub(super) fn give_back(&mut self) {
+        self.batch.give_back();
+    }
+
     /// How many messages there are.
     pub(super) const fn count(&self) -> u32 {
         self.count
