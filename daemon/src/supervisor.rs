@@ -24,17 +24,19 @@ use crate::message::{Debts, ToChild};
 mod children;
 mod dump;
 mod pid_files;
+mod pulse;
 mod telling;
 mod worker;
 
 use children::Post;
 use dump::{Dump, File};
 use pid_files::PidFiles;
+use pulse::Look;
 use telling::Telling;
 pub use worker::Role;
 
-/// How often a child is asked whether it is there; one interval later it has to have answered.
-const HELLO_INTERVAL: Duration = Duration::from_secs(5);
+/// More than this after its time, a look at the children is late.
+const LATE: Duration = Duration::from_secs(1);
 
 /// keepalived's: files are for their owner alone. Pid files say otherwise themselves.
 const UMASK: u32 = 0o177;
@@ -175,7 +177,7 @@ impl Supervisor {
             journal: Journal::default(),
             balance_journal: Journal::default(),
             debts: Debts::default(),
-            hello_at: now + HELLO_INTERVAL,
+            hello_at: now + pulse::INTERVAL,
             dumps: Vec::new(),
             telling,
             reload_again: false,
@@ -240,8 +242,9 @@ impl Supervisor {
         }
         self.respawn(now);
         if self.hello_at <= now {
-            self.hello_at = now + HELLO_INTERVAL;
-            self.say_hello();
+            let look = if now.since(self.hello_at) > LATE { Look::Late } else { Look::InTime };
+            self.hello_at = now + pulse::INTERVAL;
+            self.say_hello(now, look);
         }
         None
     }

@@ -17,6 +17,7 @@ use keepalived_state::Snapshot;
 use sd_notify::NotifyState;
 
 use super::dump::Dump;
+use super::pulse::Look;
 use super::worker::{Role, Worker};
 use super::{Supervisor, eprint_all, notify};
 use crate::backoff::Backoff;
@@ -115,12 +116,12 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn say_hello(&mut self) {
+    pub(super) fn say_hello(&mut self, now: Instant, look: Look) {
         if self.stopping.is_some() {
             return;
         }
         for worker in self.posts.iter_mut().filter_map(|post| post.worker.as_mut()) {
-            if !worker.hello() {
+            if !worker.hello(now, look) {
                 tracing::error!("{} process does not answer; killing it and starting another", worker.role());
                 worker.kill();
             }
@@ -258,7 +259,7 @@ impl Supervisor {
         match message {
             FromChild::Ready => {
                 if let Some(worker) = self.worker_mut(role) {
-                    worker.ready = true;
+                    worker.has_started(reactor::now());
                 }
                 self.ready_if_all_are();
                 if self.options.dump && role != Role::Runner {
@@ -267,7 +268,7 @@ impl Supervisor {
             }
             FromChild::Reloaded => {
                 if let Some(worker) = self.worker_mut(role) {
-                    worker.reloading = false;
+                    worker.has_reloaded(reactor::now());
                 }
                 if !self.workers().any(|worker| worker.reloading) {
                     notify(&[NotifyState::Ready]);

@@ -5,10 +5,13 @@ use std::fmt;
 use std::io;
 
 use keepalived_config::model::Config;
+use keepalived_core::time::Instant;
 use keepalived_kernel::pipe::{self, Pipe};
 use keepalived_kernel::process::{self, Child, Exit, Launch, Pid};
+use keepalived_kernel::reactor;
 use keepalived_kernel::signal::Signal;
 
+use super::pulse::{Look, Next, Pulse};
 use crate::cli::Options;
 use crate::message::{self, FromChild, Incoming, SUPERVISOR, Startup, ToChild};
 
@@ -56,8 +59,7 @@ pub(super) struct Worker {
     pipe: Pipe,
     /// It has said that it runs.
     pub(super) ready: bool,
-    asked: u64,
-    answered: u64,
+    pulse: Pulse,
     /// It was sent a configuration and has not said yet that it applied it.
     pub(super) reloading: bool,
 }
@@ -85,26 +87,39 @@ impl Worker {
             descriptors,
         })?;
         message::send_with(&ours, &ToChild::Start, startup)?;
-        Ok(Self { role, child, pipe: ours, ready: false, asked: 0, answered: 0, reloading: false })
+        Ok(Self { role, child, pipe: ours, ready: false, pulse: Pulse::new(reactor::now()), reloading: false })
     }
 
-    /// Asks whether it is there. False if it has not answered the question before.
-    pub(super) fn hello(&mut self) -> bool {
-        if self.answered < self.asked {
-            return false;
+    /// Asks whether it is there. False if it has not answered for too long.
+    pub(super) fn hello(&mut self, now: Instant, look: Look) -> bool {
+        let busy = !self.ready || self.reloading;
+        match self.pulse.next(now, look, busy) {
+            Next::Ask(number) => message::send(&self.pipe, &ToChild::Hello(number)).is_ok(),
+            Next::Wait => true,
+            Next::GiveUp => false,
         }
-        self.asked += 1;
-        message::send(&self.pipe, &ToChild::Hello(self.asked)).is_ok()
     }
 
     /// Whether it left a question unanswered, for whatever reason it ended.
     pub(super) const fn was_stuck(&self) -> bool {
-        self.answered < self.asked
+        self.pulse.waits()
     }
 
     /// It answered.
     pub(super) fn answered(&mut self, number: u64) {
-        self.answered = number;
+        self.pulse.answered(number);
+    }
+
+    /// It said that it runs.
+    pub(super) fn has_started(&mut self, now: Instant) {
+        self.ready = true;
+        self.pulse.sign_of_life(now);
+    }
+
+    /// It said that it applied the configuration.
+    pub(super) fn has_reloaded(&mut self, now: Instant) {
+        self.reloading = false;
+        self.pulse.sign_of_life(now);
     }
 
     /// Its next message.
