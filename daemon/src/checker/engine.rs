@@ -1,6 +1,6 @@
 //! The checker process without its descriptors: what the balancer decides, and the kernel's table made to match.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::rc::Rc;
 
@@ -73,7 +73,7 @@ pub struct Engine<D> {
     keys: BTreeMap<ServiceId, Vec<ServiceKey>>,
     effects: Vec<Effect>,
     due: Vec<Ran>,
-    reports: Vec<Report>,
+    reports: VecDeque<Report>,
     starting: bool,
 }
 
@@ -104,7 +104,7 @@ impl<D: Director> Engine<D> {
             keys: BTreeMap::new(),
             effects,
             due: Vec::new(),
-            reports: Vec::new(),
+            reports: VecDeque::new(),
             starting: true,
         };
         engine.apply_effects("");
@@ -168,7 +168,7 @@ impl<D: Director> Engine<D> {
         self.effects = effects;
         self.apply_effects(reason);
         if let (Some(check), Verdict::Unknown(reason)) = (check, verdict) {
-            self.reports.push(Report::NotAsked { name: self.name_of(check), reason: reason.clone() });
+            self.reports.push_back(Report::NotAsked { name: self.name_of(check), reason: reason.clone() });
         }
     }
 
@@ -213,7 +213,7 @@ impl<D: Director> Engine<D> {
         self.dirty.extend(self.balancer.services());
         let changes = self.program();
         if changes > 0 {
-            self.reports.push(Report::Repaired { changes });
+            self.reports.push_back(Report::Repaired { changes });
         }
         Ok(())
     }
@@ -234,7 +234,7 @@ impl<D: Director> Engine<D> {
                 Ok(there) => doomed.extend(there.into_keys()),
                 Err(error) => {
                     let what = "say what there is to flush".to_owned();
-                    self.reports.push(Report::Refused { what, error: error.to_string() });
+                    self.reports.push_back(Report::Refused { what, error: error.to_string() });
                 }
             }
         }
@@ -242,9 +242,15 @@ impl<D: Director> Engine<D> {
         self.make(&changes);
     }
 
-    /// What happened since this was last asked.
-    pub fn reports(&mut self) -> impl Iterator<Item = Report> + '_ {
-        self.reports.drain(..)
+    /// What happened and was not asked for yet, in order; `most` of it.
+    pub fn reports(&mut self, most: usize) -> impl Iterator<Item = Report> + '_ {
+        let most = most.min(self.reports.len());
+        self.reports.drain(..most)
+    }
+
+    /// Whether there is more to report.
+    pub fn has_reports(&self) -> bool {
+        !self.reports.is_empty()
     }
 
     /// What is in force.
@@ -282,7 +288,12 @@ impl<D: Director> Engine<D> {
                 Effect::Quorum { service, quorum } => {
                     if let Some(server) = self.virtual_server(service) {
                         let service_name = names::of_service(&server.service);
-                        self.reports.push(Report::Quorum { service, service_name, quorum, starting: self.starting });
+                        self.reports.push_back(Report::Quorum {
+                            service,
+                            service_name,
+                            quorum,
+                            starting: self.starting,
+                        });
                     }
                 }
             }
@@ -297,7 +308,7 @@ impl<D: Director> Engine<D> {
         let name = self.name_of(check);
         let Some(task) = self.task(check) else { return };
         let all_failures = task.checker.schedule().is_some_and(|schedule| schedule.log_all_failures);
-        self.reports.push(Report::Check { check, name, meaning, reason: reason.to_owned(), all_failures });
+        self.reports.push_back(Report::Check { check, name, meaning, reason: reason.to_owned(), all_failures });
     }
 
     /// `TCP_CHECK on service [10.0.0.1]:tcp:80`
@@ -320,7 +331,7 @@ impl<D: Director> Engine<D> {
             inhibit: real.settings.inhibit_on_failure,
             reason: if up { String::new() } else { reason.to_owned() },
         };
-        self.reports.push(report);
+        self.reports.push_back(report);
     }
 
     /// `rs_init_notifies`
@@ -340,7 +351,7 @@ impl<D: Director> Engine<D> {
         let Some(real) = virtual_server.real_servers.get(server) else { return };
         let name = names::of_server(virtual_server, super::lower::place(real));
         let service_name = names::of_service(&virtual_server.service);
-        self.reports.push(Report::Weight { name, service_name, weight });
+        self.reports.push_back(Report::Weight { name, service_name, weight });
     }
 
     fn report_removed(&mut self, old: &Config, removed: Removed) {
@@ -348,12 +359,12 @@ impl<D: Director> Engine<D> {
         match removed {
             Removed::Service(id) => {
                 if let Some(server) = of(id) {
-                    self.reports.push(Report::ServiceRemoved { service_name: names::of_service(&server.service) });
+                    self.reports.push_back(Report::ServiceRemoved { service_name: names::of_service(&server.service) });
                 }
             }
             Removed::Server { service, place, up } => {
                 if let Some(server) = of(service).filter(|_| up) {
-                    self.reports.push(Report::Server {
+                    self.reports.push_back(Report::Server {
                         service,
                         server: None,
                         name: names::of_server(server, place),
@@ -373,7 +384,7 @@ impl<D: Director> Engine<D> {
         self.know_of(there, &nothing);
         let servers = self.table.values().map(|entry| entry.destinations.len()).sum();
         if !self.table.is_empty() {
-            self.reports.push(Report::Adopted { services: self.table.len(), servers });
+            self.reports.push_back(Report::Adopted { services: self.table.len(), servers });
         }
     }
 
@@ -430,13 +441,14 @@ impl<D: Director> Engine<D> {
                 for refused in refused {
                     let Some(change) = changes.get(refused.index) else { continue };
                     self.forget(change);
-                    self.reports.push(Report::Refused { what: in_words(change), error: refused.error.to_string() });
+                    self.reports
+                        .push_back(Report::Refused { what: in_words(change), error: refused.error.to_string() });
                 }
             }
             Err(error) => {
                 // what was done is not known; the next look finds out
                 let what = format!("make {} changes", changes.len());
-                self.reports.push(Report::Refused { what, error: error.to_string() });
+                self.reports.push_back(Report::Refused { what, error: error.to_string() });
             }
         }
     }

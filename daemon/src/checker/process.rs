@@ -59,6 +59,9 @@ const TOGETHER: Duration = Duration::from_millis(10);
 /// wait more: this one is earlier than what a check may take.
 const EARLY: Duration = Duration::from_millis(500);
 
+/// Reports that are told before anything else gets a turn again: when a large site starts there are tens of thousands.
+const MOST_REPORTS: usize = 1_024;
+
 /// How soon what did not fit into a pipe is tried again.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
@@ -201,9 +204,10 @@ impl Process {
             self.engine.turn(now)
         };
         self.begin_due();
-        self.deliver();
+        self.deliver(MOST_REPORTS);
         let catch_up = (self.programs.is_behind() || !self.untold.is_empty()).then(|| now + CATCH_UP);
-        let next = [wake, self.look_at, catch_up].into_iter().flatten().min();
+        let more = self.engine.has_reports().then_some(now);
+        let next = [wake, self.look_at, catch_up, more].into_iter().flatten().min();
         next.map(|at| at.max(now + TOGETHER))
     }
 
@@ -222,8 +226,8 @@ impl Process {
         }
     }
 
-    fn deliver(&mut self) {
-        let reports: Vec<_> = self.engine.reports().collect();
+    fn deliver(&mut self, most: usize) {
+        let reports: Vec<_> = self.engine.reports(most).collect();
         for report in reports {
             match report.level() {
                 Level::Error => tracing::error!("{report}"),
@@ -299,6 +303,8 @@ impl Process {
     }
 
     fn reload(&mut self, config: Config, reactor: &mut Reactor) -> io::Result<()> {
+        // what is to be told is about the configuration that is still in force
+        self.deliver(usize::MAX);
         let now = reactor::now();
         schedule::apply("checker", &config.global.checker, None);
         self.dialogue = Rc::new(Dialogue::new(&config));
@@ -346,7 +352,7 @@ impl Process {
         let at_exit = if self.keep_services { AtExit::Keep } else { AtExit::Release };
         self.engine.stop(at_exit);
         self.remembrance.end(&self.engine.config().global.balancing);
-        self.deliver();
+        self.deliver(usize::MAX);
         if let Some(notifier) = self.notifier.take() {
             notifier.close();
         }

@@ -77,6 +77,6 @@ impl Rig {
     }
 
     pub(super) fn said(&mut self) -> Vec<String> {
-        self.engine.reports().map(|report| report.to_string()).collect()
+        self.engine.reports(usize::MAX).map(|report| report.to_string()).collect()
     }
 }

@@ -208,3 +208,20 @@ fn servers_that_are_up_at_the_start_may_be_told() {
     let said = rig.said();
     assert!(said.iter().any(|line| line == "Adding service [10.0.0.1]:tcp:80 to VS [192.0.2.1]:tcp:80"), "{said:?}");
 }
+
+#[test]
+fn what_happened_can_be_told_in_pieces() {
+    let text = || -> String {
+        let servers = |last| virtual_server(&format!("192.0.2.{last} 80"), "", &[1]);
+        (1..=5).map(servers).collect()
+    };
+    let all = Rig::new(&text()).said();
+    assert_eq!(all.len(), 5);
+    let mut engine = Rig::new(&text()).engine;
+    let mut told = Vec::new();
+    for left in [true, true, false] {
+        told.extend(engine.reports(2).map(|report| report.to_string()));
+        assert_eq!(engine.has_reports(), left);
+    }
+    assert_eq!(told, all);
+}
