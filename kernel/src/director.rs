@@ -1,17 +1,36 @@
 //! The load balancer of a kernel: what it has, and what it ought to have.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 
-use keepalived_core::balance::{Change, Table};
+use keepalived_core::balance::{Change, DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey, Table};
 
 /// A load balancer that can be told what to do. IPVS, nftables, and a fake keep the same contract (`kernel/tests/director.rs`).
 pub trait Director {
-    /// Everything that is in its table, also what others have put there if it shares the table with them.
+    /// All services in its table without their servers, also what others have put there if it shares the table with them: where
+    /// a look at a large table begins that goes on piece by piece.
     ///
     /// # Errors
     /// The kernel does not answer, or says something that cannot be read.
-    fn read(&mut self) -> io::Result<Table>;
+    fn services(&mut self) -> io::Result<BTreeMap<ServiceKey, ServiceEntry>>;
+
+    /// The servers of a service; none if there is no such service. May be as they were when [`Self::services`] was asked, with what
+    /// was changed through this since.
+    ///
+    /// # Errors
+    /// As [`Self::services`].
+    fn destinations(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, DestinationEntry>>;
+
+    /// Everything that is in its table.
+    ///
+    /// # Errors
+    /// As [`Self::services`].
+    fn read(&mut self) -> io::Result<Table> {
+        let services = self.services()?;
+        let mut entry = |(key, service)| Ok((key, Entry { service, destinations: self.destinations(&key)? }));
+        services.into_iter().map(&mut entry).collect()
+    }
 
     /// Makes `changes` in this order, in as few system calls as possible. Each is a wish: adding what is there changes it,
     /// changing what is not there adds it, removing what is not there is success. Returns those that the kernel refused;
@@ -28,6 +47,14 @@ pub trait Director {
 }
 
 impl<D: Director + ?Sized> Director for Box<D> {
+    fn services(&mut self) -> io::Result<BTreeMap<ServiceKey, ServiceEntry>> {
+        (**self).services()
+    }
+
+    fn destinations(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, DestinationEntry>> {
+        (**self).destinations(service)
+    }
+
     fn read(&mut self) -> io::Result<Table> {
         (**self).read()
     }

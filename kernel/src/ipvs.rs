@@ -10,7 +10,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use keepalived_core::balance::{Change, DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey, Table};
+use keepalived_core::balance::{Change, DestinationEntry, DestinationKey, ServiceEntry, ServiceKey};
 use serde::{Deserialize, Serialize};
 
 use crate::director::{Director, Refused};
@@ -60,30 +60,6 @@ impl Ipvs {
         let mut exchange = Exchange::open(Some(rustix::net::netlink::GENERIC))?;
         let family = generic::family(&mut exchange, "IPVS", "ip_vs")?;
         Ok(Self { exchange, family })
-    }
-
-    /// All services without their servers, for those who read a large table piece by piece.
-    ///
-    /// # Errors
-    /// As [`Director::read`].
-    pub fn services(&mut self) -> io::Result<BTreeMap<ServiceKey, ServiceEntry>> {
-        let mut services = BTreeMap::new();
-        self.each_service(|service| {
-            services.insert(service.key, service.entry);
-        })?;
-        Ok(services)
-    }
-
-    /// The servers of a service; none if there is no such service. Costs three system calls.
-    ///
-    /// # Errors
-    /// As [`Director::read`].
-    pub fn destinations(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, DestinationEntry>> {
-        let mut destinations = BTreeMap::new();
-        self.each_destination(service, |destination| {
-            destinations.insert(destination.key, destination.entry);
-        })?;
-        Ok(destinations)
     }
 
     /// Counters of everything. The kernel brings them up to date every two seconds.
@@ -286,10 +262,21 @@ impl Ipvs {
 }
 
 impl Director for Ipvs {
-    fn read(&mut self) -> io::Result<Table> {
-        let services = self.services()?;
-        let mut entry = |(key, service)| Ok((key, Entry { service, destinations: self.destinations(&key)? }));
-        services.into_iter().map(&mut entry).collect()
+    fn services(&mut self) -> io::Result<BTreeMap<ServiceKey, ServiceEntry>> {
+        let mut services = BTreeMap::new();
+        self.each_service(|service| {
+            services.insert(service.key, service.entry);
+        })?;
+        Ok(services)
+    }
+
+    /// Costs three system calls.
+    fn destinations(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, DestinationEntry>> {
+        let mut destinations = BTreeMap::new();
+        self.each_destination(service, |destination| {
+            destinations.insert(destination.key, destination.entry);
+        })?;
+        Ok(destinations)
     }
 
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {

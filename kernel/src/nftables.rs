@@ -114,7 +114,7 @@ use std::io;
 
 #[cfg(doc)]
 use keepalived_core::balance::Unsupported;
-use keepalived_core::balance::{Change, DestinationKey, ServiceKey, Table};
+use keepalived_core::balance::{Change, DestinationEntry, DestinationKey, ServiceEntry, ServiceKey};
 use rustix::net::netlink::NETFILTER;
 
 use self::commit::{Commit, Outcome};
@@ -482,11 +482,16 @@ fn first_error(refused: &[(u32, Answer)]) -> io::Error {
 }
 
 impl Director for Nftables {
-    fn read(&mut self) -> io::Result<Table> {
+    fn services(&mut self) -> io::Result<BTreeMap<ServiceKey, ServiceEntry>> {
         if self.unknown || !self.undisturbed()? {
             self.find()?;
         }
-        Ok(self.services.iter().map(|(key, known)| (*key, known.entry.clone())).collect())
+        Ok(self.services.iter().map(|(key, known)| (*key, known.entry.service.clone())).collect())
+    }
+
+    /// As they were found with the services.
+    fn destinations(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, DestinationEntry>> {
+        Ok(self.services.get(service).map(|known| known.entry.destinations.clone()).unwrap_or_default())
     }
 
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {

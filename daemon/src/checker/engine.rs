@@ -1,13 +1,13 @@
 //! The checker process without its descriptors: what the balancer decides, and the kernel's table made to match.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::io;
 use std::rc::Rc;
 
 use keepalived_config::model::{Config, FlushOnStop, VirtualServer};
 use keepalived_core::balance::{
-    Balancer, Change, CheckId, Effect, Entry, Meaning, Outcome, Removed, ServiceId, ServiceKey, Table, Ticket,
-    difference,
+    Balancer, Change, CheckId, DestinationKey, Effect, Entry, Meaning, Outcome, Removed, ServiceEntry, ServiceId,
+    ServiceKey, Table, Ticket, difference,
 };
 use keepalived_core::time::Instant;
 use keepalived_kernel::director::Director;
@@ -74,8 +74,24 @@ pub struct Engine<D> {
     effects: Vec<Effect>,
     due: Vec<Ran>,
     reports: VecDeque<Report>,
+    /// How far the look at the kernel's table has come that is under way.
+    look: Option<Look>,
     starting: bool,
 }
+
+/// A look at the kernel's table, piece by piece.
+#[derive(Debug)]
+struct Look {
+    /// What there was when it began, and was not looked at yet.
+    services: BTreeMap<ServiceKey, ServiceEntry>,
+    /// Of our virtual servers.
+    next: u32,
+    /// What it took to repair what was looked at.
+    changes: usize,
+}
+
+/// Virtual servers that are looked at together.
+const MOST_LOOKED_AT: u32 = 64;
 
 impl<D: Director> Engine<D> {
     /// Begins: takes over what is in the kernel's table, and makes the rest. If it `resumes`, servers that are not in the table are
@@ -105,6 +121,7 @@ impl<D: Director> Engine<D> {
             effects,
             due: Vec::new(),
             reports: VecDeque::new(),
+            look: None,
             starting: true,
         };
         engine.apply_effects("");
@@ -112,7 +129,7 @@ impl<D: Director> Engine<D> {
         if engine.config.global.balancing.initial_notifies && !resumes {
             engine.report_all_up();
         }
-        engine.know(there);
+        engine.know_all(there);
         engine.program();
         Ok(engine)
     }
@@ -125,6 +142,8 @@ impl<D: Director> Engine<D> {
         let mut lowered = Lowered::of(&config, Some((&self.config, &self.lowered)))?;
         let params = std::mem::take(&mut lowered.params);
         self.lowered = lowered;
+        // it went by the virtual servers that were
+        self.look = None;
         let old = std::mem::replace(&mut self.config, Rc::new(config));
         let mut effects = Vec::new();
         let removed = self.balancer.reconfigure(params, now, &mut effects);
@@ -202,20 +221,44 @@ impl<D: Director> Engine<D> {
         }
     }
 
-    /// Compares the kernel's table with what it ought to be, and repairs what others have changed. What others have added stays.
+    /// Compares a piece of the kernel's table with what it ought to be, and repairs what others have changed. What others have added
+    /// stays. Returns whether there is more to look at, in the next call: checks have to go on meanwhile.
     ///
     /// # Errors
-    /// The kernel's table cannot be read.
-    pub fn look(&mut self) -> io::Result<()> {
-        let there = self.director.read()?;
-        let before = std::mem::take(&mut self.table);
-        self.know_of(there, &before);
-        self.dirty.extend(self.balancer.services());
-        let changes = self.program();
-        if changes > 0 {
-            self.reports.push_back(Report::Repaired { changes });
+    /// The kernel's table cannot be read; the next look begins anew.
+    pub fn look(&mut self) -> io::Result<bool> {
+        // what checks have changed is no repair
+        self.program();
+        let mut look = match self.look.take() {
+            Some(look) => look,
+            None => Look { services: self.director.services()?, next: 0, changes: 0 },
+        };
+        let all = u32::try_from(self.config.virtual_servers.len()).unwrap_or(u32::MAX);
+        let end = look.next.saturating_add(MOST_LOOKED_AT).min(all);
+        for id in (look.next..end).map(ServiceId) {
+            let places: Vec<_> = self.balancer.places(id).collect();
+            for (key, places) in places {
+                let there = match look.services.remove(&key) {
+                    Some(service) => Some(Entry { service, destinations: self.director.destinations(&key)? }),
+                    None => None,
+                };
+                let made = self.table.remove(&key);
+                if let Some(there) = there {
+                    self.know(key, there, &places, made.as_ref());
+                }
+            }
+            self.dirty.insert(id);
         }
-        Ok(())
+        look.changes += self.program();
+        look.next = end;
+        if end < all {
+            self.look = Some(look);
+            return Ok(true);
+        }
+        if look.changes > 0 {
+            self.reports.push_back(Report::Repaired { changes: look.changes });
+        }
+        Ok(false)
     }
 
     /// Ends.
@@ -379,26 +422,26 @@ impl<D: Director> Engine<D> {
     }
 
     /// Of what is there, what is ours: our virtual servers, and in them the places of our real servers.
-    fn know(&mut self, there: Table) {
-        let nothing = Table::new();
-        self.know_of(there, &nothing);
+    fn know_all(&mut self, mut there: Table) {
+        for id in self.balancer.services() {
+            let places: Vec<_> = self.balancer.places(id).collect();
+            for (key, places) in places {
+                if let Some(entry) = there.remove(&key) {
+                    self.know(key, entry, &places, None);
+                }
+            }
+        }
         let servers = self.table.values().map(|entry| entry.destinations.len()).sum();
         if !self.table.is_empty() {
             self.reports.push_back(Report::Adopted { services: self.table.len(), servers });
         }
     }
 
-    fn know_of(&mut self, mut there: Table, before: &Table) {
-        for id in self.balancer.services() {
-            for (key, places) in self.balancer.places(id) {
-                let Some(mut entry) = there.remove(&key) else { continue };
-                let made = before.get(&key);
-                entry
-                    .destinations
-                    .retain(|to, _| places.contains(to) || made.is_some_and(|made| made.destinations.contains_key(to)));
-                self.table.insert(key, entry);
-            }
-        }
+    /// Of a virtual server that is there, the `places` of our real servers and what we had `made`.
+    fn know(&mut self, key: ServiceKey, mut there: Entry, places: &HashSet<DestinationKey>, made: Option<&Entry>) {
+        let is_made = |to: &DestinationKey| made.is_some_and(|made| made.destinations.contains_key(to));
+        there.destinations.retain(|to, _| places.contains(to) || is_made(to));
+        self.table.insert(key, there);
     }
 
     /// Makes the kernel's table what it ought to be, where that may have changed. Returns how many changes it took.

@@ -191,10 +191,11 @@ impl Process {
     fn turn(&mut self) -> Option<Instant> {
         let now = reactor::now();
         if self.look_at.is_some_and(|at| at <= now) {
-            self.look_at = next_look(self.engine.config(), now);
-            if let Err(error) = self.engine.look() {
+            let more = self.engine.look().unwrap_or_else(|error| {
                 tracing::error!("the load balancer's table cannot be read: {error}");
-            }
+                false
+            });
+            self.look_at = if more { Some(now) } else { next_look(self.engine.config(), now) };
         }
         self.programs.catch_up();
         let wake = if self.batch_waits.get() {

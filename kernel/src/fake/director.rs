@@ -153,9 +153,14 @@ fn check_destination(service: Family, entry: &DestinationEntry, key: &Destinatio
 }
 
 impl Director for FakeDirector {
-    fn read(&mut self) -> io::Result<Table> {
+    fn services(&mut self) -> io::Result<BTreeMap<ServiceKey, ServiceEntry>> {
         self.answers()?;
-        Ok(self.table.clone())
+        Ok(self.table.iter().map(|(key, entry)| (*key, entry.service.clone())).collect())
+    }
+
+    fn destinations(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, DestinationEntry>> {
+        self.answers()?;
+        Ok(self.table.get(service).map(|entry| entry.destinations.clone()).unwrap_or_default())
     }
 
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {

@@ -4,6 +4,7 @@ use super::faked::Faked;
 use super::{Ground, Kind};
 use anyhow::{Context as _, Result, bail, ensure};
 use keepalived_core::balance::{Protocol, ServiceKey};
+use keepalived_kernel::director::Director as _;
 use keepalived_kernel::ipvs::Ipvs;
 use keepalived_lab::{Daemon, Flavour, wait_until};
 use rustix::process::{Pid, Signal, kill_process};

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use keepalived_core::balance::{DestinationKey, Protocol, ServiceKey};
 use keepalived_kernel::fake::FakeDirector;
 
-use super::rig::{Rig, configuration, from_text, virtual_server};
-use crate::checker::engine::AtExit;
+use super::rig::{Rig, SECOND, configuration, from_text, virtual_server};
+use crate::checker::engine::{AtExit, Verdict};
 
 #[test]
 fn servers_that_answer_are_in_the_table() {
@@ -92,8 +92,57 @@ fn what_others_change_is_repaired_and_said() {
     assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:2 10.0.0.9:1");
     assert_eq!(rig.said(), ["somebody else changed the load balancer's table; 1 changes were made to repair it"]);
     rig.engine.director().table_mut().clear();
-    rig.engine.look().unwrap();
+    assert!(!rig.engine.look().unwrap(), "that was all");
     assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:2");
+}
+
+#[test]
+fn what_checks_have_changed_is_no_repair() {
+    let mut rig = Rig::new(&configuration("", &[1, 2]));
+    rig.now += SECOND * 2;
+    rig.engine.turn(rig.now);
+    let ran = rig.engine.due().next().unwrap();
+    // the first result of all: nothing is forgiven
+    rig.engine.ended(ran.ticket, &Verdict::Failed("connection refused".to_owned()), rig.now);
+    rig.engine.look().unwrap();
+    let said = rig.said();
+    assert!(said.iter().any(|line| line.contains("failed: connection refused")), "{said:?}");
+    assert!(!said.iter().any(|line| line.starts_with("somebody else")), "{said:?}");
+}
+
+#[test]
+fn a_large_table_is_looked_at_in_pieces() {
+    let text = |count: u8| -> String {
+        (0..count).map(|last| virtual_server(&format!("192.0.2.{last} 80"), "", &[1, 2])).collect()
+    };
+    let mut rig = Rig::new(&text(150));
+    rig.said();
+    let whole = rig.engine.director().table().clone();
+    let damage = |rig: &mut Rig| rig.engine.director().table_mut().clear();
+    let services = |rig: &mut Rig| rig.engine.director().table().len();
+    damage(&mut rig);
+    for (more, there) in [(true, 64), (true, 128), (false, 150)] {
+        assert_eq!((rig.engine.look().unwrap(), services(&mut rig)), (more, there));
+    }
+    assert_eq!(*rig.engine.director().table(), whole);
+    assert_eq!(rig.said(), ["somebody else changed the load balancer's table; 450 changes were made to repair it"]);
+
+    // what checks say counts in the middle of a look, too
+    damage(&mut rig);
+    assert!(rig.engine.look().unwrap());
+    rig.pass(3, &[2]);
+    while rig.engine.look().unwrap() {}
+    let table = rig.engine.director().table();
+    assert!(table.len() == 150 && table.values().all(|entry| entry.destinations.len() == 1));
+
+    // and what a reload brings
+    rig.pass(3, &[]);
+    damage(&mut rig);
+    assert!(rig.engine.look().unwrap());
+    rig.engine.reload(rig.now, from_text(&text(70))).unwrap();
+    while rig.engine.look().unwrap() {}
+    let table = rig.engine.director().table();
+    assert!(table.len() == 70 && table.values().all(|entry| entry.destinations.len() == 2));
 }
 
 #[test]
