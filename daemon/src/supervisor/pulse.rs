@@ -7,7 +7,8 @@ use keepalived_core::time::Instant;
 /// From one question to the next; so long a child may take to answer.
 pub(super) const INTERVAL: Duration = Duration::from_secs(5);
 
-/// The same while it starts or takes a configuration: a large one takes its time, and whoever is killed over it has to begin again.
+/// The same while it starts, or a checker takes a configuration: a large one takes its time, and whoever is killed over it has to
+/// begin again.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Questions to a child, and its answers.
@@ -45,7 +46,7 @@ impl Pulse {
         Self { asked: 0, answered: 0, waits_since: now }
     }
 
-    /// The next question is due. `busy` is a child that starts or takes a configuration.
+    /// The next question is due. `busy` is a child that may take its time.
     pub(super) fn next(&mut self, now: Instant, look: Look, busy: bool) -> Next {
         if !self.waits() {
             self.asked += 1;
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn who_starts_or_takes_a_configuration_has_a_minute() {
+    fn who_is_busy_with_a_configuration_has_a_minute() {
         let mut pulse = Pulse::new(at(0));
         assert_eq!(pulse.next(at(5), Look::InTime, true), Next::Ask(1));
         assert!((2..13).all(|round| pulse.next(at(round * 5), Look::InTime, true) == Next::Wait));

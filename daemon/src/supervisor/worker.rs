@@ -92,7 +92,9 @@ impl Worker {
 
     /// Asks whether it is there. False if it has not answered for too long.
     pub(super) fn hello(&mut self, now: Instant, look: Look) -> bool {
-        let busy = !self.ready || self.reloading;
+        // routers that are silent for so long are none, whatever they are busy with: others have their addresses by then
+        let reloads = self.reloading && self.role != Role::Vrrp;
+        let busy = !self.ready || reloads;
         match self.pulse.next(now, look, busy) {
             Next::Ask(number) => message::send(&self.pipe, &ToChild::Hello(number)).is_ok(),
             Next::Wait => true,
