@@ -236,18 +236,7 @@ impl<D: Director> Engine<D> {
         let all = u32::try_from(self.config.virtual_servers.len()).unwrap_or(u32::MAX);
         let end = look.next.saturating_add(MOST_LOOKED_AT).min(all);
         for id in (look.next..end).map(ServiceId) {
-            let places: Vec<_> = self.balancer.places(id).collect();
-            for (key, places) in places {
-                let there = match look.services.remove(&key) {
-                    Some(service) => Some(Entry { service, destinations: self.director.destinations(&key)? }),
-                    None => None,
-                };
-                let made = self.table.remove(&key);
-                if let Some(there) = there {
-                    self.know(key, there, &places, made.as_ref());
-                }
-            }
-            self.dirty.insert(id);
+            self.look_at(id, &mut look.services)?;
         }
         look.changes += self.program();
         look.next = end;
@@ -259,6 +248,26 @@ impl<D: Director> Engine<D> {
             self.reports.push_back(Report::Repaired { changes: look.changes });
         }
         Ok(false)
+    }
+
+    /// Finds out what there is of a virtual server; `services` were there when the look began.
+    fn look_at(&mut self, id: ServiceId, services: &mut BTreeMap<ServiceKey, ServiceEntry>) -> io::Result<()> {
+        let is_empty = |entry: &Entry| entry.destinations.is_empty();
+        let places: Vec<_> = self.balancer.places(id).collect();
+        for (key, places) in places {
+            let there = match services.remove(&key) {
+                Some(service) => Some(Entry { service, destinations: self.director.destinations(&key)? }),
+                None => None,
+            };
+            let made = self.table.remove(&key);
+            // one whose servers are all gone may be gone itself by now: it is made again, which is no harm if it is not
+            let there = there.filter(|there| !is_empty(there) || made.as_ref().is_none_or(is_empty));
+            if let Some(there) = there {
+                self.know(key, there, &places, made.as_ref());
+            }
+        }
+        self.dirty.insert(id);
+        Ok(())
     }
 
     /// Ends.

@@ -127,6 +127,16 @@ fn a_large_table_is_looked_at_in_pieces() {
     assert_eq!(*rig.engine.director().table(), whole);
     assert_eq!(rig.said(), ["somebody else changed the load balancer's table; 450 changes were made to repair it"]);
 
+    // a service that goes while the look is under way is made again, not only its servers
+    assert!(rig.engine.look().unwrap());
+    damage(&mut rig);
+    while rig.engine.look().unwrap() {}
+    assert_eq!(services(&mut rig), 150 - 64, "the others are found by the next look");
+    assert_eq!(rig.said(), ["somebody else changed the load balancer's table; 258 changes were made to repair it"]);
+    while rig.engine.look().unwrap() {}
+    assert_eq!(*rig.engine.director().table(), whole);
+    rig.said();
+
     // what checks say counts in the middle of a look, too
     damage(&mut rig);
     assert!(rig.engine.look().unwrap());
