@@ -5,9 +5,11 @@ use std::fs;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use keepalived_config::model::Ssl;
+use keepalived_kernel::files::{read_regular, read_text};
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -173,6 +175,9 @@ fn bad(keyword: &'static str, file: &str, why: impl fmt::Display) -> BadTls {
     BadTls { keyword, file: file.to_owned(), why: why.to_string() }
 }
 
+/// Octets of a file with certificates or a key; those of all authorities are a few hundred thousand.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
 fn authorities(ca: Option<&str>) -> Result<RootCertStore, BadTls> {
     let file = match ca {
         Some(file) => file,
@@ -187,8 +192,8 @@ fn authorities(ca: Option<&str>) -> Result<RootCertStore, BadTls> {
 }
 
 fn certificates(keyword: &'static str, file: &str) -> Result<Vec<CertificateDer<'static>>, BadTls> {
-    let read = || CertificateDer::pem_file_iter(file)?.collect::<Result<Vec<_>, _>>();
-    match read() {
+    let octets = read_regular(Path::new(file), LARGEST).map_err(|error| bad(keyword, file, error))?;
+    match CertificateDer::pem_slice_iter(&octets).collect::<Result<Vec<_>, _>>() {
         Ok(chain) if chain.is_empty() => Err(bad(keyword, file, "it holds no certificate")),
         Ok(chain) => Ok(chain),
         Err(error) => Err(bad(keyword, file, error)),
@@ -204,7 +209,7 @@ fn private_key(file: &str, password: Option<&str>) -> Result<rustls::pki_types::
     use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
     use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-    let text = fs::read_to_string(file).map_err(|error| bad("key", file, error))?;
+    let text = read_text(Path::new(file), LARGEST).map_err(|error| bad("key", file, error))?;
     if text.contains("Proc-Type: 4,ENCRYPTED") {
         let way_out = "its encryption is of the old kind; openssl pkcs8 -topk8 -in OLD -out NEW makes a new one";
         return Err(bad("key", file, way_out));

@@ -1,12 +1,11 @@
 //! `keepalivedctl fmt`: one layout for all files.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use keepalived_config::format;
-use keepalived_daemon::files::rewrite;
+use keepalived_daemon::files::{read, rewrite};
 
 use crate::{Answer, Failure, status};
 
@@ -30,7 +29,7 @@ pub(crate) fn run(arguments: &Arguments) -> Answer {
     }
     let mut named = String::new();
     for path in &arguments.files {
-        let text = fs::read(path).map_err(|error| failure("read", path, &error))?;
+        let text = read(path, LARGEST).map_err(|error| failure("read", path, &error))?;
         let laid_out = format(&text);
         if laid_out == text {
             continue;

@@ -1,5 +1,7 @@
 //! `keepalivedctl`: what an administrator asks about configurations. The answers come from config/; this reads files and prints.
 #![forbid(unsafe_code)]
+// what opens files otherwise may wait, or follow a link (clippy.toml); tests may
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};

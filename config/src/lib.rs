@@ -1,6 +1,8 @@
 //! Understands keepalived.conf: bytes to a tree with spans, one keyword table, `Config`, findings, and the changes
 //! between two configurations. No I/O except through a `Source`.
 #![forbid(unsafe_code)]
+// what opens files otherwise may wait, or follow a link (clippy.toml); tests may
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod check;
 pub mod cluster;

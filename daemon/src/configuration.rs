@@ -4,6 +4,7 @@ mod programs;
 
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use keepalived_checks::Pattern;
 use keepalived_config::model::{Config, Regex};
@@ -11,6 +12,7 @@ use keepalived_config::{
     Finding, Loaded, Severity, exit_status, facts, fatal, fatal_without_routers, load_with, render,
 };
 use keepalived_core::address::InterfaceName;
+use keepalived_kernel::files::{open_regular, read_text};
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::network::{Link, Network};
 use keepalived_kernel::packets::BufferSize;
@@ -108,7 +110,7 @@ fn missing(loaded: &Loaded) -> bool {
 
 /// The node name up to its first dot.
 pub fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = read_text(Path::new("/proc/sys/kernel/hostname"), 256).unwrap_or_default();
     name.trim().split('.').next().unwrap_or_default().to_owned()
 }
 
@@ -141,8 +143,8 @@ impl facts::Facts for Machine {
 
     fn route_name(&self, kind: facts::RouteName, name: &str) -> Option<u32> {
         let paths = ["/etc/iproute2", "/usr/share/iproute2", "/usr/lib/iproute2"]
-            .map(|directory| std::path::Path::new(directory).join(kind.file()));
-        let number = |path: &std::path::PathBuf| named(&std::fs::read_to_string(path).ok()?, name);
+            .map(|directory| Path::new(directory).join(kind.file()));
+        let number = |path: &std::path::PathBuf| named(&read_text(path, LARGEST_TABLE).ok()?, name);
         paths.iter().find_map(number).or_else(|| kind.well_known(name))
     }
 
@@ -168,14 +170,15 @@ impl facts::Facts for Machine {
 }
 
 fn key_file(path: &str) -> std::io::Result<facts::KeyFile> {
-    let found = std::fs::metadata(path)?;
-    if !found.is_file() {
-        return Ok(facts::KeyFile::Missing);
-    }
+    let file = open_regular(Path::new(path))?;
+    let found = file.metadata()?;
     let mut content = Vec::new();
-    std::fs::File::open(path)?.take(LONGEST_KEY).read_to_end(&mut content)?;
+    file.take(LONGEST_KEY).read_to_end(&mut content)?;
     Ok(facts::KeyFile::Present { content, open: found.mode() & 0o077 != 0 })
 }
+
+/// A file of iproute2 that is longer is none.
+const LARGEST_TABLE: u64 = 1024 * 1024;
 
 /// More of a key file is not read; keys are shorter.
 const LONGEST_KEY: u64 = 4096;
@@ -197,7 +200,7 @@ fn named(text: &str, name: &str) -> Option<u32> {
 #[cfg(test)]
 pub(crate) fn from_text(text: &str) -> Config {
     let source = keepalived_config::MemorySource::one("/k.conf", text);
-    let loaded = keepalived_config::load(&source, std::path::Path::new("/k.conf"), &facts::AnyInterface);
+    let loaded = keepalived_config::load(&source, Path::new("/k.conf"), &facts::AnyInterface);
     assert!(!fatal(&loaded.findings), "{:?}", loaded.findings);
     loaded.config
 }

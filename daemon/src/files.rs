@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use keepalived_config::source::{Source, SourceError};
+use keepalived_kernel::files::{Existing, create_regular, open_regular};
 
 /// Largest configuration file that is read.
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -19,18 +20,12 @@ pub struct FileSource;
 
 impl Source for FileSource {
     fn read(&self, path: &Path) -> Result<Vec<u8>, SourceError> {
-        let metadata = fs::metadata(path).map_err(refused)?;
-        if metadata.is_dir() {
-            return Err(SourceError::Directory);
-        }
-        if !metadata.is_file() {
-            return Err(SourceError::NotRegular);
-        }
+        let file = open_regular(path).map_err(refused)?;
+        let metadata = file.metadata().map_err(refused)?;
         if metadata.permissions().mode() & 0o111 != 0 {
             return Err(SourceError::Executable);
         }
         let mut text = Vec::with_capacity(usize::try_from(metadata.len().min(LARGEST)).unwrap_or(0));
-        let file = fs::File::open(path).map_err(refused)?;
         file.take(LARGEST + 1).read_to_end(&mut text).map_err(refused)?;
         if u64::try_from(text.len()).unwrap_or(u64::MAX) > LARGEST {
             return Err(SourceError::TooLarge);
@@ -54,6 +49,8 @@ fn refused(error: io::Error) -> SourceError {
     match error.kind() {
         io::ErrorKind::NotFound => SourceError::NotFound,
         io::ErrorKind::PermissionDenied => SourceError::Denied,
+        io::ErrorKind::IsADirectory => SourceError::Directory,
+        io::ErrorKind::InvalidInput => SourceError::NotRegular,
         _ => SourceError::Other(error.to_string()),
     }
 }
@@ -73,6 +70,14 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Reads a file of at most `at_most` octets, or says what is in its place.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read(path: &Path, at_most: u64) -> io::Result<Vec<u8>> {
+    keepalived_kernel::files::read_regular(path, at_most)
+}
+
 /// Puts `text` into the file `path` in one step; it keeps its permissions and its owner, and a link stays a link.
 ///
 /// # Errors
@@ -82,7 +87,7 @@ pub fn rewrite(path: &Path, text: &[u8]) -> io::Result<()> {
     let metadata = fs::metadata(&path)?;
     let temporary = beside(&path);
     let written = (|| {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        let mut file = create_regular(&temporary, Existing::Refuse, 0o600)?;
         file.write_all(text)?;
         std::os::unix::fs::fchown(&file, Some(metadata.uid()), Some(metadata.gid()))?;
         file.set_permissions(metadata.permissions())?;
@@ -106,8 +111,26 @@ pub fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    file.write_all(text)?;
-    drop(file);
-    fs::rename(&temporary, path)
+    let written = create_regular(&temporary, Existing::Refuse, 0o600)
+        .and_then(|mut file| file.write_all(text))
+        .and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        fs::remove_file(&temporary).ok();
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_put_in_place_leaves_nothing() {
+        let folder = std::env::temp_dir().join(format!("keepalived-replace-{}", std::process::id()));
+        // a directory stands where the file should be
+        fs::create_dir_all(folder.join("keepalived.data")).unwrap();
+        assert!(replace(&folder.join("keepalived.data"), b"text").is_err());
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

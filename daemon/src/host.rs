@@ -6,11 +6,15 @@ use std::path::Path;
 use keepalived_config::dump;
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::Family;
+use keepalived_kernel::files::read_text;
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::network::{Inventory, Link, Network};
 use keepalived_kernel::packets::BufferSize;
 
 use crate::configuration::host_name;
+
+/// More users than fit are not shown.
+const LARGEST_TABLE: u64 = 16 * 1024 * 1024;
 
 /// `RT_SCOPE_LINK`
 const LINK_LOCAL: u8 = 253;
@@ -27,7 +31,7 @@ impl Host {
     /// Looks. What cannot be read is not shown.
     pub fn look() -> Self {
         let inventory = Rtnetlink::open(BufferSize(1 << 20)).and_then(|mut network| network.inventory());
-        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+        let read = |path: &str| read_text(Path::new(path), LARGEST_TABLE).unwrap_or_default();
         Self { inventory: inventory.unwrap_or_default(), users: read("/etc/passwd"), groups: read("/etc/group") }
     }
 

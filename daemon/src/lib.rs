@@ -1,5 +1,7 @@
 //! The processes: supervisor and vrrp.
 #![forbid(unsafe_code)]
+// what opens files otherwise may wait, or follow a link (clippy.toml); tests may
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -22,6 +24,7 @@ pub mod untold;
 pub mod vrrp;
 
 use cli::Request;
+use keepalived_kernel::files::{Existing, create_regular};
 use keepalived_kernel::signal::Signal;
 use supervisor::{Role, eprint_all};
 
@@ -80,7 +83,7 @@ fn test(options: &cli::Options, file: Option<&Path>, remarks: bool) -> u8 {
     match file {
         None => eprint_all(&text),
         Some(path) => {
-            let appended = std::fs::OpenOptions::new().create(true).append(true).open(path);
+            let appended = create_regular(path, Existing::Append, 0o666);
             if let Err(error) = appended.and_then(|mut file| file.write_all(text.as_bytes())) {
                 eprint_all(&format!("keepalived: cannot write {}: {error}\n", path.display()));
                 return exit::FATAL;

@@ -1,8 +1,10 @@
 //! Where log lines go: console, file, syslog. None of them can make a process wait; what does not fit is dropped.
 
+use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use keepalived_kernel::files::{Existing, create_regular};
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
@@ -60,6 +62,30 @@ pub struct Guard(#[expect(dead_code, reason = "held for its drop")] Vec<WorkerGu
 /// # Errors
 /// The log file cannot be opened.
 pub fn start(destinations: &Destinations, ident: &str) -> io::Result<Guard> {
+    let file = destinations.file.as_deref().map(open).transpose()?;
+    Ok(begin(destinations, file, ident))
+}
+
+/// The same for a child: a log file that cannot be opened any more is no reason to serve nobody.
+pub fn start_anyway(destinations: &Destinations, ident: &str) -> Guard {
+    let opened = destinations.file.as_deref().map(open).transpose();
+    let (file, problem) = match opened {
+        Ok(file) => (file, None),
+        Err(error) => (None, Some(error)),
+    };
+    let guard = begin(destinations, file, ident);
+    if let Some(problem) = problem {
+        tracing::error!("{problem}; going on without it");
+    }
+    guard
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    create_regular(path, Existing::Append, 0o666)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot open the log file {}: {error}", path.display())))
+}
+
+fn begin(destinations: &Destinations, file: Option<File>, ident: &str) -> Guard {
     let mut guards = Vec::new();
     let mut keep = |(writer, guard): (NonBlocking, WorkerGuard)| {
         guards.push(guard);
@@ -69,16 +95,7 @@ pub fn start(destinations: &Destinations, ident: &str) -> io::Result<Guard> {
     let level = if destinations.detail > 0 { LevelFilter::DEBUG } else { LevelFilter::INFO };
     let ours = Targets::new().with_target("keepalived", level).with_default(LevelFilter::WARN);
     let console = destinations.console.then(|| keep(non_blocking(io::stderr())));
-    let file = match &destinations.file {
-        Some(path) => {
-            let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-            let file = file.map_err(|error| {
-                io::Error::new(error.kind(), format!("cannot open the log file {}: {error}", path.display()))
-            })?;
-            Some(keep(non_blocking(file)))
-        }
-        None => None,
-    };
+    let file = file.map(|file| keep(non_blocking(file)));
     let syslog =
         destinations.syslog.map(|facility| syslog::Syslog::new(facility, &format!("{ident}{}", destinations.suffix)));
     let json = destinations.json;
@@ -92,7 +109,7 @@ pub fn start(destinations: &Destinations, ident: &str) -> io::Result<Guard> {
         .ok();
     // a daemon has no standard error to say its last words on
     std::panic::set_hook(Box::new(|panic| tracing::error!("internal error: {panic}; please report this")));
-    Ok(Guard(guards))
+    Guard(guards)
 }
 
 fn non_blocking(writer: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {

@@ -58,7 +58,7 @@ struct Running {
 impl Runner {
     fn with(startup: Startup, reactor: Reactor, pipe: Pipe) -> Result<Self, NotStarted> {
         child::name(startup.config.global.process_name.as_deref());
-        let log = log::start(&startup.log, "Keepalived_runner")?;
+        let log = log::start_anyway(&startup.log, "Keepalived_runner");
         let environment =
             std::env::vars_os().filter(|(name, _)| !NOT_INHERITED.iter().any(|not| name == not)).collect();
         Ok(Self {

@@ -153,6 +153,13 @@ impl Supervisor {
             PidFileRefused::AlreadyRunning(_) => (exit::OK, "daemon is already running".to_owned()),
             PidFileRefused::Io(error) => fatal("pid file", error),
         })?;
+        let roles: Vec<Role> =
+            Role::ALL.into_iter().filter(|role| children::is_needed(*role, options, &config)).collect();
+        pid_files.take(&roles).map_err(|(path, refused)| {
+            // this daemon's own number must not stay for the other one's
+            pid_files.remove();
+            (exit::OK, format!("daemon is already running: pid file {}: {refused}", path.display()))
+        })?;
         let mut destinations = Destinations::new(options);
         for part in [&global.net_namespace, &global.instance].into_iter().flatten() {
             destinations.suffix.push('_');

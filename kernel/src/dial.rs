@@ -1,15 +1,15 @@
 //! Sockets that health checks talk through: made, bound and sent on their way without ever waiting.
 
-use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use keepalived_core::address::InterfaceName;
 use rustix::net::RecvFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::socket_option;
+use crate::{files, socket_option};
 
 /// Where a socket is to come from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -149,9 +149,9 @@ const PING_GROUPS: &str = "/proc/sys/net/ipv4/ping_group_range";
 /// # Errors
 /// Not ours to change.
 pub fn allow_ping(group: u32) -> io::Result<()> {
-    let text = fs::read_to_string(PING_GROUPS)?;
+    let text = files::read_text(Path::new(PING_GROUPS), 256)?;
     match widened(&text, group) {
-        Some(range) => fs::write(PING_GROUPS, range),
+        Some(range) => files::write_setting(Path::new(PING_GROUPS), &range),
         None => Ok(()),
     }
 }

@@ -29,9 +29,10 @@ impl Fifo {
             Err(rustix::io::Errno::EXIST) => false,
             Err(error) => return Err(error.into()),
         };
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
         // for reading, too: there need not be anybody else who reads
+        #[expect(clippy::disallowed_methods, reason = "a named pipe, looked at below")]
         let file = File::options().read(true).write(true).custom_flags(flags).open(path)?;
         let found = file.metadata()?;
         if !found.file_type().is_fifo() {

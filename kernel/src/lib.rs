@@ -2,11 +2,14 @@
 //!
 //! Traits first ([`network`], [`packets`]): they state the wish, not the call. [`fake`] implements them for tests and
 //! the simulator.
+// what opens files otherwise may wait, or follow a link (clippy.toml); tests may
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 pub mod dial;
 pub mod director;
 pub mod fake;
 pub mod fifo;
+pub mod files;
 pub mod ipvs;
 pub mod netlink;
 pub mod network;

@@ -281,7 +281,7 @@ impl Network for Rtnetlink {
     fn promote_secondaries(&mut self, link: &Link) -> io::Result<()> {
         let name = std::ffi::OsStr::from_bytes(link.name.as_bytes());
         let path = Path::new("/proc/sys/net/ipv4/conf").join(name).join("promote_secondaries");
-        std::fs::write(&path, "1\n")
+        crate::files::write_setting(&path, "1\n")
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }
 
@@ -289,7 +289,7 @@ impl Network for Rtnetlink {
         let name = std::ffi::OsStr::from_bytes(link.name.as_bytes());
         let path = Path::new("/proc/sys/net/ipv6/conf").join(name).join("forwarding");
         // 2 is "forwards, and accepts router advertisements all the same"
-        std::fs::read(path).is_ok_and(|value| matches!(value.first(), Some(b'1' | b'2')))
+        crate::files::read_regular(&path, 16).is_ok_and(|value| matches!(value.first(), Some(b'1' | b'2')))
     }
 }
 

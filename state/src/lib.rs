@@ -1,6 +1,8 @@
 //! Everything an outsider may see, and the cause of each transition. The one schema: surfaces render these two and ask
 //! no machine anything.
 #![forbid(unsafe_code)]
+// what opens files otherwise may wait, or follow a link (clippy.toml); tests may
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod journal;
 mod snapshot;

@@ -1,21 +1,23 @@
 //! OpenSSL instead of rustls, for servers that speak nothing newer than TLS 1.1, RSA key exchange, DHE or CBC: rustls has none of
 //! these on purpose, and under keepalived such servers are up.
 
-use std::fs;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 use std::pin::Pin;
 
 use keepalived_config::model::Ssl;
+use keepalived_kernel::files::read_regular;
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{self, ErrorCode, SslContext, SslContextBuilder, SslMethod, SslOptions, SslVerifyMode};
+use openssl::x509::X509;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_openssl::SslStream;
 
-use super::{BadTls, Trust, bad};
+use super::{BadTls, LARGEST, Trust, bad, certificates};
 use crate::failure::Failure;
 
 /// The client's side.
@@ -31,23 +33,38 @@ pub(super) fn context(files: &Ssl, trust: Trust) -> Result<SslContext, BadTls> {
         Trust::Authorities => SslVerifyMode::PEER,
     });
     match &files.ca {
-        Some(ca) => builder.set_ca_file(ca).map_err(|error| bad("ca", ca, error))?,
+        Some(ca) => trust_in(&mut builder, ca)?,
         None => builder.set_default_verify_paths().map_err(broken)?,
     }
     show(&mut builder, files)?;
     Ok(builder.build())
 }
 
+/// OpenSSL opens files in its own way, which may wait: it gets what they hold.
+fn trust_in(builder: &mut SslContextBuilder, ca: &str) -> Result<(), BadTls> {
+    for authority in certificates("ca", ca)? {
+        let added = X509::from_der(&authority).and_then(|authority| builder.cert_store_mut().add_cert(authority));
+        added.map_err(|error| bad("ca", ca, error))?;
+    }
+    Ok(())
+}
+
 fn show(builder: &mut SslContextBuilder, files: &Ssl) -> Result<(), BadTls> {
     // that both are given has been seen to
     let (Some(certificate), Some(key)) = (&files.certificate, &files.key) else { return Ok(()) };
-    builder.set_certificate_chain_file(certificate).map_err(|error| bad("certificate", certificate, error))?;
+    for (place, der) in certificates("certificate", certificate)?.iter().enumerate() {
+        let added = X509::from_der(der).and_then(|one| match place {
+            0 => builder.set_certificate(&one),
+            _ => builder.add_extra_chain_cert(one),
+        });
+        added.map_err(|error| bad("certificate", certificate, error))?;
+    }
     let secret = secret(key, files.password.as_deref())?;
     builder.set_private_key(&secret).map_err(|error| bad("key", key, error))
 }
 
 fn secret(file: &str, password: Option<&str>) -> Result<PKey<Private>, BadTls> {
-    let text = fs::read(file).map_err(|error| bad("key", file, error))?;
+    let text = read_regular(Path::new(file), LARGEST).map_err(|error| bad("key", file, error))?;
     // without a password given, OpenSSL would ask on the terminal
     let password = password.unwrap_or_default().as_bytes();
     PKey::private_key_from_pem_passphrase(&text, password).map_err(|error| bad("key", file, error))

@@ -175,7 +175,8 @@ fn judge(check: &FileCheck, number: i64) -> Result<i64, String> {
 fn number_in(path: &Path) -> i64 {
     use std::io::Read as _;
     let mut text = String::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(MOST_READ).read_to_string(&mut text));
+    let read =
+        keepalived_kernel::files::open_regular(path).and_then(|file| file.take(MOST_READ).read_to_string(&mut text));
     if read.is_err() { 0 } else { number(&text) }
 }
 

@@ -103,7 +103,7 @@ impl Process {
         process::raise_descriptor_limit().ok();
         process::drop_capabilities(&KEPT)?;
         // before this process has another thread: capabilities belong to threads
-        let log = log::start(&startup.log, "Keepalived_healthcheckers")?;
+        let log = log::start_anyway(&startup.log, "Keepalived_healthcheckers");
         if pings(&startup.config)
             && let Err(error) = keepalived_kernel::dial::allow_ping(0)
         {

@@ -21,6 +21,7 @@ use super::pulse::Look;
 use super::worker::{Role, Worker};
 use super::{Supervisor, eprint_all, notify};
 use crate::backoff::Backoff;
+use crate::cli::Options;
 use crate::configuration;
 use crate::exit;
 use crate::message::{self, FromChild, Incoming, Startup, ToChild};
@@ -89,16 +90,6 @@ impl Supervisor {
         self.posts.iter().filter_map(|post| post.worker.as_ref())
     }
 
-    /// Whether there is something for `role` to do.
-    fn is_needed(&self, role: Role) -> bool {
-        let has_servers = self.options.checker && !self.config.virtual_servers.is_empty();
-        match role {
-            Role::Runner => has_servers && runs_programs(&self.config),
-            Role::Checker => has_servers,
-            Role::Vrrp => self.options.vrrp && (!self.config.instances.is_empty() || self.options.all),
-        }
-    }
-
     /// Starts those that are needed and not there.
     pub(super) fn start_children(&mut self) {
         for role in Role::ALL {
@@ -149,7 +140,7 @@ impl Supervisor {
     }
 
     fn start_worker(&mut self, role: Role, begins: Begins) {
-        if !self.is_needed(role) || self.worker(role).is_some() || self.stopping.is_some() {
+        if !is_needed(role, &self.options, &self.config) || self.worker(role).is_some() || self.stopping.is_some() {
             return;
         }
         let masters = match begins {
@@ -408,6 +399,16 @@ fn with_share<R>(config: &mut Config, role: Role, lend: impl FnOnce(&Config) -> 
         config.virtual_servers = servers;
     }
     result
+}
+
+/// Whether there is something for `role` to do.
+pub(super) fn is_needed(role: Role, options: &Options, config: &Config) -> bool {
+    let has_servers = options.checker && !config.virtual_servers.is_empty();
+    match role {
+        Role::Runner => has_servers && runs_programs(config),
+        Role::Checker => has_servers,
+        Role::Vrrp => options.vrrp && (!config.instances.is_empty() || options.all),
+    }
 }
 
 /// Whether the checker process will want programs run.

@@ -1,9 +1,8 @@
 //! Where the numbers of the processes stand.
 
-use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use keepalived_config::model::Global;
 use keepalived_kernel::process::{Pid, PidFile, PidFileRefused};
@@ -19,8 +18,8 @@ pub(super) struct PidFiles {
     vrrp_path: PathBuf,
     checkers_path: PathBuf,
     main: Option<PidFile>,
-    /// Those of children.
-    written: BTreeSet<PathBuf>,
+    /// Those of children, held as well: a second daemon with the same names must not run.
+    children: BTreeMap<PathBuf, PidFile>,
 }
 
 impl PidFiles {
@@ -38,7 +37,7 @@ impl PidFiles {
             vrrp_path: options.vrrp_pid_file.clone().unwrap_or_else(|| default("vrrp")),
             checkers_path: options.checkers_pid_file.clone().unwrap_or_else(|| default("checkers")),
             main: None,
-            written: BTreeSet::new(),
+            children: BTreeMap::new(),
         }
     }
 
@@ -54,31 +53,58 @@ impl PidFiles {
             std::fs::create_dir_all(directory)?;
             std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755))?;
         }
-        self.main = Some(PidFile::create(&self.main_path)?);
-        Ok(readable_by_all(&self.main_path)?)
+        let main = PidFile::create(&self.main_path)?;
+        main.open_to_readers()?;
+        self.main = Some(main);
+        Ok(())
+    }
+
+    /// Takes those of the children in `roles`.
+    ///
+    /// # Errors
+    /// The path of one that another daemon holds: it has the same children, on the same interfaces.
+    pub(super) fn take(&mut self, roles: &[Role]) -> Result<(), (PathBuf, PidFileRefused)> {
+        for path in roles.iter().filter_map(|role| self.path(*role)).cloned().collect::<Vec<_>>() {
+            match PidFile::create(&path) {
+                Ok(file) => drop(self.children.insert(path, file)),
+                Err(refused @ PidFileRefused::AlreadyRunning(_)) => return Err((path, refused)),
+                // said when the child starts
+                Err(PidFileRefused::Io(_)) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&self, role: Role) -> Option<&PathBuf> {
+        match role {
+            Role::Vrrp => Some(&self.vrrp_path),
+            Role::Checker => Some(&self.checkers_path),
+            // keepalived has no such process
+            Role::Runner => None,
+        }
     }
 
     /// Notes the number of a child. That it cannot be written is an error in the log only.
     pub(super) fn child(&mut self, role: Role, pid: Pid) {
-        let path = match role {
-            Role::Vrrp => &self.vrrp_path,
-            Role::Checker => &self.checkers_path,
-            // keepalived has no such process
-            Role::Runner => return,
-        };
-        let written = std::fs::File::create(path)
-            .and_then(|mut file| writeln!(file, "{pid}"))
-            .and_then(|()| readable_by_all(path));
+        let Some(path) = self.path(role).cloned() else { return };
+        let held = self.children.remove(&path).map_or_else(|| PidFile::create(&path), Ok);
+        let written = held.and_then(|mut file| {
+            file.write_number(pid)?;
+            file.open_to_readers()?;
+            Ok(file)
+        });
         match written {
-            Ok(()) => drop(self.written.insert(path.clone())),
+            Ok(file) => drop(self.children.insert(path, file)),
             Err(error) => tracing::error!("pid file {}: {error}", path.display()),
         }
     }
 
     /// Removes what is there.
     pub(super) fn remove(&mut self) {
-        for path in std::mem::take(&mut self.written) {
-            std::fs::remove_file(path).ok();
+        for (path, file) in std::mem::take(&mut self.children) {
+            if let Err(error) = file.remove() {
+                tracing::warn!("pid file {}: {error}", path.display());
+            }
         }
         if let Some(file) = self.main.take()
             && let Err(error) = file.remove()
@@ -86,11 +112,6 @@ impl PidFiles {
             tracing::warn!("pid file {}: {error}", self.main_path.display());
         }
     }
-}
-
-/// Whatever the umask: scripts of any user read them.
-fn readable_by_all(path: &Path) -> io::Result<()> {
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(test)]
@@ -105,7 +126,43 @@ mod tests {
         let mut files = PidFiles::new(&options, &Global::default());
         files.main().unwrap_or_else(|_| panic!("{name} is refused"));
         files.remove();
-        assert!(!Path::new(&name).exists());
+        assert!(!std::path::Path::new(&name).exists());
+    }
+
+    #[test]
+    fn a_second_daemon_with_the_same_file_of_a_child_is_refused() {
+        let path = std::env::temp_dir().join(format!("keepalived-vrrp-{}.pid", std::process::id()));
+        let options = Options { vrrp_pid_file: Some(path.clone()), ..Options::default() };
+        let mut first = PidFiles::new(&options, &Global::default());
+        let mut second = PidFiles::new(&options, &Global::default());
+        first.take(&[Role::Vrrp]).unwrap();
+        first.child(Role::Vrrp, Pid(4711));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "4711\n");
+        let (held, refused) = second.take(&[Role::Vrrp]).unwrap_err();
+        assert_eq!((held, refused.to_string().as_str()), (path.clone(), "already running as process 4711"));
+        // what it may not have it does not remove
+        second.remove();
+        assert!(path.exists());
+        first.remove();
+        second.take(&[Role::Vrrp]).unwrap();
+        second.remove();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn nothing_else_in_the_place_of_a_childs_file_is_written_to() {
+        let folder = std::env::temp_dir().join(format!("keepalived-pids-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (target, link) = (folder.join("precious"), folder.join("vrrp.pid"));
+        std::fs::write(&target, "precious").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let options = Options { vrrp_pid_file: Some(link), ..Options::default() };
+        let mut files = PidFiles::new(&options, &Global::default());
+        files.take(&[Role::Vrrp]).unwrap();
+        files.child(Role::Vrrp, Pid(1));
+        files.remove();
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Worker {
         let mut descriptors = vec![(theirs.into_descriptor(), SUPERVISOR)];
         if !options.foreground {
             for number in 0..=2 {
-                let nowhere = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+                let nowhere = keepalived_kernel::files::nowhere()?;
                 descriptors.push((nowhere.into(), number));
             }
         }

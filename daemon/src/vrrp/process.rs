@@ -72,7 +72,7 @@ impl Process {
         ];
         process::drop_capabilities(&keep)?;
         // before this process has another thread: capabilities belong to threads
-        let log = log::start(&startup.log, "Keepalived_vrrp")?;
+        let log = log::start_anyway(&startup.log, "Keepalived_vrrp");
         let now = reactor::now();
         let engine = Engine::new(now, &startup.config, startup.masters.clone(), network, packets)?;
         let delay = if startup.resumes { Duration::ZERO } else { startup_delay(global, process::uptime()) };

@@ -67,7 +67,7 @@ fn read_number(body: &[u8]) -> Option<u16> {
 
 /// Loads a kernel module as the kernel itself would.
 fn load(module: &str) -> io::Result<()> {
-    let program = std::fs::read_to_string(LOADER)
+    let program = crate::files::read_text(std::path::Path::new(LOADER), 4096)
         .map_err(|error| io::Error::new(error.kind(), format!("{LOADER}: {error}, so it cannot load modules")))?;
     let program = program.trim_end();
     if program.is_empty() {

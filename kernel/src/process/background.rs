@@ -1,6 +1,6 @@
 //! Leaving the terminal: fork, and let the parent wait until the daemon says how it went.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, PipeWriter, Read, Write};
 
 /// The daemon's side; the parent waits for it. Dropped without a word, the parent exits with status 1.
@@ -80,7 +80,7 @@ fn wait_for(mut reader: impl Read) -> i32 {
 /// # Errors
 /// `/dev/null` cannot be opened.
 pub fn silence_standard_streams() -> io::Result<()> {
-    let null: File = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    let null = crate::files::nowhere()?;
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;
     rustix::stdio::dup2_stderr(&null)?;

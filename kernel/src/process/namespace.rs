@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 
 use super::spawn::with_context;
@@ -19,7 +20,7 @@ impl NetworkNamespace {
     /// # Errors
     /// `/proc` is not mounted.
     pub fn current() -> io::Result<Self> {
-        Ok(Self(File::open("/proc/thread-self/ns/net")?))
+        Ok(Self(open("/proc/thread-self/ns/net".as_ref())?))
     }
 
     /// The one of this name, as `ip netns add` makes it.
@@ -31,8 +32,9 @@ impl NetworkNamespace {
         if name.is_empty() || name.contains('/') || name == ".." || name == "." {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("'{name}' is no name of a namespace")));
         }
-        let open = File::open(directory.join(name));
-        open.map(Self).map_err(|error| with_context(error, &format!("network namespace '{name}'")))
+        open(&directory.join(name))
+            .map(Self)
+            .map_err(|error| with_context(error, &format!("network namespace '{name}'")))
     }
 
     /// Makes a new, empty one and moves the calling thread into it (other threads stay where they are).
@@ -52,6 +54,12 @@ impl NetworkNamespace {
     pub fn enter(&self) -> io::Result<()> {
         Ok(rustix::thread::move_into_link_name_space(self.0.as_fd(), Some(LinkNameSpaceType::Network))?)
     }
+}
+
+/// Not a file like others: there is nothing to wait for in `nsfs`, and what else is there is refused when it is entered.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, rustix::fs::Mode::empty())?.into())
 }
 
 impl AsFd for NetworkNamespace {

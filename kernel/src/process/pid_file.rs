@@ -1,13 +1,14 @@
 //! Pid files: one daemon of a kind at a time, held by a lock that no crash leaves behind.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::Pid;
+use crate::files::{Existing, create_regular};
 
 /// A pid file that this process holds locked. Dropped, it is unlocked and left where it is.
 #[derive(Debug)]
@@ -53,19 +54,12 @@ impl PidFile {
     pub fn create(path: &Path) -> Result<Self, PidFileRefused> {
         let mut this = loop {
             // never O_TRUNC: until it is locked it may be another's
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o644)
-                .custom_flags(libc::O_NOFOLLOW)
-                .open(path)?;
+            let mut file = create_regular(path, Existing::Keep, 0o644)?;
             if !lock(&file)? {
                 return Err(PidFileRefused::AlreadyRunning(number_in(&mut file)));
             }
             // its last owner may have removed it between our open and our lock
-            let same = fs::metadata(path).and_then(|there| {
+            let same = fs::symlink_metadata(path).and_then(|there| {
                 let ours = file.metadata()?;
                 Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino()))
             });
@@ -82,9 +76,25 @@ impl PidFile {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&mut self) -> io::Result<()> {
+        self.write_number(super::own_pid())
+    }
+
+    /// Writes the number of another process: the lock stays with the calling one.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_number(&mut self, pid: Pid) -> io::Result<()> {
         self.file.set_len(0)?;
         io::Seek::rewind(&mut self.file)?;
-        writeln!(self.file, "{}", super::own_pid())
+        writeln!(self.file, "{pid}")
+    }
+
+    /// Lets everybody read it, whatever the umask: scripts of any user do.
+    ///
+    /// # Errors
+    /// The file belongs to another user.
+    pub fn open_to_readers(&self) -> io::Result<()> {
+        self.file.set_permissions(fs::Permissions::from_mode(0o644))
     }
 
     /// Removes the file. One that is already gone is fine.
