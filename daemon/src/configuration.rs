@@ -169,6 +169,11 @@ impl facts::Facts for Machine {
     }
 }
 
+/// What `program` is now if `runner` runs it.
+pub fn program(program: &str, runner: process::Account) -> facts::Program {
+    programs::look_as(program, runner)
+}
+
 fn key_file(path: &str) -> std::io::Result<facts::KeyFile> {
     let file = open_regular(Path::new(path))?;
     let found = file.metadata()?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use keepalived_config::model::{Config, Script};
 use keepalived_kernel::ipvs::Timeouts;
 use keepalived_kernel::pipe::{self, Pipe, Received, Sealed};
+use keepalived_kernel::process::{self, Account};
 use keepalived_state::{BalanceRecord, Record};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -55,12 +56,42 @@ pub struct Startup<C = Config> {
     pub resumes: bool,
     /// What the process before this one would have taken back at its end.
     pub debts: Debts,
+    /// Who runs scripts that name no user.
+    pub script_default: ScriptDefault,
     /// Where to log to.
     pub log: Destinations,
     /// `-V`
     pub keep_addresses: bool,
     /// `-I`
     pub keep_services: bool,
+}
+
+/// Who runs scripts that name no user. Found out once, before anything starts: a user that is removed later, or a name service that
+/// does not answer, must not make root of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ScriptDefault {
+    /// The user `keepalived_script`.
+    User(Account),
+    /// There is no such user: the daemon's.
+    Ours,
+    /// Whether there is one could not be found out: they are not run.
+    Unknown,
+}
+
+impl ScriptDefault {
+    /// Asks this machine.
+    pub fn look() -> Self {
+        match process::find_user("keepalived_script") {
+            Ok(Some(account)) => Self::User(account),
+            Ok(None) => Self::Ours,
+            Err(error) => {
+                tracing::warn!(
+                    "the user keepalived_script cannot be looked up ({error}): scripts without a user are not run"
+                );
+                Self::Unknown
+            }
+        }
+    }
 }
 
 /// What the checker process has made outside of the load balancer's table, and takes back at its end. The supervisor remembers it

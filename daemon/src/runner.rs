@@ -7,23 +7,31 @@ use std::ffi::OsString;
 use std::io;
 use std::time::Duration;
 
-use keepalived_config::model::{Config, Script, ScriptGroup, ScriptUser};
+use keepalived_config::facts;
+use keepalived_config::model::{Config, Script, ScriptUser};
 use keepalived_core::time::Instant;
 use keepalived_kernel::pipe::Pipe;
-use keepalived_kernel::process::{self, Child, Exit, Identity, Program};
+use keepalived_kernel::process::{self, Account, Child, Exit, Program};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::signal::Signal;
 
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
+use crate::configuration;
 use crate::exit;
 use crate::log;
-use crate::message::{self, Ended, FromChild, HowEnded, Incoming, Lives, Order, Request, Startup, ToChild};
+use crate::message::{
+    self, Ended, FromChild, HowEnded, Incoming, Lives, Order, Request, ScriptDefault, Startup, ToChild,
+};
 
 /// A program that was asked to end and does not is killed after this.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Environment that could make a program load or read something else (as keepalived).
 const NOT_INHERITED: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
+
+mod users;
+
+use users::Users;
 
 /// Runs the runner until it is told to stop; returns its exit status.
 pub fn run() -> u8 {
@@ -34,6 +42,9 @@ struct Runner {
     pipe: Pipe,
     reactor: Reactor,
     config: Config,
+    script_default: ScriptDefault,
+    /// Users as they were when their first script ran.
+    users: Users,
     environment: Vec<(OsString, OsString)>,
     /// Those who want programs run.
     clients: BTreeMap<Token, Pipe>,
@@ -65,6 +76,8 @@ impl Runner {
             pipe,
             reactor,
             config: startup.config,
+            script_default: startup.script_default,
+            users: Users::default(),
             environment,
             clients: BTreeMap::new(),
             running: HashMap::new(),
@@ -116,7 +129,10 @@ impl Runner {
                 ToChild::Hello(number) => child::tell(&self.pipe, &FromChild::Hello(number)),
                 ToChild::Reload => {
                     match message::content(descriptors) {
-                        Ok(config) => self.config = config,
+                        Ok(config) => {
+                            self.config = config;
+                            self.users = Users::default();
+                        }
                         Err(error) => tracing::error!("message from the supervisor: {error}"),
                     }
                     child::tell(&self.pipe, &FromChild::Reloaded);
@@ -230,40 +246,22 @@ impl Runner {
         }
     }
 
-    fn program(&self, script: &Script, extra: Vec<String>) -> io::Result<Program> {
+    fn program(&mut self, script: &Script, extra: Vec<String>) -> io::Result<Program> {
         let (file, arguments) = script.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let own = script.user.as_ref().map(|name| ScriptUser { name: name.clone(), group: script.group.clone() });
         let user = own.as_ref().or(self.config.global.scripts.user.as_ref());
+        let with_all = self.config.global.scripts.supplementary_groups;
+        let identity = self.users.identity(user, with_all, self.script_default)?;
+        if self.config.global.scripts.security {
+            let runs = identity.as_ref().map_or(Account { uid: 0, gid: 0 }, |it| Account { uid: it.uid, gid: it.gid });
+            judge(file, runs)?;
+        }
         Ok(Program {
             file: file.into(),
             arguments: arguments.iter().cloned().chain(extra).map(OsString::from).collect(),
             environment: self.environment.clone(),
-            identity: self.identity(user)?,
+            identity,
         })
-    }
-
-    /// Without `script_user`, the user `keepalived_script` if there is one, else ours.
-    fn identity(&self, user: Option<&ScriptUser>) -> io::Result<Option<Identity>> {
-        let with_all = self.config.global.scripts.supplementary_groups;
-        let Some(ScriptUser { name, group }) = user else {
-            let default = process::user("keepalived_script");
-            return Ok(default.map(|account| Identity {
-                uid: account.uid,
-                gid: account.gid,
-                groups: vec![account.gid],
-            }));
-        };
-        let account = process::user(name).ok_or_else(|| io::Error::other(format!("there is no user {name}")))?;
-        let named = group.as_ref().and_then(|group| group.name.as_ref());
-        let gid = match named {
-            None => account.gid,
-            Some(group) => {
-                process::group(group).ok_or_else(|| io::Error::other(format!("there is no group {group}")))?
-            }
-        };
-        let all = with_all || matches!(group, Some(ScriptGroup { supplementary: true, .. }));
-        let groups = if all { process::supplementary_groups(name, gid) } else { vec![gid] };
-        Ok(Some(Identity { uid: account.uid, gid, groups }))
     }
 
     fn reap(&mut self, token: Token) {
@@ -340,5 +338,56 @@ impl Runner {
             process::signal_group(&running.child, Signal::KILL).ok();
         }
         exit::OK
+    }
+}
+
+/// `enable_script_security`, at the moment of execution: what was safe, or not there, when the configuration was read may be
+/// anything now. A way that only root can change stays what it is until the program is executed, so the path will do.
+fn judge(file: &str, runs: Account) -> io::Result<()> {
+    match configuration::program(file, runs) {
+        facts::Program::Insecure(weakness) => {
+            let what = format!("not run (enable_script_security): others than root may change {}", weakness.path);
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
+        }
+        // what cannot be looked at is not run as root
+        facts::Program::Unknown if runs.uid == 0 => {
+            let what = "not run (enable_script_security): it cannot be looked at";
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
+        }
+        // whatever else is wrong with it, executing it tells
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_script_is_judged_when_it_is_run_not_when_it_was_read() {
+        const ROOT: Account = Account { uid: 0, gid: 0 };
+        const NOBODY: Account = Account { uid: 65534, gid: 65534 };
+        if process::effective_uid() != 0 {
+            eprintln!("skipped: only root has files that are safe");
+            return;
+        }
+        let path = std::env::temp_dir().join(format!("keepalived-judged-{}", std::process::id()));
+        let file = path.to_str().unwrap();
+        // not there when the configuration was read, and not now: executing it says so
+        assert!(judge(file, ROOT).is_ok());
+        std::fs::write(&path, "#!/bin/sh\n").unwrap();
+        let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o755);
+        assert!(judge(file, ROOT).is_ok());
+        mode(0o777);
+        assert!(judge(file, ROOT).is_err(), "writable by others");
+        assert!(judge(file, NOBODY).is_ok(), "nobody may harm nobody");
+        mode(0o755);
+        std::os::unix::fs::chown(&path, Some(NOBODY.uid), None).unwrap();
+        let refused = judge(file, ROOT).unwrap_err();
+        assert!(refused.to_string().contains(file), "made by another user: {refused}");
+        std::fs::remove_file(&path).unwrap();
     }
 }

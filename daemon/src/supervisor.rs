@@ -19,7 +19,7 @@ use crate::cli::Options;
 use crate::configuration::{self, Verdict};
 use crate::exit;
 use crate::log::{self, Destinations};
-use crate::message::{Debts, ToChild};
+use crate::message::{Debts, ScriptDefault, ToChild};
 
 mod children;
 mod dump;
@@ -96,6 +96,7 @@ struct Supervisor {
     balance_journal: Journal<BalanceRecord>,
     /// What the checker process has to take back at its end; it outlives that process.
     debts: Debts,
+    script_default: ScriptDefault,
     hello_at: Instant,
     /// Whose snapshots are awaited, and what for.
     dumps: Vec<(Role, Dump)>,
@@ -184,6 +185,7 @@ impl Supervisor {
             journal: Journal::default(),
             balance_journal: Journal::default(),
             debts: Debts::default(),
+            script_default: ScriptDefault::look(),
             hello_at: now + pulse::INTERVAL,
             dumps: Vec::new(),
             telling,

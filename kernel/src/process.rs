@@ -10,7 +10,7 @@ mod program;
 mod schedule;
 mod spawn;
 
-pub use account::{Account, group, supplementary_groups, user};
+pub use account::{Account, find_user, group, supplementary_groups, user};
 pub use background::{Background, daemonise, silence_standard_streams};
 pub use memory::give_back_memory;
 pub use namespace::{NetworkNamespace, enter_network_namespace};

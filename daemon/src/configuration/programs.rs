@@ -20,7 +20,11 @@ const STICKY: u32 = 0o1000;
 
 /// What `program` is if `owner` runs it.
 pub(super) fn look(program: &str, owner: Owner<'_>) -> Program {
-    let Some(runner) = account(owner) else { return Program::Unknown };
+    account(owner).map_or(Program::Unknown, |runner| look_as(program, runner))
+}
+
+/// The same for an account.
+pub(super) fn look_as(program: &str, runner: Account) -> Program {
     let path = match program.contains('/') {
         true => PathBuf::from(program),
         false => match search(program, runner) {

@@ -151,12 +151,14 @@ impl Supervisor {
                 instance.preempt == Preempt::Yes || gap < unnoticed
             }),
         };
+        let script_default = self.script_default;
         let (debts, log, options) = (self.debts.clone(), self.destinations.clone(), &self.options);
         let started = with_share(&mut self.config, role, |config| {
             let startup = Startup {
                 config,
                 masters,
                 resumes: begins != Begins::Fresh,
+                script_default,
                 debts,
                 log,
                 keep_addresses: options.keep_addresses,

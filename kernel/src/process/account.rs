@@ -1,11 +1,13 @@
 //! Users and groups that this machine knows.
 
 use std::ffi::CString;
+use std::io;
 
 use nix::unistd::{Gid, Group, User};
+use serde::{Deserialize, Serialize};
 
 /// A user.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Account {
     /// Its number.
     pub uid: u32,
@@ -13,10 +15,18 @@ pub struct Account {
     pub gid: u32,
 }
 
+/// The user `name`; `None` if it is certain that there is none.
+///
+/// # Errors
+/// Whoever knows users does not answer: there may be one.
+pub fn find_user(name: &str) -> io::Result<Option<Account>> {
+    let user = User::from_name(name)?;
+    Ok(user.map(|user| Account { uid: user.uid.as_raw(), gid: user.gid.as_raw() }))
+}
+
 /// The user `name`; `None` also if whoever knows users does not answer.
 pub fn user(name: &str) -> Option<Account> {
-    let user = User::from_name(name).ok()??;
-    Some(Account { uid: user.uid.as_raw(), gid: user.gid.as_raw() })
+    find_user(name).ok()?
 }
 
 /// The number of the group `name`; `None` also if whoever knows groups does not answer.

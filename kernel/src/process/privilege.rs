@@ -79,6 +79,21 @@ pub fn drop_capabilities(keep: &[Capability]) -> io::Result<()> {
     Ok(rustix::thread::set_capabilities(None, sets)?)
 }
 
+/// Empties the bounding set of the calling thread: nothing that it executes later can gain a capability. Only system calls: it may
+/// be called between fork and exec.
+pub(super) fn bound_to_nothing() -> io::Result<()> {
+    for capability in CapabilitySet::all().iter() {
+        match rustix::thread::remove_capability_from_bounding_set(capability) {
+            // EINVAL: this kernel does not have that one
+            Ok(()) | Err(rustix::io::Errno::INVAL) => {}
+            // EPERM: without CAP_SETPCAP, as in many containers; `no_new_privs` keeps them from what is in there
+            Err(rustix::io::Errno::PERM) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 /// Whether the calling thread has this capability in effect; false if that cannot be found out.
 pub fn holds(capability: Capability) -> bool {
     rustix::thread::capabilities(None).is_ok_and(|held| held.effective.contains(capability.set()))

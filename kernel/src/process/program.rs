@@ -55,6 +55,11 @@ pub fn start(program: &Program) -> io::Result<Child> {
 fn become_them(identity: Option<&Identity>) -> io::Result<()> {
     crate::signal::unblock_all()?;
     if let Some(Identity { uid, gid, groups }) = identity {
+        if *uid != 0 {
+            // who is not root does not become it by what they run
+            super::privilege::bound_to_nothing()?;
+            rustix::thread::set_no_new_privs(true)?;
+        }
         // SAFETY: a list of that many groups, which the kernel only reads.
         check(unsafe { libc::setgroups(groups.len(), groups.as_ptr()) })?;
         // SAFETY: numbers only.
@@ -108,6 +113,15 @@ mod tests {
         let nobody = Identity { uid: 65534, gid: 65533, groups: vec![7, 8] };
         let script = r#"test "$(id -u) $(id -g) $(id -G)" = "65534 65533 65533 7 8""#;
         assert_eq!(shell(script, Some(nobody)), Exit::Status(0));
+    }
+
+    #[test]
+    fn who_is_not_root_cannot_become_it() {
+        let state = r#"test "$(grep -c -e '^CapBnd:.0000000000000000$' -e '^NoNewPrivs:.1$' /proc/self/status)" = "#;
+        let nobody = Identity { uid: 65534, gid: 65534, groups: Vec::new() };
+        assert_eq!(shell(&format!("{state}2"), Some(nobody)), Exit::Status(0));
+        let root = Identity { uid: 0, gid: 0, groups: Vec::new() };
+        assert_eq!(shell(&format!("{state}0"), Some(root)), Exit::Status(0));
     }
 
     #[test]
