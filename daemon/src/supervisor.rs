@@ -213,7 +213,11 @@ impl Supervisor {
                     Ready::Signal(signal) => self.on_signal(signal),
                     Ready::Descriptor { token, .. } => match children::source(token) {
                         Some((role, children::Source::Speaks)) => self.listen(role),
-                        Some((role, children::Source::Ended)) => self.reap(role),
+                        Some((role, children::Source::Ended)) => {
+                            self.reap(role);
+                            // who ended behind it in the kernel's list
+                            self.reap_orphans();
+                        }
                         None => {}
                     },
                     Ready::Deadline => {}
@@ -263,7 +267,10 @@ impl Supervisor {
             Signal::HUP => self.reload(),
             Signal::TERM => self.stop(exit::OK),
             Signal::INT if !self.options.ignore_sigint => self.stop(exit::OK),
-            Signal::CHLD => Role::ALL.into_iter().for_each(|role| self.reap(role)),
+            Signal::CHLD => {
+                Role::ALL.into_iter().for_each(|role| self.reap(role));
+                self.reap_orphans();
+            }
             Signal::USR1 => {
                 self.ask(Role::Vrrp, Dump::File(File::Data));
                 self.ask(Role::Checker, Dump::File(File::CheckerData));

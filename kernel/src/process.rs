@@ -20,6 +20,8 @@ pub use program::{Identity, Program, signal_group, start};
 pub use schedule::{
     Realtime, limit_core, lock_memory, pin_to_cpus, precise_timers, raise_descriptor_limit, set_nice, set_realtime,
 };
-pub use spawn::{Child, Exit, Launch, Pid, adopt_orphans, die_with_parent, inherited, own_pid, set_name, spawn};
+pub use spawn::{
+    Child, Exit, Launch, Pid, adopt_orphans, die_with_parent, inherited, own_pid, reap_orphans, set_name, spawn,
+};
 
 pub use crate::reactor::uptime;

@@ -8,8 +8,8 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use keepalived_kernel::process::{
-    Background, Child, Exit, Launch, Pid, adopt_orphans, daemonise, die_with_parent, inherited, own_pid, set_name,
-    spawn,
+    Background, Child, Exit, Launch, Pid, adopt_orphans, daemonise, die_with_parent, inherited, own_pid, reap_orphans,
+    set_name, spawn,
 };
 use keepalived_kernel::signal::Signal;
 
@@ -32,8 +32,9 @@ fn tests() {
     a_daemon_leaves_the_terminal_and_its_parent_succeeds();
     a_daemon_that_fails_passes_its_status_on();
     a_worker_dies_with_its_parent();
+    orphans_are_reaped_and_children_of_our_own_are_not();
     Background::none().ready().unwrap();
-    println!("processes: 3 passed");
+    println!("processes: 4 passed");
 }
 
 fn start(role: &str, report: Option<OwnedFd>) -> Child {
@@ -101,6 +102,28 @@ fn parent() {
     let report = inherited(REPORT).unwrap();
     let worker = start(&format!("worker {}", own_pid()), Some(report));
     end_of(&worker);
+}
+
+/// After `a_worker_dies_with_its_parent`: this process adopts.
+fn orphans_are_reaped_and_children_of_our_own_are_not() {
+    // that test leaves its worker
+    let patience = Instant::now() + Duration::from_secs(10);
+    let shell = Launch {
+        program: "/bin/sh".into(),
+        arguments: ["sh", "-c", "/bin/sleep 0 & exit 7"].map(Into::into).to_vec(),
+        ..Launch::default()
+    };
+    let child = spawn(&shell).unwrap();
+    let mut reaped = 0;
+    while reaped < 2 {
+        reaped += reap_orphans(&[child.pid()]).unwrap();
+        if let Ok(Some(exit)) = child.try_wait() {
+            assert_eq!(exit, Exit::Status(7), "it was left to whoever started it");
+        }
+        assert!(Instant::now() < patience, "{reaped} reaped");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(reap_orphans(&[]).unwrap(), 0);
 }
 
 fn worker(parent: Pid) {

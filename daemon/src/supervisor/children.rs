@@ -10,7 +10,7 @@ use keepalived_config::model::{Checker, Config, Instance};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Preempt, State};
 use keepalived_kernel::pipe;
-use keepalived_kernel::process::Exit;
+use keepalived_kernel::process::{self, Exit, Pid};
 use keepalived_kernel::reactor::{self, Interest, Token};
 use keepalived_kernel::signal::Signal;
 use keepalived_state::Snapshot;
@@ -320,6 +320,14 @@ impl Supervisor {
                 Dump::File(file) => file.write(&self.config.global, &snapshot),
                 Dump::Log => self.telling.add(&keepalived_surface::data(&snapshot), reactor::now()),
             }
+        }
+    }
+
+    /// What scripts leave in the background becomes ours when they end, and would stay as a zombie.
+    pub(super) fn reap_orphans(&self) {
+        let own: Vec<Pid> = self.workers().map(Worker::pid).collect();
+        if let Err(error) = process::reap_orphans(&own) {
+            tracing::warn!("orphans of scripts cannot be reaped: {error}");
         }
     }
 

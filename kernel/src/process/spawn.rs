@@ -209,6 +209,26 @@ pub fn adopt_orphans() -> io::Result<()> {
     Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
 }
 
+/// Reaps orphans that this process has adopted ([`adopt_orphans`]) and that have ended; how many. Stops at the first of `own`: whoever
+/// started it wants to know how it ended, and calls this again after that.
+///
+/// # Errors
+/// The kernel refuses to say who has ended.
+pub fn reap_orphans(own: &[Pid]) -> io::Result<usize> {
+    use nix::sys::wait::{Id, WaitPidFlag, waitid};
+    let take = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
+    for count in 0.. {
+        let ended = match waitid(Id::All, take | WaitPidFlag::WNOWAIT) {
+            Err(nix::errno::Errno::ECHILD) => return Ok(count),
+            Err(nix::errno::Errno::EINTR) => continue,
+            other => other?.pid(),
+        };
+        let Some(pid) = ended.filter(|pid| !own.contains(&Pid(pid.as_raw()))) else { return Ok(count) };
+        waitid(Id::Pid(pid), take)?;
+    }
+    Ok(0)
+}
+
 /// Sets the name of the calling thread; the first thread's is the process's. Cut at 15 octets.
 ///
 /// # Errors
