@@ -263,12 +263,7 @@ impl Supervisor {
                 if let Some(worker) = self.worker_mut(role) {
                     worker.has_reloaded(reactor::now());
                 }
-                if !self.workers().any(|worker| worker.reloading) {
-                    notify(&[NotifyState::Ready]);
-                    if std::mem::take(&mut self.reload_again) {
-                        self.reload();
-                    }
-                }
+                self.reload_is_over();
             }
             FromChild::Hello(number) => {
                 if let Some(worker) = self.worker_mut(role) {
@@ -339,6 +334,7 @@ impl Supervisor {
         // what it said last
         self.listen(role);
         let was_stuck = self.worker(role).is_some_and(Worker::was_stuck);
+        let was_reloading = self.worker(role).is_some_and(|worker| worker.reloading);
         if let Some(worker) = self.post(role).and_then(|post| post.worker.take()) {
             self.reactor.deregister(worker.pipe()).ok();
             self.reactor.deregister(worker.child()).ok();
@@ -369,7 +365,22 @@ impl Supervisor {
                     tracing::warn!("{role} process dies again and again; the next starts in {} s", pause.as_secs());
                     post.respawn_at = Some(now + pause);
                 }
+                // the one that died may have been the last to be waited for; its successor has the new configuration
+                if was_reloading {
+                    self.reload_is_over();
+                }
             }
+        }
+    }
+
+    /// Once no child is at a configuration any more: a SIGHUP that came meanwhile gets its turn.
+    fn reload_is_over(&mut self) {
+        if self.workers().any(|worker| worker.reloading) {
+            return;
+        }
+        notify(&[NotifyState::Ready]);
+        if std::mem::take(&mut self.reload_again) {
+            self.reload();
         }
     }
 

@@ -155,11 +155,15 @@ impl Process {
             ToChild::Start | ToChild::Runner | ToChild::Stop => {}
             ToChild::Hello(number) => child::tell(&self.pipe, &FromChild::Hello(number)),
             ToChild::Reload => {
-                let config: Config = message::content(memory)?;
-                schedule::apply("vrrp", &config.global.vrrp, Some(NICE));
-                self.engine.reload(reactor::now(), &config);
-                self.resync(&config);
+                let read = message::content::<Config>(memory);
+                if let Ok(config) = &read {
+                    schedule::apply("vrrp", &config.global.vrrp, Some(NICE));
+                    self.engine.reload(reactor::now(), config);
+                    self.resync(config);
+                }
+                // whatever came of it: the supervisor reads no other configuration before it hears this
                 child::tell(&self.pipe, &FromChild::Reloaded);
+                read?;
             }
             ToChild::Report => message::send_with(&self.pipe, &FromChild::Snapshot, &self.snapshot())?,
             ToChild::ClearCounters => self.engine.clear_counters(),
