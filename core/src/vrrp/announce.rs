@@ -48,11 +48,19 @@ pub struct Due {
 }
 
 impl Schedule {
-    /// The addresses are in place on a new master: returns the rounds to announce now and plans the others.
+    /// Some addresses are in place: returns the rounds to announce them now, and plans what is not planned already. An address
+    /// that comes and goes puts nothing off.
     pub fn in_place(&mut self, now: Instant, params: &Params) -> u32 {
-        self.second = (!params.delay.is_zero()).then(|| (now + params.delay, params.repeat));
-        self.refresh = (!params.refresh.is_zero()).then(|| now + params.delay + params.refresh);
-        self.extra = (!params.extra_interface.is_zero()).then(|| now + params.extra_interface);
+        let planned = |at: &mut Option<Instant>, period: Duration, first: Duration| {
+            if at.is_none() && !period.is_zero() {
+                *at = Some(now + first);
+            }
+        };
+        if self.second.is_none() && !params.delay.is_zero() {
+            self.second = Some((now + params.delay, params.repeat));
+        }
+        planned(&mut self.refresh, params.refresh, params.delay + params.refresh);
+        planned(&mut self.extra, params.extra_interface, params.extra_interface);
         params.repeat.min(MOST_ROUNDS)
     }
 

@@ -2,15 +2,17 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::params::ChecksumForm;
 use super::receive::Refusal;
 use super::types::AdvertInterval;
+use crate::time::Instant;
 
 /// Something noticed in an advert.
 ///
-/// A router emits each kind once, and again after its state changed or it heard a new master (RFC 9568 §7.1: SHOULD log,
-/// rate-limited). Counters count every time.
+/// A router emits each kind once, and again after its state changed or it heard a new master, but no more than a few and
+/// then one in ten seconds (RFC 9568 §7.1: SHOULD log, rate-limited). Counters count every time.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Note {
     /// The advert was refused.
@@ -56,6 +58,37 @@ pub enum Note {
         /// The other one.
         source: IpAddr,
     },
+}
+
+/// Keeps notes of one kind apart in time, after the first few.
+#[derive(Clone, Debug, Default)]
+pub(super) struct NotePace {
+    /// Kind, notes that may still be emitted, and when the next one is granted.
+    kinds: Vec<(u32, u8, Instant)>,
+}
+
+impl NotePace {
+    /// Notes of one kind that may come one upon the other.
+    const BURST: u8 = 3;
+    /// One more after each of these.
+    const PAUSE: Duration = Duration::from_secs(10);
+
+    /// Whether a note of `kind` may be emitted now; it counts as emitted then.
+    pub(super) fn may(&mut self, now: Instant, kind: u32) -> bool {
+        let Some((_, left, next)) = self.kinds.iter_mut().find(|(known, ..)| *known == kind) else {
+            self.kinds.push((kind, Self::BURST - 1, now + Self::PAUSE));
+            return true;
+        };
+        if now >= *next {
+            *left =
+                if now >= *next + Self::PAUSE * u32::from(Self::BURST) { Self::BURST } else { left.saturating_add(1) };
+            *left = (*left).min(Self::BURST);
+            *next = now + Self::PAUSE;
+        }
+        let may = *left > 0;
+        *left = left.saturating_sub(1);
+        may
+    }
 }
 
 impl Note {
@@ -120,5 +153,19 @@ impl fmt::Display for Note {
                 )
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_of_a_kind_are_bounded_in_time_and_kinds_do_not_displace_each_other() {
+        let mut pace = NotePace::default();
+        let start = Instant::from_nanos(5_000_000_000);
+        let emitted = (0..60_000).filter(|n| pace.may(start + Duration::from_millis(*n), 1)).count();
+        assert!((3..=3 + 6).contains(&emitted), "{emitted} in a minute");
+        assert!(pace.may(start + Duration::from_secs(60), 2));
     }
 }

@@ -55,6 +55,8 @@ pub enum Refusal {
     OwnerIgnores,
     /// No addresses, in strict mode (RFC 9568 §5.2.5).
     NoAddresses,
+    /// Sent from an address that no router can have: unspecified, or a multicast group.
+    Source(IpAddr),
     /// Not one of our peers.
     UnknownSource,
     /// A peer, but its TTL is out of the range configured for it.
@@ -79,6 +81,7 @@ impl Refusal {
             Self::NoAddresses => 12,
             Self::UnknownSource => 13,
             Self::PeerTtl(_) => 14,
+            Self::Source(_) => 15,
         }
     }
 
@@ -96,7 +99,7 @@ impl Refusal {
             Self::Checksum => &mut counters.checksum_err,
             Self::Destination(_) | Self::NoAddresses => &mut counters.addr_list_err,
             Self::OwnerIgnores => &mut counters.owner_ignored,
-            Self::UnknownSource | Self::PeerTtl(_) => &mut counters.unknown_source,
+            Self::UnknownSource | Self::PeerTtl(_) | Self::Source(_) => &mut counters.unknown_source,
         }
     }
 }
@@ -123,6 +126,7 @@ impl fmt::Display for Refusal {
             Self::Destination(destination) => write!(f, "it was sent to {destination}, not to our group"),
             Self::OwnerIgnores => f.write_str("we own the addresses (owner_ignore_adverts)"),
             Self::NoAddresses => f.write_str("it has no addresses (vrrp_strict)"),
+            Self::Source(source) => write!(f, "no router can have the address {source}"),
             Self::UnknownSource => f.write_str("not a unicast_peer"),
             Self::PeerTtl(ttl) => write!(f, "its TTL {ttl} is out of the range configured for this unicast_peer"),
         }
@@ -184,7 +188,14 @@ fn judge(
     counters: &mut Counters,
 ) -> Result<Accepted, Refusal> {
     let message = Message::decode(datagram.message).ok_or(Refusal::Length)?;
-    length_fits(params, &message)?;
+    // a message of the other version has another length: say what is wrong
+    length_fits(params, &message).map_err(|refusal| match message.version {
+        version @ (2 | 3) if version != params.version.number() => Refusal::Version(version),
+        _ => refusal,
+    })?;
+    if datagram.source.is_unspecified() || datagram.source.is_multicast() {
+        return Err(Refusal::Source(datagram.source));
+    }
     if matches!(params.reach, Reach::Multicast(_)) && datagram.ttl != 255 {
         return Err(Refusal::Ttl(datagram.ttl));
     }

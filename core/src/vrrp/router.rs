@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+mod answers;
 mod event;
 mod timing;
 
+use answers::Answers;
 pub use event::{Effect, Event, Seen};
 use timing::{after_crossing, down_time, followed_interval, next_in_phase, skew_time, takeover_cause};
 
@@ -13,7 +15,7 @@ use super::advert::FAREWELL;
 use super::announce::Schedule;
 use super::cause::{Cause, Faults, State, Transition};
 use super::counters::{Counters, count};
-use super::note::Note;
+use super::note::{Note, NotePace};
 use super::params::{InitialState, Params, Preempt, Reach};
 use super::receive::{self, Accepted, Circumstances, Datagram};
 use super::types::{Priority, Version};
@@ -41,6 +43,8 @@ pub struct Router {
     counters: Counters,
     /// Kinds of notes that were emitted since the state, or the master heard, last changed.
     noted: u32,
+    /// What keeps senders from making us note without end: each can have our state, or the master we hear, change.
+    note_pace: NotePace,
     group: Group,
 }
 
@@ -86,6 +90,7 @@ struct Master {
     next_advert: Instant,
     last_advert: Instant,
     schedule: Schedule,
+    answers: Answers,
 }
 
 impl Router {
@@ -99,6 +104,7 @@ impl Router {
             faults: Faults::NONE,
             counters: Counters::default(),
             noted: 0,
+            note_pace: NotePace::default(),
             group: Group::None,
         }
     }
@@ -312,7 +318,11 @@ impl Router {
             Role::Master(_) => None,
         };
         match receive::check(&self.params, Circumstances { known_master }, datagram, &mut self.counters) {
-            Err(refusal) => self.note(Note::Refused { source: datagram.source, refusal }, out),
+            Err(refusal) => self.note(now, Note::Refused { source: datagram.source, refusal }, out),
+            Ok(advert) if Some(advert.source) == self.source => {
+                count(&mut self.counters.unknown_source);
+                self.note(now, Note::OwnAddress { source: advert.source }, out);
+            }
             Ok(advert) => {
                 match self.role {
                     Role::Init | Role::Fault | Role::Stopped => {}
@@ -320,22 +330,22 @@ impl Router {
                     Role::Master(_) => self.master_hears(now, &advert, out),
                 }
                 // after it was taken in: a new master or a new state makes everything worth saying again, once
-                self.note_differences(&advert, out);
+                self.note_differences(now, &advert, out);
             }
         }
     }
 
-    fn note_differences(&mut self, advert: &Accepted, out: &mut Vec<Effect>) {
+    fn note_differences(&mut self, now: Instant, advert: &Accepted, out: &mut Vec<Effect>) {
         let source = advert.source;
         if let Some(theirs) = advert.checksum {
-            self.note(Note::ChecksumForm { source, theirs }, out);
+            self.note(now, Note::ChecksumForm { source, theirs }, out);
         }
         if advert.addresses_differ {
-            self.note(Note::AddressesDiffer { source }, out);
+            self.note(now, Note::AddressesDiffer { source }, out);
         }
         if self.params.version == Version::V3 && advert.interval != self.params.interval && advert.priority != FAREWELL
         {
-            self.note(Note::IntervalDiffers { source, theirs: advert.interval }, out);
+            self.note(now, Note::IntervalDiffers { source, theirs: advert.interval }, out);
         }
     }
 
@@ -401,14 +411,14 @@ impl Router {
         // an advert that was on its way when we sent our last one has been answered by that
         let unanswered = advert.received >= master.last_advert;
         if advert.priority == FAREWELL {
-            if unanswered {
+            if unanswered && master.answers.take(now, self.params.interval.duration()) {
                 self.advertise(now, out);
             }
             return;
         }
         let (source, priority) = (advert.source, advert.priority);
         if priority == u8::MAX && ours == u8::MAX {
-            self.note(Note::SecondOwner { source }, out);
+            self.note(now, Note::SecondOwner { source }, out);
         }
         match priority.cmp(&ours).then_with(|| Some(source).cmp(&self.source)) {
             std::cmp::Ordering::Greater => {
@@ -418,17 +428,19 @@ impl Router {
                 self.become_backup(now, Cause::HigherClaim { by: source, priority }, out);
                 self.backup_hears(advert);
             }
-            std::cmp::Ordering::Equal => self.note(Note::OwnAddress { source }, out),
+            // our own address: `datagram` has refused it
+            std::cmp::Ordering::Equal => {}
             std::cmp::Ordering::Less => {
-                self.note(Note::LowerClaim { source, priority }, out);
+                self.note(now, Note::LowerClaim { source, priority }, out);
                 if !unanswered {
                     return;
                 }
-                if !self.params.lower_prio_no_advert {
+                let interval = self.params.interval.duration();
+                let Role::Master(master) = &mut self.role else { return };
+                if !self.params.lower_prio_no_advert && master.answers.take(now, interval) {
                     self.advertise(now, out);
                 }
                 let Role::Master(master) = &mut self.role else { return };
-                let interval = self.params.interval.duration();
                 let rounds = master.schedule.lower_claim(now, interval, &self.params.announce);
                 if rounds > 0 {
                     out.push(Effect::Announce { rounds });
@@ -440,7 +452,7 @@ impl Router {
     fn in_place(&mut self, now: Instant, out: &mut Vec<Effect>) {
         if let Role::Master(master) = &mut self.role {
             let rounds = master.schedule.in_place(now, &self.params.announce);
-            out.push(Effect::Announce { rounds });
+            out.push(Effect::AnnounceNew { rounds });
         }
     }
 
@@ -498,6 +510,7 @@ impl Router {
             next_advert: next_in_phase(now, &self.params),
             last_advert: now,
             schedule: Schedule::default(),
+            answers: Answers::default(),
         });
         count(&mut self.counters.become_master);
         // before the addresses: the others must hear us first, the neighbours have time
@@ -542,9 +555,9 @@ impl Router {
         out.push(Effect::Advertise { priority: self.effective_priority().get() });
     }
 
-    fn note(&mut self, note: Note, out: &mut Vec<Effect>) {
+    fn note(&mut self, now: Instant, note: Note, out: &mut Vec<Effect>) {
         let kind = note.kind();
-        if self.noted & kind == 0 {
+        if self.noted & kind == 0 && self.note_pace.may(now, kind) {
             self.noted |= kind;
             out.push(Effect::Note(note));
         }

@@ -130,10 +130,12 @@ impl<N: Network, P: Packets> Engine<N, P> {
         let mut fired = 0;
         loop {
             let all_heard = self.hear(now);
-            let some = self.roster.expire(now, DEADLINES_AT_ONCE, all_heard);
+            let believe = self.roster.may_believe(now, all_heard);
+            let some = self.roster.expire(now, DEADLINES_AT_ONCE, believe);
             self.flush();
             fired += some;
             if some < DEADLINES_AT_ONCE || fired >= MOST_DEADLINES {
+                self.roster.resume_postponed();
                 return all_heard;
             }
         }

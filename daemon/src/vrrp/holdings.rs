@@ -46,6 +46,8 @@ pub(super) enum Outcome {
     Settled {
         /// The router that waited.
         slot: usize,
+        /// The address.
+        place: Place,
     },
     /// The kernel refused an address; it is tried again.
     Refused {
@@ -66,9 +68,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const QUIET: Duration = Duration::from_secs(1);
 
 impl Holdings {
-    /// `slot` wants `address`. Its [`Outcome::Settled`] comes with a later [`Holdings::work`]; false if it waits for that
-    /// one already.
-    pub(super) fn hold(&mut self, slot: usize, address: Address, foreign: bool) -> bool {
+    /// `slot` wants `address`. Its [`Outcome::Settled`] comes with a later [`Holdings::work`].
+    pub(super) fn hold(&mut self, slot: usize, address: Address, foreign: bool) {
         let place = (address.link, address.address, address.prefix);
         let holding = self.places.entry(place).or_insert_with(|| Holding {
             address: address.clone(),
@@ -84,22 +85,18 @@ impl Holdings {
         if !holding.holders.contains(&slot) {
             holding.holders.push(slot);
         }
-        let waits_already = holding.waiting.contains(&slot);
-        if !waits_already {
+        if !holding.waiting.contains(&slot) {
             holding.waiting.push(slot);
         }
         mark(&mut self.dirty, place, holding);
-        !waits_already
     }
 
-    /// `slot` does not want what is at `place` any more. True if it waited for it.
-    pub(super) fn release(&mut self, slot: usize, place: &Place) -> bool {
-        let Some(holding) = self.places.get_mut(place) else { return false };
-        let waited = holding.waiting.contains(&slot);
+    /// `slot` does not want what is at `place` any more.
+    pub(super) fn release(&mut self, slot: usize, place: &Place) {
+        let Some(holding) = self.places.get_mut(place) else { return };
         holding.holders.retain(|holder| *holder != slot);
         holding.waiting.retain(|holder| *holder != slot);
         mark(&mut self.dirty, *place, holding);
-        waited
     }
 
     /// Whether what is held at `place` is to look like `address`.
@@ -147,15 +144,16 @@ impl Holdings {
         self.places.get(place).is_some_and(|holding| holding.own_removals > 0)
     }
 
-    /// Puts back what is at `place`: at once, or after a pause if somebody keeps taking it away. Returns the routers that
-    /// wait for it now and did not before.
-    pub(super) fn restore(&mut self, now: Instant, place: &Place) -> Vec<usize> {
-        let Some(holding) = self.places.get_mut(place) else { return Vec::new() };
+    /// Puts back what is at `place`: at once, or after a pause if somebody keeps taking it away.
+    pub(super) fn restore(&mut self, now: Instant, place: &Place) {
+        let Some(holding) = self.places.get_mut(place) else { return };
         let fight = holding.lost_at.is_some_and(|at| now.since(at) < QUIET);
         holding.lost_at = Some(now);
-        let waits = |holder: &&usize| !holding.waiting.contains(holder);
-        let waiters: Vec<usize> = holding.holders.iter().filter(waits).copied().collect();
-        holding.waiting.extend(&waiters);
+        for holder in &holding.holders {
+            if !holding.waiting.contains(holder) {
+                holding.waiting.push(*holder);
+            }
+        }
         if fight {
             holding.setbacks = holding.setbacks.saturating_add(1);
             let pause = pause(holding.setbacks).min(QUIET);
@@ -164,7 +162,6 @@ impl Holdings {
             holding.setbacks = 0;
             mark(&mut self.dirty, *place, holding);
         }
-        waiters
     }
 
     /// A link is gone: nothing on it needs to be removed any more.
@@ -219,7 +216,7 @@ impl Holdings {
             holding.dirty = false;
             let wanted = !holding.holders.is_empty();
             match (wanted, landscape.address(&place)) {
-                (true, Some(there)) if there.fulfils(&holding.address) => settle(holding, out),
+                (true, Some(there)) if there.fulfils(&holding.address) => settle(place, holding, out),
                 (true, there) => {
                     if there.is_some() {
                         // the kernel does not change label, scope or peer in place
@@ -265,7 +262,7 @@ impl Holdings {
             (Ok(()), true) => {
                 // as the kernel will report it; what it adds of its own is not compared
                 landscape.add(holding.address.clone());
-                settle(holding, out);
+                settle(place, holding, out);
             }
             (Ok(()), false) => {
                 if landscape.remove(&place) {
@@ -302,8 +299,8 @@ fn mark(dirty: &mut VecDeque<Place>, place: Place, holding: &mut Holding) {
     }
 }
 
-fn settle(holding: &mut Holding, out: &mut Vec<Outcome>) {
-    out.extend(holding.waiting.drain(..).map(|slot| Outcome::Settled { slot }));
+fn settle(place: Place, holding: &mut Holding, out: &mut Vec<Outcome>) {
+    out.extend(holding.waiting.drain(..).map(|slot| Outcome::Settled { slot, place }));
 }
 
 fn pause(setbacks: u32) -> Duration {

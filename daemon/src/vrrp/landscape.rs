@@ -38,6 +38,15 @@ impl Landscape {
         landscape
     }
 
+    /// Takes over what the kernel has now, after events were lost. Whether a link forwards is no part of the inventory, so it
+    /// stays known.
+    pub(super) fn reread(&mut self, inventory: Inventory) {
+        let mut forwarding = std::mem::take(&mut self.forwarding);
+        *self = Self::new(inventory);
+        forwarding.retain(|link| self.links.contains_key(link));
+        self.forwarding = forwarding;
+    }
+
     /// A link is new, or changed. False if nothing that we look at did.
     pub(super) fn link(&mut self, link: Link) -> bool {
         let (index, name) = (link.index, link.name);

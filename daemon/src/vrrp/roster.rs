@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::{Transport, VipLost};
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::{Datagram, Effect, Event, Router, State};
+use keepalived_core::vrrp::{Cause, Datagram, Effect, Event, Router, State};
 use keepalived_kernel::network::{Network, NetworkEvent};
 use keepalived_kernel::packets::{Channel, ChannelId, Incoming, Packets};
 
@@ -44,6 +45,10 @@ pub(super) struct Roster {
     neighbours: Neighbours,
     outbox: Outbox,
     deadlines: Deadlines,
+    /// Backups whose deadline came while packets were unread.
+    postponed: Vec<usize>,
+    /// Since when there has been too much to hear, without a pause.
+    flooded_since: Option<Instant>,
     reports: Vec<Report>,
     effects: Vec<Effect>,
     follow_ups: VecDeque<(usize, FollowUp)>,
@@ -72,6 +77,8 @@ enum FollowUp {
     InPlace,
 }
 
+/// How long a flood of packets may keep backups from taking over.
+const LONGEST_POSTPONEMENT: Duration = Duration::from_secs(1);
 /// Unknown VRIDs that are logged at most.
 const MOST_UNKNOWN_LOGGED: usize = 256;
 impl Roster {
@@ -89,6 +96,8 @@ impl Roster {
             neighbours: Neighbours::default(),
             outbox: Outbox::default(),
             deadlines: Deadlines::default(),
+            postponed: Vec::new(),
+            flooded_since: None,
             reports: Vec::new(),
             effects: Vec::new(),
             follow_ups: VecDeque::new(),
@@ -165,23 +174,38 @@ impl Roster {
 
     /// Lets at most `most` deadlines fire, and says how many did. With unread adverts about (`all_heard` false) no backup believes in silence.
     pub(super) fn expire(&mut self, now: Instant, most: usize, all_heard: bool) -> usize {
-        let (mut fired, mut waits) = (0, Vec::new());
-        for _ in 0..most {
+        let mut fired = 0;
+        while fired < most {
             let Some(index) = self.deadlines.pop(now) else { break };
-            fired += 1;
             if !all_heard && self.slot(index).is_some_and(|slot| slot.router.state() == State::Backup) {
-                waits.push(index);
+                self.postponed.push(index);
                 continue;
             }
+            fired += 1;
             self.with_router(index, |router, effects| router.handle_timeout(now, effects));
             self.act(index);
             self.follow_up(now);
         }
-        for index in waits {
+        fired
+    }
+
+    /// Whether backups may believe in silence in this turn: they may once everything was heard, and once a flood that never
+    /// drains has lasted [`LONGEST_POSTPONEMENT`].
+    pub(super) fn may_believe(&mut self, now: Instant, all_heard: bool) -> bool {
+        if all_heard {
+            self.flooded_since = None;
+            return true;
+        }
+        let since = *self.flooded_since.get_or_insert(now);
+        now.since(since) >= LONGEST_POSTPONEMENT
+    }
+
+    /// Gives the postponed backups their deadlines back, at the end of a turn: within the turn each is passed over once.
+    pub(super) fn resume_postponed(&mut self) {
+        for index in std::mem::take(&mut self.postponed) {
             let deadline = self.slot(index).and_then(|slot| slot.router.next_deadline());
             self.deadlines.set(index, deadline);
         }
-        fired
     }
 
     /// Looks at what changed about links and addresses.
@@ -194,10 +218,15 @@ impl Roster {
     ) {
         let mut touched = BTreeSet::new();
         let mut lost: Vec<(Place, Vec<usize>)> = Vec::new();
+        let mut renewed = BTreeSet::new();
         for event in events.drain(..) {
             match event {
                 NetworkEvent::Link(link) => {
                     let index = link.index;
+                    let before = self.landscape.by_index(index);
+                    if before.is_some_and(|old| old.mac != link.mac || (link.running && !old.running)) {
+                        renewed.insert(index);
+                    }
                     if self.landscape.link(link) {
                         touched.insert(index);
                     }
@@ -230,7 +259,7 @@ impl Roster {
                     self.overruns = self.overruns.saturating_add(1);
                     self.reports.push(Report::Overrun);
                     if let Ok(inventory) = network.inventory() {
-                        self.landscape = Landscape::new(inventory);
+                        self.landscape.reread(inventory);
                         let missing = self.holdings.resync(&self.landscape);
                         lost.extend(missing.into_iter().map(|place| (place, self.holdings.holders(&place))));
                         touched.extend(self.slots.iter().flatten().filter_map(|slot| slot.link));
@@ -243,6 +272,7 @@ impl Roster {
         for (place, holders) in lost {
             self.lost(now, place, &holders);
         }
+        self.announce_on(now, &renewed);
     }
 
     /// Tells a router something, and does what it wants.
@@ -270,6 +300,7 @@ impl Roster {
                     let targets = self.targets(index);
                     self.neighbours.announce(index, targets, rounds);
                 }
+                Effect::AnnounceNew { rounds } => self.announce_new(index, rounds),
                 Effect::AnnounceElsewhere => self.announce_elsewhere(index),
                 Effect::AnnounceSource => self.announce_source(index),
                 Effect::AsksGroup => self.group_asked(index),
@@ -277,7 +308,8 @@ impl Roster {
                     let Some(slot) = self.slot_mut(index) else { continue };
                     slot.said.clear();
                     let (key, name) = (slot.key.clone(), Arc::clone(&slot.name));
-                    if transition.from == State::Master {
+                    // a member that leaves because another did has nothing to add: all of them have been told
+                    if transition.from == State::Master && transition.cause != Cause::GroupBackup {
                         self.group_left(index);
                     }
                     self.reports.push(Report::Transition { key, name, transition });

@@ -48,8 +48,8 @@ pub(super) struct Slot {
     pub(super) group: Option<usize>,
     /// Addresses it holds, or has asked for, in the order of the configuration.
     pub(super) places: Vec<Place>,
-    /// Of those, how many are not settled yet.
-    pub(super) pending: usize,
+    /// Of those, the ones that came into place and have not been announced yet.
+    pub(super) unannounced: Vec<Place>,
     /// Kinds of trouble that were reported since its state last changed: each is said once.
     pub(super) said: BTreeSet<Trouble>,
     /// IPv4 identification of its last advert.

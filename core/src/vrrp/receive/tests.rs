@@ -73,7 +73,10 @@ fn a_multicast_advert_needs_ttl_255_and_a_unicast_one_does_not() {
 // spec: rfc9568/7.1 (version), 5.2.2 (type)
 #[test]
 fn version_and_type_have_to_be_ours() {
-    assert_eq!(refusal(&Params::example(Version::V3), &message(&Params::example(Version::V2), GROUP)), Refusal::Length);
+    assert_eq!(
+        refusal(&Params::example(Version::V3), &message(&Params::example(Version::V2), GROUP)),
+        Refusal::Version(2)
+    );
     let mut octets = message(&Params::example(Version::V3), GROUP);
     octets[0] = 0x41;
     assert_eq!(refusal(&Params::example(Version::V3), &octets), Refusal::Version(4));
@@ -292,5 +295,17 @@ proptest::proptest! {
         let mut octets = message(&ours, GROUP);
         octets[bit / 8] ^= 1 << (bit % 8);
         proptest::prop_assert!(verdict(&ours, GROUP, 255, &octets).0.is_err());
+    }
+}
+
+#[test]
+fn nobody_sends_from_an_address_that_no_router_can_have() {
+    for source in [IpAddr::from([0, 0, 0, 0]), IpAddr::from([224, 0, 0, 18])] {
+        let params = Params::example(Version::V2);
+        let octets = message(&params, GROUP);
+        let datagram = Datagram { source, destination: GROUP, ttl: 255, received: Instant::ZERO, message: &octets };
+        let mut counters = Counters::default();
+        let judged = check(&params, Circumstances { known_master: None }, &datagram, &mut counters);
+        assert_eq!((judged, counters.unknown_source), (Err(Refusal::Source(source)), 1));
     }
 }

@@ -25,7 +25,7 @@ pub enum Event<'a> {
     },
     /// An advert for its VRID arrived on its channel.
     Datagram(&'a Datagram<'a>),
-    /// The addresses it asked for are in place, for the first time or again.
+    /// Some of the addresses it asked for are in place, for the first time or again, or have to be announced again.
     InPlace,
     /// Somebody else took an address away, and it is to yield for a moment (`vip_lost backup`).
     AddressLost,
@@ -56,6 +56,11 @@ pub enum Effect {
     /// Announce all addresses, this many rounds.
     Announce {
         /// Rounds over all addresses.
+        rounds: u32,
+    },
+    /// Announce the addresses that came into place since the last of these effects, this many rounds.
+    AnnounceNew {
+        /// Rounds over these addresses.
         rounds: u32,
     },
     /// Announce one address on each interface that is not the router's own.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use keepalived_config::model::VipLost;
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::Event;
 use keepalived_core::vrrp::announce::frame;
+use keepalived_core::vrrp::{Event, State};
 use keepalived_kernel::network::{LinkIndex, Network};
 
 use super::super::engine::AtExit;
@@ -38,29 +38,27 @@ impl Roster {
         }
         let places: Vec<Place> = wanted.iter().map(|address| (address.link, address.address, address.prefix)).collect();
         let held: BTreeSet<&Place> = old.iter().collect();
-        let (mut begun, mut given_up) = (0, 0);
         for (address, place) in wanted.into_iter().zip(&places) {
             let there = self.landscape.address(place);
             let foreign = owner && there.is_some_and(|there| there.protocol != lower::ADDRESS_PROTOCOL);
             if held.contains(place) && self.holdings.looks(place, &address) {
                 continue;
             }
-            begun += usize::from(self.holdings.hold(index, address, foreign));
+            self.holdings.hold(index, address, foreign);
         }
         let kept: BTreeSet<&Place> = places.iter().collect();
         for place in old.iter().filter(|place| !kept.contains(place)) {
-            given_up += usize::from(self.holdings.release(index, place));
+            self.holdings.release(index, place);
         }
         if let Some(slot) = self.slot_mut(index) {
             slot.places = places;
-            slot.pending = (slot.pending + begun).saturating_sub(given_up);
         }
     }
 
     pub(super) fn release(&mut self, index: usize) {
         self.neighbours.cancel(index);
         let Some(slot) = self.slot_mut(index) else { return };
-        slot.pending = 0;
+        slot.unannounced.clear();
         let places = std::mem::take(&mut slot.places);
         if self.at_exit == AtExit::Keep {
             return;
@@ -77,13 +75,11 @@ impl Roster {
         let mut seen = BTreeSet::new();
         for outcome in outcomes.drain(..) {
             match outcome {
-                Outcome::Settled { slot } => {
-                    let Some(slot_of) = self.slot_mut(slot) else { continue };
-                    slot_of.pending = slot_of.pending.saturating_sub(1);
-                    if slot_of.pending == 0 {
-                        self.note_forwarding(slot, &mut seen, network);
-                        self.follow_ups.push_back((slot, FollowUp::InPlace));
+                Outcome::Settled { slot, place } => {
+                    if place.1.is_ipv6() && seen.insert(place.0) {
+                        self.note_forwarding(place.0, network);
                     }
+                    self.owe_announcement(slot, place);
                 }
                 Outcome::Refused { slot, place: (_, address, _), refused } => {
                     let Some(slot) = self.slot(slot) else { continue };
@@ -120,18 +116,52 @@ impl Roster {
             }
         }
         if restore {
-            for index in self.holdings.restore(now, &place) {
-                if let Some(slot) = self.slot_mut(index) {
-                    slot.pending += 1;
-                }
-            }
+            self.holdings.restore(now, &place);
         }
     }
 
-    /// Where to announce what for `index`.
+    /// What is at `place` is there for `index`: its router is told once for all places of a batch, and announces them.
+    fn owe_announcement(&mut self, index: usize, place: Place) {
+        let Some(slot) = self.slot_mut(index) else { return };
+        if slot.unannounced.is_empty() {
+            self.follow_ups.push_back((index, FollowUp::InPlace));
+        }
+        if let Some(slot) = self.slot_mut(index)
+            && !slot.unannounced.contains(&place)
+        {
+            slot.unannounced.push(place);
+        }
+    }
+
+    /// `links` came up, or have another MAC address: the neighbours have to hear of the addresses there again.
+    pub(super) fn announce_on(&mut self, now: Instant, links: &BTreeSet<LinkIndex>) {
+        if links.is_empty() {
+            return;
+        }
+        for index in 0..self.slots.len() {
+            let Some(slot) = self.slot(index).filter(|slot| slot.router.state() == State::Master) else { continue };
+            let there = |place: &&Place| links.contains(&place.0) && self.landscape.address(place).is_some();
+            let places: Vec<Place> = slot.places.iter().filter(there).copied().collect();
+            for place in places {
+                self.owe_announcement(index, place);
+            }
+        }
+        self.follow_up(now);
+    }
+
+    /// Announces what came into place for `index` since it last did.
+    pub(super) fn announce_new(&mut self, index: usize, rounds: u32) {
+        let Some(slot) = self.slot_mut(index) else { return };
+        let places = std::mem::take(&mut slot.unannounced);
+        let targets = places.iter().filter_map(|(link, address, _)| self.target(*link, *address)).collect();
+        self.neighbours.announce(index, targets, rounds);
+    }
+
+    /// Where to announce what for `index`: all its addresses that are in place.
     pub(super) fn targets(&self, index: usize) -> Vec<Target> {
         let Some(slot) = self.slot(index) else { return Vec::new() };
-        slot.places.iter().filter_map(|(link, address, _)| self.target(*link, *address)).collect()
+        let there = |place: &&Place| self.landscape.address(place).is_some();
+        slot.places.iter().filter(there).filter_map(|(link, address, _)| self.target(*link, *address)).collect()
     }
 
     /// Announces the address that adverts leave from.
@@ -164,18 +194,11 @@ impl Roster {
         Some(Target { link: link.index, name: link.name, mac: link.mac?, address, router })
     }
 
-    /// Finds out whether the links that `index` is about to announce on forward: it may have changed since.
-    fn note_forwarding(&mut self, index: usize, seen: &mut BTreeSet<LinkIndex>, network: &mut impl Network) {
-        let Some(slot) = self.slot(index) else { return };
-        let links: BTreeSet<LinkIndex> =
-            slot.places.iter().filter(|(_, address, _)| address.is_ipv6()).map(|(link, _, _)| *link).collect();
-        for link in links {
-            if seen.insert(link)
-                && let Some(known) = self.landscape.by_index(link)
-            {
-                let forwards = network.forwards_ipv6(known);
-                self.landscape.note_forwarding(link, forwards);
-            }
+    /// Finds out whether `link` forwards: it may have changed since.
+    fn note_forwarding(&mut self, link: LinkIndex, network: &mut impl Network) {
+        if let Some(known) = self.landscape.by_index(link) {
+            let forwards = network.forwards_ipv6(known);
+            self.landscape.note_forwarding(link, forwards);
         }
     }
 }

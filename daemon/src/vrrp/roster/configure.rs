@@ -118,7 +118,7 @@ impl Roster {
             source: None,
             group: None,
             places: Vec::new(),
-            pending: 0,
+            unannounced: Vec::new(),
             said: BTreeSet::new(),
             identification: 0,
         };

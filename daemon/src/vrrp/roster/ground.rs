@@ -178,6 +178,9 @@ impl Roster {
         if let Some((channel, id)) = slot.channel.take() {
             if let Some(listed) = self.dispatch.get_mut(&(id, vrid)) {
                 listed.retain(|listed| *listed != index);
+                if listed.is_empty() {
+                    self.dispatch.remove(&(id, vrid));
+                }
             }
             if let Some((_, users)) = self.channels.get_mut(&channel) {
                 *users -= 1;

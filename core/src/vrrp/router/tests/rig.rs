@@ -107,7 +107,7 @@ pub(super) fn words(effects: &[Effect]) -> Vec<String> {
             Effect::Advertise { priority } => format!("advertise {priority}"),
             Effect::Hold => "hold".into(),
             Effect::Release => "release".into(),
-            Effect::Announce { rounds } => format!("announce {rounds}"),
+            Effect::Announce { rounds } | Effect::AnnounceNew { rounds } => format!("announce {rounds}"),
             Effect::AnnounceElsewhere => "announce elsewhere".into(),
             Effect::AnnounceSource => "announce source".into(),
             Effect::AsksGroup => "asks".into(),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use keepalived_core::vrrp::State;
 use keepalived_kernel::network::Network;
 
-use super::rig::{ETH0, Rig, VIP, instance, ip, machine, one};
+use super::rig::{ETH0, ETH1, Rig, VIP, instance, ip, machine, master, one};
+use keepalived_kernel::fake::FakeNetwork;
 
 // a neighbour that is told "no router" drops its default route through that address
 #[test]
@@ -69,4 +70,71 @@ fn addresses_elsewhere_are_announced_one_an_interface() {
     rig.announced();
     rig.pass(Duration::from_secs(10));
     assert_eq!(rig.announced(), [Ipv4Addr::new(198, 51, 100, 1)]);
+}
+
+/// Instance A with an IPv4 address, and an IPv6 address that the kernel refuses (`disable_ipv6`).
+const WITH_REFUSED: &str = "vrrp_instance A {\n interface eth0\n virtual_router_id 51\n virtual_ipaddress {\n 192.0.2.100/24\n }\n virtual_ipaddress_excluded {\n 2001:db8::100/64\n }\n}\n";
+
+#[test]
+fn an_address_that_is_refused_silences_no_other() {
+    let mut network = machine();
+    let refused = keepalived_kernel::network::Refused { errno: libc_eacces(), message: None };
+    network.refuse(ip("2001:db8::100"), Some(refused));
+    let mut rig = Rig::on(network, WITH_REFUSED);
+    rig.pass(Duration::from_secs(4));
+    assert!(rig.has(VIP) && !rig.has("2001:db8::100"));
+    assert_eq!(rig.announced(), [std::net::Ipv4Addr::new(192, 0, 2, 100); 5]);
+    rig.network().refuse(ip("2001:db8::100"), None);
+    rig.packets().announced.clear();
+    rig.pass(Duration::from_secs(40));
+    assert!(rig.has("2001:db8::100"));
+    let advertised = rig.packets().announced.iter().filter(|frame| frame.octets.len() > 42).count();
+    assert!(advertised >= 5, "{advertised}");
+}
+
+/// EACCES, which the kernel answers under `disable_ipv6`.
+const fn libc_eacces() -> i32 {
+    13
+}
+
+#[test]
+fn an_address_is_announced_again_when_its_link_has_another_mac() {
+    let mut rig = master();
+    rig.pass(Duration::from_secs(10));
+    rig.announced();
+    let mut link = FakeNetwork::ethernet(2, "eth0").unwrap();
+    link.mac = Some([2, 0, 0, 0, 0, 99]);
+    rig.network().set_link(link);
+    rig.settle();
+    assert_eq!(rig.announced(), [std::net::Ipv4Addr::new(192, 0, 2, 100); 5]);
+}
+
+#[test]
+fn addresses_on_a_link_that_is_made_again_are_announced() {
+    let text = "vrrp_instance A {\n interface eth0\n virtual_router_id 51\n virtual_ipaddress {\n 192.0.2.100/24\n 198.51.100.7/24 dev eth1 no_track\n }\n}\n";
+    let mut rig = Rig::new(text);
+    rig.pass(Duration::from_secs(4));
+    rig.network().remove_link(ETH1);
+    rig.settle();
+    rig.announced();
+    rig.network().set_link(FakeNetwork::ethernet(7, "eth1").unwrap());
+    rig.settle();
+    assert!(rig.has("198.51.100.7"));
+    assert_eq!(rig.announced(), [std::net::Ipv4Addr::new(198, 51, 100, 7); 5]);
+}
+
+#[test]
+fn lost_events_do_not_make_a_router_a_host() {
+    let text = "vrrp_instance A {\n interface eth0\n virtual_router_id 51\n virtual_ipaddress {\n fe80::64\n }\n}\n";
+    let mut network = machine();
+    network.forward_ipv6(ETH0);
+    let mut rig = Rig::on(network, text);
+    rig.pass(Duration::from_millis(4_000));
+    rig.network().overrun();
+    rig.settle();
+    rig.packets().announced.clear();
+    rig.pass(Duration::from_secs(8));
+    let flags: Vec<u8> = rig.packets().announced.iter().map(|frame| frame.octets[58] & 0x80).collect();
+    // RFC 4861 §4.4: the R flag; garp_master_delay brings the second burst
+    assert!(!flags.is_empty() && flags.iter().all(|flag| *flag == 0x80), "{flags:?}");
 }

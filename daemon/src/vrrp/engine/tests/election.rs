@@ -137,3 +137,30 @@ fn until_the_routers_begin_nothing_is_heard_and_nothing_is_said() {
     rig.settle();
     assert_eq!((rig.state("A"), rig.sent(51), rig.has(VIP)), (State::Master, vec![255], true));
 }
+
+#[test]
+fn a_flood_that_never_drains_keeps_no_master_from_sending() {
+    let mut text = one(100);
+    for vrid in 60..100 {
+        text.push_str(&with_addresses(&format!("B{vrid}"), vrid, 50, &[&format!("198.51.100.{vrid}/24")]));
+    }
+    let mut rig = Rig::new(&text);
+    rig.pass(Duration::from_millis(3_700));
+    assert_eq!((rig.state("A"), rig.state("B60")), (State::Master, State::Backup));
+    rig.sent(51);
+    // the others' deadlines come, all at once, and more arrives than can be read
+    let flood = |rig: &mut Rig| {
+        for _ in 0..40_000 {
+            rig.hear_only(&one(100).replace("router_id 51", "router_id 7"), 100);
+        }
+    };
+    rig.now = rig.now + Duration::from_millis(900);
+    flood(&mut rig);
+    rig.engine.turn(rig.now);
+    assert_eq!(rig.sent(51).len(), 1, "the master's advert has left");
+    assert_eq!(rig.state("B60"), State::Backup, "there may be an advert of its master among what is unread");
+    rig.now = rig.now + Duration::from_millis(1_001);
+    flood(&mut rig);
+    rig.engine.turn(rig.now);
+    assert!(rig.states().iter().any(|(name, state)| name != "A" && *state == State::Master), "that has its end");
+}
