@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use keepalived_config::model::Ssl;
-use keepalived_kernel::files::{read_regular, read_text};
+use keepalived_kernel::files::read_regular;
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -205,6 +205,7 @@ use legacy::private_key;
 
 #[cfg(not(feature = "openssl"))]
 fn private_key(file: &str, password: Option<&str>) -> Result<rustls::pki_types::PrivateKeyDer<'static>, BadTls> {
+    use keepalived_kernel::files::read_text;
     use pkcs8::der::Decode as _;
     use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
     use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};

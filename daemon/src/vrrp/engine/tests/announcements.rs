@@ -83,7 +83,7 @@ fn an_address_that_is_refused_silences_no_other() {
     let mut rig = Rig::on(network, WITH_REFUSED);
     rig.pass(Duration::from_secs(4));
     assert!(rig.has(VIP) && !rig.has("2001:db8::100"));
-    assert_eq!(rig.announced(), [std::net::Ipv4Addr::new(192, 0, 2, 100); 5]);
+    assert_eq!(rig.announced(), [Ipv4Addr::new(192, 0, 2, 100); 5]);
     rig.network().refuse(ip("2001:db8::100"), None);
     rig.packets().announced.clear();
     rig.pass(Duration::from_secs(40));
@@ -106,7 +106,7 @@ fn an_address_is_announced_again_when_its_link_has_another_mac() {
     link.mac = Some([2, 0, 0, 0, 0, 99]);
     rig.network().set_link(link);
     rig.settle();
-    assert_eq!(rig.announced(), [std::net::Ipv4Addr::new(192, 0, 2, 100); 5]);
+    assert_eq!(rig.announced(), [Ipv4Addr::new(192, 0, 2, 100); 5]);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn addresses_on_a_link_that_is_made_again_are_announced() {
     rig.network().set_link(FakeNetwork::ethernet(7, "eth1").unwrap());
     rig.settle();
     assert!(rig.has("198.51.100.7"));
-    assert_eq!(rig.announced(), [std::net::Ipv4Addr::new(198, 51, 100, 7); 5]);
+    assert_eq!(rig.announced(), [Ipv4Addr::new(198, 51, 100, 7); 5]);
 }
 
 #[test]

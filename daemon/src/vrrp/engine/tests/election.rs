@@ -154,12 +154,12 @@ fn a_flood_that_never_drains_keeps_no_master_from_sending() {
             rig.hear_only(&one(100).replace("router_id 51", "router_id 7"), 100);
         }
     };
-    rig.now = rig.now + Duration::from_millis(900);
+    rig.now += Duration::from_millis(900);
     flood(&mut rig);
     rig.engine.turn(rig.now);
     assert_eq!(rig.sent(51).len(), 1, "the master's advert has left");
     assert_eq!(rig.state("B60"), State::Backup, "there may be an advert of its master among what is unread");
-    rig.now = rig.now + Duration::from_millis(1_001);
+    rig.now += Duration::from_millis(1_001);
     flood(&mut rig);
     rig.engine.turn(rig.now);
     assert!(rig.states().iter().any(|(name, state)| name != "A" && *state == State::Master), "that has its end");
