@@ -51,16 +51,12 @@ impl Schedule {
     /// Some addresses are in place: returns the rounds to announce them now, and plans what is not planned already. An address
     /// that comes and goes puts nothing off.
     pub fn in_place(&mut self, now: Instant, params: &Params) -> u32 {
-        let planned = |at: &mut Option<Instant>, period: Duration, first: Duration| {
-            if at.is_none() && !period.is_zero() {
-                *at = Some(now + first);
-            }
+        let first = |planned: Option<Instant>, period: Duration, after: Duration| {
+            planned.or_else(|| (!period.is_zero()).then(|| now + after))
         };
-        if self.second.is_none() && !params.delay.is_zero() {
-            self.second = Some((now + params.delay, params.repeat));
-        }
-        planned(&mut self.refresh, params.refresh, params.delay + params.refresh);
-        planned(&mut self.extra, params.extra_interface, params.extra_interface);
+        self.second = self.second.or_else(|| (!params.delay.is_zero()).then(|| (now + params.delay, params.repeat)));
+        self.refresh = first(self.refresh, params.refresh, params.delay + params.refresh);
+        self.extra = first(self.extra, params.extra_interface, params.extra_interface);
         params.repeat.min(MOST_ROUNDS)
     }
 

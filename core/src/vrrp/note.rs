@@ -80,9 +80,7 @@ impl NotePace {
             return true;
         };
         if now >= *next {
-            *left =
-                if now >= *next + Self::PAUSE * u32::from(Self::BURST) { Self::BURST } else { left.saturating_add(1) };
-            *left = (*left).min(Self::BURST);
+            *left = left.saturating_add(1).min(Self::BURST);
             *next = now + Self::PAUSE;
         }
         let may = *left > 0;

@@ -319,7 +319,8 @@ impl Router {
         };
         match receive::check(&self.params, Circumstances { known_master }, datagram, &mut self.counters) {
             Err(refusal) => self.note(now, Note::Refused { source: datagram.source, refusal }, out),
-            Ok(advert) if Some(advert.source) == self.source => {
+            // a master does not yield to what claims to be itself; a backup may follow one that shares its `mcast_src_ip`
+            Ok(advert) if matches!(self.role, Role::Master(_)) && Some(advert.source) == self.source => {
                 count(&mut self.counters.unknown_source);
                 self.note(now, Note::OwnAddress { source: advert.source }, out);
             }

@@ -123,13 +123,9 @@ impl Roster {
     /// What is at `place` is there for `index`: its router is told once for all places of a batch, and announces them.
     fn owe_announcement(&mut self, index: usize, place: Place) {
         let Some(slot) = self.slot_mut(index) else { return };
-        if slot.unannounced.is_empty() {
+        slot.unannounced.push(place);
+        if slot.unannounced.len() == 1 {
             self.follow_ups.push_back((index, FollowUp::InPlace));
-        }
-        if let Some(slot) = self.slot_mut(index)
-            && !slot.unannounced.contains(&place)
-        {
-            slot.unannounced.push(place);
         }
     }
 

@@ -64,3 +64,15 @@ fn what_differs_in_an_accepted_advert_is_noted_and_then_known() {
     }
     assert_eq!((rig.router.counters().addr_list_err, rig.router.counters().checksum_plain), (11, 11));
 }
+
+#[test]
+fn a_master_does_not_yield_to_its_own_address_and_a_backup_may_share_it() {
+    let mut rig = Rig::master(params(Version::V3, 100));
+    rig.skip(Duration::from_millis(10));
+    assert_eq!(rig.hear(OURS, 250), [Effect::Note(Note::OwnAddress { source: OURS })]);
+    assert_eq!((rig.router.state(), rig.router.counters().unknown_source), (State::Master, 1));
+    // two routers with the same mcast_src_ip: the backup hears its master
+    let mut backup = Rig::started(params(Version::V3, 100));
+    backup.hear(OURS, 250);
+    assert_eq!(backup.router.master().map(|master| master.address), Some(OURS));
+}

@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use keepalived_core::vrrp::State;
-use keepalived_kernel::network::Network;
+use keepalived_kernel::fake::FakeNetwork;
+use keepalived_kernel::network::{Network, Refused};
 
 use super::rig::{ETH0, ETH1, Rig, VIP, instance, ip, machine, master, one};
-use keepalived_kernel::fake::FakeNetwork;
 
 // a neighbour that is told "no router" drops its default route through that address
 #[test]
@@ -52,7 +52,7 @@ fn ipv6_addresses_are_announced_from_themselves() {
 #[test]
 fn nothing_is_announced_before_it_is_in_place() {
     let mut network = machine();
-    network.refuse(ip(VIP), Some(keepalived_kernel::network::Refused { errno: 12, message: None }));
+    network.refuse(ip(VIP), Some(Refused { errno: 12, message: None }));
     let mut rig = Rig::on(network, &one(100));
     rig.pass(Duration::from_secs(10));
     assert_eq!((rig.state("A"), rig.announced()), (State::Master, vec![]));
@@ -78,7 +78,8 @@ const WITH_REFUSED: &str = "vrrp_instance A {\n interface eth0\n virtual_router_
 #[test]
 fn an_address_that_is_refused_silences_no_other() {
     let mut network = machine();
-    let refused = keepalived_kernel::network::Refused { errno: libc_eacces(), message: None };
+    // EACCES
+    let refused = Refused { errno: 13, message: None };
     network.refuse(ip("2001:db8::100"), Some(refused));
     let mut rig = Rig::on(network, WITH_REFUSED);
     rig.pass(Duration::from_secs(4));
@@ -90,11 +91,6 @@ fn an_address_that_is_refused_silences_no_other() {
     assert!(rig.has("2001:db8::100"));
     let advertised = rig.packets().announced.iter().filter(|frame| frame.octets.len() > 42).count();
     assert!(advertised >= 5, "{advertised}");
-}
-
-/// EACCES, which the kernel answers under `disable_ipv6`.
-const fn libc_eacces() -> i32 {
-    13
 }
 
 #[test]
