@@ -5,10 +5,12 @@
 mod balancer;
 mod check;
 mod few;
+mod owners;
 mod service;
 mod table;
 mod types;
 mod unsupported;
+mod users;
 
 pub use balancer::{Balancer, CheckId, CheckParams, Effect, Params, Removed, Ticket};
 pub use check::{Meaning, Outcome, Pace, Steps};

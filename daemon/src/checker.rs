@@ -11,7 +11,9 @@ mod outside;
 mod process;
 mod programs;
 mod reader;
+mod reconciler;
 mod report;
+mod shortage;
 mod task;
 mod view;
 

@@ -186,8 +186,28 @@ pub enum HowEnded {
     Signal(i32),
     /// Its time was over.
     TimedOut,
-    /// It could not be run.
-    NotRun(String),
+    /// It could not be run: what that says, and why.
+    NotRun(Blame, String),
+}
+
+/// What it says that a program could not be run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Blame {
+    /// Something about the program: it is missing, may not be executed, or is no program.
+    Program,
+    /// Something about this machine: no processes, descriptors or memory left, an unknown user, no runner. It says nothing about
+    /// what the program would have found out.
+    Machine,
+}
+
+impl HowEnded {
+    /// A program could not be run because of `error`.
+    pub fn not_run(error: &io::Error) -> Self {
+        use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
+        let of_program = matches!(error.kind(), NotFound | PermissionDenied | NotADirectory | IsADirectory);
+        let blame = if of_program { Blame::Program } else { Blame::Machine };
+        Self::NotRun(blame, error.to_string())
+    }
 }
 
 impl fmt::Display for HowEnded {
@@ -196,7 +216,7 @@ impl fmt::Display for HowEnded {
             Self::Status(status) => write!(f, "exited with status {status}"),
             Self::Signal(number) => write!(f, "was ended by signal {number}"),
             Self::TimedOut => f.write_str("was asked to end"),
-            Self::NotRun(why) => write!(f, "could not be run: {why}"),
+            Self::NotRun(_, why) => write!(f, "could not be run: {why}"),
         }
     }
 }

@@ -241,7 +241,7 @@ impl Runner {
             }
             Err(error) => {
                 tracing::error!("script {name}: {error}");
-                self.answer(client, Ended { id, how: HowEnded::NotRun(error.to_string()) });
+                self.answer(client, Ended { id, how: HowEnded::not_run(&error) });
             }
         }
     }

@@ -32,6 +32,17 @@ pub trait Director {
         services.into_iter().map(&mut entry).collect()
     }
 
+    /// Some services as the kernel has them now, whatever is remembered of them.
+    ///
+    /// # Errors
+    /// As [`Self::services`].
+    fn reread(&mut self, services: &[ServiceKey]) -> io::Result<Table> {
+        let mut there = self.services()?;
+        there.retain(|key, _| services.contains(key));
+        let mut entry = |(key, service)| Ok((key, Entry { service, destinations: self.destinations(&key)? }));
+        there.into_iter().map(&mut entry).collect()
+    }
+
     /// Makes `changes` in this order, in as few system calls as possible. Each is a wish: adding what is there changes it,
     /// changing what is not there adds it, removing what is not there is success. Returns those that the kernel refused;
     /// all others are made.
@@ -57,6 +68,10 @@ impl<D: Director + ?Sized> Director for Box<D> {
 
     fn read(&mut self) -> io::Result<Table> {
         (**self).read()
+    }
+
+    fn reread(&mut self, services: &[ServiceKey]) -> io::Result<Table> {
+        (**self).reread(services)
     }
 
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {

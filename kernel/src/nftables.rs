@@ -494,6 +494,12 @@ impl Director for Nftables {
         Ok(self.services.get(service).map(|known| known.entry.destinations.clone()).unwrap_or_default())
     }
 
+    fn reread(&mut self, services: &[ServiceKey]) -> io::Result<keepalived_core::balance::Table> {
+        self.find()?;
+        let wanted = services.iter().filter_map(|key| Some((*key, self.services.get(key)?.entry.clone())));
+        Ok(wanted.collect())
+    }
+
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {
         if self.unknown {
             self.find()?;

@@ -6,8 +6,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::check::{Check, Meaning, Outcome, Pace};
+use super::owners::Owners;
 use super::service::{News, Place, Quorum, Service, ServiceId, ServiceParams};
 use super::table::{DestinationKey, Entry, ServiceKey};
+use super::users::Users;
 use crate::time::Instant;
 
 /// A configuration of load balancing.
@@ -34,6 +36,9 @@ pub struct CheckParams {
 
 /// Steps that begin at one moment at most. Those that are under way are to get on, too, even when more is due than this machine can do.
 const MOST_AT_ONCE: usize = 256;
+
+/// How often steps are looked for whose answer was lost.
+const SEARCH: Duration = Duration::from_secs(10);
 
 /// A check, by its place in the parameters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -98,8 +103,15 @@ pub enum Effect {
         /// How it stands.
         quorum: Quorum,
     },
-    /// The table of this virtual server may have changed.
+    /// What this virtual server owns of the table may have changed.
     Table(ServiceId),
+    /// No answer came for a step, and none is awaited any longer: the check is due again.
+    Lost {
+        /// Which check.
+        check: CheckId,
+        /// The step.
+        ticket: Ticket,
+    },
 }
 
 /// What a reload leaves out: it is told with the names of the configuration before.
@@ -118,62 +130,6 @@ pub enum Removed {
     },
 }
 
-/// Who uses a check.
-type User = (ServiceId, u32);
-
-/// Who uses each check, all in one piece: there are tens of thousands, and most have one.
-#[derive(Clone, Debug, Default)]
-struct Users {
-    /// Where those of each check begin; one more for the end.
-    starts: Vec<u32>,
-    all: Vec<User>,
-}
-
-impl Users {
-    fn new(checks: usize, services: &[ServiceParams]) -> Self {
-        let uses = || {
-            (0..).map(ServiceId).zip(services).flat_map(|(service, params)| {
-                let servers = (0..).zip(&params.servers);
-                servers
-                    .flat_map(move |(place, server)| server.checks.iter().map(move |check| (*check, (service, place))))
-            })
-        };
-        // how many there are of each, then where the first of each stands
-        let mut starts = vec![0_u32; checks.saturating_add(1)];
-        for (check, _) in uses() {
-            if let Some(count) = starts.get_mut(check.index().saturating_add(1)) {
-                *count = count.saturating_add(1);
-            }
-        }
-        let mut sum = 0_u32;
-        for start in &mut starts {
-            sum = sum.saturating_add(*start);
-            *start = sum;
-        }
-        let mut next = starts.clone();
-        let mut all = vec![(ServiceId(0), 0); usize::try_from(sum).unwrap_or(0)];
-        for (check, user) in uses() {
-            if let Some(at) = next.get_mut(check.index())
-                && let Some(slot) = all.get_mut(usize::try_from(*at).unwrap_or(usize::MAX))
-            {
-                *slot = user;
-                *at = at.saturating_add(1);
-            }
-        }
-        Self { starts, all }
-    }
-
-    fn places(&self, check: CheckId) -> std::ops::Range<usize> {
-        let place = |index: usize| self.starts.get(index).and_then(|at| usize::try_from(*at).ok());
-        let (first, end) = (place(check.index()), place(check.index().saturating_add(1)));
-        first.zip(end).map_or(0..0, |(first, end)| first..end)
-    }
-
-    fn of(&self, check: CheckId) -> &[User] {
-        self.all.get(self.places(check)).unwrap_or_default()
-    }
-}
-
 /// All virtual servers and their checks.
 #[derive(Clone, Debug)]
 pub struct Balancer {
@@ -182,9 +138,12 @@ pub struct Balancer {
     /// Steps, and whose they are.
     under_way: HashMap<Ticket, CheckId>,
     services: Vec<Service>,
+    owners: Owners,
     due: BinaryHeap<Reverse<(Instant, CheckId)>>,
     /// When the first server that leaves is gone.
     departure: Option<Instant>,
+    /// When steps are looked for whose answer was lost; only while any is under way.
+    search: Option<Instant>,
     last_ticket: u64,
     chance: u64,
 }
@@ -198,7 +157,9 @@ impl Balancer {
             users: Users::default(),
             under_way: HashMap::new(),
             services: Vec::new(),
+            owners: Owners::default(),
             due: BinaryHeap::new(),
+            search: None,
             departure: None,
             last_ticket: 0,
             chance: seed | 1,
@@ -247,6 +208,7 @@ impl Balancer {
         out: &mut impl Extend<Effect>,
     ) -> Vec<Removed> {
         self.users = Users::new(self.checks.len(), &params);
+        self.owners = Owners::new(&params);
         let leave_until = (!drain.is_zero()).then(|| now + drain);
         let mut old: Vec<Option<Service>> = std::mem::take(&mut self.services).into_iter().map(Some).collect();
         self.services = Vec::with_capacity(params.len());
@@ -273,6 +235,7 @@ impl Balancer {
             self.look_again(id, out);
             out.extend([Effect::Table(id)]);
         }
+        self.wake_needed(now);
         self.departure = self.services.iter().filter_map(Service::next_departure).min();
         removed.extend(
             (0..).zip(&old).filter(|(_, left)| left.is_some()).map(|(number, _)| Removed::Service(ServiceId(number))),
@@ -295,22 +258,42 @@ impl Balancer {
             self.last_ticket += 1;
             let ticket = Ticket(self.last_ticket);
             self.under_way.insert(ticket, id);
+            self.search.get_or_insert(now + SEARCH);
             out.extend([Effect::Run { check: id, step, ticket }]);
+        }
+        if self.search.is_some_and(|at| at <= now) {
+            self.find_lost(now, out);
         }
         if self.departure.is_some_and(|at| at <= now) {
             for (id, service) in (0..).map(ServiceId).zip(&mut self.services) {
                 if service.depart(now) {
-                    out.extend([Effect::Table(id)]);
+                    tell_table(&self.owners, id, out);
                 }
             }
             self.departure = self.services.iter().filter_map(Service::next_departure).min();
         }
     }
 
+    /// Gives up steps that take longer than they may: whoever was to answer is gone, or the answer is. It says nothing about the
+    /// server, and the check is due again.
+    fn find_lost(&mut self, now: Instant, out: &mut impl Extend<Effect>) {
+        let checks = &self.checks;
+        let is_overdue = |id: CheckId| id.of(checks).is_some_and(|check| check.is_overdue(now));
+        let mut lost: Vec<(Ticket, CheckId)> =
+            self.under_way.iter().filter(|(_, id)| is_overdue(**id)).map(|(ticket, id)| (*ticket, *id)).collect();
+        lost.sort_unstable();
+        for (ticket, check) in lost {
+            self.under_way.remove(&ticket);
+            out.extend([Effect::Lost { check, ticket }]);
+            self.conclude(check, Outcome::Unknown, now, out);
+        }
+        self.search = (!self.under_way.is_empty()).then(|| now + SEARCH);
+    }
+
     /// When [`Self::handle_timeout`] is next due: a moment that has passed if it left something.
     pub fn next_deadline(&self) -> Option<Instant> {
         let check = self.due.peek().map(|Reverse((at, _))| *at);
-        check.into_iter().chain(self.departure).min()
+        check.into_iter().chain(self.departure).chain(self.search).min()
     }
 
     /// A step ended. Returns whose it was; `None` if its check is gone.
@@ -343,7 +326,7 @@ impl Balancer {
         out.extend([Effect::Found { check: id, meaning }]);
         if !matches!(meaning, Meaning::Forgiven { .. }) {
             for at in self.users.places(id) {
-                let Some((service, place)) = self.users.all.get(at).copied() else { break };
+                let Some((service, place)) = self.users.at(at) else { break };
                 self.server_changed(service, place, out);
             }
         }
@@ -357,7 +340,7 @@ impl Balancer {
         if service.judge() {
             out.extend([Effect::Quorum { service: id, quorum: service.quorum() }]);
         }
-        out.extend([Effect::Table(id)]);
+        tell_table(&self.owners, id, out);
     }
 
     /// After a reload: servers whose checks stand otherwise than was told, and the quorum.
@@ -371,6 +354,28 @@ impl Balancer {
         }
     }
 
+    /// Checks that rest may have got a user that needs them.
+    fn wake_needed(&mut self, now: Instant) {
+        let resting = (0..).map(CheckId).zip(&self.checks).filter(|(_, check)| check.is_suspended());
+        let needed: Vec<CheckId> = resting.map(|(id, _)| id).filter(|id| self.is_needed(*id)).collect();
+        for id in needed {
+            self.rest(id, false, now);
+        }
+    }
+
+    fn is_needed(&self, check: CheckId) -> bool {
+        let mut users = self.users.of(check).iter();
+        users.any(|(user, _)| self.services.get(index(*user)).is_some_and(|service| !service.suspended))
+    }
+
+    fn rest(&mut self, id: CheckId, rests: bool, now: Instant) {
+        let Some(check) = self.checks.get_mut(id.index()) else { return };
+        check.suspend(rests, now);
+        if let Some(at) = check.due() {
+            self.due.push(Reverse((at, id)));
+        }
+    }
+
     /// `ha_suspend`: the checks of a virtual server rest, or go on. A check that others use too goes on.
     pub fn suspend(&mut self, id: ServiceId, suspended: bool, now: Instant) {
         let Some(service) = self.services.get_mut(index(id)) else { return };
@@ -378,13 +383,10 @@ impl Balancer {
         let mine: Vec<CheckId> =
             service.params.servers.iter().flat_map(|server| server.checks.iter().copied()).collect();
         for check in mine {
-            let mut users = self.users.of(check).iter();
-            let is_needed =
-                users.any(|(user, _)| self.services.get(index(*user)).is_some_and(|service| !service.suspended));
-            let Some(slot) = self.checks.get_mut(check.index()) else { continue };
-            slot.suspend(!is_needed, now);
-            if let Some(at) = slot.due() {
-                self.due.push(Reverse((at, check)));
+            let rests = !self.is_needed(check);
+            // one that is in order is not due once more
+            if self.checks.get(check.index()).is_some_and(|known| known.is_suspended() != rests) {
+                self.rest(check, rests, now);
             }
         }
     }
@@ -403,18 +405,52 @@ impl Balancer {
         }
     }
 
-    /// What the kernel ought to have for a virtual server.
+    /// What the kernel ought to have of what a virtual server owns. Each service of the kernel has one owner: the first virtual
+    /// server that names it.
     pub fn entries(&self, id: ServiceId) -> impl Iterator<Item = (ServiceKey, Entry)> {
-        self.services.get(index(id)).into_iter().flat_map(|service| service.entries())
+        self.owned(id).map(move |(key, service)| {
+            let entry = match self.sharers(&key) {
+                Some(sharers) => Service::together(&sharers, &key),
+                None => service.entry(&key),
+            };
+            (key, entry)
+        })
     }
 
-    /// Where the servers of a virtual server are behind each of its keys, whether they are up or not.
+    /// Where servers are behind each service that a virtual server owns, whether they are up or not.
     pub fn places(&self, id: ServiceId) -> impl Iterator<Item = (ServiceKey, HashSet<DestinationKey>)> {
-        self.services.get(index(id)).into_iter().flat_map(Service::places)
+        self.owned(id).map(move |(key, service)| {
+            let places = match self.sharers(&key) {
+                Some(sharers) => sharers.into_iter().flat_map(|service| service.places(&key)).collect(),
+                None => service.places(&key).collect(),
+            };
+            (key, places)
+        })
+    }
+
+    fn owned(&self, id: ServiceId) -> impl Iterator<Item = (ServiceKey, &Service)> {
+        let service = self.services.get(index(id)).into_iter();
+        let named = service.flat_map(|service| service.params.keys.iter().map(move |key| (*key, service)));
+        named.filter(move |(key, _)| self.owners.owns(id, key))
+    }
+
+    fn sharers(&self, key: &ServiceKey) -> Option<Vec<&Service>> {
+        let sharers = self.owners.sharers(key)?;
+        Some(sharers.iter().filter_map(|id| self.services.get(index(*id))).collect())
+    }
+
+    /// What a virtual server names, whoever owns it.
+    pub fn keys(&self, id: ServiceId) -> &[ServiceKey] {
+        self.services.get(index(id)).map(|service| service.params.keys.as_slice()).unwrap_or_default()
+    }
+
+    /// Whether the checks of a virtual server rest.
+    pub fn is_suspended(&self, id: ServiceId) -> bool {
+        self.services.get(index(id)).is_some_and(|service| service.suspended)
     }
 
     /// All virtual servers.
-    pub fn services(&self) -> impl Iterator<Item = ServiceId> + use<> {
+    pub fn services(&self) -> impl ExactSizeIterator<Item = ServiceId> + use<> {
         (0..u32::try_from(self.services.len()).unwrap_or(u32::MAX)).map(ServiceId)
     }
 
@@ -452,6 +488,12 @@ impl Balancer {
         self.chance ^= self.chance << 17;
         u32::try_from(self.chance >> 32).unwrap_or(0)
     }
+}
+
+/// What a virtual server owns may have changed, and what it names and others own.
+fn tell_table(owners: &Owners, id: ServiceId, out: &mut impl Extend<Effect>) {
+    out.extend([Effect::Table(id)]);
+    out.extend(owners.besides(id).iter().copied().map(Effect::Table));
 }
 
 fn tell(service: ServiceId, server: usize, news: News) -> Effect {

@@ -21,6 +21,8 @@ pub struct Pace {
     pub retry: u32,
     /// What it consists of: the urls of `HTTP_GET`, one for all others. Never 0.
     pub steps: Steps,
+    /// A step that has not ended after this is given up: its answer was lost. Longer than any step may take.
+    pub limit: Duration,
 }
 
 /// Of how many parts a check consists, and how they follow each other.
@@ -90,8 +92,8 @@ pub enum Meaning {
 enum Phase {
     /// At this moment.
     Waiting(Instant),
-    /// A step is under way.
-    Running,
+    /// A step is under way since then.
+    Running(Instant),
     /// Not before somebody says so: suspended, or told by others.
     Resting,
 }
@@ -152,15 +154,25 @@ impl Check {
     pub(super) const fn due(&self) -> Option<Instant> {
         match self.phase {
             Phase::Waiting(at) => Some(at),
-            Phase::Running | Phase::Resting => None,
+            Phase::Running(_) | Phase::Resting => None,
         }
     }
 
     /// The step that is to run now, if one is due. It is under way from then on.
     pub(super) fn begin(&mut self, now: Instant) -> Option<u16> {
         self.due().filter(|at| *at <= now)?;
-        self.phase = Phase::Running;
+        self.phase = Phase::Running(now);
         Some(self.step)
+    }
+
+    /// Whether a step is under way for longer than it may take.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        matches!(self.phase, Phase::Running(since) if now.since(since) >= self.pace.limit)
+    }
+
+    /// Whether it rests because nobody needs it.
+    pub(super) const fn is_suspended(&self) -> bool {
+        self.suspended
     }
 
     /// Stops and goes on (`ha_suspend`). What was found out stays.
@@ -169,7 +181,7 @@ impl Check {
         match self.phase {
             Phase::Waiting(_) if suspended => self.phase = Phase::Resting,
             Phase::Resting if !suspended && self.pace.steps != Steps::Told => self.phase = Phase::Waiting(now),
-            Phase::Waiting(_) | Phase::Running | Phase::Resting => {}
+            Phase::Waiting(_) | Phase::Running(_) | Phase::Resting => {}
         }
     }
 
@@ -241,7 +253,7 @@ impl Check {
     /// The same check at another pace: what was found out stays, and if `runs`, so does the step that is under way.
     pub(super) fn at_pace(mut self, pace: Rc<Pace>, alpha: bool, runs: bool, now: Instant) -> Self {
         let old = std::mem::replace(&mut self.pace, Rc::clone(&pace));
-        if self.phase == Phase::Running && !runs {
+        if matches!(self.phase, Phase::Running(_)) && !runs {
             self.phase = Phase::Waiting(now);
         }
         self.failures = self.failures.min(pace.retry);

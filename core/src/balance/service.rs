@@ -1,6 +1,6 @@
 //! One virtual server: which of its real servers are in the table, and with what weight.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
@@ -8,7 +8,7 @@ use super::balancer::CheckId;
 use super::check::Check;
 use super::few::Few;
 use super::table::{DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey};
-use super::types::Forwarding;
+use super::types::{Forwarding, Scheduler};
 use crate::time::Instant;
 
 /// The kernel's greatest weight.
@@ -239,47 +239,63 @@ impl Service {
         self.leaving.len() != before
     }
 
-    /// What the kernel ought to have for each of its keys.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (ServiceKey, Entry)> {
-        let wanted = self.destinations();
-        self.params.keys.iter().map(move |key| {
-            let destinations = wanted.iter().map(|(place, entry)| (place.in_service(key, entry.forwarding), *entry));
-            (*key, Entry { service: self.params.service.clone(), destinations: destinations.collect() })
-        })
+    /// What the kernel ought to have for one of its keys that no other virtual server names.
+    pub(super) fn entry(&self, key: &ServiceKey) -> Entry {
+        Self::together(&[self], key)
     }
 
-    /// Where its servers are behind each of its keys, whether they are up or not.
-    pub(super) fn places(&self) -> impl Iterator<Item = (ServiceKey, HashSet<DestinationKey>)> {
-        self.params.keys.iter().map(|key| {
-            let sorry = self.params.sorry.map(|sorry| sorry.place.in_service(key, sorry.forwarding));
-            let servers = self.params.servers.iter().map(|server| server.place.in_service(key, server.forwarding));
-            (*key, servers.chain(sorry).collect())
-        })
+    /// What the kernel ought to have for a key that all of these name, as two blocks of one virtual server are joined: the first
+    /// says how clients are spread, and of two that name one server the first counts. A sorry server takes over when none of them
+    /// has its quorum.
+    pub(super) fn together(sharers: &[&Self], key: &ServiceKey) -> Entry {
+        let serves = sharers.iter().any(|service| service.quorum_up);
+        let mut destinations = BTreeMap::new();
+        let mut named = HashSet::new();
+        let is_shared = sharers.len() > 1;
+        for service in sharers {
+            let takes_over = service.params.sorry.filter(|_| !service.quorum_up);
+            let sorry = service.params.sorry.map(|sorry| sorry.place.in_service(key, sorry.forwarding));
+            for (server, standing) in service.servers() {
+                let to = server.place.in_service(key, server.forwarding);
+                // named by one before
+                if is_shared && named.contains(&to) {
+                    continue;
+                }
+                if standing.up && takes_over.is_none() {
+                    destinations.insert(to, entry_of(server, standing.weight));
+                } else if server.inhibit {
+                    destinations.insert(to, entry_of(server, 0));
+                }
+            }
+            // it may be one of the real servers: then it stands there once, and while it is needed as the sorry server
+            if let Some((to, sorry)) = sorry.zip(service.params.sorry).filter(|(to, _)| !named.contains(to)) {
+                match takes_over {
+                    Some(_) if !serves => drop(destinations.insert(to, sorry.entry(1))),
+                    _ if sorry.inhibit => drop(destinations.entry(to).or_insert(sorry.entry(0))),
+                    _ => {}
+                }
+            }
+            if is_shared {
+                let servers = service.params.servers.iter();
+                named.extend(servers.map(|server| server.place.in_service(key, server.forwarding)));
+            }
+        }
+        for leaving in sharers.iter().flat_map(|service| &service.leaving) {
+            let to = leaving.place.in_service(key, leaving.entry.forwarding);
+            if !named.contains(&to) {
+                destinations.entry(to).or_insert(leaving.entry);
+            }
+        }
+        let service = sharers.first().map(|first| first.params.service.clone());
+        // there is always one
+        Entry { service: service.unwrap_or_else(|| ServiceEntry::new(Scheduler::Wlc)), destinations }
     }
 
-    fn destinations(&self) -> Vec<(Place, DestinationEntry)> {
-        let takes_over = self.params.sorry.filter(|_| !self.quorum_up);
-        let mut wanted: Vec<(Place, DestinationEntry)> =
-            self.leaving.iter().map(|leaving| (leaving.place, leaving.entry)).collect();
-        for (server, standing) in self.servers() {
-            if standing.up && takes_over.is_none() {
-                wanted.push((server.place, entry_of(server, standing.weight)));
-            } else if server.inhibit {
-                wanted.push((server.place, entry_of(server, 0)));
-            }
-        }
-        // it may be one of the real servers: then it stands there once, and while it is needed as the sorry server
-        match (takes_over, self.params.sorry) {
-            (Some(sorry), _) => {
-                wanted.retain(|(place, _)| *place != sorry.place);
-                wanted.push((sorry.place, sorry.entry(1)));
-            }
-            (None, Some(sorry)) if sorry.inhibit && !wanted.iter().any(|(place, _)| *place == sorry.place) => {
-                wanted.push((sorry.place, sorry.entry(0)));
-            }
-            (None, _) => {}
-        }
-        wanted
+    /// Where its servers are behind one of its keys, whether they are up or not.
+    pub(super) fn places(&self, key: &ServiceKey) -> impl Iterator<Item = DestinationKey> {
+        let sorry = self.params.sorry.map(|sorry| sorry.place.in_service(key, sorry.forwarding));
+        let servers = self.params.servers.iter().map(|server| server.place.in_service(key, server.forwarding));
+        servers.chain(sorry)
     }
 }
 

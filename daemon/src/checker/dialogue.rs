@@ -8,7 +8,7 @@ use keepalived_config::model::{Checker, Config, HttpProtocol, MiscCheck, Ssl};
 use super::engine::Verdict;
 use super::programs::Programs;
 use super::task::Task;
-use crate::message::HowEnded;
+use crate::message::{Blame, HowEnded};
 
 /// What all dialogues share.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ fn open(ssl: &Ssl, trust: Trust) -> Result<Tls, String> {
 
 /// `MISC_CHECK`: 0 is success; with `misc_dynamic`, 2 to 255 are, too, and stand for a weight of two less.
 pub(super) async fn misc(check: &MiscCheck, weight: u32, programs: &Programs) -> Verdict {
-    match programs.run(&check.script, Some(check.timeout)).await {
+    match programs.run(&check.script, check.timeout).await {
         HowEnded::Status(0) => Verdict::Passed(0),
         HowEnded::Status(status @ 2..=255) if check.dynamic => {
             Verdict::Passed(i64::from(status) - 2 - i64::from(weight))
@@ -96,6 +96,7 @@ pub(super) async fn misc(check: &MiscCheck, weight: u32, programs: &Programs) ->
         HowEnded::Status(status) => Verdict::Failed(format!("exited with status {status}")),
         HowEnded::Signal(number) => Verdict::Failed(format!("ended by signal {number}")),
         HowEnded::TimedOut => Verdict::Failed(format!("timed out after {} s", check.timeout.as_secs_f32())),
-        HowEnded::NotRun(why) => Verdict::Failed(why),
+        HowEnded::NotRun(Blame::Program, why) => Verdict::Failed(why),
+        HowEnded::NotRun(Blame::Machine, why) => Verdict::Unknown(why),
     }
 }

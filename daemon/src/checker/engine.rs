@@ -1,20 +1,21 @@
 //! The checker process without its descriptors: what the balancer decides, and the kernel's table made to match.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 
 use keepalived_config::model::{Config, FlushOnStop, VirtualServer};
 use keepalived_core::balance::{
-    Balancer, Change, CheckId, DestinationKey, Effect, Entry, Meaning, Outcome, Removed, ServiceEntry, ServiceId,
-    ServiceKey, Table, Ticket, difference,
+    Balancer, Change, CheckId, Effect, Entry, Meaning, Outcome, Removed, ServiceId, ServiceKey, Table, Ticket,
 };
 use keepalived_core::time::Instant;
 use keepalived_kernel::director::Director;
 
 use super::lower::Lowered;
 use super::names;
+use super::reconciler::Reconciler;
 use super::report::Report;
+use super::shortage::Shortage;
 use super::task::{Held, Spot, Task};
 
 /// What happens to the table at the end.
@@ -61,37 +62,16 @@ impl Verdict {
 /// All load balancing on one kernel.
 #[derive(Debug)]
 pub struct Engine<D> {
-    director: D,
+    reconciler: Reconciler<D>,
     config: Rc<Config>,
     lowered: Lowered,
     balancer: Balancer,
-    /// What we have made of the kernel's table: our virtual servers, and in them our real servers.
-    table: Table,
-    /// Virtual servers whose part of the table may have to change.
-    dirty: BTreeSet<ServiceId>,
-    /// Which keys each of them has in the table.
-    keys: BTreeMap<ServiceId, Vec<ServiceKey>>,
     effects: Vec<Effect>,
     due: Vec<Ran>,
     reports: VecDeque<Report>,
-    /// How far the look at the kernel's table has come that is under way.
-    look: Option<Look>,
+    shortage: Shortage,
     starting: bool,
 }
-
-/// A look at the kernel's table, piece by piece.
-#[derive(Debug)]
-struct Look {
-    /// What there was when it began, and was not looked at yet.
-    services: BTreeMap<ServiceKey, ServiceEntry>,
-    /// Of our virtual servers.
-    next: u32,
-    /// What it took to repair what was looked at.
-    changes: usize,
-}
-
-/// Virtual servers that are looked at together.
-const MOST_LOOKED_AT: u32 = 64;
 
 impl<D: Director> Engine<D> {
     /// Begins: takes over what is in the kernel's table, and makes the rest. If it `resumes`, servers that are not in the table are
@@ -110,27 +90,24 @@ impl<D: Director> Engine<D> {
         let params = std::mem::take(&mut lowered.params);
         let mut effects = Vec::new();
         let balancer = Balancer::new(params, seed, now, &mut effects);
+        let interval = config.global.balancing.repair_interval;
         let mut engine = Self {
-            director,
+            reconciler: Reconciler::new(director, there, &balancer, interval, now),
             config: Rc::new(config),
             lowered,
             balancer,
-            table: Table::new(),
-            dirty: BTreeSet::new(),
-            keys: BTreeMap::new(),
             effects,
             due: Vec::new(),
             reports: VecDeque::new(),
-            look: None,
+            shortage: Shortage::default(),
             starting: true,
         };
-        engine.apply_effects("");
+        engine.apply_effects("", now);
         engine.starting = false;
         if engine.config.global.balancing.initial_notifies && !resumes {
             engine.report_all_up();
         }
-        engine.know_all(there);
-        engine.program();
+        engine.take_news();
         Ok(engine)
     }
 
@@ -142,8 +119,6 @@ impl<D: Director> Engine<D> {
         let mut lowered = Lowered::of(&config, Some((&self.config, &self.lowered)))?;
         let params = std::mem::take(&mut lowered.params);
         self.lowered = lowered;
-        // it went by the virtual servers that were
-        self.look = None;
         let old = std::mem::replace(&mut self.config, Rc::new(config));
         let mut effects = Vec::new();
         let removed = self.balancer.reconfigure(params, now, &mut effects);
@@ -151,11 +126,10 @@ impl<D: Director> Engine<D> {
             self.report_removed(&old, removed);
         }
         self.effects.append(&mut effects);
+        self.apply_effects("", now);
         // places among the virtual servers have changed: everything is looked at again
-        let old_keys: BTreeSet<ServiceKey> = std::mem::take(&mut self.keys).into_values().flatten().collect();
-        self.apply_effects("");
-        self.dirty.extend(self.balancer.services());
-        self.program_with(old_keys);
+        self.reconciler.reconfigure(&self.balancer, self.config.global.balancing.repair_interval, now);
+        self.take_news();
         Ok(())
     }
 
@@ -164,14 +138,20 @@ impl<D: Director> Engine<D> {
         let mut effects = std::mem::take(&mut self.effects);
         self.balancer.handle_timeout(now, &mut effects);
         self.effects = effects;
-        self.settle();
-        self.balancer.next_deadline()
+        let table = self.settle(now);
+        self.balancer.next_deadline().into_iter().chain(table).min()
     }
 
-    /// Brings the kernel's table up to date, and lets nothing begin.
-    pub fn settle(&mut self) {
-        self.apply_effects("");
-        self.program();
+    /// Brings the kernel's table up to date, and lets nothing begin. Returns when to come again for that.
+    pub fn settle(&mut self, now: Instant) -> Option<Instant> {
+        self.apply_effects("", now);
+        let next = self.reconciler.tend(&self.balancer, now);
+        self.take_news();
+        next
+    }
+
+    fn take_news(&mut self) {
+        self.reports.extend(self.reconciler.news());
     }
 
     /// Steps that are to be run.
@@ -185,9 +165,15 @@ impl<D: Director> Engine<D> {
         let mut effects = std::mem::take(&mut self.effects);
         let check = self.balancer.ended(ticket, outcome, now, &mut effects);
         self.effects = effects;
-        self.apply_effects(reason);
+        self.apply_effects(reason, now);
         if let (Some(check), Verdict::Unknown(reason)) = (check, verdict) {
-            self.reports.push_back(Report::NotAsked { name: self.name_of(check), reason: reason.clone() });
+            self.not_asked(check, reason, now);
+        }
+    }
+
+    fn not_asked(&mut self, check: CheckId, reason: &str, now: Instant) {
+        if let Some(more) = self.shortage.is_worth_saying(reason, now) {
+            self.reports.push_back(Report::NotAsked { name: self.name_of(check), reason: reason.to_owned(), more });
         }
     }
 
@@ -202,76 +188,40 @@ impl<D: Director> Engine<D> {
             let mut effects = std::mem::take(&mut self.effects);
             self.balancer.told(check, outcome, now, &mut effects);
             self.effects = effects;
-            self.apply_effects(reason);
+            self.apply_effects(reason, now);
         }
     }
 
     /// The checks of virtual servers with `ha_suspend` rest unless their address is on this machine.
     pub fn suspend(&mut self, is_here: impl Fn(std::net::IpAddr) -> bool, now: Instant) {
         for (id, server) in (0..).map(ServiceId).zip(&self.config.virtual_servers) {
-            if !server.settings.ha_suspend {
+            let may_rest = server.settings.ha_suspend;
+            // one that rested before a reload may have lost the keyword
+            if !may_rest && !self.balancer.is_suspended(id) {
                 continue;
             }
-            let keys = self.keys.get(&id).map(Vec::as_slice).unwrap_or_default();
-            let here = keys.iter().any(|key| match key {
+            let here = self.balancer.keys(id).iter().any(|key| match key {
                 ServiceKey::Address { address, .. } => is_here(*address),
                 ServiceKey::Fwmark { .. } => true,
             });
-            self.balancer.suspend(id, !here, now);
+            self.balancer.suspend(id, may_rest && !here, now);
         }
     }
 
-    /// Compares a piece of the kernel's table with what it ought to be, and repairs what others have changed. What others have added
-    /// stays. Returns whether there is more to look at, in the next call: checks have to go on meanwhile.
+    /// Looks at a piece of the kernel's table, whenever it is due. Returns whether there is more to look at.
     ///
     /// # Errors
     /// The kernel's table cannot be read; the next look begins anew.
-    pub fn look(&mut self) -> io::Result<bool> {
-        // what checks have changed is no repair
-        self.program();
-        let mut look = match self.look.take() {
-            Some(look) => look,
-            None => Look { services: self.director.services()?, next: 0, changes: 0 },
-        };
-        let all = u32::try_from(self.config.virtual_servers.len()).unwrap_or(u32::MAX);
-        let end = look.next.saturating_add(MOST_LOOKED_AT).min(all);
-        for id in (look.next..end).map(ServiceId) {
-            self.look_at(id, &mut look.services)?;
-        }
-        look.changes += self.program();
-        look.next = end;
-        if end < all {
-            self.look = Some(look);
-            return Ok(true);
-        }
-        if look.changes > 0 {
-            self.reports.push_back(Report::Repaired { changes: look.changes });
-        }
-        Ok(false)
-    }
-
-    /// Finds out what there is of a virtual server; `services` were there when the look began.
-    fn look_at(&mut self, id: ServiceId, services: &mut BTreeMap<ServiceKey, ServiceEntry>) -> io::Result<()> {
-        let is_empty = |entry: &Entry| entry.destinations.is_empty();
-        let places: Vec<_> = self.balancer.places(id).collect();
-        for (key, places) in places {
-            let there = match services.remove(&key) {
-                Some(service) => Some(Entry { service, destinations: self.director.destinations(&key)? }),
-                None => None,
-            };
-            let made = self.table.remove(&key);
-            // one whose servers are all gone may be gone itself by now: it is made again, which is no harm if it is not
-            let there = there.filter(|there| !is_empty(there) || made.as_ref().is_none_or(is_empty));
-            if let Some(there) = there {
-                self.know(key, there, &places, made.as_ref());
-            }
-        }
-        self.dirty.insert(id);
-        Ok(())
+    pub fn look(&mut self, now: Instant) -> io::Result<bool> {
+        self.apply_effects("", now);
+        self.reconciler.program(&self.balancer, now);
+        let more = self.reconciler.look(&self.balancer, now);
+        self.take_news();
+        more
     }
 
     /// Ends.
-    pub fn stop(&mut self, at_exit: AtExit) {
+    pub fn stop(&mut self, at_exit: AtExit, now: Instant) {
         if at_exit == AtExit::Keep {
             // what goes on being served is not down, whatever `omega` says
             return;
@@ -279,19 +229,9 @@ impl<D: Director> Engine<D> {
         let mut effects = std::mem::take(&mut self.effects);
         self.balancer.stop(&mut effects);
         self.effects = effects;
-        self.apply_effects("Shutting down");
-        let mut doomed: BTreeSet<ServiceKey> = std::mem::take(&mut self.table).into_keys().collect();
-        if self.config.global.balancing.flush_on_stop == FlushOnStop::All {
-            match self.director.read() {
-                Ok(there) => doomed.extend(there.into_keys()),
-                Err(error) => {
-                    let what = "say what there is to flush".to_owned();
-                    self.reports.push_back(Report::Refused { what, error: error.to_string() });
-                }
-            }
-        }
-        let changes: Vec<Change> = doomed.into_iter().map(Change::RemoveService).collect();
-        self.make(&changes);
+        self.apply_effects("Shutting down", now);
+        self.reconciler.clear(self.config.global.balancing.flush_on_stop == FlushOnStop::All, now);
+        self.take_news();
     }
 
     /// What happened and was not asked for yet, in order; `most` of it.
@@ -322,10 +262,10 @@ impl<D: Director> Engine<D> {
 
     /// The kernel's load balancer.
     pub fn director(&mut self) -> &mut D {
-        &mut self.director
+        self.reconciler.director()
     }
 
-    fn apply_effects(&mut self, reason: &str) {
+    fn apply_effects(&mut self, reason: &str, now: Instant) {
         for effect in std::mem::take(&mut self.effects) {
             match effect {
                 Effect::Run { check, step, ticket } => {
@@ -333,7 +273,8 @@ impl<D: Director> Engine<D> {
                         self.due.push(Ran { ticket, task: Held::new(&self.config, *spot), step });
                     }
                 }
-                Effect::Table(service) => drop(self.dirty.insert(service)),
+                Effect::Table(service) => self.reconciler.changed(service),
+                Effect::Lost { check, .. } => self.not_asked(check, "no answer came in time", now),
                 Effect::Found { check, meaning } => self.report_check(check, meaning, reason),
                 Effect::Server { service, server, up } => self.report_server(service, server, up, reason),
                 Effect::Weight { service, server, weight } => self.report_weight(service, server, weight),
@@ -429,94 +370,6 @@ impl<D: Director> Engine<D> {
             }
         }
     }
-
-    /// Of what is there, what is ours: our virtual servers, and in them the places of our real servers.
-    fn know_all(&mut self, mut there: Table) {
-        for id in self.balancer.services() {
-            let places: Vec<_> = self.balancer.places(id).collect();
-            for (key, places) in places {
-                if let Some(entry) = there.remove(&key) {
-                    self.know(key, entry, &places, None);
-                }
-            }
-        }
-        let servers = self.table.values().map(|entry| entry.destinations.len()).sum();
-        if !self.table.is_empty() {
-            self.reports.push_back(Report::Adopted { services: self.table.len(), servers });
-        }
-    }
-
-    /// Of a virtual server that is there, the `places` of our real servers and what we had `made`.
-    fn know(&mut self, key: ServiceKey, mut there: Entry, places: &HashSet<DestinationKey>, made: Option<&Entry>) {
-        let is_made = |to: &DestinationKey| made.is_some_and(|made| made.destinations.contains_key(to));
-        there.destinations.retain(|to, _| places.contains(to) || is_made(to));
-        self.table.insert(key, there);
-    }
-
-    /// Makes the kernel's table what it ought to be, where that may have changed. Returns how many changes it took.
-    fn program(&mut self) -> usize {
-        self.program_with(BTreeSet::new())
-    }
-
-    /// The same; of `old_keys` those that nobody wants any more are removed.
-    fn program_with(&mut self, mut old_keys: BTreeSet<ServiceKey>) -> usize {
-        let mut made = 0;
-        let mut changes = Vec::new();
-        for id in std::mem::take(&mut self.dirty) {
-            if changes.len() >= self.director.worth_together() {
-                made += changes.len();
-                self.make(&changes);
-                changes.clear();
-            }
-            let mut keys = Vec::new();
-            for (key, want) in self.balancer.entries(id) {
-                old_keys.remove(&key);
-                keys.push(key);
-                difference(key, self.table.get(&key), Some(&want), &mut changes);
-                self.table.insert(key, want);
-            }
-            self.keys.insert(id, keys);
-        }
-        for key in old_keys {
-            difference(key, self.table.remove(&key).as_ref(), None, &mut changes);
-        }
-        self.make(&changes);
-        made + changes.len()
-    }
-
-    fn make(&mut self, changes: &[Change]) {
-        if changes.is_empty() {
-            return;
-        }
-        match self.director.change(changes) {
-            Ok(refused) => {
-                for refused in refused {
-                    let Some(change) = changes.get(refused.index) else { continue };
-                    self.forget(change);
-                    self.reports
-                        .push_back(Report::Refused { what: in_words(change), error: refused.error.to_string() });
-                }
-            }
-            Err(error) => {
-                // what was done is not known; the next look finds out
-                let what = format!("make {} changes", changes.len());
-                self.reports.push_back(Report::Refused { what, error: error.to_string() });
-            }
-        }
-    }
-
-    /// A change that was refused is not in the table: the next look at this virtual server tries again.
-    fn forget(&mut self, change: &Change) {
-        match change {
-            Change::AddService(key, _) => drop(self.table.remove(key)),
-            Change::AddDestination(key, to, _) | Change::EditDestination(key, to, _) => {
-                if let Some(entry) = self.table.get_mut(key) {
-                    entry.destinations.remove(to);
-                }
-            }
-            Change::EditService(..) | Change::RemoveService(_) | Change::RemoveDestination(..) => {}
-        }
-    }
 }
 
 /// Servers that are in the kernel's table are up until a check says otherwise, whatever `alpha` says; and when we resume, those that
@@ -536,25 +389,6 @@ fn adopt(lowered: &mut Lowered, there: &Table, resumes: bool) {
                 let Some(check) = lowered.params.checks.get_mut(check.index()) else { continue };
                 check.alpha = if is_there { false } else { check.alpha || (resumes && server.weight > 0) };
             }
-        }
-    }
-}
-
-fn in_words(change: &Change) -> String {
-    let key = |key: &ServiceKey| match key {
-        ServiceKey::Address { address, port, protocol } => format!("{address} {port} {protocol}"),
-        ServiceKey::Fwmark { mark, .. } => format!("fwmark {mark}"),
-    };
-    match change {
-        Change::AddService(to, entry) => format!("add virtual server {} ({})", key(to), entry.scheduler.name()),
-        Change::EditService(to, entry) => format!("change virtual server {} ({})", key(to), entry.scheduler.name()),
-        Change::RemoveService(to) => format!("remove virtual server {}", key(to)),
-        Change::AddDestination(of, to, _) => format!("add {} {} to virtual server {}", to.address, to.port, key(of)),
-        Change::EditDestination(of, to, _) => {
-            format!("change {} {} of virtual server {}", to.address, to.port, key(of))
-        }
-        Change::RemoveDestination(of, to) => {
-            format!("remove {} {} from virtual server {}", to.address, to.port, key(of))
         }
     }
 }

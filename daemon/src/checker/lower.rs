@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
+use keepalived_checks::total;
 use keepalived_config::model::{Checker, Config, GroupEntry, RealServer, Service, VirtualServer, VirtualServerGroup};
 use keepalived_core::balance::{
     CheckId, CheckParams, Few, Pace, Params, Place, SchedulerFlags, ServerParams, ServiceEntry, ServiceId, ServiceKey,
@@ -13,10 +15,14 @@ use keepalived_core::balance::{
 use keepalived_core::vrrp::Family;
 
 use super::identity::{Digest, Identities};
+use super::programs;
 use super::task::{Spot, Task};
 
 /// Addresses that all groups together may stand for: a prefix of IPv6 must not fill the memory.
 const MOST_ADDRESSES: usize = 1 << 20;
+
+/// A step whose own deadline is over by this much will not end.
+const MORE: Duration = Duration::from_secs(30);
 
 /// A configuration as the balancer wants it.
 #[derive(Debug, Default)]
@@ -169,7 +175,17 @@ fn pace(checker: &Checker) -> Pace {
         warmup: schedule.warmup.get(),
         retry: schedule.retry,
         steps,
+        limit: limit(checker),
     }
+}
+
+/// How long a step may take: what ends it has its own time, and this much more.
+fn limit(checker: &Checker) -> Duration {
+    let own = match checker {
+        Checker::Misc(check) => programs::patience(check.timeout),
+        _ => checker.endpoint().map_or(Duration::ZERO, |endpoint| total(endpoint.connect_timeout.get())),
+    };
+    own.saturating_add(MORE)
 }
 
 fn alpha(checker: &Checker) -> bool {
@@ -223,6 +239,9 @@ fn keys(service: &Service, groups: &HashMap<&str, &VirtualServerGroup>) -> io::R
                     }
                 }
             }
+            // ranges of one group may overlap
+            let mut known = HashSet::with_capacity(keys.len());
+            keys.retain(|key| known.insert(*key));
             keys
         }
     })

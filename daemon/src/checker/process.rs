@@ -88,7 +88,6 @@ struct Process {
     keep_services: bool,
     results: mpsc::UnboundedSender<Results>,
     inbox: mpsc::UnboundedReceiver<Results>,
-    look_at: Option<Instant>,
     /// Checks were begun, and not all of them have had a turn.
     batch_waits: Rc<Cell<bool>>,
     untold: Untold<BalanceRecord>,
@@ -124,7 +123,6 @@ impl Process {
         Ok(Self {
             pipe,
             reactor: Some(reactor),
-            look_at: next_look(engine.config(), now),
             engine,
             dialogue,
             programs: Programs::default(),
@@ -190,16 +188,9 @@ impl Process {
     /// Brings everything up to date. Returns when to do so again.
     fn turn(&mut self) -> Option<Instant> {
         let now = reactor::now();
-        if self.look_at.is_some_and(|at| at <= now) {
-            let more = self.engine.look().unwrap_or_else(|error| {
-                tracing::error!("the load balancer's table cannot be read: {error}");
-                false
-            });
-            self.look_at = if more { Some(now) } else { next_look(self.engine.config(), now) };
-        }
         self.programs.catch_up();
         let wake = if self.batch_waits.get() {
-            self.engine.settle();
+            self.engine.settle(now);
             Some(now)
         } else {
             self.engine.turn(now)
@@ -208,7 +199,7 @@ impl Process {
         self.deliver(MOST_REPORTS);
         let catch_up = (self.programs.is_behind() || !self.untold.is_empty()).then(|| now + CATCH_UP);
         let more = self.engine.has_reports().then_some(now);
-        let next = [wake, self.look_at, catch_up, more].into_iter().flatten().min();
+        let next = [wake, catch_up, more].into_iter().flatten().min();
         next.map(|at| at.max(now + TOGETHER))
     }
 
@@ -314,7 +305,6 @@ impl Process {
         self.confess();
         self.remembrance.apply(&self.engine.config().global.balancing);
         process::give_back_memory();
-        self.look_at = next_look(self.engine.config(), now);
         if let Some(notifier) = &mut self.notifier {
             notifier.reload(self.engine.config());
         }
@@ -351,7 +341,7 @@ impl Process {
 
     async fn stop(&mut self) -> u8 {
         let at_exit = if self.keep_services { AtExit::Keep } else { AtExit::Release };
-        self.engine.stop(at_exit);
+        self.engine.stop(at_exit, reactor::now());
         self.remembrance.end(&self.engine.config().global.balancing);
         self.deliver(usize::MAX);
         if let Some(notifier) = self.notifier.take() {
@@ -378,11 +368,6 @@ fn confess(pipe: &Pipe, told: &mut Debts, change: impl FnOnce(&mut Debts)) {
 fn pings(config: &Config) -> bool {
     let servers = config.virtual_servers.iter().flat_map(|server| &server.real_servers);
     servers.flat_map(|server| &server.checkers).any(|checker| matches!(checker, Checker::Ping(_)))
-}
-
-fn next_look(config: &Config, now: Instant) -> Option<Instant> {
-    let interval = config.global.balancing.repair_interval;
-    (!interval.is_zero()).then(|| now + interval)
 }
 
 /// Sleeps until `wake`; for ever without it.

@@ -10,10 +10,18 @@ use keepalived_config::model::Script;
 use keepalived_kernel::pipe::Pipe;
 use tokio::sync::oneshot;
 
-use crate::message::{self, Ended, HowEnded, Incoming, Lives, Order, Request};
+use crate::message::{self, Blame, Ended, HowEnded, Incoming, Lives, Order, Request};
 
 /// Requests that wait for a runner at most; the oldest of which nobody awaits the end make room.
 const MOST_WAITING: usize = 10_000;
+
+/// The runner ends a program whose time is over, and says so. An answer that has not come by then is lost.
+const TO_ANSWER: Duration = Duration::from_secs(10);
+
+/// How long the answer to an order is awaited: its program may run for `limit`.
+pub(super) const fn patience(limit: Duration) -> Duration {
+    limit.saturating_add(TO_ANSWER)
+}
 
 /// The way to the runner; all who have it use the same.
 #[derive(Clone, Debug, Default)]
@@ -61,11 +69,26 @@ impl Programs {
         self.order(script, extra, Lives::Freely, None);
     }
 
-    /// Runs a program to its end.
-    pub(super) async fn run(&self, script: &Script, limit: Option<Duration>) -> HowEnded {
+    /// Runs a program to its end, which comes within `limit`. If the runner does not say so in time it is not awaited any longer.
+    pub(super) async fn run(&self, script: &Script, limit: Duration) -> HowEnded {
         let (sender, receiver) = oneshot::channel();
-        self.order(script, Vec::new(), limit.map_or(Lives::Freely, Lives::AtMost), Some(sender));
-        receiver.await.unwrap_or_else(|_| HowEnded::NotRun("nobody watched it".into()))
+        let id = self.order(script, Vec::new(), Lives::AtMost(limit), Some(sender));
+        let patience = patience(limit);
+        match tokio::time::timeout(patience, receiver).await {
+            Ok(Ok(how)) => how,
+            Ok(Err(_)) => HowEnded::NotRun(Blame::Machine, "it was not watched".into()),
+            Err(_) => {
+                self.give_up(id);
+                let why = format!("the process that runs programs has not answered within {} s", patience.as_secs());
+                HowEnded::NotRun(Blame::Machine, why)
+            }
+        }
+    }
+
+    /// The end of a program is not awaited any longer.
+    fn give_up(&self, id: u64) {
+        self.end(id, Duration::ZERO);
+        self.0.borrow_mut().awaited.remove(&id);
     }
 
     /// Has a program run until [`Self::end`] with the number that is returned; its end is told, whatever it comes from.

@@ -28,6 +28,8 @@ pub enum Report {
         name: String,
         /// Why.
         reason: String,
+        /// How many others could not be made for the same reason since that was last said.
+        more: usize,
     },
     /// A real server went up or down.
     Server {
@@ -78,6 +80,16 @@ pub enum Report {
         /// What the kernel says.
         error: String,
     },
+    /// The kernel did what it had refused before.
+    Granted {
+        /// What, in words.
+        what: String,
+    },
+    /// The kernel has something else than what we have just written: a fault of ours.
+    Unkept {
+        /// Which virtual server.
+        service: String,
+    },
     /// Somebody else changed the kernel's table, and it was repaired.
     Repaired {
         /// How many changes that took.
@@ -110,7 +122,7 @@ impl Report {
     pub fn level(&self) -> Level {
         match self {
             Self::Check { meaning: Meaning::Forgiven { .. }, all_failures: false, .. } => Level::Detail,
-            Self::Refused { .. } => Level::Error,
+            Self::Refused { .. } | Self::Unkept { .. } => Level::Error,
             Self::Repaired { .. } | Self::NotAsked { .. } => Level::Warning,
             _ => Level::Info,
         }
@@ -152,7 +164,10 @@ impl fmt::Display for Report {
                 Meaning::Down { forgiven } => write!(f, "{name} failed after {forgiven} retries: {reason}"),
                 Meaning::Up | Meaning::Confirmed | Meaning::Weight | Meaning::Same => write!(f, "{name} success"),
             },
-            Self::NotAsked { name, reason } => write!(f, "{name} could not be made, which changes nothing: {reason}"),
+            Self::NotAsked { name, reason, more } => {
+                write!(f, "{name} could not be made, which changes nothing: {reason}")?;
+                if *more > 0 { write!(f, "; {more} more since that was last said") } else { Ok(()) }
+            }
             Self::Server { name, service_name, up, inhibit, reason, .. } => {
                 match (*up, *inhibit) {
                     (true, false) => write!(f, "Adding service {name} to VS {service_name}")?,
@@ -184,6 +199,12 @@ impl fmt::Display for Report {
             }
             Self::ServiceRemoved { service_name } => write!(f, "Removing Virtual Server {service_name}"),
             Self::Refused { what, error } => write!(f, "the kernel refused to {what}: {error}"),
+            Self::Granted { what } => write!(f, "the kernel did what it had refused: {what}"),
+            Self::Unkept { service } => write!(
+                f,
+                "virtual server {service}: the kernel's table is not what was just written to it; this is a fault of keepalived-rs, \
+                 please report it; it is not repaired again"
+            ),
             Self::Repaired { changes } => {
                 write!(f, "somebody else changed the load balancer's table; {changes} changes were made to repair it")
             }

@@ -18,6 +18,8 @@ pub struct FakeDirector {
     table: Table,
     refusals: BTreeMap<(ServiceKey, Option<DestinationKey>), i32>,
     silent: Option<i32>,
+    /// Servers that it keeps with another weight than it is told.
+    unfaithful: BTreeMap<DestinationKey, u32>,
     history: Vec<Change>,
     batches: usize,
 }
@@ -66,6 +68,11 @@ impl FakeDirector {
         self.silent = errno;
     }
 
+    /// From now on keeps this server with this weight, whatever it is told; no other keeps it so.
+    pub fn keep_otherwise(&mut self, server: DestinationKey, weight: u32) {
+        self.unfaithful.insert(server, weight);
+    }
+
     fn answers(&self) -> io::Result<()> {
         self.silent.map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno)))
     }
@@ -99,7 +106,8 @@ impl FakeDirector {
                 if !there.destinations.contains_key(key) && !can_be_a_server(key.address) {
                     return Err(libc::EINVAL);
                 }
-                there.destinations.insert(*key, *entry);
+                let weight = self.unfaithful.get(key).copied().unwrap_or(entry.weight);
+                there.destinations.insert(*key, DestinationEntry { weight, ..*entry });
             }
             Change::RemoveDestination(service, key) => {
                 if let Some(there) = self.table.get_mut(service) {

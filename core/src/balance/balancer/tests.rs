@@ -12,6 +12,9 @@ use super::super::table::{DestinationKey, ServiceEntry};
 use super::super::types::{Forwarding, Protocol, Scheduler};
 use super::*;
 
+mod lost;
+mod shared;
+
 fn place(last: u8) -> Place {
     Place { address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)), port: NonZeroU16::new(80) }
 }
@@ -22,7 +25,14 @@ fn key(last: u8) -> ServiceKey {
 
 fn pace() -> Pace {
     let second = Duration::from_secs(1);
-    Pace { delay_loop: second, delay_before_retry: second, warmup: second, retry: 0, steps: Steps::Single }
+    Pace {
+        delay_loop: second,
+        delay_before_retry: second,
+        warmup: second,
+        retry: 0,
+        steps: Steps::Single,
+        limit: second * 60,
+    }
 }
 
 fn fresh() -> CheckParams {
@@ -95,7 +105,7 @@ impl Rig {
                 Effect::Server { server, up, .. } => self.said.push(format!("R{}{}", server + 1, sign(*up))),
                 Effect::Quorum { quorum, .. } => self.said.push(format!("Q{}", sign(quorum.up))),
                 Effect::Weight { server, weight, .. } => self.said.push(format!("W{}={weight}", server + 1)),
-                Effect::Run { .. } | Effect::Found { .. } | Effect::Table(_) => {}
+                Effect::Run { .. } | Effect::Found { .. } | Effect::Table(_) | Effect::Lost { .. } => {}
             }
         }
     }
@@ -129,13 +139,17 @@ impl Rig {
 
     fn table(&self) -> String {
         let entries: BTreeMap<ServiceKey, Entry> = self.balancer.entries(ServiceId(0)).collect();
-        let first = entries.into_values().next().expect("a service");
-        let show = |(key, entry): (&DestinationKey, &super::super::table::DestinationEntry)| match key.address {
-            IpAddr::V4(address) => format!("{}:{}", address.octets()[3], entry.weight),
-            IpAddr::V6(_) => "v6".to_owned(),
-        };
-        first.destinations.iter().map(show).collect::<Vec<_>>().join(" ")
+        show(&entries.into_values().next().expect("a service"))
     }
+}
+
+/// `1:3 2:1`: the last octets of the servers, and their weights.
+fn show(first: &Entry) -> String {
+    let show = |(key, entry): (&DestinationKey, &super::super::table::DestinationEntry)| match key.address {
+        IpAddr::V4(address) => format!("{}:{}", address.octets()[3], entry.weight),
+        IpAddr::V6(_) => "v6".to_owned(),
+    };
+    first.destinations.iter().map(show).collect::<Vec<_>>().join(" ")
 }
 
 /// The same checks and virtual servers, known again.
@@ -370,8 +384,7 @@ fn a_crowd_that_is_due_begins_in_parts() {
     let mut balancer = Balancer::new(params, 1, Instant::ZERO, &mut Vec::new());
     let late = Instant::ZERO + Duration::from_secs(10);
     let mut begun = Vec::new();
-    while balancer.next_deadline().is_some() {
-        assert!(balancer.next_deadline() <= Some(late));
+    while balancer.next_deadline().is_some_and(|at| at <= late) {
         let before = begun.len();
         balancer.handle_timeout(late, &mut begun);
         assert!((1..=MOST_AT_ONCE).contains(&(begun.len() - before)));

@@ -9,6 +9,7 @@ fn pace() -> Pace {
         warmup: Duration::from_secs(4),
         retry: 0,
         steps: Steps::Single,
+        limit: Duration::from_secs(60),
     }
 }
 

@@ -175,7 +175,7 @@ fn a_stop_may_count_as_going_down() {
     let stopped = |lines: &str| {
         let mut rig = Rig::new(&configuration(lines, &[1]));
         rig.said();
-        rig.engine.stop(crate::checker::AtExit::Release);
+        rig.engine.stop(crate::checker::AtExit::Release, rig.now);
         rig.said().len()
     };
     assert_eq!((stopped(""), stopped("omega")), (0, 2));

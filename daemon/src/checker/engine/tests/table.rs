@@ -65,7 +65,7 @@ fn entries_of_others_stay() {
     director.table_mut().extend(other);
     let mut rig = Rig::on(director, &configuration("", &[1]), false);
     assert_eq!(rig.table(), "10.0.0.1:1 | 10.0.0.7:7");
-    rig.engine.stop(AtExit::Release);
+    rig.engine.stop(AtExit::Release, rig.now);
     assert_eq!(rig.table(), "10.0.0.7:7");
 }
 
@@ -73,7 +73,7 @@ fn entries_of_others_stay() {
 fn the_table_can_stay_at_the_end() {
     let mut rig = Rig::new(&configuration("omega", &[1]));
     rig.said();
-    rig.engine.stop(AtExit::Keep);
+    rig.engine.stop(AtExit::Keep, rig.now);
     assert_eq!(rig.table(), "10.0.0.1:1");
     assert!(rig.said().is_empty(), "what goes on being served is not down");
 }
@@ -88,11 +88,11 @@ fn what_others_change_is_repaired_and_said() {
     let mine = *entry.destinations.values().next().unwrap();
     entry.destinations.pop_first();
     entry.destinations.insert(stranger, mine);
-    rig.engine.look().unwrap();
+    rig.engine.look(rig.now).unwrap();
     assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:2 10.0.0.9:1");
     assert_eq!(rig.said(), ["somebody else changed the load balancer's table; 1 changes were made to repair it"]);
     rig.engine.director().table_mut().clear();
-    assert!(!rig.engine.look().unwrap(), "that was all");
+    assert!(!rig.engine.look(rig.now).unwrap(), "that was all");
     assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:2");
 }
 
@@ -104,7 +104,7 @@ fn what_checks_have_changed_is_no_repair() {
     let ran = rig.engine.due().next().unwrap();
     // the first result of all: nothing is forgiven
     rig.engine.ended(ran.ticket, &Verdict::Failed("connection refused".to_owned()), rig.now);
-    rig.engine.look().unwrap();
+    rig.engine.look(rig.now).unwrap();
     let said = rig.said();
     assert!(said.iter().any(|line| line.contains("failed: connection refused")), "{said:?}");
     assert!(!said.iter().any(|line| line.starts_with("somebody else")), "{said:?}");
@@ -122,35 +122,35 @@ fn a_large_table_is_looked_at_in_pieces() {
     let services = |rig: &mut Rig| rig.engine.director().table().len();
     damage(&mut rig);
     for (more, there) in [(true, 64), (true, 128), (false, 150)] {
-        assert_eq!((rig.engine.look().unwrap(), services(&mut rig)), (more, there));
+        assert_eq!((rig.engine.look(rig.now).unwrap(), services(&mut rig)), (more, there));
     }
     assert_eq!(*rig.engine.director().table(), whole);
     assert_eq!(rig.said(), ["somebody else changed the load balancer's table; 450 changes were made to repair it"]);
 
     // a service that goes while the look is under way is made again, not only its servers
-    assert!(rig.engine.look().unwrap());
+    assert!(rig.engine.look(rig.now).unwrap());
     damage(&mut rig);
-    while rig.engine.look().unwrap() {}
+    while rig.engine.look(rig.now).unwrap() {}
     assert_eq!(services(&mut rig), 150 - 64, "the others are found by the next look");
     assert_eq!(rig.said(), ["somebody else changed the load balancer's table; 258 changes were made to repair it"]);
-    while rig.engine.look().unwrap() {}
+    while rig.engine.look(rig.now).unwrap() {}
     assert_eq!(*rig.engine.director().table(), whole);
     rig.said();
 
     // what checks say counts in the middle of a look, too
     damage(&mut rig);
-    assert!(rig.engine.look().unwrap());
+    assert!(rig.engine.look(rig.now).unwrap());
     rig.pass(3, &[2]);
-    while rig.engine.look().unwrap() {}
+    while rig.engine.look(rig.now).unwrap() {}
     let table = rig.engine.director().table();
     assert!(table.len() == 150 && table.values().all(|entry| entry.destinations.len() == 1));
 
     // and what a reload brings
     rig.pass(3, &[]);
     damage(&mut rig);
-    assert!(rig.engine.look().unwrap());
+    assert!(rig.engine.look(rig.now).unwrap());
     rig.engine.reload(rig.now, from_text(&text(70))).unwrap();
-    while rig.engine.look().unwrap() {}
+    while rig.engine.look(rig.now).unwrap() {}
     let table = rig.engine.director().table();
     assert!(table.len() == 70 && table.values().all(|entry| entry.destinations.len() == 2));
 }
@@ -208,9 +208,145 @@ fn what_the_kernel_refuses_is_said_and_tried_again() {
     let said = rig.said();
     let line = "the kernel refused to add 10.0.0.2 80 to virtual server 192.0.2.1 80 TCP: ";
     assert!(said.iter().any(|known| known.starts_with(line)), "{said:#?}");
+    rig.pass(20, &[]);
+    let said = rig.said();
+    assert!(!said.iter().any(|known| known.starts_with(line)), "once is enough: {said:#?}");
     rig.engine.director().refuse(key, Some(server), None);
-    rig.engine.look().unwrap();
+    rig.pass(17, &[]);
     assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:2");
+    assert!(rig.said().iter().any(|known| known.starts_with("the kernel did what it had refused: add 10.0.0.2 80")));
+}
+
+#[test]
+fn what_is_refused_is_tried_again_even_if_the_table_is_never_looked_at() {
+    let never = "global_defs {\n lvs_repair_interval 0\n}\n".to_owned();
+    let key = ServiceKey::Address { address: IpAddr::from([192, 0, 2, 1]), port: 80, protocol: Protocol::Tcp };
+    let server = DestinationKey { address: IpAddr::from([10, 0, 0, 2]), port: 80 };
+    for refused in [None, Some(server)] {
+        let mut director = FakeDirector::new();
+        director.refuse(key, refused, Some(12));
+        let mut rig = Rig::on(director, &(never.clone() + &configuration("", &[1, 2])), false);
+        rig.engine.director().refuse(key, refused, None);
+        rig.pass(2, &[]);
+        assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:2", "adding {refused:?}");
+
+        rig.engine.director().refuse(key, refused, Some(12));
+        let other = virtual_server(if refused.is_some() { "192.0.2.1 80" } else { "192.0.2.2 80" }, "", &[1]);
+        rig.engine.reload(rig.now, from_text(&(never.clone() + &other))).unwrap();
+        rig.engine.director().refuse(key, refused, None);
+        rig.pass(2, &[]);
+        assert_eq!(rig.table(), "10.0.0.1:1", "removing {refused:?}");
+    }
+    let mut rig = Rig::new(&(never + &configuration("", &[1, 2])));
+    rig.engine.director().fail(Some(105));
+    rig.pass(3, &[2]);
+    rig.pass(20, &[2]);
+    rig.engine.director().fail(None);
+    rig.pass(33, &[2]);
+    assert_eq!(rig.table(), "10.0.0.1:1", "and what was not answered");
+    let said = rig.said();
+    assert_eq!(said.iter().filter(|line| line.starts_with("the kernel refused")).count(), 2, "{said:#?}");
+}
+
+#[test]
+fn a_table_that_others_have_changed_is_looked_at_when_a_reload_comes() {
+    let text = "global_defs {\n lvs_repair_interval 0\n}\n".to_owned() + &configuration("", &[1, 2]);
+    let mut rig = Rig::new(&text);
+    rig.engine.director().table_mut().clear();
+    rig.pass(100, &[]);
+    assert_eq!(rig.table(), "", "nobody looks");
+    rig.engine.reload(rig.now, from_text(&text)).unwrap();
+    rig.engine.turn(rig.now);
+    assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:2");
+}
+
+/// Tried after public reports: only the last one's servers were in the table, and each look found "somebody else".
+#[test]
+fn a_service_that_is_named_twice_has_one_owner() {
+    let group = |name: &str, lines: &str| format!("virtual_server_group {name} {{\n {lines}\n}}\n");
+    let (a, b) = (virtual_server("group A", "", &[1]), virtual_server("group B", "", &[2]));
+    let marks = |text: String| text.replace("192.0.2.1 80", "fwmark 7").replace("192.0.2.1-3 80", "fwmark 7\nfwmark 8");
+    let alone = virtual_server("192.0.2.1 80", "", &[2]);
+    for (first, second) in [
+        (group("A", "192.0.2.1 80") + &a, group("B", "192.0.2.1-3 80") + &b),
+        (group("A", "192.0.2.1 80") + &a, alone),
+        (marks(group("A", "192.0.2.1 80") + &a), marks(group("B", "192.0.2.1-3 80") + &b)),
+        (group("A", "192.0.2.1 80\n192.0.2.0-2 80") + &a, group("B", "192.0.2.1-3 80") + &b),
+    ] {
+        let text = first.clone() + &second;
+        let mut rig = Rig::new(&text);
+        assert!(rig.table().contains("10.0.0.1:1 10.0.0.2:2"), "{text}: {}", rig.table());
+        rig.pass(100, &[]);
+        let said = rig.said();
+        assert!(!said.iter().any(|line| line.contains("somebody else")), "{text}{said:#?}");
+        rig.pass(3, &[2]);
+        assert!(!rig.table().contains("10.0.0.2"), "{text}: {}", rig.table());
+        rig.pass(3, &[]);
+        for (left, server) in [(&second, "10.0.0.2:2"), (&first, "10.0.0.1:1")] {
+            rig.engine.reload(rig.now, from_text(&text)).unwrap();
+            rig.engine.reload(rig.now, from_text(left)).unwrap();
+            let table = rig.table();
+            assert!(table.contains(server) && !table.contains(' ') || table.contains(" | "), "{left}: {table}");
+            assert!(table.split(" | ").all(|service| service == server), "{left}: {table}");
+        }
+    }
+}
+
+#[test]
+fn a_repair_that_does_not_hold_is_called_our_own_fault() {
+    let mut rig = Rig::new(&configuration("", &[1, 2]));
+    rig.said();
+    let server = DestinationKey { address: IpAddr::from([10, 0, 0, 2]), port: 80 };
+    rig.engine.director().keep_otherwise(server, 7);
+    rig.engine.director().table_mut().clear();
+    rig.engine.look(rig.now).unwrap();
+    let said = rig.said();
+    let ours = |line: &String| line.contains("192.0.2.1 80 TCP") && line.contains("a fault of keepalived-rs");
+    assert!(said.iter().any(ours), "{said:#?}");
+    for _ in 0..3 {
+        rig.engine.look(rig.now).unwrap();
+        assert_eq!(rig.said(), [""; 0], "it is said once, and nothing is repaired");
+    }
+    rig.pass(3, &[1]);
+    assert_eq!(rig.table(), "10.0.0.2:7", "checks count as ever");
+}
+
+/// One line, whatever the shortage and however many checks it concerns; the table stays, and checks go on when it is over.
+#[test]
+fn what_this_machine_lacks_changes_no_table() {
+    let mut rig = Rig::new(&configuration("", &[1, 2, 3, 4]));
+    rig.pass(3, &[]);
+    rig.said();
+    let before = rig.table();
+    for reason in ["too many open files", "cannot run /bin/check: Resource temporarily unavailable", "out of memory"] {
+        for _ in 0..20 {
+            rig.now += SECOND;
+            rig.engine.turn(rig.now);
+            for ran in rig.engine.due().collect::<Vec<_>>() {
+                rig.engine.ended(ran.ticket, &Verdict::Unknown(reason.to_owned()), rig.now);
+            }
+        }
+        let said = rig.said();
+        assert!(said.len() == 1 && said[0].contains("which changes nothing"), "{said:#?}");
+        assert_eq!(rig.table(), before);
+    }
+    rig.pass(4, &[2]);
+    assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.3:3 10.0.0.4:4");
+}
+
+#[test]
+fn a_check_whose_answer_is_lost_runs_again() {
+    let mut rig = Rig::new(&configuration("", &[1, 2]));
+    rig.pass(3, &[]);
+    rig.said();
+    let before = rig.table();
+    for _ in 0..4 {
+        rig.now += SECOND;
+        rig.engine.turn(rig.now);
+        assert!(rig.engine.due().count() <= 2, "and nothing answers");
+    }
+    rig.pass(120, &[2]);
+    assert_eq!((before.as_str(), rig.table().as_str()), ("10.0.0.1:1 10.0.0.2:2", "10.0.0.1:1"));
 }
 
 #[test]
@@ -254,7 +390,7 @@ fn the_table_can_be_emptied_first_and_last() {
         ("", "10.0.0.7:7"),
     ] {
         let mut rig = Rig::on(others(), &with(globals), false);
-        rig.engine.stop(AtExit::Release);
+        rig.engine.stop(AtExit::Release, rig.now);
         assert_eq!(rig.table(), left, "{globals}");
     }
 }

@@ -1,0 +1,359 @@
+//! Makes the kernel's table what it ought to be: at once when that changes, again when the kernel refused, and when others were at
+//! the table.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io;
+use std::time::Duration;
+
+use keepalived_core::balance::{
+    Balancer, Change, DestinationEntry, DestinationKey, Entry, Forwarding, ServiceEntry, ServiceId, ServiceKey, Table,
+    difference,
+};
+use keepalived_core::time::Instant;
+use keepalived_kernel::director::Director;
+
+use super::report::Report;
+
+mod again;
+mod verify;
+
+use again::Again;
+
+/// Virtual servers that are looked at together.
+const MOST_LOOKED_AT: u32 = 64;
+
+/// A server that was to go and may still be there, however it is.
+const STILL_THERE: DestinationEntry =
+    DestinationEntry { weight: 0, forwarding: Forwarding::Nat, upper_threshold: 0, lower_threshold: 0 };
+
+/// The kernel's table, and what we know of it.
+#[derive(Debug)]
+pub(super) struct Reconciler<D> {
+    director: D,
+    /// What we have made of it: our virtual servers, and in them our real servers.
+    table: Table,
+    /// Virtual servers whose part of the table may have to change.
+    dirty: BTreeSet<ServiceId>,
+    /// Services that we have made, and that no virtual server names any more.
+    doomed: BTreeSet<ServiceKey>,
+    /// How far the look has come that is under way.
+    look: Option<Look>,
+    /// When the next one begins.
+    look_at: Option<Instant>,
+    /// `lvs_repair_interval`; zero is never.
+    interval: Duration,
+    /// What the kernel has not done yet.
+    again: Again,
+    /// What the kernel made of services that it does not keep as we write them.
+    unkept: BTreeMap<ServiceKey, Entry>,
+    news: Vec<Report>,
+}
+
+/// A look at the kernel's table, piece by piece.
+#[derive(Debug)]
+struct Look {
+    /// What there was when it began, and was not looked at yet.
+    services: BTreeMap<ServiceKey, ServiceEntry>,
+    /// Of our virtual servers.
+    next: u32,
+    /// What it took to repair what was looked at.
+    changes: usize,
+    /// Some of what was repaired.
+    repaired: Vec<ServiceKey>,
+}
+
+impl<D: Director> Reconciler<D> {
+    /// Begins with what is in the table: of that, what is ours. A look follows after each `interval`.
+    pub(super) fn new(director: D, there: Table, balancer: &Balancer, interval: Duration, now: Instant) -> Self {
+        let mut reconciler = Self {
+            director,
+            table: Table::new(),
+            dirty: balancer.services().collect(),
+            doomed: BTreeSet::new(),
+            look: None,
+            look_at: None,
+            interval,
+            again: Again::default(),
+            unkept: BTreeMap::new(),
+            news: Vec::new(),
+        };
+        reconciler.know_all(there, balancer);
+        reconciler.program(balancer, now);
+        reconciler.look_at = reconciler.next_look(now);
+        reconciler
+    }
+
+    /// Another configuration: all that is not named any more goes, all else is made what it ought to be, and a look follows.
+    pub(super) fn reconfigure(&mut self, balancer: &Balancer, interval: Duration, now: Instant) {
+        self.look = None;
+        self.doomed.extend(self.table.keys().copied());
+        self.dirty = balancer.services().collect();
+        self.interval = interval;
+        self.program(balancer, now);
+        self.look_at = Some(now);
+    }
+
+    /// The part of a virtual server may have to change.
+    pub(super) fn changed(&mut self, id: ServiceId) {
+        self.dirty.insert(id);
+    }
+
+    /// Makes what has changed, tries again what was refused if it is time, and looks at a piece of the table if it is. Returns when
+    /// to come again.
+    pub(super) fn tend(&mut self, balancer: &Balancer, now: Instant) -> Option<Instant> {
+        // what checks have changed is no repair
+        self.program(balancer, now);
+        if self.again.is_due(now) {
+            self.try_again(balancer, now);
+        }
+        if self.look_at.is_some_and(|at| at <= now) {
+            match self.look(balancer, now) {
+                Ok(true) => self.look_at = Some(now),
+                Ok(false) => self.look_at = self.next_look(now),
+                Err(error) => {
+                    let pause = self.again.unreadable(&error, now, &mut self.news);
+                    self.look_at = Some(now + pause);
+                }
+            }
+        }
+        self.look_at.into_iter().chain(self.again.at()).min()
+    }
+
+    fn next_look(&self, now: Instant) -> Option<Instant> {
+        (!self.interval.is_zero()).then(|| now + self.interval)
+    }
+
+    /// Compares a piece of the kernel's table with what it ought to be, and repairs what others have changed. What others have added
+    /// stays. Returns whether there is more to look at, in the next call: checks have to go on meanwhile.
+    pub(super) fn look(&mut self, balancer: &Balancer, now: Instant) -> io::Result<bool> {
+        let mut look = match self.look.take() {
+            Some(look) => look,
+            None => self.begin_look()?,
+        };
+        let all = u32::try_from(balancer.services().len()).unwrap_or(u32::MAX);
+        let end = look.next.saturating_add(MOST_LOOKED_AT).min(all);
+        for id in (look.next..end).map(ServiceId) {
+            self.look_at(id, balancer, &mut look.services)?;
+        }
+        let changes = self.program_and_note(balancer, now, &mut look.repaired);
+        look.changes += changes;
+        look.next = end;
+        if end < all {
+            self.look = Some(look);
+            return Ok(true);
+        }
+        self.again.readable();
+        self.end_look(&look, balancer);
+        Ok(false)
+    }
+
+    fn begin_look(&mut self) -> io::Result<Look> {
+        Ok(Look { services: self.director.services()?, next: 0, changes: 0, repaired: Vec::new() })
+    }
+
+    fn end_look(&mut self, look: &Look, balancer: &Balancer) {
+        if look.changes == 0 {
+            return;
+        }
+        // whoever repairs for ever what nobody else damages has made a mistake
+        let unkept = self.verify(&look.repaired, balancer);
+        if unkept < look.changes {
+            self.news.push(Report::Repaired { changes: look.changes });
+        }
+    }
+
+    /// Finds out what there is of a virtual server; `services` were there when the look began.
+    fn look_at(
+        &mut self,
+        id: ServiceId,
+        balancer: &Balancer,
+        services: &mut BTreeMap<ServiceKey, ServiceEntry>,
+    ) -> io::Result<()> {
+        let is_empty = |entry: &Entry| entry.destinations.is_empty();
+        for (key, places) in balancer.places(id) {
+            let there = match services.remove(&key) {
+                Some(service) => Some(Entry { service, destinations: self.director.destinations(&key)? }),
+                None => None,
+            };
+            let made = self.table.remove(&key);
+            // one whose servers are all gone may be gone itself by now: it is made again, which is no harm if it is not
+            let there = there.filter(|there| !is_empty(there) || made.as_ref().is_none_or(is_empty));
+            if let Some(there) = there {
+                self.know(key, there, &places, made);
+            }
+        }
+        self.dirty.insert(id);
+        Ok(())
+    }
+
+    /// Of what is there, what is ours: our virtual servers, and in them the places of our real servers.
+    fn know_all(&mut self, mut there: Table, balancer: &Balancer) {
+        for id in balancer.services() {
+            for (key, places) in balancer.places(id) {
+                if let Some(entry) = there.remove(&key) {
+                    self.know(key, entry, &places, None);
+                }
+            }
+        }
+        let servers = self.table.values().map(|entry| entry.destinations.len()).sum();
+        if !self.table.is_empty() {
+            self.news.push(Report::Adopted { services: self.table.len(), servers });
+        }
+    }
+
+    /// Of a virtual server that is there, the `places` of our real servers and what we had `made`.
+    fn know(&mut self, key: ServiceKey, mut there: Entry, places: &HashSet<DestinationKey>, made: Option<Entry>) {
+        ours(&mut there, places, made.as_ref());
+        // what the kernel makes of what we write is as good as it gets
+        let entry = match made {
+            Some(made) if self.unkept.get(&key) == Some(&there) => made,
+            _ => there,
+        };
+        self.table.insert(key, entry);
+    }
+
+    pub(super) fn program(&mut self, balancer: &Balancer, now: Instant) {
+        self.program_and_note(balancer, now, &mut Vec::new());
+    }
+
+    /// Makes the kernel's table what it ought to be, where that may have changed. Returns how many changes it took, and notes some
+    /// of the services that it changed.
+    fn program_and_note(&mut self, balancer: &Balancer, now: Instant, noted: &mut Vec<ServiceKey>) -> usize {
+        let mut made = 0;
+        let mut changes = Vec::new();
+        for id in std::mem::take(&mut self.dirty) {
+            if changes.len() >= self.director.worth_together() {
+                made += changes.len();
+                self.make(&changes, now);
+                changes.clear();
+            }
+            for (key, want) in balancer.entries(id) {
+                self.doomed.remove(&key);
+                let before = changes.len();
+                difference(key, self.table.get(&key), Some(&want), &mut changes);
+                if changes.len() > before {
+                    self.unkept.remove(&key);
+                    verify::note(noted, key);
+                }
+                self.table.insert(key, want);
+            }
+        }
+        for key in std::mem::take(&mut self.doomed) {
+            self.unkept.remove(&key);
+            difference(key, self.table.remove(&key).as_ref(), None, &mut changes);
+        }
+        self.make(&changes, now);
+        made + changes.len()
+    }
+
+    fn make(&mut self, changes: &[Change], now: Instant) {
+        if changes.is_empty() {
+            return;
+        }
+        match self.director.change(changes) {
+            Ok(refused) => {
+                self.again.answered(changes, &refused, now, &mut self.news);
+                for change in refused.iter().filter_map(|refused| changes.get(refused.index)) {
+                    self.forget(change);
+                }
+            }
+            Err(error) => {
+                self.again.unanswered(changes, &error, now, &mut self.news);
+                // it may still be there, and it is ours
+                changes.iter().filter(|change| matches!(change, Change::RemoveDestination(..))).for_each(|change| {
+                    self.forget(change);
+                });
+            }
+        }
+    }
+
+    /// A change that was refused is not in the table. What is there exactly is found out before it is tried again.
+    fn forget(&mut self, change: &Change) {
+        match change {
+            Change::AddService(key, _) => drop(self.table.remove(key)),
+            Change::AddDestination(key, to, _) | Change::EditDestination(key, to, _) => {
+                if let Some(entry) = self.table.get_mut(key) {
+                    entry.destinations.remove(to);
+                }
+            }
+            Change::RemoveDestination(key, to) => {
+                if let Some(entry) = self.table.get_mut(key) {
+                    entry.destinations.insert(*to, STILL_THERE);
+                }
+            }
+            Change::EditService(..) | Change::RemoveService(_) => {}
+        }
+    }
+
+    /// Finds out what there is of the services of which the kernel has not done everything, and makes them what they ought to be.
+    fn try_again(&mut self, balancer: &Balancer, now: Instant) {
+        let mut services = match self.director.services() {
+            Ok(services) => services,
+            Err(error) => {
+                self.again.unreadable(&error, now, &mut self.news);
+                return;
+            }
+        };
+        let keys = self.again.begin();
+        let is_named = |id: &ServiceId| balancer.keys(*id).iter().any(|key| keys.contains(key));
+        let mut gone = keys.clone();
+        for id in balancer.services().filter(is_named) {
+            // the others of its services are as we know them
+            for (key, places) in balancer.places(id).filter(|(key, _)| keys.contains(key)) {
+                gone.remove(&key);
+                let made = self.table.remove(&key);
+                if let Some(entry) = self.read_one(key, &mut services) {
+                    self.know(key, entry, &places, made);
+                }
+            }
+            self.dirty.insert(id);
+        }
+        for key in gone {
+            if let Some(entry) = self.read_one(key, &mut services) {
+                self.table.insert(key, entry);
+                self.doomed.insert(key);
+            }
+        }
+        self.program(balancer, now);
+        self.again.end();
+    }
+
+    fn read_one(&mut self, key: ServiceKey, services: &mut BTreeMap<ServiceKey, ServiceEntry>) -> Option<Entry> {
+        let service = services.remove(&key)?;
+        // of one that cannot be read everything is made again
+        let destinations = self.director.destinations(&key).unwrap_or_default();
+        Some(Entry { service, destinations })
+    }
+
+    /// The end: ours goes, or `everything`.
+    pub(super) fn clear(&mut self, everything: bool, now: Instant) {
+        let mut doomed: BTreeSet<ServiceKey> = std::mem::take(&mut self.table).into_keys().collect();
+        doomed.append(&mut self.again.begin());
+        if everything {
+            match self.director.read() {
+                Ok(there) => doomed.extend(there.into_keys()),
+                Err(error) => {
+                    self.again.unreadable(&error, now, &mut self.news);
+                }
+            }
+        }
+        let changes: Vec<Change> = doomed.into_iter().map(Change::RemoveService).collect();
+        self.make(&changes, now);
+    }
+
+    /// What happened and was not asked for yet.
+    pub(super) fn news(&mut self) -> impl Iterator<Item = Report> + '_ {
+        self.news.drain(..)
+    }
+
+    /// The kernel's load balancer.
+    pub(super) fn director(&mut self) -> &mut D {
+        &mut self.director
+    }
+}
+
+/// Leaves of what is there the `places` of our real servers, and what we had `made`.
+fn ours(there: &mut Entry, places: &HashSet<DestinationKey>, made: Option<&Entry>) {
+    let is_made = |to: &DestinationKey| made.is_some_and(|made| made.destinations.contains_key(to));
+    there.destinations.retain(|to, _| places.contains(to) || is_made(to));
+}
