@@ -56,6 +56,8 @@ pub enum Fault {
     InterfaceMissing,
     /// Its interface is down or has no carrier.
     InterfaceDown,
+    /// The interface of one of its tracked addresses does not exist, is down or has no carrier.
+    AddressInterface,
     /// There is no address to send adverts from.
     NoSource,
     /// Unicast without a peer, and `unicast_fault_no_peer`.
@@ -67,8 +69,15 @@ pub enum Fault {
 }
 
 impl Fault {
-    const ALL: [Self; 6] =
-        [Self::InterfaceMissing, Self::InterfaceDown, Self::NoSource, Self::NoPeer, Self::NoSocket, Self::Group];
+    const ALL: [Self; 7] = [
+        Self::InterfaceMissing,
+        Self::InterfaceDown,
+        Self::AddressInterface,
+        Self::NoSource,
+        Self::NoPeer,
+        Self::NoSocket,
+        Self::Group,
+    ];
 
     const fn bit(self) -> u8 {
         match self {
@@ -78,6 +87,7 @@ impl Fault {
             Self::NoPeer => 8,
             Self::NoSocket => 16,
             Self::Group => 32,
+            Self::AddressInterface => 64,
         }
     }
 }
@@ -87,6 +97,7 @@ impl fmt::Display for Fault {
         f.write_str(match self {
             Self::InterfaceMissing => "interface missing",
             Self::InterfaceDown => "interface down",
+            Self::AddressInterface => "interface of an address missing or down",
             Self::NoSource => "no source address",
             Self::NoPeer => "no unicast peer",
             Self::NoSocket => "no socket",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::VipLost;
+use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::{Note, State, Transition};
 
 /// Something to be logged; transitions also go to the supervisor and into the journal.
@@ -52,6 +53,17 @@ pub enum Report {
         /// The address.
         address: IpAddr,
     },
+    /// A tracked address is on an interface that cannot serve it: the instance is in FAULT.
+    AddressInterface {
+        /// Instance.
+        name: Arc<str>,
+        /// The address.
+        address: IpAddr,
+        /// Its interface.
+        interface: InterfaceName,
+        /// Whether the interface exists, and is down.
+        there: bool,
+    },
     /// The kernel does not take an advert.
     Unsent {
         /// Instance.
@@ -95,6 +107,7 @@ impl Report {
             Self::AddressRefused { .. } | Self::NoChannel { .. } | Self::NoDevice { .. } => Level::Error,
             Self::Note { .. }
             | Self::AddressLost { .. }
+            | Self::AddressInterface { .. }
             | Self::Unsent { .. }
             | Self::UnknownVrid { .. }
             | Self::Overrun => Level::Warning,
@@ -129,6 +142,13 @@ impl fmt::Display for Report {
             }
             Self::NoDevice { name, address } => {
                 write!(f, "({name}) {address} has no interface to be on; create the interface named by its `dev`")
+            }
+            Self::AddressInterface { name, address, interface, there } => {
+                let how = if *there { "is down" } else { "does not exist" };
+                write!(
+                    f,
+                    "({name}) {interface} {how}, and {address} is configured on it; with no_track the instance would go on without it"
+                )
             }
             Self::Unsent { name, errno } => {
                 let error = std::io::Error::from_raw_os_error(*errno);

@@ -38,6 +38,8 @@ pub(super) struct Slot {
     pub(super) position: usize,
     /// Its interface, while that exists.
     pub(super) link: Option<LinkIndex>,
+    /// All links that it has to do with, its addresses' too, when that was last looked at.
+    pub(super) links: Vec<LinkIndex>,
     /// Where its adverts go through, while it has a place to send from.
     pub(super) channel: Option<(Channel, ChannelId)>,
     /// What keeps it from taking part, its sync group aside.

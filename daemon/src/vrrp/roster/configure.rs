@@ -113,6 +113,7 @@ impl Roster {
             router: Router::new(lower::params(instance, index)),
             position,
             link: None,
+            links: Vec::new(),
             channel: None,
             own_faults: Faults::NONE,
             source: None,

@@ -45,10 +45,10 @@ impl Roster {
             let Some(slot) = slot else { continue };
             let on =
                 |name: InterfaceName| self.landscape.by_name(&name).is_some_and(|link| links.contains(&link.index));
-            let was_on = slot.link.is_some_and(|link| links.contains(&link));
+            // one that is gone, or has another name now, is known by its number only
+            let was_on = slot.links.iter().any(|link| links.contains(link));
             let tracks = slot.instance.track_src_ip || slot.instance.interface.is_none();
-            let holds = slot.places.iter().any(|(link, _, _)| links.contains(link));
-            if was_on || tracks || holds || lower::interfaces(&slot.instance).any(on) {
+            if was_on || tracks || lower::interfaces(&slot.instance).any(on) {
                 concerned.insert(index);
             }
         }
@@ -87,6 +87,13 @@ impl Roster {
     ) {
         let Some(slot) = self.slot(index) else { return };
         let (link, mut faults) = self.link_of(slot);
+        if let Some(unserved) = self.unserved(slot) {
+            faults = faults.with(Fault::AddressInterface);
+            if !slot.own_faults.contains(Fault::AddressInterface) {
+                self.reports.push(unserved);
+            }
+        }
+        let Some(slot) = self.slot(index) else { return };
         let source = self.source_of(slot, link, sources);
         if source.is_none() {
             faults = faults.with(Fault::NoSource);
@@ -115,8 +122,10 @@ impl Roster {
             faults = faults.with(Fault::NoSocket);
             self.reopen_at.get_or_insert(now + REOPEN_PAUSE);
         }
+        let links = self.slot(index).map(|slot| self.links_of(slot)).unwrap_or_default();
         if let Some(slot) = self.slot_mut(index) {
             slot.link = link;
+            slot.links = links;
             slot.source = source;
             slot.own_faults = faults;
         }
@@ -149,6 +158,22 @@ impl Roster {
             }
             Some(link) => (Some(link.index), Faults::NONE),
         }
+    }
+
+    /// All links that an instance has to do with.
+    fn links_of(&self, slot: &Slot) -> Vec<LinkIndex> {
+        lower::interfaces(&slot.instance).filter_map(|name| Some(self.landscape.by_name(&name)?.index)).collect()
+    }
+
+    /// The first tracked address whose interface, another than the instance's own, cannot serve it.
+    fn unserved(&self, slot: &Slot) -> Option<Report> {
+        lower::lines(&slot.instance).filter(|line| line.tracked).find_map(|line| {
+            let interface = line.device.filter(|device| Some(*device) != slot.instance.interface)?;
+            let link = self.landscape.by_name(&interface);
+            let (name, address, there) = (Arc::clone(&slot.name), line.address, link.is_some());
+            let serves = link.is_some_and(|link| link.running);
+            (!serves).then_some(Report::AddressInterface { name, address, interface, there })
+        })
     }
 
     fn source_of(&self, slot: &Slot, link: Option<LinkIndex>, sources: &mut Sources) -> Option<IpAddr> {

@@ -145,8 +145,8 @@ fn the_owners_own_address_stays_when_we_go() {
 }
 
 #[test]
-fn an_address_on_another_interface_waits_for_it() {
-    let text = with_addresses("A", 51, 100, &["192.0.2.100/24", "198.51.100.1/24 dev eth7"]);
+fn an_untracked_address_on_another_interface_waits_for_it() {
+    let text = with_addresses("A", 51, 100, &["192.0.2.100/24", "198.51.100.1/24 dev eth7 no_track"]);
     let mut rig = Rig::new(&text);
     rig.pass(Duration::from_secs(4));
     assert_eq!((rig.has(VIP), rig.has("198.51.100.1")), (true, false));

@@ -7,7 +7,7 @@ use keepalived_core::vrrp::{Cause, Fault, Faults, State};
 use keepalived_kernel::fake::FakeNetwork;
 use keepalived_kernel::network::LinkIndex;
 
-use super::rig::{ETH0, Rig, VIP, instance, ip, master, one, plain};
+use super::rig::{ETH0, ETH1, Rig, VIP, instance, ip, machine, master, one, plain};
 use crate::vrrp::report::Report;
 
 #[test]
@@ -99,4 +99,79 @@ fn sockets_that_cannot_be_opened_are_a_fault_that_ends() {
     rig.packets().refuse_open(None);
     rig.pass(Duration::from_secs(2));
     assert_eq!(rig.state("A"), State::Backup);
+}
+
+/// Instance A on eth0 with [`VIP`], and `line` among the virtual or the excluded addresses.
+fn with_another(block: &str, line: &str) -> String {
+    let own = "virtual_ipaddress {\n 192.0.2.100/24\n }";
+    let both = match block {
+        "virtual_ipaddress" => format!("virtual_ipaddress {{\n 192.0.2.100/24\n {line}\n }}"),
+        _ => format!("{own}\n {block} {{\n {line}\n }}"),
+    };
+    instance("A", 51, &both)
+}
+
+/// What can happen to eth1, and how it comes back.
+const HARMS: [fn(&mut FakeNetwork, bool); 3] = [
+    |network, back| network.set_running(ETH1, back),
+    |network, back| match back {
+        true => network.set_link(FakeNetwork::ethernet(7, "eth1").unwrap()),
+        false => network.remove_link(ETH1),
+    },
+    |network, back| {
+        let name: &[u8] = if back { b"eth1" } else { b"eth9" };
+        network.rename(ETH1, InterfaceName::new(name).unwrap());
+    },
+];
+
+// keepalived 2.2.7, observed: FAULT in 0.6 s, BACKUP when the interface is back; with `no_track` it stays MASTER
+#[test]
+fn the_interface_of_a_tracked_address_counts_as_the_instances_own() {
+    for block in ["virtual_ipaddress", "virtual_ipaddress_excluded"] {
+        for (seconds, was) in [(1, State::Backup), (4, State::Master)] {
+            for harm in HARMS {
+                for (option, expected) in [("", State::Fault), ("no_track", was)] {
+                    let text = with_another(block, &format!("198.51.100.7/24 dev eth1 {option}"));
+                    let mut rig = Rig::new(&text);
+                    rig.pass(Duration::from_secs(seconds));
+                    rig.sent(51);
+                    harm(rig.network(), false);
+                    rig.settle();
+                    assert_eq!((rig.state("A"), rig.packets().channels().count()), (expected, 1), "{text}");
+                    assert_eq!(rig.has(VIP), expected == State::Master, "{text}");
+                    let said = rig.reports.iter().filter(|report| matches!(report, Report::AddressInterface { .. }));
+                    assert_eq!(said.count(), usize::from(expected == State::Fault), "{text}");
+                    harm(rig.network(), true);
+                    rig.settle();
+                    let back = if expected == State::Fault { State::Backup } else { was };
+                    assert_eq!(rig.state("A"), back, "{text}");
+                    rig.pass(Duration::from_secs(4));
+                    assert_eq!((rig.state("A"), rig.has(VIP), rig.has("198.51.100.7")), (State::Master, true, true));
+                }
+            }
+        }
+    }
+}
+
+// keepalived 2.2.7 with `dynamic_interfaces`, observed
+#[test]
+fn an_interface_of_a_tracked_address_that_is_missing_at_start_is_waited_for() {
+    let mut rig = Rig::new(&with_another("virtual_ipaddress", "198.51.100.7/24 dev eth7"));
+    rig.pass(Duration::from_secs(10));
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Fault, false));
+    rig.network().set_link(FakeNetwork::ethernet(7, "eth7").unwrap());
+    rig.settle();
+    assert_eq!(rig.state("A"), State::Backup);
+    rig.pass(Duration::from_secs(4));
+    assert_eq!((rig.state("A"), rig.has("198.51.100.7")), (State::Master, true));
+}
+
+#[test]
+fn dont_track_primary_goes_for_an_address_on_the_instances_own_interface_too() {
+    let text = instance("A", 51, "dont_track_primary\n virtual_ipaddress {\n 192.0.2.100/24 dev eth0\n }");
+    let mut network = machine();
+    network.set_running(ETH0, false);
+    let mut rig = Rig::on(network, &text);
+    rig.pass(Duration::from_secs(4));
+    assert_eq!(rig.state("A"), State::Master);
 }
