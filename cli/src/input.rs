@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use keepalived_config::{AnyInterface, Loaded, Options, load_with};
-use keepalived_daemon::configuration::{Machine, host_name};
+use keepalived_daemon::configuration::{Machine, Place, host_name};
 use keepalived_daemon::files::FileSource;
 
 use crate::Failure;
@@ -32,7 +32,7 @@ impl Reading {
     pub(crate) fn load(&self, path: &Path) -> Result<Loaded, Failure> {
         let options = self.options();
         let loaded = if self.here {
-            load_with(&FileSource, path, &Machine::look(), &options)
+            load_with(&FileSource, path, &Machine::look(Place::Configured), &options)
         } else {
             load_with(&FileSource, path, &AnyInterface, &options)
         };

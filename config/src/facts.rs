@@ -58,6 +58,19 @@ pub trait Facts {
     fn key_file(&self, _path: &str) -> KeyFile {
         KeyFile::Unknown
     }
+
+    /// This machine as it is inside the network namespace `name`; `None` if nobody looked, and all of this holds there, too.
+    fn inside(&self, _name: &str) -> Option<Inside> {
+        None
+    }
+}
+
+/// A machine inside a network namespace.
+pub struct Inside {
+    /// Whether there is such a namespace. If not, each interface is taken for present.
+    pub exists: bool,
+    /// What holds there.
+    pub facts: Box<dyn Facts>,
 }
 
 /// Who runs a program.

@@ -29,7 +29,7 @@ use std::path::Path;
 
 use crate::check::check;
 use crate::facts::Facts;
-use crate::finding::Finding;
+use crate::finding::{Finding, Findings, rule};
 use crate::model::Config;
 use crate::source::Source;
 use crate::span::Files;
@@ -64,11 +64,25 @@ pub fn load_with(source: &dyn Source, path: &Path, facts: &dyn Facts, options: &
     let parsed = parse(source, path, options);
     let mut findings = parsed.findings;
     let near_misses = check(&parsed.tree, &mut findings);
+    let inside = namespace(&parsed.tree, facts, &mut findings);
+    let facts = inside.as_deref().unwrap_or(facts);
     let mut reading = Reading::new(&parsed.tree, facts, near_misses, findings);
     let config = config(&mut reading);
     let mut findings = reading.findings.sorted();
     findings.iter_mut().for_each(|finding| keep_fix_of_text(finding, parsed.tree.files()));
     Loaded { config, findings, tree: parsed.tree }
+}
+
+/// The machine as it is inside `net_namespace`, where this configuration is to run.
+fn namespace(tree: &Tree, facts: &dyn Facts, findings: &mut Findings) -> Option<Box<dyn Facts>> {
+    let word = tree.roots().find(|node| node.is("net_namespace"))?.argument()?;
+    let inside = facts.inside(&word.str())?;
+    if !inside.exists {
+        let message = format!("there is no network namespace {}", word.str());
+        let finding = Finding::at(&rule::NAMESPACE_MISSING, word.span, message);
+        findings.push(finding.note("the daemon does not start without it; its interfaces cannot be looked at"));
+    }
+    Some(inside.facts)
 }
 
 /// Takes away a fix for words that a definition brought: where they seem to stand is its use, `$NAME`.

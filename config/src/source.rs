@@ -15,6 +15,11 @@ pub trait Source {
     /// pattern without wildcard stands for itself if it exists. Relative ones start at `base`.
     fn glob(&self, pattern: &str, base: &Path) -> Vec<PathBuf>;
 
+    /// The directory of the file `path`, from the root and without links: `${_PWD}`.
+    fn directory(&self, path: &Path) -> PathBuf {
+        path.parent().unwrap_or(Path::new("/")).to_owned()
+    }
+
     /// The environment variable `name`, for `${_ENV NAME}`; there is none unless the source knows better.
     fn variable(&self, _name: &str) -> Option<Vec<u8>> {
         None

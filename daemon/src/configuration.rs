@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use keepalived_checks::Pattern;
+use keepalived_config::finding::rule;
 use keepalived_config::model::{Config, Regex};
 use keepalived_config::{
     Finding, Loaded, Severity, exit_status, facts, fatal, fatal_without_routers, load_with, render,
@@ -14,9 +15,9 @@ use keepalived_config::{
 use keepalived_core::address::InterfaceName;
 use keepalived_kernel::files::{open_regular, read_text};
 use keepalived_kernel::netlink::Rtnetlink;
-use keepalived_kernel::network::{Link, Network};
+use keepalived_kernel::network::{Inventory, Link, Network};
 use keepalived_kernel::packets::BufferSize;
-use keepalived_kernel::process;
+use keepalived_kernel::process::{self, NetworkNamespace};
 
 use crate::cli::Options;
 use crate::exit;
@@ -45,9 +46,13 @@ pub enum Verdict {
     },
 }
 
-/// Reads and judges the configuration.
+/// Reads and judges the configuration of a daemon that starts.
 pub fn check(options: &Options) -> Verdict {
-    let loaded = read(options);
+    judge(options, &Machine::look(Place::of(options)))
+}
+
+fn judge(options: &Options, machine: &Machine) -> Verdict {
+    let loaded = read(options, machine);
     let unusable = if options.vrrp { fatal(&loaded.findings) } else { fatal_without_routers(&loaded.findings) };
     if unusable {
         let status = if missing(&loaded) { exit::NO_CONFIGURATION } else { exit::CONFIGURATION };
@@ -63,7 +68,8 @@ pub fn check_politely(options: &Options) -> Verdict {
     let check = || {
         // on Linux the nice value belongs to the thread; where it is refused, reading is merely less polite
         process::set_nice(POLITE).ok();
-        check(options)
+        // a daemon that runs is where it belongs
+        judge(options, &Machine::look(Place::Here))
     };
     std::thread::scope(|scope| scope.spawn(check).join()).unwrap_or_else(|_| Verdict::Unusable {
         text: "reading the configuration failed; please report this with the file".into(),
@@ -76,17 +82,22 @@ const POLITE: i8 = 10;
 
 /// `-t`: the text for people, and the exit status.
 pub fn test(options: &Options) -> (String, u8) {
-    let loaded = read(options);
+    let loaded = read(options, &Machine::look(Place::of(options)));
     (shown(&loaded), exit_status(&loaded.findings))
 }
 
-fn read(options: &Options) -> Loaded {
+fn read(options: &Options, machine: &Machine) -> Loaded {
     let reading = keepalived_config::Options {
         config_id: options.config_id.clone().unwrap_or_else(host_name),
         check_includes: options.all_include_checks,
         seed: clock_seed(),
     };
-    load_with(&FileSource, &options.config, &Machine::look(), &reading)
+    let mut loaded = load_with(&FileSource, &options.config, machine, &reading);
+    if let (Some(name), true) = (&options.namespace, machine.is_missing) {
+        let message = format!("there is no network namespace {name}");
+        loaded.findings.insert(0, Finding::anywhere(&rule::NAMESPACE_MISSING, message));
+    }
+    loaded
 }
 
 /// Another one each time: `${_RANDOM}` without `random_seed`.
@@ -114,22 +125,64 @@ pub fn host_name() -> String {
     name.trim().split('.').next().unwrap_or_default().to_owned()
 }
 
+/// In which network namespace interfaces are looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place<'a> {
+    /// That of the calling thread.
+    Here,
+    /// That of `net_namespace`, if the configuration has one, else that of the calling thread.
+    Configured,
+    /// This one.
+    Named(&'a str),
+}
+
+impl<'a> Place<'a> {
+    /// Where a daemon with these options would run.
+    fn of(options: &'a Options) -> Self {
+        options.namespace.as_deref().map_or(Self::Configured, Self::Named)
+    }
+}
+
 /// The interfaces that there are: the facts of this machine.
 #[derive(Clone, Debug)]
 pub struct Machine {
     links: Vec<Link>,
     known: bool,
+    /// The namespace to look at is not there.
+    is_missing: bool,
+    /// Whether the configuration may name a namespace to look at.
+    follows_configuration: bool,
 }
 
 impl Machine {
-    /// If they cannot be read, every interface is taken for present: the vrrp process will find out.
-    pub fn look() -> Self {
-        let inventory = Rtnetlink::open(BufferSize(1 << 20)).and_then(|mut network| network.inventory());
-        match inventory {
-            Ok(inventory) => Self { links: inventory.links, known: true },
-            Err(_) => Self { links: Vec::new(), known: false },
+    /// If the interfaces cannot be read, each is taken for present: the vrrp process will find out.
+    pub fn look(place: Place<'_>) -> Self {
+        match place {
+            Place::Named(name) => Self::look_inside(name),
+            Place::Here | Place::Configured => {
+                Self { follows_configuration: place == Place::Configured, ..Self::with(inventory()) }
+            }
         }
     }
+
+    fn look_inside(namespace: &str) -> Self {
+        let Ok(namespace) = NetworkNamespace::named(namespace) else {
+            return Self { is_missing: true, ..Self::with(None) };
+        };
+        // only this thread is moved, and it ends here
+        let look = || namespace.enter().ok().and_then(|()| inventory());
+        Self::with(std::thread::scope(|scope| scope.spawn(look).join()).ok().flatten())
+    }
+
+    fn with(inventory: Option<Inventory>) -> Self {
+        let known = inventory.is_some();
+        let links = inventory.map(|inventory| inventory.links).unwrap_or_default();
+        Self { links, known, is_missing: false, follows_configuration: false }
+    }
+}
+
+fn inventory() -> Option<Inventory> {
+    Rtnetlink::open(BufferSize(1 << 20)).and_then(|mut network| network.inventory()).ok()
 }
 
 impl facts::Facts for Machine {
@@ -166,6 +219,11 @@ impl facts::Facts for Machine {
 
     fn key_file(&self, path: &str) -> facts::KeyFile {
         key_file(path).unwrap_or(facts::KeyFile::Missing)
+    }
+
+    fn inside(&self, name: &str) -> Option<facts::Inside> {
+        let inside = self.follows_configuration.then(|| Self::look_inside(name))?;
+        Some(facts::Inside { exists: !inside.is_missing, facts: Box::new(inside) })
     }
 }
 

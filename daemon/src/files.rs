@@ -40,6 +40,12 @@ impl Source for FileSource {
         found.map(|paths| paths.filter_map(Result::ok).collect()).unwrap_or_default()
     }
 
+    fn directory(&self, path: &Path) -> PathBuf {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // it is there, for the file has been read
+        fs::canonicalize(parent).unwrap_or_else(|_| parent.to_owned())
+    }
+
     fn variable(&self, name: &str) -> Option<Vec<u8>> {
         std::env::var_os(name).map(std::ffi::OsString::into_encoded_bytes)
     }

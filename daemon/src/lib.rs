@@ -59,7 +59,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         eprint_all(&format!("keepalived: {remark}\n"));
     }
     match parsed.request {
-        Request::Run(options) => supervisor::run(&options),
+        Request::Run(options) => run(options),
         Request::Test(options, file) => test(&options, file.as_deref(), !parsed.remarks.is_empty()),
         Request::Version => {
             eprint_all(&version());
@@ -75,6 +75,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             exit::FATAL
         }
     }
+}
+
+fn run(mut options: cli::Options) -> u8 {
+    // a daemon in the background leaves the directory that it was started in, and reads the file again at a reload
+    if let Ok(path) = std::path::absolute(&options.config) {
+        options.config = path;
+    }
+    supervisor::run(&options)
 }
 
 /// `-t`. keepalived exits with 5 for an option value that it does not take.

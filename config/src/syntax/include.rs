@@ -113,13 +113,27 @@ pub(super) struct Named {
     check: Check,
 }
 
+/// A file that is being read.
+struct Reading {
+    /// As it was named.
+    path: PathBuf,
+    /// Where it is, however it was named.
+    directory: PathBuf,
+}
+
+impl Reading {
+    fn is(&self, path: &Path, directory: &Path) -> bool {
+        self.directory == directory && self.path.file_name() == path.file_name()
+    }
+}
+
 /// Finds and opens files, within limits.
 pub(super) struct Includes<'a> {
     pub(super) source: &'a dyn Source,
     /// What `include_check` demands at the moment.
     pub(super) check: Check,
-    /// The paths of the files being read, the innermost last.
-    reading: Vec<PathBuf>,
+    /// The files being read, the innermost last.
+    reading: Vec<Reading>,
     /// What includes have brought.
     octets: usize,
     names: usize,
@@ -132,9 +146,14 @@ impl<'a> Includes<'a> {
         Self { source, check, reading: Vec::new(), octets: 0, names: 0, is_full: false }
     }
 
-    /// The directory of the file being read.
+    /// The directory of the file being read, as it was named: what includes are relative to.
+    fn named_directory(&self) -> &Path {
+        self.reading.last().and_then(|reading| reading.path.parent()).unwrap_or(Path::new(""))
+    }
+
+    /// The same from the root, without links.
     pub(super) fn directory(&self) -> &Path {
-        self.reading.last().and_then(|path| path.parent()).unwrap_or(Path::new(""))
+        self.reading.last().map_or(Path::new(""), |reading| &reading.directory)
     }
 
     /// The files that the command line names.
@@ -164,7 +183,7 @@ impl<'a> Includes<'a> {
                 self.full(at, format!("there are more than {MOST_NAMES} names of files"), findings);
                 break;
             }
-            let matches = self.source.glob(alternative, self.directory());
+            let matches = self.source.glob(alternative, self.named_directory());
             self.names = self.names.saturating_add(matches.len().max(1));
             if matches.is_empty() {
                 let wanted = match (has_braces, is_wild(alternative)) {
@@ -206,7 +225,7 @@ impl<'a> Includes<'a> {
             self.octets = octets;
         }
         let file = files.add(path.clone(), bytes, at)?;
-        self.reading.push(path);
+        self.reading.push(Reading { directory: self.source.directory(&path), path });
         Some(file)
     }
 
@@ -221,7 +240,8 @@ impl<'a> Includes<'a> {
         if self.is_full {
             return true;
         }
-        let refusal = if self.reading.iter().any(|reading| reading == path) {
+        let directory = self.source.directory(path);
+        let refusal = if self.reading.iter().any(|reading| reading.is(path, &directory)) {
             let message = format!("{} includes itself", path.display());
             Finding::at(&rule::INCLUDE_CYCLE, at, message).note("it is not read again")
         } else if self.reading.len() >= MOST_NESTED {

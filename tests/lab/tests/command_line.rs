@@ -170,3 +170,57 @@ fn pid_files_and_dumps() {
         Ok(())
     });
 }
+
+/// The namespace is that of the file, or the one on the command line; without it the rest is checked all the same.
+#[test]
+fn interfaces_are_looked_for_where_the_daemon_will_run() {
+    trial("-t namespace", |lab| {
+        let (a, b) = (lab.router(0), lab.router(1));
+        b.namespace().ip("link add in0 type veth peer name in1\n")?;
+        let text = Instance::new(Case::PLAIN, 100).alone(a, &[]);
+        let inner = text.replace("eth0", "in0");
+        let named = |name: &str, text: &str| written(lab, "n.conf", &format!("net_namespace {name}\n{text}"));
+        let name = b.namespace().name();
+        let there = ["-t", "-f", &named(name, &inner)?];
+        assert_eq!(status(lab, &there)?.0, Some(0), "{:?}", status(lab, &there)?);
+        assert_eq!(status(lab, &["-t", "-f", &written(lab, "o.conf", &inner)?])?.0, Some(5));
+        let elsewhere = named(name, &inner.replace("in0", "in9"))?;
+        assert_eq!(status(lab, &["-t", "-f", &elsewhere])?.0, Some(5));
+        if Daemon::ours().flavour() == Flavour::Debian {
+            return Ok(()); // 2.2.7 checks nothing in a namespace that is missing, and nothing with -s
+        }
+        assert_eq!(status(lab, &["-t", "-s", name, "-f", &written(lab, "o.conf", &inner)?])?.0, Some(0));
+        let bad = inner.replace("priority 100", "priority 300");
+        for arguments in [
+            vec!["-t", "-f", &named("nowhere", &bad)?],
+            vec!["-t", "-s", "nowhere", "-f", &written(lab, "o.conf", &bad)?],
+        ] {
+            let (code, said) = status(lab, &arguments)?;
+            assert_eq!(code, Some(5), "{said}");
+            assert!(said.contains("no network namespace nowhere") && said.contains("not 300"), "{said}");
+        }
+        Ok(())
+    });
+}
+
+/// keepalived works in the directory of the file, and asks the system where that is.
+#[test]
+fn the_directory_of_a_relative_file_is_absolute() {
+    trial("relative file", |lab| {
+        let a = lab.router(0);
+        let folder = std::fs::canonicalize(lab.folder())?;
+        let script = folder.join("s.sh");
+        std::fs::write(&script, "#!/bin/sh\n")?;
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))?;
+        let globals = "global_defs {\nscript_user root\nenable_script_security\n}\n";
+        let instance = Instance::new(Case::PLAIN, 100).with("notify_master ${_PWD}/s.sh").alone(a, &[]);
+        written(lab, "k.conf", &format!("{globals}{instance}"))?;
+        let name = folder.file_name().expect("a folder").to_string_lossy().into_owned();
+        for (directory, file) in [(&*folder, "k.conf".to_owned()), (&*folder, format!("../{name}/k.conf"))] {
+            let mut command = a.namespace().command(Daemon::ours().program());
+            let output = command.args(["-t", "-f", &file]).current_dir(directory).output()?;
+            assert_eq!(output.status.code(), Some(0), "{file}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    });
+}
