@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::finding::{Finding, Findings, rule};
-use crate::keywords::{Effect, Keyword, Missing, Notice, ROOT, Status, Suggestion, lookup, suggest};
+use crate::keywords::{Effect, Keyword, Missing, Notice, ROOT, Status, Suggestion, Twice, lookup, suggest};
 use crate::span::Span;
 use crate::syntax::{Node, NodeId, Tree, Word};
 
@@ -38,14 +38,20 @@ pub(crate) fn check(tree: &Tree, findings: &mut Findings) -> NearMisses {
     let mut suggestions = 0..MOST_SUGGESTIONS;
     let blocks = tree.roots().filter(|node| node.is("vrrp_instance"));
     let instances: HashSet<String> = blocks.filter_map(|node| Some(node.argument()?.str().into_owned())).collect();
-    let mut open: Vec<Node<'_>> = Vec::new();
+    let mut open: Vec<Open<'_>> = Vec::new();
+    // those of the top level and of all `global_defs`, which are one
+    let mut global = Said::default();
     for node in tree.statements() {
-        while open.last().is_some_and(|block| !block.holds(node)) {
+        while open.last().is_some_and(|open| !open.block.holds(node)) {
             open.pop();
         }
-        let block = open.last().copied();
+        let block = open.last().map(|open| open.block);
+        if node.context().is_some() {
+            let said = open.last_mut().filter(|open| !open.block.is("global_defs")).map(|open| &mut open.said);
+            said.unwrap_or(&mut global).add(node, findings);
+        }
         if node.block().is_some() {
-            open.push(node);
+            open.push(Open { block: node, said: Said::default() });
         }
         let (Some(context), Some(first)) = (node.context(), node.first()) else { continue };
         let Some(keyword) = node.keyword() else {
@@ -74,6 +80,43 @@ pub(crate) fn check(tree: &Tree, findings: &mut Findings) -> NearMisses {
         findings.push(not_effective(block, name, span, count));
     }
     near_misses
+}
+
+/// A block that is being gone through.
+struct Open<'a> {
+    block: Node<'a>,
+    said: Said,
+}
+
+/// The keywords of a block that may stand there once: their numbers and the places of the first. Blocks are short: searching
+/// costs less than an index.
+#[derive(Default)]
+struct Said(Vec<(u16, Span)>);
+
+impl Said {
+    /// Takes note of a statement, and says so if there was one like it.
+    fn add(&mut self, node: Node<'_>, findings: &mut Findings) {
+        let (Some(keyword), Some(word)) = (node.keyword(), node.first()) else { return };
+        if keyword.twice == Twice::Each || matches!(keyword.status, Status::Obsolete { .. }) {
+            return;
+        }
+        let number = keyword.spelling_of();
+        let Some((_, first)) = self.0.iter().find(|(other, _)| *other == number) else {
+            return self.0.push((number, word.span));
+        };
+        let (rule, message, note) = match keyword.twice {
+            Twice::First => (
+                &rule::SAID_TWICE,
+                format!("{} stands a second time", keyword.name),
+                "the first counts, this one is left out",
+            ),
+            Twice::Last => (&rule::SAID_AGAIN, format!("{} stands a second time", keyword.name), "this one counts"),
+            Twice::Silent | Twice::Each => {
+                (&rule::REPEATED, format!("{} stands a second time", keyword.name), "this one counts")
+            }
+        };
+        findings.push(Finding::at(rule, word.span, message).note(note).also(*first, "the first is here"));
+    }
 }
 
 fn is_effective_block(path: &str) -> bool {

@@ -70,6 +70,8 @@ pub struct Keyword {
     pub status: Status,
     /// What it means to give no value where one is needed.
     pub missing: Missing,
+    /// What becomes of it where it stands a second time.
+    pub twice: Twice,
     /// The test that shows its effect, as the documents name tests (docs/conformance.md); every effective row has one.
     pub shown_by: Option<&'static str>,
 }
@@ -83,6 +85,19 @@ pub enum Missing {
     Error,
     /// It goes on without a word.
     Ignored,
+}
+
+/// What becomes of a keyword that stands twice in its block (seen with 2.4.3, one run per keyword).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Twice {
+    /// Each counts; what is wrong with two of them is for the loader to say. So it is with blocks.
+    Each,
+    /// The first counts, and keepalived says so.
+    First,
+    /// The last counts, and keepalived says so.
+    Last,
+    /// The last counts, and keepalived says nothing.
+    Silent,
 }
 
 /// What sort of word a row describes.
@@ -176,6 +191,16 @@ impl Keyword {
         self.kind == Kind::Keyword && matches!(self.value, Value::Block | Value::Lines(_))
     }
 
+    /// Which row of its block it is another spelling of; its own number if it is none.
+    pub(crate) fn spelling_of(&self) -> u16 {
+        match self.status {
+            Status::Deprecated { use_instead, .. } => {
+                lookup(self.block, use_instead).map_or(self.number, |row| row.number)
+            }
+            _ => self.number,
+        }
+    }
+
     /// Whether single quotes and escapes are understood in its value (`install_keyword_quoted` of keepalived).
     pub fn quoted_ok(&self) -> bool {
         self.value == Value::Command
@@ -201,7 +226,7 @@ macro_rules! rows {
     ($(in $($block:expr),+ => {$(
         $name:literal, $arguments:literal, $value:expr, $default:literal, $values:literal, $history:literal, $meaning:literal, $area:literal
             => $kind:ident, $status:ident $(($($what:tt)*))?
-            $(, missing $missing:ident)? $(, since $since:literal)? $(, shown $shown:literal)? $(, details $details:literal)?;
+            $(, twice $twice:ident)? $(, missing $missing:ident)? $(, since $since:literal)? $(, shown $shown:literal)? $(, details $details:literal)?;
     )*})*) => {
         pub(super) static ROWS: Table = &[$((&[$($block),+], &[$(Keyword {
             block: "",
@@ -220,9 +245,12 @@ macro_rules! rows {
             kind: super::Kind::$kind,
             status: rows!(= $status $(($($what)*))?),
             missing: rows!(@ $($missing)?),
+            twice: rows!(twice $value, $($twice)?),
             shown_by: rows!(? $($shown)?),
         },)*])),*];
     };
+    (twice $value:expr,) => { $value.usually_twice() };
+    (twice $value:expr, $twice:ident) => { super::Twice::$twice };
     (@) => { super::Missing::Fatal };
     (@ $missing:ident) => { super::Missing::$missing };
     (= Deprecated($instead:literal, $notice:ident, $effect:ident)) => {

@@ -249,7 +249,7 @@ fn two_blocks_for_one_service_become_one() {
         &(server("weight 4\nquorum 5\nreal_server 10.0.1.1 80 {\n}")
             + &server("lvs_sched wrr\nreal_server 10.0.1.1 80 {\nweight 9\n}\nreal_server 10.0.1.2 80 {\n}")),
     );
-    assert_eq!(ids(&loaded.findings), ["virtual-server-twice"]);
+    assert_eq!(ids(&loaded.findings), ["virtual-server-twice", "repeated"]);
     let [server] = loaded.config.virtual_servers.as_slice() else { panic!("one service") };
     let weights: Vec<u32> = server.real_servers.iter().map(|real| real.settings.weight).collect();
     // together they have the weight for the quorum of the first

@@ -68,3 +68,35 @@ fn the_directory_of_a_file_is_absolute() {
     assert_eq!(loaded.config.global.router_id.as_deref(), Some("/work/"));
     assert_eq!(loaded.config.global.process_name.as_deref(), Some("/work/d"));
 }
+
+/// The first four are what keepalived 2.4.3 reports; of a priority it says nothing.
+#[test]
+fn a_keyword_that_stands_twice_is_said() {
+    check("url-path-twice", 5, &["said-again"]);
+    let server = |virtual_server: &str, check: &str| {
+        format!(
+            "virtual_server 192.0.2.60 80 {{\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\n{virtual_server}\n\
+             real_server 192.0.2.100 80 {{\n{check}\n}}\n}}\n"
+        )
+    };
+    let status = |text: &str| {
+        let loaded = with_facts(text, &OUTSIDE);
+        (exit_status(&loaded.findings), ids(&loaded.findings))
+    };
+    assert_eq!(status(&server("virtualhost a\nvirtualhost b", "TCP_CHECK {\n}")), (5, vec!["said-again"]));
+    assert_eq!(status(&server("", "SMTP_CHECK {\nhelo_name a\nhelo_name b\n}")), (5, vec!["said-again"]));
+    assert_eq!(status("SSL {\nkey /a\nkey /b\n}"), (5, vec!["said-again"]));
+    assert_eq!(status(&server("quorum_up /bin/a\nquorum_up /bin/b", "TCP_CHECK {\n}")).0, 5);
+    let twice = |line: &str| {
+        format!(
+            "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 60\n{line}\nvirtual_ipaddress {{\n192.0.2.60\n}}\n}}\n"
+        )
+    };
+    assert_eq!(status(&twice("priority 100\npriority 150")), (0, vec!["repeated"]));
+    // global_defs is one, however many blocks it has
+    let text = "global_defs {\nrouter_id a\n}\nglobal_defs {\nrouter_id b\n}\n";
+    assert_eq!(status(text), (0, vec!["repeated"]));
+    // a list goes on in a second block
+    let lists = "virtual_ipaddress {\n192.0.2.61\n}\nvirtual_routes {\n10.0.0.0/8 dev eth0\n}\nvirtual_routes {\n10.1.0.0/16 dev eth0\n}";
+    assert_eq!(status(&twice(lists)), (0, vec![]));
+}

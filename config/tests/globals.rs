@@ -90,7 +90,7 @@ fn root_keywords() {
         "instance one\nnet_namespace ns1\nchild_wait_time 7\nglobal_defs {\nrouter_id a\n}\nglobal_defs {\nrouter_id b\n}",
     );
     let global = &loaded.config.global;
-    assert_eq!(ids(&loaded.findings), NONE);
+    assert_eq!(ids(&loaded.findings), ["repeated"]);
     assert_eq!(
         (global.instance.as_deref(), global.net_namespace.as_deref(), global.use_pid_dir),
         (Some("one"), Some("ns1"), true)

@@ -51,7 +51,7 @@ fn state_and_priority_set_each_other() {
     check("priority 300", 100, Backup, &["number-range"]);
     check("state MASTER\npriority 0", 100, Master, &["number-range"]);
     check("priority 010", 10, Backup, &[]);
-    check("priority 10\npriority 20", 20, Backup, &[]);
+    check("priority 10\npriority 20", 20, Backup, &["repeated"]);
     check("strict_mode on\nstate MASTER\npriority 100", 100, Backup, &["state-strict"]);
     check("strict_mode on\nstate MASTER", 255, Master, &[]);
 }

@@ -39,7 +39,7 @@ fn braces_that_are_missing_or_too_many() {
     check("global_defs {\nrouter_id x", "x", &["missing-close"]);
     check("global_defs {\nrouter_id x\n}\n}", "x", &["extra-close"]);
     check("global_defs {\n{\nrouter_id x\n}\n}", "x", &["unexpected-open"]);
-    check("global_defs {\nvrrp_strict {\nrouter_id x\n}\nrouter_id y\n}", "y", &["unexpected-open"]);
+    check("global_defs {\nvrrp_strict {\nprocess_names\n}\nrouter_id y\n}", "y", &["unexpected-open"]);
     check("global_defs", "", &["missing-open", "missing-close"]);
 }
 
@@ -205,7 +205,7 @@ fn findings_without_end_are_counted() {
     );
     let last = loaded.findings.last().unwrap();
     assert_eq!((last.rule.id, last.message.as_str()), ("more-findings", "there are 4001 more findings"));
-    assert_eq!((loaded.findings.len(), exit_status(&loaded.findings), fatal(&loaded.findings)), (1_002, 2, true));
+    assert_eq!((loaded.findings.len(), exit_status(&loaded.findings), fatal(&loaded.findings)), (1_003, 2, true));
     let all = load(&MemorySource::one("/k", "foo\n".repeat(1_000)), Path::new("/k"), &AnyInterface);
     assert_eq!(ids(&all.findings), ["unknown-keyword"; 1_000]);
 }

@@ -36,7 +36,7 @@ rows! {
         "user", "USER [[:]GROUP]", Value::Words, "script_user", "", "", "User, and group, that runs it", "check" => Keyword, Effective, missing Error, shown "checker::a_program_is_given_its_time_and_its_user";
     }
     in SMTP => {
-        "helo_name", "STRING", Value::Text, "smtpchecker.keepalived.org", "", "", "Name that we greet the server with", "check" => Keyword, Effective, missing Error, shown "dialogues::a_server_greets_and_says_goodbye";
+        "helo_name", "STRING", Value::Text, "smtpchecker.keepalived.org", "", "", "Name that we greet the server with", "check" => Keyword, Effective, twice Last, missing Error, shown "dialogues::a_server_greets_and_says_goodbye";
         "host", "{ common keywords }", Value::Block, "", "", "", "Another place to check", "check" => Keyword, Deprecated("one SMTP_CHECK per host", Silent, Effective), shown "checker::hosts_of_an_smtp_check_are_checks_of_their_own";
     }
     in SMTP, SMTP_HOST, TCP, PING, UDP, HTTP, SSL, HTTP2, GRPC, DNS => {
@@ -70,7 +70,7 @@ rows! {
         "url", "{ block }", Value::Block, "", "", "", "A url to fetch", "check" => Keyword, Effective, shown "pace::urls_are_asked_one_after_another";
     }
     in HTTP, SSL, HTTP2, GRPC => {
-        "virtualhost", "STRING", Value::Text, "the server's", "", "", "Host that is asked for", "check" => Keyword, Effective, missing Error, shown "checker::a_page_is_asked_for_with_the_nearest_host";
+        "virtualhost", "STRING", Value::Text, "the server's", "", "", "Host that is asked for", "check" => Keyword, Effective, twice Last, missing Error, shown "checker::a_page_is_asked_for_with_the_nearest_host";
     }
     in HTTP2, GRPC => {
         "tls", "[BOOL]", Value::Switch, "off", "", "", "Speak TLS; the server must know HTTP/2 there (ALPN h2) (not a keyword of keepalived)", "ours" => Keyword, Effective, shown "dialogues::a_page_is_fetched_with_and_without_tls";
@@ -84,13 +84,13 @@ rows! {
         "service", "NAME", Value::Text, "the server as a whole", "", "", "Service that is asked about (not a keyword of keepalived)", "ours" => Keyword, Effective, missing Error, shown "dialogues::a_grpc_server_says_how_it_is";
     }
     in HTTP_URL, SSL_URL, HTTP2_URL => {
-        "path", "STRING", Value::Text, "required", "need not begin with /", "", "What is asked for", "check" => Keyword, Effective, shown "requests::a_request_is_the_one_of_keepalived";
-        "digest", "HEX", Value::Words, "none", "32 hexadecimal digits", "", "MD5 of the page", "check" => Keyword, Effective, shown "dialogues::the_digest_is_that_of_the_body", details "`genhash` computes it; of the body as it was sent, limited by Content-Length.";
-        "status_code", "CODE or RANGE ...", Value::Words, "200-299", "100 to 599; ranges as 200-299", "", "Status codes that are good", "check" => Keyword, Effective, missing Ignored, shown "dialogues::the_status_is_judged", details "Words with blanks between; several lines add up.";
-        "virtualhost", "STRING", Value::Text, "the check's", "", "", "Host that is asked for", "check" => Keyword, Effective, missing Error, shown "checker::a_page_is_asked_for_with_the_nearest_host";
-        "regex", "PATTERN", Value::Words, "none", "of PCRE2; one", "", "What the page must match", "check" => Keyword, Effective, missing Error, shown "dialogues::the_regex_looks_at_the_body", details "Escapes are resolved once: `\\\\.` in the file is a dot that stands for itself.";
+        "path", "STRING", Value::Text, "required", "need not begin with /", "", "What is asked for", "check" => Keyword, Effective, twice Last, shown "requests::a_request_is_the_one_of_keepalived";
+        "digest", "HEX", Value::Words, "none", "32 hexadecimal digits", "", "MD5 of the page", "check" => Keyword, Effective, twice First, shown "dialogues::the_digest_is_that_of_the_body", details "`genhash` computes it; of the body as it was sent, limited by Content-Length.";
+        "status_code", "CODE or RANGE ...", Value::Words, "200-299", "100 to 599; ranges as 200-299", "", "Status codes that are good", "check" => Keyword, Effective, twice Each, missing Ignored, shown "dialogues::the_status_is_judged", details "Words with blanks between; several lines add up.";
+        "virtualhost", "STRING", Value::Text, "the check's", "", "", "Host that is asked for", "check" => Keyword, Effective, twice Last, missing Error, shown "checker::a_page_is_asked_for_with_the_nearest_host";
+        "regex", "PATTERN", Value::Words, "none", "of PCRE2; one", "", "What the page must match", "check" => Keyword, Effective, twice Last, missing Error, shown "dialogues::the_regex_looks_at_the_body", details "Escapes are resolved once: `\\\\.` in the file is a dot that stands for itself.";
         "regex_no_match", "none", Value::None, "off", "needs regex", "", "What it must not match", "check" => Keyword, Effective, shown "pattern::regex_no_match_turns_the_verdict_round";
-        "regex_options", "NAME ...", Value::Words, "none", "allow_empty_class alt_bsux auto_callout caseless dollar_endonly dotall dupnames extended firstline match_unset_backref multiline never_ucp never_utf no_auto_capture no_auto_possess no_dotstar_anchor no_start_optimize ucp ungreedy utf never_backslash_c alt_circumflex alt_verbnames use_offset_limit", "", "Options of PCRE2; unknown ones are left out", "check" => Keyword, Effective, missing Ignored, shown "pattern::an_option_that_we_cannot_give_is_named";
+        "regex_options", "NAME ...", Value::Words, "none", "allow_empty_class alt_bsux auto_callout caseless dollar_endonly dotall dupnames extended firstline match_unset_backref multiline never_ucp never_utf no_auto_capture no_auto_possess no_dotstar_anchor no_start_optimize ucp ungreedy utf never_backslash_c alt_circumflex alt_verbnames use_offset_limit", "", "Options of PCRE2; unknown ones are left out", "check" => Keyword, Effective, twice Each, missing Ignored, shown "pattern::an_option_that_we_cannot_give_is_named";
         "regex_min_offset", "BYTES", int(0, 4_294_967_295), "0", "", "", "Octet of the page from which it may match", "check" => Keyword, Effective, missing Ignored, shown "pattern::offsets_bound_where_a_match_starts";
         "regex_max_offset", "BYTES", int(0, 4_294_967_295), "none", "above regex_min_offset", "", "Octet up to which a match may begin", "check" => Keyword, Effective, missing Ignored, shown "pattern::offsets_bound_where_a_match_starts";
         "regex_stack", "START MAX", Value::Words, "none", "START not above MAX", "", "Sizes of the stack of PCRE2", "check" => Keyword, Effective, missing Ignored, shown "pattern::regex_stack_gives_room", details "In octets. It starts with what it needs; MAX counts if it is more than 524288, which patterns have in any case.";
@@ -103,7 +103,7 @@ rows! {
     }
     in DNS => {
         "type", "NAME", Value::Choice(&["A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA"]), "SOA", "in any case", "", "What is asked for", "check" => Keyword, Effective, shown "dialogues::a_name_server_answers";
-        "name", "DOMAIN", Value::Words, "root (.)", "once; no empty parts", "", "Name that is asked for", "check" => Keyword, Effective, shown "dialogues::a_name_server_answers";
+        "name", "DOMAIN", Value::Words, "root (.)", "once; no empty parts", "", "Name that is asked for", "check" => Keyword, Effective, twice First, shown "dialogues::a_name_server_answers";
     }
     in FILE => {
         "track_file", "NAME", Value::Text, "required", "one that is defined", "", "The file", "check" => Keyword, Effective, shown "checker::a_number_in_a_file_adds_to_the_weight";

@@ -6,11 +6,11 @@ use super::{Keyword, Table, rows};
 rows! {
     in "(root)" => {
         "linkbeat_use_polling", "none", Value::None, "off (netlink)", "", "", "Poll the link state of every interface with VRRP instead of trusting what the kernel tells", "core" => Keyword, Accepted, details "For drivers that do not tell the kernel when the cable is pulled; rare today.";
-        "net_namespace", "NAME", Value::Text, "none", "cannot change at a reload", "", "Run in this network namespace; turns on use_pid_dir", "core" => Keyword, Effective, missing Error, shown "settings::it_can_run_in_a_network_namespace", details "As `ip netns add` names it. Several daemons on one machine each get a namespace of their own, and pid files that do not collide.";
-        "net_namespace_ipvs", "[NAME]", Value::Text, "that of the daemon", "no name is the namespace that the daemon was started in; cannot change at a reload", "", "Set up IPVS in another network namespace, while checks are made from net_namespace", "lvs" => Keyword, Effective, shown "balancing::the_table_may_be_that_of_another_namespace";
+        "net_namespace", "NAME", Value::Text, "none", "cannot change at a reload", "", "Run in this network namespace; turns on use_pid_dir", "core" => Keyword, Effective, twice First, missing Error, shown "settings::it_can_run_in_a_network_namespace", details "As `ip netns add` names it. Several daemons on one machine each get a namespace of their own, and pid files that do not collide.";
+        "net_namespace_ipvs", "[NAME]", Value::Text, "that of the daemon", "no name is the namespace that the daemon was started in; cannot change at a reload", "", "Set up IPVS in another network namespace, while checks are made from net_namespace", "lvs" => Keyword, Effective, twice First, shown "balancing::the_table_may_be_that_of_another_namespace";
         "namespace_with_ipsets", "none", Value::None, "off", "", "", "Allow ipsets inside a namespace on kernels older than 3.13", "nftables" => Keyword, Accepted;
         "use_pid_dir", "none", Value::None, "off", "", "", "Keep pid files in /run/keepalived/ instead of /run/", "core" => Keyword, Effective, shown "pid_files::the_configuration_decides_where_they_are";
-        "instance", "NAME", Value::Text, "none", "cannot change at a reload", "", "A name for this daemon, part of the names of its pid files and log file; turns on use_pid_dir", "core" => Keyword, Effective, missing Error, shown "pid_files::the_configuration_decides_where_they_are", details "For several daemons on one machine that share a namespace: without it the second one says that it runs already.";
+        "instance", "NAME", Value::Text, "none", "cannot change at a reload", "", "A name for this daemon, part of the names of its pid files and log file; turns on use_pid_dir", "core" => Keyword, Effective, twice First, missing Error, shown "pid_files::the_configuration_decides_where_they_are", details "For several daemons on one machine that share a namespace: without it the second one says that it runs already.";
         "child_wait_time", "WHOLE_SECONDS", int(0, 4_294_967_295), "5", "", "", "How long processes may take to stop before they are killed", "process" => Keyword, Effective, shown "settings::a_process_that_does_not_stop_is_waited_for_as_long_as_configured", details "Raise it if removing thousands of addresses takes longer: what a killed process had not removed yet stays on the interface.";
         "global_defs", "{ block }", Value::Block, "", "", "", "Definitions for the whole daemon; may stand several times", "core" => Keyword, Effective, shown "globals::root_keywords";
         "track_group", "NAME { block }", Value::Block, "", "the name is one word, given once", "", "A group of instances that track static addresses, routes and rules", "script-track" => Keyword, Accepted, details "Static addresses, routes and rules name it with `track_group`; their deletion then concerns its instances.";
@@ -32,7 +32,7 @@ rows! {
         "vrrp_track_file", "NAME { block }", Value::Block, "", "", "", "As track_file", "script-track" => Keyword, Deprecated("track_file", Silent, Accepted);
     }
     in "track_group" => {
-        "group", "{ instance names }", Value::Lines(""), "required", "once", "", "Instances that track what names this group", "script-track" => Keyword, Accepted;
+        "group", "{ instance names }", Value::Lines(""), "required", "once", "", "Instances that track what names this group", "script-track" => Keyword, Accepted, twice First;
     }
     in "garp_group" => {
         "garp_interval", "SECONDS", seconds(0, 4_294_967_295), "none", "", "", "Seconds from one gratuitous ARP to the next", "vrrp" => Keyword, Effective, shown "engine::interfaces_of_a_group_share_its_distance";
@@ -41,20 +41,20 @@ rows! {
         "interfaces", "{ IFNAMEs }", Value::Lines(""), "none", "no virtual MACs", "", "Interfaces that share one queue", "vrrp" => Keyword, Effective, shown "engine::interfaces_of_a_group_share_its_distance";
     }
     in "SSL" => {
-        "password", "STRING", Value::Text, "none", "", "", "Password of the private key", "ssl" => Keyword, Effective, missing Error, shown "dialogues::a_certificate_is_shown_if_there_is_one";
-        "ca", "FILE", Value::Text, "none", "", "", "File with certificates of authorities, PEM, for tls_verify", "ssl" => Keyword, Effective, missing Error, shown "dialogues::authorities_are_asked_if_that_is_wanted", details "keepalived reads it, and verifies nothing. Without it, tls_verify goes by the authorities that this system trusts.";
-        "certificate", "FILE", Value::Text, "none", "", "", "File with the certificate and those that signed it, PEM", "ssl" => Keyword, Effective, missing Error, shown "dialogues::a_certificate_is_shown_if_there_is_one";
-        "key", "FILE", Value::Text, "none", "", "", "File with the private key, PEM", "ssl" => Keyword, Effective, missing Error, shown "dialogues::a_certificate_is_shown_if_there_is_one";
+        "password", "STRING", Value::Text, "none", "", "", "Password of the private key", "ssl" => Keyword, Effective, twice Last, missing Error, shown "dialogues::a_certificate_is_shown_if_there_is_one";
+        "ca", "FILE", Value::Text, "none", "", "", "File with certificates of authorities, PEM, for tls_verify", "ssl" => Keyword, Effective, twice Last, missing Error, shown "dialogues::authorities_are_asked_if_that_is_wanted", details "keepalived reads it, and verifies nothing. Without it, tls_verify goes by the authorities that this system trusts.";
+        "certificate", "FILE", Value::Text, "none", "", "", "File with the certificate and those that signed it, PEM", "ssl" => Keyword, Effective, twice Last, missing Error, shown "dialogues::a_certificate_is_shown_if_there_is_one";
+        "key", "FILE", Value::Text, "none", "", "", "File with the private key, PEM", "ssl" => Keyword, Effective, twice Last, missing Error, shown "dialogues::a_certificate_is_shown_if_there_is_one";
         "tls_verify", "[BOOL]", Value::Switch, "off", "", "", "What holds for checks that do not say it (not a keyword of keepalived)", "ours" => Keyword, Effective, shown "dialogues::authorities_are_asked_if_that_is_wanted";
     }
     in "track_file" => {
-        "file", "PATH", Value::Text, "required", "its directory must exist", "", "The file", "script-track" => Keyword, Accepted, missing Error;
-        "weight", "N [reverse]", int(-254, 254), "1", "", "", "What the number in the file is multiplied with", "script-track" => Keyword, Accepted, missing Error, details "The product is added to the priority; 0 means FAULT while the number is not 0.";
+        "file", "PATH", Value::Text, "required", "its directory must exist", "", "The file", "script-track" => Keyword, Accepted, twice First, missing Error;
+        "weight", "N [reverse]", int(-254, 254), "1", "", "", "What the number in the file is multiplied with", "script-track" => Keyword, Accepted, twice First, missing Error, details "The product is added to the priority; 0 means FAULT while the number is not 0.";
         "init_file", "[VALUE] [overwrite]", Value::Words, "left as it is", "", "", "Create the file at start, with VALUE or 0; with overwrite even if it is there", "script-track" => Keyword, Accepted;
     }
     in "vrrp_track_file" => {
-        "file", "PATH", Value::Text, "required", "", "", "As track_file file", "script-track" => Keyword, Accepted, missing Error;
-        "weight", "N [reverse]", int(-254, 254), "1", "", "", "As track_file weight", "script-track" => Keyword, Accepted, missing Error;
+        "file", "PATH", Value::Text, "required", "", "", "As track_file file", "script-track" => Keyword, Accepted, twice First, missing Error;
+        "weight", "N [reverse]", int(-254, 254), "1", "", "", "As track_file weight", "script-track" => Keyword, Accepted, twice First, missing Error;
         "init_file", "[VALUE] [overwrite]", Value::Words, "off", "", "", "As track_file init_file", "script-track" => Keyword, Accepted;
     }
     in "(any level)" => {

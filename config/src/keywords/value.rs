@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::Twice;
+
 /// The longest time there is, in microseconds (keepalived counts them in 64 bits and keeps one value for "not given").
 pub(super) const LONGEST: u64 = u64::MAX - 1;
 
@@ -93,6 +95,16 @@ pub enum Beyond {
     Refused,
     /// The nearest good one is used, as keepalived does.
     Clamped,
+}
+
+impl Value {
+    /// What becomes of a second one unless its row says otherwise.
+    pub(super) const fn usually_twice(self) -> Twice {
+        match self {
+            Self::Block | Self::Lines(_) => Twice::Each,
+            _ => Twice::Silent,
+        }
+    }
 }
 
 pub(super) const fn int(least: i64, most: i64) -> Value {

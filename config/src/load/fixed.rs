@@ -88,7 +88,7 @@ pub(super) fn members(
             continue;
         }
         let statements = Statements::of(block.children());
-        let group = reading.first(&statements, "group");
+        let group = statements.first("group");
         let words: Vec<Word<'_>> =
             group.into_iter().flat_map(|group| group.children()).flat_map(|line| line.words()).collect();
         let mut members = Vec::new();

@@ -86,7 +86,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> (Global, Defaults) {
 }
 
 fn read_root(reading: &mut Reading<'_>, root: &Statements<'_>, global: &mut Global) {
-    let (instance, net_namespace) = (reading.first(root, "instance"), reading.first(root, "net_namespace"));
+    let (instance, net_namespace) = (root.first("instance"), root.first("net_namespace"));
     global.instance = reading.text(instance);
     global.net_namespace = reading.text(net_namespace);
     global.linkbeat_use_polling = root.has("linkbeat_use_polling");

@@ -95,7 +95,7 @@ fn members(
     taken: &mut HashMap<String, String>,
 ) -> Vec<String> {
     let statements = Statements::of(block.children());
-    let list = reading.first(&statements, "group");
+    let list = statements.first("group");
     let mut words: Vec<Word<'_>> =
         list.into_iter().flat_map(|list| list.children()).flat_map(|line| line.words()).collect();
     let bare = bare_members(block, known);

@@ -172,7 +172,7 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, trackers: &mut Trackers) -
         mail: mail(reading, draft),
         notify_priority_changes: priority_changes(reading, draft),
         timer_expired_backup: timer_expired_backup(reading, draft, preempt),
-        lvs_sync_interface: reading.interface(statements.last("lvs_sync_daemon_interface")),
+        lvs_sync_interface: reading.interface(statements.first("lvs_sync_daemon_interface")),
         linkbeat: statements.has("linkbeat_use_polling"),
         debug: reading.integer(statements.last("debug")).unwrap_or_default(),
     };

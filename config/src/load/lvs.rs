@@ -37,7 +37,7 @@ pub(super) fn firewall(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Fi
 
 /// `[TABLE]` after `keyword`, or `usual`; `None` without the keyword.
 fn table(reading: &mut Reading<'_>, blocks: &Statements<'_>, keyword: &str, usual: &str) -> Option<String> {
-    let node = reading.first(blocks, keyword)?;
+    let node = blocks.first(keyword)?;
     match node.argument() {
         None => Some(usual.to_owned()),
         Some(word) => short_name(reading, node, word, MOST_TABLE),
@@ -55,7 +55,7 @@ fn short_name(reading: &mut Reading<'_>, node: Node<'_>, word: Word<'_>, most: u
 }
 
 fn iptables(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Option<Iptables> {
-    let node = reading.first(blocks, "vrrp_iptables")?;
+    let node = blocks.first("vrrp_iptables")?;
     let mut words = node.arguments();
     let Some(input) = words.next() else {
         return Some(Iptables { input: "INPUT".to_owned(), output: Some("OUTPUT".to_owned()) });
@@ -111,7 +111,7 @@ fn extended(name: &str, suffix: &str) -> String {
 /// What holds for all load balancing.
 pub(super) fn balancing(reading: &mut Reading<'_>, root: &Statements<'_>, blocks: &Statements<'_>) -> Balancing {
     let usual = Balancing::default();
-    let namespace = reading.first(root, "net_namespace_ipvs");
+    let namespace = root.first("net_namespace_ipvs");
     let namespace = match (namespace, reading.text(namespace)) {
         (None, _) => IpvsNamespace::Ours,
         (Some(_), None) => IpvsNamespace::Default,
@@ -121,7 +121,7 @@ pub(super) fn balancing(reading: &mut Reading<'_>, root: &Statements<'_>, blocks
         namespace,
         flush: blocks.has("lvs_flush"),
         flush_on_stop: flush_on_stop(reading, blocks.last_of("lvs_flush_on_stop", "lvs_flush_onstop")),
-        sync_daemon: reading.first(blocks, "lvs_sync_daemon").and_then(|node| sync_daemon(reading, node)).map(Box::new),
+        sync_daemon: blocks.first("lvs_sync_daemon").and_then(|node| sync_daemon(reading, node)).map(Box::new),
         table: table(reading, blocks, "nftables_ipvs", "keepalived_ipvs"),
         priority: reading.integer(blocks.last("nftables_ipvs_priority")).unwrap_or(usual.priority),
         first_mark: reading.integer(blocks.last("nftables_ipvs_start_fwmark")).unwrap_or(usual.first_mark),

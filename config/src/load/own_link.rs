@@ -24,7 +24,7 @@ pub(super) fn read(
     strict: bool,
 ) -> Option<Box<OwnLink>> {
     let statements = &draft.statements;
-    let ipvlan = reading.first(statements, "use_ipvlan");
+    let ipvlan = statements.first("use_ipvlan");
     let base = statements.last("vmac_xmit_base");
     let link = match (statements.last("use_vmac"), ipvlan) {
         (Some(node), other) => {

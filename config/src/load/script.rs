@@ -50,7 +50,7 @@ impl Reading<'_> {
 
     /// The first script `name` of a block: of these, keepalived does not take a second one.
     pub(super) fn first_script(&mut self, statements: &Statements<'_>, name: &str) -> Option<Script> {
-        let node = self.first(statements, name);
+        let node = statements.first(name);
         self.script(node)
     }
 

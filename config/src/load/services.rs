@@ -55,7 +55,7 @@ fn fifos(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Fifos {
 
 /// `PATH [user [group]]`, and the command that reads it.
 fn fifo(reading: &mut Reading<'_>, blocks: &Statements<'_>, [fifo, script]: [&str; 2]) -> Fifo {
-    let node = reading.first(blocks, fifo);
+    let node = blocks.first(fifo);
     let owner = node.and_then(|node| Some(reading.owner(node, node.arguments().split_first()?.1)));
     let (user, usable) = match owner {
         Some(Named::User(user)) => (Some(user), true),
@@ -129,7 +129,7 @@ fn sender(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<String> {
 fn snmp(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Snmp {
     let usual = Snmp::default();
     let both = blocks.has("enable_snmp_rfc");
-    let node = reading.first(blocks, "snmp_socket");
+    let node = blocks.first("snmp_socket");
     let extra = node.and_then(|node| node.arguments().get(1));
     if let Some(extra) = extra {
         let message = format!("snmp_socket is one word; {} is one too many", extra.str());
@@ -161,7 +161,7 @@ fn dbus(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Dbus {
 fn reload(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Reload {
     let check = blocks.last("reload_check_config");
     let file = blocks.last("reload_file");
-    let node = reading.first(blocks, "tmp_config_directory");
+    let node = blocks.first("tmp_config_directory");
     if blocks.has("reload_repeat") && !blocks.has("reload_time_file") {
         let message = "reload_repeat without reload_time_file: there is no time to repeat";
         reading.report_at(&rule::RELOAD_TIME, blocks.last("reload_repeat"), message);
@@ -237,8 +237,8 @@ fn buffers(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Buffers {
 }
 
 fn vmac_names(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> VmacNames {
-    let node = reading.first(blocks, "vmac_prefix");
+    let node = blocks.first("vmac_prefix");
     let prefix = reading.text(node).unwrap_or(VmacNames::default().prefix);
-    let node = reading.first(blocks, "vmac_addr_prefix");
+    let node = blocks.first("vmac_addr_prefix");
     VmacNames { prefix, address_prefix: reading.text(node) }
 }

@@ -67,6 +67,11 @@ impl<'a> Statements<'a> {
         self.0.iter().rfind(|node| node.is(name)).copied()
     }
 
+    /// The first of `name`: of some keywords it is the one that counts (`Twice::First`).
+    pub(super) fn first(&self, name: &str) -> Option<Node<'a>> {
+        self.0.iter().find(|node| node.is(name)).copied()
+    }
+
     /// All of `name`, in the order of the text.
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = Node<'a>> {
         self.0.iter().copied().filter(move |node| node.is(name))
@@ -130,21 +135,6 @@ impl Reading<'_> {
     /// Reports `message` at the keyword of `node`, or nowhere.
     pub(super) fn report_at(&mut self, rule: &'static Rule, node: Option<Node<'_>>, message: impl Into<String>) {
         self.report(finding_at(rule, node, message));
-    }
-
-    /// The first `name` of `statements`: of some keywords, keepalived does not take a second one.
-    pub(super) fn first<'n>(&mut self, statements: &Statements<'n>, name: &str) -> Option<Node<'n>> {
-        let mut nodes = statements.all(name);
-        let first = nodes.next()?;
-        for second in nodes {
-            let finding = finding_at(&rule::SAID_TWICE, Some(second), format!("there is a {name} already"));
-            let finding = finding.note("this one is left out");
-            self.report(match place(first) {
-                Some(span) => finding.also(span, "the first is here"),
-                None => finding,
-            });
-        }
-        Some(first)
     }
 
     /// Which of `names` was perhaps meant by `name`.

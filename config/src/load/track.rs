@@ -130,9 +130,9 @@ fn run_time(reading: &mut Reading<'_>, statements: &Statements<'_>, name: &str) 
 }
 
 fn file(reading: &mut Reading<'_>, block: Node<'_>, statements: &Statements<'_>, name: String) -> Option<TrackFile> {
-    let node = reading.first(statements, "file");
+    let node = statements.first("file");
     let path = reading.text(node);
-    let node = reading.first(statements, "weight");
+    let node = statements.first("weight");
     let weight = reading.weight(node).unwrap_or(Weight { value: 1, reverse: false });
     let initial = statements.last("init_file").map(|node| initial(reading, node));
     if path.is_none() {
@@ -168,7 +168,7 @@ fn process(
     statements: &Statements<'_>,
     name: String,
 ) -> Option<TrackProcess> {
-    let node = reading.first(statements, "process");
+    let node = statements.first("process");
     let mut words = node.map(|node| node.arguments());
     let process = words.as_mut().and_then(|words| words.next()).map(|word| word.str().into_owned());
     let parameters: Vec<String> = words.into_iter().flatten().map(|word| word.str().into_owned()).collect();
@@ -177,7 +177,7 @@ fn process(
     let (quorum, quorum_max) = quorum(reading, statements);
     let mut delay = |one| reading.duration(statements.last_of(one, "delay")).unwrap_or_default();
     let (terminate_delay, fork_delay) = (delay("terminate_delay"), delay("fork_delay"));
-    let node = reading.first(statements, "weight");
+    let node = statements.first("weight");
     let weight = reading.weight(node).unwrap_or_default();
     if process.is_none() {
         reading.incomplete(block, &name, "process");

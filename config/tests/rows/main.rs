@@ -39,7 +39,7 @@ mod vrrp;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use keepalived_config::keywords;
+use keepalived_config::keywords::{self, Status, Twice};
 use keepalived_config::{AnyInterface, Loaded, MemorySource, load};
 use serde_json::Value;
 
@@ -56,6 +56,7 @@ const HARMLESS: &[&str] = &[
     "check-slow",
     "script-unused",
     "tracker-unused",
+    "repeated",
 ];
 
 fn cases() -> impl Iterator<Item = &'static Case> {
@@ -116,7 +117,9 @@ fn around(block: &str, text: &str) -> String {
                 real(&format!("{checker} {{\n{}\n{text}\n}}", required(checker)))
             }
             ["virtual_server", "real_server", checker, inner] => {
-                real(&format!("{checker} {{\n{inner} {{\n{}\n{text}\n}}\n}}", required(inner)))
+                // a case for path brings it
+                let required = if text.starts_with("path ") { "" } else { required(inner) };
+                real(&format!("{checker} {{\n{inner} {{\n{required}\n{text}\n}}\n}}"))
             }
             _ => format!("{block} N {{\n{text}\n}}\n"),
         },
@@ -191,4 +194,31 @@ fn every_case_has_a_row() {
     for (block, keyword, ..) in cases() {
         assert!(rows.contains(&(*block, *keyword)), "{block} {keyword}");
     }
+}
+
+/// What keepalived does with each was seen with 2.4.3, one run per keyword: `Twice` in the table.
+#[test]
+fn a_keyword_that_may_stand_once_is_said_where_it_stands_twice() {
+    let mut wrong = Vec::new();
+    for (block, keyword, text, ..) in cases() {
+        let lines: Vec<_> = text.lines().filter(|line| line.split_whitespace().next() == Some(keyword)).collect();
+        let row = keywords::lookup(block, keyword).filter(|row| !row.opens_block());
+        // a case that brings its block with it cannot be doubled
+        let (Some(row), [line]) = (row, lines.as_slice()) else { continue };
+        if around(block, text) == *text {
+            continue;
+        }
+        let (loaded, _) = read(&around(block, &format!("{text}\n{line}")));
+        let is = |id: &str| loaded.findings.iter().any(|finding| finding.rule.id == id);
+        let right = match row.twice {
+            Twice::First => is("said-twice"),
+            Twice::Last => is("said-again"),
+            Twice::Silent => is("repeated") || matches!(row.status, Status::Obsolete { .. }),
+            Twice::Each => !is("said-twice") && !is("said-again") && !is("repeated"),
+        };
+        if !right {
+            wrong.push(format!("{block} {keyword}: {line}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

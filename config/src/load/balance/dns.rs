@@ -27,7 +27,7 @@ pub(super) fn read(reading: &mut Reading<'_>, statements: &Statements<'_>, scene
 
 /// The first `name`; keepalived does not take a second one.
 fn name(reading: &mut Reading<'_>, statements: &Statements<'_>) -> Option<String> {
-    let word = reading.first(statements, "name")?.argument()?;
+    let word = statements.first("name")?.argument()?;
     let text = word.str();
     if matches!(text.as_ref(), "." | "") {
         return None;

@@ -102,7 +102,7 @@ fn status_range(word: Word<'_>) -> Option<StatusRange> {
 
 /// The first `digest`; keepalived does not take a second one.
 fn digest(reading: &mut Reading<'_>, statements: &Statements<'_>) -> Option<[u8; 16]> {
-    let word = reading.first(statements, "digest")?.argument()?;
+    let word = statements.first("digest")?.argument()?;
     let octets: Option<Vec<u8>> = word
         .text
         .chunks(2)
