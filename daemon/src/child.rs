@@ -62,6 +62,7 @@ pub fn run<C>(
 
 fn connect() -> Result<(Reactor, Pipe), NotStarted> {
     let parent = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(0);
+    // one whose parent is gone already still begins: what a predecessor left in the kernel is its to take back
     process::die_with_parent(process::Pid(parent))?;
     let signals = [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR1, Signal::USR2];
     let real_time = [Signal::before_rt_max(1), Signal::after_rt_min(2)].into_iter().flatten();

@@ -63,18 +63,12 @@ fn judge(options: &Options, machine: &Machine) -> Verdict {
     Verdict::Usable(Box::new(Checked { config: loaded.config, findings }))
 }
 
-/// The same, for a daemon that runs: on a thread of its own that gives way to the processes which move addresses.
+/// The same, for a thread of a daemon that runs: it gives way to the processes which move addresses.
 pub fn check_politely(options: &Options) -> Verdict {
-    let check = || {
-        // on Linux the nice value belongs to the thread; where it is refused, reading is merely less polite
-        process::set_nice(POLITE).ok();
-        // a daemon that runs is where it belongs
-        judge(options, &Machine::look(Place::Here))
-    };
-    std::thread::scope(|scope| scope.spawn(check).join()).unwrap_or_else(|_| Verdict::Unusable {
-        text: "reading the configuration failed; please report this with the file".into(),
-        status: exit::CONFIGURATION,
-    })
+    // on Linux the nice value belongs to the thread; where it is refused, reading is merely less polite
+    process::set_nice(POLITE).ok();
+    // a daemon that runs is where it belongs
+    judge(options, &Machine::look(Place::Here))
 }
 
 /// Nice value for reading while running.

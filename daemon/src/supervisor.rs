@@ -3,14 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::time::Duration;
 
 use keepalived_config::model::Config;
 use keepalived_config::{InstanceKey, Severity};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
 use keepalived_kernel::process::{self, Background, PidFileRefused};
-use keepalived_kernel::reactor::{self, Reactor, Ready};
+use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::signal::{self, Signal};
 use keepalived_state::{BalanceRecord, Journal, Record};
 use sd_notify::NotifyState;
@@ -21,22 +20,25 @@ use crate::exit;
 use crate::log::{self, Destinations};
 use crate::message::{Debts, ScriptDefault, ToChild};
 
+mod abandoned;
 mod children;
 mod dump;
 mod pid_files;
 mod pulse;
+mod reading;
 mod telling;
 mod worker;
 
+use abandoned::Sweeper;
 use children::Post;
 use dump::{Dump, File};
 use pid_files::PidFiles;
-use pulse::Look;
+use reading::Reading;
 use telling::Telling;
 pub use worker::Role;
 
-/// More than this after its time, a look at the children is late.
-const LATE: Duration = Duration::from_secs(1);
+/// What the reactor calls the thread that reads a configuration.
+const READING: Token = Token(u64::MAX / 2);
 
 /// keepalived's: files are for their owner alone. Pid files say otherwise themselves.
 const UMASK: u32 = 0o177;
@@ -97,11 +99,15 @@ struct Supervisor {
     /// What the checker process has to take back at its end; it outlives that process.
     debts: Debts,
     script_default: ScriptDefault,
-    hello_at: Instant,
+    sweeper: Sweeper,
+    /// Addresses without adverts are not removed before: an attempt has just failed.
+    abandoned_not_before: Instant,
     /// Whose snapshots are awaited, and what for.
     dumps: Vec<(Role, Dump)>,
     /// Of dumps into the log, what is not there yet.
     telling: Telling,
+    /// A configuration that is being read.
+    reading: Option<Reading>,
     /// A SIGHUP came while a reload was under way.
     reload_again: bool,
     background: Option<Background>,
@@ -189,9 +195,11 @@ impl Supervisor {
             balance_journal: Journal::default(),
             debts: Debts::default(),
             script_default: ScriptDefault::look(),
-            hello_at: now + pulse::INTERVAL,
+            sweeper: Sweeper::new(),
+            abandoned_not_before: now,
             dumps: Vec::new(),
             telling,
+            reading: None,
             reload_again: false,
             background: None,
             stopping: None,
@@ -207,13 +215,14 @@ impl Supervisor {
                 return self.end(status);
             }
             ready.clear();
-            if let Err(error) = self.reactor.wait(Some(self.next_deadline()), &mut ready) {
+            if let Err(error) = self.reactor.wait(self.next_deadline(), &mut ready) {
                 tracing::error!("waiting failed: {error}");
                 return self.end(exit::FATAL);
             }
             for ready in std::mem::take(&mut ready) {
                 match ready {
                     Ready::Signal(signal) => self.on_signal(signal),
+                    Ready::Descriptor { token: READING, .. } => self.has_read(),
                     Ready::Descriptor { token, .. } => match children::source(token) {
                         Some((role, children::Source::Speaks)) => self.listen(role),
                         Some((role, children::Source::Ended)) => {
@@ -235,11 +244,11 @@ impl Supervisor {
         }
     }
 
-    fn next_deadline(&self) -> Instant {
+    fn next_deadline(&self) -> Option<Instant> {
         let kill_at = self.stopping.as_ref().map(|stopping| stopping.kill_at);
-        let others = [self.telling.next_at(), kill_at];
-        let respawns = self.posts.iter().map(|post| post.respawn_at);
-        others.into_iter().chain(respawns).flatten().fold(self.hello_at, Instant::min)
+        let others = [self.telling.next_at(), kill_at, self.abandoned_at()];
+        let of_posts = self.posts.iter().flat_map(Post::next_at);
+        others.into_iter().flatten().chain(of_posts).min()
     }
 
     fn attend_deadlines(&mut self, now: Instant) -> Option<u8> {
@@ -247,7 +256,7 @@ impl Supervisor {
             && stopping.kill_at <= now
         {
             let status = stopping.status;
-            for worker in self.workers() {
+            for worker in self.posts.iter_mut().filter_map(|post| post.worker.take()) {
                 tracing::warn!("{} process did not stop in time; killing it", worker.role());
                 worker.kill();
             }
@@ -256,12 +265,9 @@ impl Supervisor {
         for line in self.telling.due(now) {
             tracing::info!("{line}");
         }
+        self.remove_due(now);
         self.respawn(now);
-        if self.hello_at <= now {
-            let look = if now.since(self.hello_at) > LATE { Look::Late } else { Look::InTime };
-            self.hello_at = now + pulse::INTERVAL;
-            self.say_hello(now, look);
-        }
+        self.say_hello(now);
         None
     }
 
@@ -290,13 +296,37 @@ impl Supervisor {
 
     /// Reads the configuration anew. Whatever is wrong with it, what runs goes on.
     fn reload(&mut self) {
-        if self.workers().any(|worker| worker.reloading) {
+        if self.stopping.is_some() {
+            return;
+        }
+        if self.reading.is_some() || self.workers().any(|worker| worker.reloading) {
             self.reload_again = true;
             return;
         }
         notify(&[NotifyState::Reloading]);
         tracing::info!("Reloading");
-        match configuration::check_politely(&self.options) {
+        let begun = Reading::begin(&self.options).and_then(|reading| {
+            self.reactor.register(&reading, READING, Interest::Read)?;
+            Ok(reading)
+        });
+        match begun {
+            Ok(reading) => self.reading = Some(reading),
+            Err(error) => {
+                tracing::error!("Reload refused: the configuration cannot be read now ({error}); the old one goes on");
+                self.reload_is_over();
+            }
+        }
+    }
+
+    /// A configuration was read: it is put to use, unless it cannot be or the daemon is about to stop.
+    fn has_read(&mut self) {
+        let Some(reading) = self.reading.take() else { return };
+        self.reactor.deregister(&reading).ok();
+        let verdict = reading.verdict();
+        if self.stopping.is_some() {
+            return;
+        }
+        match verdict {
             Verdict::Unusable { text, .. } => {
                 tracing::error!("{}", text.trim_end());
                 tracing::error!("Reload refused: the configuration cannot be used; the old one goes on");
@@ -317,9 +347,7 @@ impl Supervisor {
                 }
             }
         }
-        if !self.workers().any(|worker| worker.reloading) {
-            notify(&[NotifyState::Ready]);
-        }
+        self.reload_is_over();
     }
 
     fn ready(&mut self) {
@@ -350,6 +378,7 @@ impl Supervisor {
     }
 
     fn end(&mut self, status: u8) -> u8 {
+        self.remove_all_abandoned();
         self.pid_files.remove();
         if let Some(background) = self.background.take() {
             background.failed(status);

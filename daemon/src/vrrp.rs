@@ -1,5 +1,6 @@
 //! The vrrp process.
 
+mod abandoned;
 mod deadlines;
 mod engine;
 mod holdings;
@@ -13,6 +14,7 @@ mod roster;
 mod slot;
 mod sync_daemon;
 
+pub use abandoned::{Removed, remove as remove_abandoned};
 pub use engine::{AtExit, Engine};
 pub use process::run;
 pub use report::{Level, Report};

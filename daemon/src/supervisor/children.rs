@@ -16,8 +16,9 @@ use keepalived_kernel::signal::Signal;
 use keepalived_state::Snapshot;
 use sd_notify::NotifyState;
 
+use super::abandoned::unnoticed;
 use super::dump::Dump;
-use super::pulse::Look;
+use super::pulse;
 use super::worker::{Role, Worker};
 use super::{Supervisor, eprint_all, notify};
 use crate::backoff::Backoff;
@@ -29,17 +30,37 @@ use crate::message::{self, FromChild, Incoming, Startup, ToChild};
 /// A place for a child, taken or not.
 #[derive(Debug)]
 pub(super) struct Post {
-    role: Role,
+    pub(super) role: Role,
     pub(super) worker: Option<Worker>,
     backoff: Backoff,
     pub(super) respawn_at: Option<Instant>,
-    /// When the last worker stopped working, as far as we know.
-    idle_since: Instant,
+    /// Since when nobody does its work, as far as we know; `None` while a worker does.
+    pub(super) idle_since: Option<Instant>,
+    /// A worker of it has run: what keeps the next one from it may pass.
+    has_run: bool,
 }
 
 impl Post {
     pub(super) fn new(role: Role, now: Instant) -> Self {
-        Self { role, worker: None, backoff: Backoff::default(), respawn_at: None, idle_since: now }
+        Self {
+            role,
+            worker: None,
+            backoff: Backoff::default(),
+            respawn_at: None,
+            idle_since: Some(now),
+            has_run: false,
+        }
+    }
+
+    /// When there is something to do about it.
+    pub(super) fn next_at(&self) -> impl Iterator<Item = Instant> {
+        let hello_at = self.worker.as_ref().map(Worker::hello_at);
+        [self.respawn_at, hello_at].into_iter().flatten()
+    }
+
+    /// For how long nobody has done its work.
+    fn gap(&self, now: Instant) -> Duration {
+        self.idle_since.map_or(Duration::ZERO, |since| now.since(since))
     }
 }
 
@@ -78,7 +99,7 @@ impl Supervisor {
         self.posts.iter_mut().find(|post| post.role == role)
     }
 
-    fn worker(&self, role: Role) -> Option<&Worker> {
+    pub(super) fn worker(&self, role: Role) -> Option<&Worker> {
         self.posts.iter().find(|post| post.role == role)?.worker.as_ref()
     }
 
@@ -101,18 +122,19 @@ impl Supervisor {
         for role in Role::ALL {
             let Some(post) = self.post(role) else { continue };
             if post.respawn_at.take_if(|at| *at <= now).is_some() {
-                let gap = now.since(post.idle_since);
+                let gap = post.gap(now);
                 self.start_worker(role, Begins::After(gap));
             }
         }
     }
 
-    pub(super) fn say_hello(&mut self, now: Instant, look: Look) {
-        if self.stopping.is_some() {
-            return;
-        }
-        for worker in self.posts.iter_mut().filter_map(|post| post.worker.as_mut()) {
-            if !worker.hello(now, look) {
+    /// Asks those children that are due whether they live.
+    pub(super) fn say_hello(&mut self, now: Instant) {
+        let stopping = self.stopping.is_some();
+        let workers = self.posts.iter_mut().filter_map(|post| post.worker.as_mut());
+        for worker in workers.filter(|worker| worker.hello_at() <= now) {
+            // one that stops has its time from elsewhere
+            if !worker.hello(now) && !stopping {
                 tracing::error!("{} process does not answer; killing it and starting another", worker.role());
                 worker.kill();
             }
@@ -124,7 +146,10 @@ impl Supervisor {
         let keys: BTreeSet<InstanceKey> =
             keepalived_config::plan::keyed(&self.config.instances).map(|(key, _)| key).collect();
         self.states.retain(|key, _| keys.contains(key));
-        for worker in self.posts.iter_mut().filter_map(|post| post.worker.as_mut()) {
+        let intervals = Role::ALL.map(|role| self.hello_interval(role));
+        for (worker, interval) in self.posts.iter_mut().map(|post| post.worker.as_mut()).zip(intervals) {
+            let Some(worker) = worker else { continue };
+            worker.set_interval(interval);
             let send = |share: &Config| message::send_with(worker.pipe(), &ToChild::Reload, share);
             match with_share(&mut self.config, worker.role(), send) {
                 Ok(()) => worker.reloading = true,
@@ -139,6 +164,12 @@ impl Supervisor {
         self.start_children();
     }
 
+    /// How often a child is asked whether it lives: masters that are frozen have to be noticed before others take over.
+    fn hello_interval(&self, role: Role) -> Duration {
+        let shortest = (role == Role::Vrrp).then(|| self.config.instances.iter().map(unnoticed).min()).flatten();
+        pulse::interval(shortest)
+    }
+
     fn start_worker(&mut self, role: Role, begins: Begins) {
         if !is_needed(role, &self.options, &self.config) || self.worker(role).is_some() || self.stopping.is_some() {
             return;
@@ -146,12 +177,12 @@ impl Supervisor {
         let masters = match begins {
             Begins::Fresh => BTreeSet::new(),
             // once another router may be master, those that may not preempt it have to listen first
-            Begins::After(gap) => self.masters(|instance| {
-                let unnoticed = instance.advert_interval.duration() * u32::from(instance.down_timer_adverts);
-                instance.preempt == Preempt::Yes || gap < unnoticed
-            }),
+            Begins::After(gap) => {
+                self.masters(|instance| instance.preempt == Preempt::Yes || gap < unnoticed(instance))
+            }
         };
         let script_default = self.script_default;
+        let interval = self.hello_interval(role);
         let (debts, log, options) = (self.debts.clone(), self.destinations.clone(), &self.options);
         let started = with_share(&mut self.config, role, |config| {
             let startup = Startup {
@@ -164,7 +195,7 @@ impl Supervisor {
                 keep_addresses: options.keep_addresses,
                 keep_services: options.keep_services,
             };
-            Worker::start(role, &startup, options)
+            Worker::start(role, &startup, options, interval)
         });
         match started {
             Ok(worker) => {
@@ -254,6 +285,10 @@ impl Supervisor {
                 if let Some(worker) = self.worker_mut(role) {
                     worker.has_started(reactor::now());
                 }
+                if let Some(post) = self.post(role) {
+                    post.idle_since = None;
+                    post.has_run = true;
+                }
                 self.ready_if_all_are();
                 if self.options.dump && role != Role::Runner {
                     self.ask(role, Dump::Log);
@@ -334,17 +369,27 @@ impl Supervisor {
         // what it said last
         self.listen(role);
         let was_stuck = self.worker(role).is_some_and(Worker::was_stuck);
+        let now = reactor::now();
         let was_reloading = self.worker(role).is_some_and(|worker| worker.reloading);
-        if let Some(worker) = self.post(role).and_then(|post| post.worker.take()) {
+        let Some(post) = self.post(role) else { return };
+        let had_run = post.has_run;
+        // one that never got to its work leaves it undone for as long as before
+        post.idle_since.get_or_insert(if was_stuck { Instant::ZERO } else { now });
+        if let Some(worker) = post.worker.take() {
             self.reactor.deregister(worker.pipe()).ok();
             self.reactor.deregister(worker.child()).ok();
         }
         if self.stopping.is_some() {
+            if role == Role::Vrrp && ended == Exit::Status(exit::OK.into()) {
+                // it took back what it had
+                self.states.clear();
+            }
             self.stop_the_runner();
             return;
         }
         match ended {
-            Exit::Status(status) if exit::is_permanent(status) => {
+            // later, what keeps it from its work may pass: memory that is short, a descriptor too many
+            Exit::Status(status) if exit::is_permanent(status) && !had_run => {
                 tracing::error!("{role} process({pid}) {ended}: it cannot run; stopping");
                 self.stop(u8::try_from(status).unwrap_or(exit::FATAL));
             }
@@ -353,12 +398,10 @@ impl Supervisor {
                 self.stop(exit::FATAL);
             }
             ended => {
-                let now = reactor::now();
                 tracing::error!("{role} child process({pid}) died ({ended}): Respawning");
                 let Some(post) = self.post(role) else { return };
                 let pause = post.backoff.next(now);
-                post.idle_since = if was_stuck { Instant::ZERO } else { now };
-                let gap = now.since(post.idle_since);
+                let gap = post.gap(now);
                 if pause.is_zero() {
                     self.start_worker(role, Begins::After(gap));
                 } else {
@@ -374,8 +417,8 @@ impl Supervisor {
     }
 
     /// Once no child is at a configuration any more: a SIGHUP that came meanwhile gets its turn.
-    fn reload_is_over(&mut self) {
-        if self.workers().any(|worker| worker.reloading) {
+    pub(super) fn reload_is_over(&mut self) {
+        if self.reading.is_some() || self.workers().any(|worker| worker.reloading) {
             return;
         }
         notify(&[NotifyState::Ready]);

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use keepalived_config::model::Config;
 use keepalived_core::time::Instant;
@@ -11,7 +12,7 @@ use keepalived_kernel::process::{self, Child, Exit, Launch, Pid};
 use keepalived_kernel::reactor;
 use keepalived_kernel::signal::Signal;
 
-use super::pulse::{Look, Next, Pulse};
+use super::pulse::{Next, Pulse};
 use crate::cli::Options;
 use crate::message::{self, FromChild, Incoming, SUPERVISOR, Startup, ToChild};
 
@@ -59,6 +60,7 @@ pub(super) struct Worker {
     pipe: Pipe,
     /// It has said that it runs.
     pub(super) ready: bool,
+    started_at: Instant,
     pulse: Pulse,
     /// It was sent a configuration and has not said yet that it applied it.
     pub(super) reloading: bool,
@@ -66,8 +68,13 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Starts this program again as `role`. Only in the foreground does it keep the console: whoever waits for
-    /// the end of a daemon's output would wait for ever.
-    pub(super) fn start(role: Role, startup: &Startup<&Config>, options: &Options) -> io::Result<Self> {
+    /// the end of a daemon's output would wait for ever. It is asked every `interval` whether it lives.
+    pub(super) fn start(
+        role: Role,
+        startup: &Startup<&Config>,
+        options: &Options,
+        interval: Duration,
+    ) -> io::Result<Self> {
         let (ours, theirs) = pipe::pair()?;
         let mut descriptors = vec![(theirs.into_descriptor(), SUPERVISOR)];
         if !options.foreground {
@@ -87,15 +94,32 @@ impl Worker {
             descriptors,
         })?;
         message::send_with(&ours, &ToChild::Start, startup)?;
-        Ok(Self { role, child, pipe: ours, ready: false, pulse: Pulse::new(reactor::now()), reloading: false })
+        let now = reactor::now();
+        let pulse = Pulse::new(now, interval);
+        Ok(Self { role, child, pipe: ours, ready: false, started_at: now, pulse, reloading: false })
+    }
+
+    /// When [`Worker::hello`] is due.
+    pub(super) const fn hello_at(&self) -> Instant {
+        self.pulse.next_at()
+    }
+
+    /// From now on it is asked so often whether it lives.
+    pub(super) fn set_interval(&mut self, interval: Duration) {
+        self.pulse.set_interval(interval);
+    }
+
+    /// When it was started.
+    pub(super) const fn started_at(&self) -> Instant {
+        self.started_at
     }
 
     /// Asks whether it is there. False if it has not answered for too long.
-    pub(super) fn hello(&mut self, now: Instant, look: Look) -> bool {
+    pub(super) fn hello(&mut self, now: Instant) -> bool {
         // routers that are silent for so long are none, whatever they are busy with: others have their addresses by then
         let reloads = self.reloading && self.role != Role::Vrrp;
         let busy = !self.ready || reloads;
-        match self.pulse.next(now, look, busy) {
+        match self.pulse.next(now, busy) {
             Next::Ask(number) => message::send(&self.pipe, &ToChild::Hello(number)).is_ok(),
             Next::Wait => true,
             Next::GiveUp => false,

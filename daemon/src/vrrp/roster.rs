@@ -393,6 +393,14 @@ impl Roster {
     /// Every router stops, in the order of the configuration.
     pub(super) fn stop(&mut self, now: Instant, at_exit: AtExit) {
         self.at_exit = at_exit;
+        if at_exit == AtExit::Release {
+            // those that were to resume and have not
+            for key in std::mem::take(&mut self.masters) {
+                if let Some(slot) = self.by_key.get(&key).copied() {
+                    self.adopt_left_overs_of(slot);
+                }
+            }
+        }
         for slot in 0..self.slots.len() {
             self.tell(now, slot, Event::Stop);
         }

@@ -186,19 +186,16 @@ pub fn own_pid() -> Pid {
     Pid(rustix::process::getpid().as_raw_nonzero().get())
 }
 
-/// Asks for `SIGTERM` when the parent ends; if `parent` already has, says so by an error, and the caller should exit.
+/// Asks for `SIGTERM` when the parent ends. False if `parent` already has: what it wanted done is still in the pipe.
 ///
 /// The kernel means the parent's *thread*: start children from the thread that lives longest.
 ///
 /// # Errors
-/// The parent is gone.
-pub fn die_with_parent(parent: Pid) -> io::Result<()> {
+/// The kernel refuses.
+pub fn die_with_parent(parent: Pid) -> io::Result<bool> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
     // checked after asking, so that no moment is left out
-    match rustix::process::getppid() {
-        Some(pid) if pid.as_raw_nonzero().get() == parent.0 => Ok(()),
-        _ => Err(io::Error::other("the parent process has ended")),
-    }
+    Ok(rustix::process::getppid().is_some_and(|pid| pid.as_raw_nonzero().get() == parent.0))
 }
 
 /// Makes orphaned grandchildren children of this process.

@@ -126,6 +126,32 @@ fn a_missing_brace_changes_nothing() {
 }
 
 #[test]
+fn a_daemon_that_reads_a_large_file_stops_when_it_is_told_to() {
+    if !ours_only() {
+        return; // keepalived reads in the process that moves addresses
+    }
+    trial("large-file", |lab| {
+        let a = lab.router(0);
+        let small = Instance::new(PLAIN, 200).alone(a, &[]);
+        let running = start(a, &small)?;
+        comes(a, PLAIN.vip(VRID))?;
+        // seconds of work for a thread that gives way
+        let servers: String = (0..100_000)
+            .map(|at| format!("  real_server 10.{}.{}.{} 80 {{\n  }}\n", at >> 16, (at >> 8) & 255, at & 255))
+            .collect();
+        running.reload(&format!("{small}virtual_server 192.0.2.1 80 {{\n{servers}}}\n"))?;
+        running.wait_for_log("Reloading", patience(Duration::from_secs(5)))?;
+        running.signal(Signal::TERM)?;
+        let log = running.file("log");
+        assert!(running.stop()?.success());
+        let log = std::fs::read_to_string(log)?;
+        assert!(log.contains("Stopped Keepalived") && !log.contains("Reload: "), "it did not wait for the file: {log}");
+        assert!(!a.has(PLAIN.vip(VRID))?);
+        Ok(())
+    });
+}
+
+#[test]
 fn the_death_of_the_vrrp_process_moves_no_address() {
     if !ours_only() {
         return; // keepalived's restarted process waits as at its first start, and the backup takes over
@@ -169,10 +195,8 @@ fn a_vrrp_process_that_does_not_answer_is_replaced() {
         wait_until("router 0 is master", patience(Duration::from_secs(5)), || Ok(lab.holders(vip)? == [0]))?;
         let first = running.vrrp_pid()?;
         kill_process(first, Signal::STOP)?;
-        wait_until("router 1 takes over", patience(Duration::from_secs(8)), || Ok(lab.holders(vip)?.contains(&1)))?;
-        // asked every five seconds, and given five to answer
         let replaced = || Ok(running.vrrp_pid().is_ok_and(|now| now != first));
         wait_until("the stuck process is replaced", patience(Duration::from_secs(20)), replaced)?;
-        wait_until("router 0 is master again", patience(Duration::from_secs(10)), || Ok(lab.holders(vip)? == [0]))
+        wait_until("router 0 alone is master", patience(Duration::from_secs(10)), || Ok(lab.holders(vip)? == [0]))
     });
 }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use keepalived_config::model::{Config, VipLost};
+use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
-use keepalived_kernel::fake::FakeNetwork;
+use keepalived_kernel::fake::{FakeNetwork, FakePackets};
 use keepalived_kernel::network::Network;
 
-use super::rig::{ETH0, ETH1, MILLI, Rig, VIP, ip, machine, master, one, plain, with_addresses};
-use crate::vrrp::engine::AtExit;
+use super::rig::{ETH0, ETH1, MILLI, Rig, VIP, configuration, ip, machine, master, one, plain, with_addresses};
+use crate::vrrp::engine::{AtExit, Engine};
 use crate::vrrp::report::Report;
 
 // keepalived goes to BACKUP instead
@@ -133,6 +134,25 @@ fn a_master_that_comes_back_without_its_cable_removes_its_addresses() {
     let all = |config: &Config| keepalived_config::plan::keyed(&config.instances).map(|(key, _)| key).collect();
     let mut rig = Rig::with(network, &one(100), all);
     assert_eq!((rig.state("A"), rig.has(VIP)), (State::Fault, false));
+}
+
+// a supervisor that dies while the next vrrp process starts
+#[test]
+fn masters_that_never_resumed_leave_nothing_behind() {
+    for (at_exit, stays) in [(AtExit::Release, false), (AtExit::Keep, true)] {
+        let mut network = machine();
+        let mut ours = plain(ETH0, VIP, 24);
+        ours.protocol = 18;
+        network.add_address(ours);
+        network.events(&mut Vec::new());
+        let config = configuration(&one(100));
+        let masters = keepalived_config::plan::keyed(&config.instances).map(|(key, _)| key).collect();
+        let now = Instant::from_nanos(1_000_000_000_000);
+        let mut engine = Engine::new(now, &config, masters, network, FakePackets::new()).unwrap();
+        engine.turn(now);
+        engine.stop(now, at_exit);
+        assert_eq!(engine.kernel().0.has(ip(VIP)), stays, "{at_exit:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,159 @@
+//! Addresses of masters without adverts. While the vrrp process is away nobody sends adverts for its addresses, and another router has
+//! them once the master down time is over. They are removed then, whatever keeps the vrrp process away.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::time::Duration;
+
+use keepalived_config::InstanceKey;
+use keepalived_config::model::Instance;
+use keepalived_core::time::Instant;
+use keepalived_core::vrrp::State;
+use keepalived_kernel::netlink::Rtnetlink;
+use keepalived_kernel::packets::BufferSize;
+use keepalived_kernel::reactor;
+
+use super::Supervisor;
+use super::worker::Role;
+use crate::vrrp::{Removed, remove_abandoned};
+
+/// A process that begins has this long to say that it runs: a large configuration takes its time.
+const TO_BEGIN: Duration = Duration::from_secs(5);
+
+/// From an attempt that failed to the next.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The way to the kernel's addresses, open before it is needed: in a shortage of descriptors it could not be opened any more.
+#[derive(Debug)]
+pub(super) struct Sweeper(Option<Rtnetlink>);
+
+impl Sweeper {
+    pub(super) fn new() -> Self {
+        Self(open().ok())
+    }
+
+    fn remove<'a>(&mut self, instances: impl Iterator<Item = &'a Instance>) -> io::Result<Removed> {
+        let network = match &mut self.0 {
+            Some(network) => network,
+            none => none.insert(open()?),
+        };
+        remove_abandoned(network, instances)
+    }
+}
+
+fn open() -> io::Result<Rtnetlink> {
+    // nothing reads its events
+    Rtnetlink::open(BufferSize(4096))
+}
+
+/// How long other routers wait for the adverts of `instance` at least before one of them is master.
+pub(super) fn unnoticed(instance: &Instance) -> Duration {
+    instance.advert_interval.duration() * u32::from(instance.down_timer_adverts)
+}
+
+/// When addresses are due that nobody has sent adverts for since `since`. `began` is when a process was started that has not said yet
+/// that it runs.
+fn due(since: Instant, unnoticed: Duration, began: Option<Instant>) -> Instant {
+    let over = since + unnoticed;
+    began.map_or(over, |at| over.max(at + TO_BEGIN))
+}
+
+impl Supervisor {
+    /// When addresses are to be removed next, if nothing happens before.
+    pub(super) fn abandoned_at(&self) -> Option<Instant> {
+        let next = self.masters_due().map(|(_, at)| at).min()?;
+        Some(next.max(self.abandoned_not_before))
+    }
+
+    /// Removes what is due.
+    pub(super) fn remove_due(&mut self, now: Instant) {
+        if self.abandoned_at().is_none_or(|at| at > now) {
+            return;
+        }
+        let due = self.masters_due().filter(|(_, at)| *at <= now).map(|(key, _)| key).collect();
+        self.remove_addresses_of(&due);
+    }
+
+    /// The daemon ends. Whatever masters the vrrp process has left behind, their addresses go.
+    pub(super) fn remove_all_abandoned(&mut self) {
+        if self.worker(Role::Vrrp).is_none() {
+            let all = self.masters_due().map(|(key, _)| key).collect();
+            self.remove_addresses_of(&all);
+        }
+    }
+
+    /// Masters that nobody sends adverts for, with the time at which their addresses are due.
+    fn masters_due(&self) -> impl Iterator<Item = (InstanceKey, Instant)> {
+        let silence = self.posts.iter().find(|post| post.role == Role::Vrrp).and_then(|post| {
+            let since = post.idle_since?;
+            Some((since, post.worker.as_ref().map(super::worker::Worker::started_at)))
+        });
+        let silence = silence.filter(|_| !self.options.keep_addresses);
+        let of = move |(since, began)| {
+            keepalived_config::plan::keyed(&self.config.instances)
+                .filter(|(key, _)| self.states.get(key) == Some(&State::Master))
+                .map(move |(key, instance)| (key, due(since, unnoticed(instance), began)))
+        };
+        silence.map(of).into_iter().flatten()
+    }
+
+    fn remove_addresses_of(&mut self, keys: &BTreeSet<InstanceKey>) {
+        if keys.is_empty() {
+            return;
+        }
+        self.abandoned_not_before = reactor::now() + PAUSE;
+        let instances = keepalived_config::plan::keyed(&self.config.instances)
+            .filter(|(key, _)| keys.contains(key))
+            .map(|(_, instance)| instance);
+        let Removed { gone, refused } = match self.sweeper.remove(instances) {
+            Ok(removed) => removed,
+            Err(error) => {
+                tracing::error!("addresses that nobody sends adverts for cannot be removed: {error}; trying again");
+                return;
+            }
+        };
+        for (address, why) in &refused {
+            tracing::error!(
+                "address {address}, which nobody sends adverts for, cannot be removed: {why}; trying again"
+            );
+        }
+        if !gone.is_empty() {
+            tracing::warn!(
+                "removed {} addresses: no vrrp process sends adverts for them, and other routers may have them by now",
+                gone.len()
+            );
+        }
+        if refused.is_empty() {
+            // the next vrrp process listens before it becomes master
+            self.states.retain(|key, _| !keys.contains(key));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::from_text;
+
+    fn at(millis: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn addresses_are_due_when_other_routers_may_have_them() {
+        let text = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n advert_int 2\n virtual_ipaddress {\n 192.0.2.9\n }\n}\n";
+        let config = from_text(text);
+        let wait = unnoticed(&config.instances[0]);
+        // RFC 9568 section 6.1: three intervals and the skew of whoever takes over
+        assert_eq!(wait, Duration::from_secs(6));
+        assert_eq!(due(at(1_000), wait, None), at(7_000));
+    }
+
+    #[test]
+    fn a_process_that_begins_has_time_to_begin() {
+        let wait = Duration::from_millis(300);
+        assert_eq!(due(at(0), wait, Some(at(100))), at(5_100));
+        let long = Duration::from_secs(60);
+        assert_eq!(due(at(0), long, Some(at(100))), at(60_000));
+    }
+}

@@ -1,0 +1,121 @@
+//! Addresses that a vrrp process left behind and that no process advertises any more: other routers have them by then.
+
+use std::io;
+
+use keepalived_config::model::Instance;
+use keepalived_kernel::network::{AddressChange, Network, Refused};
+
+use super::lower;
+
+/// What became of abandoned addresses.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Removed {
+    /// Addresses that are gone now.
+    pub gone: Vec<std::net::IpAddr>,
+    /// Addresses that the kernel did not give up.
+    pub refused: Vec<(std::net::IpAddr, Refused)>,
+}
+
+/// Removes the addresses that `instances` bring, where they are there and ours: they bear our mark (`IFA_PROTO`). A kernel before
+/// 5.18 tells no marks; there every address is ours, except for those of an owner.
+///
+/// # Errors
+/// The kernel does not say what is there.
+pub fn remove<'a>(network: &mut impl Network, instances: impl Iterator<Item = &'a Instance>) -> io::Result<Removed> {
+    let inventory = network.inventory()?;
+    let tells_marks = inventory.addresses.iter().any(|address| address.protocol != 0);
+    let mut changes = Vec::new();
+    for instance in instances {
+        let owner = instance.priority.is_owner();
+        for line in lower::lines(instance) {
+            let device = line.device.or(instance.interface);
+            let Some(link) = inventory.links.iter().find(|link| Some(link.name) == device) else { continue };
+            let key = (link.index, line.address, line.prefix);
+            let there = inventory.addresses.iter().find(|there| there.key() == key);
+            let ours = |protocol| if tells_marks { protocol == lower::ADDRESS_PROTOCOL } else { !owner };
+            if there.is_some_and(|there| ours(there.protocol)) {
+                changes.push(AddressChange::Absent { link: link.index, address: line.address, prefix: line.prefix });
+            }
+        }
+    }
+    let mut removed = Removed::default();
+    for (change, result) in changes.iter().zip(network.change(&changes)) {
+        let (_, address, _) = change.key();
+        match result {
+            Ok(()) => removed.gone.push(address),
+            Err(refused) => removed.refused.push((address, refused)),
+        }
+    }
+    Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use keepalived_kernel::fake::FakeNetwork;
+    use keepalived_kernel::network::{Address, LinkIndex};
+
+    use super::*;
+    use crate::configuration::from_text;
+
+    const TWO: &str = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 192.0.2.100/24\n 192.0.2.101/24\n }\n}\n\
+                       vrrp_instance B {\n interface eth0\n virtual_router_id 2\n priority 255\n virtual_ipaddress {\n 192.0.2.1/24\n }\n}\n";
+
+    fn address(text: &str, protocol: u8) -> Address {
+        Address {
+            link: LinkIndex(2),
+            address: text.parse().unwrap(),
+            prefix: 24,
+            scope: 0,
+            flags: 0,
+            label: None,
+            broadcast: None,
+            peer: None,
+            protocol,
+            preferred_lifetime: None,
+        }
+    }
+
+    fn machine(addresses: &[(&str, u8)]) -> FakeNetwork {
+        let mut network = FakeNetwork::new();
+        network.set_link(FakeNetwork::ethernet(2, "eth0").unwrap());
+        addresses.iter().for_each(|(text, protocol)| network.add_address(address(text, *protocol)));
+        network
+    }
+
+    fn left(network: &FakeNetwork) -> Vec<IpAddr> {
+        network.addresses().map(|address| address.address).collect()
+    }
+
+    fn ips(texts: &[&str]) -> Vec<IpAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_bears_our_mark_goes_and_the_rest_stays() {
+        // the second virtual address was put there by an administrator, the owner's own address too
+        let mut network = machine(&[("192.0.2.1", 0), ("192.0.2.100", 18), ("192.0.2.101", 0), ("192.0.2.7", 18)]);
+        let removed = remove(&mut network, from_text(TWO).instances.iter()).unwrap();
+        assert_eq!(removed.gone, ips(&["192.0.2.100"]));
+        assert_eq!(left(&network), ips(&["192.0.2.1", "192.0.2.7", "192.0.2.101"]));
+    }
+
+    #[test]
+    fn a_kernel_without_marks_keeps_only_what_an_owner_has() {
+        let mut network = machine(&[("192.0.2.1", 0), ("192.0.2.100", 0), ("192.0.2.7", 0)]);
+        remove(&mut network, from_text(TWO).instances.iter()).unwrap();
+        assert_eq!(left(&network), ips(&["192.0.2.1", "192.0.2.7"]));
+    }
+
+    #[test]
+    fn one_that_is_refused_keeps_no_other() {
+        let mut network = machine(&[("192.0.2.100", 18), ("192.0.2.101", 18)]);
+        network.refuse("192.0.2.100".parse().unwrap(), Some(Refused { errno: 12, message: None }));
+        let removed = remove(&mut network, from_text(TWO).instances.iter()).unwrap();
+        assert_eq!(removed.gone, ips(&["192.0.2.101"]));
+        assert_eq!(removed.refused.len(), 1);
+        network.fail_inventory(Some(12));
+        assert!(remove(&mut network, from_text(TWO).instances.iter()).is_err());
+    }
+}

@@ -1,0 +1,150 @@
+//! Processes that die at the worst time: no address stays behind without adverts, and the daemon goes on.
+
+use anyhow::Result;
+use keepalived_lab::{Case, Daemon, Flavour, Instance, Lab, Running, patience, trial, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
+use std::path::Path;
+use std::time::Duration;
+
+const PLAIN: Case = Case::PLAIN;
+const VRID: u8 = 7;
+
+/// Three of them are a second at most: shorter than the pauses between starts.
+const INTERVAL: Duration = Duration::from_millis(300);
+
+fn long() -> Duration {
+    patience(Duration::from_secs(20))
+}
+
+/// keepalived leaves the addresses where they are.
+fn ours_only() -> bool {
+    Daemon::ours().flavour() == Flavour::Ours
+}
+
+fn has(lab: &Lab) -> Result<bool> {
+    lab.router(0).has(PLAIN.vip(VRID))
+}
+
+fn is_there(pid: Pid) -> bool {
+    Path::new(&format!("/proc/{}", pid.as_raw_nonzero())).exists()
+}
+
+/// A master whose address nobody else takes.
+fn start(lab: &Lab) -> Result<Running> {
+    let a = lab.router(0);
+    let running = a.start(&Daemon::ours(), "a", &Instance::new(PLAIN, 200).every(INTERVAL).alone(a, &[]))?;
+    wait_until("it is master", long(), || has(lab))?;
+    Ok(running)
+}
+
+/// Kills vrrp processes as they come, until the next one has to wait for seconds.
+fn wear_out(running: &Running) -> Result<()> {
+    for _ in 0..4 {
+        let pid = running.vrrp_pid()?;
+        kill_process(pid, Signal::KILL)?;
+        let another = || Ok(running.vrrp_pid().is_ok_and(|now| now != pid && is_there(now)));
+        wait_until("another vrrp process is there", long(), another)?;
+    }
+    Ok(kill_process(running.vrrp_pid()?, Signal::KILL)?)
+}
+
+#[test]
+fn a_vrrp_process_that_dies_again_and_again_leaves_no_address_without_adverts() {
+    if !ours_only() {
+        return;
+    }
+    trial("worn-out", |lab| {
+        let running = start(lab)?;
+        wear_out(&running)?;
+        let last = running.vrrp_pid()?;
+        wait_until("the address is gone", long(), || Ok(!has(lab)?))?;
+        assert_eq!(running.vrrp_pid()?, last, "and no other process has been there to remove it");
+        running.wait_for_log("no vrrp process sends adverts for them", long())?;
+        wait_until("it is master again when the next process runs", long(), || has(lab))
+    });
+}
+
+#[test]
+fn a_daemon_that_stops_without_its_vrrp_process_takes_the_addresses_along() {
+    if !ours_only() {
+        return;
+    }
+    trial("stop-worn-out", |lab| {
+        let running = start(lab)?;
+        wear_out(&running)?;
+        let status = running.stop()?;
+        assert!(status.success(), "{status}");
+        assert!(!has(lab)?);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_death_of_the_supervisor_leaves_no_address() {
+    if !ours_only() {
+        return;
+    }
+    trial("orphans", |lab| {
+        let running = start(lab)?;
+        running.signal(Signal::KILL)?;
+        wait_until("the address is gone", long(), || Ok(!has(lab)?))
+    });
+}
+
+#[test]
+fn a_supervisor_that_dies_while_the_next_vrrp_process_starts_leaves_no_address() {
+    if !ours_only() {
+        return;
+    }
+    trial("start-orphaned", |lab| {
+        for _ in 0..5 {
+            let running = start(lab)?;
+            // the supervisor starts another at once
+            kill_process(running.vrrp_pid()?, Signal::KILL)?;
+            let first = running.vrrp_pid()?;
+            while running.vrrp_pid().is_ok_and(|now| now == first) {
+                std::hint::spin_loop();
+            }
+            running.signal(Signal::KILL)?;
+            wait_until("the address is gone", long(), || Ok(!has(lab)?))?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_frozen_vrrp_process_is_replaced() {
+    if !ours_only() {
+        return;
+    }
+    trial("frozen", |lab| {
+        let running = start(lab)?;
+        let first = running.vrrp_pid()?;
+        kill_process(first, Signal::STOP)?;
+        wait_until("the frozen process is replaced", long(), || Ok(running.vrrp_pid().is_ok_and(|now| now != first)))?;
+        running.wait_for_log("vrrp process does not answer", long())?;
+        wait_until("it is master", long(), || has(lab))
+    });
+}
+
+#[test]
+fn a_shortage_that_keeps_the_vrrp_process_from_starting_leaves_no_address_and_ends_nothing() {
+    if !ours_only() {
+        return;
+    }
+    trial("shortage", |lab| {
+        let running = start(lab)?;
+        let supervisor = running.pid().as_raw_nonzero();
+        let limit =
+            |files: &str| lab.router(0).namespace().run(&format!("prlimit --pid {supervisor} --nofile={files}"));
+        // what the supervisor has it keeps; its children inherit the limit
+        for files in ["3:4096", "16:4096"] {
+            limit(files)?;
+            kill_process(running.vrrp_pid()?, Signal::KILL)?;
+            wait_until(&format!("the address is gone ({files} descriptors)"), long(), || Ok(!has(lab)?))?;
+            limit("1024:4096")?;
+            wait_until("it is master again", patience(Duration::from_secs(70)), || has(lab))?;
+        }
+        Ok(())
+    });
+}
