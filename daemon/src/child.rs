@@ -9,6 +9,7 @@ use keepalived_kernel::process;
 use keepalived_kernel::reactor::{self, Interest, Reactor, Token};
 use keepalived_kernel::signal::Signal;
 
+use crate::connection::Connection;
 use crate::exit;
 use crate::message::{self, FromChild, Incoming, SUPERVISOR, Startup, ToChild};
 
@@ -45,14 +46,15 @@ pub enum End {
 
 /// Runs a child: `begin` makes it of what the supervisor says first, `run` runs it and returns its exit status.
 pub fn run<C>(
-    begin: impl FnOnce(Startup, Reactor, Pipe) -> Result<C, NotStarted>,
+    begin: impl FnOnce(Startup, Reactor, Connection) -> Result<C, NotStarted>,
     run: impl FnOnce(&mut C) -> u8,
 ) -> u8 {
     let started = connect().and_then(|(mut reactor, mut pipe)| {
         let startup = first_message(&mut reactor, &mut pipe)?;
         // to complain by: the child owns its end from now on
-        let voice = pipe.try_clone()?;
-        begin(startup, reactor, pipe).inspect_err(|refused| tell(&voice, &FromChild::CannotRun(refused.reason.clone())))
+        let mut voice = Connection::new(pipe.try_clone()?);
+        begin(startup, reactor, Connection::new(pipe))
+            .inspect_err(|refused| voice.say(&FromChild::CannotRun(refused.reason.clone())))
     });
     match started {
         Ok(mut child) => run(&mut child),
@@ -94,8 +96,8 @@ fn first_message(reactor: &mut Reactor, pipe: &mut Pipe) -> io::Result<Startup> 
 ///
 /// # Errors
 /// The supervisor is gone, or says what nobody understands.
-pub fn hear(pipe: &mut Pipe) -> Result<Option<(ToChild, Option<OwnedFd>)>, End> {
-    match message::receive(pipe) {
+pub fn hear(supervisor: &mut Connection) -> Result<Option<(ToChild, Option<OwnedFd>)>, End> {
+    match supervisor.hear() {
         Ok(Incoming::Nothing) => Ok(None),
         Ok(Incoming::Message(message, descriptor)) => Ok(Some((message, descriptor))),
         Ok(Incoming::Closed) => {
@@ -110,22 +112,15 @@ pub fn hear(pipe: &mut Pipe) -> Result<Option<(ToChild, Option<OwnedFd>)>, End> 
 }
 
 /// A signal that was sent to the child rather than to the supervisor: most are for the supervisor.
-pub fn heed(signal: Signal, pipe: &Pipe) -> Option<End> {
+pub fn heed(signal: Signal, supervisor: &mut Connection) -> Option<End> {
     match signal {
         Signal::TERM => Some(End::Stop),
         // from the terminal it goes to every process; the supervisor decides
         Signal::INT => None,
         signal => {
-            tell(pipe, &FromChild::Signal(signal.number()));
+            supervisor.say_once(&FromChild::Signal(signal.number()));
             None
         }
-    }
-}
-
-/// Says something to the supervisor.
-pub fn tell(pipe: &Pipe, message: &FromChild) {
-    if let Err(error) = message::send(pipe, message) {
-        tracing::warn!("the supervisor could not be told: {error}");
     }
 }
 

@@ -12,6 +12,7 @@ pub mod checker;
 pub mod child;
 pub mod cli;
 pub mod configuration;
+mod connection;
 pub mod exit;
 pub mod files;
 pub mod host;

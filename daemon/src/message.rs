@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -114,6 +114,8 @@ pub enum FromChild {
     Ready,
     /// It applied the configuration.
     Reloaded,
+    /// It could not take the configuration, for this reason, and goes on with the old one.
+    NotReloaded(String),
     /// I am here.
     Hello(u64),
     /// Instances changed their states, in this order; at most [`MOST_RECORDS`].
@@ -232,33 +234,33 @@ pub enum Incoming<T> {
     Closed,
 }
 
-/// Sends a message.
+/// Sends an encoded message, with a copy of `beside`. One that is longer than a packet goes through memory.
 ///
 /// # Errors
-/// As [`Pipe::send`].
-pub fn send<T: Serialize>(pipe: &Pipe, message: &T) -> io::Result<()> {
-    pipe.send(&encode(message)?, &[])
+/// As [`Pipe::send`]; out of memory or descriptors. [`pipe::may_pass`] says whether to try again.
+pub fn post(pipe: &Pipe, octets: &[u8], beside: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    if octets.len() <= pipe::LONGEST_MESSAGE {
+        return pipe.send(octets, beside.as_slice());
+    }
+    let memory = pipe::memory("keepalived", |writer| writer.write_all(octets))?;
+    let descriptors: Vec<_> = std::iter::once(memory.as_fd()).chain(beside).collect();
+    pipe.send(IN_MEMORY, &descriptors)
 }
 
-/// Sends a message with `content` in memory beside it.
+/// Says that the message itself comes in memory: the first descriptor. No encoded message looks like this, because no enum of
+/// ours has so many variants and no text such a length.
+const IN_MEMORY: &[u8] = &[0xff];
+
+/// Memory with `content`, to be sent beside a message.
 ///
 /// # Errors
-/// As [`Pipe::send`].
-pub fn send_with<T: Serialize, C: Serialize>(pipe: &Pipe, message: &T, content: &C) -> io::Result<()> {
+/// Out of memory or descriptors.
+pub fn memory<C: Serialize>(content: &C) -> io::Result<OwnedFd> {
     // written as it is encoded: a large configuration would need much memory once more
-    let memory = pipe::memory("keepalived", |writer| {
+    pipe::memory("keepalived", |writer| {
         postcard::to_io(content, writer).map_err(io::Error::other)?;
         Ok(())
-    })?;
-    pipe.send(&encode(message)?, &[memory.as_fd()])
-}
-
-/// Sends a message with a copy of `descriptor` beside it.
-///
-/// # Errors
-/// As [`Pipe::send`].
-pub fn send_descriptor<T: Serialize>(pipe: &Pipe, message: &T, descriptor: BorrowedFd<'_>) -> io::Result<()> {
-    pipe.send(&encode(message)?, &[descriptor])
+    })
 }
 
 /// Takes the next message.
@@ -267,6 +269,11 @@ pub fn send_descriptor<T: Serialize>(pipe: &Pipe, message: &T, descriptor: Borro
 /// A message that is none of ours, or a broken socket.
 pub fn receive<T: DeserializeOwned>(pipe: &mut Pipe) -> io::Result<Incoming<T>> {
     Ok(match pipe.receive()? {
+        Received::Message { octets: IN_MEMORY, descriptors } => {
+            let mut descriptors = descriptors.into_iter();
+            let octets = read(descriptors.next())?;
+            Incoming::Message(decode(&octets)?, descriptors.next())
+        }
         Received::Message { octets, descriptors } => Incoming::Message(decode(octets)?, descriptors.into_iter().next()),
         Received::Nothing => Incoming::Nothing,
         Received::Closed => Incoming::Closed,
@@ -286,7 +293,18 @@ pub fn content<C: DeserializeOwned>(memory: Option<OwnedFd>) -> io::Result<C> {
     read.map(|(content, _)| content).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-fn encode<T: Serialize>(value: &T) -> io::Result<Vec<u8>> {
+fn read(memory: Option<OwnedFd>) -> io::Result<Vec<u8>> {
+    let memory = memory.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a message without its memory"))?;
+    let mut octets = Vec::new();
+    Sealed::open(memory, LARGEST_MEMORY)?.read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
+/// A message as it is sent.
+///
+/// # Errors
+/// It cannot be written, which is a fault of ours.
+pub fn encode<T: Serialize>(value: &T) -> io::Result<Vec<u8>> {
     postcard::to_stdvec(value).map_err(io::Error::other)
 }
 

@@ -17,6 +17,7 @@ use keepalived_kernel::signal::Signal;
 
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::configuration;
+use crate::connection::Connection;
 use crate::exit;
 use crate::log;
 use crate::message::{
@@ -39,7 +40,7 @@ pub fn run() -> u8 {
 }
 
 struct Runner {
-    pipe: Pipe,
+    supervisor: Connection,
     reactor: Reactor,
     config: Config,
     script_default: ScriptDefault,
@@ -47,7 +48,7 @@ struct Runner {
     users: Users,
     environment: Vec<(OsString, OsString)>,
     /// Those who want programs run.
-    clients: BTreeMap<Token, Pipe>,
+    clients: BTreeMap<Token, Connection>,
     running: HashMap<Token, Running>,
     /// Orders that wait until programs of a client that is gone have ended.
     held: Vec<(Token, Order)>,
@@ -67,13 +68,13 @@ struct Running {
 }
 
 impl Runner {
-    fn with(startup: Startup, reactor: Reactor, pipe: Pipe) -> Result<Self, NotStarted> {
+    fn with(startup: Startup, reactor: Reactor, supervisor: Connection) -> Result<Self, NotStarted> {
         child::name(startup.config.global.process_name.as_deref());
         let log = log::start_anyway(&startup.log, "Keepalived_runner");
         let environment =
             std::env::vars_os().filter(|(name, _)| !NOT_INHERITED.iter().any(|not| name == not)).collect();
         Ok(Self {
-            pipe,
+            supervisor,
             reactor,
             config: startup.config,
             script_default: startup.script_default,
@@ -88,12 +89,13 @@ impl Runner {
     }
 
     fn run(&mut self) -> u8 {
-        child::tell(&self.pipe, &FromChild::Ready);
+        self.supervisor.say(&FromChild::Ready);
         let mut ready = Vec::new();
         loop {
             self.hurry(reactor::now());
             ready.clear();
-            let deadline = self.running.values().filter_map(|running| running.deadline).min();
+            let late = self.catch_up(reactor::now());
+            let deadline = self.running.values().filter_map(|running| running.deadline).chain(late).min();
             if let Err(error) = self.reactor.wait(deadline, &mut ready) {
                 tracing::error!("waiting failed: {error}");
                 return exit::FATAL;
@@ -101,7 +103,7 @@ impl Runner {
             for ready in &ready {
                 match ready {
                     Ready::Signal(signal) => {
-                        if child::heed(*signal, &self.pipe).is_some() {
+                        if child::heed(*signal, &mut self.supervisor).is_some() {
                             return self.stop();
                         }
                     }
@@ -120,22 +122,23 @@ impl Runner {
 
     fn listen(&mut self) -> Option<End> {
         loop {
-            let (message, descriptors) = match child::hear(&mut self.pipe) {
+            let (message, descriptors) = match child::hear(&mut self.supervisor) {
                 Ok(Some(heard)) => heard,
                 Ok(None) => return None,
                 Err(end) => return Some(end),
             };
             match message {
-                ToChild::Hello(number) => child::tell(&self.pipe, &FromChild::Hello(number)),
+                ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
                 ToChild::Reload => {
-                    match message::content(descriptors) {
+                    let answer = match message::content(descriptors) {
                         Ok(config) => {
                             self.config = config;
                             self.users = Users::default();
+                            FromChild::Reloaded
                         }
-                        Err(error) => tracing::error!("message from the supervisor: {error}"),
-                    }
-                    child::tell(&self.pipe, &FromChild::Reloaded);
+                        Err(error) => FromChild::NotReloaded(error.to_string()),
+                    };
+                    self.supervisor.say(&answer);
                 }
                 ToChild::Runner => {
                     let client =
@@ -153,7 +156,7 @@ impl Runner {
     fn serve(&mut self, client: Pipe) -> io::Result<()> {
         let token = self.token();
         self.reactor.register(&client, token, Interest::Read)?;
-        self.clients.insert(token, client);
+        self.clients.insert(token, Connection::new(client));
         Ok(())
     }
 
@@ -165,7 +168,7 @@ impl Runner {
     fn take_orders(&mut self, token: Token) {
         loop {
             let Some(client) = self.clients.get_mut(&token) else { return };
-            match message::receive::<Request>(client) {
+            match client.hear::<Request>() {
                 Ok(Incoming::Message(Request::Run(order), _)) => self.accept(token, order),
                 Ok(Incoming::Message(Request::End { id, within }, _)) => self.end(token, id, within),
                 Ok(Incoming::Nothing) => return,
@@ -282,12 +285,20 @@ impl Runner {
         }
     }
 
-    fn answer(&self, client: Token, ended: Ended) {
-        if let Some(pipe) = self.clients.get(&client)
-            && let Err(error) = message::send(pipe, &ended)
-        {
-            tracing::warn!("nobody hears that a program ended: {error}");
+    fn answer(&mut self, client: Token, ended: Ended) {
+        if let Some(client) = self.clients.get_mut(&client) {
+            client.say(&ended);
         }
+    }
+
+    /// Sends what waits, and says when to do so again.
+    fn catch_up(&mut self, now: Instant) -> Option<Instant> {
+        let connections = std::iter::once(&mut self.supervisor).chain(self.clients.values_mut());
+        let late = connections.filter_map(|connection| {
+            connection.catch_up();
+            connection.next_at(now)
+        });
+        late.min()
     }
 
     /// Ends programs whose time is over: first asks, then kills.

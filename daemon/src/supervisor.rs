@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use keepalived_config::model::Config;
+use keepalived_config::model::{Config, Instance};
 use keepalived_config::{InstanceKey, Severity};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
@@ -100,6 +100,9 @@ struct Supervisor {
     debts: Debts,
     script_default: ScriptDefault,
     sweeper: Sweeper,
+    /// Instances of an earlier configuration with the addresses that they have no more, until the vrrp process has taken the present
+    /// one: a successor would not know of them.
+    superseded: Vec<Instance>,
     /// Addresses without adverts are not removed before: an attempt has just failed.
     abandoned_not_before: Instant,
     /// Whose snapshots are awaited, and what for.
@@ -196,6 +199,7 @@ impl Supervisor {
             debts: Debts::default(),
             script_default: ScriptDefault::look(),
             sweeper: Sweeper::new(),
+            superseded: Vec::new(),
             abandoned_not_before: now,
             dumps: Vec::new(),
             telling,
@@ -246,7 +250,7 @@ impl Supervisor {
 
     fn next_deadline(&self) -> Option<Instant> {
         let kill_at = self.stopping.as_ref().map(|stopping| stopping.kill_at);
-        let others = [self.telling.next_at(), kill_at, self.abandoned_at()];
+        let others = [self.telling.next_at(), kill_at, self.abandoned_at(), self.catch_up_at(reactor::now())];
         let of_posts = self.posts.iter().flat_map(Post::next_at);
         others.into_iter().flatten().chain(of_posts).min()
     }
@@ -267,6 +271,7 @@ impl Supervisor {
         }
         self.remove_due(now);
         self.respawn(now);
+        self.try_again(now);
         self.say_hello(now);
         None
     }
@@ -288,7 +293,7 @@ impl Supervisor {
             other if Some(other) == Signal::after_rt_min(2) => self.ask(Role::Vrrp, Dump::File(File::Json)),
             other if Some(other) == Signal::before_rt_max(1) => {
                 self.ask(Role::Vrrp, Dump::File(File::Statistics));
-                self.send(Role::Vrrp, &ToChild::ClearCounters);
+                self.say(Role::Vrrp, &ToChild::ClearCounters);
             }
             _ => {}
         }
@@ -338,7 +343,7 @@ impl Supervisor {
                     Ok(plan) if plan.is_empty() => tracing::info!("Reload: nothing changed"),
                     Ok(plan) => {
                         tracing::info!("Reload: {} changes", plan.changes.len());
-                        self.config = checked.config;
+                        self.supersede(checked.config);
                         if self.options.dump {
                             self.telling.add(&dump::configuration(&self.config), reactor::now());
                         }
@@ -371,7 +376,7 @@ impl Supervisor {
             post.respawn_at = None;
         }
         // the others may still want programs run: the runner ends with the last of them
-        for worker in self.workers().filter(|worker| worker.role() != Role::Runner) {
+        for worker in self.workers_mut().filter(|worker| worker.role() != Role::Runner) {
             worker.stop();
         }
         self.stop_the_runner();

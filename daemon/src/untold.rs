@@ -1,11 +1,15 @@
 //! Records on their way to the supervisor, which may be slow for a moment.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use keepalived_kernel::pipe::Pipe;
 use keepalived_state::MOST_KEPT;
 
-use crate::message::{self, FromChild, MOST_RECORDS};
+use crate::connection::Connection;
+use crate::message::{FromChild, MOST_RECORDS};
+
+/// How long the end of a process waits for the supervisor to hear it.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What the supervisor could not be told yet; the oldest make room.
 #[derive(Debug)]
@@ -33,16 +37,24 @@ impl<T: Clone> Untold<T> {
         self.waiting.is_empty()
     }
 
-    /// Tells as much as fits into the pipe, in messages of at most [`MOST_RECORDS`]. A supervisor that is gone ends this process
-    /// another way.
-    pub fn tell(&mut self, pipe: &Pipe, message: impl Fn(Vec<T>) -> FromChild) {
+    /// Tells as much as the supervisor takes now, in messages of at most [`MOST_RECORDS`].
+    pub fn tell(&mut self, supervisor: &mut Connection, message: impl Fn(Vec<T>) -> FromChild) {
         while !self.waiting.is_empty() {
             let some: Vec<T> = self.waiting.iter().take(MOST_RECORDS).cloned().collect();
             let told = some.len();
-            if message::send(pipe, &message(some)).is_err() {
+            if !supervisor.offer(&message(some)) {
                 break;
             }
             self.waiting.drain(..told);
         }
+    }
+
+    /// Tells everything: this process ends.
+    pub fn tell_all(&mut self, supervisor: &mut Connection, message: impl Fn(Vec<T>) -> FromChild) {
+        while !self.waiting.is_empty() {
+            let some = self.waiting.drain(..self.waiting.len().min(MOST_RECORDS)).collect();
+            supervisor.say(&message(some));
+        }
+        supervisor.finish(LAST_WORDS);
     }
 }

@@ -16,5 +16,6 @@ mod sync_daemon;
 
 pub use abandoned::{Removed, remove as remove_abandoned};
 pub use engine::{AtExit, Engine};
+pub(crate) use lower::lines;
 pub use process::run;
 pub use report::{Level, Report};

@@ -28,6 +28,7 @@ use super::report::Level;
 use super::task::Task;
 use super::view;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
+use crate::connection::Connection;
 use crate::exit;
 use crate::log;
 use crate::message::{self, Debts, FromChild, Startup, ToChild};
@@ -74,7 +75,7 @@ pub fn run() -> u8 {
 type Results = (Ticket, Verdict);
 
 struct Process {
-    pipe: Pipe,
+    supervisor: Connection,
     /// Until the loop begins.
     reactor: Option<Reactor>,
     engine: Engine<Box<dyn Director>>,
@@ -95,7 +96,7 @@ struct Process {
 }
 
 impl Process {
-    fn with(startup: Startup, reactor: Reactor, pipe: Pipe) -> Result<Self, NotStarted> {
+    fn with(startup: Startup, reactor: Reactor, mut supervisor: Connection) -> Result<Self, NotStarted> {
         let global = &startup.config.global;
         child::name(global.checker.name.as_deref().or(global.process_name.as_deref()));
         schedule::apply("checker", &global.checker, None);
@@ -112,7 +113,7 @@ impl Process {
         let mut remembrance = Remembrance::new(startup.debts.timeouts);
         let mut debts = startup.debts;
         remembrance.look(&global.balancing);
-        confess(&pipe, &mut debts, |owed| owed.timeouts = remembrance.before());
+        confess(&mut supervisor, &mut debts, |owed| owed.timeouts = remembrance.before());
         remembrance.apply(&global.balancing);
         let dialogue = Rc::new(Dialogue::new(&startup.config));
         let now = reactor::now();
@@ -121,7 +122,7 @@ impl Process {
         process::give_back_memory();
         let (results, inbox) = mpsc::unbounded_channel();
         Ok(Self {
-            pipe,
+            supervisor,
             reactor: Some(reactor),
             engine,
             dialogue,
@@ -158,7 +159,7 @@ impl Process {
         self.notifier = Some(Notifier::new(self.engine.config(), self.programs.clone(), made_before));
         self.confess();
         self.look_outside(reactor.reactor());
-        child::tell(&self.pipe, &FromChild::Ready);
+        self.supervisor.say(&FromChild::Ready);
         let mut ready = Vec::new();
         let mut results = Vec::new();
         let mut early = tokio::time::interval(EARLY);
@@ -189,6 +190,7 @@ impl Process {
     fn turn(&mut self) -> Option<Instant> {
         let now = reactor::now();
         self.programs.catch_up();
+        self.supervisor.catch_up();
         let wake = if self.batch_waits.get() {
             self.engine.settle(now);
             Some(now)
@@ -197,7 +199,8 @@ impl Process {
         };
         self.begin_due();
         self.deliver(MOST_REPORTS);
-        let catch_up = (self.programs.is_behind() || !self.untold.is_empty()).then(|| now + CATCH_UP);
+        let catch_up = (self.programs.is_behind() || self.supervisor.is_behind() || !self.untold.is_empty())
+            .then(|| now + CATCH_UP);
         let more = self.engine.has_reports().then_some(now);
         let next = [wake, catch_up, more].into_iter().flatten().min();
         next.map(|at| at.max(now + TOGETHER))
@@ -234,12 +237,12 @@ impl Process {
                 self.untold.push(record);
             }
         }
-        self.untold.tell(&self.pipe, FromChild::Balanced);
+        self.untold.tell(&mut self.supervisor, FromChild::Balanced);
     }
 
     fn attend(&mut self, ready: Ready, reactor: &mut Reactor) -> Option<End> {
         match ready {
-            Ready::Signal(signal) => child::heed(signal, &self.pipe),
+            Ready::Signal(signal) => child::heed(signal, &mut self.supervisor),
             Ready::Descriptor { token: FROM_SUPERVISOR, .. } => self.listen(reactor),
             Ready::Descriptor { token: FROM_RUNNER, .. } => {
                 // a pipe that is closed is not reported again
@@ -258,7 +261,7 @@ impl Process {
 
     fn listen(&mut self, reactor: &mut Reactor) -> Option<End> {
         loop {
-            match child::hear(&mut self.pipe) {
+            match child::hear(&mut self.supervisor) {
                 Ok(None) => return None,
                 Ok(Some((ToChild::Stop, _))) => return Some(End::Stop),
                 Ok(Some((message, descriptor))) => {
@@ -273,21 +276,23 @@ impl Process {
 
     fn obey(&mut self, message: ToChild, descriptor: Option<OwnedFd>, reactor: &mut Reactor) -> io::Result<()> {
         match message {
-            ToChild::Hello(number) => child::tell(&self.pipe, &FromChild::Hello(number)),
+            ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => {
                 let applied = message::content(descriptor).and_then(|config| self.reload(config, reactor));
-                child::tell(&self.pipe, &FromChild::Reloaded);
-                applied?;
+                self.supervisor.say(&match applied {
+                    Ok(()) => FromChild::Reloaded,
+                    Err(error) => FromChild::NotReloaded(error.to_string()),
+                });
             }
             ToChild::Report => {
                 let mut snapshot = Snapshot::empty(SystemTime::now());
                 view::fill(&self.engine, &mut snapshot);
-                message::send_with(&self.pipe, &FromChild::Snapshot, &snapshot)?;
+                self.supervisor.say_with(&FromChild::Snapshot, &snapshot)?;
             }
             ToChild::Runner => {
                 let runner = Pipe::from_descriptor(descriptor.ok_or(io::ErrorKind::InvalidData)?)?;
                 reactor.register(&runner, FROM_RUNNER, Interest::Read)?;
-                self.programs.connect(runner);
+                self.programs.connect(Connection::new(runner));
             }
             ToChild::Start | ToChild::ClearCounters | ToChild::Stop => {}
         }
@@ -333,7 +338,7 @@ impl Process {
     fn confess(&mut self) {
         let timeouts = self.remembrance.before();
         let pipes = self.notifier.as_ref().map(Notifier::made);
-        confess(&self.pipe, &mut self.debts, |owed| {
+        confess(&mut self.supervisor, &mut self.debts, |owed| {
             owed.timeouts = timeouts;
             owed.pipes = pipes.unwrap_or_default();
         });
@@ -347,21 +352,20 @@ impl Process {
         if let Some(notifier) = self.notifier.take() {
             notifier.close();
         }
-        self.programs.catch_up();
+        self.programs.finish();
+        self.untold.tell_all(&mut self.supervisor, FromChild::Balanced);
         tracing::info!("Stopped");
         exit::OK
     }
 }
 
-/// Changes what is `told` to the supervisor; it stays if that does not listen, and is told the next time.
-fn confess(pipe: &Pipe, told: &mut Debts, change: impl FnOnce(&mut Debts)) {
+/// Changes what is `told` to the supervisor.
+fn confess(supervisor: &mut Connection, told: &mut Debts, change: impl FnOnce(&mut Debts)) {
     let mut owed = told.clone();
     change(&mut owed);
     if owed != *told {
-        match message::send(pipe, &FromChild::Owes(owed.clone())) {
-            Ok(()) => *told = owed,
-            Err(error) => tracing::warn!("the supervisor could not be told: {error}"),
-        }
+        supervisor.say(&FromChild::Owes(owed.clone()));
+        *told = owed;
     }
 }
 

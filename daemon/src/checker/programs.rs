@@ -7,10 +7,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use keepalived_config::model::Script;
-use keepalived_kernel::pipe::Pipe;
 use tokio::sync::oneshot;
 
-use crate::message::{self, Blame, Ended, HowEnded, Incoming, Lives, Order, Request};
+use crate::connection::Connection;
+use crate::message::{Blame, Ended, HowEnded, Incoming, Lives, Order, Request};
 
 /// Requests that wait for a runner at most; the oldest of which nobody awaits the end make room.
 const MOST_WAITING: usize = 10_000;
@@ -23,13 +23,17 @@ pub(super) const fn patience(limit: Duration) -> Duration {
     limit.saturating_add(TO_ANSWER)
 }
 
+/// How often, and how long apart, what waits at the end is tried again.
+const LAST_ATTEMPTS: u32 = 50;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(10);
+
 /// The way to the runner; all who have it use the same.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Programs(Rc<RefCell<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    runner: Option<Pipe>,
+    runner: Option<Connection>,
     /// What the runner has not been told yet.
     waiting: VecDeque<Request>,
     /// Who waits for which end. A runner that takes over gets the orders again.
@@ -47,7 +51,7 @@ struct Awaited {
 
 impl Programs {
     /// A runner is there. What was awaited from the one before is ordered again.
-    pub(super) fn connect(&self, runner: Pipe) {
+    pub(super) fn connect(&self, runner: Connection) {
         let mut state = self.0.borrow_mut();
         // the programs of a runner that died end with it
         let ended = state.awaited.extract_if(.., |_, awaited| awaited.unwanted).collect::<Vec<_>>();
@@ -145,7 +149,7 @@ impl Programs {
         state.send();
         loop {
             let Some(runner) = &mut state.runner else { return false };
-            match message::receive::<Ended>(runner) {
+            match runner.hear::<Ended>() {
                 Ok(Incoming::Message(Ended { id, how }, _)) => {
                     if let Some(Awaited { waiter, .. }) = state.awaited.remove(&id) {
                         // a check that was given up does not hear it
@@ -167,6 +171,17 @@ impl Programs {
         state.runner.is_some() && !state.waiting.is_empty()
     }
 
+    /// Sends what waits before this process ends, as much as the runner takes in a moment.
+    pub(super) fn finish(&self) {
+        for _ in 0..LAST_ATTEMPTS {
+            self.catch_up();
+            if !self.is_behind() {
+                return;
+            }
+            std::thread::sleep(BETWEEN_ATTEMPTS);
+        }
+    }
+
     /// Tries again to send what waits.
     pub(super) fn catch_up(&self) {
         self.0.borrow_mut().send();
@@ -175,9 +190,9 @@ impl Programs {
 
 impl State {
     fn send(&mut self) {
-        let Some(runner) = &self.runner else { return };
+        let Some(runner) = &mut self.runner else { return };
         while let Some(request) = self.waiting.front() {
-            if message::send(runner, request).is_err() {
+            if !runner.offer(request) {
                 return;
             }
             self.waiting.pop_front();

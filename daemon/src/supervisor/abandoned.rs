@@ -6,7 +6,8 @@ use std::io;
 use std::time::Duration;
 
 use keepalived_config::InstanceKey;
-use keepalived_config::model::Instance;
+use keepalived_config::model::{Config, Instance};
+use keepalived_core::address::VirtualAddress;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
 use keepalived_kernel::netlink::Rtnetlink;
@@ -15,7 +16,7 @@ use keepalived_kernel::reactor;
 
 use super::Supervisor;
 use super::worker::Role;
-use crate::vrrp::{Removed, remove_abandoned};
+use crate::vrrp::{Removed, lines, remove_abandoned};
 
 /// A process that begins has this long to say that it runs: a large configuration takes its time.
 const TO_BEGIN: Duration = Duration::from_secs(5);
@@ -58,6 +59,23 @@ fn due(since: Instant, unnoticed: Duration, began: Option<Instant>) -> Instant {
     began.map_or(over, |at| over.max(at + TO_BEGIN))
 }
 
+/// Instances of `before` with those addresses that no instance of `now` has in the same place.
+fn given_up(before: Vec<Instance>, now: &[Instance]) -> Vec<Instance> {
+    let place =
+        |instance: &Instance, line: &VirtualAddress| (line.device.or(instance.interface), line.address, line.prefix);
+    let kept: BTreeSet<_> =
+        now.iter().flat_map(|instance| lines(instance).map(move |line| place(instance, line))).collect();
+    let strip = |mut instance: Instance| {
+        let mut addresses = std::mem::take(&mut instance.addresses);
+        let mut excluded = std::mem::take(&mut instance.excluded_addresses);
+        addresses.retain(|line| !kept.contains(&place(&instance, line)));
+        excluded.retain(|line| !kept.contains(&place(&instance, line)));
+        (instance.addresses, instance.excluded_addresses) = (addresses, excluded);
+        instance
+    };
+    before.into_iter().map(strip).filter(|instance| lines(instance).next().is_some()).collect()
+}
+
 impl Supervisor {
     /// When addresses are to be removed next, if nothing happens before.
     pub(super) fn abandoned_at(&self) -> Option<Instant> {
@@ -79,6 +97,27 @@ impl Supervisor {
         if self.worker(Role::Vrrp).is_none() {
             let all = self.masters_due().map(|(key, _)| key).collect();
             self.remove_addresses_of(&all);
+        }
+    }
+
+    /// Puts `config` in force, and remembers the addresses of the one before that it does not have.
+    pub(super) fn supersede(&mut self, config: Config) {
+        let before = std::mem::replace(&mut self.config, config);
+        self.superseded.extend(given_up(before.instances, &self.config.instances));
+        if self.worker(Role::Vrrp).is_none() {
+            self.remove_superseded();
+        }
+    }
+
+    /// The vrrp process died, perhaps before it took the configuration.
+    pub(super) fn remove_superseded(&mut self) {
+        let instances = std::mem::take(&mut self.superseded);
+        if instances.is_empty() || self.options.keep_addresses {
+            return;
+        }
+        if let Err(error) = self.sweeper.remove(instances.iter()) {
+            tracing::error!("addresses of the configuration before this one cannot be removed: {error}");
+            self.superseded = instances;
         }
     }
 
@@ -147,6 +186,21 @@ mod tests {
         // RFC 9568 section 6.1: three intervals and the skew of whoever takes over
         assert_eq!(wait, Duration::from_secs(6));
         assert_eq!(due(at(1_000), wait, None), at(7_000));
+    }
+
+    #[test]
+    fn what_a_configuration_has_no_more_is_remembered_and_nothing_else() {
+        let one = |name: &str, addresses: &str| {
+            format!(
+                "vrrp_instance {name} {{\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {{\n {addresses}\n }}\n}}\n"
+            )
+        };
+        let before = from_text(&one("A", "192.0.2.9\n 192.0.2.10\n 192.0.2.11 dev eth1"));
+        let now = from_text(&one("B", "192.0.2.9\n 192.0.2.11 dev eth2"));
+        let left = given_up(before.instances.clone(), &now.instances);
+        let addresses: Vec<String> = left.iter().flat_map(lines).map(|line| line.address.to_string()).collect();
+        assert_eq!(addresses, ["192.0.2.10", "192.0.2.11"]);
+        assert!(given_up(before.instances.clone(), &before.instances).is_empty());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use keepalived_config::InstanceKey;
@@ -34,6 +34,11 @@ pub(super) struct Post {
     pub(super) worker: Option<Worker>,
     backoff: Backoff,
     pub(super) respawn_at: Option<Instant>,
+    /// The worker could not take a configuration; it gets it again then.
+    give_at: Option<Instant>,
+    give_backoff: Backoff,
+    /// It could not be connected with the runner; that is tried again then.
+    introduce_at: Option<Instant>,
     /// Since when nobody does its work, as far as we know; `None` while a worker does.
     pub(super) idle_since: Option<Instant>,
     /// A worker of it has run: what keeps the next one from it may pass.
@@ -47,6 +52,9 @@ impl Post {
             worker: None,
             backoff: Backoff::default(),
             respawn_at: None,
+            give_at: None,
+            give_backoff: Backoff::default(),
+            introduce_at: None,
             idle_since: Some(now),
             has_run: false,
         }
@@ -55,7 +63,7 @@ impl Post {
     /// When there is something to do about it.
     pub(super) fn next_at(&self) -> impl Iterator<Item = Instant> {
         let hello_at = self.worker.as_ref().map(Worker::hello_at);
-        [self.respawn_at, hello_at].into_iter().flatten()
+        [self.respawn_at, self.give_at, self.introduce_at, hello_at].into_iter().flatten()
     }
 
     /// For how long nobody has done its work.
@@ -111,6 +119,10 @@ impl Supervisor {
         self.posts.iter().filter_map(|post| post.worker.as_ref())
     }
 
+    pub(super) fn workers_mut(&mut self) -> impl Iterator<Item = &mut Worker> {
+        self.posts.iter_mut().filter_map(|post| post.worker.as_mut())
+    }
+
     /// Starts those that are needed and not there.
     pub(super) fn start_children(&mut self) {
         for role in Role::ALL {
@@ -126,6 +138,29 @@ impl Supervisor {
                 self.start_worker(role, Begins::After(gap));
             }
         }
+    }
+
+    /// Does again what could not be done before.
+    pub(super) fn try_again(&mut self, now: Instant) {
+        for role in Role::ALL {
+            let Some(post) = self.post(role) else { continue };
+            let give = post.give_at.take_if(|at| *at <= now).is_some();
+            let introduce = post.introduce_at.take_if(|at| *at <= now).is_some();
+            if let Some(worker) = &mut post.worker {
+                worker.connection().catch_up();
+            }
+            if give {
+                self.give(role);
+            }
+            if introduce {
+                self.introduce(role);
+            }
+        }
+    }
+
+    /// When a child is to be sent what it did not take before.
+    pub(super) fn catch_up_at(&self, now: Instant) -> Option<Instant> {
+        self.workers().filter_map(|worker| worker.catch_up_at(now)).min()
     }
 
     /// Asks those children that are due whether they live.
@@ -148,20 +183,34 @@ impl Supervisor {
         self.states.retain(|key, _| keys.contains(key));
         let intervals = Role::ALL.map(|role| self.hello_interval(role));
         for (worker, interval) in self.posts.iter_mut().map(|post| post.worker.as_mut()).zip(intervals) {
-            let Some(worker) = worker else { continue };
-            worker.set_interval(interval);
-            let send = |share: &Config| message::send_with(worker.pipe(), &ToChild::Reload, share);
-            match with_share(&mut self.config, worker.role(), send) {
-                Ok(()) => worker.reloading = true,
-                Err(error) => {
-                    // the next one starts with the new configuration and resumes what the old one did
-                    let role = worker.role();
-                    tracing::error!("{role} process does not take the configuration ({error}); starting it anew");
-                    worker.kill();
-                }
+            if let Some(worker) = worker {
+                worker.set_interval(interval);
             }
         }
+        Role::ALL.into_iter().for_each(|role| self.give(role));
         self.start_children();
+    }
+
+    /// Hands the configuration to one child.
+    fn give(&mut self, role: Role) {
+        let Some(worker) = self.posts.iter_mut().find(|post| post.role == role).and_then(|post| post.worker.as_mut())
+        else {
+            return;
+        };
+        let say = |share: &Config| worker.connection().say_with(&ToChild::Reload, share);
+        match with_share(&mut self.config, role, say) {
+            Ok(()) => worker.reloading = true,
+            Err(error) => self.give_again(role, &error.to_string()),
+        }
+    }
+
+    /// A child does not have the configuration, for want of something: what it does goes on, and it gets it later.
+    fn give_again(&mut self, role: Role, why: &str) {
+        let now = reactor::now();
+        let Some(post) = self.post(role) else { return };
+        let pause = post.give_backoff.next(now).max(Duration::from_secs(1));
+        post.give_at = Some(now + pause);
+        tracing::error!("{role} process has not got the configuration ({why}); trying again in {} s", pause.as_secs());
     }
 
     /// How often a child is asked whether it lives: masters that are frozen have to be noticed before others take over.
@@ -198,10 +247,10 @@ impl Supervisor {
             Worker::start(role, &startup, options, interval)
         });
         match started {
-            Ok(worker) => {
+            Ok(mut worker) => {
                 let registered = self
                     .reactor
-                    .register(worker.pipe(), token(role, Source::Speaks), Interest::Read)
+                    .register(&*worker.connection(), token(role, Source::Speaks), Interest::Read)
                     .and_then(|()| self.reactor.register(worker.child(), token(role, Source::Ended), Interest::Read));
                 if let Err(error) = registered {
                     tracing::error!("{role} process cannot be watched: {error}");
@@ -223,24 +272,37 @@ impl Supervisor {
     }
 
     /// Connects the runner with those who want programs run: with all when it is new, with one that is new.
-    fn introduce(&self, newcomer: Role) {
-        let Some(runner) = self.worker(Role::Runner) else { return };
-        let clients = self.workers().filter(|worker| worker.role() != Role::Runner);
-        for client in clients.filter(|client| newcomer == Role::Runner || newcomer == client.role()) {
-            let introduced = pipe::pair().and_then(|(one, other)| {
-                message::send_descriptor(runner.pipe(), &ToChild::Runner, one.as_fd())?;
-                message::send_descriptor(client.pipe(), &ToChild::Runner, other.as_fd())
-            });
-            if let Err(error) = introduced {
-                tracing::error!("the runner cannot be introduced to the {} process: {error}", client.role());
+    fn introduce(&mut self, newcomer: Role) {
+        if self.worker(Role::Runner).is_none() {
+            return;
+        }
+        let clients = Role::ALL.into_iter().filter(|role| *role != Role::Runner);
+        for client in clients.filter(|client| newcomer == Role::Runner || newcomer == *client) {
+            if self.worker(client).is_none() {
+                continue;
+            }
+            match pipe::pair() {
+                Ok((one, other)) => {
+                    for (role, end) in [(Role::Runner, one), (client, other)] {
+                        if let Some(worker) = self.worker_mut(role) {
+                            worker.connection().hand_over(&ToChild::Runner, end.into_descriptor());
+                        }
+                    }
+                }
+                Err(error) => {
+                    tracing::error!("the runner cannot be introduced to the {client} process: {error}; trying again");
+                    if let Some(post) = self.post(client) {
+                        post.introduce_at = Some(reactor::now() + Duration::from_secs(1));
+                    }
+                }
             }
         }
     }
 
     /// The runner stops after the others, which may still want programs run.
-    pub(super) fn stop_the_runner(&self) {
+    pub(super) fn stop_the_runner(&mut self) {
         if self.workers().all(|worker| worker.role() == Role::Runner) {
-            self.workers().for_each(Worker::stop);
+            self.workers_mut().for_each(Worker::stop);
         }
     }
 
@@ -264,9 +326,9 @@ impl Supervisor {
                 Ok(Incoming::Nothing) => return,
                 Ok(Incoming::Closed) => {
                     // its descriptor tells how it ended
-                    let pipe = self.posts.iter().find(|post| post.role == role).and_then(|post| post.worker.as_ref());
-                    if let Some(worker) = pipe {
-                        self.reactor.deregister(worker.pipe()).ok();
+                    let post = self.posts.iter_mut().find(|post| post.role == role);
+                    if let Some(worker) = post.and_then(|post| post.worker.as_mut()) {
+                        self.reactor.deregister(&*worker.connection()).ok();
                     }
                     return;
                 }
@@ -295,10 +357,14 @@ impl Supervisor {
                 }
             }
             FromChild::Reloaded => {
-                if let Some(worker) = self.worker_mut(role) {
-                    worker.has_reloaded(reactor::now());
+                if role == Role::Vrrp {
+                    self.superseded.clear();
                 }
-                self.reload_is_over();
+                self.has_answered_the_reload(role);
+            }
+            FromChild::NotReloaded(why) => {
+                self.give_again(role, &why);
+                self.has_answered_the_reload(role);
             }
             FromChild::Hello(number) => {
                 if let Some(worker) = self.worker_mut(role) {
@@ -334,6 +400,13 @@ impl Supervisor {
             }
         }
         Ok(())
+    }
+
+    fn has_answered_the_reload(&mut self, role: Role) {
+        if let Some(worker) = self.worker_mut(role) {
+            worker.has_reloaded(reactor::now());
+        }
+        self.reload_is_over();
     }
 
     /// Writes what was asked for of a snapshot.
@@ -375,9 +448,14 @@ impl Supervisor {
         let had_run = post.has_run;
         // one that never got to its work leaves it undone for as long as before
         post.idle_since.get_or_insert(if was_stuck { Instant::ZERO } else { now });
-        if let Some(worker) = post.worker.take() {
-            self.reactor.deregister(worker.pipe()).ok();
+        // the next one starts with the configuration as it is
+        post.give_at = None;
+        if let Some(mut worker) = post.worker.take() {
+            self.reactor.deregister(&*worker.connection()).ok();
             self.reactor.deregister(worker.child()).ok();
+        }
+        if role == Role::Vrrp {
+            self.remove_superseded();
         }
         if self.stopping.is_some() {
             if role == Role::Vrrp && ended == Exit::Status(exit::OK.into()) {
@@ -430,16 +508,17 @@ impl Supervisor {
     /// Asks for a snapshot, to dump it when it comes.
     pub(super) fn ask(&mut self, role: Role, dump: Dump) {
         if self.worker(role).is_some() {
-            self.dumps.push((role, dump));
-            self.send(role, &ToChild::Report);
+            // one snapshot serves all who asked before it comes
+            if !self.dumps.contains(&(role, dump)) {
+                self.dumps.push((role, dump));
+            }
+            self.say(role, &ToChild::Report);
         }
     }
 
-    pub(super) fn send(&self, role: Role, message: &ToChild) {
-        if let Some(worker) = self.worker(role)
-            && let Err(error) = message::send(worker.pipe(), message)
-        {
-            tracing::warn!("{role} process does not listen: {error}");
+    pub(super) fn say(&mut self, role: Role, message: &ToChild) {
+        if let Some(worker) = self.worker_mut(role) {
+            worker.connection().say_once(message);
         }
     }
 

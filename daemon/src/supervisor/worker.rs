@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use keepalived_config::model::Config;
 use keepalived_core::time::Instant;
-use keepalived_kernel::pipe::{self, Pipe};
+use keepalived_kernel::pipe;
 use keepalived_kernel::process::{self, Child, Exit, Launch, Pid};
 use keepalived_kernel::reactor;
 use keepalived_kernel::signal::Signal;
 
 use super::pulse::{Next, Pulse};
 use crate::cli::Options;
-use crate::message::{self, FromChild, Incoming, SUPERVISOR, Startup, ToChild};
+use crate::connection::Connection;
+use crate::message::{FromChild, Incoming, SUPERVISOR, Startup, ToChild};
 
 /// What a child is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -57,7 +58,7 @@ impl fmt::Display for Role {
 pub(super) struct Worker {
     role: Role,
     child: Child,
-    pipe: Pipe,
+    connection: Connection,
     /// It has said that it runs.
     pub(super) ready: bool,
     started_at: Instant,
@@ -93,10 +94,11 @@ impl Worker {
             environment: std::env::vars_os().filter(|(name, _)| name != "NOTIFY_SOCKET").collect(),
             descriptors,
         })?;
-        message::send_with(&ours, &ToChild::Start, startup)?;
+        let mut connection = Connection::new(ours);
+        connection.say_with(&ToChild::Start, startup)?;
         let now = reactor::now();
         let pulse = Pulse::new(now, interval);
-        Ok(Self { role, child, pipe: ours, ready: false, started_at: now, pulse, reloading: false })
+        Ok(Self { role, child, connection, ready: false, started_at: now, pulse, reloading: false })
     }
 
     /// When [`Worker::hello`] is due.
@@ -120,7 +122,10 @@ impl Worker {
         let reloads = self.reloading && self.role != Role::Vrrp;
         let busy = !self.ready || reloads;
         match self.pulse.next(now, busy) {
-            Next::Ask(number) => message::send(&self.pipe, &ToChild::Hello(number)).is_ok(),
+            Next::Ask(number) => {
+                self.connection.say(&ToChild::Hello(number));
+                true
+            }
             Next::Wait => true,
             Next::GiveUp => false,
         }
@@ -150,7 +155,7 @@ impl Worker {
 
     /// Its next message.
     pub(super) fn receive(&mut self) -> io::Result<Incoming<FromChild>> {
-        message::receive(&mut self.pipe)
+        self.connection.hear()
     }
 
     /// How it ended, if it has.
@@ -159,8 +164,9 @@ impl Worker {
     }
 
     /// Asks it to stop.
-    pub(super) fn stop(&self) {
-        if message::send(&self.pipe, &ToChild::Stop).is_err() {
+    pub(super) fn stop(&mut self) {
+        self.connection.say(&ToChild::Stop);
+        if self.connection.is_behind() {
             self.signal(Signal::TERM);
         }
     }
@@ -176,8 +182,14 @@ impl Worker {
         }
     }
 
-    pub(super) const fn pipe(&self) -> &Pipe {
-        &self.pipe
+    /// When it is to be sent what it did not take before.
+    pub(super) fn catch_up_at(&self, now: Instant) -> Option<Instant> {
+        self.connection.next_at(now)
+    }
+
+    /// What it is told through.
+    pub(super) const fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
     }
 
     pub(super) const fn child(&self) -> &Child {

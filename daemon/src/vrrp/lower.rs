@@ -129,7 +129,7 @@ pub(super) fn interfaces(instance: &Instance) -> impl Iterator<Item = InterfaceN
 }
 
 /// All addresses of an instance: the advertised ones, then the excluded ones.
-pub(super) fn lines(instance: &Instance) -> impl Iterator<Item = &VirtualAddress> {
+pub(crate) fn lines(instance: &Instance) -> impl Iterator<Item = &VirtualAddress> {
     instance.addresses.iter().chain(&instance.excluded_addresses)
 }
 

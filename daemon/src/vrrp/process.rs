@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 use keepalived_config::model::{Config, Global};
 use keepalived_core::time::Instant;
 use keepalived_kernel::netlink::Rtnetlink;
-use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::sockets::RawSockets;
@@ -16,6 +15,7 @@ use super::engine::{AtExit, Engine};
 use super::report::{Level, Report};
 use super::sync_daemon::Sync;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
+use crate::connection::Connection;
 use crate::exit;
 use crate::log;
 use crate::message::{self, FromChild, Startup, ToChild};
@@ -35,7 +35,7 @@ pub fn run() -> u8 {
 const NICE: i8 = -10;
 
 struct Process {
-    pipe: Pipe,
+    supervisor: Connection,
     reactor: Reactor,
     engine: Engine<Rtnetlink, RawSockets>,
     /// When the routers may begin, until they have.
@@ -48,7 +48,7 @@ struct Process {
 }
 
 impl Process {
-    fn with(startup: Startup, mut reactor: Reactor, pipe: Pipe) -> Result<Self, NotStarted> {
+    fn with(startup: Startup, mut reactor: Reactor, supervisor: Connection) -> Result<Self, NotStarted> {
         let global = &startup.config.global;
         child::name(global.vrrp.name.as_deref().or(global.process_name.as_deref()));
         schedule::apply("vrrp", &global.vrrp, Some(NICE));
@@ -80,7 +80,7 @@ impl Process {
             tracing::info!("Delaying startup for {:.3} s", delay.as_secs_f64());
         }
         Ok(Self {
-            pipe,
+            supervisor,
             reactor,
             engine,
             begins: Some(now + delay),
@@ -92,7 +92,7 @@ impl Process {
     }
 
     fn run(&mut self) -> u8 {
-        child::tell(&self.pipe, &FromChild::Ready);
+        self.supervisor.say(&FromChild::Ready);
         let mut ready = Vec::new();
         loop {
             let wake = self.turn();
@@ -115,14 +115,15 @@ impl Process {
         }
         let wake = self.engine.turn(now);
         self.deliver();
+        self.supervisor.catch_up();
         let retry = (!self.untold.is_empty()).then(|| now + Duration::from_millis(100));
-        [wake, self.begins, retry].into_iter().flatten().min()
+        [wake, self.begins, retry, self.supervisor.next_at(now)].into_iter().flatten().min()
     }
 
     fn attend(&mut self, ready: &[Ready]) -> Option<End> {
         for ready in ready {
             let end = match ready {
-                Ready::Signal(signal) => child::heed(*signal, &self.pipe),
+                Ready::Signal(signal) => child::heed(*signal, &mut self.supervisor),
                 Ready::Descriptor { token: FROM_SUPERVISOR, .. } => self.listen(),
                 // the engine reads network and packets in each turn
                 Ready::Descriptor { .. } | Ready::Deadline => None,
@@ -136,7 +137,7 @@ impl Process {
 
     fn listen(&mut self) -> Option<End> {
         loop {
-            match child::hear(&mut self.pipe) {
+            match child::hear(&mut self.supervisor) {
                 Ok(None) => return None,
                 Ok(Some((ToChild::Stop, _))) => return Some(End::Stop),
                 Ok(Some((message, memory))) => {
@@ -153,19 +154,24 @@ impl Process {
         match message {
             // no script is run here yet
             ToChild::Start | ToChild::Runner | ToChild::Stop => {}
-            ToChild::Hello(number) => child::tell(&self.pipe, &FromChild::Hello(number)),
+            ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => {
-                let read = message::content::<Config>(memory);
-                if let Ok(config) = &read {
-                    schedule::apply("vrrp", &config.global.vrrp, Some(NICE));
-                    self.engine.reload(reactor::now(), config);
-                    self.resync(config);
-                }
-                // whatever came of it: the supervisor reads no other configuration before it hears this
-                child::tell(&self.pipe, &FromChild::Reloaded);
-                read?;
+                // whatever comes of it: the supervisor reads no other configuration before it hears this
+                let answer = match message::content::<Config>(memory) {
+                    Ok(config) => {
+                        schedule::apply("vrrp", &config.global.vrrp, Some(NICE));
+                        self.engine.reload(reactor::now(), &config);
+                        self.resync(&config);
+                        FromChild::Reloaded
+                    }
+                    Err(error) => FromChild::NotReloaded(error.to_string()),
+                };
+                self.supervisor.say(&answer);
             }
-            ToChild::Report => message::send_with(&self.pipe, &FromChild::Snapshot, &self.snapshot())?,
+            ToChild::Report => {
+                let snapshot = self.snapshot();
+                self.supervisor.say_with(&FromChild::Snapshot, &snapshot)?;
+            }
             ToChild::ClearCounters => self.engine.clear_counters(),
         }
         Ok(())
@@ -210,13 +216,14 @@ impl Process {
                 self.untold.push((key, Record { at: SystemTime::now(), subject, transition }));
             }
         }
-        self.untold.tell(&self.pipe, FromChild::Transitions);
+        self.untold.tell(&mut self.supervisor, FromChild::Transitions);
     }
 
     fn stop(&mut self) -> u8 {
         let at_exit = if self.keep_addresses { AtExit::Keep } else { AtExit::Release };
         self.engine.stop(reactor::now(), at_exit);
         self.deliver();
+        self.untold.tell_all(&mut self.supervisor, FromChild::Transitions);
         if let Some(sync) = self.sync.take() {
             sync.stop();
         }

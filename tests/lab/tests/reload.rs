@@ -47,6 +47,38 @@ fn an_unchanged_file_changes_nothing() {
         assert!(longest < 3.0, "silent for {longest} intervals");
         assert!(events.iter().all(|event| event.mac == a.mac(0)), "nobody else had cause to speak");
         assert_eq!(lab.holders(PLAIN.vip(VRID))?, [0]);
+        // it did read the file, each time
+        let word = if ours_only() { "Reload: nothing changed" } else { "Reloading" };
+        let read = || running.log().lines().filter(|line| line.contains(word)).count();
+        wait_until("the file was read three times", patience(Duration::from_secs(5)), || Ok(read() >= 3))
+    });
+}
+
+#[test]
+fn a_reload_that_comes_during_another_is_not_lost() {
+    if !ours_only() {
+        return; // keepalived may take the second signal for the first one
+    }
+    trial("twice", |lab| {
+        let a = lab.router(0);
+        let with = |last: u8| Instance::new(PLAIN, 200).addresses(&[&format!("10.0.1.{last}/16")]).alone(a, &[]);
+        let address = |last: u8| IpAddr::from([10, 0, 1, last]);
+        let running = start(a, &with(10))?;
+        comes(a, address(10))?;
+        for last in 11..21 {
+            running.reload(&with(last))?;
+        }
+        wait_until("the last file counts", patience(Duration::from_secs(5)), || a.has(address(20)))?;
+        // a process that dies with a configuration in its hands
+        for last in 21..26 {
+            let first = running.vrrp_pid()?;
+            running.reload(&with(last))?;
+            running.wait_for_log("Reloading", patience(Duration::from_secs(5)))?;
+            kill_process(first, Signal::KILL)?;
+            wait_until("the new file counts", patience(Duration::from_secs(40)), || a.has(address(last)))?;
+        }
+        let left: Vec<u8> = (10..25).filter(|last| a.has(address(*last)).unwrap_or(true)).collect();
+        assert!(left.is_empty(), "left behind: {left:?}");
         Ok(())
     });
 }

@@ -1,21 +1,22 @@
 //! A reader, and what a runner is asked for: here the runner is the test.
 
-use keepalived_kernel::pipe::{self, Pipe};
+use keepalived_kernel::pipe;
 use tokio::task::LocalSet;
 
 use super::*;
-use crate::message::{self, Ended, HowEnded, Incoming, Lives, Request};
+use crate::connection::Connection;
+use crate::message::{Ended, HowEnded, Incoming, Lives, Request};
 
 const PATH: &str = "/run/fifo";
 
 /// The test as the runner of these programs.
-struct Runner(Pipe);
+struct Runner(Connection);
 
 impl Runner {
     fn of(programs: &Programs) -> Self {
         let (ours, theirs) = pipe::pair().unwrap();
-        programs.connect(theirs);
-        Self(ours)
+        programs.connect(Connection::new(theirs));
+        Self(Connection::new(ours))
     }
 
     /// `run 1 reader a /run/fifo`, `end 1 within 1s`: what is asked for once everybody has said what there is to say.
@@ -24,7 +25,7 @@ impl Runner {
             tokio::task::yield_now().await;
         }
         let mut asked = Vec::new();
-        while let Incoming::Message(request, _) = message::receive::<Request>(&mut self.0).unwrap() {
+        while let Incoming::Message(request, _) = self.0.hear::<Request>().unwrap() {
             asked.push(match request {
                 Request::Run(order) => {
                     assert_eq!(order.lives, Lives::WhileWanted);
@@ -36,8 +37,8 @@ impl Runner {
         asked
     }
 
-    fn ended(&self, programs: &Programs, id: u64) {
-        message::send(&self.0, &Ended { id, how: HowEnded::Status(0) }).unwrap();
+    fn ended(&mut self, programs: &Programs, id: u64) {
+        self.0.say(&Ended { id, how: HowEnded::Status(0) });
         assert!(programs.listen());
     }
 }
