@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use keepalived_config::model::StatusRange;
 use keepalived_kernel::dial;
+use keepalived_kernel::shortage::is_shortage;
 
 use crate::tls;
 
@@ -116,14 +117,20 @@ impl Failure {
         }
     }
 
+    /// What the kernel says later. A shortage is this machine's at every step.
     pub(crate) fn io(step: Step, error: &io::Error) -> Self {
         match error.raw_os_error() {
+            Some(errno) if is_shortage(error) => Self::Local(errno),
             Some(errno) => Self::System(step, errno),
+            None if error.kind() == io::ErrorKind::OutOfMemory => Self::Local(OUT_OF_MEMORY),
             None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Closed(step),
             None => Self::Tls(tls::in_words(error)),
         }
     }
 }
+
+/// ENOMEM of errno(3): h2 keeps the kind of an error, and not its number.
+const OUT_OF_MEMORY: i32 = 12;
 
 /// Such as "connection refused", without the number that std adds.
 fn system_error(errno: i32) -> String {
@@ -206,6 +213,21 @@ fn response_code(code: u8) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shortage_is_no_verdict_at_any_step() {
+        use Step::{Body, Connect, Greeting, Handshake, Header, Hello, Quit, Reply, Send};
+        for step in [Connect, Handshake, Send, Header, Body, Greeting, Hello, Quit, Reply] {
+            // EAGAIN, ENOMEM, EMFILE, ENOBUFS
+            for errno in [11, 12, 24, 105] {
+                let error = io::Error::from_raw_os_error(errno);
+                assert_eq!(Failure::io(step, &error), Failure::Local(errno), "{step:?}");
+                assert_eq!(Failure::at_once(&error), Failure::Local(errno));
+            }
+            let reset = io::Error::from_raw_os_error(104);
+            assert_eq!(Failure::io(step, &reset), Failure::System(step, 104));
+        }
+    }
 
     #[test]
     fn a_failure_reads_as_an_administrator_would_say_it() {

@@ -157,6 +157,8 @@ pub struct Order {
     pub extra: Vec<String>,
     /// How long it may run.
     pub lives: Lives,
+    /// What it tells of, if it is a notification: of those that have to wait the last one about a subject counts.
+    pub about: String,
 }
 
 /// How long a program may run.

@@ -13,6 +13,7 @@ use keepalived_core::time::Instant;
 use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Account, Child, Exit, Program};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
+use keepalived_kernel::shortage::is_shortage;
 use keepalived_kernel::signal::Signal;
 
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
@@ -30,8 +31,10 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Environment that could make a program load or read something else (as keepalived).
 const NOT_INHERITED: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
 
+mod notices;
 mod users;
 
+use notices::Notices;
 use users::Users;
 
 /// Runs the runner until it is told to stop; returns its exit status.
@@ -52,6 +55,7 @@ struct Runner {
     running: HashMap<Token, Running>,
     /// Orders that wait until programs of a client that is gone have ended.
     held: Vec<(Token, Order)>,
+    notices: Notices,
     last_token: u64,
     _log: log::Guard,
 }
@@ -65,6 +69,7 @@ struct Running {
     deadline: Option<Instant>,
     /// It was asked to end.
     asked: bool,
+    about: String,
 }
 
 impl Runner {
@@ -83,6 +88,7 @@ impl Runner {
             clients: BTreeMap::new(),
             running: HashMap::new(),
             held: Vec::new(),
+            notices: Notices::default(),
             last_token: FROM_SUPERVISOR.0,
             _log: log,
         })
@@ -93,9 +99,11 @@ impl Runner {
         let mut ready = Vec::new();
         loop {
             self.hurry(reactor::now());
+            self.notify();
             ready.clear();
             let late = self.catch_up(reactor::now());
-            let deadline = self.running.values().filter_map(|running| running.deadline).chain(late).min();
+            let deadlines = self.running.values().filter_map(|running| running.deadline);
+            let deadline = deadlines.chain(self.notices.deadline()).chain(late).min();
             if let Err(error) = self.reactor.wait(deadline, &mut ready) {
                 tracing::error!("waiting failed: {error}");
                 return exit::FATAL;
@@ -204,6 +212,14 @@ impl Runner {
     }
 
     fn accept(&mut self, client: Token, order: Order) {
+        if order.lives == Lives::Freely {
+            let name = order.script.argv.first().cloned().unwrap_or_default();
+            let about = order.about.clone();
+            if let Some(running) = self.notices.push(client, order) {
+                tracing::warn!("script {name}: {running} programs that tell of {about} still run; the last one waits");
+            }
+            return;
+        }
         // the client may be the successor of one that died: two at a time would share what is there for one
         if order.lives == Lives::WhileWanted && self.has_orphans() {
             self.held.push((client, order));
@@ -225,31 +241,58 @@ impl Runner {
         }
     }
 
-    fn begin(&mut self, client: Token, order: Order) {
-        let Order { id, script, extra, lives } = order;
-        let name = script.argv.first().cloned().unwrap_or_default();
-        let started = self.program(&script, extra).and_then(|program| process::start(&program));
-        let token = self.token();
-        let watched = started.and_then(|child| {
-            self.reactor.register(&child, token, Interest::Read)?;
-            Ok(child)
-        });
-        match watched {
-            Ok(child) => {
-                let deadline = match lives {
-                    Lives::AtMost(limit) => Some(reactor::now() + limit),
-                    Lives::Freely | Lives::WhileWanted => None,
-                };
-                self.running.insert(token, Running { child, client, order: id, lives, deadline, asked: false });
-            }
-            Err(error) => {
-                tracing::error!("script {name}: {error}");
-                self.answer(client, Ended { id, how: HowEnded::not_run(&error) });
+    /// Starts notifications that have their turn.
+    fn notify(&mut self) {
+        let now = reactor::now();
+        while let Some((client, order)) = self.notices.next(now) {
+            let (name, about) = (order.script.argv.first().cloned().unwrap_or_default(), order.about.clone());
+            match self.launch(client, &order) {
+                Ok(()) if self.notices.started() => tracing::info!("scripts that notify are run again"),
+                Ok(()) => {}
+                Err(error) if is_shortage(&error) => {
+                    if self.notices.postpone(client, order, now) {
+                        tracing::warn!("script {name}: {error}; it waits, with {} others", self.notices.len() - 1);
+                    }
+                }
+                Err(error) => {
+                    tracing::error!("script {name}: {error}");
+                    self.notices.ended(&about);
+                }
             }
         }
     }
 
-    fn program(&mut self, script: &Script, extra: Vec<String>) -> io::Result<Program> {
+    fn begin(&mut self, client: Token, order: Order) {
+        if let Err(error) = self.launch(client, &order) {
+            let name = order.script.argv.first().map(String::as_str).unwrap_or_default();
+            // whoever ordered it tells of a shortage once, and not for each that it lets wait
+            if is_shortage(&error) {
+                tracing::debug!("script {name}: {error}");
+            } else {
+                tracing::error!("script {name}: {error}");
+            }
+            self.answer(client, Ended { id: order.id, how: HowEnded::not_run(&error) });
+        }
+    }
+
+    fn launch(&mut self, client: Token, order: &Order) -> io::Result<()> {
+        let child = process::start(&self.program(&order.script, &order.extra)?)?;
+        let token = self.token();
+        if let Err(error) = self.reactor.register(&child, token, Interest::Read) {
+            // nobody would see how it ends, and it may be started once more
+            process::signal_group(&child, Signal::KILL).ok();
+            return Err(error);
+        }
+        let deadline = match order.lives {
+            Lives::AtMost(limit) => Some(reactor::now() + limit),
+            Lives::Freely | Lives::WhileWanted => None,
+        };
+        let (id, lives, about) = (order.id, order.lives, order.about.clone());
+        self.running.insert(token, Running { child, client, order: id, lives, deadline, asked: false, about });
+        Ok(())
+    }
+
+    fn program(&mut self, script: &Script, extra: &[String]) -> io::Result<Program> {
         let (file, arguments) = script.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let own = script.user.as_ref().map(|name| ScriptUser { name: name.clone(), group: script.group.clone() });
         let user = own.as_ref().or(self.config.global.scripts.user.as_ref());
@@ -261,7 +304,7 @@ impl Runner {
         }
         Ok(Program {
             file: file.into(),
-            arguments: arguments.iter().cloned().chain(extra).map(OsString::from).collect(),
+            arguments: arguments.iter().chain(extra).map(OsString::from).collect(),
             environment: self.environment.clone(),
             identity,
         })
@@ -272,6 +315,9 @@ impl Runner {
         let Ok(Some(ended)) = running.child.try_wait() else { return };
         let Some(running) = self.running.remove(&token) else { return };
         self.reactor.deregister(&running.child).ok();
+        if running.lives == Lives::Freely {
+            self.notices.ended(&running.about);
+        }
         let how = match ended {
             _ if running.asked => HowEnded::TimedOut,
             Exit::Status(status) => HowEnded::Status(status),
@@ -319,6 +365,7 @@ impl Runner {
             self.take_orders(client);
         }
         self.held.clear();
+        self.notify();
         let now = reactor::now();
         for running in self.running.values_mut().filter(|running| !running.asked) {
             match running.lives {

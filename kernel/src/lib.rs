@@ -18,6 +18,7 @@ pub mod packets;
 pub mod pipe;
 pub mod process;
 pub mod reactor;
+pub mod shortage;
 pub mod signal;
 mod socket_option;
 pub mod sockets;

@@ -69,11 +69,16 @@ impl Dialogue {
                 return Err(Verdict::Unknown("it does not run by itself".into()));
             }
         };
-        Ok(match ended {
-            Ok(()) => Verdict::Passed(0),
-            Err(failure @ Failure::Local(..)) => Verdict::Unknown(failure.to_string()),
-            Err(failure) => Verdict::Failed(failure.to_string()),
-        })
+        Ok(judge(ended))
+    }
+}
+
+/// What the end of a dialogue says about the server.
+pub(super) fn judge(ended: Result<(), Failure>) -> Verdict {
+    match ended {
+        Ok(()) => Verdict::Passed(0),
+        Err(failure @ Failure::Local(..)) => Verdict::Unknown(failure.to_string()),
+        Err(failure) => Verdict::Failed(failure.to_string()),
     }
 }
 
@@ -88,7 +93,12 @@ fn open(ssl: &Ssl, trust: Trust) -> Result<Tls, String> {
 
 /// `MISC_CHECK`: 0 is success; with `misc_dynamic`, 2 to 255 are, too, and stand for a weight of two less.
 pub(super) async fn misc(check: &MiscCheck, weight: u32, programs: &Programs) -> Verdict {
-    match programs.run(&check.script, check.timeout).await {
+    judge_program(check, weight, programs.run(&check.script, check.timeout).await)
+}
+
+/// What the end of a program says about the server.
+pub(super) fn judge_program(check: &MiscCheck, weight: u32, ended: HowEnded) -> Verdict {
+    match ended {
         HowEnded::Status(0) => Verdict::Passed(0),
         HowEnded::Status(status @ 2..=255) if check.dynamic => {
             Verdict::Passed(i64::from(status) - 2 - i64::from(weight))

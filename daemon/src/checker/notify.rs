@@ -104,7 +104,7 @@ impl Notifier {
                 if let Some(script) =
                     extras.and_then(|extras| if *up { extras.notify_up.as_ref() } else { extras.notify_down.as_ref() })
                 {
-                    self.programs.start(script, Vec::new());
+                    self.programs.notify(script, format!("RS {name} {service_name}"));
                 }
                 self.write(&format!("RS {name} {service_name} {}\n", state(*up)));
             }
@@ -114,7 +114,7 @@ impl Notifier {
                     let settings = &virtual_server.settings;
                     let script = if quorum.up { &settings.quorum_up } else { &settings.quorum_down };
                     if let Some(script) = script {
-                        self.programs.start(script, Vec::new());
+                        self.programs.notify(script, format!("VS {service_name}"));
                     }
                 }
                 self.write(&format!("VS {service_name} {}\n", state(quorum.up)));

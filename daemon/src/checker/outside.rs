@@ -9,6 +9,7 @@ use keepalived_config::model::{Checker, Config, FileCheck};
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::network::{AddressKey, Network as _, NetworkEvent};
 use keepalived_kernel::reactor::{Interest, Reactor, Token};
+use keepalived_kernel::shortage::is_shortage;
 use keepalived_kernel::watch::Watch;
 
 use super::engine::Verdict;
@@ -27,9 +28,19 @@ const MOST_READ: u64 = 128;
 #[derive(Debug, Default)]
 pub(super) struct Outside {
     /// Number of each track file that a check follows.
-    numbers: BTreeMap<String, (PathBuf, i64)>,
+    numbers: BTreeMap<String, Followed>,
     watch: Option<Watch>,
     addresses: Option<Addresses>,
+}
+
+/// A file and what it says.
+#[derive(Debug)]
+struct Followed {
+    path: PathBuf,
+    /// Its number; none while it has never been read.
+    number: Option<i64>,
+    /// A shortage on this machine kept it from being read: the number may be another by now.
+    is_unread: bool,
 }
 
 #[derive(Debug)]
@@ -73,8 +84,7 @@ impl Outside {
             if let Err(error) = watch.add(&path) {
                 tracing::error!("track_file {}: {} cannot be watched: {error}", file.name, path.display());
             }
-            let number = number_in(&path);
-            self.numbers.insert(file.name.clone(), (path, number));
+            self.numbers.insert(file.name.clone(), Followed::new(path));
         }
         match reactor.register(&watch, FILES, Interest::Read) {
             Ok(()) => self.watch = Some(watch),
@@ -101,28 +111,63 @@ impl Outside {
             }
         };
         let mut any = false;
-        for (path, number) in self.numbers.values_mut() {
-            if changed.as_ref().is_none_or(|changed| changed.contains(path)) {
-                let now = number_in(path);
-                any |= std::mem::replace(number, now) != now;
+        for file in self.numbers.values_mut() {
+            if changed.as_ref().is_none_or(|changed| changed.contains(&file.path)) {
+                any |= file.read();
             }
         }
         any
     }
 
+    /// Looks again at what a shortage kept from being read. True if anything has changed.
+    pub(super) fn catch_up(&mut self) -> bool {
+        let unread = self.numbers.values_mut().filter(|file| file.is_unread);
+        unread.fold(false, |any, file| file.read() || any)
+    }
+
     /// How a check that follows a file stands; `None` for all others.
     pub(super) fn result(&self, task: Task<'_>) -> Option<Verdict> {
         let Checker::File(check) = task.checker else { return None };
-        let (path, number) = self.numbers.get(&check.track_file)?;
-        Some(match judge(check, *number) {
+        let file = self.numbers.get(&check.track_file)?;
+        Some(match judge(check, file.number?) {
             Ok(weight) => Verdict::Passed(weight),
-            Err(why) => Verdict::Failed(format!("{} {why}", path.display())),
+            Err(why) => Verdict::Failed(format!("{} {why}", file.path.display())),
         })
     }
 
     /// Whether `address` is on this machine; yes if nobody knows.
     pub(super) fn has(&self, address: IpAddr) -> bool {
         self.addresses.as_ref().is_none_or(|known| known.here.iter().any(|(_, here, _)| *here == address))
+    }
+}
+
+impl Followed {
+    fn new(path: PathBuf) -> Self {
+        let mut file = Self { path, number: None, is_unread: false };
+        file.read();
+        file
+    }
+
+    /// Reads it. True if the number is another now.
+    fn read(&mut self) -> bool {
+        self.take(number_in(&self.path))
+    }
+
+    fn take(&mut self, read: io::Result<i64>) -> bool {
+        match read {
+            Err(error) if is_shortage(&error) => {
+                if !std::mem::replace(&mut self.is_unread, true) {
+                    tracing::warn!("{} cannot be read for now, which changes nothing: {error}", self.path.display());
+                }
+                false
+            }
+            // what is not there, or no file, is 0
+            read => {
+                self.is_unread = false;
+                let number = Some(read.unwrap_or_default());
+                std::mem::replace(&mut self.number, number) != number
+            }
+        }
     }
 }
 
@@ -171,15 +216,15 @@ fn judge(check: &FileCheck, number: i64) -> Result<i64, String> {
     if product <= FAULT { Err(format!("holds {number}")) } else { Ok(product) }
 }
 
-/// The number at the start of a file, as C reads it (`0x`, leading `0`); 0 if there is none, or no file.
-fn number_in(path: &Path) -> i64 {
+/// The number at the start of a file.
+fn number_in(path: &Path) -> io::Result<i64> {
     use std::io::Read as _;
     let mut text = String::new();
-    let read =
-        keepalived_kernel::files::open_regular(path).and_then(|file| file.take(MOST_READ).read_to_string(&mut text));
-    if read.is_err() { 0 } else { number(&text) }
+    keepalived_kernel::files::open_regular(path)?.take(MOST_READ).read_to_string(&mut text)?;
+    Ok(number(&text))
 }
 
+/// The number at the start of a text, as C reads it (`0x`, leading `0`); 0 if there is none.
 fn number(text: &str) -> i64 {
     let text = text.trim_start();
     let (negative, digits) = match text.strip_prefix('-') {
@@ -221,6 +266,16 @@ mod tests {
         ] {
             assert_eq!(number(text), value, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_shortage_says_nothing_about_a_file() {
+        let shortage = || Err(io::Error::from_raw_os_error(24));
+        let mut file = Followed { path: "/number".into(), number: None, is_unread: false };
+        assert!(!file.take(shortage()) && file.is_unread && file.number.is_none());
+        assert!(file.take(Ok(7)) && !file.is_unread && file.number == Some(7));
+        assert!(!file.take(shortage()) && file.is_unread && file.number == Some(7), "it stays what it was");
+        assert!(file.take(Err(io::ErrorKind::NotFound.into())) && file.number == Some(0), "no file is 0, as in C");
     }
 
     /// behaviour.md section 8: value 3 gives +3, weight 2 gives +6.

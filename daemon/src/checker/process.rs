@@ -191,6 +191,9 @@ impl Process {
         let now = reactor::now();
         self.programs.catch_up();
         self.supervisor.catch_up();
+        if self.outside.catch_up() {
+            self.hear_outside();
+        }
         let wake = if self.batch_waits.get() {
             self.engine.settle(now);
             Some(now)

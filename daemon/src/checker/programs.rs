@@ -68,15 +68,15 @@ impl Programs {
         state.send();
     }
 
-    /// Has a program run, and does not care how it ends.
-    pub(super) fn start(&self, script: &Script, extra: Vec<String>) {
-        self.order(script, extra, Lives::Freely, None);
+    /// Has a program tell of something, and does not care how it ends.
+    pub(super) fn notify(&self, script: &Script, about: String) {
+        self.order(script, Vec::new(), Lives::Freely, about, None);
     }
 
     /// Runs a program to its end, which comes within `limit`. If the runner does not say so in time it is not awaited any longer.
     pub(super) async fn run(&self, script: &Script, limit: Duration) -> HowEnded {
         let (sender, receiver) = oneshot::channel();
-        let id = self.order(script, Vec::new(), Lives::AtMost(limit), Some(sender));
+        let id = self.order(script, Vec::new(), Lives::AtMost(limit), String::new(), Some(sender));
         let patience = patience(limit);
         match tokio::time::timeout(patience, receiver).await {
             Ok(Ok(how)) => how,
@@ -98,7 +98,7 @@ impl Programs {
     /// Has a program run until [`Self::end`] with the number that is returned; its end is told, whatever it comes from.
     pub(super) fn keep(&self, script: &Script, extra: Vec<String>) -> (u64, oneshot::Receiver<HowEnded>) {
         let (sender, receiver) = oneshot::channel();
-        (self.order(script, extra, Lives::WhileWanted, Some(sender)), receiver)
+        (self.order(script, extra, Lives::WhileWanted, String::new(), Some(sender)), receiver)
     }
 
     /// A program is not wanted any more. It has so long to end by itself.
@@ -123,12 +123,13 @@ impl Programs {
         script: &Script,
         extra: Vec<String>,
         lives: Lives,
+        about: String,
         waiter: Option<oneshot::Sender<HowEnded>>,
     ) -> u64 {
         let mut state = self.0.borrow_mut();
         state.last_id += 1;
         let id = state.last_id;
-        let order = Order { id, script: script.clone(), extra, lives };
+        let order = Order { id, script: script.clone(), extra, lives, about };
         if let Some(waiter) = waiter {
             state.awaited.insert(id, Awaited { order: order.clone(), waiter, unwanted: false });
         }

@@ -1,3 +1,4 @@
 mod rig;
 mod settings;
+mod shortage;
 mod table;
