@@ -5,6 +5,7 @@ use keepalived_config::model::{DnsCheck, DnsQuery};
 use crate::connect;
 use crate::deadline::Deadlines;
 use crate::failure::{Failure, Step};
+use crate::peer_text::PeerText;
 use crate::ping::random;
 use crate::scratch;
 
@@ -34,7 +35,7 @@ pub async fn dns(check: &DnsCheck) -> Result<(), Failure> {
 
 /// RFC 1035 §4.1: one question, recursion desired, class IN.
 fn query(id: u16, kind: DnsQuery, name: &str) -> Result<Vec<u8>, Failure> {
-    let unusable = |why: &str| Failure::Unusable("name", format!("{name}: {why}"));
+    let unusable = |why: &str| Failure::Unusable("name", PeerText::show(&format_args!("{name}: {why}")));
     let [high, low] = id.to_be_bytes();
     let mut message = vec![high, low, 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0];
     let start = message.len();

@@ -8,9 +8,10 @@ use keepalived_config::model::StatusRange;
 use keepalived_kernel::dial;
 use keepalived_kernel::shortage::is_shortage;
 
+use crate::peer_text::PeerText;
 use crate::tls;
 
-/// Why a check failed, in the administrator's words.
+/// Why a check failed, in the administrator's words. All text in it is [`PeerText`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Failure {
     /// The kernel said no: refused, reset, no route. The number is the `errno`.
@@ -31,7 +32,7 @@ pub enum Failure {
     /// The check needs a port and there is none.
     NoPort,
     /// A value of the configuration cannot be sent; which, and why.
-    Unusable(&'static str, String),
+    Unusable(&'static str, PeerText),
     /// An HTTP status, and those that are wanted.
     Status(u16, Box<[StatusRange]>),
     /// Not the digest that is wanted.
@@ -41,11 +42,11 @@ pub enum Failure {
     /// `regex` is found, though `regex_no_match` is given.
     Found,
     /// `regex` cannot be compiled, or gives up.
-    Pattern(String),
+    Pattern(PeerText),
     /// The TLS handshake, or what came after it.
-    Tls(String),
+    Tls(PeerText),
     /// A line of an SMTP server, and the code that is wanted.
-    Reply(Step, String, u16),
+    Reply(Step, PeerText, u16),
     /// The response code of a DNS server.
     ResponseCode(u8),
     /// The length of a UDP reply, and the bounds.
@@ -53,9 +54,9 @@ pub enum Failure {
     /// The octet of a UDP reply that differs first.
     ReplyData(usize),
     /// HTTP/2 or gRPC went wrong.
-    Http2(String),
+    Http2(PeerText),
     /// The status that a gRPC call ended with, and its message.
-    GrpcStatus(u32, String),
+    GrpcStatus(u32, PeerText),
     /// A gRPC server says that it is not serving.
     NotServing(&'static str),
 }
@@ -124,7 +125,7 @@ impl Failure {
             Some(errno) => Self::System(step, errno),
             None if error.kind() == io::ErrorKind::OutOfMemory => Self::Local(OUT_OF_MEMORY),
             None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Closed(step),
-            None => Self::Tls(tls::in_words(error)),
+            None => Self::Tls(PeerText::show(&tls::in_words(error))),
         }
     }
 }
@@ -189,7 +190,7 @@ impl fmt::Display for Failure {
             Self::ReplyLength(length, least, most) => write!(f, "reply of {length} octets, wanted {least} to {most}"),
             Self::ReplyData(at) => write!(f, "octet {at} of the reply is not the one that is wanted"),
             Self::Http2(why) => write!(f, "HTTP/2: {why}"),
-            Self::GrpcStatus(status, message) if message.is_empty() => write!(f, "gRPC status {status}"),
+            Self::GrpcStatus(status, message) if message.as_str().is_empty() => write!(f, "gRPC status {status}"),
             Self::GrpcStatus(status, message) => write!(f, "gRPC status {status}: {message}"),
             Self::NotServing(status) => write!(f, "the service says {status}"),
         }

@@ -10,6 +10,7 @@ use md5::{Digest as _, Md5};
 
 use crate::failure::{Failure, Step};
 use crate::http::{Secure, Sink, fetch, fetch_secure, request};
+use crate::peer_text::PeerText;
 use crate::tls::{Tls, Trust};
 
 mod hex;
@@ -92,7 +93,7 @@ async fn get(options: &Options, page: &mut Page) -> Result<(), Failure> {
     if !options.secure {
         return fetch(&endpoint, &request, page).await;
     }
-    let tls = Tls::new(&Ssl::default(), Trust::Anyone).map_err(|error| Failure::Tls(error.to_string()))?;
+    let tls = Tls::new(&Ssl::default(), Trust::Anyone).map_err(|error| Failure::Tls(PeerText::show(&error)))?;
     let name = host.filter(|_| options.sni);
     fetch_secure(&endpoint, &request, Secure { tls: &tls, name, goodbye: false }, page).await
 }

@@ -10,6 +10,7 @@ use crate::deadline::Deadlines;
 use crate::failure::{Failure, Step};
 use crate::http::name;
 use crate::http2::{Call, failure, next, talk, uri};
+use crate::peer_text::PeerText;
 use crate::tls::Tls;
 
 /// The longest answer; an honest one has 7 octets.
@@ -25,7 +26,7 @@ pub async fn grpc(check: &GrpcCheck, host: Option<&str>, tls: &Tls) -> Result<()
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .header("user-agent", "KeepAliveClient");
-    let request = request.body(()).map_err(|error| Failure::Unusable("the request", error.to_string()))?;
+    let request = request.body(()).map_err(|error| Failure::Unusable("the request", PeerText::show(&error)))?;
     let deadlines = Deadlines::new(check.endpoint.connect_timeout.get());
     let secure = check.secure.then(|| (tls, name(&check.sni, host)));
     let call = Call { request, message: Some(question(&check.service)?) };
@@ -35,7 +36,7 @@ pub async fn grpc(check: &GrpcCheck, host: Option<&str>, tls: &Tls) -> Result<()
 async fn hear(answer: ResponseFuture, deadlines: Deadlines) -> Result<(), Failure> {
     let answer = deadlines.until(Step::Header, answer).await?.map_err(|error| failure(Step::Header, &error))?;
     if answer.status() != http::StatusCode::OK {
-        return Err(Failure::Http2(format!("status {}, wanted 200", answer.status().as_u16())));
+        return Err(Failure::Http2(PeerText::show(&format_args!("status {}, wanted 200", answer.status().as_u16()))));
     }
     // "Trailers-Only": an error may come at once
     if let Some(verdict) = call_status(answer.headers()) {
@@ -63,10 +64,13 @@ async fn hear(answer: ResponseFuture, deadlines: Deadlines) -> Result<(), Failur
 
 /// How the call ended, if the headers say so.
 fn call_status(headers: &HeaderMap) -> Option<Result<(), Failure>> {
-    let text = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    Some(match text("grpc-status")?.parse() {
+    let status = headers.get("grpc-status")?.to_str().unwrap_or_default();
+    Some(match status.parse() {
         Ok(0) => Ok(()),
-        Ok(status) => Err(Failure::GrpcStatus(status, text("grpc-message").unwrap_or_default())),
+        Ok(status) => {
+            let message = headers.get("grpc-message").map(|value| value.as_bytes()).unwrap_or_default();
+            Err(Failure::GrpcStatus(status, PeerText::new(message)))
+        }
         Err(_) => Err(Failure::Malformed(Step::Header, "grpc-status is no number")),
     })
 }

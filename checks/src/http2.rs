@@ -16,6 +16,7 @@ use crate::connect;
 use crate::deadline::Deadlines;
 use crate::failure::{Failure, Step};
 use crate::http::{Judge, LONGEST_BODY, Sink as _, authority, name};
+use crate::peer_text::PeerText;
 use crate::tls::Tls;
 
 /// As many octets of headers as a server may send in one go.
@@ -30,7 +31,7 @@ pub async fn http2(check: &HttpCheck, url: &Url, host: Option<&str>, tls: &Tls) 
     let judge = Judge::new(url)?;
     let uri = uri(&check.endpoint, check.secure, host, &url.path)?;
     let request = http::Request::get(uri).header("user-agent", "KeepAliveClient").body(());
-    let request = request.map_err(|error| Failure::Unusable("the request", error.to_string()))?;
+    let request = request.map_err(|error| Failure::Unusable("the request", PeerText::show(&error)))?;
     let deadlines = Deadlines::new(check.endpoint.connect_timeout.get());
     let secure = check.secure.then(|| (tls, name(&check.sni, host)));
     let call = Call { request, message: None };
@@ -126,7 +127,7 @@ pub(crate) fn uri(endpoint: &Endpoint, secure: bool, host: Option<&str>, path: &
         Some(host) => host.to_owned(),
         None => authority(connect::target(endpoint)?),
     };
-    let unusable = |what, error: &dyn std::fmt::Display| Failure::Unusable(what, error.to_string());
+    let unusable = |what, error: &dyn std::fmt::Display| Failure::Unusable(what, PeerText::show(error));
     let authority = Authority::try_from(host).map_err(|error| unusable("virtualhost", &error))?;
     let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
     let path = PathAndQuery::try_from(path).map_err(|error| unusable("path", &error))?;
@@ -140,12 +141,12 @@ pub(crate) fn failure(step: Step, error: &h2::Error) -> Failure {
         // h2 keeps the kind of an error, and not the number that the kernel gave it
         Some(error) if error.raw_os_error().is_none() => match error.kind() {
             io::ErrorKind::BrokenPipe => Failure::Closed(step),
-            io::ErrorKind::ConnectionReset => Failure::Http2(error.to_string()),
+            io::ErrorKind::ConnectionReset => Failure::Http2(PeerText::show(&error)),
             // rustls has its own way, see there
             _ => Failure::io(step, error),
         },
         Some(error) => Failure::io(step, error),
-        None => Failure::Http2(error.to_string()),
+        None => Failure::Http2(PeerText::show(&error)),
     }
 }
 

@@ -10,6 +10,7 @@ use keepalived_config::model::Regex;
 use pcre2::bytes::{Regex as Compiled, RegexBuilder};
 
 use crate::failure::Failure;
+use crate::peer_text::PeerText;
 
 /// As much of a body as is kept; keepalived keeps 4 KiB. A body of this length is seen as a whole.
 const WINDOW: usize = 16 * 1024;
@@ -181,7 +182,7 @@ pub(crate) struct Search {
 
 impl Search {
     pub(crate) fn new(regex: &Regex) -> Result<Self, Failure> {
-        let pattern = Pattern::kept(regex).map_err(|error| Failure::Pattern(error.to_string()))?;
+        let pattern = Pattern::kept(regex).map_err(|error| Failure::Pattern(PeerText::show(&error)))?;
         let offset = |octets: u32| usize::try_from(octets).unwrap_or(usize::MAX);
         Ok(Self {
             line_ended: !pattern.first_line,
@@ -250,7 +251,7 @@ impl Search {
             if self.spent > LONGEST_SEARCH {
                 return Err(Failure::Pattern("it takes too long to look for it in this body".into()));
             }
-            let found = found.map_err(|error| Failure::Pattern(error.to_string()))?;
+            let found = found.map_err(|error| Failure::Pattern(PeerText::show(&error)))?;
             if let Some(found) = found {
                 if self.base.saturating_add(found.start()) > self.last {
                     // it is the first one

@@ -7,12 +7,11 @@ use tokio::net::TcpStream;
 use crate::connect;
 use crate::deadline::Deadlines;
 use crate::failure::{Failure, Step};
+use crate::peer_text::PeerText;
 use crate::scratch;
 
 /// The longest reply, all its lines together; RFC 5321 §4.5.3.1.5 allows 512 octets for one.
 const LONGEST_REPLY: usize = 65_536;
-/// As much of a reply as is worth showing.
-const SHOWN: usize = 80;
 
 /// A greeting, HELO, QUIT. Replies may have several lines (RFC 5321 §4.2.1); deviates: keepalived takes those for failures.
 ///
@@ -93,9 +92,7 @@ impl Reply {
         if code(&self.line) == Some(wanted) {
             return Ok(());
         }
-        let shown = String::from_utf8_lossy(self.line.get(..SHOWN).unwrap_or(&self.line));
-        let shown = shown.chars().map(|letter| if letter.is_control() { '.' } else { letter }).collect();
-        Err(Failure::Reply(step, shown, wanted))
+        Err(Failure::Reply(step, PeerText::new(&self.line), wanted))
     }
 }
 

@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::failure::Failure;
+use crate::peer_text::PeerText;
 
 mod anyone;
 #[cfg(feature = "openssl")]
@@ -149,7 +150,7 @@ fn server_name(name: Option<&str>, address: IpAddr) -> Result<ServerName<'static
     };
     ServerName::try_from(bare.trim_matches(['[', ']']))
         .map(|name| name.to_owned())
-        .map_err(|error| Failure::Unusable("the name for TLS", format!("{name}: {error}")))
+        .map_err(|error| Failure::Unusable("the name for TLS", PeerText::show(&format_args!("{name}: {error}"))))
 }
 
 /// What an error of TLS says, and the way out if the server may be too old for rustls.

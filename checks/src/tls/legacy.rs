@@ -19,6 +19,7 @@ use tokio_openssl::SslStream;
 
 use super::{BadTls, LARGEST, Trust, bad, certificates};
 use crate::failure::Failure;
+use crate::peer_text::PeerText;
 
 /// The client's side.
 pub(super) fn context(files: &Ssl, trust: Trust) -> Result<SslContext, BadTls> {
@@ -83,7 +84,7 @@ pub(super) fn handshake(
     name: &ServerName<'_>,
     address: IpAddr,
 ) -> Result<impl Future<Output = io::Result<SslStream<TcpStream>>> + use<>, Failure> {
-    let mut stream = prepare(context, stream, name, address).map_err(|error| Failure::Tls(error.to_string()))?;
+    let mut stream = prepare(context, stream, name, address).map_err(|error| Failure::Tls(PeerText::show(&error)))?;
     Ok(async move {
         Pin::new(&mut stream).connect().await.map_err(plain)?;
         Ok(stream)

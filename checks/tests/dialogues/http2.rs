@@ -29,7 +29,7 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, answer: Answer) {
 }
 
 /// A server that gives every request to `answer`, over TLS that offers `alpn` if there is any.
-async fn start(alpn: Option<&[u8]>, answer: Answer) -> SocketAddr {
+pub(crate) async fn start(alpn: Option<&[u8]>, answer: Answer) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let acceptor = alpn.map(|alpn| {

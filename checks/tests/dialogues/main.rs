@@ -5,6 +5,7 @@
 
 mod connections;
 mod datagrams;
+mod evil;
 mod http;
 mod http2;
 mod server;
