@@ -111,6 +111,8 @@ struct Supervisor {
     telling: Telling,
     /// A configuration that is being read.
     reading: Option<Reading>,
+    /// Once is enough: what cannot be loaded now cannot be loaded later.
+    modules_are_loaded: bool,
     /// A SIGHUP came while a reload was under way.
     reload_again: bool,
     background: Option<Background>,
@@ -204,6 +206,7 @@ impl Supervisor {
             dumps: Vec::new(),
             telling,
             reading: None,
+            modules_are_loaded: false,
             reload_again: false,
             background: None,
             stopping: None,

@@ -47,18 +47,40 @@ pub struct Timeouts {
 /// A list is asked for again when it is found not to be whole, so often.
 const MOST_DUMPS: usize = 5;
 
+/// What generic netlink calls it.
+const FAMILY: &str = "IPVS";
+
 const TIMEOUT_TCP: u16 = 4;
 const TIMEOUT_TCP_FIN: u16 = 5;
 const TIMEOUT_UDP: u16 = 6;
 
 impl Ipvs {
-    /// Opens it; loads the kernel module `ip_vs` if it is not there.
+    /// Loads the kernel module `ip_vs` if it is not there. To be called with all rights; after that, only a module that names its
+    /// alias is loaded by the kernel when it is opened.
+    ///
+    /// # Errors
+    /// There is no IPVS after that: why, as far as is known.
+    pub fn load(patience: Duration) -> io::Result<()> {
+        if generic::is_there(FAMILY)? {
+            return Ok(());
+        }
+        let loaded = crate::process::load_module("ip_vs", patience);
+        match generic::is_there(FAMILY)? {
+            true => Ok(()),
+            false => Err(match loaded {
+                Ok(()) => io::Error::other("the module ip_vs was loaded and did not bring it"),
+                Err(error) => io::Error::new(error.kind(), format!("the module ip_vs was not loaded: {error}")),
+            }),
+        }
+    }
+
+    /// Opens it.
     ///
     /// # Errors
     /// The kernel has no IPVS ([`io::ErrorKind::Unsupported`]); out of descriptors.
     pub fn open() -> io::Result<Self> {
         let mut exchange = Exchange::open(Some(rustix::net::netlink::GENERIC))?;
-        let family = generic::family(&mut exchange, "IPVS", "ip_vs")?;
+        let family = generic::family(&mut exchange, FAMILY)?;
         Ok(Self { exchange, family })
     }
 

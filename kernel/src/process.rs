@@ -3,6 +3,7 @@
 mod account;
 mod background;
 mod memory;
+mod module;
 mod namespace;
 mod pid_file;
 mod privilege;
@@ -13,6 +14,7 @@ mod spawn;
 pub use account::{Account, find_user, group, supplementary_groups, user};
 pub use background::{Background, daemonise, silence_standard_streams};
 pub use memory::give_back_memory;
+pub use module::load_module;
 pub use namespace::{NetworkNamespace, enter_network_namespace};
 pub use pid_file::{PidFile, PidFileRefused};
 pub use privilege::{Capability, drop_capabilities, effective_uid, holds, set_umask};

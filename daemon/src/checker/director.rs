@@ -2,18 +2,21 @@
 
 use std::io;
 
-use keepalived_config::model::{Backend, Balancing, IpvsNamespace};
+use keepalived_config::model::{Backend, Balancing, Config, IpvsNamespace, RealServerSettings};
+use keepalived_core::balance::Unsupported;
 use keepalived_kernel::director::Director;
 use keepalived_kernel::ipvs::{Ipvs, Timeouts};
 use keepalived_kernel::nftables::Nftables;
 use keepalived_kernel::process::NetworkNamespace;
 
-/// Opens the load balancer that `balancing` asks for.
+use super::names;
+
+/// Opens the load balancer that `config` asks for.
 ///
 /// # Errors
 /// The kernel has none, or does not let us.
-pub(super) fn open(balancing: &Balancing) -> io::Result<Box<dyn Director>> {
-    within(balancing, || choose(balancing))
+pub(super) fn open(config: &Config) -> io::Result<Box<dyn Director>> {
+    within(&config.global.balancing, || choose(config))
 }
 
 /// Opens something where the load balancer is.
@@ -34,15 +37,40 @@ fn within<T>(balancing: &Balancing, open: impl FnOnce() -> io::Result<T>) -> io:
     opened
 }
 
-fn choose(balancing: &Balancing) -> io::Result<Box<dyn Director>> {
-    match balancing.backend {
+fn choose(config: &Config) -> io::Result<Box<dyn Director>> {
+    match config.global.balancing.backend {
         Backend::Ipvs => ipvs(),
         Backend::Nftables => nftables(),
         Backend::Auto => ipvs().or_else(|error| {
-            tracing::info!("IPVS: {error}; balancing by rules of nftables instead");
+            match needs_ipvs(config) {
+                None => tracing::info!("IPVS: {error}; balancing by rules of nftables instead"),
+                Some(what) => tracing::warn!("IPVS: {error}; balancing by rules of nftables instead, and {what}"),
+            }
             nftables()
         }),
     }
+}
+
+/// Something that this configuration asks for and nftables does not do; in words, and where.
+fn needs_ipvs(config: &Config) -> Option<String> {
+    let Balancing { sync_daemon, tcp_timeout, tcp_fin_timeout, udp_timeout, .. } = &config.global.balancing;
+    if sync_daemon.is_some() {
+        return Some("lvs_sync_daemon needs IPVS".to_owned());
+    }
+    if [tcp_timeout, tcp_fin_timeout, udp_timeout].iter().any(|timeout| timeout.is_some()) {
+        return Some("lvs_timeouts needs IPVS".to_owned());
+    }
+    config.virtual_servers.iter().find_map(|service| {
+        let settings = &service.settings;
+        let servers = || service.real_servers.iter().map(|server| &server.settings);
+        let in_server = |server: &RealServerSettings| {
+            Unsupported::in_server(server.forwarding, [server.upper_threshold, server.lower_threshold])
+        };
+        let what = Unsupported::in_service(settings.one_packet, settings.persistence_engine.as_deref())
+            .or_else(|| servers().find_map(in_server))
+            .or_else(|| Unsupported::in_servers(servers().map(|server| server.forwarding)))?;
+        Some(format!("{what} (virtual_server {})", names::of_service(&service.service)))
+    })
 }
 
 fn ipvs() -> io::Result<Box<dyn Director>> {
@@ -108,4 +136,31 @@ impl Remembrance {
 
 fn set(balancing: &Balancing, timeouts: Timeouts) -> io::Result<()> {
     within(balancing, Ipvs::open)?.set_timeouts(timeouts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::from_text;
+
+    #[test]
+    fn a_configuration_that_needs_ipvs_says_what_for() {
+        let check = |global: &str, lines: &str, servers: &str, expected: Option<&str>| {
+            let text = format!(
+                "global_defs {{\n{global}\n}}\nvirtual_server 192.0.2.1 80 {{\nlvs_sched rr\n{lines}\n{servers}\n}}\n"
+            );
+            let found = needs_ipvs(&from_text(&text));
+            assert_eq!(found.is_some(), expected.is_some(), "{text}: {found:?}");
+            assert!(found.is_none_or(|found| found.contains(expected.unwrap_or_default())), "{text}");
+        };
+        let server = |last: u8, lines: &str| format!("real_server 10.0.0.{last} 80 {{\n{lines}\n}}\n");
+        check("", "lvs_method NAT", &server(1, ""), None);
+        check("", "lvs_method DR", &server(1, ""), None);
+        check("", "lvs_method TUN", &server(1, ""), Some("TUN"));
+        check("", "lvs_method NAT", &(server(1, "") + &server(2, "lvs_method DR")), Some("NAT and DR"));
+        check("", "lvs_method NAT", &server(1, "uthreshold 5"), Some("uthreshold"));
+        check("", "protocol UDP\nlvs_method NAT\nops", &server(1, ""), Some("ops"));
+        check("", "protocol UDP\nlvs_method NAT\npersistence_engine sip", &server(1, ""), Some("persistence_engine"));
+        check("lvs_timeouts tcp 60", "lvs_method NAT", &server(1, ""), Some("lvs_timeouts"));
+    }
 }

@@ -109,7 +109,7 @@ impl Process {
         {
             tracing::warn!("PING_CHECK may not be permitted: net.ipv4.ping_group_range cannot be changed: {error}");
         }
-        let director = director::open(&global.balancing)?;
+        let director = director::open(&startup.config)?;
         let mut remembrance = Remembrance::new(startup.debts.timeouts);
         let mut debts = startup.debts;
         remembrance.look(&global.balancing);

@@ -6,9 +6,10 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use keepalived_config::InstanceKey;
-use keepalived_config::model::{Checker, Config, Instance};
+use keepalived_config::model::{Backend, Checker, Config, Instance};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Preempt, State};
+use keepalived_kernel::ipvs::Ipvs;
 use keepalived_kernel::pipe;
 use keepalived_kernel::process::{self, Exit, Pid};
 use keepalived_kernel::reactor::{self, Interest, Token};
@@ -102,6 +103,15 @@ enum Begins {
     After(Duration),
 }
 
+/// How long a kernel module is waited for: no router waits longer than for its election.
+const TO_LOAD: Duration = Duration::from_secs(2);
+
+/// Whether IPVS may be asked for something.
+fn uses_ipvs(config: &Config) -> bool {
+    let balancing = &config.global.balancing;
+    balancing.sync_daemon.is_some() || (balancing.backend != Backend::Nftables && !config.virtual_servers.is_empty())
+}
+
 impl Supervisor {
     fn post(&mut self, role: Role) -> Option<&mut Post> {
         self.posts.iter_mut().find(|post| post.role == role)
@@ -125,8 +135,23 @@ impl Supervisor {
 
     /// Starts those that are needed and not there.
     pub(super) fn start_children(&mut self) {
+        self.load_modules();
         for role in Role::ALL {
             self.start_worker(role, Begins::Fresh);
+        }
+    }
+
+    /// The children give up the right to load kernel modules.
+    fn load_modules(&mut self) {
+        let needs_it = !self.modules_are_loaded
+            && uses_ipvs(&self.config)
+            && [Role::Checker, Role::Vrrp].into_iter().any(|role| is_needed(role, &self.options, &self.config));
+        if needs_it {
+            self.modules_are_loaded = true;
+            if let Err(error) = Ipvs::load(TO_LOAD) {
+                // whoever needs it says what follows from that
+                tracing::info!("IPVS: {error}");
+            }
         }
     }
 
