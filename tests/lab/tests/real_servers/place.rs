@@ -196,7 +196,7 @@ impl Place<'_> {
     /// Starts our daemon with these cases, and more lines of configuration, and waits until each has come out as it must.
     pub(crate) fn expect(&mut self, global: &str, cases: &[Case]) -> Result<()> {
         self.start_with(global, cases)?;
-        self.come_out(cases).map(drop)
+        self.come_out(cases)
     }
 
     /// Starts our daemon with these cases.
@@ -221,8 +221,13 @@ impl Place<'_> {
         self.running.as_ref().context("no daemon runs")
     }
 
-    /// Waits until each has come out as it must, and stays so. Says how long each took.
-    pub(crate) fn come_out(&self, cases: &[Case]) -> Result<Vec<Duration>> {
+    /// Waits until each has come out as it must, and stays so.
+    fn come_out(&self, cases: &[Case]) -> Result<()> {
+        self.come_out_within(cases, SOON).map(drop)
+    }
+
+    /// Waits so long until each has come out as it must, and stays so. Says how long each took.
+    pub(crate) fn come_out_within(&self, cases: &[Case], within: Duration) -> Result<Vec<Duration>> {
         let begin = Instant::now();
         let mut took = vec![None; cases.len()];
         let all = || {
@@ -234,7 +239,7 @@ impl Place<'_> {
             }
             Ok(took.iter().all(Option::is_some))
         };
-        wait_until("every check has come out as it must", SOON, all).with_context(|| {
+        wait_until("every check has come out as it must", within, all).with_context(|| {
             let silent = cases.iter().zip(&took).filter(|(_, took)| took.is_none());
             let said: String =
                 silent.map(|(case, _)| format!("\nat {}, wanted {:?}\n{}", case.at, case.down, case.check)).collect();
@@ -246,12 +251,15 @@ impl Place<'_> {
 
     /// The table is as the cases say, and after the next round of checks, too.
     fn stays(&self, cases: &[Case]) -> Result<()> {
-        let expected = entries(cases, true);
-        for pause in [0, 1200] {
-            std::thread::sleep(Duration::from_millis(pause));
-            let table = self.table()?;
-            ensure!(table == expected, "the table has {table:?}, wanted {expected:?}");
-        }
+        self.has(cases)?;
+        std::thread::sleep(Duration::from_millis(1200));
+        self.has(cases)
+    }
+
+    /// The table is as the cases say.
+    pub(crate) fn has(&self, cases: &[Case]) -> Result<()> {
+        let (table, expected) = (self.table()?, entries(cases, true));
+        ensure!(table == expected, "the table has {table:?}, wanted {expected:?}");
         Ok(())
     }
 

@@ -122,12 +122,12 @@ impl Healthy {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// How much more than a second there was at most between two questions from number `begin` on, and how many there were.
-    pub(super) fn latest(&self, begin: usize) -> Result<(Duration, usize)> {
+    /// How much more than a second there was at most between two questions from number `begin` on.
+    pub(super) fn latest(&self, begin: usize) -> Result<Duration> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let since = asked.get(begin..).context("so many were there")?;
         let most = since.windows(2).map(|pair| pair[1] - pair[0]).max().context("it was asked twice")?;
-        Ok((most.saturating_sub(Duration::from_secs(1)), since.len()))
+        Ok(most.saturating_sub(Duration::from_secs(1)))
     }
 }
 
