@@ -84,6 +84,25 @@ fn what_is_tracked_must_exist_and_stand_once() {
 }
 
 #[test]
+fn a_command_that_begins_with_a_redirection_is_a_shell_s() {
+    let script = |command: &str| {
+        format!("vrrp_script s {{\nscript \"{command}\"\n}}\n") + &instance("A", 1, "track_script {\ns\n}")
+    };
+    for (command, is_said) in [
+        ("</run/healthy", true),
+        ("</run/healthy /bin/grep yes", true),
+        // we connect ourselves
+        ("</dev/tcp/127.0.0.1/80", false),
+        ("/bin/s </run/healthy", false),
+    ] {
+        let loaded = text(&script(command));
+        assert_eq!(ids(&loaded.findings), NONE, "{command}");
+        let said = loaded.findings.iter().any(|finding| finding.rule.id == "script-shell");
+        assert_eq!((said, exit_status(&loaded.findings)), (is_said, 0), "{command}");
+    }
+}
+
+#[test]
 fn weights_that_cannot_count_are_taken_away() {
     let group = |more: &str| format!("vrrp_sync_group G {{\ngroup {{\nA B\n}}\n{more}\n}}\n");
     let members = instance("A", 1, "track_interface {\neth1 weight 5\n}") + &instance("B", 2, "");

@@ -33,12 +33,15 @@ use supervisor::{Role, eprint_all};
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let mut arguments = arguments.into_iter();
     let own_name = arguments.next().unwrap_or_default();
-    let arguments: Vec<OsString> = arguments.collect();
+    let mut arguments: Vec<OsString> = arguments.collect();
     if Path::new(&own_name).file_name().is_some_and(|name| name == "genhash") {
         return keepalived_checks::genhash("genhash", arguments);
     }
     if arguments.first().is_some_and(|first| first == "--genhash" || first == "-T") {
         return keepalived_checks::genhash("keepalived --genhash", arguments.into_iter().skip(1));
+    }
+    if arguments.first().is_some_and(|first| first == runner::CONNECTS) {
+        return runner::connect(arguments.split_off(1));
     }
     if let Some(role) =
         Role::ALL.into_iter().find(|role| arguments.first().is_some_and(|first| first == role.argument()))

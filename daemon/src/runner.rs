@@ -31,9 +31,11 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Environment that could make a program load or read something else (as keepalived).
 const NOT_INHERITED: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
 
+mod command;
 mod notices;
 mod users;
 
+pub use command::{CONNECTS, connect};
 use notices::Notices;
 use users::Users;
 
@@ -293,21 +295,17 @@ impl Runner {
     }
 
     fn program(&mut self, script: &Script, extra: &[String]) -> io::Result<Program> {
-        let (file, arguments) = script.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let command = script.command().ok_or(io::ErrorKind::InvalidInput)?;
         let own = script.user.as_ref().map(|name| ScriptUser { name: name.clone(), group: script.group.clone() });
         let user = own.as_ref().or(self.config.global.scripts.user.as_ref());
         let with_all = self.config.global.scripts.supplementary_groups;
         let identity = self.users.identity(user, with_all, self.script_default)?;
-        if self.config.global.scripts.security {
+        if let Some(file) = command::judged(command).filter(|_| self.config.global.scripts.security) {
             let runs = identity.as_ref().map_or(Account { uid: 0, gid: 0 }, |it| Account { uid: it.uid, gid: it.gid });
             judge(file, runs)?;
         }
-        Ok(Program {
-            file: file.into(),
-            arguments: arguments.iter().chain(extra).map(OsString::from).collect(),
-            environment: self.environment.clone(),
-            identity,
-        })
+        let (file, arguments) = command::executed(command, extra);
+        Ok(Program { file: file.into(), arguments, environment: self.environment.clone(), identity })
     }
 
     fn reap(&mut self, token: Token) {

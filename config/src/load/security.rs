@@ -7,7 +7,7 @@ use super::statements::{Reading, Statements, finding_at};
 use crate::facts::{Owner, Program, Weakness, WeaknessKind};
 use crate::finding::{Finding, Rule, rule};
 use crate::keywords::Keyword;
-use crate::model::{Config, Script, ScriptUser};
+use crate::model::{Command, Config, Script, ScriptUser};
 use crate::span::Span;
 use crate::syntax::{Node, Word};
 
@@ -156,8 +156,15 @@ impl Reading<'_> {
         if script.user.is_none() && !self.has_owner(node) {
             return false;
         }
-        let Some(program) = script.argv.first().filter(|program| !is_redirection(program)).cloned() else {
-            return true;
+        let program = match script.command() {
+            Some(Command::Program { file, .. }) => file.to_owned(),
+            Some(Command::Redirection { path, .. }) => {
+                let message = format!("{}: /bin/sh is run, which opens {path}", node.name());
+                let finding = finding_at(&rule::SCRIPT_SHELL, Some(node), message);
+                self.report(finding.help("name a program, if the file is not all that matters"));
+                return true;
+            }
+            Some(Command::Connection { .. }) | None => return true,
         };
         let tracked = node.is("script");
         let found = self.look(&program, script);
@@ -229,11 +236,6 @@ impl Reading<'_> {
     pub(super) fn leave_out_script(&mut self, name: &str) {
         self.scripts.left_out.insert(name.to_owned());
     }
-}
-
-/// `</dev/tcp/ADDRESS/PORT`: nothing is run, a file is opened.
-fn is_redirection(program: &str) -> bool {
-    program.strip_prefix('<').is_some_and(|rest| rest.trim_start_matches([' ', '\t']).starts_with('/'))
 }
 
 fn missing(tracked: bool) -> &'static Rule {
