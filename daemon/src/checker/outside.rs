@@ -121,8 +121,11 @@ impl Outside {
 
     /// Looks again at what a shortage kept from being read. True if anything has changed.
     pub(super) fn catch_up(&mut self) -> bool {
-        let unread = self.numbers.values_mut().filter(|file| file.is_unread);
-        unread.fold(false, |any, file| file.read() || any)
+        let mut any = false;
+        for file in self.numbers.values_mut().filter(|file| file.is_unread) {
+            any |= file.read();
+        }
+        any
     }
 
     /// How a check that follows a file stands; `None` for all others.
