@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::finding::{Finding, Findings, rule};
-use crate::keywords::{Effect, Keyword, Missing, Notice, ROOT, Status, Suggestion, Twice, lookup, suggest};
+use crate::keywords::{Effect, Keyword, Missing, Notice, ROOT, Status, Suggestion, Twice, Value, lookup, suggest};
 use crate::span::Span;
 use crate::syntax::{Node, NodeId, Tree, Word};
 
@@ -176,23 +176,32 @@ fn arguments(keyword: &Keyword, node: Node<'_>, span: Span, findings: &mut Findi
         let good = if good.is_empty() { good } else { format!(": {good}") };
         findings.push(finding.label(format!("expected {}{good}", keyword.arguments)));
     }
-    let Some(most) = arity.most.filter(|_| !keyword.opens_block() && keyword.is_effective()) else { return };
-    if let (Some(first), Some(last)) = (given.get(most), given.clone().next_back()) {
-        let (rest, name) = (first.span.to(last.span), keyword.name);
-        let finding = if most == 0 {
+    let Some(most) = arity.most else { return };
+    let (Some(first), Some(last)) = (given.get(most), given.clone().next_back()) else { return };
+    let (rest, name) = (first.span.to(last.span), keyword.name);
+    let finding = match keyword.value {
+        Value::Lines(_) if most == 0 => {
+            let message = format!("{name} takes nothing before its '{{'; {} is ignored", first.str());
+            Finding::at(&rule::BLOCK_WORDS, rest, message)
+        }
+        // what has a name is the loader's: some blocks are left out if they have two
+        _ if keyword.opens_block() && most > 0 => return,
+        _ if most == 0 => {
             let finding =
                 Finding::at(&rule::EXTRA_WORDS, rest, format!("{name} takes no value; what follows it is ignored"));
-            let is_negation = matches!(first.str().as_ref(), "off" | "no" | "false");
+            let is_negation = matches!(first.str().as_ref(), "off" | "no" | "false") && !keyword.opens_block();
             if is_negation {
                 finding.note(format!("{name} is in force: being there is what switches it on"))
             } else {
                 finding
             }
-        } else {
-            Finding::at(&rule::EXTRA_WORDS, rest, format!("{name} takes one value; what follows it is ignored"))
-        };
-        findings.push(finding);
-    }
+        }
+        _ => {
+            let most = if most == 1 { "one value".to_owned() } else { format!("at most {most} values") };
+            Finding::at(&rule::EXTRA_WORDS, rest, format!("{name} takes {most}; what follows is ignored"))
+        }
+    };
+    findings.push(finding);
 }
 
 fn old_spelling(keyword: &Keyword, span: Span, findings: &mut Findings) {

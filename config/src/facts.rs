@@ -54,6 +54,11 @@ pub trait Facts {
         Ok(())
     }
 
+    /// Whether the directory of the file `path` is there.
+    fn has_directory(&self, _path: &str) -> bool {
+        true
+    }
+
     /// What is in the file `path`, which holds a secret.
     fn key_file(&self, _path: &str) -> KeyFile {
         KeyFile::Unknown

@@ -208,15 +208,21 @@ impl Keyword {
 }
 
 /// How many words an argument grammar allows.
-fn arity(arguments: &str) -> Arity {
+fn arity(arguments: &str, value: Value) -> Arity {
     let words = arguments.split('{').next().unwrap_or_default();
     let words = words.split(" (").next().unwrap_or_default().trim();
     if words.is_empty() || words == "none" {
         return Arity::NONE;
     }
     let least = usize::from(!words.starts_with('['));
-    let simple = !words.contains(char::is_whitespace) && !words.contains("...") || words == "IPv4 multicast";
-    Arity { least, most: (simple || words == "IPv6 multicast").then_some(1) }
+    let simple = !words.contains(char::is_whitespace) && !words.contains("...");
+    let most = match words {
+        "N [reverse]" | "ID VALUE" | "START MAX" => Some(2),
+        // `one, two or three` and `IPv4 NETMASK or IPv6 PREFIX` are one word
+        _ if simple || words.starts_with("IPv") || matches!(value, Value::Choice(_)) => Some(1),
+        _ => None,
+    };
+    Arity { least, most }
 }
 
 /// Rows and the blocks that each of them stands in.
@@ -272,9 +278,9 @@ static ALL: LazyLock<Vec<Keyword>> = LazyLock::new(|| {
     let tables = [root::ROWS, global::ROWS, vrrp::ROWS, lines::ROWS, servers::ROWS, checks::ROWS, bfd::ROWS];
     let groups = tables.into_iter().flatten();
     let rows = groups.flat_map(|(blocks, rows)| {
-        blocks
-            .iter()
-            .flat_map(move |block| rows.iter().map(move |row| Keyword { block, arity: arity(row.arguments), ..*row }))
+        blocks.iter().flat_map(move |block| {
+            rows.iter().map(move |row| Keyword { block, arity: arity(row.arguments, row.value), ..*row })
+        })
     });
     let mut rows: Vec<Keyword> = rows.collect();
     // rows that several blocks share stand with the others of their block
@@ -394,6 +400,8 @@ mod tests {
         assert_eq!(arity(ROOT, "vrrp_instance"), (1, Some(1)));
         assert_eq!(arity("vrrp_instance", "virtual_ipaddress"), (0, Some(0)));
         assert_eq!(arity("vrrp_instance", "garp_extra_if"), (0, None));
+        assert_eq!(arity("vrrp_instance", "state"), (1, Some(1)));
+        assert_eq!(arity("track_file", "weight"), (1, Some(2)));
         assert!(lookup("vrrp_instance", "notify").unwrap().quoted_ok());
     }
 }

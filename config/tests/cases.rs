@@ -5,6 +5,7 @@ mod support;
 use std::path::Path;
 
 use keepalived_config::facts::Inside;
+use keepalived_config::model::{OwnLink, Vmac};
 use keepalived_config::{Facts, InterfaceFacts, MemorySource, exit_status, load};
 use keepalived_core::address::InterfaceName;
 use support::{ids, with_facts};
@@ -18,6 +19,10 @@ impl Facts for Machine {
     fn interface(&self, name: InterfaceName) -> Option<InterfaceFacts> {
         let is_there = self.0.contains(&"*") || self.0.iter().any(|there| there.as_bytes() == name.as_bytes());
         is_there.then(|| InterfaceFacts { loopback: name.as_bytes() == b"lo", ..InterfaceFacts::ETHERNET })
+    }
+
+    fn has_directory(&self, path: &str) -> bool {
+        !path.starts_with("/nonexistent")
     }
 
     fn inside(&self, name: &str) -> Option<Inside> {
@@ -69,6 +74,19 @@ fn the_directory_of_a_file_is_absolute() {
     assert_eq!(loaded.config.global.process_name.as_deref(), Some("/work/d"));
 }
 
+/// The exit status of `-t` for `text`, and the findings that are more than information.
+fn status(text: &str) -> (u8, Vec<&'static str>) {
+    let loaded = with_facts(text, &OUTSIDE);
+    (exit_status(&loaded.findings), ids(&loaded.findings))
+}
+
+/// An instance with `inside` and an address.
+fn instance(inside: &str) -> String {
+    format!(
+        "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 60\n{inside}\nvirtual_ipaddress {{\n192.0.2.60/24\n}}\n}}\n"
+    )
+}
+
 /// The first four are what keepalived 2.4.3 reports; of a priority it says nothing.
 #[test]
 fn a_keyword_that_stands_twice_is_said() {
@@ -79,24 +97,118 @@ fn a_keyword_that_stands_twice_is_said() {
              real_server 192.0.2.100 80 {{\n{check}\n}}\n}}\n"
         )
     };
-    let status = |text: &str| {
-        let loaded = with_facts(text, &OUTSIDE);
-        (exit_status(&loaded.findings), ids(&loaded.findings))
-    };
     assert_eq!(status(&server("virtualhost a\nvirtualhost b", "TCP_CHECK {\n}")), (5, vec!["said-again"]));
     assert_eq!(status(&server("", "SMTP_CHECK {\nhelo_name a\nhelo_name b\n}")), (5, vec!["said-again"]));
     assert_eq!(status("SSL {\nkey /a\nkey /b\n}"), (5, vec!["said-again"]));
     assert_eq!(status(&server("quorum_up /bin/a\nquorum_up /bin/b", "TCP_CHECK {\n}")).0, 5);
-    let twice = |line: &str| {
-        format!(
-            "vrrp_instance A {{\ninterface eth0\nvirtual_router_id 60\n{line}\nvirtual_ipaddress {{\n192.0.2.60\n}}\n}}\n"
-        )
-    };
-    assert_eq!(status(&twice("priority 100\npriority 150")), (0, vec!["repeated"]));
+    assert_eq!(status(&instance("priority 100\npriority 150")), (0, vec!["repeated"]));
     // global_defs is one, however many blocks it has
     let text = "global_defs {\nrouter_id a\n}\nglobal_defs {\nrouter_id b\n}\n";
     assert_eq!(status(text), (0, vec!["repeated"]));
     // a list goes on in a second block
     let lists = "virtual_ipaddress {\n192.0.2.61\n}\nvirtual_routes {\n10.0.0.0/8 dev eth0\n}\nvirtual_routes {\n10.1.0.0/16 dev eth0\n}";
-    assert_eq!(status(&twice(lists)), (0, vec![]));
+    assert_eq!(status(&instance(lists)), (0, vec![]));
+}
+
+#[test]
+fn words_before_a_block_are_said() {
+    check("word-after-block", 5, &["block-words"]);
+    for list in ["track_interface", "virtual_routes", "virtual_ipaddress_excluded"] {
+        let (status, found) = status(&instance(&format!("{list} junk {{\n}}")));
+        assert_eq!((status, found[0]), (5, "block-words"), "{list}");
+    }
+    // of blocks of keywords keepalived says nothing
+    assert_eq!(status("global_defs junk {\n}\n"), (0, vec!["extra-words"]));
+    assert_eq!(status(&instance("authentication junk {\n}")).1[0], "extra-words");
+    assert_eq!(status("vrrp_track_process p junk {\nprocess p\n}\n"), (0, vec!["tracker-unused", "extra-words"]));
+}
+
+/// What stands after the value is said whatever the value is made of, and whether it has an effect yet or not.
+#[test]
+fn words_after_a_statement_are_said() {
+    for line in ["state MASTER junk", "priority 100 junk", "vrf junk more", "accept junk", "smtp_alert on junk"] {
+        let (_, found) = status(&instance(line));
+        assert!(found.contains(&"extra-words"), "{line}: {found:?}");
+    }
+    let (status, found) = status("global_defs {\nstate_dump_file /tmp/a b\n}\n");
+    assert_eq!((status, found), (5, vec!["single-word"]));
+}
+
+/// 2 is what keepalived exits with where it misses a word.
+#[test]
+fn a_block_without_a_name_is_what_keepalived_makes_of_it() {
+    check("script-without-name", 2, &["missing-parameter"]);
+    for (block, expected) in [
+        ("vrrp_script", 2),
+        ("vrrp_track_process", 2),
+        ("track_file", 2),
+        ("vrrp_track_file", 2),
+        ("virtual_server", 2),
+        ("virtual_server_group", 2),
+        ("vrrp_instance", 5),
+        ("vrrp_sync_group", 5),
+        ("track_group", 5),
+    ] {
+        assert_eq!(status(&format!("{block} {{\n}}\n")).0, expected, "{block}");
+    }
+}
+
+#[test]
+fn an_address_with_a_peer_has_no_prefix() {
+    check("peer-with-prefix", 5, &["address-option"]);
+    let prefix = |text: &str| {
+        let loaded = with_facts(text, &OUTSIDE);
+        let addresses = loaded.config.instances.first().map(|instance| &instance.excluded_addresses);
+        let address = addresses
+            .unwrap_or(&loaded.config.static_addresses.iter().map(|it| it.address.clone()).collect())[0]
+            .clone();
+        (exit_status(&loaded.findings), address.prefix)
+    };
+    let excluded = |line: &str| instance(&format!("virtual_ipaddress_excluded {{\n{line}\n}}"));
+    assert_eq!(prefix(&excluded("192.0.2.62/24 peer 192.0.2.61")), (5, 32));
+    assert_eq!(prefix(&excluded("192.0.2.62/32 peer 192.0.2.61")), (0, 32));
+    assert_eq!(prefix(&excluded("192.0.2.62 peer 192.0.2.61")), (0, 32));
+    assert_eq!(prefix(&excluded("2001:db8::9/64 peer 2001:db8::1")), (5, 128));
+    assert_eq!(prefix("static_ipaddress {\n192.0.2.70/24 peer 192.0.2.71 dev eth0\n}\n"), (5, 32));
+    // keepalived leaves the line out
+    assert_eq!(status(&excluded("192.0.2.62 peer 192.0.2.61 peer 192.0.2.63")), (5, vec!["address-invalid"]));
+}
+
+#[test]
+fn an_interface_of_its_own_is_what_the_instance_lets_it_be() {
+    check("vmac-promote-secondaries", 5, &["own-link-promotion"]);
+    check("vmac-unicast-no-xmit-base", 5, &["own-link-transmit"]);
+    check("vmac-without-interface", 5, &["own-link-base"]);
+    assert_eq!(status(&instance("use_ipvlan 192.0.2.9\npromote_secondaries")), (5, vec!["own-link-promotion"]));
+    let own = |inside: &str| with_facts(&instance(inside), &OUTSIDE).config.instances[0].own_link.clone();
+    let unicast = own("use_vmac\nunicast_peer {\n192.0.2.3\n}");
+    assert!(matches!(unicast.as_deref(), Some(OwnLink::Vmac(Vmac { transmit_base: true, .. }))), "{unicast:?}");
+    let with_base = "use_vmac\nvmac_xmit_base\nunicast_peer {\n192.0.2.3\n}";
+    assert_eq!(status(&instance(with_base)), (0, vec![]));
+}
+
+#[test]
+fn a_sorry_server_that_is_a_real_server_follows_it() {
+    check("sorry-server-inhibit-differs", 5, &["sorry-inhibit"]);
+    let servers = |inside: &str| {
+        let head = "virtual_server 192.0.2.60 80 {\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\ndelay_loop 5\n";
+        let loaded = with_facts(&format!("{head}{inside}\n}}\n"), &OUTSIDE);
+        let sorry = loaded.config.virtual_servers[0].settings.sorry_server.clone().expect("a sorry server");
+        (exit_status(&loaded.findings), sorry.inhibit)
+    };
+    let real = |inside: &str| format!("real_server 192.0.2.100 80 {{\n{inside}\nTCP_CHECK {{\n}}\n}}");
+    let sorry = "sorry_server 192.0.2.100 80\n";
+    assert_eq!(servers(&format!("{sorry}{}", real("inhibit_on_failure"))), (5, true));
+    assert_eq!(servers(&format!("{sorry}sorry_server_inhibit\n{}", real(""))), (5, false));
+    assert_eq!(servers(&format!("inhibit_on_failure\n{sorry}{}", real(""))), (5, true));
+    assert_eq!(servers(&format!("{sorry}{}", real(""))), (0, false));
+    assert_eq!(servers(&format!("sorry_server 192.0.2.100\n{}", real("inhibit_on_failure"))), (0, false));
+}
+
+/// keepalived leaves it out; we keep it for those who make the directory later, and say so.
+#[test]
+fn a_track_file_without_its_directory_is_said_and_kept() {
+    check("track-file-no-directory", 5, &["track-file-directory"]);
+    let text = "track_file f {\nfile /nonexistent/dir/f\n}\n";
+    assert_eq!(with_facts(text, &OUTSIDE).config.files.len(), 1);
 }

@@ -211,6 +211,10 @@ impl facts::Facts for Machine {
         programs::look(program, owner)
     }
 
+    fn has_directory(&self, path: &str) -> bool {
+        Path::new(path).parent().is_none_or(|directory| directory.as_os_str().is_empty() || directory.is_dir())
+    }
+
     fn key_file(&self, path: &str) -> facts::KeyFile {
         key_file(path).unwrap_or(facts::KeyFile::Missing)
     }

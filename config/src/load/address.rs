@@ -44,6 +44,9 @@ fn read<'a>(reading: &mut Reading<'_>, line: Node<'a>, home: Home) -> Option<Pla
             }
         }
     }
+    if placed.address.peer.is_some() && first.text.contains(&b'/') {
+        alone(reading, &mut placed);
+    }
     check_broadcast(reading, &mut placed);
     if placed.address.use_vmac && placed.device.is_none() {
         placed.address.use_vmac = false;
@@ -51,6 +54,18 @@ fn read<'a>(reading: &mut Reading<'_>, line: Node<'a>, home: Home) -> Option<Pla
         reading.report(Finding::at(&rule::ADDRESS_OPTION, placed.span, message).note("use_vmac is ignored"));
     }
     Some(placed)
+}
+
+/// An address with a peer has no network: a prefix is ignored.
+fn alone(reading: &mut Reading<'_>, placed: &mut Placed<'_>) {
+    let host = VirtualAddress::host(placed.address.address);
+    let written = std::mem::replace(&mut placed.address.prefix, host.prefix);
+    if written == host.prefix {
+        return;
+    }
+    let message = format!("{} has a peer, so it takes no prefix", placed.address.address);
+    let finding = Finding::at(&rule::ADDRESS_OPTION, placed.span, message);
+    reading.report(finding.note(format!("/{written} is ignored; /{} is used", host.prefix)));
 }
 
 /// Address and prefix.
@@ -151,6 +166,9 @@ fn valued(placed: &mut Placed<'_>, word: Word<'_>, value: Word<'_>) -> Outcome {
             }
             None => return bad("the name of an interface"),
         },
+        b"peer" if line.peer.is_some() => {
+            return Outcome::Drop(word.span, "peer stands twice".to_owned());
+        }
         b"peer" => match value::whole_address(value.text) {
             Some(peer) if peer.is_ipv4() == is4 => line.peer = Some(peer),
             _ => {

@@ -177,13 +177,13 @@ fn receive_buffer<'a>(
 }
 
 fn read_files(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Global) {
-    global.state_dump_file = reading.text(blocks.last("state_dump_file"));
-    global.stats_dump_file = reading.text(blocks.last("stats_dump_file"));
-    global.json_dump_file = reading.text(blocks.last("json_dump_file"));
+    global.state_dump_file = reading.single_text(blocks.last("state_dump_file"));
+    global.stats_dump_file = reading.single_text(blocks.last("stats_dump_file"));
+    global.json_dump_file = reading.single_text(blocks.last("json_dump_file"));
     global.data_use_instance = reading.switch(blocks.last("data_use_instance")).unwrap_or(false);
     global.random_seed = reading.integer(blocks.last("random_seed"));
-    global.iproute_usr_dir = reading.text(blocks.last("iproute_usr_dir"));
-    global.iproute_etc_dir = reading.text(blocks.last("iproute_etc_dir"));
+    global.iproute_usr_dir = reading.single_text(blocks.last("iproute_usr_dir"));
+    global.iproute_etc_dir = reading.single_text(blocks.last("iproute_etc_dir"));
     global.json_version = reading.integer(blocks.last("json_version")).unwrap_or(1);
 }
 

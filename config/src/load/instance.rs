@@ -126,6 +126,8 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, trackers: &mut Trackers) -
     let authentication =
         authentication::read(reading, draft, Standing { version, family, strict, initial, priority, interval });
     let initial = if authentication.header.is_some() && !priority.is_owner() { InitialState::Backup } else { initial };
+    let own_link = own_link::read(reading, draft, vrid, family, strict);
+    let own_link = own_link.and_then(|own| own_link::fitted(reading, draft, own, link, &transport));
     let instance = Instance {
         name: draft.name.clone(),
         interface: link.name,
@@ -153,10 +155,10 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, trackers: &mut Trackers) -
         owner_ignore_adverts: manners.owner_ignore_adverts && priority.is_owner(),
         dont_track_primary: statements.has("dont_track_primary"),
         track_src_ip: statements.has("track_src_ip"),
-        promote_secondaries: statements.has("promote_secondaries"),
+        promote_secondaries: statements.has("promote_secondaries") && own_link.is_none(),
         rx_buffer: reading.integer(statements.last("kernel_rx_buf_size")),
         garp: pacing.over(&draft.defaults.pacing, strict),
-        own_link: own_link::read(reading, draft, vrid, family, strict),
+        own_link,
         vmac_addresses: statements.has("use_vmac_addr"),
         vrf: vrf(reading, draft, link),
         tracks: tracks::read(reading, trackers, &format!("instance {}", draft.name), statements),

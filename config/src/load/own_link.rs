@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::{Family, Vrid};
 
-use super::instance::Draft;
+use super::instance::{Draft, Link};
 use super::line::Wrong;
 use super::statements::Reading;
 use crate::facts::RouteName;
 use crate::finding::rule;
-use crate::model::{Ipvlan, IpvlanMode, OwnLink, Vmac};
+use crate::model::{Ipvlan, IpvlanMode, OwnLink, Transport, Vmac};
 use crate::syntax::{Node, Word, Words};
 use crate::value;
 
@@ -52,6 +52,36 @@ pub(super) fn read(
         draft.report(reading, &rule::STRICT_CONFLICT, "vmac_xmit_base", "strict mode excludes vmac_xmit_base");
     }
     Some(Box::new(link))
+}
+
+/// The same as the transport lets it be.
+pub(super) fn fitted(
+    reading: &mut Reading<'_>,
+    draft: &Draft<'_>,
+    mut own: Box<OwnLink>,
+    link: Link,
+    transport: &Transport,
+) -> Option<Box<OwnLink>> {
+    let word = if matches!(*own, OwnLink::Vmac(_)) { "use_vmac" } else { "use_ipvlan" };
+    let is_unicast = matches!(transport, Transport::Unicast { .. });
+    if is_unicast && link.name.is_none() {
+        let message = format!("{word} is ignored: it has no interface to make one on");
+        draft.report(reading, &rule::OWN_LINK_BASE, word, &message);
+        return None;
+    }
+    if draft.statements.has("promote_secondaries") {
+        let message = format!("promote_secondaries is ignored: with {word} it is always set");
+        draft.report(reading, &rule::OWN_LINK_PROMOTION, "promote_secondaries", &message);
+    }
+    if let OwnLink::Vmac(vmac) = &mut *own
+        && is_unicast
+        && !vmac.transmit_base
+    {
+        vmac.transmit_base = true;
+        let message = "unicast with use_vmac needs vmac_xmit_base; it is set";
+        draft.report(reading, &rule::OWN_LINK_TRANSMIT, word, message);
+    }
+    Some(own)
 }
 
 /// `[[name] IF] [MAC] [netlink_notify_msg] [group G]`

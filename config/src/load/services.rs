@@ -169,7 +169,7 @@ fn reload(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Reload {
     Reload {
         check: check.is_some(),
         check_log: reading.text(check),
-        time_file: reading.text(blocks.last("reload_time_file")),
+        time_file: reading.single_text(blocks.last("reload_time_file")),
         repeat: blocks.has("reload_repeat"),
         file: match (file, reading.text(file)) {
             (None, _) => ReloadFile::None,

@@ -309,11 +309,29 @@ impl Reading<'_> {
     pub(super) fn single_text(&mut self, node: Option<Node<'_>>) -> Option<String> {
         if let Some(extra) = node.and_then(|node| node.arguments().get(1)) {
             let message = format!("{} takes exactly one word", node.map(Node::name).unwrap_or_default());
+            let last = node.and_then(|node| node.arguments().next_back()).unwrap_or(extra);
+            self.findings.withdraw(&rule::EXTRA_WORDS, extra.span.to(last.span));
             let finding = Finding::at(&rule::SINGLE_WORD, extra.span, message).note("the line is left out");
             self.report(finding.help("put the words into one pair of double quotes"));
             return None;
         }
         self.text(node)
+    }
+
+    /// The name of a block of which keepalived reads one word. Without any it exits.
+    pub(super) fn first_name(&mut self, node: Node<'_>) -> Option<String> {
+        let mut words = node.arguments();
+        let Some(word) = words.next() else {
+            let message = format!("{} needs a name", node.name());
+            self.report_at(&rule::MISSING_PARAMETER, Some(node), message);
+            return None;
+        };
+        if let Some(extra) = words.next() {
+            let rest = extra.span.to(words.next_back().map_or(extra.span, |last| last.span));
+            let message = format!("{} takes one name; what follows is ignored", node.name());
+            self.report(Finding::at(&rule::EXTRA_WORDS, rest, message).help("quote a name that has blanks"));
+        }
+        Some(word.str().into_owned())
     }
 
     /// The one name of a block that needs one.

@@ -43,7 +43,7 @@ fn define<'a, T>(
     let mut out = Vec::new();
     let mut names = HashSet::new();
     for block in blocks {
-        let Some(name) = reading.block_name(*block) else { continue };
+        let Some(name) = reading.first_name(*block) else { continue };
         if !names.insert(name.clone()) {
             let message = format!("there is a {} {name} already", block.name());
             let finding = finding_at(&rule::TRACKER_DUPLICATE, Some(*block), message);
@@ -137,6 +137,15 @@ fn file(reading: &mut Reading<'_>, block: Node<'_>, statements: &Statements<'_>,
     let initial = statements.last("init_file").map(|node| initial(reading, node));
     if path.is_none() {
         reading.incomplete(block, &name, "file");
+    }
+    if let Some(path) = path.as_ref().filter(|path| !reading.facts.has_directory(path)) {
+        let word = statements.first("file").and_then(|node| node.argument());
+        let message = format!("track_file {name}: the directory of {path} is not there");
+        let finding = match word {
+            Some(word) => Finding::at(&rule::TRACK_FILE_DIRECTORY, word.span, message),
+            None => Finding::anywhere(&rule::TRACK_FILE_DIRECTORY, message),
+        };
+        reading.report(finding.note("it is followed all the same; keepalived would leave it out"));
     }
     Some(TrackFile { path: path?, name, weight, initial })
 }

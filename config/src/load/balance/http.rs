@@ -131,10 +131,7 @@ fn regex(reading: &mut Reading<'_>, statements: &Statements<'_>) -> Option<Regex
         }
         return None;
     };
-    if let Some(extra) = node.and_then(|node| node.arguments().get(1)) {
-        let finding = Finding::at(&rule::REGEX, extra.span, format!("regex is one word; {} is ignored", extra.str()));
-        reading.report(finding.help("put the pattern into double quotes"));
-    }
+    reading.single_text(node)?;
     let min_offset = offset(reading, statements.last("regex_min_offset")).unwrap_or(0);
     let max_offset = offset(reading, statements.last("regex_max_offset"));
     if max_offset.is_some_and(|most| most < min_offset) {

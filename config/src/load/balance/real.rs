@@ -199,3 +199,22 @@ pub(super) fn finish_sorry(
     }
     Some(Box::new(SorryServer { port, ..sorry }))
 }
+
+/// The kernel has one entry for a sorry server that is a real server, too: what that one says about weight 0 counts.
+pub(super) fn agree(
+    reading: &mut Reading<'_>,
+    statements: &Statements<'_>,
+    sorry: &mut SorryServer,
+    servers: &[RealServer],
+) {
+    let same = servers.iter().find(|real| (real.address, real.port) == (sorry.address, sorry.port));
+    let Some(inhibit) = same.map(|real| real.settings.inhibit_on_failure) else { return };
+    if std::mem::replace(&mut sorry.inhibit, inhibit) != inhibit {
+        let kept = if inhibit { "kept" } else { "not kept" };
+        let message = format!(
+            "the sorry server {} is a real server, too, and that one is {kept} with weight 0; so is the sorry server",
+            sorry.address
+        );
+        reading.report_at(&rule::SORRY_INHIBIT, statements.last("sorry_server"), message);
+    }
+}

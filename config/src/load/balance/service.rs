@@ -143,6 +143,11 @@ fn head<'a>(reading: &mut Reading<'_>, block: Node<'_>, surroundings: &Surroundi
         reading.report_at(&rule::BLOCK_NAME, Some(block), message);
         return None;
     };
+    if let Some(extra) = words.get(2) {
+        let message = format!("virtual_server {} takes one word; what follows is ignored", first.str());
+        let rest = extra.span.to(words.clone().next_back().map_or(extra.span, |last| last.span));
+        reading.report(Finding::at(&rule::EXTRA_WORDS, rest, message));
+    }
     if first.text == b"fwmark" {
         let number = reading.number_word("fwmark of a virtual server", word, 1..=4_294_967_295)?;
         return u32::try_from(number).ok().map(Head::Fwmark);
@@ -204,6 +209,10 @@ fn read(
         reading.report_missing(&rule::NO_REAL_SERVER, block, "real_server", message);
         return None;
     }
+    let mut sorry_server = sorry.and_then(|sorry| real::finish_sorry(reading, &statements, sorry, &setting));
+    if let Some(sorry) = &mut sorry_server {
+        real::agree(reading, &statements, sorry, &real_servers);
+    }
     let mut settings = ServiceSettings {
         scheduler,
         flags: flags(reading, &statements, scheduler),
@@ -220,7 +229,7 @@ fn read(
         omega: statements.has("omega"),
         ha_suspend: ha_suspend(reading, &statements, head, &name),
         smtp_alert: reading.switch(statements.last("smtp_alert")).or(surroundings.smtp_alert).unwrap_or(false),
-        sorry_server: sorry.and_then(|sorry| real::finish_sorry(reading, &statements, sorry, &setting)),
+        sorry_server,
         virtualhost: reading.text(statements.last("virtualhost")),
         snmp_name: reading.single_text(statements.last("snmp_name")),
         quorum_up: reading.first_script(&statements, "quorum_up").map(Box::new),
