@@ -113,14 +113,11 @@ impl Landscape {
         self.forwarding.contains(&link)
     }
 
-    /// All links.
-    pub(super) fn links(&self) -> impl Iterator<Item = LinkIndex> + '_ {
-        self.links.keys().copied()
-    }
-
-    /// Whether `address` is on any link, and usable.
-    pub(super) fn has(&self, address: IpAddr) -> bool {
-        self.addresses.values().any(|known| known.address == address && known.flags & NOT_USABLE == 0)
+    /// Whether `address` is there, and usable: on `link` if it means something on one link only, else on any.
+    pub(super) fn has(&self, address: IpAddr, link: Option<LinkIndex>) -> bool {
+        let on = link.filter(|_| matches!(address, IpAddr::V6(ip) if ip.is_unicast_link_local()));
+        let there = |known: &Address| known.address == address && on.is_none_or(|on| on == known.link);
+        self.addresses.values().any(|known| there(known) && known.flags & NOT_USABLE == 0)
     }
 
     /// The first address of `family` on `link` that adverts can leave from and that is none `but_not` says it is:

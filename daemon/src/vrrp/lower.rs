@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use keepalived_config::model::{Config, GarpGroup, Global, Instance, Transport};
 use keepalived_core::address::{Broadcast, InterfaceName, VirtualAddress};
 use keepalived_core::vrrp::announce;
-use keepalived_core::vrrp::{AdvertInterval, Params, Reach};
+use keepalived_core::vrrp::{AdvertInterval, Family, Params, Reach};
 use keepalived_kernel::network::{Address, LinkIndex};
 use keepalived_kernel::packets::ChannelKind;
 
@@ -79,6 +79,13 @@ pub(super) const fn configured_source(transport: &Transport) -> Option<IpAddr> {
     match transport {
         Transport::Multicast { source, .. } | Transport::Unicast { source, .. } => *source,
     }
+}
+
+/// Whether an instance is of no use while the source address that is configured is not there: its peers' adverts would not
+/// arrive, or its own not leave. IPv4 multicast works with any, unless `track_src_ip` asks for more.
+pub(super) fn needs_its_source(instance: &Instance) -> bool {
+    let unicast = matches!(instance.transport, Transport::Unicast { .. });
+    unicast || instance.family == Family::V6 || instance.track_src_ip
 }
 
 /// What the instance's channel receives, once the address it sends from is known.

@@ -28,6 +28,8 @@ mod configure;
 mod ground;
 mod view;
 
+use ground::Touched;
+
 /// Every router with its surroundings.
 #[derive(Debug)]
 pub(super) struct Roster {
@@ -216,7 +218,7 @@ impl Roster {
         network: &mut impl Network,
         packets: &mut impl Packets,
     ) {
-        let mut touched = BTreeSet::new();
+        let mut touched = Touched::default();
         let mut lost: Vec<(Place, Vec<usize>)> = Vec::new();
         let mut renewed = BTreeSet::new();
         for event in events.drain(..) {
@@ -228,18 +230,19 @@ impl Roster {
                         renewed.insert(index);
                     }
                     if self.landscape.link(link) {
-                        touched.insert(index);
+                        touched.links.insert(index);
                     }
                 }
                 NetworkEvent::LinkRemoved(index) => {
                     self.landscape.unlink(index);
                     self.holdings.unlink(index);
-                    touched.insert(index);
+                    touched.links.insert(index);
                 }
                 NetworkEvent::Address(address) => {
                     if !self.virtual_addresses.contains(&address.address) {
-                        touched.insert(address.link);
+                        touched.links.insert(address.link);
                     }
+                    touched.addresses.insert(address.address);
                     // one that we have removed meanwhile: the news of that is still to come
                     if !self.holdings.awaits_removal(&address.key()) {
                         self.landscape.add(address);
@@ -248,8 +251,9 @@ impl Roster {
                 NetworkEvent::AddressRemoved { link, address, prefix } => {
                     let place = (link, address, prefix);
                     if !self.virtual_addresses.contains(&address) {
-                        touched.insert(link);
+                        touched.links.insert(link);
                     }
+                    touched.addresses.insert(address);
                     if let Some(holders) = self.holdings.lost(&place) {
                         self.landscape.remove(&place);
                         lost.push((place, holders));
@@ -262,8 +266,7 @@ impl Roster {
                         self.landscape.reread(inventory);
                         let missing = self.holdings.resync(&self.landscape);
                         lost.extend(missing.into_iter().map(|place| (place, self.holdings.holders(&place))));
-                        touched.extend(self.slots.iter().flatten().filter_map(|slot| slot.link));
-                        touched.extend(self.landscape.links());
+                        touched.all = true;
                     }
                 }
             }

@@ -10,6 +10,8 @@ use crate::network::{Address, AddressChange, AddressKey, Inventory, Link, LinkIn
 
 /// `IFA_F_PERMANENT`, which the kernel puts on addresses without an end.
 const PERMANENT: u32 = 0x80;
+/// `IFA_F_TENTATIVE`
+const TENTATIVE: u32 = 0x40;
 /// `IFA_F_DEPRECATED`
 const DEPRECATED: u32 = 0x20;
 
@@ -89,6 +91,16 @@ impl FakeNetwork {
     pub fn add_address(&mut self, address: Address) {
         let outcome = self.apply(&AddressChange::Present(address));
         debug_assert!(outcome.is_ok(), "an address on a link that there is");
+    }
+
+    /// Adds an IPv6 address whose duplicate address detection goes on; [`FakeNetwork::add_address`] ends that.
+    pub fn add_tentative(&mut self, address: Address) {
+        let key = address.key();
+        self.add_address(address);
+        if let Some(there) = self.addresses.get_mut(&key) {
+            there.flags |= TENTATIVE;
+            self.events.push_back(NetworkEvent::Address(there.clone()));
+        }
     }
 
     /// Removes an address as somebody else would. One that is not there is fine.

@@ -58,7 +58,7 @@ impl Roster {
             }
         }
         let regrouped = self.regroup(config, &keyed);
-        let mut sources = Sources::new();
+        let mut sources = Sources::default();
         for (index, new) in concerned {
             self.stand(now, index, &mut sources, network, packets);
             if !new {

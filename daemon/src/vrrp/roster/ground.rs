@@ -25,34 +25,57 @@ const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 /// A channel's receive buffer at least, and at most.
 const BUFFER: std::ops::RangeInclusive<u32> = 262_144..=67_108_864;
 
-/// Source addresses by link and family, found once for all routers that ask.
-pub(super) type Sources = BTreeMap<(LinkIndex, Family), Option<IpAddr>>;
+/// Source addresses, found once for all routers that ask.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    first: BTreeMap<(LinkIndex, Family), Option<IpAddr>>,
+    there: BTreeMap<(IpAddr, Option<LinkIndex>), bool>,
+}
+
+/// What changed.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    /// Links that changed, or whose addresses did. Virtual addresses do not count: they are no source.
+    pub(super) links: BTreeSet<LinkIndex>,
+    /// Addresses that came, went or changed.
+    pub(super) addresses: BTreeSet<IpAddr>,
+    /// It is not known what.
+    pub(super) all: bool,
+}
+
+impl Touched {
+    fn is_empty(&self) -> bool {
+        self.links.is_empty() && self.addresses.is_empty() && !self.all
+    }
+}
 
 impl Roster {
-    /// Looks again at what the routers on `links` stand on.
+    /// Looks again at what the routers stand on that have to do with what changed.
     pub(super) fn reground(
         &mut self,
         now: Instant,
-        links: &BTreeSet<LinkIndex>,
+        touched: &Touched,
         network: &mut impl Network,
         packets: &mut impl Packets,
     ) {
-        if links.is_empty() {
+        if touched.is_empty() {
             return;
         }
         let mut concerned = BTreeSet::new();
         for (index, slot) in self.slots.iter().enumerate() {
             let Some(slot) = slot else { continue };
-            let on =
-                |name: InterfaceName| self.landscape.by_name(&name).is_some_and(|link| links.contains(&link.index));
+            let on = |name: InterfaceName| {
+                self.landscape.by_name(&name).is_some_and(|link| touched.links.contains(&link.index))
+            };
             // one that is gone, or has another name now, is known by its number only
-            let was_on = slot.links.iter().any(|link| links.contains(link));
-            let tracks = slot.instance.track_src_ip || slot.instance.interface.is_none();
-            if was_on || tracks || lower::interfaces(&slot.instance).any(on) {
+            let was_on = slot.links.iter().any(|link| touched.links.contains(link));
+            let source = lower::configured_source(&slot.instance.transport);
+            let from = source.is_some_and(|source| touched.addresses.contains(&source));
+            if touched.all || was_on || from || lower::interfaces(&slot.instance).any(on) {
                 concerned.insert(index);
             }
         }
-        let mut sources = Sources::new();
+        let mut sources = Sources::default();
         for index in concerned {
             self.stand(now, index, &mut sources, network, packets);
             // a device that appeared may take the addresses that wait for it
@@ -68,7 +91,7 @@ impl Roster {
         if self.reopen_at.take_if(|at| *at <= now).is_none() {
             return;
         }
-        let mut sources = Sources::new();
+        let mut sources = Sources::default();
         for index in 0..self.slots.len() {
             if self.slot(index).is_some_and(|slot| slot.own_faults.contains(Fault::NoSocket)) {
                 self.stand(now, index, &mut sources, network, packets);
@@ -179,11 +202,12 @@ impl Roster {
     fn source_of(&self, slot: &Slot, link: Option<LinkIndex>, sources: &mut Sources) -> Option<IpAddr> {
         let instance = &slot.instance;
         if let Some(source) = lower::configured_source(&instance.transport) {
-            return (!instance.track_src_ip || self.landscape.has(source)).then_some(source);
+            let mut there = || *sources.there.entry((source, link)).or_insert_with(|| self.landscape.has(source, link));
+            return (!lower::needs_its_source(instance) || there()).then_some(source);
         }
         let link = link?;
         let family = instance.family;
-        let found = *sources.entry((link, family)).or_insert_with(|| {
+        let found = *sources.first.entry((link, family)).or_insert_with(|| {
             self.landscape.source(link, family, |address| self.virtual_addresses.contains(&address))
         });
         // the owner's own address is the virtual one

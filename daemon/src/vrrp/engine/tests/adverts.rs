@@ -8,7 +8,7 @@ use keepalived_core::vrrp::{ChecksumForm, State};
 
 use keepalived_kernel::fake::SentAdvert;
 
-use super::rig::{ETH0, Rig, VIP, ip, message, under};
+use super::rig::{ETH0, Rig, VIP, ip, machine, message, plain, under};
 
 const PEERS: &str = "unicast_peer {\n 192.0.2.2\n 192.0.2.3\n }";
 
@@ -43,7 +43,12 @@ fn the_multicast_group_can_be_chosen() {
 fn the_source_can_be_chosen() {
     let unicast = format!("unicast_src_ip 192.0.2.7\n {PEERS}");
     for (lines, source) in [("", "192.0.2.1"), ("mcast_src_ip 192.0.2.7", "192.0.2.7"), (&unicast, "192.0.2.7")] {
-        assert!(adverts("", lines).0.iter().all(|advert| advert.source == ip(source)), "{lines}");
+        let mut network = machine();
+        network.add_address(plain(ETH0, "192.0.2.7", 24));
+        let mut rig = Rig::on(network, &under("", lines));
+        rig.pass(Duration::from_secs(4));
+        let sent = &rig.packets().sent;
+        assert!(!sent.is_empty() && sent.iter().all(|advert| advert.source == ip(source)), "{lines}");
     }
 }
 

@@ -7,7 +7,7 @@ use keepalived_core::vrrp::{Cause, Fault, Faults, State};
 use keepalived_kernel::fake::FakeNetwork;
 use keepalived_kernel::network::LinkIndex;
 
-use super::rig::{ETH0, ETH1, Rig, VIP, instance, ip, machine, master, one, plain};
+use super::rig::{ETH0, ETH1, Rig, VIP, instance, ip, machine, master, one, plain, under, with_addresses};
 use crate::vrrp::report::Report;
 
 #[test]
@@ -174,4 +174,85 @@ fn dont_track_primary_goes_for_an_address_on_the_instances_own_interface_too() {
     let mut rig = Rig::on(network, &text);
     rig.pass(Duration::from_secs(4));
     assert_eq!(rig.state("A"), State::Master);
+}
+
+/// Instances that cannot work without the source address that is configured: its address, and what it stands on.
+const FROM: [(&str, &str, &str); 3] = [
+    ("192.0.2.7", "eth0", "unicast_src_ip 192.0.2.7\n unicast_peer {\n 192.0.2.2\n }"),
+    // on another interface than the instance's
+    ("198.51.100.7", "eth1", "unicast_src_ip 198.51.100.7\n unicast_peer {\n 192.0.2.2\n }"),
+    ("fe80::7", "eth0", "mcast_src_ip fe80::7\n virtual_ipaddress {\n fe80::100/64\n }"),
+];
+
+// keepalived becomes MASTER instead, and is deaf: both hold the addresses
+#[test]
+fn a_configured_source_that_is_not_there_is_a_fault_until_it_is() {
+    for (source, on, lines) in FROM {
+        let text = under("", lines);
+        let source = plain(if on == "eth0" { ETH0 } else { ETH1 }, source, if source.contains(':') { 64 } else { 24 });
+        let mut rig = Rig::new(&text);
+        rig.pass(Duration::from_secs(10));
+        assert_eq!(rig.state("A"), State::Fault, "{text}");
+        for _ in 0..2 {
+            rig.network().add_address(source.clone());
+            rig.settle();
+            assert_eq!(rig.state("A"), State::Backup, "{text}");
+            rig.pass(Duration::from_secs(4));
+            assert_eq!(rig.state("A"), State::Master, "{text}");
+            rig.sent(51);
+            rig.network().remove_address(source.link, source.address, source.prefix);
+            rig.settle();
+            assert_eq!((rig.state("A"), rig.sent(51)), (State::Fault, vec![0]), "{text}");
+            let mut causes = rig.reports.iter().filter_map(|report| match report {
+                Report::Transition { transition, .. } => Some(transition.cause.clone()),
+                _ => None,
+            });
+            assert_eq!(causes.next_back(), Some(Cause::Fault(Faults::NONE.with(Fault::NoSource))), "{text}");
+        }
+    }
+}
+
+// duplicate address detection may still say no
+#[test]
+fn a_source_that_is_tentative_is_not_there_yet() {
+    let (_, _, lines) = FROM[2];
+    let mut network = machine();
+    let mut source = plain(ETH0, "fe80::7", 64);
+    (source.scope, source.flags) = (253, 0x40);
+    network.add_tentative(source.clone());
+    let mut rig = Rig::on(network, &under("", lines));
+    assert_eq!(rig.state("A"), State::Fault);
+    source.flags = 0;
+    rig.network().add_address(source);
+    rig.settle();
+    assert_eq!(rig.state("A"), State::Backup);
+}
+
+// the link-local address of another interface is another address
+#[test]
+fn a_link_local_source_has_to_be_on_the_interface() {
+    let (_, _, lines) = FROM[2];
+    let mut network = machine();
+    network.add_address(plain(ETH1, "fe80::7", 64));
+    assert_eq!(Rig::on(network, &under("", lines)).state("A"), State::Fault);
+}
+
+// IPv4 multicast with a foreign source works with keepalived, and with us
+#[test]
+fn multicast_over_ipv4_may_come_from_anywhere() {
+    let mut rig = Rig::new(&under("", "mcast_src_ip 203.0.113.9"));
+    rig.pass(Duration::from_secs(4));
+    assert_eq!(rig.state("A"), State::Master);
+}
+
+// nothing else makes sense of it; keepalived would hear nobody
+#[test]
+fn a_virtual_address_of_another_instance_is_a_source_while_it_is_here() {
+    let from_b = "unicast_src_ip 192.0.2.102\n unicast_peer {\n 192.0.2.2\n }";
+    let text = under("", from_b) + &with_addresses("B", 52, 100, &["192.0.2.102/24"]);
+    let mut rig = Rig::new(&text);
+    rig.pass(Duration::from_secs(1));
+    assert_eq!((rig.state("A"), rig.state("B")), (State::Fault, State::Backup));
+    rig.pass(Duration::from_secs(3));
+    assert_eq!((rig.state("A"), rig.state("B")), (State::Backup, State::Master));
 }
