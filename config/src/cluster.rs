@@ -64,6 +64,7 @@ pub fn compare(members: &[Member<'_>]) -> Vec<Between> {
         }
         findings.extend(equal_priorities(group));
         findings.extend(peers(group));
+        findings.extend(scopes(group));
     }
     findings.sort_by_key(|between| {
         (between.member, between.finding.primary.as_ref().map(|mark| (mark.span.file, mark.span.start)))
@@ -263,6 +264,32 @@ fn equal_priorities(group: &[Router<'_>]) -> Vec<Between> {
         });
     }
     found
+}
+
+/// Over IPv6 a node without `unicast_src_ip` sends from a global address if any of its peers has one, else from its link-local
+/// address; who believes its peers only has to have one of that scope.
+fn scopes(group: &[Router<'_>]) -> Vec<Between> {
+    let mut found = Vec::new();
+    for router in group.iter().filter(|router| router.instance.family == Family::V6) {
+        let Transport::Unicast { source: None, peers, .. } = &router.instance.transport else { continue };
+        let link_local = peers.iter().all(|peer| is_link_local(peer.address));
+        for other in group.iter().filter(|other| other.member != router.member) {
+            let Transport::Unicast { peers, check_source: true, .. } = &other.instance.transport else { continue };
+            if peers.is_empty() || peers.iter().any(|peer| is_link_local(peer.address) == link_local) {
+                continue;
+            }
+            let (from, all) = if link_local { ("its link-local", "global") } else { ("a global", "link-local") };
+            let message =
+                format!("{} sends from {from} address, and every unicast_peer here is {all}", router.node.name);
+            let between = other.report(&rule::CLUSTER_PEERS, "unicast_peer", message);
+            found.push(between.help("give both nodes unicast_src_ip, and list these addresses"));
+        }
+    }
+    found
+}
+
+const fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
 /// Unicast nodes must list each other. Only nodes whose `unicast_src_ip` is written can be found in the lists.

@@ -80,6 +80,18 @@ fn unicast_nodes_list_each_other() {
     );
 }
 
+// a node without unicast_src_ip sends from where the route to its first global peer says
+#[test]
+fn nodes_over_ipv6_without_a_source_address_list_addresses_that_can_be_it() {
+    let six = |priority, peer: &str, more: &str| {
+        let addresses = "virtual_ipaddress {\nfe80::100/64\n}";
+        instance(priority, 51, &format!("{addresses}\nunicast_peer {{\n{peer}\n}}\n{more}"))
+    };
+    assert_eq!(found(&[six(150, "2001:db8::2", ""), six(100, "2001:db8::1", "check_unicast_src")]), []);
+    assert_eq!(found(&[six(150, "2001:db8::2", ""), six(100, "fe80::1", "")]), []);
+    assert_eq!(found(&[six(150, "2001:db8::2", ""), six(100, "fe80::1", "check_unicast_src")]), [(1, "cluster-peers")]);
+}
+
 #[test]
 fn three_nodes_are_compared_with_the_first() {
     let nodes = [instance(150, 51, VIP), instance(100, 51, VIP), instance(50, 51, "virtual_ipaddress {\n10.0.0.7\n}")];

@@ -10,7 +10,7 @@ pub(crate) mod socket;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -283,6 +283,10 @@ impl Network for Rtnetlink {
         let path = Path::new("/proc/sys/net/ipv4/conf").join(name).join("promote_secondaries");
         crate::files::write_setting(&path, "1\n")
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+    }
+
+    fn source_towards(&mut self, peer: Ipv6Addr, link: LinkIndex) -> Option<Ipv6Addr> {
+        crate::sockets::source_towards(peer, link).ok()
     }
 
     fn forwards_ipv6(&mut self, link: &Link) -> bool {

@@ -1,7 +1,7 @@
 //! Links and addresses: what there is, what changed, and what ought to be there.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use keepalived_core::address::{InterfaceLabel, InterfaceName};
 
@@ -195,6 +195,9 @@ pub trait Network {
     /// # Errors
     /// `/proc/sys` could not be written.
     fn promote_secondaries(&mut self, link: &Link) -> std::io::Result<()>;
+
+    /// The address that IPv6 packets to `peer` leave `link` from, if there is a route for them.
+    fn source_towards(&mut self, peer: Ipv6Addr, link: LinkIndex) -> Option<Ipv6Addr>;
 
     /// Whether the machine forwards IPv6 packets that come in on `link` (`net.ipv6.conf.LINK.forwarding`); no if that
     /// cannot be read.

@@ -28,7 +28,7 @@ pub enum ChannelKind {
     },
     /// Adverts to this address of ours (FREEBIND: it may appear later).
     Unicast {
-        /// The address the receiving socket is bound to.
+        /// The address the receiving socket is bound to; `::` hears all addresses of ours, and no group.
         local: IpAddr,
     },
 }

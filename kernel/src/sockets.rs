@@ -18,8 +18,9 @@ use rustix::time::ClockId;
 use socket2::Socket;
 
 use self::mmsg::{Control, Departure, MOST_PACKETS, Name, Packet, Receiver, Sender};
+pub(crate) use self::open::source_towards;
 use crate::network::LinkIndex;
-use crate::packets::{BufferSize, Channel, ChannelId, Frame, Incoming, Outgoing, Packets};
+use crate::packets::{BufferSize, Channel, ChannelId, ChannelKind, Frame, Incoming, Outgoing, Packets};
 use crate::reactor::{nanos, now};
 use crate::socket_option;
 
@@ -147,8 +148,11 @@ impl Packets for RawSockets {
                 left -= count;
                 more |= count == asked;
                 for packet in (0..count).filter_map(|at| self.receiver.packet(at)) {
-                    if let Some(incoming) = incoming(id, open.channel.family, &packet, &clock) {
-                        deliver(incoming);
+                    // a raw socket of `::` hears every group that the machine is in
+                    let unicast = matches!(open.channel.kind, ChannelKind::Unicast { .. });
+                    match incoming(id, open.channel.family, &packet, &clock) {
+                        Some(incoming) if !(unicast && incoming.destination.is_multicast()) => deliver(incoming),
+                        _ => {}
                     }
                 }
             }

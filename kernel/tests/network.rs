@@ -191,6 +191,7 @@ fn suite(machine: &mut impl Machine) {
     an_address_with_other_attributes_is_made_right(machine, link.index);
     addresses_go_and_those_that_are_gone_are_success(machine, link.index);
     changes_are_applied_in_order(machine, link.index);
+    a_route_says_which_source_leads_to_a_peer(machine, link.index);
     one_refusal_does_not_stop_the_others(machine, link.index);
     a_thousand_addresses_come_and_go_in_one_call(machine, link.index);
     events_tell_what_we_and_others_do(machine, link.index);
@@ -256,6 +257,18 @@ fn changes_are_applied_in_order(machine: &mut impl Machine, link: LinkIndex) {
         must(machine, &[there, gone]);
         assert_eq!(machine.address(&address), None, "it was there before the first");
     }
+}
+
+fn a_route_says_which_source_leads_to_a_peer(machine: &mut impl Machine, link: LinkIndex) {
+    let peer = "2001:db8::f2".parse().unwrap();
+    assert_eq!(machine.network().source_towards(peer, link), None, "no route");
+    // nearer to the peer, and not for new traffic: RFC 6724 §5, rule 3
+    let over = Address { preferred_lifetime: Some(0), ..wish(link, "2001:db8::f3/64") };
+    let wishes = [wish(link, "2001:db8::1/64"), over, wish(link, "2001:db8:1::1/64")];
+    must(machine, &present(&wishes));
+    assert_eq!(machine.network().source_towards(peer, link), "2001:db8::1".parse().ok());
+    assert_eq!(machine.network().source_towards("2001:db8:2::1".parse().unwrap(), link), None, "no default route");
+    must(machine, &wishes.iter().map(absent).collect::<Vec<_>>());
 }
 
 fn one_refusal_does_not_stop_the_others(machine: &mut impl Machine, link: LinkIndex) {

@@ -218,6 +218,7 @@ fn suite<W: Wire>(wire: &mut W) {
         a_closed_channel_sends_and_hears_nothing(wire, family);
     }
     what_a_channel_is_not_for_it_does_not_hear(wire);
+    a_channel_of_any_address_hears_no_group(wire);
     a_link_that_is_down_is_told_for_each_advert(wire);
 }
 
@@ -276,6 +277,27 @@ fn a_closed_channel_sends_and_hears_nothing<W: Wire>(wire: &mut W, family: Famil
     wire.end(Side::Left).0.send(&[one], &mut failed);
     wire.carry();
     assert_eq!(hear(wire.end(Side::Right).0, family, right, 10), (vec![], true));
+    wire.end(Side::Left).0.close(left);
+}
+
+fn a_channel_of_any_address_hears_no_group<W: Wire>(wire: &mut W) {
+    let family = Family::V6;
+    let (left, in_group, group) = channels(wire, family, true);
+    let kind = ChannelKind::Unicast { local: "::".parse().unwrap() };
+    let link = Some(wire.end(Side::Right).1);
+    let any = wire.open(Side::Right, &Channel { family, link, kind });
+    for (mark, to) in [(1, group), (2, ends(family).1)] {
+        assert_eq!(send(wire.end(Side::Left).0, family, left, to, &[mark]), []);
+    }
+    wire.carry();
+    let mut heard = Vec::new();
+    let sockets = wire.end(Side::Right).0;
+    assert!(sockets.receive(10, &mut |incoming| heard.push((incoming.octets[1], incoming.channel))));
+    heard.sort_unstable();
+    assert_eq!(heard, [(1, in_group), (2, any)]);
+    for channel in [in_group, any] {
+        sockets.close(channel);
+    }
     wire.end(Side::Left).0.close(left);
 }
 

@@ -1,7 +1,7 @@
 //! What the kernel said about links and addresses, kept up to date by its events.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::Family;
@@ -118,6 +118,14 @@ impl Landscape {
         let on = link.filter(|_| matches!(address, IpAddr::V6(ip) if ip.is_unicast_link_local()));
         let there = |known: &Address| known.address == address && on.is_none_or(|on| on == known.link);
         self.addresses.values().any(|known| there(known) && known.flags & NOT_USABLE == 0)
+    }
+
+    /// The first IPv6 address on `link` that means something beyond it, is usable and `is_own`.
+    pub(super) fn global(&self, link: LinkIndex, is_own: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+        let from = (link, IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
+        let here = self.addresses.range(from..).map(|(_, address)| address).take_while(|address| address.link == link);
+        let mut usable = here.filter(|address| address.flags & NOT_USABLE == 0 && address.scope != SCOPE_LINK);
+        usable.find(|address| is_own(address.address)).map(|address| address.address)
     }
 
     /// The first address of `family` on `link` that adverts can leave from and that is none `but_not` says it is:

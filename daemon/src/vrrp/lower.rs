@@ -1,6 +1,6 @@
 //! From what the configuration says to what machines and kernel are told.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use keepalived_config::model::{Config, GarpGroup, Global, Instance, Transport};
 use keepalived_core::address::{Broadcast, InterfaceName, VirtualAddress};
@@ -81,6 +81,16 @@ pub(super) const fn configured_source(transport: &Transport) -> Option<IpAddr> {
     }
 }
 
+/// The peer whose route says what source address adverts leave from: IPv6, unicast, and no address is configured. Peers with
+/// link-local addresses hear ours.
+pub(super) fn routed_peer(transport: &Transport) -> Option<Ipv6Addr> {
+    let Transport::Unicast { source: None, peers, .. } = transport else { return None };
+    peers.iter().find_map(|peer| match peer.address {
+        IpAddr::V6(ip) if !ip.is_unicast_link_local() => Some(ip),
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
+    })
+}
+
 /// Whether an instance is of no use while the source address that is configured is not there: its peers' adverts would not
 /// arrive, or its own not leave. IPv4 multicast works with any, unless `track_src_ip` asks for more.
 pub(super) fn needs_its_source(instance: &Instance) -> bool {
@@ -92,6 +102,10 @@ pub(super) fn needs_its_source(instance: &Instance) -> bool {
 pub(super) const fn channel_kind(transport: &Transport, source: IpAddr) -> ChannelKind {
     match transport {
         Transport::Multicast { group, .. } => ChannelKind::Multicast { group: *group },
+        // peers know this router by any of its addresses
+        Transport::Unicast { source: None, .. } if source.is_ipv6() => {
+            ChannelKind::Unicast { local: IpAddr::V6(Ipv6Addr::UNSPECIFIED) }
+        }
         Transport::Unicast { .. } => ChannelKind::Unicast { local: source },
     }
 }

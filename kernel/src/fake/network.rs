@@ -1,8 +1,9 @@
 //! Links and addresses of a machine that is not there.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use keepalived_core::address::InterfaceName;
 
@@ -25,6 +26,8 @@ pub struct FakeNetwork {
     inventory_fails: Option<i32>,
     promoted: Vec<LinkIndex>,
     forwarding: BTreeSet<LinkIndex>,
+    /// Links with a default route for IPv6.
+    gateways: BTreeSet<LinkIndex>,
     changes: usize,
     batches: usize,
 }
@@ -152,6 +155,11 @@ impl FakeNetwork {
         self.forwarding.insert(link);
     }
 
+    /// Gives the machine a default route for IPv6 by way of this link.
+    pub fn set_gateway(&mut self, link: LinkIndex) {
+        self.gateways.insert(link);
+    }
+
     /// Links for which `promote_secondaries` was asked, in that order.
     pub fn promoted(&self) -> &[LinkIndex] {
         &self.promoted
@@ -204,6 +212,11 @@ fn as_the_kernel_keeps_it(link: &Link, wish: &Address) -> Address {
     }
 }
 
+/// How many bits at the beginning of both are the same.
+fn common_bits(one: Ipv6Addr, other: Ipv6Addr) -> u32 {
+    (one.to_bits() ^ other.to_bits()).leading_zeros()
+}
+
 /// The scope of an IPv6 address follows from the address.
 fn scope_of(address: IpAddr) -> u8 {
     const LINK: u8 = 253;
@@ -244,6 +257,25 @@ impl Network for FakeNetwork {
         }
         self.promoted.push(link.index);
         Ok(())
+    }
+
+    fn source_towards(&mut self, peer: Ipv6Addr, link: LinkIndex) -> Option<Ipv6Addr> {
+        let here = self.addresses.values().filter(|address| address.link == link && address.flags & TENTATIVE == 0);
+        let global: Vec<(&Address, Ipv6Addr)> = here
+            .filter_map(|address| match address.address {
+                IpAddr::V6(ip) if !ip.is_unicast_link_local() => Some((address, ip)),
+                IpAddr::V4(_) | IpAddr::V6(_) => None,
+            })
+            .collect();
+        let on_link = global.iter().any(|(address, ip)| common_bits(*ip, peer) >= u32::from(address.prefix));
+        if !on_link && !self.gateways.contains(&link) {
+            return None;
+        }
+        // RFC 6724 §5, rules 3 and 8
+        let best = |(address, ip): &(&Address, Ipv6Addr)| {
+            (address.preferred_lifetime == Some(0), Reverse(common_bits(*ip, peer)), *ip)
+        };
+        global.into_iter().min_by_key(best).map(|(_, ip)| ip)
     }
 
     fn forwards_ipv6(&mut self, link: &Link) -> bool {

@@ -136,10 +136,11 @@ impl FakePackets {
 fn hears(channel: &Channel, advert: &ReceivedAdvert) -> bool {
     let family = if advert.destination.is_ipv4() { Family::V4 } else { Family::V6 };
     let to = match channel.kind {
-        ChannelKind::Multicast { group } => group,
-        ChannelKind::Unicast { local } => local,
+        ChannelKind::Multicast { group } => group == advert.destination,
+        ChannelKind::Unicast { local } if local.is_unspecified() => !advert.destination.is_multicast(),
+        ChannelKind::Unicast { local } => local == advert.destination,
     };
-    channel.family == family && to == advert.destination && channel.link.is_none_or(|link| link == advert.link)
+    channel.family == family && to && channel.link.is_none_or(|link| link == advert.link)
 }
 
 impl Packets for FakePackets {

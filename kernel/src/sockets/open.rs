@@ -127,6 +127,19 @@ fn sender(channel: &Channel) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// The source address that the kernel would use towards `peer`: connecting a datagram socket asks its routing table, and
+/// sends nothing.
+pub(crate) fn source_towards(peer: Ipv6Addr, link: LinkIndex) -> io::Result<Ipv6Addr> {
+    // whatever the port
+    const DISCARD: u16 = 9;
+    let socket = Socket::new(Domain::IPV6, Type::DGRAM.nonblocking().cloexec(), None)?;
+    bind_to(&socket, Some(link))?;
+    let peer = SocketAddrV6::new(peer, DISCARD, 0, scope_of(peer, Some(link)));
+    socket.connect(&SockAddr::from(peer))?;
+    let own = socket.local_addr()?.as_socket_ipv6();
+    own.map(|own| *own.ip()).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+}
+
 /// `BPF_RET | BPF_K` with 0: nothing is taken.
 const DROP_ALL: u16 = 0x06;
 

@@ -1,7 +1,7 @@
 //! What routers stand on: interface, source address, sockets.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ const BUFFER: std::ops::RangeInclusive<u32> = 262_144..=67_108_864;
 pub(super) struct Sources {
     first: BTreeMap<(LinkIndex, Family), Option<IpAddr>>,
     there: BTreeMap<(IpAddr, Option<LinkIndex>), bool>,
+    routed: BTreeMap<(Ipv6Addr, LinkIndex), Option<IpAddr>>,
 }
 
 /// What changed.
@@ -47,6 +48,16 @@ impl Touched {
     fn is_empty(&self) -> bool {
         self.links.is_empty() && self.addresses.is_empty() && !self.all
     }
+}
+
+const fn is_global(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(ip) if !ip.is_unicast_link_local())
+}
+
+/// Whether only a route keeps it from having a source address: the kernel does not tell us when one comes.
+fn waits_for_route(slot: &Slot) -> bool {
+    let routed = slot.link.is_some() && lower::routed_peer(&slot.instance.transport).is_some();
+    routed && slot.own_faults.contains(Fault::NoSource)
 }
 
 impl Roster {
@@ -86,14 +97,15 @@ impl Roster {
         self.follow_up(now);
     }
 
-    /// Tries again to open the sockets that could not be opened.
+    /// Tries again to open the sockets that could not be opened, and to find the routes that were not there.
     pub(in super::super) fn reopen(&mut self, now: Instant, network: &mut impl Network, packets: &mut impl Packets) {
         if self.reopen_at.take_if(|at| *at <= now).is_none() {
             return;
         }
         let mut sources = Sources::default();
         for index in 0..self.slots.len() {
-            if self.slot(index).is_some_and(|slot| slot.own_faults.contains(Fault::NoSocket)) {
+            let waits = |slot: &Slot| slot.own_faults.contains(Fault::NoSocket) || waits_for_route(slot);
+            if self.slot(index).is_some_and(waits) {
                 self.stand(now, index, &mut sources, network, packets);
             }
         }
@@ -117,7 +129,7 @@ impl Roster {
             }
         }
         let Some(slot) = self.slot(index) else { return };
-        let source = self.source_of(slot, link, sources);
+        let source = self.source_of(slot, link, sources, network);
         if source.is_none() {
             faults = faults.with(Fault::NoSource);
         }
@@ -151,6 +163,9 @@ impl Roster {
             slot.links = links;
             slot.source = source;
             slot.own_faults = faults;
+            if waits_for_route(slot) {
+                self.reopen_at.get_or_insert(now + REOPEN_PAUSE);
+            }
         }
         self.tell_ground(now, index);
     }
@@ -199,13 +214,22 @@ impl Roster {
         })
     }
 
-    fn source_of(&self, slot: &Slot, link: Option<LinkIndex>, sources: &mut Sources) -> Option<IpAddr> {
+    fn source_of(
+        &self,
+        slot: &Slot,
+        link: Option<LinkIndex>,
+        sources: &mut Sources,
+        network: &mut impl Network,
+    ) -> Option<IpAddr> {
         let instance = &slot.instance;
         if let Some(source) = lower::configured_source(&instance.transport) {
             let mut there = || *sources.there.entry((source, link)).or_insert_with(|| self.landscape.has(source, link));
             return (!lower::needs_its_source(instance) || there()).then_some(source);
         }
         let link = link?;
+        if let Some(peer) = lower::routed_peer(&instance.transport) {
+            return self.source_towards(slot, peer, link, sources, network);
+        }
         let family = instance.family;
         let found = *sources.first.entry((link, family)).or_insert_with(|| {
             self.landscape.source(link, family, |address| self.virtual_addresses.contains(&address))
@@ -214,6 +238,26 @@ impl Roster {
         found.or_else(
             || if instance.priority.is_owner() { self.landscape.source(link, family, |_| false) } else { None },
         )
+    }
+
+    /// Where adverts to `peer` leave from: as before while that address is there, else where the kernel's route says. Never
+    /// from a virtual address, which the kernel may choose once it is ours.
+    fn source_towards(
+        &self,
+        slot: &Slot,
+        peer: Ipv6Addr,
+        link: LinkIndex,
+        sources: &mut Sources,
+        network: &mut impl Network,
+    ) -> Option<IpAddr> {
+        let is_own = |address: IpAddr| slot.instance.priority.is_owner() || !self.virtual_addresses.contains(&address);
+        let stays = |source: &IpAddr| is_own(*source) && is_global(*source) && self.landscape.has(*source, None);
+        if let Some(source) = slot.source.filter(stays) {
+            return Some(source);
+        }
+        let ask = || network.source_towards(peer, link).map(IpAddr::V6);
+        let routed = *sources.routed.entry((peer, link)).or_insert_with(ask);
+        routed.and_then(|source| if is_own(source) { Some(source) } else { self.landscape.global(link, is_own) })
     }
 
     /// Puts `index` on the channel that it wants. False if that could not be opened.

@@ -1,11 +1,13 @@
 //! Interfaces, cables, source addresses, sockets: what an instance stands on.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::{Cause, Fault, Faults, State};
 use keepalived_kernel::fake::FakeNetwork;
 use keepalived_kernel::network::LinkIndex;
+use keepalived_kernel::packets::ChannelKind;
 
 use super::rig::{ETH0, ETH1, Rig, VIP, instance, ip, machine, master, one, plain, under, with_addresses};
 use crate::vrrp::report::Report;
@@ -255,4 +257,63 @@ fn a_virtual_address_of_another_instance_is_a_source_while_it_is_here() {
     assert_eq!((rig.state("A"), rig.state("B")), (State::Fault, State::Backup));
     rig.pass(Duration::from_secs(3));
     assert_eq!((rig.state("A"), rig.state("B")), (State::Backup, State::Master));
+}
+
+/// Instance A over IPv6 with these peers and no source address.
+fn towards(peers: &str) -> String {
+    under("", &format!("unicast_peer {{\n {peers}\n }}\n virtual_ipaddress {{\n 2001:db8::100/64\n }}"))
+}
+
+/// Where the adverts of a second leave from.
+fn sources(rig: &mut Rig) -> Vec<IpAddr> {
+    rig.packets().sent.clear();
+    rig.pass(Duration::from_secs(1));
+    let mut sources: Vec<_> = rig.packets().sent.iter().map(|advert| advert.source).collect();
+    sources.dedup();
+    sources
+}
+
+// keepalived sends from its link-local address, and neither hears the other
+#[test]
+fn ipv6_unicast_leaves_from_where_the_route_to_the_peer_says() {
+    for (peers, own, gateway, expected) in [
+        ("2001:db8::2", "2001:db8::7", false, "2001:db8::7"),
+        ("2001:db8:9::2", "2001:db8::7", true, "2001:db8::7"),
+        ("fe80::2\n 2001:db8::2", "2001:db8::7", false, "2001:db8::7"),
+        ("fe80::2", "2001:db8::7", false, "fe80::1"),
+    ] {
+        let mut network = machine();
+        network.add_address(plain(ETH0, own, 64));
+        if gateway {
+            network.set_gateway(ETH0);
+        }
+        let mut rig = Rig::on(network, &towards(peers));
+        rig.pass(Duration::from_secs(4));
+        assert_eq!((rig.state("A"), sources(&mut rig)), (State::Master, vec![ip(expected)]), "{peers}");
+        // the virtual address is nearer to the peer now; other news of the link changes nothing
+        rig.network().add_address(plain(ETH0, "192.0.2.55", 24));
+        rig.settle();
+        assert_eq!(sources(&mut rig), [ip(expected)], "{peers}");
+    }
+}
+
+#[test]
+fn ipv6_unicast_hears_what_is_sent_to_any_address_of_the_interface() {
+    let mut network = machine();
+    network.add_address(plain(ETH0, "2001:db8::7", 64));
+    let mut rig = Rig::on(network, &towards("2001:db8::2"));
+    let kinds: Vec<_> = rig.packets().channels().map(|(_, channel)| (channel.link, channel.kind)).collect();
+    assert_eq!(kinds, [(Some(ETH0), ChannelKind::Unicast { local: ip("::") })]);
+}
+
+#[test]
+fn without_a_route_to_its_peer_a_router_waits_for_one() {
+    let mut rig = Rig::new(&towards("2001:db8:9::2"));
+    rig.network().add_address(plain(ETH0, "2001:db8::7", 64));
+    rig.pass(Duration::from_secs(5));
+    assert_eq!(rig.state("A"), State::Fault);
+    // the kernel tells nothing of that
+    rig.network().set_gateway(ETH0);
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(rig.state("A"), State::Backup);
 }
