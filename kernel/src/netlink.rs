@@ -20,7 +20,9 @@ use keepalived_core::address::InterfaceName;
 use self::codec::{Answer, Batch, Message, Messages};
 use self::exchange::Exchange;
 use self::socket::{Received, Socket};
-use crate::network::{Address, AddressChange, AddressKey, Inventory, Link, LinkIndex, Network, NetworkEvent, Refused};
+use crate::network::{
+    Address, AddressChange, AddressKey, Inventory, Link, LinkIndex, Network, NetworkEvent, Refused, Secondaries,
+};
 use crate::packets::BufferSize;
 
 /// [`Network`] of the namespace that the thread was in when it was opened.
@@ -115,7 +117,8 @@ impl Rtnetlink {
                 let mut requests = Vec::new();
                 // IPv4: the kernel would replace the lifetime only and keep label, scope and the rest
                 for other in found.filter(|it| it.address.is_ipv4() && !it.fulfils_but_lifetime(wish)) {
-                    if same_network(other, wish) {
+                    // the kernel takes two for the same one if their far ends are in one network
+                    if other.shares_network(wish) {
                         requests.push(remove(other));
                     }
                 }
@@ -124,15 +127,6 @@ impl Rtnetlink {
             }
         }
     }
-}
-
-/// The kernel takes two IPv4 addresses for the same one if their far ends are in the same network.
-fn same_network(one: &Address, other: &Address) -> bool {
-    let far = |address: &Address| match address.peer.unwrap_or(address.address) {
-        IpAddr::V4(ip) => Some(ip.to_bits().checked_shr(32_u32.saturating_sub(address.prefix.into())).unwrap_or(0)),
-        IpAddr::V6(_) => None,
-    };
-    far(one) == far(other)
 }
 
 /// Every IPv4 address has a label: unless somebody gave it one, the link's name.
@@ -278,11 +272,20 @@ impl Network for Rtnetlink {
         false
     }
 
-    fn promote_secondaries(&mut self, link: &Link) -> io::Result<()> {
+    fn set_secondaries(&mut self, link: &Link, secondaries: Secondaries) -> io::Result<Secondaries> {
         let name = std::ffi::OsStr::from_bytes(link.name.as_bytes());
-        let path = Path::new("/proc/sys/net/ipv4/conf").join(name).join("promote_secondaries");
-        crate::files::write_setting(&path, "1\n")
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+        let path = |of| Path::new("/proc/sys/net/ipv4/conf").join(of).join("promote_secondaries");
+        let own = path(name);
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", own.display()));
+        let is_set = |path: &Path| Ok(crate::files::read_regular(path, 16)?.first() == Some(&b'1'));
+        let before = is_set(&own).map_err(named)?;
+        let wanted = secondaries == Secondaries::Promoted;
+        if before != wanted {
+            crate::files::write_setting(&own, if wanted { "1\n" } else { "0\n" }).map_err(named)?;
+        }
+        // the one for all links counts for each
+        let promoted = before || is_set(&path(std::ffi::OsStr::new("all"))).unwrap_or(false);
+        Ok(if promoted { Secondaries::Promoted } else { Secondaries::Removed })
     }
 
     fn source_towards(&mut self, peer: Ipv6Addr, link: LinkIndex) -> Option<Ipv6Addr> {
@@ -405,7 +408,7 @@ mod tests {
             ("192.0.2.2", "192.0.2.3", 24, true),
             ("10.0.0.1", "192.0.2.3", 0, true),
         ] {
-            assert_eq!(same_network(&with(one, prefix), &with(other, prefix)), same, "{one} {other}/{prefix}");
+            assert_eq!(with(one, prefix).shares_network(&with(other, prefix)), same, "{one} {other}/{prefix}");
         }
     }
 }

@@ -64,6 +64,24 @@ impl Address {
         | libc::IFA_F_NOPREFIXROUTE
         | IFA_F_MCAUTOJOIN;
 
+    /// `IFA_F_SECONDARY`: there was another address of its network before it. Only for IPv4.
+    pub const SECONDARY: u32 = 0x01;
+
+    /// Whether this IPv4 address and `other` are on one link and in one network: the later of them is a secondary address of
+    /// the earlier.
+    pub fn shares_network(&self, other: &Self) -> bool {
+        (self.link, self.prefix) == (other.link, other.prefix)
+            && self.network().is_some_and(|network| Some(network) == other.network())
+    }
+
+    /// The network that its far end is in.
+    fn network(&self) -> Option<u32> {
+        match self.peer.unwrap_or(self.address) {
+            IpAddr::V4(ip) => Some(ip.to_bits().checked_shr(32_u32.saturating_sub(self.prefix.into())).unwrap_or(0)),
+            IpAddr::V6(_) => None,
+        }
+    }
+
     /// Which address it is.
     pub fn key(&self) -> AddressKey {
         (self.link, self.address, self.prefix)
@@ -145,6 +163,15 @@ impl AddressChange {
     }
 }
 
+/// What becomes of the secondary addresses of an IPv4 network when their primary one goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Secondaries {
+    /// The kernel removes them: its default.
+    Removed,
+    /// One of them becomes the primary address.
+    Promoted,
+}
+
 /// The kernel's refusal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refused {
@@ -190,11 +217,11 @@ pub trait Network {
     /// Appends what has happened since the last call, at most about 1,000 events; false if there may be more.
     fn events(&mut self, out: &mut Vec<NetworkEvent>) -> bool;
 
-    /// Sets `net.ipv4.conf.LINK.promote_secondaries`.
+    /// Sets `net.ipv4.conf.LINK.promote_secondaries`, and says what was in force before.
     ///
     /// # Errors
-    /// `/proc/sys` could not be written.
-    fn promote_secondaries(&mut self, link: &Link) -> std::io::Result<()>;
+    /// `/proc/sys` could not be read or written.
+    fn set_secondaries(&mut self, link: &Link, secondaries: Secondaries) -> std::io::Result<Secondaries>;
 
     /// The address that IPv6 packets to `peer` leave `link` from, if there is a route for them.
     fn source_towards(&mut self, peer: Ipv6Addr, link: LinkIndex) -> Option<Ipv6Addr>;

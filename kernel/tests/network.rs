@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use keepalived_core::address::{InterfaceLabel, InterfaceName};
 use keepalived_kernel::fake::FakeNetwork;
 use keepalived_kernel::netlink::Rtnetlink;
-use keepalived_kernel::network::{Address, AddressChange, Link, LinkIndex, Network, NetworkEvent};
+use keepalived_kernel::network::{Address, AddressChange, Link, LinkIndex, Network, NetworkEvent, Secondaries};
 use keepalived_kernel::packets::BufferSize;
 
 /// A machine to which things happen.
@@ -196,7 +196,37 @@ fn suite(machine: &mut impl Machine) {
     a_thousand_addresses_come_and_go_in_one_call(machine, link.index);
     events_tell_what_we_and_others_do(machine, link.index);
     links_come_change_and_go(machine);
-    machine.network().promote_secondaries(&link).unwrap();
+    secondary_addresses_go_with_their_primary_or_are_promoted(machine, &link);
+}
+
+fn secondary_addresses_go_with_their_primary_or_are_promoted(machine: &mut impl Machine, link: &Link) {
+    let (first, second) = (wish(link.index, "198.51.100.2/24"), wish(link.index, "198.51.100.1/24"));
+    let elsewhere = wish(link.index, "198.51.100.3/32");
+    let flag = |machine: &mut _, wish: &Address| {
+        Machine::address(machine, wish).map(|there: Address| there.flags & Address::SECONDARY)
+    };
+    for (wanted, before, left) in [
+        (Secondaries::Removed, Secondaries::Promoted, None),
+        (Secondaries::Promoted, Secondaries::Removed, Some(0)),
+        (Secondaries::Promoted, Secondaries::Promoted, Some(0)),
+    ] {
+        assert_eq!(machine.network().set_secondaries(link, wanted).unwrap(), before);
+        must(machine, &present(&[first.clone(), second.clone(), elsewhere.clone()]));
+        let flags = [&first, &second, &elsewhere].map(|wish| flag(machine, wish));
+        assert_eq!(flags, [Some(0), Some(Address::SECONDARY), Some(0)]);
+        must(machine, &[absent(&first)]);
+        let gone = |wish: &Address| NetworkEvent::AddressRemoved {
+            link: link.index,
+            address: wish.address,
+            prefix: wish.prefix,
+        };
+        let events = machine.until(|event| *event == gone(&first));
+        assert_eq!(events.contains(&gone(&second)), left.is_none(), "{events:?}");
+        assert_eq!([&first, &second].map(|wish| flag(machine, wish)), [None, left]);
+        assert!(machine.address(&elsewhere).is_some());
+        must(machine, &[absent(&second), absent(&elsewhere)]);
+        machine.until(|event| *event == gone(&elsewhere));
+    }
 }
 
 fn addresses_come_as_wished_and_wishing_again_is_success(machine: &mut impl Machine, link: LinkIndex) {
@@ -236,7 +266,7 @@ fn addresses_go_and_those_that_are_gone_are_success(machine: &mut impl Machine, 
     changes.push(absent(&wish(LinkIndex(4_000_000), "2001:db8::1/64")));
     // else the kernel removes 198.51.100.2 together with 198.51.100.1
     let red = machine.link("red0");
-    machine.network().promote_secondaries(&red).unwrap();
+    machine.network().set_secondaries(&red, Secondaries::Promoted).unwrap();
     must(machine, &changes[..2]);
     assert_there(machine, &wishes[2..]);
     for _ in 0..2 {
@@ -371,11 +401,11 @@ fn promoted_secondaries_survive_their_primary() {
     let mut machine = Real(Rtnetlink::open(Rtnetlink::DEFAULT_MONITOR_BUFFER).unwrap());
     machine.add_link("red0");
     let link = machine.link("red0");
-    machine.network().promote_secondaries(&link).unwrap();
+    machine.network().set_secondaries(&link, Secondaries::Promoted).unwrap();
     let value = std::fs::read_to_string("/proc/sys/net/ipv4/conf/red0/promote_secondaries").unwrap();
     assert_eq!(value.trim(), "1");
     let gone = Link { name: InterfaceName::new(b"gone0").unwrap(), ..link };
-    let error = machine.network().promote_secondaries(&gone).unwrap_err();
+    let error = machine.network().set_secondaries(&gone, Secondaries::Promoted).unwrap_err();
     assert!(error.to_string().contains("gone0"), "{error}");
 }
 

@@ -3,13 +3,16 @@
 //! One mechanism for start, takeover, reload, crash recovery and "somebody deleted our address": what is wanted is a
 //! set; whatever may differ from it is put on a list; the list is worked off in batches.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use keepalived_core::time::Instant;
-use keepalived_kernel::network::{Address, AddressChange, LinkIndex, Network, Refused};
+use keepalived_kernel::network::{Address, LinkIndex, Network, Refused};
 
+use self::changes::Changes;
 use super::landscape::{Landscape, Place};
+
+mod changes;
 
 /// Addresses that routers hold or held, and what is to be done about them.
 #[derive(Debug, Default)]
@@ -19,6 +22,8 @@ pub(super) struct Holdings {
     dirty: VecDeque<Place>,
     /// Places that the kernel refused, or that somebody keeps taking away; they become dirty again then.
     later: VecDeque<(Instant, Place)>,
+    /// Links of which it was said that secondary addresses cannot be guarded there.
+    unguarded: BTreeSet<LinkIndex>,
 }
 
 #[derive(Debug)]
@@ -57,6 +62,13 @@ pub(super) enum Outcome {
         place: Place,
         /// The kernel's words.
         refused: Refused,
+    },
+    /// Secondary addresses go for a moment when their primary one is removed.
+    Unguarded {
+        /// On this link.
+        link: LinkIndex,
+        /// Why they cannot be kept.
+        reason: String,
     },
 }
 
@@ -208,8 +220,7 @@ impl Holdings {
         out: &mut Vec<Outcome>,
     ) {
         self.wake(now);
-        let mut changes = Vec::new();
-        let mut changed = Vec::new();
+        let mut changes = Changes::default();
         for _ in 0..most {
             let Some(place) = self.dirty.pop_front() else { break };
             let Some(holding) = self.places.get_mut(&place) else { continue };
@@ -220,18 +231,11 @@ impl Holdings {
                 (true, there) => {
                     if there.is_some() {
                         // the kernel does not change label, scope or peer in place
-                        let (link, address, prefix) = place;
-                        changes.push(AddressChange::Absent { link, address, prefix });
-                        changed.push((place, false));
+                        changes.remove(place);
                     }
-                    changes.push(AddressChange::Present(holding.address.clone()));
-                    changed.push((place, true));
+                    changes.add(holding.address.clone());
                 }
-                (false, Some(_)) if !holding.foreign => {
-                    let (link, address, prefix) = place;
-                    changes.push(AddressChange::Absent { link, address, prefix });
-                    changed.push((place, false));
-                }
+                (false, Some(_)) if !holding.foreign => changes.remove(place),
                 (false, _) => {
                     if holding.own_removals == 0 {
                         self.places.remove(&place);
@@ -242,10 +246,33 @@ impl Holdings {
         if changes.is_empty() {
             return;
         }
-        let results = network.change(&changes);
-        for ((place, present), result) in changed.into_iter().zip(results) {
+        changes.secondaries_first(landscape);
+        let guard = changes.guard(landscape, network);
+        let taken = guard.unguarded.iter().filter(|address| !self.taken_along(address, landscape)).cloned().collect();
+        changes.put_back(taken);
+        if let Some((link, error)) = &guard.failed
+            && self.unguarded.insert(*link)
+        {
+            out.push(Outcome::Unguarded { link: *link, reason: error.to_string() });
+        }
+        let results = network.change(changes.list());
+        guard.end(network);
+        for ((place, present), result) in changes.places().zip(results) {
             self.applied(now, place, present, result, landscape, out);
         }
+    }
+
+    /// The kernel is about to remove `address` together with its primary one. False if nobody here holds it; else it is put
+    /// back with the next piece of work.
+    fn taken_along(&mut self, address: &Address, landscape: &mut Landscape) -> bool {
+        let place = address.key();
+        let Some(holding) = self.places.get_mut(&place).filter(|holding| !holding.holders.is_empty()) else {
+            return false;
+        };
+        landscape.remove(&place);
+        holding.own_removals = holding.own_removals.saturating_add(1);
+        mark(&mut self.dirty, place, holding);
+        true
     }
 
     fn applied(

@@ -1,7 +1,7 @@
 //! What the kernel said about links and addresses, kept up to date by its events.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::Family;
@@ -89,6 +89,13 @@ impl Landscape {
         self.addresses.get(place)
     }
 
+    /// The IPv4 addresses on the link and in the network of `address`, without itself.
+    pub(super) fn beside<'a>(&'a self, address: &'a Address) -> impl Iterator<Item = &'a Address> + 'a {
+        let from = (address.link, IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        let here = self.addresses.range(from..).map(|(_, other)| other).take_while(|other| other.link == address.link);
+        here.filter(|other| other.shares_network(address) && other.key() != address.key())
+    }
+
     /// A link by name.
     pub(super) fn by_name(&self, name: &InterfaceName) -> Option<&Link> {
         self.links.get(self.names.get(name)?)
@@ -131,8 +138,8 @@ impl Landscape {
     /// The first address of `family` on `link` that adverts can leave from and that is none `but_not` says it is:
     /// an IPv4 address, or an IPv6 link-local address.
     pub(super) fn source(&self, link: LinkIndex, family: Family, but_not: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
-        let from = (link, IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
-        let until = (LinkIndex(link.0.saturating_add(1)), IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+        let from = (link, IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        let until = (LinkIndex(link.0.saturating_add(1)), IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
         let usable = self.addresses.range(from..until).map(|(_, address)| address).filter(|address| {
             Family::of(address.address) == family
                 && address.flags & NOT_USABLE == 0
@@ -140,9 +147,8 @@ impl Landscape {
                 && !but_not(address.address)
         });
         // of several the kernel's primary comes first
-        usable.min_by_key(|address| (address.flags & SECONDARY, address.address)).map(|address| address.address)
+        usable
+            .min_by_key(|address| (address.flags & Address::SECONDARY, address.address))
+            .map(|address| address.address)
     }
 }
-
-/// `IFA_F_SECONDARY`, for IPv4.
-const SECONDARY: u32 = 0x01;

@@ -46,6 +46,13 @@ pub enum Report {
         /// The kernel's words.
         reason: String,
     },
+    /// Addresses of a network go for a moment when a virtual one that was there before them is removed.
+    Unguarded {
+        /// Their interface.
+        interface: InterfaceName,
+        /// The kernel's words.
+        reason: String,
+    },
     /// An address has no interface to be on.
     NoDevice {
         /// Instance.
@@ -108,6 +115,7 @@ impl Report {
             Self::Note { .. }
             | Self::AddressLost { .. }
             | Self::AddressInterface { .. }
+            | Self::Unguarded { .. }
             | Self::Unsent { .. }
             | Self::UnknownVrid { .. }
             | Self::Overrun => Level::Warning,
@@ -140,6 +148,10 @@ impl fmt::Display for Report {
             Self::AddressRefused { name, address, reason } => {
                 write!(f, "({name}) the kernel does not take {address}: {reason}; trying again")
             }
+            Self::Unguarded { interface, reason } => write!(
+                f,
+                "{interface}: the kernel removes other addresses together with a virtual one that was there first, and promote_secondaries cannot be set ({reason}); they are put back, but routes may be lost. Set net.ipv4.conf.{interface}.promote_secondaries=1"
+            ),
             Self::NoDevice { name, address } => {
                 write!(f, "({name}) {address} has no interface to be on; create the interface named by its `dev`")
             }

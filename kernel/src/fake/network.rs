@@ -7,7 +7,9 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use keepalived_core::address::InterfaceName;
 
-use crate::network::{Address, AddressChange, AddressKey, Inventory, Link, LinkIndex, Network, NetworkEvent, Refused};
+use crate::network::{
+    Address, AddressChange, AddressKey, Inventory, Link, LinkIndex, Network, NetworkEvent, Refused, Secondaries,
+};
 
 /// `IFA_F_PERMANENT`, which the kernel puts on addresses without an end.
 const PERMANENT: u32 = 0x80;
@@ -24,7 +26,10 @@ pub struct FakeNetwork {
     events: VecDeque<NetworkEvent>,
     refusals: BTreeMap<IpAddr, Refused>,
     inventory_fails: Option<i32>,
-    promoted: Vec<LinkIndex>,
+    /// Links whose secondary addresses are promoted.
+    promotes: BTreeSet<LinkIndex>,
+    secondaries_set: Vec<(LinkIndex, Secondaries)>,
+    secondaries_fail: Option<i32>,
     forwarding: BTreeSet<LinkIndex>,
     /// Links with a default route for IPv6.
     gateways: BTreeSet<LinkIndex>,
@@ -108,7 +113,19 @@ impl FakeNetwork {
 
     /// Removes an address as somebody else would. One that is not there is fine.
     pub fn remove_address(&mut self, link: LinkIndex, address: IpAddr, prefix: u8) {
+        let Some(gone) = self.addresses.get(&(link, address, prefix)).cloned() else { return };
+        let secondary = |it: &Address| it.flags & Address::SECONDARY != 0 && it.shares_network(&gone);
+        if gone.flags & Address::SECONDARY == 0 && !self.promotes.contains(&link) {
+            // the kernel tells of these first
+            self.lose(secondary);
+        }
         self.lose(|it| it.key() == (link, address, prefix));
+        if gone.flags & Address::SECONDARY == 0
+            && let Some(heir) = self.addresses.values_mut().find(|it| secondary(it))
+        {
+            heir.flags &= !Address::SECONDARY;
+            self.events.push_back(NetworkEvent::Address(heir.clone()));
+        }
     }
 
     /// From now on refuses to add or remove this address; `None` ends that.
@@ -160,9 +177,15 @@ impl FakeNetwork {
         self.gateways.insert(link);
     }
 
-    /// Links for which `promote_secondaries` was asked, in that order.
-    pub fn promoted(&self) -> &[LinkIndex] {
-        &self.promoted
+    /// What was asked with `set_secondaries`, in that order.
+    pub fn secondaries(&self) -> &[(LinkIndex, Secondaries)] {
+        &self.secondaries_set
+    }
+
+    /// From now on lets `set_secondaries` fail with this error number, as a `/proc/sys` that is mounted read-only does; `None`
+    /// ends that.
+    pub fn fail_secondaries(&mut self, errno: Option<i32>) {
+        self.secondaries_fail = errno;
     }
 
     fn lose(&mut self, which: impl Fn(&Address) -> bool) {
@@ -188,7 +211,11 @@ impl FakeNetwork {
                 if wish.prefix > longest {
                     return Err(Refused { errno: libc::EINVAL, message: None });
                 }
-                let address = as_the_kernel_keeps_it(link, wish);
+                let mut address = as_the_kernel_keeps_it(link, wish);
+                let primary = |it: &&Address| it.flags & Address::SECONDARY == 0 && it.key() != wish.key();
+                if self.addresses.values().filter(primary).any(|it| it.shares_network(wish)) {
+                    address.flags |= Address::SECONDARY;
+                }
                 if self.addresses.get(&wish.key()) != Some(&address) {
                     self.events.push_back(NetworkEvent::Address(address.clone()));
                     self.addresses.insert(wish.key(), address);
@@ -251,12 +278,19 @@ impl Network for FakeNetwork {
         self.events.is_empty()
     }
 
-    fn promote_secondaries(&mut self, link: &Link) -> io::Result<()> {
+    fn set_secondaries(&mut self, link: &Link, secondaries: Secondaries) -> io::Result<Secondaries> {
+        if let Some(errno) = self.secondaries_fail {
+            return Err(io::Error::from_raw_os_error(errno));
+        }
         if !self.links.contains_key(&link.index) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        self.promoted.push(link.index);
-        Ok(())
+        self.secondaries_set.push((link.index, secondaries));
+        let before = match secondaries {
+            Secondaries::Promoted => !self.promotes.insert(link.index),
+            Secondaries::Removed => self.promotes.remove(&link.index),
+        };
+        Ok(if before { Secondaries::Promoted } else { Secondaries::Removed })
     }
 
     fn source_towards(&mut self, peer: Ipv6Addr, link: LinkIndex) -> Option<Ipv6Addr> {

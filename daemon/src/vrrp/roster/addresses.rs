@@ -81,6 +81,11 @@ impl Roster {
                     }
                     self.owe_announcement(slot, place);
                 }
+                Outcome::Unguarded { link, reason } => {
+                    if let Some(link) = self.landscape.by_index(link) {
+                        self.reports.push(Report::Unguarded { interface: link.name, reason });
+                    }
+                }
                 Outcome::Refused { slot, place: (_, address, _), refused } => {
                     let Some(slot) = self.slot(slot) else { continue };
                     let name = Arc::clone(&slot.name);

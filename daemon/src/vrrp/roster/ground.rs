@@ -9,7 +9,7 @@ use keepalived_config::model::Transport;
 use keepalived_core::address::InterfaceName;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Event, Family, Fault, Faults, State};
-use keepalived_kernel::network::{LinkIndex, Network};
+use keepalived_kernel::network::{LinkIndex, Network, Secondaries};
 use keepalived_kernel::packets::{BufferSize, Channel, Packets};
 
 use super::super::slot::{Slot, Trouble};
@@ -147,7 +147,7 @@ impl Roster {
         if slot.instance.promote_secondaries
             && slot.link != link
             && let Some(link) = link.and_then(|link| self.landscape.by_index(link))
-            && let Err(error) = network.promote_secondaries(link)
+            && let Err(error) = network.set_secondaries(link, Secondaries::Promoted)
         {
             let name = Arc::clone(&slot.name);
             self.reports.push(Report::NoChannel { name, reason: format!("promote_secondaries: {error}") });

@@ -6,9 +6,11 @@ use keepalived_config::model::{Config, VipLost};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
 use keepalived_kernel::fake::{FakeNetwork, FakePackets};
-use keepalived_kernel::network::Network;
+use keepalived_kernel::network::{Network, NetworkEvent, Secondaries};
 
-use super::rig::{ETH0, ETH1, MILLI, Rig, VIP, configuration, ip, machine, master, one, plain, with_addresses};
+use super::rig::{
+    ETH0, ETH1, MILLI, Rig, VIP, configuration, instance, ip, machine, master, one, plain, with_addresses,
+};
 use crate::vrrp::engine::{AtExit, Engine};
 use crate::vrrp::report::Report;
 
@@ -187,4 +189,75 @@ fn what_the_kernel_refuses_is_tried_again() {
     rig.pass(Duration::from_secs(60));
     assert!(rig.has(VIP));
     assert!(!rig.announced().is_empty());
+}
+
+/// A master whose virtual address came before the machine's own ones in their network.
+fn first_in_its_network() -> Rig {
+    let text = instance("A", 51, "virtual_ipaddress {\n 192.0.2.100/24\n 198.51.100.100/24 dev eth1\n }");
+    let mut rig = Rig::new(&text);
+    rig.pass(Duration::from_secs(4));
+    rig.network().add_address(plain(ETH1, "198.51.100.1", 24));
+    rig.network().add_address(plain(ETH1, "198.51.100.2", 24));
+    rig.settle();
+    rig
+}
+
+/// Whether an address was away for a moment.
+fn was_away(rig: &mut Rig, address: &str) -> bool {
+    let mut events = Vec::new();
+    rig.network().events(&mut events);
+    events
+        .iter()
+        .any(|event| matches!(event, NetworkEvent::AddressRemoved { address: gone, .. } if *gone == ip(address)))
+}
+
+// keepalived loses them
+#[test]
+fn addresses_of_the_machine_stay_when_ours_that_was_there_first_goes() {
+    let mut rig = first_in_its_network();
+    rig.hear_only(&one(200), 200);
+    rig.engine.turn(rig.now);
+    assert_eq!((rig.state("A"), rig.has("198.51.100.100")), (State::Backup, false));
+    assert!(rig.has("198.51.100.1") && rig.has("198.51.100.2"));
+    assert!(!was_away(&mut rig, "198.51.100.1") && !was_away(&mut rig, "198.51.100.2"));
+    assert_eq!(rig.network().secondaries(), [(ETH1, Secondaries::Promoted), (ETH1, Secondaries::Removed)]);
+}
+
+// a /proc/sys that is read-only, as in many containers
+#[test]
+fn where_the_kernel_cannot_be_asked_to_promote_them_they_are_put_back() {
+    let mut rig = first_in_its_network();
+    rig.network().fail_secondaries(Some(30));
+    rig.hear(&one(200), 200);
+    assert!(!rig.has("198.51.100.100") && rig.has("198.51.100.1") && rig.has("198.51.100.2"));
+    assert_eq!(rig.reports.iter().filter(|report| matches!(report, Report::Unguarded { .. })).count(), 1);
+}
+
+#[test]
+fn what_the_kernel_removes_with_an_address_of_ours_was_removed_by_nobody_else() {
+    for proc_sys_is_readonly in [false, true] {
+        let a = instance("A", 51, "virtual_ipaddress {\n 198.51.100.100/24 dev eth1\n }");
+        let mut rig = Rig::new(&(a + &with_addresses("B", 52, 90, &["198.51.100.101/24 dev eth1"])));
+        rig.pass(Duration::from_secs(4));
+        assert_eq!((rig.state("A"), rig.state("B")), (State::Master, State::Master));
+        rig.network().fail_secondaries(proc_sys_is_readonly.then_some(30));
+        rig.hear(&one(200), 200);
+        assert_eq!((rig.has("198.51.100.100"), rig.has("198.51.100.101")), (false, true));
+        assert!(!rig.reports.iter().any(|report| matches!(report, Report::AddressLost { .. })));
+        // and what does go by another hand is noticed as before
+        rig.network().remove_address(ETH1, ip("198.51.100.101"), 24);
+        rig.settle();
+        assert!(rig.has("198.51.100.101"));
+        assert!(rig.reports.iter().any(|report| matches!(report, Report::AddressLost { .. })));
+    }
+}
+
+#[test]
+fn a_network_that_is_ours_alone_goes_without_more_ado() {
+    let lines = ["198.51.100.100/24 dev eth1", "198.51.100.101/24 dev eth1", "198.51.100.102/24 dev eth1"];
+    let mut rig = Rig::new(&with_addresses("A", 51, 100, &lines));
+    rig.pass(Duration::from_secs(4));
+    rig.hear(&one(200), 200);
+    assert!(!rig.has("198.51.100.100") && !rig.has("198.51.100.101") && !rig.has("198.51.100.102"));
+    assert_eq!(rig.network().secondaries(), []);
 }

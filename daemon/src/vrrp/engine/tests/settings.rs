@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use keepalived_core::vrrp::{Fault, State};
-use keepalived_kernel::network::Address;
+use keepalived_kernel::network::{Address, Secondaries};
 use keepalived_state::{InstanceView, Snapshot};
 
 use super::rig::{ETH0, ETH1, MILLI, Rig, VIP, ip, machine, master, one, plain, under, with_addresses};
@@ -307,8 +307,9 @@ fn the_receive_buffer_can_be_sized() {
 
 #[test]
 fn promotion_of_secondary_addresses_can_be_asked_for() {
-    assert_eq!(Rig::new(&under("", "")).network().promoted(), []);
-    assert_eq!(Rig::new(&under("", "promote_secondaries")).network().promoted(), [ETH0]);
+    assert_eq!(Rig::new(&under("", "")).network().secondaries(), []);
+    let mut rig = Rig::new(&under("", "promote_secondaries"));
+    assert_eq!(rig.network().secondaries(), [(ETH0, Secondaries::Promoted)]);
 }
 
 /// What the kernel is told of an address line.
