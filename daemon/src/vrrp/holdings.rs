@@ -42,6 +42,8 @@ struct Holding {
     /// Attempts that failed or were undone, for the pause before the next.
     setbacks: u32,
     lost_at: Option<Instant>,
+    /// The router whose address it is, if an earlier run left it and nobody has wanted it since.
+    left_over: Option<usize>,
 }
 
 /// Something that the holdings found out.
@@ -62,6 +64,13 @@ pub(super) enum Outcome {
         place: Place,
         /// The kernel's words.
         refused: Refused,
+    },
+    /// What an earlier run had left is removed.
+    LeftOverGone {
+        /// The router whose address it is.
+        slot: usize,
+        /// The address.
+        place: Place,
     },
     /// Secondary addresses go for a moment when their primary one is removed.
     Unguarded {
@@ -92,8 +101,10 @@ impl Holdings {
             own_removals: 0,
             setbacks: 0,
             lost_at: None,
+            left_over: None,
         });
         holding.address = address;
+        holding.left_over = None;
         if !holding.holders.contains(&slot) {
             holding.holders.push(slot);
         }
@@ -121,8 +132,8 @@ impl Holdings {
         self.places.get(place).map(|holding| holding.holders.clone()).unwrap_or_default()
     }
 
-    /// An address of an earlier run is there; if nobody holds it when its turn comes, it goes.
-    pub(super) fn left_over(&mut self, address: Address) {
+    /// An address of `slot` is there from an earlier run: removed unless a router asks for it first.
+    pub(super) fn left_over(&mut self, slot: usize, address: Address) {
         let place = (address.link, address.address, address.prefix);
         let holding = self.places.entry(place).or_insert_with(|| Holding {
             address,
@@ -133,7 +144,9 @@ impl Holdings {
             own_removals: 0,
             setbacks: 0,
             lost_at: None,
+            left_over: None,
         });
+        holding.left_over = Some(slot);
         mark(&mut self.dirty, place, holding);
     }
 
@@ -294,6 +307,9 @@ impl Holdings {
             (Ok(()), false) => {
                 if landscape.remove(&place) {
                     holding.own_removals = holding.own_removals.saturating_add(1);
+                }
+                if let Some(slot) = holding.left_over.take() {
+                    out.push(Outcome::LeftOverGone { slot, place });
                 }
             }
             (Err(refused), _) => {

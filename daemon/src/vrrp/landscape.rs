@@ -89,6 +89,12 @@ impl Landscape {
         self.addresses.get(place)
     }
 
+    /// Whether this kernel says who set an address (Linux 5.18 does): it says so of its own on the loopback interface, and of
+    /// link-local ones.
+    pub(super) fn tells_who(&self) -> bool {
+        self.addresses.values().any(|address| address.protocol != 0)
+    }
+
     /// The IPv4 addresses on the link and in the network of `address`, without itself.
     pub(super) fn beside<'a>(&'a self, address: &'a Address) -> impl Iterator<Item = &'a Address> + 'a {
         let from = (address.link, IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);

@@ -46,6 +46,19 @@ pub enum Report {
         /// The kernel's words.
         reason: String,
     },
+    /// A virtual address was on the machine when it was not to be there.
+    LeftOver {
+        /// Instance.
+        name: Arc<str>,
+        /// The address.
+        address: IpAddr,
+        /// Its prefix length.
+        prefix: u8,
+        /// Where it was.
+        interface: InterfaceName,
+        /// What became of it.
+        fate: LeftOver,
+    },
     /// Addresses of a network go for a moment when a virtual one that was there before them is removed.
     Unguarded {
         /// Their interface.
@@ -96,6 +109,15 @@ pub enum Report {
     Overrun,
 }
 
+/// What becomes of a virtual address that is there at the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LeftOver {
+    /// An earlier run left it.
+    Removed,
+    /// Nothing says that we set it: it may be the machine's own.
+    Stays,
+}
+
 /// How loud.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Level {
@@ -116,9 +138,11 @@ impl Report {
             | Self::AddressLost { .. }
             | Self::AddressInterface { .. }
             | Self::Unguarded { .. }
+            | Self::LeftOver { fate: LeftOver::Stays, .. }
             | Self::Unsent { .. }
             | Self::UnknownVrid { .. }
             | Self::Overrun => Level::Warning,
+            Self::LeftOver { fate: LeftOver::Removed, .. } => Level::Info,
             Self::Transition { transition, .. } => match transition.to {
                 State::Fault => Level::Warning,
                 State::Init | State::Backup | State::Master | State::Stopped => Level::Info,
@@ -148,6 +172,13 @@ impl fmt::Display for Report {
             Self::AddressRefused { name, address, reason } => {
                 write!(f, "({name}) the kernel does not take {address}: {reason}; trying again")
             }
+            Self::LeftOver { name, address, prefix, interface, fate: LeftOver::Removed } => {
+                write!(f, "({name}) {address}/{prefix}, which an earlier run left on {interface}, is removed")
+            }
+            Self::LeftOver { name, address, prefix, interface, fate: LeftOver::Stays } => write!(
+                f,
+                "({name}) {address}/{prefix} is on {interface} already, and nothing says that we set it: it stays. If it is this machine's own address, set priority 255; if not, remove it (ip address del {address}/{prefix} dev {interface})"
+            ),
             Self::Unguarded { interface, reason } => write!(
                 f,
                 "{interface}: the kernel removes other addresses together with a virtual one that was there first, and promote_secondaries cannot be set ({reason}); they are put back, but routes may be lost. Set net.ipv4.conf.{interface}.promote_secondaries=1"

@@ -28,6 +28,7 @@ mod configure;
 mod ground;
 mod view;
 
+use configure::Evidence;
 use ground::Touched;
 
 /// Every router with its surroundings.
@@ -130,7 +131,7 @@ impl Roster {
             self.tell(now, slot, if resumes { Event::Resume } else { Event::Start });
             if resumes {
                 // one that lost its interface meanwhile does not hold them: then they go
-                self.adopt_left_overs_of(slot);
+                self.adopt_left_overs_of(slot, Evidence::Journal);
             }
         }
     }
@@ -400,7 +401,7 @@ impl Roster {
             // those that were to resume and have not
             for key in std::mem::take(&mut self.masters) {
                 if let Some(slot) = self.by_key.get(&key).copied() {
-                    self.adopt_left_overs_of(slot);
+                    self.adopt_left_overs_of(slot, Evidence::Journal);
                 }
             }
         }

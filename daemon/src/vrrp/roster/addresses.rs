@@ -13,9 +13,10 @@ use keepalived_kernel::network::{LinkIndex, Network};
 use super::super::engine::AtExit;
 use super::super::holdings::Outcome;
 use super::super::landscape::Place;
+use super::super::lower;
 use super::super::neighbours::Target;
+use super::super::report::{LeftOver, Report};
 use super::super::slot::Trouble;
-use super::super::{lower, report::Report};
 use super::{FollowUp, Roster};
 
 impl Roster {
@@ -81,6 +82,7 @@ impl Roster {
                     }
                     self.owe_announcement(slot, place);
                 }
+                Outcome::LeftOverGone { slot, place } => self.report_left_over(slot, place, LeftOver::Removed),
                 Outcome::Unguarded { link, reason } => {
                     if let Some(link) = self.landscape.by_index(link) {
                         self.reports.push(Report::Unguarded { interface: link.name, reason });
@@ -95,6 +97,13 @@ impl Roster {
         }
         self.outcomes = outcomes;
         self.follow_up(now);
+    }
+
+    pub(super) fn report_left_over(&mut self, index: usize, (link, address, prefix): Place, fate: LeftOver) {
+        if let (Some(slot), Some(link)) = (self.slot(index), self.landscape.by_index(link)) {
+            let (name, interface) = (Arc::clone(&slot.name), link.name);
+            self.reports.push(Report::LeftOver { name, address, prefix, interface, fate });
+        }
     }
 
     /// Whether the kernel still has to be told something right now.

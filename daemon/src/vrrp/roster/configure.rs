@@ -10,6 +10,7 @@ use keepalived_core::vrrp::{Event, Faults, Group, Router};
 use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::Packets;
 
+use super::super::report::LeftOver;
 use super::super::{lower, slot::Slot};
 use super::Roster;
 use super::ground::Sources;
@@ -78,29 +79,39 @@ impl Roster {
         }
     }
 
-    /// Addresses of an earlier run that nobody holds go; those of an owner that are not ours stay. An instance that is to
-    /// resume is asked once it has: see [`Roster::begin`].
+    /// Addresses of an earlier run go, unless an instance is master from the start. An instance that is to resume is asked once
+    /// it has: see [`Roster::begin`].
     pub(in super::super) fn adopt_left_overs(&mut self) {
         for index in 0..self.slots.len() {
             if self.slot(index).is_some_and(|slot| !self.masters.contains(&slot.key)) {
-                self.adopt_left_overs_of(index);
+                self.adopt_left_overs_of(index, Evidence::Mark);
             }
         }
     }
 
-    /// The same, for one instance.
-    pub(super) fn adopt_left_overs_of(&mut self, index: usize) {
+    /// The same, for one instance. What nothing says to be ours stays: it may be the machine's only address.
+    pub(super) fn adopt_left_overs_of(&mut self, index: usize, evidence: Evidence) {
         let Some(Some(slot)) = self.slots.get(index) else { return };
         let owner = slot.instance.priority.is_owner();
+        // an older kernel does not say who set an address: one that we can do without is taken for ours
+        let untold = slot.source.is_some() && !self.landscape.tells_who();
+        let mut stay = Vec::new();
         for line in lower::lines(&slot.instance) {
             let Some(link) = line.device.or(slot.instance.interface).and_then(|name| self.landscape.by_name(&name))
             else {
                 continue;
             };
-            let there = self.landscape.address(&(link.index, line.address, line.prefix));
-            if let Some(there) = there.filter(|there| !owner || there.protocol == lower::ADDRESS_PROTOCOL) {
-                self.holdings.left_over(there.clone());
+            let place = (link.index, line.address, line.prefix);
+            let Some(there) = self.landscape.address(&place) else { continue };
+            let ours = there.protocol == lower::ADDRESS_PROTOCOL;
+            if ours || (!owner && (untold || evidence == Evidence::Journal)) {
+                self.holdings.left_over(index, there.clone());
+            } else if !owner {
+                stay.push(place);
             }
+        }
+        for place in stay {
+            self.report_left_over(index, place, LeftOver::Stays);
         }
     }
 
@@ -189,6 +200,15 @@ impl Roster {
         }
         before.into_iter().chain(self.groups.iter().flatten().copied()).collect()
     }
+}
+
+/// What says that an address is ours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Evidence {
+    /// Its protocol.
+    Mark,
+    /// The instance was master in the process before this one.
+    Journal,
 }
 
 /// Instances and their positions, by what makes them the same.

@@ -6,13 +6,13 @@ use keepalived_config::model::{Config, VipLost};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
 use keepalived_kernel::fake::{FakeNetwork, FakePackets};
-use keepalived_kernel::network::{Network, NetworkEvent, Secondaries};
+use keepalived_kernel::network::{LinkIndex, Network, NetworkEvent, Secondaries};
 
 use super::rig::{
     ETH0, ETH1, MILLI, Rig, VIP, configuration, instance, ip, machine, master, one, plain, with_addresses,
 };
 use crate::vrrp::engine::{AtExit, Engine};
-use crate::vrrp::report::Report;
+use crate::vrrp::report::{LeftOver, Report};
 
 // keepalived goes to BACKUP instead
 #[test]
@@ -98,6 +98,60 @@ fn lost_events_lead_to_a_second_look() {
     assert!(rig.reports.iter().any(|report| matches!(report, Report::Overrun)));
 }
 
+/// What was said of addresses that were there at the start.
+fn left_overs(rig: &Rig) -> Vec<(String, LeftOver)> {
+    let said = rig.reports.iter().filter_map(|report| match report {
+        Report::LeftOver { address, fate, .. } => Some((address.to_string(), *fate)),
+        _ => None,
+    });
+    said.collect()
+}
+
+/// An Ethernet link eth0 with these addresses, and lo as Linux has it since 5.18 (`IFAPROT_KERNEL_LO`) if `tells_who`.
+fn machine_with(addresses: &[(&str, u8)], tells_who: bool) -> FakeNetwork {
+    let mut network = FakeNetwork::new();
+    network.set_link(FakeNetwork::ethernet(1, "lo").unwrap());
+    network.set_link(FakeNetwork::ethernet(2, "eth0").unwrap());
+    let mut loopback = plain(LinkIndex(1), "127.0.0.1", 8);
+    loopback.protocol = u8::from(tells_who);
+    network.add_address(loopback);
+    for (address, protocol) in addresses {
+        let mut address = plain(ETH0, address, 24);
+        address.protocol = *protocol;
+        network.add_address(address);
+    }
+    network.events(&mut Vec::new());
+    network
+}
+
+// keepalived removes it
+#[test]
+fn the_only_address_of_the_machine_is_no_left_over() {
+    for tells_who in [false, true] {
+        let mut rig = Rig::on(machine_with(&[(VIP, 0)], tells_who), &one(100));
+        rig.pass(Duration::from_secs(10));
+        assert_eq!((rig.state("A"), rig.has(VIP)), (State::Fault, true), "there is no other to send from");
+        assert_eq!(left_overs(&rig), [(VIP.to_owned(), LeftOver::Stays)]);
+    }
+}
+
+#[test]
+fn what_bears_our_mark_is_a_left_over_and_removing_it_is_said() {
+    let mut rig = Rig::on(machine_with(&[("192.0.2.1", 0), (VIP, 18)], true), &one(100));
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Backup, false));
+    assert_eq!(left_overs(&rig), [(VIP.to_owned(), LeftOver::Removed)]);
+}
+
+#[test]
+fn what_bears_no_mark_stays_where_the_kernel_would_show_one() {
+    for (tells_who, fate) in [(true, LeftOver::Stays), (false, LeftOver::Removed)] {
+        let mut rig = Rig::on(machine_with(&[("192.0.2.1", 0), (VIP, 0)], tells_who), &one(100));
+        assert_eq!((rig.state("A"), rig.has(VIP)), (State::Backup, fate == LeftOver::Stays));
+        assert_eq!(left_overs(&rig), [(VIP.to_owned(), fate)]);
+    }
+}
+
+// Linux before 5.18 does not say who set an address
 #[test]
 fn what_an_earlier_run_left_behind_is_removed_with_its_prefix_only() {
     let mut network = machine();
