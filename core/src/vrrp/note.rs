@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::params::ChecksumForm;
 use super::receive::Refusal;
-use super::types::AdvertInterval;
+use super::types::{AdvertInterval, Vrid};
 use crate::time::Instant;
 
 /// Something noticed in an advert.
@@ -33,6 +33,15 @@ pub enum Note {
     AddressesDiffer {
         /// Who sent it.
         source: IpAddr,
+    },
+    /// The advert was accepted though none of its addresses is ours: it is most likely another virtual router's.
+    OtherRouter {
+        /// Who sent it.
+        source: IpAddr,
+        /// The VRID that both have.
+        vrid: Vrid,
+        /// Some of its addresses.
+        addresses: Vec<IpAddr>,
     },
     /// The advert was accepted, and its interval learnt, though ours differs.
     IntervalDiffers {
@@ -100,6 +109,7 @@ impl Note {
             Self::LowerClaim { .. } => 1 << 27,
             Self::OwnAddress { .. } => 1 << 28,
             Self::SecondOwner { .. } => 1 << 29,
+            Self::OtherRouter { .. } => 1 << 30,
         }
     }
 }
@@ -128,6 +138,13 @@ impl fmt::Display for Note {
                     f,
                     "advert from {source} lists other addresses than ours; make virtual_ipaddress the same on both"
                 )
+            }
+            Self::OtherRouter { source, vrid, addresses } => {
+                write!(f, "{source} uses VRID {vrid} for addresses that are not ours (")?;
+                for (position, address) in addresses.iter().enumerate() {
+                    write!(f, "{}{address}", if position == 0 { "" } else { ", " })?;
+                }
+                f.write_str("): that is another virtual router; give one of the two another virtual_router_id")
             }
             Self::IntervalDiffers { source, theirs } => {
                 write!(

@@ -11,7 +11,7 @@ use answers::Answers;
 pub use event::{Effect, Event, Seen};
 use timing::{after_crossing, down_time, followed_interval, next_in_phase, skew_time, takeover_cause};
 
-use super::advert::FAREWELL;
+use super::advert::{FAREWELL, Message};
 use super::announce::Schedule;
 use super::cause::{Cause, Faults, State, Transition};
 use super::counters::{Counters, count};
@@ -20,6 +20,9 @@ use super::params::{InitialState, Params, Preempt, Reach};
 use super::receive::{self, Accepted, Circumstances, Datagram};
 use super::types::{Priority, Version};
 use crate::time::Instant;
+
+/// Addresses of another virtual router that are named.
+const MOST_NAMED: usize = 3;
 
 /// The sync group that a router is in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -331,18 +334,31 @@ impl Router {
                     Role::Master(_) => self.master_hears(now, &advert, out),
                 }
                 // after it was taken in: a new master or a new state makes everything worth saying again, once
-                self.note_differences(now, &advert, out);
+                self.note_differences(now, &advert, datagram, out);
             }
         }
     }
 
-    fn note_differences(&mut self, now: Instant, advert: &Accepted, out: &mut Vec<Effect>) {
+    fn note_differences(&mut self, now: Instant, advert: &Accepted, datagram: &Datagram<'_>, out: &mut Vec<Effect>) {
         let source = advert.source;
         if let Some(theirs) = advert.checksum {
             self.note(now, Note::ChecksumForm { source, theirs }, out);
         }
         if advert.addresses_differ {
-            self.note(now, Note::AddressesDiffer { source }, out);
+            let ours = &self.params.addresses;
+            let theirs = || {
+                let message = Message::decode(datagram.message).into_iter();
+                message.flat_map(|message| message.addresses(self.params.family).collect::<Vec<_>>())
+            };
+            let strangers = !ours.is_empty() && theirs().next().is_some() && !theirs().any(|it| ours.contains(&it));
+            let note = match strangers {
+                true => {
+                    let addresses = theirs().take(MOST_NAMED).collect();
+                    Note::OtherRouter { source, vrid: self.params.vrid, addresses }
+                }
+                false => Note::AddressesDiffer { source },
+            };
+            self.note(now, note, out);
         }
         if self.params.version == Version::V3 && advert.interval != self.params.interval && advert.priority != FAREWELL
         {

@@ -1,5 +1,6 @@
 //! What people are told.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::rig::{LOWER_ADDRESS, OURS, Rig, THEIRS, packet, params, with_interval, words};
@@ -50,7 +51,8 @@ fn what_differs_in_an_accepted_advert_is_noted_and_then_known() {
     let mut rig = Rig::started(params(Version::V3, 100));
     let peer = with_interval(rig.peer.clone(), 200);
     let theirs = peer.interval;
-    rig.peer = Params { checksum: ChecksumForm::Plain, addresses: vec![OURS], ..peer };
+    let addresses = [peer.addresses.clone(), vec![OURS]].concat();
+    rig.peer = Params { checksum: ChecksumForm::Plain, addresses, ..peer };
     assert_eq!(
         rig.hear(THEIRS, 200),
         [
@@ -75,4 +77,24 @@ fn a_master_does_not_yield_to_its_own_address_and_a_backup_may_share_it() {
     let mut backup = Rig::started(params(Version::V3, 100));
     backup.hear(OURS, 250);
     assert_eq!(backup.router.master().map(|master| master.address), Some(OURS));
+}
+
+// the way out is another VRID, not the same addresses
+#[test]
+fn a_router_without_any_address_of_ours_is_called_another_virtual_router() {
+    let mut rig = Rig::started(params(Version::V3, 100));
+    let ours = rig.peer.addresses.clone();
+    let four: Vec<IpAddr> = (1..=4).map(|last| IpAddr::from([203, 0, 113, last])).collect();
+    rig.peer.addresses = four.clone();
+    let vrid = rig.peer.vrid;
+    let note = Note::OtherRouter { source: THEIRS, vrid, addresses: four[..3].to_vec() };
+    let text = note.to_string();
+    assert!(text.contains("VRID 51") && text.contains("203.0.113.1") && text.contains("another virtual_router_id"));
+    assert_eq!(rig.hear(THEIRS, 200), [Effect::Note(note)]);
+    // one address in common, or none at all, is a list to be put right
+    for addresses in [[four, ours].concat(), vec![]] {
+        let mut rig = Rig::started(params(Version::V3, 100));
+        rig.peer.addresses = addresses;
+        assert_eq!(rig.hear(THEIRS, 200), [Effect::Note(Note::AddressesDiffer { source: THEIRS })]);
+    }
 }
