@@ -5,6 +5,7 @@ mod deadlines;
 mod engine;
 mod holdings;
 mod landscape;
+mod lines;
 mod lower;
 mod neighbours;
 mod outbox;

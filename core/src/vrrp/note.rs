@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::pace::Pace;
 use super::params::ChecksumForm;
 use super::receive::Refusal;
 use super::types::{AdvertInterval, Vrid};
@@ -72,29 +73,22 @@ pub enum Note {
 /// Keeps notes of one kind apart in time, after the first few.
 #[derive(Clone, Debug, Default)]
 pub(super) struct NotePace {
-    /// Kind, notes that may still be emitted, and when the next one is granted.
-    kinds: Vec<(u32, u8, Instant)>,
+    kinds: Vec<(u32, Pace)>,
 }
 
 impl NotePace {
     /// Notes of one kind that may come one upon the other.
-    const BURST: u8 = 3;
+    const BURST: u32 = 3;
     /// One more after each of these.
     const PAUSE: Duration = Duration::from_secs(10);
 
     /// Whether a note of `kind` may be emitted now; it counts as emitted then.
     pub(super) fn may(&mut self, now: Instant, kind: u32) -> bool {
-        let Some((_, left, next)) = self.kinds.iter_mut().find(|(known, ..)| *known == kind) else {
-            self.kinds.push((kind, Self::BURST - 1, now + Self::PAUSE));
-            return true;
-        };
-        if now >= *next {
-            *left = left.saturating_add(1).min(Self::BURST);
-            *next = now + Self::PAUSE;
+        let at = self.kinds.iter().position(|(known, _)| *known == kind).unwrap_or(self.kinds.len());
+        if at == self.kinds.len() {
+            self.kinds.push((kind, Pace::new(Self::BURST, Self::PAUSE)));
         }
-        let may = *left > 0;
-        *left = left.saturating_sub(1);
-        may
+        self.kinds.get_mut(at).is_some_and(|(_, pace)| pace.take(now))
     }
 }
 

@@ -16,11 +16,15 @@ use super::announce::Schedule;
 use super::cause::{Cause, Faults, State, Transition};
 use super::counters::{Counters, count};
 use super::note::{Note, NotePace};
+use super::pace::Pace;
 use super::params::{InitialState, Params, Preempt, Reach};
 use super::receive::{self, Accepted, Circumstances, Datagram};
 use super::types::{Priority, Version};
 use crate::time::Instant;
 
+/// Takeovers that may follow one upon the other. After these, one in each master down time that our own interval makes,
+/// whatever interval and farewells others send.
+const TAKEOVERS: u32 = 10;
 /// Addresses of another virtual router that are named.
 const MOST_NAMED: usize = 3;
 
@@ -48,6 +52,8 @@ pub struct Router {
     noted: u32,
     /// What keeps senders from making us note without end: each can have our state, or the master we hear, change.
     note_pace: NotePace,
+    /// What keeps senders from making us master without end: each can fall silent, or say farewell, as often as it likes.
+    takeovers: Pace,
     group: Group,
 }
 
@@ -99,6 +105,7 @@ struct Master {
 impl Router {
     /// A router in INIT, in no sync group.
     pub fn new(params: Params) -> Self {
+        let takeovers = Pace::new(TAKEOVERS, down_time(&params, params.interval));
         Self {
             params,
             role: Role::Init,
@@ -108,6 +115,7 @@ impl Router {
             counters: Counters::default(),
             noted: 0,
             note_pace: NotePace::default(),
+            takeovers,
             group: Group::None,
         }
     }
@@ -150,6 +158,11 @@ impl Router {
                     backup.lets_pass = true;
                     return;
                 }
+                if let Some(later) = self.takeovers.next(now) {
+                    backup.down_at = later;
+                    return;
+                }
+                self.takeovers.take(now);
                 if self.group != Group::None {
                     backup.asks = true;
                     backup.down_at = now + down_time(&self.params, followed_interval(&self.params, backup));
@@ -488,6 +501,11 @@ impl Router {
 
     fn reconfigure(&mut self, now: Instant, params: Params, out: &mut Vec<Effect>) {
         let old = std::mem::replace(&mut self.params, params);
+        if (old.interval, old.down_adverts, old.priority)
+            != (self.params.interval, self.params.down_adverts, self.params.priority)
+        {
+            self.takeovers = Pace::new(TAKEOVERS, down_time(&self.params, self.params.interval));
+        }
         match &mut self.role {
             Role::Init | Role::Fault | Role::Stopped => {}
             Role::Backup(backup) => {

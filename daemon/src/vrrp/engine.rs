@@ -45,6 +45,8 @@ pub struct Engine<N, P> {
     packets: P,
     roster: Roster,
     events: Vec<NetworkEvent>,
+    /// When it was last told the time.
+    now: Instant,
 }
 
 impl<N: Network, P: Packets> Engine<N, P> {
@@ -64,34 +66,38 @@ impl<N: Network, P: Packets> Engine<N, P> {
         let mut roster = Roster::new(landscape, masters);
         roster.configure(now, config, &mut network, &mut packets);
         roster.adopt_left_overs();
-        Ok(Self { network, packets, roster, events: Vec::new() })
+        Ok(Self { network, packets, roster, events: Vec::new(), now })
     }
 
     /// Lets the routers begin: at once, or when `vrrp_startup_delay` is over.
     pub fn begin(&mut self, now: Instant) {
+        self.now = now;
         self.roster.begin(now);
         self.flush();
     }
 
     /// One round. Returns when the next is due; [`Instant::ZERO`] if there is work left.
     pub fn turn(&mut self, now: Instant) -> Option<Instant> {
+        self.now = now;
         let more_events = self.look(now);
         self.roster.reopen(now, &mut self.network, &mut self.packets);
         let all_heard = self.hear_and_expire(now);
         self.roster.change_addresses(now, MOST_CHANGES, &mut self.network);
         self.flush();
         self.roster.announce(now, MOST_ANNOUNCEMENTS, &mut self.packets);
-        if more_events || !all_heard { Some(Instant::ZERO) } else { self.roster.next_wake() }
+        if more_events || !all_heard { Some(Instant::ZERO) } else { self.roster.next_wake(now) }
     }
 
     /// Applies a configuration that has been validated, as a difference to the one before.
     pub fn reload(&mut self, now: Instant, config: &Config) {
+        self.now = now;
         self.roster.configure(now, config, &mut self.network, &mut self.packets);
         self.flush();
     }
 
     /// Says farewell for every master, and removes the addresses.
     pub fn stop(&mut self, now: Instant, at_exit: AtExit) {
+        self.now = now;
         self.roster.stop(now, at_exit);
         self.flush();
         while self.roster.owes_changes() {
@@ -101,7 +107,7 @@ impl<N: Network, P: Packets> Engine<N, P> {
 
     /// What there is to tell since the last call.
     pub fn reports(&mut self) -> Vec<Report> {
-        self.roster.reports()
+        self.roster.reports(self.now)
     }
 
     /// Fills in what is to be seen of the instances; journal and time are the process's.

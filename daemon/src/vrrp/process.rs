@@ -207,8 +207,9 @@ impl Process {
                 Level::Error => tracing::error!("{report}"),
                 Level::Warning => tracing::warn!("{report}"),
                 Level::Info => tracing::info!("{report}"),
+                Level::Silent => {}
             }
-            if let Report::Transition { key, name, transition } = report {
+            if let Report::Transition { key, name, transition, .. } = report {
                 if let Some(sync) = &mut self.sync {
                     sync.follow(&name, transition.to);
                 }

@@ -20,6 +20,17 @@ pub enum Report {
         name: Arc<str>,
         /// From what to what, and why.
         transition: Transition,
+        /// Whether it is logged.
+        said: Said,
+    },
+    /// Lines about an instance that were too many to be logged.
+    LeftOut {
+        /// Instance.
+        name: Arc<str>,
+        /// How many.
+        count: u64,
+        /// Where they led.
+        state: State,
     },
     /// A router noticed something in an advert.
     Note {
@@ -118,6 +129,15 @@ pub enum LeftOver {
     Stays,
 }
 
+/// Whether a transition is logged; the journal has it anyway.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Said {
+    /// It is.
+    Yes,
+    /// There were too many.
+    No,
+}
+
 /// How loud.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Level {
@@ -127,6 +147,8 @@ pub enum Level {
     Warning,
     /// What an administrator wants to read afterwards.
     Info,
+    /// Not at all.
+    Silent,
 }
 
 impl Report {
@@ -138,11 +160,13 @@ impl Report {
             | Self::AddressLost { .. }
             | Self::AddressInterface { .. }
             | Self::Unguarded { .. }
+            | Self::LeftOut { .. }
             | Self::LeftOver { fate: LeftOver::Stays, .. }
             | Self::Unsent { .. }
             | Self::UnknownVrid { .. }
             | Self::Overrun => Level::Warning,
             Self::LeftOver { fate: LeftOver::Removed, .. } => Level::Info,
+            Self::Transition { said: Said::No, .. } => Level::Silent,
             Self::Transition { transition, .. } => match transition.to {
                 State::Fault => Level::Warning,
                 State::Init | State::Backup | State::Master | State::Stopped => Level::Info,
@@ -159,6 +183,9 @@ impl fmt::Display for Report {
                 State::Stopped => write!(f, "({name}) stopped: {}", transition.cause),
                 to => write!(f, "({name}) Entering {to} STATE: {}", transition.cause),
             },
+            Self::LeftOut { name, count, state } => {
+                write!(f, "({name}) {count} more lines like these were left out; it is in {state} STATE now")
+            }
             Self::Note { name, note } => write!(f, "({name}) {note}"),
             Self::AddressLost { name, address, answer: VipLost::Restore } => {
                 write!(f, "({name}) somebody else removed {address}; it is put back (vip_lost restore)")

@@ -18,9 +18,10 @@ use super::deadlines::Deadlines;
 use super::engine::AtExit;
 use super::holdings::{Holdings, Outcome};
 use super::landscape::{Landscape, Place};
+use super::lines::Lines;
 use super::neighbours::Neighbours;
 use super::outbox::Outbox;
-use super::report::Report;
+use super::report::{Report, Said};
 use super::slot::{Slot, Trouble};
 
 mod addresses;
@@ -53,6 +54,7 @@ pub(super) struct Roster {
     /// Since when there has been too much to hear, without a pause.
     flooded_since: Option<Instant>,
     reports: Vec<Report>,
+    lines: Lines,
     effects: Vec<Effect>,
     follow_ups: VecDeque<(usize, FollowUp)>,
     outcomes: Vec<Outcome>,
@@ -102,6 +104,7 @@ impl Roster {
             postponed: Vec::new(),
             flooded_since: None,
             reports: Vec::new(),
+            lines: Lines::default(),
             effects: Vec::new(),
             follow_ups: VecDeque::new(),
             outcomes: Vec::new(),
@@ -316,7 +319,7 @@ impl Roster {
                     if transition.from == State::Master && transition.cause != Cause::GroupBackup {
                         self.group_left(index);
                     }
-                    self.reports.push(Report::Transition { key, name, transition });
+                    self.reports.push(Report::Transition { key, name, transition, said: Said::Yes });
                 }
                 Effect::Note(note) => {
                     if let Some(slot) = self.slot(index) {
@@ -411,16 +414,22 @@ impl Roster {
     }
 
     /// When something is due next.
-    pub(super) fn next_wake(&mut self) -> Option<Instant> {
-        [self.deadlines.next(), self.holdings.next(), self.neighbours.next(), self.reopen_at]
+    pub(super) fn next_wake(&mut self, now: Instant) -> Option<Instant> {
+        let lines = self.lines.next(now);
+        [self.deadlines.next(), self.holdings.next(), self.neighbours.next(), self.reopen_at, lines]
             .into_iter()
             .flatten()
             .min()
     }
 
     /// What there is to tell since the last call.
-    pub(super) fn reports(&mut self) -> Vec<Report> {
-        std::mem::take(&mut self.reports)
+    pub(super) fn reports(&mut self, now: Instant) -> Vec<Report> {
+        let mut reports = std::mem::take(&mut self.reports);
+        let slots = &self.slots;
+        let state =
+            |name: &str| slots.iter().flatten().find(|slot| &*slot.name == name).map(|slot| slot.router.state());
+        self.lines.thin(now, &mut reports, state);
+        reports
     }
 
     fn slot(&self, index: usize) -> Option<&Slot> {

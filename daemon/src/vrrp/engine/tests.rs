@@ -6,6 +6,7 @@ mod announcements;
 mod election;
 mod ground;
 mod groups;
+mod lines;
 mod reload;
 mod rig;
 mod scale;

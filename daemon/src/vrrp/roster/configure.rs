@@ -26,6 +26,7 @@ impl Roster {
         packets: &mut impl Packets,
     ) {
         self.vip_lost = config.global.vip_lost;
+        self.lines.configure(config.instances.iter().map(|instance| instance.name.as_str()));
         self.log_unknown_vrids = config.global.log_unknown_vrids;
         self.default_buffer = config.global.vrrp_rx_buffer;
         self.neighbours.set_pace(lower::pace(&config.global, &config.garp_groups));

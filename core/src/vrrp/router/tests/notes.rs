@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::rig::{LOWER_ADDRESS, OURS, Rig, THEIRS, packet, params, with_interval, words};
+use crate::time::Instant;
 use crate::vrrp::cause::State;
 use crate::vrrp::note::Note;
 use crate::vrrp::params::{ChecksumForm, Params};
@@ -96,5 +97,76 @@ fn a_router_without_any_address_of_ours_is_called_another_virtual_router() {
         let mut rig = Rig::started(params(Version::V3, 100));
         rig.peer.addresses = addresses;
         assert_eq!(rig.hear(THEIRS, 200), [Effect::Note(Note::AddressesDiffer { source: THEIRS })]);
+    }
+}
+
+/// The time of silence after which a router of priority 100 with an interval of a second takes over: RFC 9568 §6.1.
+const DOWN: Duration = Duration::from_nanos(3_609_375_000);
+
+/// Bounds of what `seconds` of any packets may cause: takeovers, and lines for people.
+fn bounds(time: Duration) -> (usize, usize) {
+    let takeovers = 10 + usize::try_from(time.as_nanos() / DOWN.as_nanos()).unwrap() + 1;
+    // each is left again; notes are of few kinds, each three times and then once in ten seconds
+    let notes = 8 * (4 + usize::try_from(time.as_secs() / 10).unwrap());
+    (takeovers, 2 * takeovers + 2 + notes)
+}
+
+/// Lets deadlines fire up to `until`.
+fn run(rig: &mut Rig, until: Instant, out: &mut Vec<Effect>) {
+    while let Some(at) = rig.router.next_deadline().filter(|at| *at <= until) {
+        rig.now = rig.now.max(at);
+        out.extend(rig.expire());
+    }
+    rig.now = until;
+}
+
+fn lines(effects: &[Effect]) -> usize {
+    effects.iter().filter(|effect| matches!(effect, Effect::Transition(_) | Effect::Note(_))).count()
+}
+
+fn takeovers(effects: &[Effect]) -> usize {
+    let to_master =
+        |effect: &&Effect| matches!(effect, Effect::Transition(transition) if transition.to == State::Master);
+    effects.iter().filter(to_master).count()
+}
+
+// 25,876 lines and 32,060 gratuitous ARPs in six seconds, when it was not bounded
+#[test]
+fn a_sender_that_alternates_between_250_and_0_makes_us_master_no_oftener_than_silence_could() {
+    let mut rig = Rig::started(params(Version::V3, 100));
+    // its own interval of 10 ms makes our skew 6 ms
+    rig.peer = with_interval(rig.peer.clone(), 1);
+    let (start, mut effects) = (rig.now, Vec::new());
+    for step in 0..6_000 {
+        let until = start + Duration::from_millis(step * 10);
+        run(&mut rig, until, &mut effects);
+        effects.extend(rig.hear(THEIRS, if step % 2 == 0 { 250 } else { 0 }));
+    }
+    let (most, most_lines) = bounds(Duration::from_secs(60));
+    assert!((10..=most).contains(&takeovers(&effects)), "{}", takeovers(&effects));
+    assert!(lines(&effects) <= most_lines, "{}", lines(&effects));
+    let rounds: u32 =
+        effects.iter().map(|effect| if let Effect::Announce { rounds } = effect { *rounds } else { 0 }).sum();
+    assert!(rounds <= 5 * u32::try_from(most).unwrap(), "{rounds}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_packets_cause_a_bounded_number_of_lines_in_time(
+        steps in proptest::collection::vec((0_u64..50, 0_usize..6, proptest::bool::ANY, proptest::bool::ANY), 1..800)
+    ) {
+        let mut rig = Rig::started(params(Version::V3, 100));
+        let (slow, fast) = (rig.peer.clone(), with_interval(rig.peer.clone(), 1));
+        let (start, mut effects) = (rig.now, Vec::new());
+        for (gap, priority, is_fast, other) in steps {
+            let until = rig.now + Duration::from_millis(gap);
+            run(&mut rig, until, &mut effects);
+            rig.peer = if is_fast { fast.clone() } else { slow.clone() };
+            let source = if other { LOWER_ADDRESS } else { THEIRS };
+            effects.extend(rig.hear(source, [0, 1, 100, 101, 250, 255][priority]));
+        }
+        let (most, most_lines) = bounds(rig.now.since(start));
+        proptest::prop_assert!(takeovers(&effects) <= most, "{} takeovers", takeovers(&effects));
+        proptest::prop_assert!(lines(&effects) <= most_lines, "{} lines", lines(&effects));
     }
 }

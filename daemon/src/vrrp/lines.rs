@@ -1,0 +1,111 @@
+//! How much the network can make us log: who sends packets decides how often states change.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use keepalived_core::time::Instant;
+use keepalived_core::vrrp::State;
+use keepalived_core::vrrp::pace::Pace;
+
+use super::report::{Report, Said};
+
+/// Lines about one router that may follow one upon the other.
+const OF_A_ROUTER: u32 = 20;
+/// One more after each of these.
+const PAUSE: Duration = Duration::from_secs(3);
+/// Lines about all routers that may follow one upon the other, and some for each router: all of them may start at once.
+const OF_ALL: u32 = 200;
+const FOR_EACH: u32 = 4;
+/// One more after each of these.
+const PAUSE_OF_ALL: Duration = Duration::from_millis(50);
+
+/// What may still be logged.
+#[derive(Debug)]
+pub(super) struct Lines {
+    all: Pace,
+    routers: HashMap<Arc<str>, Pace>,
+    /// Lines that were left out, and that nothing was said of yet.
+    left_out: BTreeMap<Arc<str>, u64>,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self { all: Pace::new(OF_ALL, PAUSE_OF_ALL), routers: HashMap::new(), left_out: BTreeMap::new() }
+    }
+}
+
+impl Lines {
+    /// These are the routers from now on.
+    pub(super) fn configure<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        let names: BTreeSet<&str> = names.collect();
+        self.routers.retain(|name, _| names.contains(&**name));
+        self.left_out.retain(|name, _| names.contains(&**name));
+        let count = u32::try_from(names.len()).unwrap_or(u32::MAX);
+        self.all = Pace::new(OF_ALL.saturating_add(count.saturating_mul(FOR_EACH)), PAUSE_OF_ALL);
+    }
+
+    /// Takes out of `reports` what is too much. Transitions stay, for the journal, and are not logged.
+    pub(super) fn thin(&mut self, now: Instant, reports: &mut Vec<Report>, state: impl Fn(&str) -> Option<State>) {
+        self.sum_up(now, reports, state);
+        reports.retain_mut(|report| {
+            let Some(name) = by_the_network(report) else { return true };
+            if self.may(now, &name) {
+                return true;
+            }
+            *self.left_out.entry(name).or_default() += 1;
+            match report {
+                Report::Transition { said, .. } => {
+                    *said = Said::No;
+                    true
+                }
+                _ => false,
+            }
+        });
+    }
+
+    /// When there is something to sum up.
+    pub(super) fn next(&mut self, now: Instant) -> Option<Instant> {
+        let all = self.all.next(now);
+        let (routers, names) = (&mut self.routers, self.left_out.keys());
+        let next = names.map(|name| routers.get_mut(name).and_then(|pace| pace.next(now)).max(all).unwrap_or(now));
+        next.min()
+    }
+
+    /// Says how many lines were left out of routers that may say something again.
+    fn sum_up(&mut self, now: Instant, reports: &mut Vec<Report>, state: impl Fn(&str) -> Option<State>) {
+        for (name, count) in std::mem::take(&mut self.left_out) {
+            if !self.may(now, &name) {
+                self.left_out.insert(name, count);
+            } else if let Some(state) = state(&name) {
+                reports.push(Report::LeftOut { name, count, state });
+            }
+        }
+    }
+
+    /// Whether a line about `name` may be logged; it counts as logged then.
+    fn may(&mut self, now: Instant, name: &Arc<str>) -> bool {
+        let router = self.routers.entry(Arc::clone(name)).or_insert_with(|| Pace::new(OF_A_ROUTER, PAUSE));
+        // no token of one without one of the other
+        router.next(now).is_none() && self.all.take(now) && router.take(now)
+    }
+}
+
+/// The router that a report is about, if others decide how often it comes.
+fn by_the_network(report: &Report) -> Option<Arc<str>> {
+    match report {
+        Report::Transition { name, .. } | Report::Note { name, .. } | Report::Unsent { name, .. } => {
+            Some(Arc::clone(name))
+        }
+        Report::LeftOut { .. }
+        | Report::LeftOver { .. }
+        | Report::Unguarded { .. }
+        | Report::AddressLost { .. }
+        | Report::AddressRefused { .. }
+        | Report::AddressInterface { .. }
+        | Report::NoDevice { .. }
+        | Report::NoChannel { .. }
+        | Report::UnknownVrid { .. }
+        | Report::Overrun => None,
+    }
+}
