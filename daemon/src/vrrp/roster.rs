@@ -440,3 +440,6 @@ impl Roster {
         self.slots.get_mut(index)?.as_mut()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Virtual addresses: set, kept, adopted, removed.
 
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use keepalived_config::model::{Config, VipLost};
@@ -231,18 +233,42 @@ fn an_untracked_address_on_another_interface_waits_for_it() {
     assert!(rig.has("198.51.100.1"));
 }
 
+/// Three addresses, and the one in the middle.
+const SEVERAL: [&str; 3] = ["192.0.2.100/24", "192.0.2.101/24", "192.0.2.102/24"];
+const MIDDLE: &str = "192.0.2.101";
+
 #[test]
 fn what_the_kernel_refuses_is_tried_again() {
     let mut network = machine();
-    network.refuse(ip(VIP), Some(keepalived_kernel::network::Refused { errno: 12, message: None }));
-    let mut rig = Rig::on(network, &one(100));
+    network.refuse(ip(MIDDLE), Some(keepalived_kernel::network::Refused { errno: 12, message: None }));
+    let mut rig = Rig::on(network, &with_addresses("A", 51, 100, &SEVERAL));
     rig.pass(Duration::from_secs(4));
-    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Master, false));
-    assert!(rig.reports.iter().any(|report| matches!(report, Report::AddressRefused { .. })));
-    rig.network().refuse(ip(VIP), None);
+    assert_eq!(rig.state("A"), State::Master);
+    assert_eq!((rig.has("192.0.2.100"), rig.has(MIDDLE), rig.has("192.0.2.102")), (true, false, true));
+    let refused = rig.reports.iter().filter_map(|report| match report {
+        Report::AddressRefused { address, .. } => Some(*address),
+        _ => None,
+    });
+    assert_eq!(refused.collect::<BTreeSet<_>>(), BTreeSet::from([ip(MIDDLE)]));
+    rig.network().refuse(ip(MIDDLE), None);
+    rig.announced();
     rig.pass(Duration::from_secs(60));
-    assert!(rig.has(VIP));
-    assert!(!rig.announced().is_empty());
+    assert!(rig.has(MIDDLE));
+    assert!(rig.announced().contains(&Ipv4Addr::new(192, 0, 2, 101)));
+}
+
+// it is ours still: it is tried again, and the others are gone meanwhile
+#[test]
+fn an_address_that_cannot_be_removed_keeps_no_other() {
+    let mut rig = Rig::new(&with_addresses("A", 51, 100, &SEVERAL));
+    rig.pass(Duration::from_secs(4));
+    rig.network().refuse(ip(MIDDLE), Some(keepalived_kernel::network::Refused { errno: 12, message: None }));
+    rig.hear(&one(200), 200);
+    assert_eq!(rig.state("A"), State::Backup);
+    assert_eq!((rig.has("192.0.2.100"), rig.has(MIDDLE), rig.has("192.0.2.102")), (false, true, false));
+    rig.network().refuse(ip(MIDDLE), None);
+    rig.hear_for(2, &one(200), 200);
+    assert!(!rig.has(MIDDLE));
 }
 
 /// A master whose virtual address came before the machine's own ones in their network.

@@ -7,7 +7,7 @@ use keepalived_core::vrrp::State;
 use keepalived_kernel::fake::FakeNetwork;
 use keepalived_kernel::network::{Network, Refused};
 
-use super::rig::{ETH0, ETH1, Rig, VIP, instance, ip, machine, master, one};
+use super::rig::{ETH0, ETH1, Rig, VIP, instance, ip, machine, master, with_addresses};
 
 // a neighbour that is told "no router" drops its default route through that address
 #[test]
@@ -51,14 +51,20 @@ fn ipv6_addresses_are_announced_from_themselves() {
 // spec: rfc9568/8.1.2, 8.2.2: no announcement before the address is in place
 #[test]
 fn nothing_is_announced_before_it_is_in_place() {
+    let (first, refused, last) =
+        (Ipv4Addr::new(192, 0, 2, 100), Ipv4Addr::new(192, 0, 2, 101), Ipv4Addr::new(192, 0, 2, 102));
     let mut network = machine();
-    network.refuse(ip(VIP), Some(Refused { errno: 12, message: None }));
-    let mut rig = Rig::on(network, &one(100));
+    network.refuse(refused.into(), Some(Refused { errno: 12, message: None }));
+    let lines = [first, refused, last].map(|address| format!("{address}/24"));
+    let mut rig = Rig::on(network, &with_addresses("A", 51, 100, &lines.each_ref().map(String::as_str)));
     rig.pass(Duration::from_secs(10));
-    assert_eq!((rig.state("A"), rig.announced()), (State::Master, vec![]));
-    rig.network().refuse(ip(VIP), None);
+    // at once and after garp_master_delay
+    assert_eq!((rig.state("A"), rig.announced()), (State::Master, [first, last].repeat(10)));
+    rig.network().refuse(refused.into(), None);
     rig.pass(Duration::from_secs(30));
-    assert!(rig.has(VIP) && !rig.announced().is_empty());
+    assert!(rig.has("192.0.2.101"));
+    // at once; the second burst is of all that are there
+    assert_eq!(rig.announced(), [vec![refused; 5], [first, refused, last].repeat(5)].concat());
 }
 
 #[test]

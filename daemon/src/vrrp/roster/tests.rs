@@ -1,0 +1,97 @@
+//! What the roster keeps for itself.
+
+use keepalived_kernel::fake::{FakeNetwork, FakePackets};
+use keepalived_kernel::network::{Address, LinkIndex};
+
+use super::*;
+use crate::configuration::from_text;
+
+const ETH0: LinkIndex = LinkIndex(2);
+
+/// A machine with eth0, and a roster of `text` that has begun.
+struct Surroundings {
+    now: Instant,
+    network: FakeNetwork,
+    packets: FakePackets,
+    roster: Roster,
+}
+
+impl Surroundings {
+    fn new(text: &str) -> Self {
+        let now = Instant::from_nanos(1_000_000_000_000);
+        let mut network = FakeNetwork::new();
+        add_eth0(&mut network);
+        let mut packets = FakePackets::new();
+        let mut roster = Roster::new(Landscape::new(network.inventory().unwrap()), BTreeSet::new());
+        roster.configure(now, &from_text(text), &mut network, &mut packets);
+        roster.begin(now);
+        Self { now, network, packets, roster }
+    }
+
+    fn look(&mut self) {
+        let mut events = Vec::new();
+        self.network.events(&mut events);
+        self.roster.look(self.now, &mut events, &mut self.network, &mut self.packets);
+    }
+}
+
+fn add_eth0(network: &mut FakeNetwork) {
+    network.set_link(FakeNetwork::ethernet(ETH0.0, "eth0").unwrap());
+    network.add_address(Address {
+        link: ETH0,
+        address: IpAddr::from([192, 0, 2, 1]),
+        prefix: 24,
+        scope: 0,
+        flags: 0,
+        label: None,
+        broadcast: None,
+        peer: None,
+        protocol: 0,
+        preferred_lifetime: None,
+    });
+}
+
+fn instance(vrid: u8) -> String {
+    format!(
+        "vrrp_instance I{vrid} {{\n interface eth0\n virtual_router_id {vrid}\n virtual_ipaddress {{\n 198.51.100.{vrid}\n }}\n}}\n"
+    )
+}
+
+// each of n members told all others, n times n in all
+#[test]
+fn a_group_leaves_in_as_many_steps_as_it_has_members() {
+    let members = 100_u8;
+    let names: String = (1..=members).map(|vrid| format!("I{vrid}\n")).collect();
+    let text: String = (1..=members).map(instance).collect();
+    let mut it = Surroundings::new(&(text + &format!("vrrp_sync_group G {{\n group {{\n{names} }}\n}}\n")));
+    it.now += Duration::from_secs(10);
+    while it.roster.expire(it.now, usize::MAX, true) > 0 {}
+    let masters = |roster: &Roster| roster.states().into_iter().filter(|(_, _, state)| *state == State::Master).count();
+    assert_eq!(masters(&it.roster), usize::from(members));
+
+    it.roster.with_router(0, |router, effects| router.handle(it.now, Event::AddressLost, effects));
+    it.roster.act(0);
+    let mut steps = 0;
+    while let Some((index, _)) = it.roster.follow_ups.pop_front() {
+        it.roster.with_router(index, |router, effects| router.handle(it.now, Event::GroupBackup, effects));
+        it.roster.act(index);
+        steps += 1;
+    }
+    assert_eq!((steps, masters(&it.roster)), (members - 1, 0));
+}
+
+#[test]
+fn a_channel_that_is_opened_again_and_again_leaves_nothing_behind() {
+    let mut it = Surroundings::new(&(instance(1) + &instance(2)));
+    for _ in 0..50 {
+        it.network.remove_link(ETH0);
+        it.look();
+        assert_eq!((it.roster.dispatch.len(), it.roster.channels.len()), (0, 0));
+        add_eth0(&mut it.network);
+        it.look();
+        assert_eq!((it.roster.dispatch.len(), it.roster.channels.len()), (2, 1));
+    }
+    let none = from_text("");
+    it.roster.configure(it.now, &none, &mut it.network, &mut it.packets);
+    assert_eq!((it.roster.dispatch.len(), it.roster.channels.len()), (0, 0));
+}
