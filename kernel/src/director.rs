@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::os::fd::BorrowedFd;
 
 use keepalived_core::balance::{Change, DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey, Table};
 
@@ -43,6 +44,16 @@ pub trait Director {
         there.into_iter().map(&mut entry).collect()
     }
 
+    /// Readable when others may have changed the table; none if the kernel does not tell.
+    fn monitor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// Takes what the kernel told by [`Self::monitor`]: whether others may have changed the table. Our own changes are not told.
+    fn was_disturbed(&mut self) -> bool {
+        false
+    }
+
     /// Makes `changes` in this order, in as few system calls as possible. Each is a wish: adding what is there changes it,
     /// changing what is not there adds it, removing what is not there is success. Returns those that the kernel refused;
     /// all others are made.
@@ -72,6 +83,14 @@ impl<D: Director + ?Sized> Director for Box<D> {
 
     fn reread(&mut self, services: &[ServiceKey]) -> io::Result<Table> {
         (**self).reread(services)
+    }
+
+    fn monitor(&self) -> Option<BorrowedFd<'_>> {
+        (**self).monitor()
+    }
+
+    fn was_disturbed(&mut self) -> bool {
+        (**self).was_disturbed()
     }
 
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {

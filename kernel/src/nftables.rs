@@ -99,6 +99,7 @@ mod conntrack;
 mod counters;
 mod direct;
 mod message;
+mod monitor;
 mod names;
 mod numbers;
 mod packet;
@@ -111,6 +112,7 @@ mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 
 #[cfg(doc)]
 use keepalived_core::balance::Unsupported;
@@ -120,6 +122,7 @@ use rustix::net::netlink::NETFILTER;
 use self::commit::{Commit, Outcome};
 pub use self::counters::Count;
 use self::message::Transaction;
+use self::monitor::Monitor;
 use self::names::{Home, Map};
 use self::numbers::Numbers;
 pub use self::plan::{supports, supports_service};
@@ -136,6 +139,8 @@ use crate::netlink::exchange::Exchange;
 pub struct Nftables {
     exchange: Exchange,
     commit: Commit,
+    /// None if the kernel does not tell what others do.
+    monitor: Option<Monitor>,
     transaction: Transaction,
     table: String,
     tables: BTreeMap<Home, Held>,
@@ -188,6 +193,7 @@ impl Nftables {
         let mut nftables = Self {
             exchange: Exchange::open(Some(NETFILTER))?,
             commit: Commit::open()?,
+            monitor: Monitor::open().ok(),
             transaction: Transaction::new(table),
             table: table.to_owned(),
             tables: BTreeMap::new(),
@@ -500,12 +506,28 @@ impl Director for Nftables {
         Ok(wanted.collect())
     }
 
+    fn monitor(&self) -> Option<BorrowedFd<'_>> {
+        self.monitor.as_ref().map(AsFd::as_fd)
+    }
+
+    fn was_disturbed(&mut self) -> bool {
+        self.monitor.as_mut().is_some_and(|monitor| monitor.is_about(&self.table))
+    }
+
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {
         if self.unknown {
             self.find()?;
         }
+        if let Some(monitor) = &self.monitor {
+            monitor.mute();
+        }
         let outcome = self.make(changes);
         self.unknown = outcome.is_err();
+        if let Some(monitor) = &self.monitor
+            && monitor.unmute().is_err()
+        {
+            self.monitor = None;
+        }
         outcome
     }
 }

@@ -202,8 +202,9 @@ impl Reading<'_> {
                 (problem, way_out, missing(tracked))
             }
         };
-        // what is only missing may be there when it is needed
-        let stays = !tracked && weakness.is_none();
+        // what is only missing may be there when it is needed; and a check is judged again each time that it is made: it fails as long
+        // as it is not safe, and its server does not count as live
+        let stays = !tracked && (weakness.is_none() || node.is("misc_path"));
         let message = format!("{}: {problem}", node.name());
         let finding = match node.argument() {
             Some(word) => Finding::at(rule, word.span, message),

@@ -208,16 +208,9 @@ impl<D: Director> Engine<D> {
         }
     }
 
-    /// Looks at a piece of the kernel's table, whenever it is due. Returns whether there is more to look at.
-    ///
-    /// # Errors
-    /// The kernel's table cannot be read; the next look begins anew.
-    pub fn look(&mut self, now: Instant) -> io::Result<bool> {
-        self.apply_effects("", now);
-        self.reconciler.program(&self.balancer, now);
-        let more = self.reconciler.look(&self.balancer, now);
-        self.take_news();
-        more
+    /// Others may have changed the kernel's table.
+    pub fn table_changed(&mut self, now: Instant) {
+        self.reconciler.look_soon(now);
     }
 
     /// Ends.

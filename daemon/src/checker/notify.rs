@@ -1,6 +1,7 @@
 //! Who is told what happens: scripts and named pipes (interfaces.md sections 1 and 2).
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -68,12 +69,8 @@ impl Notifier {
     }
 
     fn open(&self, settings: &FifoSettings, path: &str) -> Option<(Channel, bool)> {
-        let owner = settings.user.as_ref().and_then(|user| {
-            let account = process::user(&user.name)?;
-            let named = user.group.as_ref().and_then(|group| group.name.as_deref());
-            Some((account.uid, named.map_or(Some(account.gid), process::group)?))
-        });
-        let mut fifo = match Fifo::open(Path::new(path), owner) {
+        let owner = settings.user.as_ref().map(owner).transpose();
+        let mut fifo = match owner.and_then(|owner| Fifo::open(Path::new(path), owner)) {
             Ok(fifo) => fifo,
             Err(error) => {
                 tracing::error!("notify FIFO {path}: {error}");
@@ -166,6 +163,18 @@ impl Channel {
             reader.end(TO_THE_END);
         }
     }
+}
+
+/// User and group. Who cannot be found owns nothing, and nobody else owns it instead.
+fn owner(user: &ScriptUser) -> io::Result<(u32, u32)> {
+    let unknown =
+        |what: &str, name: &str| io::Error::new(io::ErrorKind::NotFound, format!("there is no {what} {name}"));
+    let account = process::user(&user.name).ok_or_else(|| unknown("user", &user.name))?;
+    let gid = match user.group.as_ref().and_then(|group| group.name.as_deref()) {
+        Some(name) => process::group(name).ok_or_else(|| unknown("group", name))?,
+        None => account.gid,
+    };
+    Ok((account.uid, gid))
 }
 
 const fn state(up: bool) -> &'static str {

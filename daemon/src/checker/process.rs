@@ -49,6 +49,8 @@ const KEPT: [Capability; 8] = [
 ];
 
 const FROM_RUNNER: Token = Token(1);
+/// The kernel tells what others do to the load balancer's table.
+const TABLE: Token = Token(4);
 
 /// Results that are dealt with before the kernel's table is brought up to date.
 const MOST_RESULTS: usize = 4_096;
@@ -159,6 +161,11 @@ impl Process {
         self.notifier = Some(Notifier::new(self.engine.config(), self.programs.clone(), made_before));
         self.confess();
         self.look_outside(reactor.reactor());
+        if let Some(monitor) = self.engine.director().monitor()
+            && let Err(error) = reactor.reactor().register(monitor, TABLE, Interest::Read)
+        {
+            tracing::warn!("the load balancer's table cannot be watched: {error}");
+        }
         self.supervisor.say(&FromChild::Ready);
         let mut ready = Vec::new();
         let mut results = Vec::new();
@@ -250,6 +257,12 @@ impl Process {
             Ready::Descriptor { token: FROM_RUNNER, .. } => {
                 // a pipe that is closed is not reported again
                 self.programs.listen();
+                None
+            }
+            Ready::Descriptor { token: TABLE, .. } => {
+                if self.engine.director().was_disturbed() {
+                    self.engine.table_changed(reactor::now());
+                }
                 None
             }
             Ready::Descriptor { token, .. } => {

@@ -22,6 +22,12 @@ use again::Again;
 /// Virtual servers that are looked at together.
 const MOST_LOOKED_AT: u32 = 64;
 
+/// Others change a table in several steps: so long are they waited for.
+const THEIR_TURN: Duration = Duration::from_millis(100);
+
+/// Others may change the table all the time, and to look at a large one takes a while.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
 /// A server that was to go and may still be there, however it is.
 const STILL_THERE: DestinationEntry =
     DestinationEntry { weight: 0, forwarding: Forwarding::Nat, upper_threshold: 0, lower_threshold: 0 };
@@ -40,6 +46,10 @@ pub(super) struct Reconciler<D> {
     look: Option<Look>,
     /// When the next one begins.
     look_at: Option<Instant>,
+    /// When the last one ended.
+    looked_at: Instant,
+    /// Others have changed something while a look was under way.
+    look_once_more: bool,
     /// `lvs_repair_interval`; zero is never.
     interval: Duration,
     /// What the kernel has not done yet.
@@ -72,6 +82,8 @@ impl<D: Director> Reconciler<D> {
             doomed: BTreeSet::new(),
             look: None,
             look_at: None,
+            looked_at: now,
+            look_once_more: false,
             interval,
             again: Again::default(),
             unkept: BTreeMap::new(),
@@ -109,7 +121,13 @@ impl<D: Director> Reconciler<D> {
         if self.look_at.is_some_and(|at| at <= now) {
             match self.look(balancer, now) {
                 Ok(true) => self.look_at = Some(now),
-                Ok(false) => self.look_at = self.next_look(now),
+                Ok(false) => {
+                    self.looked_at = now;
+                    self.look_at = self.next_look(now);
+                    if std::mem::take(&mut self.look_once_more) {
+                        self.look_soon(now);
+                    }
+                }
                 Err(error) => {
                     let pause = self.again.unreadable(&error, now, &mut self.news);
                     self.look_at = Some(now + pause);
@@ -119,13 +137,24 @@ impl<D: Director> Reconciler<D> {
         self.look_at.into_iter().chain(self.again.at()).min()
     }
 
+    /// The kernel says that others have changed something: a look begins as soon as they are done, and not too soon after the last.
+    pub(super) fn look_soon(&mut self, now: Instant) {
+        let soon = (now + THEIR_TURN).max(self.looked_at + BETWEEN_LOOKS);
+        if self.look.is_none() {
+            self.look_at = Some(self.look_at.map_or(soon, |at| at.min(soon)));
+        } else {
+            // what was looked at may have been changed after that
+            self.look_once_more = true;
+        }
+    }
+
     fn next_look(&self, now: Instant) -> Option<Instant> {
         (!self.interval.is_zero()).then(|| now + self.interval)
     }
 
     /// Compares a piece of the kernel's table with what it ought to be, and repairs what others have changed. What others have added
     /// stays. Returns whether there is more to look at, in the next call: checks have to go on meanwhile.
-    pub(super) fn look(&mut self, balancer: &Balancer, now: Instant) -> io::Result<bool> {
+    fn look(&mut self, balancer: &Balancer, now: Instant) -> io::Result<bool> {
         let mut look = match self.look.take() {
             Some(look) => look,
             None => self.begin_look()?,

@@ -279,6 +279,27 @@ fn what_others_damage_is_repaired() {
     });
 }
 
+/// Nothing but the kernel's notifications can bring this about: the table is never looked at.
+#[test]
+fn the_kernel_tells_what_others_damage() {
+    on_site("told", |site| {
+        site.open(&[ONE, TWO])?;
+        let global = GLOBAL.replace("lvs_repair_interval 1", "lvs_repair_interval 0");
+        ensure!(global != GLOBAL, "{GLOBAL}");
+        site.start(&(global + &service(VIP, "lb_algo rr", &[ONE, TWO])), &[])?;
+        site.answers(VIP, &[(1, 5), (2, 5)])?;
+        let intact = site.nft("-s list table inet keepalived_balance")?;
+        for damage in ["flush ruleset", "flush map inet keepalived_balance servers4-0", "flush ruleset"] {
+            site.nft(damage)?;
+            let repaired = || Ok(site.nft("-s list table inet keepalived_balance").is_ok_and(|now| now == intact));
+            wait_until(&format!("{damage}: it is repaired"), SOON, repaired)?;
+        }
+        // what concerns others is not looked at, or it would be said
+        site.nft("add table inet theirs")?;
+        site.stop()
+    });
+}
+
 #[test]
 fn what_others_have_of_their_own_does_not_concern_us() {
     on_site("others", |site| {

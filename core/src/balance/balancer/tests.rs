@@ -163,6 +163,26 @@ fn again(mut params: Params) -> Params {
     params
 }
 
+/// `ha_suspend` is judged anew for each change of an address of this machine.
+#[test]
+fn judging_anew_what_rests_costs_nothing() {
+    let mut rig = Rig::new(one(&[1, 2, 3]));
+    let id = ServiceId(0);
+    rig.balancer.suspend(id, true, rig.now);
+    rig.balancer.suspend(id, false, rig.now);
+    let before = rig.balancer.due.len();
+    for _ in 0..1000 {
+        rig.balancer.suspend(id, false, rig.now);
+    }
+    assert_eq!(rig.balancer.due.len(), before);
+    rig.balancer.suspend(id, true, rig.now);
+    let before = rig.balancer.due.len();
+    for _ in 0..1000 {
+        rig.balancer.suspend(id, true, rig.now);
+    }
+    assert_eq!(rig.balancer.due.len(), before);
+}
+
 #[test]
 fn a_server_leaves_when_a_check_fails_and_returns() {
     let mut rig = Rig::new(service(&[1, 3]));

@@ -55,6 +55,19 @@ impl Listener {
     }
 }
 
+#[test]
+fn a_pipe_of_somebody_who_is_not_there_is_nobody_s() {
+    let folder = Folder::new("nobody");
+    let config = folder.config("lvs_notify_fifo FOLDER/kept\nnotify_fifo FOLDER/left-out");
+    let mut without = config.clone();
+    without.global.fifos.all.user = Some(ScriptUser { name: "no-such-user-at-all".into(), group: None });
+    let mut notifier = notifier(&without, &[]);
+    assert!(folder.path("kept").exists() && !folder.path("left-out").exists());
+    notifier.reload(&config);
+    assert!(folder.path("left-out").exists());
+    notifier.close();
+}
+
 fn notifier(config: &Config, made_before: &[PathBuf]) -> Notifier {
     Notifier::new(config, Programs::default(), made_before.iter().cloned().collect())
 }

@@ -71,6 +71,18 @@ impl Rig {
         }
     }
 
+    /// Lets time pass, with checks that succeed, until the next look at the table begins: its first piece is done.
+    pub(super) fn begin_look(&mut self) {
+        self.pass(29, &[]);
+        self.go_on_looking(1);
+    }
+
+    /// The next piece of a look, after so many seconds.
+    pub(super) fn go_on_looking(&mut self, seconds: u32) {
+        self.now += SECOND * seconds;
+        self.engine.turn(self.now);
+    }
+
     /// All checks.
     pub(super) fn tasks(&self) -> Vec<Task<'_>> {
         (0..).map_while(|number| self.engine.task(CheckId(number))).collect()
