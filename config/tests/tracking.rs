@@ -5,7 +5,7 @@ mod support;
 
 use std::path::Path;
 
-use keepalived_config::facts::{Facts, InterfaceFacts, Owner, Program, RouteName};
+use keepalived_config::facts::{Facts, InterfaceFacts, Owner, Program, RouteName, Weakness, WeaknessKind};
 use keepalived_config::model::{Config, Global, Weight};
 use keepalived_config::{AnyInterface, MemorySource, exit_status, fatal, load, plan};
 use keepalived_core::address::InterfaceName;
@@ -140,8 +140,28 @@ impl Facts for Small {
     }
 
     fn program(&self, path: &str, _owner: Owner<'_>) -> Program {
-        if path == "/bin/s" { Program::Present } else { Program::Missing }
+        match path {
+            "/bin/s" => Program::Present,
+            "/tmp/mine" => Program::Insecure(Weakness { path: "/tmp".into(), kind: WeaknessKind::Writable }),
+            _ => Program::Missing,
+        }
     }
+}
+
+/// It is judged again each time that it is made, and fails; keepalived leaves it out, and the server counts as live.
+#[test]
+fn a_check_that_is_not_safe_is_not_left_out() {
+    let head = "global_defs {\nenable_script_security\nscript_user root\n}\n";
+    let server = "real_server 10.0.0.1 80 {\nMISC_CHECK {\nmisc_path /tmp/mine\n}\nnotify_up /tmp/mine\n}\n";
+    let service = format!("virtual_server 192.0.2.1 80 {{\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\n{server}}}\n");
+    let loaded = with_facts(&(head.to_owned() + &service), &Small);
+    assert_eq!(ids(&loaded.findings), ["script-unusable", "script-unusable"]);
+    let real = &loaded.config.virtual_servers[0].real_servers[0];
+    assert_eq!(real.checkers.iter().count(), 1);
+    assert!(
+        real.settings.extras.as_ref().is_none_or(|extras| extras.notify_up.is_none()),
+        "a notification is left out"
+    );
 }
 
 #[test]

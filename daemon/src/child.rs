@@ -114,9 +114,8 @@ pub fn hear(supervisor: &mut Connection) -> Result<Option<(ToChild, Option<Owned
 /// A signal that was sent to the child rather than to the supervisor: most are for the supervisor.
 pub fn heed(signal: Signal, supervisor: &mut Connection) -> Option<End> {
     match signal {
-        Signal::TERM => Some(End::Stop),
-        // from the terminal it goes to every process; the supervisor decides
-        Signal::INT => None,
+        // from the terminal and from systemd it goes to every process: the supervisor decides. If that is gone, its end of the pipe says so
+        Signal::TERM | Signal::INT => None,
         signal => {
             supervisor.say_once(&FromChild::Signal(signal.number()));
             None

@@ -28,6 +28,12 @@ use crate::message::{
 /// A program that was asked to end and does not is killed after this.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long a notification may take that begins when the daemon stops: the supervisor kills what has not stopped after
+/// `child_wait_time`, and before that we ask, and then kill.
+fn to_tell(child_wait_time: Duration) -> Duration {
+    child_wait_time.saturating_sub(GRACE + GRACE).max(GRACE)
+}
+
 /// Environment that could make a program load or read something else (as keepalived).
 const NOT_INHERITED: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
 
@@ -72,6 +78,7 @@ struct Running {
     /// It was asked to end.
     asked: bool,
     about: String,
+    begun: Instant,
 }
 
 impl Runner {
@@ -285,12 +292,13 @@ impl Runner {
             process::signal_group(&child, Signal::KILL).ok();
             return Err(error);
         }
+        let begun = reactor::now();
         let deadline = match order.lives {
-            Lives::AtMost(limit) => Some(reactor::now() + limit),
+            Lives::AtMost(limit) => Some(begun + limit),
             Lives::Freely | Lives::WhileWanted => None,
         };
         let (id, lives, about) = (order.id, order.lives, order.about.clone());
-        self.running.insert(token, Running { child, client, order: id, lives, deadline, asked: false, about });
+        self.running.insert(token, Running { child, client, order: id, lives, deadline, asked: false, about, begun });
         Ok(())
     }
 
@@ -355,8 +363,8 @@ impl Runner {
         }
     }
 
-    /// Of checks nobody wants the answers any more; those that run while they are wanted may read to the end what they read; the
-    /// others have their second.
+    /// Of checks nobody wants the answers any more; those that run while they are wanted may read to the end what they read;
+    /// notifications have their time.
     fn stop(&mut self) -> u8 {
         // what was ordered last
         for client in self.clients.keys().copied().collect::<Vec<_>>() {
@@ -365,17 +373,16 @@ impl Runner {
         self.held.clear();
         self.notify();
         let now = reactor::now();
+        let to_tell = to_tell(self.config.global.child_wait_time);
         for running in self.running.values_mut().filter(|running| !running.asked) {
             match running.lives {
                 Lives::AtMost(_) => running.deadline = Some(now),
                 Lives::WhileWanted => drop(running.deadline.get_or_insert(now)),
-                Lives::Freely => {
-                    running.asked = true;
-                    running.deadline = Some(now + GRACE);
-                }
+                // those that have run for longer are no messages
+                Lives::Freely => running.deadline = Some((running.begun + to_tell).max(now)),
             }
         }
-        let end = now + GRACE + GRACE;
+        let end = now + to_tell + GRACE + GRACE;
         let mut ready = Vec::new();
         while !self.running.is_empty() && reactor::now() < end {
             self.hurry(reactor::now());
@@ -420,6 +427,15 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn notifications_have_most_of_the_time_that_a_stop_may_take() {
+        let check = |wait, expected| assert_eq!(to_tell(Duration::from_secs(wait)), Duration::from_secs(expected));
+        // the usual child_wait_time
+        check(5, 3);
+        check(30, 28);
+        check(0, 1);
+    }
 
     #[test]
     fn a_script_is_judged_when_it_is_run_not_when_it_was_read() {

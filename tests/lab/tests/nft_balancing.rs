@@ -279,6 +279,28 @@ fn what_others_damage_is_repaired() {
     });
 }
 
+/// As when systemd stops all processes of the daemon at once: the supervisor decides, and what is told last takes its time.
+#[test]
+fn what_is_told_at_the_stop_is_told_to_the_end() {
+    on_site("last", |site| {
+        site.open(&[ONE])?;
+        let said = std::env::temp_dir().join(format!("keepalived-lab-last-{}", std::process::id()));
+        let global = GLOBAL.replace("{\n", "{\n script_user root\n");
+        let script = format!("omega\n quorum_down \"/bin/sh -c 'sleep 1.5; echo down > {}'\"", said.display());
+        site.start(&(global + &service(VIP, &format!("lb_algo rr\n {script}"), &[ONE])), &[])?;
+        site.answers(VIP, &[(1, 1)])?;
+        let checker = site.checker()?;
+        rustix::process::kill_process(checker, Signal::TERM)?;
+        site.answers(VIP, &[(1, 1)])?;
+        ensure!(site.checker()? == checker, "it goes on");
+        site.stop()?;
+        let text = std::fs::read_to_string(&said)?;
+        std::fs::remove_file(&said)?;
+        ensure!(text == "down\n", "{text}");
+        Ok(())
+    });
+}
+
 /// Nothing but the kernel's notifications can bring this about: the table is never looked at.
 #[test]
 fn the_kernel_tells_what_others_damage() {

@@ -166,7 +166,7 @@ fn again(mut params: Params) -> Params {
 /// `ha_suspend` is judged anew for each change of an address of this machine.
 #[test]
 fn judging_anew_what_rests_costs_nothing() {
-    let mut rig = Rig::new(one(&[1, 2, 3]));
+    let mut rig = Rig::new(service(&[1, 2, 3]));
     let id = ServiceId(0);
     rig.balancer.suspend(id, true, rig.now);
     rig.balancer.suspend(id, false, rig.now);
