@@ -85,7 +85,7 @@ impl Process {
             engine,
             begins: Some(now + delay),
             keep_addresses: startup.keep_addresses,
-            sync: Sync::start(&startup.config),
+            sync: Sync::start(&startup.config, None),
             untold: Untold::default(),
             _log: log,
         })
@@ -183,12 +183,9 @@ impl Process {
         if self.sync.as_ref().map(Sync::settings) == wanted {
             return;
         }
-        if let Some(sync) = self.sync.take() {
-            sync.stop();
-        }
-        self.sync = Sync::start(config);
+        self.sync = Sync::start(config, self.sync.take());
         let snapshot = self.snapshot();
-        if let Some(sync) = &mut self.sync {
+        if let Some(sync) = &self.sync {
             snapshot.instances.iter().for_each(|instance| sync.follow(&instance.name, instance.state));
         }
     }
@@ -210,7 +207,7 @@ impl Process {
                 Level::Silent => {}
             }
             if let Report::Transition { key, name, transition, .. } = report {
-                if let Some(sync) = &mut self.sync {
+                if let Some(sync) = &self.sync {
                     sync.follow(&name, transition.to);
                 }
                 let subject = Subject::Instance(name.to_string());
