@@ -8,12 +8,13 @@ pub(crate) mod generic;
 mod message;
 pub(crate) mod socket;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
 
@@ -36,6 +37,8 @@ pub struct Rtnetlink {
 
 /// How often a dump is repeated because things changed meanwhile, before the last one is taken as it is.
 const MOST_DUMPS: usize = 20;
+/// After this none is begun: adverts wait for it. Where thousands of links come and go no dump is of one moment.
+const LONGEST_DUMPS: Duration = Duration::from_millis(100);
 /// Events of one call of `events`.
 const MOST_EVENTS: usize = 1000;
 
@@ -83,6 +86,31 @@ impl Rtnetlink {
         })?;
         addresses.iter_mut().for_each(|address| forget_default_label(&self.names, address));
         Ok((addresses, consistent))
+    }
+
+    /// Reads the addresses on some links, and the names of these, which tell what labels are nobody's choice.
+    fn addresses_on(&mut self, links: &BTreeSet<LinkIndex>) -> io::Result<Vec<Address>> {
+        let mut addresses = Vec::new();
+        for link in links {
+            let mut name = None;
+            self.commands.ask(
+                |batch, flags, sequence| message::write_get_link(batch, flags, sequence, *link),
+                |answer| name = name.or(message::link(answer.body).and_then(|it| it.link).map(|link| link.name)),
+            )?;
+            if let Some(name) = name {
+                self.names.insert(*link, name);
+            }
+            let write = |batch: &mut Batch, flags, sequence| {
+                message::write_get_addresses_of(batch, flags, sequence, *link);
+            };
+            self.commands.dump(write, |answer| {
+                if answer.kind == message::NEW_ADDRESS {
+                    addresses.extend(message::address(answer.body).filter(|address| address.link == *link));
+                }
+            })?;
+        }
+        addresses.iter_mut().for_each(|address| forget_default_label(&self.names, address));
+        Ok(addresses)
     }
 
     /// Sends requests in as few datagrams as possible; one answer for each.
@@ -184,14 +212,15 @@ fn judge(change: &AddressChange, answer: Answer) -> First {
 impl Network for Rtnetlink {
     fn inventory(&mut self) -> io::Result<Inventory> {
         let mut inventory = Inventory::default();
+        let begin = crate::reactor::now();
         for _ in 0..MOST_DUMPS {
             let (links, links_consistent) = self.links()?;
             let (addresses, addresses_consistent) = self.addresses()?;
-            inventory = Inventory { links, addresses };
-            if links_consistent && addresses_consistent {
+            inventory = Inventory { links, addresses, torn: !(links_consistent && addresses_consistent) };
+            // taken as it is in the end: what changed meanwhile is among the events
+            if !inventory.torn || crate::reactor::now().since(begin) > LONGEST_DUMPS {
                 break;
             }
-            // taken as it is in the end: what changed meanwhile is among the events
         }
         Ok(inventory)
     }
@@ -218,9 +247,10 @@ impl Network for Rtnetlink {
         // a later wish for the same address has been granted already and must not be undone
         let last: BTreeMap<_, _> = changes.iter().enumerate().map(|(at, change)| (change.key(), at)).collect();
         doubtful.retain(|(at, change)| last.get(&change.key()) == Some(at));
-        // links first: their names tell which labels are nobody's choice
-        let there = match self.links().and_then(|_| self.addresses()) {
-            Ok((there, _)) => there,
+        // not everything there is: with thousands of links that would hold up the adverts
+        let links: BTreeSet<LinkIndex> = doubtful.iter().map(|(_, change)| change.key().0).collect();
+        let there = match self.addresses_on(&links) {
+            Ok(there) => there,
             Err(error) => {
                 let refused = Refused { errno: error.raw_os_error().unwrap_or(libc::EIO), message: None };
                 for (at, _) in doubtful {

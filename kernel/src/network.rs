@@ -200,11 +200,13 @@ pub struct Inventory {
     pub links: Vec<Link>,
     /// Addresses of both families.
     pub addresses: Vec<Address>,
+    /// So much changed meanwhile that something may be missing: it had better be read again later.
+    pub torn: bool,
 }
 
 /// Links and addresses of the network namespace the process is in.
 pub trait Network {
-    /// Reads everything, repeating for as long as the kernel says that it changed meanwhile.
+    /// Reads everything, and again if the kernel says that it changed meanwhile, but not for long.
     ///
     /// # Errors
     /// The netlink socket failed.

@@ -163,7 +163,7 @@ impl<N: Network, P: Packets> Engine<N, P> {
     fn look(&mut self, now: Instant) -> bool {
         self.events.clear();
         let all = self.network.events(&mut self.events);
-        if !self.events.is_empty() {
+        if !self.events.is_empty() || self.roster.rereads(now) {
             self.roster.look(now, &mut self.events, &mut self.network, &mut self.packets);
         }
         !all

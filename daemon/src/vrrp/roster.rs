@@ -69,6 +69,8 @@ pub(super) struct Roster {
     virtual_addresses: BTreeSet<IpAddr>,
     /// When sockets that could not be opened are tried again.
     reopen_at: Option<Instant>,
+    /// When links and addresses are read again.
+    reread_at: Option<Instant>,
     unknown_vrids: u64,
     unknown_vrids_logged: BTreeSet<(ChannelId, u8)>,
     overruns: u64,
@@ -84,6 +86,8 @@ enum FollowUp {
 
 /// How long a flood of packets may keep backups from taking over.
 const LONGEST_POSTPONEMENT: Duration = Duration::from_secs(1);
+/// Pause before links and addresses are read again, if something may be missing or they could not be read.
+const REREAD_PAUSE: Duration = Duration::from_secs(30);
 /// Unknown VRIDs that are logged at most.
 const MOST_UNKNOWN_LOGGED: usize = 256;
 impl Roster {
@@ -116,6 +120,7 @@ impl Roster {
             default_buffer: None,
             virtual_addresses: BTreeSet::new(),
             reopen_at: None,
+            reread_at: None,
             unknown_vrids: 0,
             unknown_vrids_logged: BTreeSet::new(),
             overruns: 0,
@@ -214,6 +219,11 @@ impl Roster {
         }
     }
 
+    /// Whether links and addresses are to be read again.
+    pub(super) fn rereads(&self, now: Instant) -> bool {
+        self.reread_at.is_some_and(|at| at <= now)
+    }
+
     /// Looks at what changed about links and addresses.
     pub(super) fn look(
         &mut self,
@@ -266,13 +276,19 @@ impl Roster {
                 NetworkEvent::Overrun => {
                     self.overruns = self.overruns.saturating_add(1);
                     self.reports.push(Report::Overrun);
-                    if let Ok(inventory) = network.inventory() {
-                        self.landscape.reread(inventory);
-                        let missing = self.holdings.resync(&self.landscape);
-                        lost.extend(missing.into_iter().map(|place| (place, self.holdings.holders(&place))));
-                        touched.all = true;
-                    }
+                    self.reread_at = Some(now);
                 }
+            }
+        }
+        if self.reread_at.take_if(|at| *at <= now).is_some() {
+            // where it fails, too
+            self.reread_at = Some(now + REREAD_PAUSE);
+            if let Ok(inventory) = network.inventory() {
+                self.reread_at = inventory.torn.then(|| now + REREAD_PAUSE);
+                self.landscape.reread(inventory);
+                let missing = self.holdings.resync(&self.landscape);
+                lost.extend(missing.into_iter().map(|place| (place, self.holdings.holders(&place))));
+                touched.all = true;
             }
         }
         self.reground(now, &touched, network, packets);
@@ -416,7 +432,7 @@ impl Roster {
     /// When something is due next.
     pub(super) fn next_wake(&mut self, now: Instant) -> Option<Instant> {
         let lines = self.lines.next(now);
-        [self.deadlines.next(), self.holdings.next(), self.neighbours.next(), self.reopen_at, lines]
+        [self.deadlines.next(), self.holdings.next(), self.neighbours.next(), self.reopen_at, self.reread_at, lines]
             .into_iter()
             .flatten()
             .min()

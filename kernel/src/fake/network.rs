@@ -26,6 +26,7 @@ pub struct FakeNetwork {
     events: VecDeque<NetworkEvent>,
     refusals: BTreeMap<IpAddr, Refused>,
     inventory_fails: Option<i32>,
+    torn: bool,
     /// Links whose secondary addresses are promoted.
     promotes: BTreeSet<LinkIndex>,
     secondaries_set: Vec<(LinkIndex, Secondaries)>,
@@ -139,6 +140,11 @@ impl FakeNetwork {
     /// From now on lets `inventory` fail with this error number; `None` ends that.
     pub fn fail_inventory(&mut self, errno: Option<i32>) {
         self.inventory_fails = errno;
+    }
+
+    /// From now on lets `inventory` be torn, as it is where links come and go without end; false ends that.
+    pub fn tear_inventory(&mut self, torn: bool) {
+        self.torn = torn;
     }
 
     /// Loses all events that nobody has taken yet, as a full receive buffer does.
@@ -262,6 +268,7 @@ impl Network for FakeNetwork {
             None => Ok(Inventory {
                 links: self.links.values().cloned().collect(),
                 addresses: self.addresses.values().cloned().collect(),
+                torn: self.torn,
             }),
         }
     }

@@ -141,6 +141,22 @@ pub(crate) fn write_get_links(batch: &mut Batch, flags: u16, sequence: u32) {
     batch.end();
 }
 
+/// Asks for one link.
+pub(crate) fn write_get_link(batch: &mut Batch, flags: u16, sequence: u32, link: LinkIndex) {
+    let mut header = [0; 16];
+    header.iter_mut().skip(4).zip(link.0.to_ne_bytes()).for_each(|(to, from)| *to = from);
+    batch.begin(GET_LINK, flags, sequence, &header);
+    batch.end();
+}
+
+/// Asks for the addresses of both families on one link. Kernels before 4.20 tell of all links.
+pub(crate) fn write_get_addresses_of(batch: &mut Batch, flags: u16, sequence: u32, link: LinkIndex) {
+    let mut header = [0; 8];
+    header.iter_mut().skip(4).zip(link.0.to_ne_bytes()).for_each(|(to, from)| *to = from);
+    batch.begin(GET_ADDRESS, flags, sequence, &header);
+    batch.end();
+}
+
 /// Asks for all addresses of both families.
 pub(crate) fn write_get_addresses(batch: &mut Batch, flags: u16, sequence: u32) {
     batch.begin(GET_ADDRESS, flags, sequence, &[0; 8]);

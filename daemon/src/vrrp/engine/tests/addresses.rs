@@ -90,6 +90,27 @@ fn news_of_our_own_that_is_stale_does_not_hide_a_missing_address() {
     assert!(!rig.reports.iter().any(|report| matches!(report, Report::AddressLost { .. })));
 }
 
+// where thousands of links come and go nothing that is read is of one moment
+#[test]
+fn what_could_not_be_read_in_one_moment_is_read_again_later() {
+    for fails in [None, Some(12)] {
+        let mut rig = master();
+        rig.network().tear_inventory(true);
+        rig.network().fail_inventory(fails);
+        rig.network().overrun();
+        rig.settle();
+        // what the first look missed
+        rig.network().remove_address(ETH0, ip(VIP), 24);
+        rig.network().events(&mut Vec::new());
+        rig.network().tear_inventory(false);
+        rig.network().fail_inventory(None);
+        rig.pass(Duration::from_secs(29));
+        assert!(!rig.has(VIP));
+        rig.pass(Duration::from_secs(2));
+        assert_eq!((rig.state("A"), rig.has(VIP)), (State::Master, true));
+    }
+}
+
 #[test]
 fn lost_events_lead_to_a_second_look() {
     let mut rig = master();
