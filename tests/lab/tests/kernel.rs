@@ -62,6 +62,23 @@ fn a_left_over_address_goes_when_somebody_else_is_master() {
     });
 }
 
+// keepalived takes it away together with the virtual address that was there first
+#[test]
+fn an_own_address_that_came_second_stays() {
+    if Daemon::ours().flavour() == Flavour::Debian {
+        return;
+    }
+    trial("own address", |lab| {
+        let (a, vip, own) = (lab.router(0), "198.51.100.100".parse()?, "198.51.100.1".parse()?);
+        let running = start(a, &Instance::new(PLAIN, 200).addresses(&["198.51.100.100/24 dev eth0"]))?;
+        comes(a, vip)?;
+        a.namespace().run("ip address add 198.51.100.1/24 dev eth0")?;
+        running.stop()?;
+        assert_eq!((a.has(vip)?, a.has(own)?), (false, true));
+        Ok(())
+    });
+}
+
 #[test]
 fn attributes_of_an_address_are_those_of_the_configuration() {
     trial("attributes", |lab| {
