@@ -16,8 +16,9 @@ use keepalived_config::{Loaded, fatal};
 use fields::fields;
 use serde::Serialize;
 
-use crate::input::Reading;
-use crate::{Answer, Failure, json, status};
+use crate::explain::counted;
+use crate::input::{Reading, caution};
+use crate::{Answer, Failure, eprint_all, json, status};
 
 /// What `diff` is given.
 #[derive(Clone, Debug, clap::Args)]
@@ -45,6 +46,9 @@ pub(crate) fn run(arguments: &Arguments) -> Answer {
         return Err(Failure(format!(
             "{path} cannot be used, so a reload changes nothing; see keepalivedctl check {path}"
         )));
+    }
+    for (path, loaded) in [(&arguments.old, &old), (&arguments.new, &new)] {
+        eprint_all(&caution(path, loaded).unwrap_or_default());
     }
     let plan =
         plan(&old.config, &new.config).map_err(|refusal| Failure(format!("a reload changes nothing: {refusal}")))?;
@@ -138,10 +142,10 @@ fn server(out: &mut String, edit: &VirtualServerEdit) {
     let count = |server: &VirtualServer| server.real_servers.len();
     match edit {
         VirtualServerEdit::Removed(server) => {
-            writeln!(out, "- virtual server {} with {} real servers", server.service, count(server)).ok();
+            writeln!(out, "- virtual server {} with {}", server.service, counted(count(server), "real server")).ok();
         }
         VirtualServerEdit::Added(server) => {
-            writeln!(out, "+ virtual server {} with {} real servers", server.service, count(server)).ok();
+            writeln!(out, "+ virtual server {} with {}", server.service, counted(count(server), "real server")).ok();
         }
         VirtualServerEdit::Changed(change) => {
             writeln!(out, "~ virtual server {}", change.service).ok();

@@ -8,8 +8,8 @@ use keepalived_config::{expand, render};
 use keepalived_daemon::files::FileSource;
 use serde_json::{Map, Value, json};
 
-use crate::input::Reading;
-use crate::{Answer, Failure, eprint_all, json as written, status};
+use crate::input::{Reading, caution, described};
+use crate::{Answer, Failure, eprint_all, json as written};
 
 /// What `expand` is given.
 #[derive(Clone, Debug, clap::Args)]
@@ -35,6 +35,8 @@ pub(crate) fn run(arguments: &Arguments) -> Answer {
     }
     let findings = expanded.parsed.findings.clone().sorted();
     findings.iter().for_each(|finding| eprint_all(&format!("{}\n\n", render(finding, files))));
+    let loaded = arguments.reading.load(&arguments.file)?;
+    eprint_all(&caution(&arguments.file, &loaded).unwrap_or_default());
     let text = if arguments.json {
         written(&document(&expanded))?.into_bytes()
     } else if arguments.origin {
@@ -42,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Answer {
     } else {
         expanded.text()
     };
-    Ok((text, status::GOOD))
+    Ok((text, described(&loaded)))
 }
 
 /// Where the origins stand if the lines leave room.

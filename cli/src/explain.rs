@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use keepalived_config::explain::{Effect, Explanation, RouterStory, ServiceStory, TrackerStory, explain};
 
-use crate::input::Reading;
-use crate::{Answer, json, status};
+use crate::input::{Reading, caution, described};
+use crate::{Answer, eprint_all, json};
 
 /// What `explain` is given.
 #[derive(Clone, Debug, clap::Args)]
@@ -34,8 +34,15 @@ pub(crate) fn run(arguments: &Arguments) -> Answer {
             .services
             .retain(|service| service.service.split(' ').next() == Some(only) || service.service == *only);
     }
-    let text = if arguments.json { json(&explanation)? } else { text(&explanation) };
-    Ok((text.into_bytes(), status::GOOD))
+    let caution = caution(&arguments.file, &loaded).unwrap_or_default();
+    let text = if arguments.json {
+        // the document stays one that programs can read
+        eprint_all(&caution);
+        json(&explanation)?
+    } else {
+        caution + &text(&explanation)
+    };
+    Ok((text.into_bytes(), described(&loaded)))
 }
 
 fn text(explanation: &Explanation) -> String {
@@ -108,7 +115,8 @@ fn tracked(story: &TrackerStory) -> String {
 }
 
 fn service(story: &ServiceStory) -> String {
-    let mut out = format!("{}: {} real servers, weight {} in all\n", story.service, story.servers, story.total_weight);
+    let mut out =
+        format!("{}: {}, weight {} in all\n", story.service, counted(story.servers, "real server"), story.total_weight);
     // writing to a String cannot fail
     let mut line = |key: &str, text: String| writeln!(out, "  {key:<18}{text}").ok();
     let quorum = &story.quorum;
@@ -126,12 +134,19 @@ fn service(story: &ServiceStory) -> String {
             seconds(check.failure_within),
             seconds(check.recovery_within)
         );
-        line(check.kind, format!("{} servers: {times}", check.servers));
+        line(check.kind, format!("{}: {times}", counted(check.servers, "server")));
     }
-    if story.unchecked > 0 {
-        line("unchecked", format!("{} servers are taken for up, whatever happens", story.unchecked));
+    match story.unchecked {
+        0 => {}
+        1 => drop(line("unchecked", "1 server is taken for up, whatever happens".to_owned())),
+        count => drop(line("unchecked", format!("{count} servers are taken for up, whatever happens"))),
     }
     out
+}
+
+/// `1 server`, `2 servers`
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// `3.609 s`, `40 ms`: no more digits than people read.

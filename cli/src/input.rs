@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use keepalived_config::{AnyInterface, Loaded, Options, load_with};
+use keepalived_config::{AnyInterface, Finding, Loaded, Options, Severity, exit_status, fatal, load_with};
 use keepalived_daemon::configuration::{Machine, Place, host_name};
 use keepalived_daemon::files::FileSource;
 
-use crate::Failure;
+use crate::{Failure, status};
 
 /// How configurations are read; the same for all commands.
 #[derive(Clone, Debug, clap::Args)]
@@ -17,6 +17,27 @@ pub(crate) struct Reading {
     /// Take this machine's interfaces for those that there are; without it, every interface is taken for present
     #[arg(long)]
     pub(crate) here: bool,
+}
+
+/// What has to be said of `path` before anything is said of what it describes: that it would not run, or not all of it.
+pub(crate) fn caution(path: &Path, loaded: &Loaded) -> Option<String> {
+    let path = path.display();
+    let is_error = |finding: &&Finding| finding.rule.severity == Severity::Error;
+    let what = if fatal(&loaded.findings) {
+        format!("nothing of {path} would run")
+    } else {
+        match loaded.findings.iter().filter(is_error).count() {
+            0 => return None,
+            1 => format!("not all of {path} would run: there is 1 error"),
+            count => format!("not all of {path} would run: there are {count} errors"),
+        }
+    };
+    Some(format!("{what}; see keepalivedctl check {path}\n"))
+}
+
+/// What a command that describes `loaded` exits with: 0 if anything of it would run.
+pub(crate) fn described(loaded: &Loaded) -> u8 {
+    if fatal(&loaded.findings) { exit_status(&loaded.findings) } else { status::GOOD }
 }
 
 impl Reading {

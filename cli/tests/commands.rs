@@ -262,3 +262,36 @@ fn diff_names_what_changes_about_servers() {
 ";
     assert_eq!(run(&["diff", &old, &new]), (0, expected.to_owned(), String::new()));
 }
+
+/// Whoever reads a description takes it for what will run.
+#[test]
+fn what_would_not_run_is_said_first() {
+    let files = Files::new("caution");
+    let fatal = files.write("fatal.conf", &GOOD.replace("51", "300"));
+    let (status, out, _) = run(&["explain", &fatal]);
+    let said = format!("nothing of {fatal} would run; see keepalivedctl check {fatal}\n");
+    assert_eq!((status, out.starts_with(&said)), (5, true), "{out}");
+    let (status, out, err) = run(&["explain", "--json", &fatal]);
+    assert_eq!((status, err.as_str()), (5, said.as_str()));
+    assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok(), "{out}");
+    let (status, _, err) = run(&["expand", &fatal]);
+    assert_eq!((status, err.as_str()), (5, said.as_str()));
+    let partial = files.write("partial.conf", &GOOD.replace("10.0.0.1", "10.0.0.1\n        10.0.0.300"));
+    let (status, out, _) = run(&["explain", &partial]);
+    assert_eq!(status, 0);
+    assert!(out.starts_with(&format!("not all of {partial} would run: there is 1 error;")), "{out}");
+    let good = files.write("good.conf", GOOD);
+    let (status, _, err) = run(&["diff", &partial, &good]);
+    assert_eq!(status, 0);
+    assert!(err.contains("not all of"), "{err}");
+}
+
+#[test]
+fn one_server_is_one() {
+    let files = Files::new("one");
+    let text =
+        "virtual_server 10.0.0.1 80 {\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\nreal_server 10.0.1.1 80 {\n}\n}\n";
+    let path = files.write("k.conf", text);
+    let (_, out, _) = run(&["explain", &path]);
+    assert!(out.contains("1 real server,") && out.contains("1 server is taken"), "{out}");
+}

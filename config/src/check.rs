@@ -59,14 +59,17 @@ pub(crate) fn check(tree: &Tree, findings: &mut Findings) -> NearMisses {
             if context == "vrrp_sync_group" && node.block().is_none() && instances.contains(node.name().as_ref()) {
                 continue;
             }
-            let suggestion = suggestions.next().and_then(|_| suggest(context, &node.name()));
+            let (span, suggestion) = match parted(context, node) {
+                Some((span, row)) => (span, Some(Suggestion::Spelling(row))),
+                None => (first.span, suggestions.next().and_then(|_| suggest(context, &node.name()))),
+            };
             if let Some(Suggestion::Spelling(row)) = suggestion {
                 match block {
-                    Some(block) => drop(near_misses.words.insert((block.id(), row.name), first.span)),
+                    Some(block) => drop(near_misses.words.insert((block.id(), row.name), span)),
                     None => near_misses.blocks.extend(node.argument().map(|name| (row.name, name.text.to_vec()))),
                 }
             }
-            findings.push(unknown(context, node, first.span, suggestion));
+            findings.push(unknown(context, node, span, suggestion));
             continue;
         };
         arguments(keyword, node, first.span, findings);
@@ -150,15 +153,30 @@ fn unknown(context: &str, node: Node<'_>, span: Span, suggestion: Option<Suggest
             finding(format!("unknown keyword {name} {place}")).help(help).fix(span, row.name)
         }
         Some(Suggestion::Elsewhere(row)) if row.name == name => {
-            let home = if row.block == ROOT { "at the top level".to_owned() } else { format!("in {}", row.block) };
-            finding(format!("{name} does not belong {place}"))
-                .help(format!("it belongs {home}; is a '}}' missing before it, or one too many?"))
+            let finding = finding(format!("{name} does not belong {place}"));
+            // a block around this one, or the top level: a brace may be at the wrong place
+            let is_around =
+                row.block == ROOT || context.strip_prefix(row.block).is_some_and(|rest| rest.starts_with('/'));
+            let brace = if is_around { "; is a '}' missing before it, or one too many?" } else { "" };
+            finding.help(format!("it belongs {}{brace}", home(row)))
         }
         Some(Suggestion::Elsewhere(row)) => {
-            finding(format!("unknown keyword {name} {place}")).help(format!("there is {} for {}", row.name, row.block))
+            finding(format!("unknown keyword {name} {place}")).help(format!("there is {} {}", row.name, home(row)))
         }
         None => finding(format!("unknown keyword {name} {place}")),
     }
+}
+
+/// Where a keyword may stand, in words.
+fn home(row: &Keyword) -> String {
+    if row.block == ROOT { "at the top level".to_owned() } else { format!("in {}", row.block) }
+}
+
+/// A keyword of `context` that is written with a blank in its middle, `real server`, and where both parts are.
+fn parted(context: &str, node: Node<'_>) -> Option<(Span, &'static Keyword)> {
+    let (first, second) = (node.first()?, node.argument()?);
+    let row = lookup(context, &format!("{}_{}", first.str(), second.str()))?;
+    Some((first.span.to(second.span), row))
 }
 
 fn arguments(keyword: &Keyword, node: Node<'_>, span: Span, findings: &mut Findings) {
@@ -195,6 +213,13 @@ fn arguments(keyword: &Keyword, node: Node<'_>, span: Span, findings: &mut Findi
             } else {
                 finding
             }
+        }
+        // the loader says it of commands, and what to do about it
+        _ if keyword.value == Value::Command => return,
+        _ if lookup(keyword.block, &first.str()).is_some() => {
+            let next = first.str();
+            let message = format!("{next} stands behind {name} and is ignored: each statement has a line of its own");
+            Finding::at(&rule::EXTRA_WORDS, rest, message).help(format!("put {next} on the next line"))
         }
         _ => {
             let most = if most == 1 { "one value".to_owned() } else { format!("at most {most} values") };

@@ -217,6 +217,12 @@ impl Findings {
             .retain(|finding| finding.rule != rule || finding.primary.as_ref().is_none_or(|mark| mark.span != span));
     }
 
+    /// Where something was said under `rule`.
+    pub(crate) fn places(&self, rule: &'static Rule) -> impl Iterator<Item = Span> {
+        let found = self.kept.iter().filter(move |finding| finding.rule == rule);
+        found.filter_map(|finding| Some(finding.primary.as_ref()?.span))
+    }
+
     /// Whether nothing can run with what has been found.
     pub fn are_fatal(&self) -> bool {
         fatal(&self.kept)

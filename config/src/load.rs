@@ -32,7 +32,7 @@ use crate::facts::Facts;
 use crate::finding::{Finding, Findings, rule};
 use crate::model::Config;
 use crate::source::Source;
-use crate::span::Files;
+use crate::span::{Files, Span};
 use crate::syntax::{Options, Tree, parse};
 use statements::{Reading, Statements};
 
@@ -63,14 +63,50 @@ pub fn load(source: &dyn Source, path: &Path, facts: &dyn Facts) -> Loaded {
 pub fn load_with(source: &dyn Source, path: &Path, facts: &dyn Facts, options: &Options) -> Loaded {
     let parsed = parse(source, path, options);
     let mut findings = parsed.findings;
+    let template = template(&parsed.tree, &findings);
+    typographic_quotes(parsed.tree.files(), &mut findings);
     let near_misses = check(&parsed.tree, &mut findings);
     let inside = namespace(&parsed.tree, facts, &mut findings);
     let facts = inside.as_deref().unwrap_or(facts);
     let mut reading = Reading::new(&parsed.tree, facts, near_misses, findings);
     let config = config(&mut reading);
     let mut findings = reading.findings.sorted();
+    if let Some(template) = template {
+        // each of the others follows from it
+        findings = vec![template];
+    }
     findings.iter_mut().for_each(|finding| keep_fix_of_text(finding, parsed.tree.files()));
     Loaded { config, findings, tree: parsed.tree }
+}
+
+/// What to say of a template that was not rendered: `{{ NAME }}` or `{% if %}` where no block begins.
+fn template(tree: &Tree, findings: &Findings) -> Option<Finding> {
+    let files = tree.files();
+    let span = findings.places(&rule::UNEXPECTED_OPEN).find(|span| {
+        let pair = Span { end: span.start.saturating_add(2), ..*span };
+        matches!(files.text(pair), b"{{" | b"{%")
+    })?;
+    let finding = Finding::at(&rule::TEMPLATE, span, "this is a template in which nothing has been put in");
+    Some(finding.note("nothing else is said about it"))
+}
+
+/// Says once in each file where quotes stand that are letters: U+2018 to U+201F.
+fn typographic_quotes(files: &Files, findings: &mut Findings) {
+    for (file, text) in files.iter() {
+        let mut start = 0;
+        for line in text.bytes.split_inclusive(|octet| *octet == b'\n') {
+            let before_comment = line.split(|octet| matches!(octet, b'#' | b'!')).next().unwrap_or_default();
+            let quote = before_comment.windows(3).position(|octets| matches!(octets, [0xe2, 0x80, 0x98..=0x9f]));
+            if let Some(at) = quote {
+                let start = at.saturating_add(start);
+                let span = Span { file, start, end: start.saturating_add(3) };
+                let message = "quotes like these are letters, and join no words";
+                findings.push(Finding::at(&rule::TYPOGRAPHIC_QUOTES, span, message).help("write \""));
+                break;
+            }
+            start = line.len().saturating_add(start);
+        }
+    }
 }
 
 /// The machine as it is inside `net_namespace`, where this configuration is to run.

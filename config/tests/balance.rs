@@ -520,5 +520,6 @@ fn what_was_perhaps_meant() {
         + &server("real_server 10.0.1.1 80 {\nBFD_CHECK {\nname norht\n}\n}");
     assert_eq!(help(&session), (vec!["check-unknown"], "did you mean north?".to_owned()));
     let method = server("real_server 10.0.1.1 80 {\nlvs_method nat\n}");
-    assert_eq!(help(&method), (vec!["word-invalid"], "did you mean NAT?".to_owned()));
+    // the message lists all there are
+    assert_eq!(help(&method), (vec!["word-invalid"], String::new()));
 }

@@ -69,3 +69,22 @@ fn what_a_sync_group_tracks_counts_for_its_members() {
     assert_eq!(story.trackers[0].what, "interface eth1");
     assert_eq!(story.trackers[0].effect, Effect::Fault { while_up: false });
 }
+
+/// They turn together when the command fails: the sum of what they add counts.
+#[test]
+fn trackers_of_one_command_count_together() {
+    let script = |name: &str, weight: &str| {
+        format!("vrrp_script {name} {{\nscript \"/etc/keepalived/check.sh\"\ninterval 1\nweight {weight}\n}}\n")
+    };
+    let story = |up: &str, body: &str| router(&(script("down", "-253") + &script("up", up)), body);
+    let both = "priority 254\ntrack_script {\ndown\nup\n}";
+    let seen = story("253", both);
+    assert_eq!((seen.all_well, seen.trackers.len(), seen.trackers[0].what.as_str()), (254, 1, "scripts down and up"));
+    assert_eq!(seen.trackers[0].effect, Effect::Priority { well: 254, ill: 1, while_up: false });
+    // one counts what is up, the other what is down: together they move nothing
+    let against = router(&(script("down", "-20") + &script("up", "-20 reverse")), "track_script {\ndown\nup\n}");
+    assert_eq!(against.trackers[0].effect, Effect::Priority { well: 80, ill: 80, while_up: false });
+    // the same interface, tracked by the instance and by its group
+    let group = "vrrp_sync_group G {\ngroup {\nA\n}\ntrack_interface {\neth1\n}\n}\n";
+    assert_eq!(router(group, "track_interface {\neth1\n}").trackers.len(), 1);
+}

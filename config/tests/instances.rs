@@ -181,7 +181,7 @@ fn unicast_that_contradicts_itself() {
     assert_eq!(peers("10.0.0.2 min_ttl 5 max_ttl 3", ""), ["peer-ttl"]);
     assert_eq!(peers("10.0.0.2", "mcast_dst_ip 224.0.0.99"), ["unicast-group"]);
     assert_eq!(peers("10.0.0.2 min_ttl 256", ""), ["number-range"]);
-    assert_eq!(peers("10.0.0.2 min_ttl", ""), ["word-invalid"]);
+    assert_eq!(peers("10.0.0.2 min_ttl", ""), ["missing-value"]);
 }
 
 /// All findings of an instance are reported, also when it cannot run.

@@ -72,7 +72,7 @@ fn lines_that_cannot_be_understood_are_left_out() {
 fn what_is_tracked_must_exist_and_stand_once() {
     let script = |lines: &str| SCRIPT.to_owned() + &instance("A", 1, &format!("track_script {{\n{lines}\n}}"));
     check(&script("s"), &[], 0);
-    check(&script("t"), &["tracker-unknown"], 5);
+    check(&script("t"), &["script-unused", "tracker-unknown"], 5);
     check(&script("s\ns"), &["track-line"], 5);
     check(&script("s weight 254"), &["number-adjusted"], 5);
     check(&script("s weight 300"), &["number-range"], 5);

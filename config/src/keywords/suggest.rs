@@ -1,6 +1,6 @@
 //! "Did you mean".
 
-use super::{Keyword, Kind, all};
+use super::{Keyword, Kind, ROOT, Status, all, lookup};
 
 /// What somebody who wrote an unknown word probably wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,16 +18,32 @@ pub fn suggest(block: &str, name: &str) -> Option<Suggestion> {
     if let Some(found) = here {
         return statements().find(|row| row.block == block && row.name == found).map(Suggestion::Spelling);
     }
-    if let Some(row) = statements().find(|row| row.name == name) {
-        return Some(Suggestion::Elsewhere(row));
+    let nearest_block =
+        |found: &str| statements().filter(|row| row.name == found).min_by_key(|row| steps(block, row.block));
+    if let Some(row) = nearest_block(name) {
+        // an old spelling elsewhere, whose word of today is known here
+        let today = match row.status {
+            Status::Deprecated { use_instead, .. } => lookup(block, use_instead),
+            _ => None,
+        };
+        return Some(today.map_or(Suggestion::Elsewhere(row), Suggestion::Spelling));
     }
     let found = nearest(name, statements().map(|row| row.name))?;
-    statements().find(|row| row.name == found).map(Suggestion::Elsewhere)
+    nearest_block(found).map(Suggestion::Elsewhere)
 }
 
-/// The one of `words` nearest to `name`, if it is near enough: a third of its letters may differ, at most three.
+/// How many blocks one has to leave and enter to get from one to the other.
+fn steps(from: &str, to: &str) -> usize {
+    let names = |block: &str| block.split('/').filter(|name| *name != ROOT).map(str::to_owned).collect::<Vec<_>>();
+    let (from, to) = (names(from), names(to));
+    let common = from.iter().zip(&to).take_while(|(one, other)| one == other).count();
+    from.len().abs_diff(common).saturating_add(to.len().abs_diff(common))
+}
+
+/// The one of `words` nearest to `name`, if it is near enough: a third of its letters may differ, at most three. What has
+/// one or two letters is near to everything, so it is near to nothing.
 pub fn nearest<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    if name.len() > 64 {
+    if !(3..=64).contains(&name.len()) {
         return None;
     }
     let limit = (name.len() / 3).clamp(1, 3);
@@ -68,7 +84,6 @@ fn distance(a: &[u8], b: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keywords::ROOT;
 
     /// The mistakes found in published configurations (users.md section 3).
     #[test]
@@ -84,6 +99,10 @@ mod tests {
         assert_eq!(name("vrrp_instance", "lvs_sync_daemon_inteface"), "here lvs_sync_daemon_interface");
         assert_eq!(name("global_defs", "vrrp_instance"), "(root) vrrp_instance");
         assert_eq!(name("vrrp_instance", "completely_different_thing"), "none");
+        assert_eq!(name("vrrp_instance", "vr"), "none");
+        // the nearest block that has it, not the first of the table
+        assert_eq!(name("virtual_server/real_server/MISC_CHECK", "weight"), "virtual_server/real_server weight");
+        assert_eq!(name("virtual_server/real_server/TCP_CHECK", "nb_get_retry"), "here retry");
     }
 
     #[test]

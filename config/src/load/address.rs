@@ -77,7 +77,13 @@ fn start(reading: &mut Reading<'_>, word: Word<'_>) -> Option<VirtualAddress> {
     };
     let Some(address) = value::whole_address(text) else {
         let finding = Finding::at(&rule::ADDRESS_INVALID, word.span, format!("{} is not an IP address", word.str()));
-        reading.report(finding.note("the line is left out"));
+        let finding = finding.note("the line is left out");
+        reading.report(match without_sign(text) {
+            Some((rest, sign)) if value::whole_address(rest).is_some() => {
+                finding.help(format!("remove the '{sign}': each address has a line of its own, and nothing ends it"))
+            }
+            _ => finding,
+        });
         return None;
     };
     let mut out = VirtualAddress::host(address);
@@ -92,12 +98,32 @@ fn start(reading: &mut Reading<'_>, word: Word<'_>) -> Option<VirtualAddress> {
                 out.preferred_lifetime = out.preferred_lifetime.filter(|_| prefix == 128);
             }
             None => {
-                let message = format!("the prefix must be 0 to {most}; {most} is used");
-                reading.report(Finding::at(&rule::NUMBER_RANGE, word.span, message));
+                let written = String::from_utf8_lossy(prefix).into_owned();
+                let rule = if value::integer(prefix).is_ok() { &rule::NUMBER_RANGE } else { &rule::NUMBER_INVALID };
+                let message = format!("the prefix must be 0 to {most}, not '{written}'; {most} is used");
+                let finding = Finding::at(rule, word.span, message);
+                reading.report(match (netmask(prefix), without_sign(prefix)) {
+                    (Some(length), _) => finding.help(format!("write the netmask as its length: {address}/{length}")),
+                    (None, Some((_, sign))) => finding.help(format!("remove the '{sign}': nothing ends a line")),
+                    (None, None) => finding,
+                });
             }
         }
     }
     Some(out)
+}
+
+/// `text` without a sign at its end that other languages end lines or words with, and the sign.
+fn without_sign(text: &[u8]) -> Option<(&[u8], char)> {
+    let (last, rest) = text.split_last()?;
+    matches!(last, b',' | b';').then_some((rest, char::from(*last)))
+}
+
+/// The length of a netmask, `255.255.255.0`.
+fn netmask(text: &[u8]) -> Option<u32> {
+    let Some(IpAddr::V4(mask)) = value::whole_address(text) else { return None };
+    let bits = mask.to_bits();
+    (bits.leading_ones() == bits.count_ones()).then(|| bits.leading_ones())
 }
 
 /// What became of a word.
@@ -141,6 +167,9 @@ fn unknown(word: Word<'_>, words: &mut Words<'_>) -> Outcome {
     let options = || all().filter(|row| row.block == "<address line>" && !row.name.starts_with("ADDR"));
     let name = word.str();
     let near = nearest(&name, options().map(|row| row.name));
+    if name.split('/').next().is_some_and(|text| text.trim_end_matches([',', ';']).parse::<IpAddr>().is_ok()) {
+        return Outcome::Bad(word.span, format!("{name} is a second address: each has a line of its own"));
+    }
     let Some(near) = options().find(|row| Some(row.name) == near) else {
         return Outcome::Bad(word.span, format!("{name} is no option of an address"));
     };

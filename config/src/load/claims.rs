@@ -18,6 +18,15 @@ pub(super) fn check(reading: &mut Reading<'_>, instances: &[Instance]) {
             blocks.entry(name.str().into_owned()).or_insert(node);
         }
     }
+    let source = |instance: &Instance| match &instance.transport {
+        Transport::Unicast { source, .. } | Transport::Multicast { source, .. } => *source,
+    };
+    let mut sources: HashMap<IpAddr, &Instance> = HashMap::new();
+    for instance in instances {
+        if let Some(address) = source(instance) {
+            sources.entry(address).or_insert(instance);
+        }
+    }
     let mut owners: HashMap<(IpAddr, Option<InterfaceName>), &Instance> = HashMap::new();
     for instance in instances {
         let block = blocks.get(&instance.name).copied();
@@ -30,6 +39,16 @@ pub(super) fn check(reading: &mut Reading<'_>, instances: &[Instance]) {
                 word_line(block, "unicast_peer", &source.to_string()),
                 message,
             ));
+        }
+        if let Transport::Unicast { source, peers, .. } = &instance.transport {
+            let here = |address: IpAddr| sources.get(&address).filter(|_| *source != Some(address));
+            if let Some((peer, other)) = peers.iter().find_map(|peer| Some((peer.address, here(peer.address)?))) {
+                let message =
+                    format!("the peer {peer} of instance {} is the source of instance {}", instance.name, other.name);
+                let finding =
+                    finding_at(&rule::PEER_HERE, word_line(block, "unicast_peer", &peer.to_string()), message);
+                reading.report(finding.note("both would be on this machine"));
+            }
         }
         for address in instance.addresses.iter().chain(&instance.excluded_addresses) {
             let key = (address.address, address.device.or(instance.interface));

@@ -110,13 +110,16 @@ fn members(
         reading.report(if one_line { finding.fix(first.span, format!("group {{ {shown} }}")) } else { finding });
     }
     words.extend(bare);
+    let listed: BTreeSet<String> = words.iter().map(|word| word.str().into_owned()).collect();
     let mut members = Vec::new();
     for word in words {
         let member = word.str().into_owned();
         if !known.contains(member.as_str()) {
             let message = format!("sync group {name} names {member}, which is no instance");
             let finding = Finding::at(&rule::GROUP_MEMBER_UNKNOWN, word.span, message);
-            let near = reading.suggest(&member, known.iter().copied());
+            // what is listed already was not meant here
+            let others = known.iter().copied().filter(|name| !listed.contains(*name));
+            let near = reading.suggest(&member, others);
             reading.report(match near {
                 Some(near) => finding.help(format!("did you mean {near}?")).fix(word.span, near),
                 None => finding,

@@ -21,6 +21,8 @@ pub(super) struct Wrong {
     pub(super) help: Option<String>,
     /// Whether a value is missing: there keepalived exits at once, in routes and rules.
     pub(super) missing: bool,
+    /// Whether it is a number outside its range.
+    pub(super) is_number: bool,
 }
 
 impl Wrong {
@@ -29,7 +31,7 @@ impl Wrong {
     }
 
     pub(super) fn nowhere(message: impl Into<String>) -> Self {
-        Self { span: None, message: message.into(), help: None, missing: false }
+        Self { span: None, message: message.into(), help: None, missing: false, is_number: false }
     }
 
     pub(super) fn help(self, help: impl Into<String>) -> Self {
@@ -132,9 +134,10 @@ impl<'a> Line<'a> {
 /// `word` as a number for `option`.
 pub(super) fn number<T: TryFrom<i64>>(option: Word<'_>, word: Word<'_>, least: i64, most: i64) -> Result<T, Wrong> {
     let number = value::integer(word.text).ok().filter(|number| (least..=most).contains(number));
-    number
-        .and_then(|number| T::try_from(number).ok())
-        .ok_or_else(|| Wrong::new(word, format!("{} must be {least} to {most}, not {}", option.str(), word.str())))
+    number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| {
+        let wrong = Wrong::new(word, format!("{} must be {least} to {most}, not {}", option.str(), word.str()));
+        Wrong { is_number: true, ..wrong }
+    })
 }
 
 /// `word` as an address with or without a length; `None` for `default` and its like.

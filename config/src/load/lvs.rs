@@ -196,7 +196,8 @@ fn sync_daemon(reading: &mut Reading<'_>, node: Node<'_>) -> Option<SyncDaemon> 
     while let Some(word) = words.next() {
         position = position.saturating_add(1);
         if let Err(wrong) = sync_option(reading, &mut daemon, &mut words, word, position) {
-            reading.report(wrong.finding(&rule::WORD_INVALID));
+            let rule = if wrong.is_number { &rule::NUMBER_RANGE } else { &rule::WORD_INVALID };
+            reading.report(wrong.finding(rule));
         }
     }
     Some(daemon)

@@ -59,7 +59,10 @@ impl Reading<'_> {
         let words = command::argv(command.text)
             .map(|words| words.into_iter().map(String::from_utf8).collect::<Result<Vec<_>, _>>());
         let problem = match words {
-            Ok(Ok(argv)) if argv.first().is_some_and(|program| !program.is_empty()) => return Some(argv),
+            Ok(Ok(argv)) if argv.first().is_some_and(|program| !program.is_empty()) => {
+                self.check_shell(node, command, &argv);
+                return Some(argv);
+            }
             Ok(Ok(_)) => "is empty".to_owned(),
             Ok(Err(_)) => "is not UTF-8".to_owned(),
             Err(error) => format!("cannot be read: {error}"),
@@ -67,6 +70,29 @@ impl Reading<'_> {
         let message = format!("the command of {} {problem}", node.name());
         self.report(Finding::at(&rule::COMMAND_INVALID, command.span, message).note("it is left out"));
         None
+    }
+
+    /// Says where a command is written for a shell, which nothing here is read by.
+    fn check_shell(&mut self, node: Node<'_>, command: Word<'_>, argv: &[String]) {
+        // what is opened and not run; and who calls a shell knows
+        let is_shell = |word: &String| SHELLS.contains(&word.rsplit('/').next().unwrap_or_default());
+        if argv.iter().any(is_shell) || argv.first().is_some_and(|program| program.starts_with('<')) {
+            return;
+        }
+        let is_sign = |word: &String| {
+            matches!(
+                word.as_str(),
+                "|" | "||" | "&" | "&&" | ";" | ">" | ">>" | "<" | "2>" | "2>&1" | "&>" | ">/dev/null" | "2>/dev/null"
+            ) || word.contains("$(")
+                || word.contains('`')
+        };
+        let program_ends = |word: &&String| word.len() > 1 && word.ends_with(';');
+        let Some(sign) = argv.iter().skip(1).find(|word| is_sign(word)).or(argv.first().filter(program_ends)) else {
+            return;
+        };
+        let message = format!("{}: no shell reads the command, so {sign} is a word like others", node.name());
+        let finding = Finding::at(&rule::NO_SHELL, command.span, message);
+        self.report(finding.help("put the line into a script, or call a shell: /bin/sh -c '...'"));
     }
 
     /// `USER [[:]GROUP]` at the start of `words`.
@@ -89,6 +115,9 @@ impl Reading<'_> {
         self.checked_user(node, &said, ScriptUser { name: user.str().into_owned(), group })
     }
 }
+
+/// Programs that read what a command says.
+const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "ksh", "zsh", "busybox", "env"];
 
 fn group(word: &str) -> ScriptGroup {
     let (supplementary, name) = word.strip_prefix(':').map_or((false, word), |name| (true, name));

@@ -242,11 +242,12 @@ impl Reading<'_> {
         let Value::Choice(words) = node.keyword()?.value else { return None };
         let found = words.iter().copied().find(|choice| is(choice.as_bytes(), word.text));
         if found.is_none() {
-            let message = format!("{} is {}, not {}", node.name(), one_of(words), word.str());
+            let message = format!("{} is {}, not {}{}", node.name(), one_of(words), word.str(), instead(node));
             let finding = Finding::at(&rule::WORD_INVALID, word.span, message);
+            // the words stand in the message, so only a fix says which of them
             let near = keywords::nearest(&word.str(), words.iter().copied());
             self.report(match near {
-                Some(near) => finding.help(format!("did you mean {near}?")),
+                Some(near) => finding.help(format!("write {near}")).fix(word.span, near),
                 None => finding,
             });
         }
@@ -351,6 +352,15 @@ impl Reading<'_> {
                 None
             }
         }
+    }
+}
+
+/// What holds where the word of `node` does not: its default, as the table has it.
+pub(super) fn instead(node: Node<'_>) -> String {
+    let default = node.keyword().map(|keyword| keyword.default).unwrap_or_default();
+    match default.split([',', ';']).next().unwrap_or_default() {
+        "" | "none" | "off" | "required" => String::new(),
+        default => format!("; {default} is used"),
     }
 }
 

@@ -129,7 +129,7 @@ fn named(reading: &mut Reading<'_>, known: &mut Known, owner: &str, nodes: &[Nod
         let Some(word) = line.next() else { continue };
         let name = word.str().into_owned();
         let Some(entry) = known.names.get_mut(&name) else {
-            unknown(reading, known, owner, word);
+            unknown(reading, known, owner, word, nodes);
             continue;
         };
         entry.used = true;
@@ -146,14 +146,16 @@ fn named(reading: &mut Reading<'_>, known: &mut Known, owner: &str, nodes: &[Nod
     out
 }
 
-fn unknown(reading: &mut Reading<'_>, known: &mut Known, owner: &str, word: Word<'_>) {
+fn unknown(reading: &mut Reading<'_>, known: &mut Known, owner: &str, word: Word<'_>, listed: &[Node<'_>]) {
     if reading.near_misses.defines(known.kind, word) {
         // it is there, in a block whose keyword is misspelt, and that has been said
         return;
     }
     let message = format!("{owner}: there is no {} {}", known.kind, word.str());
     let finding = Finding::at(&rule::TRACKER_UNKNOWN, word.span, message).note("the line is left out");
-    let near = reading.suggest(&word.str(), known.names.keys().map(String::as_str));
+    // what is listed already was not meant here
+    let others = known.names.keys().map(String::as_str).filter(|name| !listed.iter().any(|node| node.name() == *name));
+    let near = reading.suggest(&word.str(), others);
     if let Some(entry) = near.as_ref().and_then(|near| known.names.get_mut(near)) {
         // that nobody tracks it is the same mistake
         entry.used = true;

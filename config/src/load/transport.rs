@@ -32,7 +32,7 @@ pub(super) fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Wanted {
     let lines: Vec<Node<'_>> = statements.all("unicast_peer").flat_map(|block| block.children()).collect();
     let peers = lines.into_iter().filter_map(|line| peer(reading, line, &mut ttl_range)).collect();
     let source = statements.last_of("unicast_src_ip", "mcast_src_ip");
-    let source = reading.address(source, "an IP address", |address| !address.is_multicast());
+    let source = reading.address(source, "an address of this machine, no group", |address| !address.is_multicast());
     let group = reading.address(statements.last("mcast_dst_ip"), "a multicast address (IPv6: link-local)", is_group);
     let ttl = reading.integer(statements.last("unicast_ttl"));
     Wanted { peers, ttl_range, source, group, ttl }
@@ -67,8 +67,8 @@ fn peer(reading: &mut Reading<'_>, line: Node<'_>, ttl_range: &mut bool) -> Opti
             }
         };
         let Some(value) = words.next() else {
-            let message = format!("{} needs a value", word.str());
-            reading.report(Finding::at(&rule::WORD_INVALID, word.span, message));
+            let message = format!("{} needs a value: 0 to 255", word.str());
+            reading.report(Finding::at(&rule::MISSING_VALUE, word.span, message));
             break;
         };
         if let Some(ttl) = reading.number_word(&word.str(), value, 0..=255).and_then(|ttl| u8::try_from(ttl).ok()) {

@@ -31,7 +31,13 @@ pub(super) fn place(reading: &mut Reading<'_>, what: &str, words: &Words<'_>) ->
     let Some(address) = value::address(word.text) else {
         let message = format!("{what} needs an IP address, and {} is none", word.str());
         let finding = Finding::at(&rule::ADDRESS_INVALID, word.span, message).note(format!("the {what} is left out"));
-        reading.report(finding);
+        reading.report(match with_colon(&word.str()) {
+            Some((address, port)) => {
+                let right = format!("{address} {port}");
+                finding.help(format!("write the port after a blank: {right}")).fix(word.span, right)
+            }
+            None => finding,
+        });
         return None;
     };
     let port = match words.get(1) {
@@ -43,6 +49,13 @@ pub(super) fn place(reading: &mut Reading<'_>, what: &str, words: &Words<'_>) ->
         reading.report(Finding::at(&rule::EXTRA_WORDS, extra.span, message));
     }
     Some(Place { address, port })
+}
+
+/// `ADDRESS:PORT` or `[ADDRESS]:PORT`, as other programs write it.
+fn with_colon(text: &str) -> Option<(IpAddr, NonZeroU16)> {
+    let (address, port) = text.rsplit_once(':')?;
+    let address = address.strip_prefix('[').and_then(|inside| inside.strip_suffix(']')).unwrap_or(address);
+    Some((address.parse().ok()?, port.parse().ok()?))
 }
 
 /// A port, `Some(None)` if it is 0, which is the same as none.

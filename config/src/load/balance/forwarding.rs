@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use super::super::statements::Reading;
+use super::super::statements::{Reading, instead};
 use crate::finding::{Finding, rule};
 use crate::model::{Forwarding, Tunnel, TunnelChecksum};
 use crate::span::Span;
@@ -39,11 +39,11 @@ pub(super) fn read(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<
         }
         _ => {
             let said = method.str();
-            let message = format!("{} is NAT, DR or TUN, not {said}", node.name());
+            let message = format!("{} is NAT, DR or TUN, not {said}{}", node.name(), instead(node));
             let finding = Finding::at(&rule::WORD_INVALID, method.span, message);
-            let near = reading.suggest(&said.to_ascii_uppercase(), METHODS.iter().copied());
-            reading.report(match near {
-                Some(near) => finding.help(format!("did you mean {near}?")),
+            let written = METHODS.iter().copied().find(|known| known.eq_ignore_ascii_case(&said));
+            reading.report(match written {
+                Some(written) => finding.help(format!("write {written}")).fix(method.span, written),
                 None => finding,
             });
             return None;

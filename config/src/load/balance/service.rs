@@ -156,11 +156,11 @@ fn head<'a>(reading: &mut Reading<'_>, block: Node<'_>, surroundings: &Surroundi
     let group = surroundings.groups.get(name.as_ref());
     if group.is_none() {
         let problem = if surroundings.group_names.contains(name.as_ref()) {
-            format!("virtual_server_group {name} is left out")
+            format!("virtual_server_group {name} cannot be used")
         } else {
             format!("there is no virtual_server_group {name}")
         };
-        let message = format!("{problem}, and so is the virtual server");
+        let message = format!("{problem}; the virtual server is left out");
         let finding = Finding::at(&rule::SERVER_GROUP_UNKNOWN, word.span, message);
         let names = surroundings.groups.keys().map(|name| &**name);
         let near = reading.suggest(&name, names);
