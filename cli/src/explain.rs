@@ -136,10 +136,13 @@ fn service(story: &ServiceStory) -> String {
         );
         line(check.kind, format!("{}: {times}", counted(check.servers, "server")));
     }
-    match story.unchecked {
-        0 => {}
-        1 => drop(line("unchecked", "1 server is taken for up, whatever happens".to_owned())),
-        count => drop(line("unchecked", format!("{count} servers are taken for up, whatever happens"))),
+    let unchecked = match story.unchecked {
+        0 => None,
+        1 => Some("1 server is taken for up, whatever happens".to_owned()),
+        count => Some(format!("{count} servers are taken for up, whatever happens")),
+    };
+    if let Some(unchecked) = unchecked {
+        line("unchecked", unchecked);
     }
     out
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use keepalived_config::facts::Inside;
 use keepalived_config::model::{OwnLink, Vmac};
-use keepalived_config::{Facts, InterfaceFacts, MemorySource, exit_status, load};
+use keepalived_config::{Facts, InterfaceFacts, MemorySource, exit_status, fatal, load};
 use keepalived_core::address::InterfaceName;
 use support::{ids, with_facts};
 
@@ -211,4 +211,30 @@ fn a_track_file_without_its_directory_is_said_and_kept() {
     check("track-file-no-directory", 5, &["track-file-directory"]);
     let text = "track_file f {\nfile /nonexistent/dir/f\n}\n";
     assert_eq!(with_facts(text, &OUTSIDE).config.files.len(), 1);
+}
+
+/// What a power cut leaves of a file must not take the place of what runs.
+#[test]
+fn a_file_with_nul_octets_cannot_be_used() {
+    let loaded = with_facts(&(instance("") + "\0\0\0\n"), &OUTSIDE);
+    assert!(fatal(&loaded.findings));
+    assert_eq!((exit_status(&loaded.findings), ids(&loaded.findings)), (5, vec!["nul-octet"]));
+}
+
+#[test]
+fn a_group_has_at_most_a_million_addresses() {
+    let group = |line: &str| status(&format!("virtual_server_group G {{\n{line}\n}}\n")).1;
+    assert_eq!(group("10.0.0.0/12 80"), Vec::<&str>::new());
+    assert_eq!(group("10.0.0.0/12 80\n10.16.0.1 80"), ["server-group-large"]);
+    assert_eq!(group("2001:db8::/64 80"), ["server-group-large"]);
+    assert_eq!(group("0.0.0.1-255.255.255.254 80"), ["server-group-large"]);
+}
+
+/// MISC_CHECK and FILE_CHECK obey them.
+#[test]
+fn what_a_check_obeys_is_not_called_without_effect() {
+    let text =
+        "global_defs {\nscript_user nobody\nenable_script_security\n}\ntrack_file f {\nfile /run/f\nweight 2\n}\n";
+    let loaded = with_facts(text, &OUTSIDE);
+    assert!(!loaded.findings.iter().any(|finding| finding.rule.id == "not-effective"), "{:?}", loaded.findings);
 }

@@ -28,8 +28,8 @@ rows! {
         "virtual_server_group", "NAME { IP/range/fwmark lines }", Value::Lines("virtual_server_group"), "", "at least one entry", "", "Addresses, ranges or firewall marks that share real servers", "lvs" => Keyword, Effective, shown "checker::a_group_stands_for_its_addresses";
         "virtual_server", "IP [PORT] / fwmark N / group NAME { block }", Value::Block, "", "port 0 or none means every port; fwmark 1 to 4294967295; the group must exist; needs real servers", "", "A service that IPVS balances", "lvs" => Keyword, Effective, shown "checker::servers_that_answer_are_in_the_table";
         "bfd_instance", "NAME { block }", Value::Block, "", "the name has at most 31 characters and is given once", "", "A BFD session with a neighbour", "bfd" => Keyword, Accepted;
-        "track_file", "NAME { block }", Value::Block, "", "", "", "A file whose number adjusts a priority or a weight", "script-track" => Keyword, Accepted, details "The simplest way to steer from outside: `echo 0 > FILE` or `echo -50 > FILE`, without a reload.";
-        "vrrp_track_file", "NAME { block }", Value::Block, "", "", "", "As track_file", "script-track" => Keyword, Deprecated("track_file", Silent, Accepted);
+        "track_file", "NAME { block }", Value::Block, "", "", "", "A file whose number adjusts a priority or a weight", "script-track" => Keyword, Effective, shown "checker::a_number_in_a_file_adds_to_the_weight", details "The simplest way to steer from outside: `echo 0 > FILE` or `echo -50 > FILE`, without a reload.";
+        "vrrp_track_file", "NAME { block }", Value::Block, "", "", "", "As track_file", "script-track" => Keyword, Deprecated("track_file", Silent, Effective), shown "checker::a_number_in_a_file_adds_to_the_weight";
     }
     in "track_group" => {
         "group", "{ instance names }", Value::Lines(""), "required", "once", "", "Instances that track what names this group", "script-track" => Keyword, Accepted, twice First;
@@ -48,13 +48,13 @@ rows! {
         "tls_verify", "[BOOL]", Value::Switch, "off", "", "", "What holds for checks that do not say it (not a keyword of keepalived)", "ours" => Keyword, Effective, shown "dialogues::authorities_are_asked_if_that_is_wanted";
     }
     in "track_file" => {
-        "file", "PATH", Value::Text, "required", "its directory must exist", "", "The file", "script-track" => Keyword, Accepted, twice First, missing Error;
-        "weight", "N [reverse]", int(-254, 254), "1", "", "", "What the number in the file is multiplied with", "script-track" => Keyword, Accepted, twice First, missing Error, details "The product is added to the priority; 0 means FAULT while the number is not 0.";
+        "file", "PATH", Value::Text, "required", "its directory must exist", "", "The file", "script-track" => Keyword, Effective, twice First, missing Error, shown "checker::a_number_in_a_file_adds_to_the_weight";
+        "weight", "N [reverse]", int(-254, 254), "1", "", "", "What the number in the file is multiplied with", "script-track" => Keyword, Effective, twice First, missing Error, shown "checker::a_number_in_a_file_adds_to_the_weight", details "The product is added to the priority; 0 means FAULT while the number is not 0.";
         "init_file", "[VALUE] [overwrite]", Value::Words, "left as it is", "", "", "Create the file at start, with VALUE or 0; with overwrite even if it is there", "script-track" => Keyword, Accepted;
     }
     in "vrrp_track_file" => {
-        "file", "PATH", Value::Text, "required", "", "", "As track_file file", "script-track" => Keyword, Accepted, twice First, missing Error;
-        "weight", "N [reverse]", int(-254, 254), "1", "", "", "As track_file weight", "script-track" => Keyword, Accepted, twice First, missing Error;
+        "file", "PATH", Value::Text, "required", "", "", "As track_file file", "script-track" => Keyword, Effective, twice First, missing Error, shown "checker::a_number_in_a_file_adds_to_the_weight";
+        "weight", "N [reverse]", int(-254, 254), "1", "", "", "As track_file weight", "script-track" => Keyword, Effective, twice First, missing Error, shown "checker::a_number_in_a_file_adds_to_the_weight";
         "init_file", "[VALUE] [overwrite]", Value::Words, "off", "", "", "As track_file init_file", "script-track" => Keyword, Accepted;
     }
     in "(any level)" => {
