@@ -47,9 +47,20 @@ fn open() -> io::Result<Rtnetlink> {
     Rtnetlink::open(BufferSize(4096))
 }
 
-/// How long other routers wait for the adverts of `instance` at least before one of them is master.
-pub(super) fn unnoticed(instance: &Instance) -> Duration {
-    instance.advert_interval.duration() * u32::from(instance.down_timer_adverts)
+/// How long other routers wait for the adverts of `instance` at least before one of them is master. A sync group is left as soon as one
+/// of its members is.
+pub(super) fn unnoticed(instance: &Instance, config: &Config) -> Duration {
+    let down = |instance: &Instance| instance.advert_interval.duration() * u32::from(instance.down_timer_adverts);
+    let group = config.sync_groups.iter().find(|group| group.members.contains(&instance.name));
+    let members = group.map(|group| {
+        config
+            .instances
+            .iter()
+            .filter(|other| group.members.contains(&other.name))
+            .map(down)
+            .fold(down(instance), Duration::min)
+    });
+    members.unwrap_or_else(|| down(instance))
 }
 
 /// When addresses are due that nobody has sent adverts for since `since`. `began` is when a process was started that has not said yet
@@ -131,7 +142,7 @@ impl Supervisor {
         let of = move |(since, began)| {
             keepalived_config::plan::keyed(&self.config.instances)
                 .filter(|(key, _)| self.states.get(key) == Some(&State::Master))
-                .map(move |(key, instance)| (key, due(since, unnoticed(instance), began)))
+                .map(move |(key, instance)| (key, due(since, unnoticed(instance, &self.config), began)))
         };
         silence.map(of).into_iter().flatten()
     }
@@ -182,7 +193,7 @@ mod tests {
     fn addresses_are_due_when_other_routers_may_have_them() {
         let text = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n advert_int 2\n virtual_ipaddress {\n 192.0.2.9\n }\n}\n";
         let config = from_text(text);
-        let wait = unnoticed(&config.instances[0]);
+        let wait = unnoticed(&config.instances[0], &config);
         // RFC 9568 section 6.1: three intervals and the skew of whoever takes over
         assert_eq!(wait, Duration::from_secs(6));
         assert_eq!(due(at(1_000), wait, None), at(7_000));
@@ -201,6 +212,19 @@ mod tests {
         let addresses: Vec<String> = left.iter().flat_map(lines).map(|line| line.address.to_string()).collect();
         assert_eq!(addresses, ["192.0.2.10", "192.0.2.11"]);
         assert!(given_up(before.instances.clone(), &before.instances).is_empty());
+    }
+
+    #[test]
+    fn a_sync_group_is_due_with_its_fastest_member() {
+        let one = |name: &str, vrid: u8, interval: u8| {
+            format!(
+                "vrrp_instance {name} {{\n interface eth0\n virtual_router_id {vrid}\n advert_int {interval}\n virtual_ipaddress {{\n 192.0.2.{vrid}\n }}\n}}\n"
+            )
+        };
+        let group = "vrrp_sync_group G {\n group {\n A\n B\n }\n}\n";
+        let config = from_text(&(one("A", 1, 1) + &one("B", 2, 4) + &one("C", 3, 9) + group));
+        let waits: Vec<u64> = config.instances.iter().map(|it| unnoticed(it, &config).as_secs()).collect();
+        assert_eq!(waits, [3, 3, 27]);
     }
 
     #[test]

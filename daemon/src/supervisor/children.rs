@@ -240,7 +240,9 @@ impl Supervisor {
 
     /// How often a child is asked whether it lives: masters that are frozen have to be noticed before others take over.
     fn hello_interval(&self, role: Role) -> Duration {
-        let shortest = (role == Role::Vrrp).then(|| self.config.instances.iter().map(unnoticed).min()).flatten();
+        let shortest = (role == Role::Vrrp)
+            .then(|| self.config.instances.iter().map(|it| unnoticed(it, &self.config)).min())
+            .flatten();
         pulse::interval(shortest)
     }
 
@@ -252,7 +254,7 @@ impl Supervisor {
             Begins::Fresh => BTreeSet::new(),
             // once another router may be master, those that may not preempt it have to listen first
             Begins::After(gap) => {
-                self.masters(|instance| instance.preempt == Preempt::Yes || gap < unnoticed(instance))
+                self.masters(|instance| instance.preempt == Preempt::Yes || gap < unnoticed(instance, &self.config))
             }
         };
         let script_default = self.script_default;

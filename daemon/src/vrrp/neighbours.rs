@@ -1,7 +1,7 @@
 //! Gratuitous ARP and unsolicited NA on their way out: round by round, at the pace that is configured, a bounded number
 //! at a time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
@@ -72,9 +72,17 @@ pub(super) struct Neighbours {
     lanes: BTreeMap<Lane, Pacer<(usize, Target)>>,
     pace: Pace,
     octets: Vec<u8>,
-    frames: Vec<(LinkIndex, Range<usize>)>,
+    frames: Vec<(usize, Target, Range<usize>)>,
     failed: Vec<(usize, i32)>,
+    /// What the kernel did not take, by router, link and address: owed at this time.
+    again: BTreeMap<(usize, LinkIndex, IpAddr), (Instant, Target)>,
 }
+
+/// How soon what the kernel did not take is tried again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// `ENXIO`, `ENODEV`, `ENETDOWN`: the link is gone or down. When it comes back its addresses are announced anyway.
+const NO_LINK: [i32; 3] = [6, 19, 100];
 
 impl Neighbours {
     /// Announcements leave at this pace from now on.
@@ -95,14 +103,38 @@ impl Neighbours {
     /// Forgets what waits for the router in `slot`: it left master.
     pub(super) fn cancel(&mut self, slot: usize) {
         self.bursts.retain(|burst| burst.slot != slot);
+        self.again.retain(|(whose, _, _), _| *whose != slot);
         for pacer in self.lanes.values_mut() {
             pacer.retain(|(whose, _)| *whose != slot);
         }
     }
 
+    /// Forgets what waits for the router in `slot` of these links and addresses: it does not have them any more.
+    pub(super) fn withdraw(&mut self, slot: usize, gone: &BTreeSet<(LinkIndex, IpAddr)>) {
+        let is_gone = |target: &Target| gone.contains(&(target.link, target.address));
+        for burst in self.bursts.iter_mut().filter(|burst| burst.slot == slot) {
+            let passed = burst.targets.iter().take(burst.next).filter(|target| is_gone(target)).count();
+            burst.next -= passed;
+            burst.targets.retain(|target| !is_gone(target));
+            if burst.next >= burst.targets.len() && burst.next > 0 {
+                burst.next = 0;
+                burst.rounds -= 1;
+            }
+        }
+        self.bursts.retain(|burst| burst.rounds > 0 && !burst.targets.is_empty());
+        for pacer in self.lanes.values_mut() {
+            pacer.retain(|(whose, target)| *whose != slot || !is_gone(target));
+        }
+        self.again.retain(|(whose, link, address), _| *whose != slot || !gone.contains(&(*link, *address)));
+    }
+
     /// When [`Neighbours::work`] has something to do next.
     pub(super) fn next(&self) -> Option<Instant> {
-        if self.bursts.is_empty() { self.lanes.values().filter_map(Pacer::next).min() } else { Some(Instant::ZERO) }
+        if !self.bursts.is_empty() {
+            return Some(Instant::ZERO);
+        }
+        let again = self.again.values().map(|(at, _)| *at);
+        self.lanes.values().filter_map(Pacer::next).chain(again).min()
     }
 
     /// Sends at most about `most` announcements. Returns how many the kernel did not take.
@@ -126,41 +158,53 @@ impl Neighbours {
         for pacer in self.lanes.values_mut() {
             due.extend(std::iter::from_fn(|| pacer.take(now)).take(most));
         }
-        for (_, target) in due {
-            self.write(&target);
+        let again = self.again.extract_if(.., |_, (at, _)| *at <= now).take(most);
+        due.extend(again.map(|((slot, _, _), (_, target))| (slot, target)).collect::<Vec<_>>());
+        for (slot, target) in due {
+            self.write(slot, &target);
         }
-        self.flush(packets)
+        self.flush(now, packets)
     }
 
     fn route(&mut self, slot: usize, target: Target) {
         let (lane, gap) = self.pace.of(&target);
         if gap.is_zero() {
-            self.write(&target);
+            self.write(slot, &target);
         } else {
             self.lanes.entry(lane).or_insert_with(|| Pacer::new(gap)).push((slot, target));
         }
     }
 
-    fn write(&mut self, target: &Target) {
+    fn write(&mut self, slot: usize, target: &Target) {
         let start = self.octets.len();
         match target.address {
             IpAddr::V4(address) => frame::gratuitous_arp(&mut self.octets, target.mac, address),
             IpAddr::V6(address) => frame::neighbour_advertisement(&mut self.octets, target.mac, address, target.router),
         }
-        self.frames.push((target.link, start..self.octets.len()));
+        self.frames.push((slot, *target, start..self.octets.len()));
     }
 
-    fn flush(&mut self, packets: &mut impl Packets) -> usize {
+    fn flush(&mut self, now: Instant, packets: &mut impl Packets) -> usize {
         if self.frames.is_empty() {
             return 0;
         }
         let frames: Vec<Frame<'_>> = self
             .frames
             .iter()
-            .map(|(link, octets)| Frame { link: *link, octets: self.octets.get(octets.clone()).unwrap_or_default() })
+            .map(|(_, target, octets)| Frame {
+                link: target.link,
+                octets: self.octets.get(octets.clone()).unwrap_or_default(),
+            })
             .collect();
         self.failed.clear();
         packets.announce(&frames, &mut self.failed);
+        for (place, errno) in &self.failed {
+            if let Some((slot, target, _)) = self.frames.get(*place)
+                && !NO_LINK.contains(errno)
+            {
+                self.again.insert((*slot, target.link, target.address), (now + PAUSE, *target));
+            }
+        }
         self.frames.clear();
         self.octets.clear();
         self.failed.len()

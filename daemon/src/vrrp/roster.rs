@@ -424,8 +424,21 @@ impl Roster {
                 }
             }
         }
+        self.part(0..self.slots.len());
         for slot in 0..self.slots.len() {
             self.tell(now, slot, Event::Stop);
+        }
+    }
+
+    /// These routers end, each with a farewell of its own: the end of one must not silence the others of its sync group.
+    fn part(&mut self, ending: impl IntoIterator<Item = usize>) {
+        for index in ending {
+            if let Some(slot) = self.slot_mut(index)
+                && let Some(group) = slot.group.take()
+                && let Some(members) = self.groups.get_mut(group)
+            {
+                members.retain(|member| *member != index);
+            }
         }
     }
 

@@ -27,7 +27,7 @@
 use std::time::Duration;
 
 use crate::clock::stretched;
-use crate::setting::{Instance, VirtualId};
+use crate::setting::{Instance, Setting, VirtualId};
 
 /// Longest delay of the network in fair weather.
 pub const DELAY: Duration = Duration::from_micros(400);
@@ -50,6 +50,17 @@ pub struct Bounds {
 impl Bounds {
     /// How long two may be master while one hands over to the other.
     pub const GRACE: Duration = Duration::from_millis(1);
+
+    /// From an address being in place to its announcement, wherever it was refused a moment ago.
+    pub const ANNOUNCED: Duration = Duration::from_millis(110);
+
+    /// From the death of a vrrp process to the removal of its addresses: the master down time without the skew, which is not its own
+    /// (RFC 9568 section 6.1); for a sync group, the shortest of its members'.
+    pub fn abandoned(instance: &Instance, setting: &Setting) -> Duration {
+        let down = |instance: &Instance| instance.advert_interval() * instance.down_adverts;
+        let others = setting.instances.iter().filter(|other| instance.grouped && other.grouped);
+        others.map(down).fold(down(instance), Duration::min)
+    }
 
     /// The bounds of the unit `members`, whose routers are set like one of `settings` at any time.
     pub fn of<'a>(members: Vec<VirtualId>, settings: impl Iterator<Item = &'a Instance>) -> Self {

@@ -35,6 +35,20 @@ pub enum Disturbance {
     Overrun(NodeId),
     /// So many addresses come and go on an interface that has nothing to do with VRRP.
     Churn(NodeId, u8),
+    /// From now on the kernel refuses to add or remove the first address of this virtual router.
+    Refuse(NodeId, VirtualId),
+    /// It does not any more.
+    Grant(NodeId, VirtualId),
+    /// An interface is removed.
+    Unlink(NodeId, Segment),
+    /// It is there again, with another index.
+    Relink(NodeId, Segment),
+    /// The kernel refuses to send anything.
+    Mute(NodeId),
+    /// It sends again.
+    Unmute(NodeId),
+    /// So many packets arrive that no router has sent: other octets, or an advert of a router with some of them wrong.
+    Flood(NodeId, Segment, u16),
     /// Nothing passes from one router to another.
     Cut(NodeId, NodeId),
     /// It does again.
@@ -81,6 +95,15 @@ impl fmt::Display for Disturbance {
             Self::DeleteAddress(node, id) => write!(f, "router {node}: somebody removes an address of I{id}"),
             Self::Overrun(node) => write!(f, "router {node}: the kernel loses events"),
             Self::Churn(node, many) => write!(f, "router {node}: {many} foreign addresses come and go"),
+            Self::Refuse(node, id) => write!(f, "router {node}: the kernel refuses the first address of I{id}"),
+            Self::Grant(node, id) => write!(f, "router {node}: the kernel grants the first address of I{id}"),
+            Self::Unlink(node, segment) => write!(f, "router {node}: {} is removed", segment.interface()),
+            Self::Relink(node, segment) => write!(f, "router {node}: {} is made again", segment.interface()),
+            Self::Mute(node) => write!(f, "router {node} cannot send"),
+            Self::Unmute(node) => write!(f, "router {node} can send again"),
+            Self::Flood(node, segment, many) => {
+                write!(f, "router {node}: {many} packets of a stranger on {}", segment.interface())
+            }
             Self::Cut(from, to) => write!(f, "router {to} does not hear router {from} any more"),
             Self::Heal(from, to) => write!(f, "router {to} hears router {from} again"),
             Self::Weather(Weather::FAIR) => f.write_str("the weather is fair again"),

@@ -30,6 +30,12 @@ pub enum Invariant {
     Punctual,
     /// Only masters tell the neighbours where an address is.
     OnlyMastersAnnounce,
+    /// A master announces each address that is in place, [`crate::bounds::Bounds::announced`] after it is at the latest.
+    Announces,
+    /// No address stays longer than the master down time on a router whose vrrp process is dead.
+    NotAbandoned,
+    /// A master that is told to stop says farewell.
+    Farewell,
     /// Members of a sync group are in the same state.
     GroupTogether,
     /// Adopting the addresses of the process before changes nothing in the kernel.
@@ -52,6 +58,9 @@ impl fmt::Display for Invariant {
             Self::HearsFirst => "what has arrived is heard before a timer fires",
             Self::Punctual => "adverts are never further apart than the interval",
             Self::OnlyMastersAnnounce => "only masters announce",
+            Self::Announces => "a master announces its addresses",
+            Self::NotAbandoned => "no address stays without adverts",
+            Self::Farewell => "a master that stops says farewell",
             Self::GroupTogether => "members of a sync group are in the same state",
             Self::AdoptionIsQuiet => "adopting changes nothing",
             Self::Rests => "the engine comes to rest",

@@ -19,7 +19,9 @@ pub struct Medium {
     pub weather: Weather,
     /// Who does not hear whom: from, to.
     cuts: BTreeSet<(NodeId, NodeId)>,
-    /// The same, planted: the watch does not know.
+    /// Who cannot send.
+    mute: BTreeSet<NodeId>,
+    /// The same as cuts, planted: the watch does not know.
     failures: BTreeSet<(NodeId, NodeId)>,
 }
 
@@ -45,6 +47,15 @@ impl Medium {
         self.cuts.remove(&(from, to));
     }
 
+    /// Whether a router can send.
+    pub fn set_mute(&mut self, node: NodeId, mute: bool) {
+        if mute {
+            self.mute.insert(node)
+        } else {
+            self.mute.remove(&node)
+        };
+    }
+
     /// Nothing passes from one to the other any more, though [`Medium::passes`] says so.
     pub fn fail(&mut self, from: NodeId, to: NodeId) {
         self.failures.insert((from, to));
@@ -57,7 +68,7 @@ impl Medium {
 
     /// Whether packets are to pass from one to the other.
     pub fn passes(&self, from: NodeId, to: NodeId) -> bool {
-        !self.cuts.contains(&(from, to))
+        !self.cuts.contains(&(from, to)) && !self.mute.contains(&from)
     }
 
     /// When a packet's copies arrive: none if it is lost.
@@ -74,7 +85,7 @@ impl Medium {
 /// The routers that `advert` of `from` is for, of `nodes`, and the segment it is on.
 pub fn recipients(advert: &SentAdvert, from: NodeId, nodes: usize) -> Option<(Segment, Vec<NodeId>)> {
     let link = advert.channel.link?;
-    let segment = Segment::ALL.into_iter().find(|segment| segment.link() == link.0)?;
+    let segment = Segment::ALL.into_iter().find(|segment| segment.is(link.0))?;
     let family = if advert.destination.is_ipv4() { Family::V4 } else { Family::V6 };
     let others = (0..nodes).filter(|node| *node != from);
     let to = if advert.destination.is_multicast() {

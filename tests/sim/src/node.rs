@@ -1,18 +1,19 @@
 //! One router: the engine that ships, on a kernel in memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use keepalived_config::InstanceKey;
-use keepalived_config::model::Config;
+use keepalived_config::model::{self as config, Config};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{State, Transition};
-use keepalived_daemon::vrrp::{AtExit, Engine, Report};
+use keepalived_daemon::vrrp::{AtExit, Engine, Report, remove_abandoned};
 use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert};
-use keepalived_kernel::network::{Address, LinkIndex, Network};
+use keepalived_kernel::network::{Address, LinkIndex, Network, Refused};
 
-use crate::clock::{Clock, Moment};
+use crate::bounds::{Bounds, LATENESS};
+use crate::clock::{Clock, Moment, stretched};
 use crate::medium::announced;
 use crate::scenario::is_virtual;
 use crate::setting::{self, Family, NodeId, Segment, Setting, VirtualId, prefix};
@@ -24,6 +25,9 @@ type FakeEngine = Engine<FakeNetwork, FakePackets>;
 const MOST_TURNS: usize = 2_000;
 /// How long a master may be without an address that somebody took: the engine's pause in a fight over it.
 const RESTORED: Duration = Duration::from_millis(1_100);
+
+/// How long the engine may wait before it tries again what the kernel refused.
+const RETRIED: Duration = Duration::from_secs(31);
 
 /// One router.
 #[derive(Debug)]
@@ -38,6 +42,20 @@ pub struct Node {
     /// Whether it is scheduled.
     pub paused: bool,
     plugged: Vec<Segment>,
+    /// The interfaces that there are, with their numbers.
+    links: BTreeMap<Segment, LinkIndex>,
+    /// How often an interface was made again.
+    remade: u32,
+    /// Addresses that the kernel refuses to change, and those that it refused: until then nothing is promised of them.
+    refused: BTreeMap<IpAddr, Option<Moment>>,
+    /// Nothing can be sent.
+    mute: bool,
+    /// Addresses that were announced since they are here.
+    announced: BTreeSet<IpAddr>,
+    /// Since when addresses are here, of a master that can send, without having been announced.
+    unannounced: BTreeMap<IpAddr, Moment>,
+    /// Since when the vrrp process is dead and its supervisor lives.
+    widowed_at: Option<Moment>,
     room: Option<usize>,
     /// Masters of the killed process, for the next one.
     adopts: BTreeSet<InstanceKey>,
@@ -132,6 +150,13 @@ impl Node {
             life,
             paused: false,
             plugged,
+            links: first_links(),
+            remade: 0,
+            refused: BTreeMap::new(),
+            mute: false,
+            announced: BTreeSet::new(),
+            unannounced: BTreeMap::new(),
+            widowed_at: None,
             room: None,
             adopts: BTreeSet::new(),
             restored_by: Moment::START,
@@ -150,7 +175,12 @@ impl Node {
 
     /// Whether its cable is in.
     pub fn is_plugged(&self, segment: Segment) -> bool {
-        self.plugged.contains(&segment)
+        self.plugged.contains(&segment) && self.links.contains_key(&segment)
+    }
+
+    /// The kernel's number of the interface on `segment`; that of the first one if there is none.
+    pub fn link(&self, segment: Segment) -> LinkIndex {
+        self.links.get(&segment).copied().unwrap_or(LinkIndex(segment.link()))
     }
 
     /// Whether packets that arrive find less room than they should.
@@ -166,8 +196,9 @@ impl Node {
         while !network.events(&mut Vec::new()) {}
         let mut packets = FakePackets::new();
         packets.limit_inbox(self.room);
+        silence(&mut packets, &self.links, self.mute);
         let masters = std::mem::take(&mut self.adopts);
-        let quiet = !masters.is_empty() && self.is_complete(&masters, &network);
+        let quiet = !masters.is_empty() && self.refused.is_empty() && self.is_complete(&masters, &network);
         self.network_changes = network.work().0;
         let shown = self.clock.show(now);
         let mut engine = Engine::new(shown, &self.config, masters, network, packets)
@@ -175,6 +206,9 @@ impl Node {
         engine.begin(shown);
         self.life = Life::Up(Box::new(engine));
         self.paused = false;
+        self.widowed_at = None;
+        // a new process announces what it adopts
+        self.announced.clear();
         for view in &mut self.views {
             view.heard = Heard { fresh: shown, ..Heard::default() };
             view.last_advert = now;
@@ -194,11 +228,12 @@ impl Node {
             }
         }
         let present = network.addresses().map(|address| address.address).filter(|it| is_virtual(*it));
-        self.plugged.len() == Segment::ALL.len() && present.collect::<BTreeSet<_>>() == wanted
+        Segment::ALL.into_iter().all(|segment| self.is_plugged(segment)) && present.collect::<BTreeSet<_>>() == wanted
     }
 
     /// Ends the process without a word. `adopts`: its supervisor lives, and knows who was master.
     pub fn kill(&mut self, now: Moment, adopts: bool) {
+        let was_up = self.is_up();
         if let Life::Up(engine) = &mut self.life {
             let states = engine.states();
             let masters = states.into_iter().filter(|(_, _, state)| *state == State::Master);
@@ -209,6 +244,7 @@ impl Node {
         if !adopts {
             self.adopts.clear();
         }
+        self.widowed_at = if adopts && was_up { Some(now) } else { self.widowed_at.filter(|_| adopts) };
         self.gone(now);
     }
 
@@ -226,7 +262,104 @@ impl Node {
     pub fn cut_power(&mut self, now: Moment) {
         self.kill(now, false);
         self.life = Life::Down(Box::new(machine(self.id, &self.plugged)));
+        self.links = first_links();
+        self.refused.clear();
         self.see_addresses();
+    }
+
+    /// The supervisor removes the addresses of the dead process that are due at `now`.
+    pub fn sweep(&mut self, now: Moment) {
+        let Some(since) = self.widowed_at else { return };
+        let due: BTreeSet<VirtualId> = self
+            .setting
+            .instances
+            .iter()
+            .enumerate()
+            .filter(|(_, instance)| now.since(since) >= Bounds::abandoned(instance, &self.setting))
+            .map(|(id, _)| id)
+            .collect();
+        let is_due = |instance: &config::Instance| setting::id(&instance.name).is_some_and(|id| due.contains(&id));
+        let keys: Vec<_> = keepalived_config::plan::keyed(&self.config.instances)
+            .filter(|(key, instance)| is_due(instance) && self.adopts.contains(key))
+            .map(|(key, instance)| (key, instance.clone()))
+            .collect();
+        if let Life::Down(network) = &mut self.life {
+            let removed = remove_abandoned(&mut **network, keys.iter().map(|(_, instance)| instance));
+            removed.expect("the kernel in memory can always be read");
+        }
+        for (key, _) in keys {
+            self.adopts.remove(&key);
+        }
+        self.see_addresses();
+    }
+
+    /// An address that should not be here any more: nobody has sent adverts for it since `since`.
+    pub fn abandoned(&self, now: Moment) -> Option<(IpAddr, Duration)> {
+        let since = self.widowed_at.filter(|_| !self.is_up())?;
+        let silence = now.since(since);
+        let bound = |it: &setting::Instance| stretched(Bounds::abandoned(it, &self.setting)) + LATENESS * 2;
+        let late = self.setting.instances.iter().filter(|instance| silence > bound(instance));
+        let mut addresses = late.flat_map(|instance| instance.addresses.iter().copied());
+        let left = addresses.find(|address| self.has(*address) && !self.is_excused(*address, now))?;
+        Some((left, silence))
+    }
+
+    /// An address of a master that should have been announced by now.
+    pub fn unannounced(&self, now: Moment) -> Option<(IpAddr, Duration)> {
+        let found = self.unannounced.iter().find(|(_, since)| now.since(**since) > Bounds::ANNOUNCED);
+        found.map(|(address, since)| (*address, now.since(*since)))
+    }
+
+    /// The kernel refuses to change the first address of `id`, or does not any more.
+    pub fn refuse(&mut self, now: Moment, id: VirtualId, refuse: bool) {
+        let Some(address) = self.setting.instances.get(id).and_then(|it| it.addresses.first().copied()) else { return };
+        if !refuse && !self.refused.contains_key(&address) {
+            return;
+        }
+        let refused = Refused { errno: 12, message: None };
+        self.network().refuse(address, refuse.then_some(refused));
+        self.refused.insert(address, (!refuse).then(|| now + RETRIED));
+    }
+
+    /// Whether nothing is promised of `address` here, because the kernel refuses it or did a short while ago.
+    pub fn is_excused(&self, address: IpAddr, now: Moment) -> bool {
+        self.refused.get(&address).is_some_and(|until| until.is_none_or(|until| now < until))
+    }
+
+    /// The interface on `segment` is removed.
+    pub fn unlink(&mut self, segment: Segment) {
+        if let Some(link) = self.links.remove(&segment) {
+            self.network().remove_link(link);
+            self.see_addresses();
+        }
+    }
+
+    /// It is made again, with another number.
+    pub fn relink(&mut self, segment: Segment) {
+        if self.links.contains_key(&segment) {
+            return;
+        }
+        self.remade += 1;
+        let link = LinkIndex(segment.link() + 10 * self.remade);
+        self.links.insert(segment, link);
+        let (id, running, mute) = (self.id, self.plugged.contains(&segment), self.mute);
+        add_link(self.network(), id, segment, link, running);
+        if let Life::Up(engine) = &mut self.life {
+            silence(engine.kernel().1, &self.links, mute);
+        }
+    }
+
+    /// Nothing can be sent, or it can again.
+    pub fn set_mute(&mut self, mute: bool) {
+        self.mute = mute;
+        if let Life::Up(engine) = &mut self.life {
+            silence(engine.kernel().1, &self.links, mute);
+        }
+    }
+
+    /// Whether it can send.
+    pub const fn is_mute(&self) -> bool {
+        self.mute
     }
 
     /// No process, no states.
@@ -241,8 +374,9 @@ impl Node {
         self.see_addresses();
     }
 
-    /// Lets the engine work: until it rests, or, if its turns are to take time, for one.
-    pub fn turn(&mut self, now: Moment, pace: Pace) -> Deeds {
+    /// Lets the engine work: until it rests, or, if its turns are to take time, for one. Unless it `announces`, its announcements are
+    /// lost.
+    pub fn turn(&mut self, now: Moment, pace: Pace, announces: bool) -> Deeds {
         let mut deeds = Deeds::default();
         let Life::Up(engine) = &mut self.life else { return deeds };
         let shown = self.clock.show(now);
@@ -251,7 +385,10 @@ impl Node {
             let wake = engine.turn(shown);
             // announcing is the last that a turn does: the states are those that they were sent in
             deeds.stray = deeds.stray.or_else(|| stray(engine, &self.setting));
-            deeds.announced += std::mem::take(&mut engine.kernel().1.announced).len();
+            let announced_now = std::mem::take(&mut engine.kernel().1.announced);
+            deeds.announced += announced_now.len();
+            self.announced
+                .extend(announced_now.iter().filter(|_| announces).filter_map(|frame| announced(&frame.octets)));
             deeds.busy = wake.is_some_and(|wake| wake <= shown);
             self.turns_in_a_row = if deeds.busy { self.turns_in_a_row + 1 } else { 0 };
             deeds.restless = self.turns_in_a_row > MOST_TURNS;
@@ -275,7 +412,25 @@ impl Node {
             view.last_advert = now;
         }
         self.see_addresses();
+        self.note_unannounced(now);
         deeds
+    }
+
+    /// Brings up to date which addresses of masters wait to be announced.
+    fn note_unannounced(&mut self, now: Moment) {
+        let present: BTreeSet<IpAddr> = self.present.iter().copied().collect();
+        self.announced.retain(|address| present.contains(address));
+        let pairs = self.views.iter().zip(&self.setting.instances);
+        let masters = pairs.filter(|(view, _)| view.state == State::Master && !self.mute);
+        let owed: BTreeSet<IpAddr> = masters
+            .flat_map(|(_, instance)| &instance.addresses)
+            .copied()
+            .filter(|address| present.contains(address) && !self.announced.contains(address))
+            .collect();
+        self.unannounced.retain(|address, _| owed.contains(address));
+        for address in owed {
+            self.unannounced.entry(address).or_insert(now);
+        }
     }
 
     /// Another setting; the addresses stay.
@@ -326,14 +481,16 @@ impl Node {
         if plugged {
             self.plugged.push(segment);
         }
-        self.network().set_running(LinkIndex(segment.link()), plugged);
+        if let Some(link) = self.links.get(&segment).copied() {
+            self.network().set_running(link, plugged);
+        }
     }
 
     /// Somebody removes the first address of `id`. False if it was not there.
     pub fn delete_address(&mut self, now: Moment, id: VirtualId) -> bool {
         let Some(instance) = self.setting.instances.get(id) else { return false };
         let Some(address) = instance.addresses.first().copied() else { return false };
-        let link = LinkIndex(instance.segment.link());
+        let link = self.link(instance.segment);
         if !self.network().has(address) {
             return false;
         }
@@ -369,11 +526,12 @@ impl Node {
     }
 
     /// A packet arrives; true if it will be heard.
-    pub fn deliver(&mut self, advert: &ReceivedAdvert) -> bool {
+    pub fn deliver(&mut self, segment: Segment, mut advert: ReceivedAdvert) -> bool {
+        advert.link = self.link(segment);
         let Life::Up(engine) = &mut self.life else { return false };
         let packets = engine.kernel().1;
         let lost = packets.lost();
-        packets.deliver(advert) > 0 && packets.lost() == lost
+        packets.deliver(&advert) > 0 && packets.lost() == lost
     }
 
     /// Changes that this process asked its kernel for.
@@ -448,16 +606,31 @@ fn stray(engine: &mut FakeEngine, setting: &Setting) -> Option<IpAddr> {
 /// A machine with two networks, and an interface that is none of our business.
 fn machine(id: NodeId, plugged: &[Segment]) -> FakeNetwork {
     let mut network = FakeNetwork::new();
-    for segment in Segment::ALL {
-        let link = FakeNetwork::ethernet(segment.link(), segment.interface()).expect("the name is short");
-        network.set_link(link);
-        network.set_running(LinkIndex(segment.link()), plugged.contains(&segment));
-        network.add_address(plain(LinkIndex(segment.link()), segment.address(id, Family::V4), 24));
-        let link_local = plain(LinkIndex(segment.link()), segment.address(id, Family::V6), 64);
-        network.add_address(Address { scope: 253, ..link_local });
+    for (segment, link) in first_links() {
+        add_link(&mut network, id, segment, link, plugged.contains(&segment));
     }
     network.set_link(FakeNetwork::ethernet(9, "docker0").expect("the name is short"));
     network
+}
+
+fn first_links() -> BTreeMap<Segment, LinkIndex> {
+    Segment::ALL.into_iter().map(|segment| (segment, LinkIndex(segment.link()))).collect()
+}
+
+/// The interface on `segment` with the addresses that the machine itself has there.
+fn add_link(network: &mut FakeNetwork, id: NodeId, segment: Segment, link: LinkIndex, running: bool) {
+    network.set_link(FakeNetwork::ethernet(link.0, segment.interface()).expect("the name is short"));
+    network.set_running(link, running);
+    network.add_address(plain(link, segment.address(id, Family::V4), 24));
+    let link_local = plain(link, segment.address(id, Family::V6), 64);
+    network.add_address(Address { scope: 253, ..link_local });
+}
+
+/// Lets nothing leave, or everything.
+fn silence(packets: &mut FakePackets, links: &BTreeMap<Segment, LinkIndex>, mute: bool) {
+    for link in links.values() {
+        packets.fail_link(*link, mute.then_some(105));
+    }
 }
 
 fn plain(link: LinkIndex, address: IpAddr, prefix: u8) -> Address {

@@ -33,8 +33,18 @@ impl Scenario {
         let nodes = random.pick(&[2, 2, 2, 3, 3, 4, 5]);
         let settings = settings(&mut random, nodes);
         let clocks = (0..nodes).map(|_| clock(&mut random)).collect();
-        Author { random, nodes, settings: settings.clone(), now: Moment::START, plan: Vec::new(), readdressed: false }
-            .write(seed, settings, clocks)
+        // a stream of its own: seeds keep the meaning that they had before there were these
+        let more = Random::new(seed ^ 0x006b_6572_6e65_6c73);
+        Author {
+            random,
+            more,
+            nodes,
+            settings: settings.clone(),
+            now: Moment::START,
+            plan: Vec::new(),
+            readdressed: false,
+        }
+        .write(seed, settings, clocks)
     }
 
     /// Settings and plan as given; for tests that know what they want.
@@ -191,6 +201,8 @@ pub fn is_virtual(address: IpAddr) -> bool {
 /// Writes a plan: routers start; then, a few times, trouble and a time of rest that is long enough for every promise.
 struct Author {
     random: Random,
+    /// For kernels that refuse, and strangers.
+    more: Random,
     nodes: usize,
     settings: Vec<Setting>,
     now: Moment,
@@ -241,7 +253,32 @@ impl Author {
             until = until.max(at + lasting);
             self.one(at, at + lasting);
         }
+        for _ in 0..self.more.between(0, 2) {
+            let at = from + self.more.duration(until.since(from));
+            let end = at + self.more.duration(until.since(at));
+            self.kernel_or_stranger(at, end);
+        }
         self.now = until;
+    }
+
+    /// A kernel that refuses, a process that stays dead, or a stranger, from `at` to `until`.
+    fn kernel_or_stranger(&mut self, at: Moment, until: Moment) {
+        let node = self.more.index(self.nodes);
+        let segment = self.more.pick(&Segment::ALL);
+        let which = self.more.index(self.settings.first().map_or(0, |setting| setting.instances.len()));
+        let for_ever = self.more.percent(20);
+        let (begin, end) = match self.more.below(100) {
+            0..25 => (Disturbance::Refuse(node, which), (!for_ever).then_some(Disturbance::Grant(node, which))),
+            25..45 => (Disturbance::Unlink(node, segment), Some(Disturbance::Relink(node, segment))),
+            45..60 => (Disturbance::Mute(node), Some(Disturbance::Unmute(node))),
+            60..75 => (Disturbance::KillWorker(node), Some(Disturbance::Respawn(node))),
+            _ => {
+                let many = self.more.pick(&[1, 20, 500, 3_000]);
+                (Disturbance::Flood(node, segment, many), None)
+            }
+        };
+        self.plan.push((at, begin));
+        self.plan.extend(end.map(|end| (until, end)));
     }
 
     /// One disturbance at `at`; what has an end ends at `until`, unless it is to last until after the next rest.

@@ -124,6 +124,11 @@ impl Segment {
         }
     }
 
+    /// Whether `index` is the number of that interface, which ends in the same digit however often it is made again.
+    pub const fn is(self, index: u32) -> bool {
+        index % 10 == self.link()
+    }
+
     /// The address that `node` has on it.
     pub fn address(self, node: NodeId, family: Family) -> IpAddr {
         let host = u8::try_from(node + 1).expect("a world has few routers");

@@ -80,6 +80,8 @@ impl Watch {
     pub fn stand(&mut self, now: Moment, nodes: &[Node]) -> Result<(), Broken> {
         let seen_at = std::mem::replace(&mut self.seen_at, now);
         punctual(now, nodes)?;
+        announced(now, nodes)?;
+        not_abandoned(now, nodes)?;
         if self.ongoing {
             return Ok(());
         }
@@ -96,7 +98,8 @@ impl Watch {
                         _ => several = Some((id, masters)),
                     }
                 }
-                let twice = if addresses_agreed { held_twice(component, nodes, &unit.bounds.members) } else { None };
+                let twice =
+                    if addresses_agreed { held_twice(now, component, nodes, &unit.bounds.members) } else { None };
                 let several_last = component.several_masters.lasts(several.is_some(), seen_at, now);
                 let none_last = component.no_master.lasts(none.is_some(), seen_at, now);
                 let twice_last = component.several_holders.lasts(twice.is_some(), seen_at, now);
@@ -161,8 +164,8 @@ impl Watch {
     }
 
     /// A router has stopped.
-    pub fn stopped(&self, node: &Node) -> Result<(), Broken> {
-        if node.present().is_empty() {
+    pub fn stopped(&self, now: Moment, node: &Node) -> Result<(), Broken> {
+        if node.present().iter().all(|address| node.is_excused(*address, now)) {
             return Ok(());
         }
         Err((Invariant::OthersDoNot, format!("a router that stopped has left {:?}", node.present())))
@@ -206,7 +209,13 @@ impl Watch {
             Disturbance::Cut(..) | Disturbance::Heal(..) | Disturbance::Weather(_) => {
                 self.medium_changed = self.medium_changed.max(now);
             }
-            Disturbance::Start(_) | Disturbance::Respawn(_) | Disturbance::Pull(..) | Disturbance::Plug(..) => {}
+            Disturbance::Start(_)
+            | Disturbance::Respawn(_)
+            | Disturbance::Pull(..)
+            | Disturbance::Plug(..)
+            | Disturbance::Unlink(..)
+            | Disturbance::Relink(..) => {}
+            Disturbance::Mute(_) | Disturbance::Unmute(_) => self.medium_changed = self.medium_changed.max(now),
             Disturbance::Stop(node)
             | Disturbance::PowerCut(node)
             | Disturbance::Kill(node)
@@ -216,6 +225,9 @@ impl Watch {
             | Disturbance::DeleteAddress(node, _)
             | Disturbance::Overrun(node)
             | Disturbance::Churn(node, _)
+            | Disturbance::Refuse(node, _)
+            | Disturbance::Grant(node, _)
+            | Disturbance::Flood(node, ..)
             | Disturbance::Buffer(node, _)
             | Disturbance::Reload(node, _)
             | Disturbance::Readdress(node, _) => {
@@ -344,7 +356,12 @@ fn masters(component: &Component, nodes: &[Node], id: VirtualId) -> Vec<NodeId> 
     component.nodes.iter().filter(is_master).copied().collect()
 }
 
-fn held_twice(component: &Component, nodes: &[Node], members: &[VirtualId]) -> Option<(IpAddr, Vec<NodeId>)> {
+fn held_twice(
+    now: Moment,
+    component: &Component,
+    nodes: &[Node],
+    members: &[VirtualId],
+) -> Option<(IpAddr, Vec<NodeId>)> {
     let first = component.nodes.first().and_then(|first| nodes.get(*first))?;
     // two that disagree about whose address it is may both have it
     if component.nodes.iter().filter_map(|node| nodes.get(*node)).any(|node| !same_addresses(node, first)) {
@@ -352,7 +369,9 @@ fn held_twice(component: &Component, nodes: &[Node], members: &[VirtualId]) -> O
     }
     for instance in members.iter().filter_map(|member| first.setting.instances.get(*member)) {
         for address in &instance.addresses {
-            let has = |node: &&NodeId| nodes.get(**node).is_some_and(|node| node.has(*address));
+            let has = |node: &&NodeId| {
+                nodes.get(**node).is_some_and(|node| node.has(*address) && !node.is_excused(*address, now))
+            };
             if component.nodes.iter().filter(has).count() > 1 {
                 return Some((*address, component.nodes.iter().filter(has).copied().collect()));
             }
@@ -390,7 +409,7 @@ fn ranked(component: &Component, nodes: &[Node], members: &[VirtualId]) -> Resul
 }
 
 fn punctual(now: Moment, nodes: &[Node]) -> Result<(), Broken> {
-    for (id, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_up() && !node.paused) {
+    for (id, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_up() && !node.paused && !node.is_mute()) {
         for (which, (view, instance)) in node.views.iter().zip(&node.setting.instances).enumerate() {
             let silence = now.since(view.last_advert);
             if view.state == State::Master && silence > stretched(instance.advert_interval()) + LATENESS * 2 {
@@ -399,6 +418,28 @@ fn punctual(now: Moment, nodes: &[Node]) -> Result<(), Broken> {
                     format!("router {id}, master of I{which}, has not sent for {silence:?}"),
                 ));
             }
+        }
+    }
+    Ok(())
+}
+
+fn announced(now: Moment, nodes: &[Node]) -> Result<(), Broken> {
+    for (id, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_up() && !node.paused) {
+        if let Some((address, since)) = node.unannounced(now) {
+            return Err((
+                Invariant::Announces,
+                format!("router {id} has {address} and has not announced it for {since:?}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn not_abandoned(now: Moment, nodes: &[Node]) -> Result<(), Broken> {
+    for (id, node) in nodes.iter().enumerate() {
+        if let Some((address, silence)) = node.abandoned(now) {
+            let text = format!("router {id} has {address}, and its vrrp process is dead for {silence:?}");
+            return Err((Invariant::NotAbandoned, text));
         }
     }
     Ok(())
@@ -451,12 +492,13 @@ fn wanted(node: &Node) -> impl Iterator<Item = IpAddr> + '_ {
 }
 
 fn holdings(now: Moment, id: NodeId, node: &Node) -> Result<(), Broken> {
-    if let Some(missing) = wanted(node).find(|address| !node.present().contains(address))
+    let excused = |address: &IpAddr| node.is_excused(*address, now);
+    if let Some(missing) = wanted(node).find(|address| !node.present().contains(address) && !excused(address))
         && !node.may_lack(now)
     {
         return Err((Invariant::MasterHolds, format!("router {id} is master and has no {missing}")));
     }
-    if let Some(left) = node.present().iter().find(|address| !wanted(node).any(|it| it == **address)) {
+    if let Some(left) = node.present().iter().find(|it| !wanted(node).any(|wanted| wanted == **it) && !excused(it)) {
         return Err((Invariant::OthersDoNot, format!("router {id} has {left} and is not its master")));
     }
     Ok(())

@@ -5,10 +5,11 @@ use std::collections::BinaryHeap;
 use std::fmt;
 use std::time::Duration;
 
+use keepalived_core::vrrp::State;
 use keepalived_kernel::fake::{ReceivedAdvert, SentAdvert};
 use keepalived_kernel::network::LinkIndex;
 
-use crate::bounds::LATENESS;
+use crate::bounds::{Bounds, LATENESS};
 use crate::clock::Moment;
 use crate::disturbance::{Disturbance, Weather};
 use crate::invariant::{Invariant, Violation};
@@ -16,7 +17,7 @@ use crate::medium::{self, Medium, Said};
 use crate::node::{Deeds, Node, Pace};
 use crate::random::Random;
 use crate::scenario::Scenario;
-use crate::setting::{Instance, NodeId, Segment, VirtualId};
+use crate::setting::{Family, Instance, NodeId, Segment, VirtualId};
 use crate::trace::Trace;
 use crate::watch::Watch;
 
@@ -36,6 +37,9 @@ pub struct World {
     events: Vec<Option<Event>>,
     queue: BinaryHeap<Reverse<(Moment, usize)>>,
     statistics: Statistics,
+    /// Something that a router has sent, for strangers to imitate.
+    overheard: Option<(Segment, SentAdvert)>,
+    planted: Option<Planted>,
 }
 
 /// How much happened.
@@ -75,6 +79,17 @@ impl fmt::Display for Statistics {
     }
 }
 
+/// A fault that is planted to see whether the watch finds it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Planted {
+    /// No supervisor removes what a dead vrrp process has left.
+    NoSweep,
+    /// No farewell leaves a router that stops.
+    NoFarewell,
+    /// No announcement leaves a router.
+    NoAnnouncement,
+}
+
 #[derive(Debug)]
 enum Event {
     Happens(Disturbance),
@@ -87,6 +102,8 @@ enum Event {
     },
     /// Nothing passes any more, and nobody is told.
     Fails(NodeId, NodeId),
+    /// The supervisor of a dead vrrp process looks after its addresses.
+    Sweep(NodeId),
     /// A router is scheduled, if this is still the plan.
     Turn(NodeId),
 }
@@ -115,6 +132,8 @@ impl World {
             events: Vec::new(),
             queue: BinaryHeap::new(),
             statistics: Statistics::default(),
+            overheard: None,
+            planted: None,
         };
         for node in 0..world.nodes.len() {
             let node = world.node(node);
@@ -130,6 +149,11 @@ impl World {
     /// Plants a fault: packets stop passing at `at`, and the watch takes the network for whole.
     pub fn cut_unnoticed(&mut self, at: Moment, from: NodeId, to: NodeId) {
         self.plan(at, Event::Fails(from, to));
+    }
+
+    /// Plants a fault in all routers.
+    pub fn plant(&mut self, fault: Planted) {
+        self.planted = Some(fault);
     }
 
     /// Runs it to its end, or to the first promise that is not kept.
@@ -164,6 +188,9 @@ impl World {
                     if current && !self.node(node).paused {
                         self.turn(node)?;
                     }
+                }
+                Some(Event::Sweep(node)) => {
+                    self.node_mut(node).sweep(at);
                 }
                 Some(Event::Fails(from, to)) => self.medium.fail(from, to),
                 None => {}
@@ -203,9 +230,10 @@ impl World {
 
     fn turn(&mut self, id: NodeId) -> Result<(), Broken> {
         let (now, pace) = (self.now, self.pace);
+        let announces = self.planted != Some(Planted::NoAnnouncement);
         let node = self.node_mut(id);
         node.next_turn = None;
-        let deeds = node.turn(now, pace);
+        let deeds = node.turn(now, pace, announces);
         if deeds.restless {
             return Err((Invariant::Rests, format!("router {id} wants to be woken at once, again and again")));
         }
@@ -248,6 +276,7 @@ impl World {
             if !self.node(from).is_plugged(segment) {
                 continue;
             }
+            self.overheard = Some((segment, advert.clone()));
             for to in to {
                 if !self.medium.carries(from, to) {
                     continue;
@@ -281,13 +310,14 @@ impl World {
         if !node.is_plugged(segment) || !node.is_up() {
             return;
         }
-        advert.received = node.clock.show(now);
-        if !node.deliver(&advert) {
+        let received = node.clock.show(now);
+        advert.received = received;
+        if !node.deliver(segment, advert) {
             self.trace.note(now, || format!("    no room for it at router {to}"));
             return;
         }
         if let (Some(said), Some(terms)) = (said, terms) {
-            Watch::heard(node, terms, said, advert.received);
+            Watch::heard(node, terms, said, received);
         }
         self.schedule(to, now);
     }
@@ -315,14 +345,31 @@ impl World {
                 if self.node(id).paused || !self.node(id).is_up() {
                     return Ok(());
                 }
-                let deeds = self.node_mut(id).stop(now);
+                let masters = self.masters_that_can_send(id);
+                let mut deeds = self.node_mut(id).stop(now);
                 self.account(id, &deeds);
+                if self.planted == Some(Planted::NoFarewell) {
+                    deeds.sent.clear();
+                }
+                let says = deeds.sent.iter().filter_map(|advert| medium::said(&advert.octets, advert.source));
+                let farewells: Vec<u8> = says.filter(|said| said.priority == 0).map(|said| said.vrid).collect();
+                if let Some(vrid) = masters.into_iter().find(|vrid| !farewells.contains(vrid)) {
+                    let text = format!("router {id} stopped and was master of VRID {vrid}");
+                    return Err((Invariant::Farewell, text));
+                }
                 self.send(id, deeds.sent);
-                self.watch.stopped(self.node(id))?;
+                self.watch.stopped(now, self.node(id))?;
             }
             Disturbance::PowerCut(id) => self.node_mut(id).cut_power(now),
             Disturbance::Kill(id) => self.node_mut(id).kill(now, false),
-            Disturbance::KillWorker(id) => self.node_mut(id).kill(now, true),
+            Disturbance::KillWorker(id) => {
+                self.node_mut(id).kill(now, true);
+                let setting = &self.node(id).setting;
+                let waits: Vec<_> = setting.instances.iter().map(|it| Bounds::abandoned(it, setting)).collect();
+                if self.planted != Some(Planted::NoSweep) {
+                    waits.into_iter().for_each(|wait| self.plan(now + wait, Event::Sweep(id)));
+                }
+            }
             Disturbance::Pause(id) => {
                 if !self.node(id).is_up() {
                     return Ok(());
@@ -342,6 +389,31 @@ impl World {
                 unsettles = false;
                 self.node_mut(id).churn(many);
                 self.schedule(id, now);
+            }
+            Disturbance::Refuse(id, which) | Disturbance::Grant(id, which) => {
+                unsettles = false;
+                let refuse = matches!(disturbance, Disturbance::Refuse(..));
+                self.node_mut(id).refuse(now, which, refuse);
+                self.schedule(id, now);
+            }
+            Disturbance::Unlink(id, segment) => {
+                self.node_mut(id).unlink(segment);
+                self.schedule(id, now);
+            }
+            Disturbance::Relink(id, segment) => {
+                self.node_mut(id).relink(segment);
+                self.schedule(id, now);
+            }
+            Disturbance::Mute(id) | Disturbance::Unmute(id) => {
+                let mute = disturbance == Disturbance::Mute(id);
+                self.medium.set_mute(id, mute);
+                self.node_mut(id).set_mute(mute);
+                // what it tried to send meanwhile was not sent
+                self.excuse_silence(id);
+            }
+            Disturbance::Flood(id, segment, many) => {
+                unsettles = false;
+                self.flood(id, segment, many);
             }
             Disturbance::Cut(from, to) => self.medium.cut(from, to),
             Disturbance::Heal(from, to) => self.medium.heal(from, to),
@@ -370,6 +442,53 @@ impl World {
         }
         self.watch.disturbed(now, &disturbance, unsettles, &self.nodes, &self.medium);
         Ok(())
+    }
+
+    /// VRIDs that a router is master of and can say farewell for.
+    fn masters_that_can_send(&self, id: NodeId) -> Vec<u8> {
+        let node = self.node(id);
+        let pairs = node.views.iter().zip(&node.setting.instances);
+        let masters = pairs.filter(|(view, instance)| {
+            view.state == State::Master && node.is_plugged(instance.segment) && !node.is_mute()
+        });
+        masters.map(|(_, instance)| instance.vrid).collect()
+    }
+
+    /// A stranger's packets arrive, and no router believes one of them: a bit of an advert is wrong, or all of them are.
+    fn flood(&mut self, id: NodeId, segment: Segment, many: u16) {
+        let now = self.now;
+        for _ in 0..many {
+            let known = self.random.percent(50).then(|| self.overheard.clone()).flatten();
+            let known = known.filter(|(on, _)| *on == segment);
+            let (source, destination, mut octets) = match known {
+                Some((_, advert)) => (advert.source, advert.destination, advert.octets),
+                None => {
+                    let octets = (0..self.random.between(0, 120)).map(|_| self.octet()).collect();
+                    (segment.address(98, Family::V4), std::net::Ipv4Addr::new(224, 0, 0, 18).into(), octets)
+                }
+            };
+            // one wrong bit of the message: its checksum shows it (RFC 1071)
+            let header = if source.is_ipv4() { 20 } else { 0 };
+            if let Some(message) = octets.get_mut(header..).filter(|message| !message.is_empty()) {
+                let place = self.random.index(message.len());
+                let bit = self.random.below(8);
+                if let Some(octet) = message.get_mut(place) {
+                    *octet ^= 1_u8 << bit;
+                }
+            }
+            let node = self.node_mut(id);
+            if !node.is_plugged(segment) || !node.is_up() {
+                return;
+            }
+            let received = node.clock.show(now);
+            let link = node.link(segment);
+            node.deliver(segment, ReceivedAdvert { link, source, destination, ttl: 255, received, octets });
+        }
+        self.schedule(id, now);
+    }
+
+    fn octet(&mut self) -> u8 {
+        u8::try_from(self.random.below(256)).expect("below 256")
     }
 
     fn resume(&mut self, id: NodeId) {

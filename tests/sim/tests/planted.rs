@@ -8,7 +8,7 @@ use keepalived_sim::invariant::Invariant;
 use keepalived_sim::scenario::{Scenario, address};
 use keepalived_sim::setting::{Family, Instance, Preempt, Segment, Setting};
 use keepalived_sim::trace::Trace;
-use keepalived_sim::world::World;
+use keepalived_sim::world::{Planted, World};
 
 fn instance(priority: u8) -> Instance {
     Instance {
@@ -156,4 +156,31 @@ fn an_engine_without_the_group_lets_its_members_part() {
     let mut world = world(both(true), both(true), &pulled);
     world.node_mut(0).tell_engine_otherwise(2, &both(false));
     assert_eq!(broken(world), Some(Invariant::GroupTogether));
+}
+
+#[test]
+fn what_a_dead_process_leaves_and_nobody_removes_is_found() {
+    let killed = [(20, Disturbance::KillWorker(0)), (30, Disturbance::Respawn(0))];
+    let world_of = || world(setting(instance(200)), setting(instance(100)), &killed);
+    assert_eq!(broken(world_of()), None);
+    let mut planted = world_of();
+    planted.plant(Planted::NoSweep);
+    assert_eq!(broken(planted), Some(Invariant::NotAbandoned));
+}
+
+#[test]
+fn a_stop_without_a_farewell_is_found() {
+    let stopped = [(20, Disturbance::Stop(0))];
+    let world_of = || world(setting(instance(200)), setting(instance(100)), &stopped);
+    assert_eq!(broken(world_of()), None);
+    let mut planted = world_of();
+    planted.plant(Planted::NoFarewell);
+    assert_eq!(broken(planted), Some(Invariant::Farewell));
+}
+
+#[test]
+fn a_master_that_does_not_announce_is_found() {
+    let mut planted = world(setting(instance(200)), setting(instance(100)), &[]);
+    planted.plant(Planted::NoAnnouncement);
+    assert_eq!(broken(planted), Some(Invariant::Announces));
 }

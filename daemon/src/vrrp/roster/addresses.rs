@@ -48,8 +48,13 @@ impl Roster {
             self.holdings.hold(index, address, foreign);
         }
         let kept: BTreeSet<&Place> = places.iter().collect();
-        for place in old.iter().filter(|place| !kept.contains(place)) {
+        let gone: Vec<&Place> = old.iter().filter(|place| !kept.contains(place)).collect();
+        for place in &gone {
             self.holdings.release(index, place);
+        }
+        if !gone.is_empty() {
+            let gone = gone.iter().map(|(link, address, _)| (*link, *address)).collect();
+            self.neighbours.withdraw(index, &gone);
         }
         if let Some(slot) = self.slot_mut(index) {
             slot.places = places;

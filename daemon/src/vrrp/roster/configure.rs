@@ -38,6 +38,7 @@ impl Roster {
             .collect();
         let gone: Vec<usize> =
             self.by_key.iter().filter(|(key, _)| !keyed.contains_key(key)).map(|(_, slot)| *slot).collect();
+        self.part(gone.iter().copied());
         for slot in &gone {
             self.tell(now, *slot, Event::Remove);
         }
@@ -83,9 +84,21 @@ impl Roster {
     /// Addresses of an earlier run go, unless an instance is master from the start. An instance that is to resume is asked once
     /// it has: see [`Roster::begin`].
     pub(in super::super) fn adopt_left_overs(&mut self) {
+        self.resume_whole_groups();
         for index in 0..self.slots.len() {
             if self.slot(index).is_some_and(|slot| !self.masters.contains(&slot.key)) {
                 self.adopt_left_overs_of(index, Evidence::Mark);
+            }
+        }
+    }
+
+    /// A sync group resumes as a whole or not at all: a member may have been silent for longer than another router waits.
+    fn resume_whole_groups(&mut self) {
+        for members in &self.groups {
+            let keys: Vec<_> =
+                members.iter().filter_map(|index| Some(self.slots.get(*index)?.as_ref()?.key.clone())).collect();
+            if keys.iter().any(|key| !self.masters.contains(key)) {
+                self.masters.retain(|key| !keys.contains(key));
             }
         }
     }

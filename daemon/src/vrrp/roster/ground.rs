@@ -158,6 +158,15 @@ impl Roster {
             self.reopen_at.get_or_insert(now + REOPEN_PAUSE);
         }
         let links = self.slot(index).map(|slot| self.links_of(slot)).unwrap_or_default();
+        // its interface was removed and made again between two looks, and what had arrived there is lost: a backup listens anew
+        let made_again = |slot: &Slot| slot.link.is_some() && link.is_some() && slot.link != link;
+        if let Some(slot) = self.slot_mut(index)
+            && made_again(slot)
+            && slot.router.state() == State::Backup
+        {
+            slot.own_faults = faults.with(Fault::InterfaceMissing);
+            self.tell_ground(now, index);
+        }
         if let Some(slot) = self.slot_mut(index) {
             slot.link = link;
             slot.links = links;

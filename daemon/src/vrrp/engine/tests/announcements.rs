@@ -1,5 +1,6 @@
 //! Gratuitous ARP and unsolicited neighbour advertisements.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -139,4 +140,25 @@ fn lost_events_do_not_make_a_router_a_host() {
     let flags: Vec<u8> = rig.packets().announced.iter().map(|frame| frame.octets[58] & 0x80).collect();
     // RFC 4861 §4.4: the R flag; garp_master_delay brings the second burst
     assert!(!flags.is_empty() && flags.iter().all(|flag| *flag == 0x80), "{flags:?}");
+}
+
+// simulator, seeds 517 and 74
+#[test]
+fn an_announcement_that_the_kernel_does_not_take_is_owed_while_the_address_is_there() {
+    for stays in [true, false] {
+        let mut rig = master();
+        rig.announced();
+        rig.packets().fail_link(ETH0, Some(105));
+        rig.reload(&with_addresses("A", 51, 100, &[&format!("{VIP}/24"), "192.0.2.101/24"]));
+        rig.pass(Duration::from_millis(500));
+        assert!(rig.announced().is_empty());
+        if !stays {
+            rig.reload(&with_addresses("A", 51, 100, &[&format!("{VIP}/24")]));
+        }
+        rig.packets().fail_link(ETH0, None);
+        rig.pass(Duration::from_millis(200));
+        let expected: &[Ipv4Addr] = if stays { &[Ipv4Addr::new(192, 0, 2, 101)] } else { &[] };
+        let announced: BTreeSet<Ipv4Addr> = rig.announced().into_iter().filter(|it| it.to_string() != VIP).collect();
+        assert_eq!(announced.into_iter().collect::<Vec<_>>(), expected);
+    }
 }

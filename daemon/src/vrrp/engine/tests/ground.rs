@@ -317,3 +317,19 @@ fn without_a_route_to_its_peer_a_router_waits_for_one() {
     rig.pass(Duration::from_secs(1));
     assert_eq!(rig.state("A"), State::Backup);
 }
+// simulator, seed 179: what had arrived at the old interface is lost
+#[test]
+fn a_backup_whose_interface_was_made_again_between_two_looks_listens_anew() {
+    let mut rig = Rig::new(&one(100));
+    rig.hear_for(5, &one(200), 200);
+    assert_eq!(rig.state("A"), State::Backup);
+    rig.network().remove_link(ETH0);
+    rig.network().set_link(FakeNetwork::ethernet(12, "eth0").unwrap());
+    rig.network().add_address(plain(LinkIndex(12), "192.0.2.1", 24));
+    // the process was not scheduled for as long as its timer runs
+    rig.now += Duration::from_secs(30);
+    rig.settle();
+    assert_eq!(rig.state("A"), State::Backup);
+    rig.pass(Duration::from_secs(4));
+    assert_eq!(rig.state("A"), State::Master);
+}

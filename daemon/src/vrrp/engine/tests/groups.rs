@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use keepalived_core::vrrp::State;
 
-use super::rig::{ETH1, Rig, VIP, machine, one, plain, with_addresses};
+use super::rig::{ETH0, ETH1, Rig, VIP, machine, message, one, plain, with_addresses};
+use crate::vrrp::engine::AtExit;
 
 #[test]
 fn a_group_becomes_master_together_and_leaves_together() {
@@ -20,6 +21,60 @@ fn a_group_becomes_master_together_and_leaves_together() {
     rig.hear(&one(200), 200);
     assert_eq!((rig.state("A"), rig.state("B")), (State::Backup, State::Backup));
     assert!(!rig.has(VIP) && !rig.has("192.0.2.102"));
+}
+
+const GROUP: &str = "vrrp_sync_group G {\n group {\n A\n B\n }\n}\n";
+
+fn two() -> String {
+    one(100) + &with_addresses("B", 52, 100, &["192.0.2.102/24"]) + GROUP
+}
+
+/// VRID and priority of the adverts since the last call.
+fn said(rig: &mut Rig) -> Vec<(u8, u8)> {
+    let sent = std::mem::take(&mut rig.packets().sent);
+    sent.iter().map(message).map(|message| (message[1], message[2])).collect()
+}
+
+// RFC 9568 section 6.4.3 (655): shutdown; simulator, seed 108
+#[test]
+fn each_member_says_farewell_at_the_stop_and_when_the_file_has_it_no_more() {
+    let mut rig = Rig::new(&two());
+    rig.pass(Duration::from_secs(10));
+    said(&mut rig);
+    let now = rig.now;
+    rig.engine.stop(now, AtExit::Release);
+    assert_eq!(said(&mut rig), [(51, 0), (52, 0)]);
+
+    let mut rig = Rig::new(&two());
+    rig.pass(Duration::from_secs(10));
+    said(&mut rig);
+    rig.reload("global_defs {\n}\n");
+    assert_eq!(said(&mut rig), [(51, 0), (52, 0)]);
+}
+
+#[test]
+fn a_member_that_the_file_has_no_more_does_not_take_the_others_along() {
+    let mut rig = Rig::new(&two());
+    rig.pass(Duration::from_secs(10));
+    rig.reload(&one(100));
+    assert_eq!((rig.state("A"), rig.has(VIP), rig.has("192.0.2.102")), (State::Master, true, false));
+}
+
+// simulator, seed 172: one of them was silent for longer than its routers wait
+#[test]
+fn a_group_resumes_as_a_whole_or_not_at_all() {
+    let mut network = machine();
+    let mut ours = plain(ETH0, VIP, 24);
+    ours.protocol = 18;
+    network.add_address(ours);
+    let only = |name: &'static str| {
+        move |config: &keepalived_config::model::Config| {
+            let keyed = keepalived_config::plan::keyed(&config.instances);
+            keyed.filter(|(_, instance)| instance.name == name).map(|(key, _)| key).collect()
+        }
+    };
+    let mut rig = Rig::with(network, &two(), only("A"));
+    assert_eq!((rig.state("A"), rig.state("B"), rig.has(VIP)), (State::Backup, State::Backup, false));
 }
 
 #[test]
