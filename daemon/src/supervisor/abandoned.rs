@@ -1,7 +1,7 @@
 //! Addresses of masters without adverts. While the vrrp process is away nobody sends adverts for its addresses, and another router has
 //! them once the master down time is over. They are removed then, whatever keeps the vrrp process away.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
@@ -47,20 +47,26 @@ fn open() -> io::Result<Rtnetlink> {
     Rtnetlink::open(BufferSize(4096))
 }
 
-/// How long other routers wait for the adverts of `instance` at least before one of them is master. A sync group is left as soon as one
+/// How long other routers wait for the adverts of `instance` at least.
+pub(super) fn down_time(instance: &Instance) -> Duration {
+    instance.advert_interval.duration() * u32::from(instance.down_timer_adverts)
+}
+
+/// By name of each instance, how long other routers wait at least before one of them is master. A sync group is left as soon as one
 /// of its members is.
-pub(super) fn unnoticed(instance: &Instance, config: &Config) -> Duration {
-    let down = |instance: &Instance| instance.advert_interval.duration() * u32::from(instance.down_timer_adverts);
-    let group = config.sync_groups.iter().find(|group| group.members.contains(&instance.name));
-    let members = group.map(|group| {
-        config
-            .instances
-            .iter()
-            .filter(|other| group.members.contains(&other.name))
-            .map(down)
-            .fold(down(instance), Duration::min)
-    });
-    members.unwrap_or_else(|| down(instance))
+pub(super) fn unnoticed(config: &Config) -> BTreeMap<&str, Duration> {
+    let mut times: BTreeMap<&str, Duration> =
+        config.instances.iter().map(|instance| (instance.name.as_str(), down_time(instance))).collect();
+    for group in &config.sync_groups {
+        let of = |name: &String| times.get(name.as_str()).copied();
+        let Some(shortest) = group.members.iter().filter_map(of).min() else { continue };
+        for name in &group.members {
+            if let Some(time) = times.get_mut(name.as_str()) {
+                *time = shortest;
+            }
+        }
+    }
+    times
 }
 
 /// When addresses are due that nobody has sent adverts for since `since`. `began` is when a process was started that has not said yet
@@ -114,7 +120,12 @@ impl Supervisor {
     /// Puts `config` in force, and remembers the addresses of the one before that it does not have.
     pub(super) fn supersede(&mut self, config: Config) {
         let before = std::mem::replace(&mut self.config, config);
-        self.superseded.extend(given_up(before.instances, &self.config.instances));
+        // only a master has its addresses; on a kernel without marks, what an administrator set looks the same
+        let masters = keepalived_config::plan::keyed(&before.instances)
+            .filter(|(key, _)| self.states.get(key) == Some(&State::Master))
+            .map(|(_, instance)| instance.clone())
+            .collect();
+        self.superseded.extend(given_up(masters, &self.config.instances));
         if self.worker(Role::Vrrp).is_none() {
             self.remove_superseded();
         }
@@ -140,9 +151,12 @@ impl Supervisor {
         });
         let silence = silence.filter(|_| !self.options.keep_addresses);
         let of = move |(since, began)| {
+            let unnoticed = unnoticed(&self.config);
             keepalived_config::plan::keyed(&self.config.instances)
                 .filter(|(key, _)| self.states.get(key) == Some(&State::Master))
-                .map(move |(key, instance)| (key, due(since, unnoticed(instance, &self.config), began)))
+                .filter_map(move |(key, instance)| {
+                    Some((key, due(since, *unnoticed.get(instance.name.as_str())?, began)))
+                })
         };
         silence.map(of).into_iter().flatten()
     }
@@ -193,7 +207,7 @@ mod tests {
     fn addresses_are_due_when_other_routers_may_have_them() {
         let text = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n advert_int 2\n virtual_ipaddress {\n 192.0.2.9\n }\n}\n";
         let config = from_text(text);
-        let wait = unnoticed(&config.instances[0], &config);
+        let wait = down_time(&config.instances[0]);
         // RFC 9568 section 6.1: three intervals and the skew of whoever takes over
         assert_eq!(wait, Duration::from_secs(6));
         assert_eq!(due(at(1_000), wait, None), at(7_000));
@@ -223,7 +237,7 @@ mod tests {
         };
         let group = "vrrp_sync_group G {\n group {\n A\n B\n }\n}\n";
         let config = from_text(&(one("A", 1, 1) + &one("B", 2, 4) + &one("C", 3, 9) + group));
-        let waits: Vec<u64> = config.instances.iter().map(|it| unnoticed(it, &config).as_secs()).collect();
+        let waits: Vec<u64> = unnoticed(&config).values().map(Duration::as_secs).collect();
         assert_eq!(waits, [3, 3, 27]);
     }
 

@@ -17,7 +17,7 @@ use keepalived_kernel::signal::Signal;
 use keepalived_state::Snapshot;
 use sd_notify::NotifyState;
 
-use super::abandoned::unnoticed;
+use super::abandoned::{down_time, unnoticed};
 use super::dump::Dump;
 use super::pulse;
 use super::worker::{Role, Worker};
@@ -240,9 +240,7 @@ impl Supervisor {
 
     /// How often a child is asked whether it lives: masters that are frozen have to be noticed before others take over.
     fn hello_interval(&self, role: Role) -> Duration {
-        let shortest = (role == Role::Vrrp)
-            .then(|| self.config.instances.iter().map(|it| unnoticed(it, &self.config)).min())
-            .flatten();
+        let shortest = (role == Role::Vrrp).then(|| self.config.instances.iter().map(down_time).min()).flatten();
         pulse::interval(shortest)
     }
 
@@ -254,7 +252,9 @@ impl Supervisor {
             Begins::Fresh => BTreeSet::new(),
             // once another router may be master, those that may not preempt it have to listen first
             Begins::After(gap) => {
-                self.masters(|instance| instance.preempt == Preempt::Yes || gap < unnoticed(instance, &self.config))
+                let unnoticed = unnoticed(&self.config);
+                let in_time = |name: &str| unnoticed.get(name).is_some_and(|time| gap < *time);
+                self.masters(|instance| instance.preempt == Preempt::Yes || in_time(&instance.name))
             }
         };
         let script_default = self.script_default;

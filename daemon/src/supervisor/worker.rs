@@ -166,9 +166,6 @@ impl Worker {
     /// Asks it to stop.
     pub(super) fn stop(&mut self) {
         self.connection.say(&ToChild::Stop);
-        if self.connection.is_behind() {
-            self.signal(Signal::TERM);
-        }
     }
 
     /// Ends it without asking.
