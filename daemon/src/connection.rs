@@ -16,6 +16,9 @@ use crate::message::{self, Incoming};
 /// How soon what could not be sent is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// How long the end of a process waits for the other to hear what it said last.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// One end of a pipe to another process, and what that one has not been sent yet.
 #[derive(Debug)]
 pub struct Connection {
@@ -91,9 +94,9 @@ impl Connection {
         self.is_behind().then(|| now + PAUSE)
     }
 
-    /// Sends what waits before this process ends, and waits so long for the other.
-    pub fn finish(&mut self, within: Duration) {
-        let end = reactor::now() + within;
+    /// Sends what waits before this process ends, and waits a moment for the other.
+    pub fn finish(&mut self) {
+        let end = reactor::now() + LAST_WORDS;
         self.catch_up();
         while self.is_behind() && reactor::now() < end {
             std::thread::sleep(PAUSE);
@@ -218,6 +221,6 @@ mod tests {
         drop(other);
         one.catch_up();
         assert!(!one.is_behind());
-        one.finish(Duration::from_secs(60));
+        one.finish();
     }
 }

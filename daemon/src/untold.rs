@@ -1,15 +1,11 @@
 //! Records on their way to the supervisor, which may be slow for a moment.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use keepalived_state::MOST_KEPT;
 
 use crate::connection::Connection;
 use crate::message::{FromChild, MOST_RECORDS};
-
-/// How long the end of a process waits for the supervisor to hear it.
-const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What the supervisor could not be told yet; the oldest make room.
 #[derive(Debug)]
@@ -55,6 +51,6 @@ impl<T: Clone> Untold<T> {
             let some = self.waiting.drain(..self.waiting.len().min(MOST_RECORDS)).collect();
             supervisor.say(&message(some));
         }
-        supervisor.finish(LAST_WORDS);
+        supervisor.finish();
     }
 }

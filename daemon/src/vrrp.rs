@@ -1,6 +1,5 @@
 //! The vrrp process.
 
-mod abandoned;
 mod deadlines;
 mod engine;
 mod holdings;
@@ -15,8 +14,8 @@ mod roster;
 mod slot;
 mod sync_daemon;
 
-pub use abandoned::{Removed, remove as remove_abandoned};
 pub use engine::{AtExit, Engine};
+pub use holdings::{Removed, remove_abandoned};
 pub(crate) use lower::lines;
 pub use process::run;
 pub use report::{Level, Report};

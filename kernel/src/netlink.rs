@@ -371,18 +371,7 @@ mod tests {
     use super::*;
 
     fn datagram() -> Vec<u8> {
-        let address = |text: &str| Address {
-            link: LinkIndex(3),
-            address: text.parse().unwrap(),
-            prefix: 24,
-            scope: 0,
-            flags: 0,
-            label: None,
-            broadcast: None,
-            peer: None,
-            protocol: 18,
-            preferred_lifetime: None,
-        };
+        let address = |text: &str| Address { protocol: 18, ..Address::plain(LinkIndex(3), text.parse().unwrap(), 24) };
         let mut batch = Batch::default();
         message::write_new_address(&mut batch, 0, 0, &address("192.0.2.1"));
         message::write_delete_address(&mut batch, 0, 0, address("2001:db8::1").key(), None);
@@ -421,16 +410,8 @@ mod tests {
     #[test]
     fn far_ends_in_one_network_are_one_address_to_the_kernel() {
         let with = |peer: &str, prefix| Address {
-            link: LinkIndex(3),
-            address: "192.0.2.1".parse().unwrap(),
-            prefix,
-            scope: 0,
-            flags: 0,
-            label: None,
-            broadcast: None,
             peer: peer.parse().ok(),
-            protocol: 0,
-            preferred_lifetime: None,
+            ..Address::plain(LinkIndex(3), "192.0.2.1".parse().unwrap(), prefix)
         };
         for (one, other, prefix, same) in [
             ("", "192.0.2.1", 32, true),

@@ -57,6 +57,22 @@ pub struct Address {
 pub type AddressKey = (LinkIndex, IpAddr, u8);
 
 impl Address {
+    /// An address with nothing out of the ordinary: global, without flags, label, broadcast, other end, origin or end.
+    pub const fn plain(link: LinkIndex, address: IpAddr, prefix: u8) -> Self {
+        Self {
+            link,
+            address,
+            prefix,
+            scope: 0,
+            flags: 0,
+            label: None,
+            broadcast: None,
+            peer: None,
+            protocol: 0,
+            preferred_lifetime: None,
+        }
+    }
+
     /// `IFA_F_*` that are asked for; the others are the kernel's own remarks (permanent, tentative, secondary …).
     pub const ASKED_FOR: u32 = libc::IFA_F_NODAD
         | libc::IFA_F_HOMEADDRESS

@@ -13,6 +13,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
 
+use crate::shortage::is_shortage;
 use crate::socket_option;
 
 /// The longest message; what is longer goes through [`memory`].
@@ -151,11 +152,10 @@ impl AsFd for Pipe {
     }
 }
 
-/// Whether what failed may succeed later: the other process does not read, or this machine is short of something.
+/// Whether what failed may succeed later: the other process does not read, too many descriptors are on their way, or this machine is
+/// short of something.
 pub fn may_pass(error: &io::Error) -> bool {
-    let short = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::TOOMANYREFS, Errno::NOSPC];
-    let is_short = |error| short.contains(&error);
-    error.kind() == io::ErrorKind::WouldBlock || Errno::from_io_error(error).is_some_and(is_short)
+    is_shortage(error) || Errno::from_io_error(error) == Some(Errno::TOOMANYREFS)
 }
 
 /// All seals: nobody can change what is in it, however long or short.

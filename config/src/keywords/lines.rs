@@ -17,7 +17,7 @@ rows! {
         "mngtmpaddr", "none", Value::None, "", "IPv6", "", "The kernel makes temporary addresses from it", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
         "noprefixroute", "none", Value::None, "", "", "", "No route to its network", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
         "autojoin", "none", Value::None, "", "", "", "Join its multicast group, if it is one", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
-        "no_track", "none", Value::None, "tracked", "", "", "Its deletion by somebody else does not concern the instance; it is put back", "route-rule" => LineOption, Effective, shown "engine::an_address_that_is_not_tracked_concerns_nobody", details "Nor does its interface, if that is another than the instance's: without no_track an address `dev eth1` whose eth1 is down or missing is a FAULT.";
+        "no_track", "none", Value::None, "tracked", "", "", "The instance does not care when others delete it; it is put back", "route-rule" => LineOption, Effective, shown "engine::an_address_that_is_not_tracked_concerns_nobody", details "Nor does its interface, if that is another than the instance's: without no_track an address `dev eth1` whose eth1 is down or missing is a FAULT.";
         "preferred_lft", "SECS or forever", Value::Words, "0 for an IPv6 /128, else forever", "0 to 4294967295", "", "Seconds that it is preferred as a source; 0: not chosen unless asked for", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
         "track_group", "NAME", Value::Text, "none", "static ones only", "", "Group of instances that its deletion concerns", "route-rule" => LineOption, Accepted;
         "use_vmac", "none", Value::None, "off", "not for static ones", "", "Put it on a virtual MAC interface", "vmac" => LineOption, Accepted;
@@ -69,7 +69,7 @@ rows! {
         "or", "ADDR", Value::Address, "", "once", "", "A second gateway", "route-rule" => LineOption, Deprecated("nexthop", Reported, Accepted);
         "nexthop", "[via [inet/inet6] A] [dev IF] [weight 1..256] [onlink] [encap ...] [realms R]", Value::Words, "", "at the end of the line", "", "One of several ways; may stand several times", "route-rule" => LineOption, Accepted;
         "vrf", "IFNAME", Value::Interface, "", "a VRF", "", "Put it into the table of this VRF", "route-rule" => LineOption, Accepted;
-        "no_track", "none", Value::None, "tracked", "", "", "Its deletion by somebody else does not concern the instance", "route-rule" => LineOption, Accepted;
+        "no_track", "none", Value::None, "tracked", "", "", "The instance does not care when others delete it", "route-rule" => LineOption, Accepted;
         "track_group", "NAME", Value::Text, "", "static ones only; needs dev", "", "Group of instances that its deletion concerns", "route-rule" => LineOption, Accepted;
     }
     in "<rule line>" => {
@@ -104,7 +104,7 @@ rows! {
         "[type] goto", "PREF", Value::Words, "", "> own preference", "", "Jump to rule", "route-rule" => LineOption, Accepted;
         "[type] nop", "none", Value::None, "", "", "", "No operation", "route-rule" => LineOption, Accepted;
         "[type] blackhole/unreachable/prohibit", "none", Value::None, "", "", "", "Rule action", "route-rule" => LineOption, Accepted;
-        "no_track", "none", Value::None, "tracked", "", "", "Its deletion by somebody else does not concern the instance", "route-rule" => LineOption, Accepted;
+        "no_track", "none", Value::None, "tracked", "", "", "The instance does not care when others delete it", "route-rule" => LineOption, Accepted;
         "track_group", "NAME", Value::Text, "", "static ones only; needs iif", "", "Group of instances that its deletion concerns", "route-rule" => LineOption, Accepted;
     }
     in "<track line>" => {

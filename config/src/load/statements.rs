@@ -319,7 +319,7 @@ impl Reading<'_> {
         self.text(node)
     }
 
-    /// The name of a block of which keepalived reads one word. Without any it exits.
+    /// The name of a block. keepalived reads one word of it. Without any it exits.
     pub(super) fn first_name(&mut self, node: Node<'_>) -> Option<String> {
         let mut words = node.arguments();
         let Some(word) = words.next() else {

@@ -23,10 +23,6 @@ pub(super) const fn patience(limit: Duration) -> Duration {
     limit.saturating_add(TO_ANSWER)
 }
 
-/// How often, and how long apart, what waits at the end is tried again.
-const LAST_ATTEMPTS: u32 = 50;
-const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(10);
-
 /// The way to the runner; all who have it use the same.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Programs(Rc<RefCell<State>>);
@@ -174,12 +170,10 @@ impl Programs {
 
     /// Sends what waits before this process ends, as much as the runner takes in a moment.
     pub(super) fn finish(&self) {
-        for _ in 0..LAST_ATTEMPTS {
-            self.catch_up();
-            if !self.is_behind() {
-                return;
-            }
-            std::thread::sleep(BETWEEN_ATTEMPTS);
+        let State { runner, waiting, .. } = &mut *self.0.borrow_mut();
+        if let Some(runner) = runner {
+            waiting.drain(..).for_each(|request| runner.say(&request));
+            runner.finish();
         }
     }
 

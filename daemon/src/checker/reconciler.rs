@@ -314,7 +314,7 @@ impl<D: Director> Reconciler<D> {
         }
     }
 
-    /// Finds out what there is of the services of which the kernel has not done everything, and makes them what they ought to be.
+    /// Looks at the services that the kernel has not done everything for, and makes them what they ought to be.
     fn try_again(&mut self, balancer: &Balancer, now: Instant) {
         let mut services = match self.director.services() {
             Ok(services) => services,

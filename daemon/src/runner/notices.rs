@@ -1,4 +1,4 @@
-//! Notifications that are to be run: their programs may hang, and this machine may have no room for them.
+//! Notifications that wait for their turn: their programs may hang, and this machine may have no room for them.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;

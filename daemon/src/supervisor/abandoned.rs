@@ -94,7 +94,7 @@ fn given_up(before: Vec<Instance>, now: &[Instance]) -> Vec<Instance> {
 }
 
 impl Supervisor {
-    /// When addresses are to be removed next, if nothing happens before.
+    /// When the next addresses are due, if nothing happens before.
     pub(super) fn abandoned_at(&self) -> Option<Instant> {
         let next = self.masters_due().map(|(_, at)| at).min()?;
         Some(next.max(self.abandoned_not_before))

@@ -183,7 +183,7 @@ impl Supervisor {
         }
     }
 
-    /// When a child is to be sent what it did not take before.
+    /// When to send a child what it did not take before.
     pub(super) fn catch_up_at(&self, now: Instant) -> Option<Instant> {
         self.workers().filter_map(|worker| worker.catch_up_at(now)).min()
     }

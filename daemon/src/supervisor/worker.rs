@@ -179,7 +179,7 @@ impl Worker {
         }
     }
 
-    /// When it is to be sent what it did not take before.
+    /// When to send it what it did not take before.
     pub(super) fn catch_up_at(&self, now: Instant) -> Option<Instant> {
         self.connection.next_at(now)
     }

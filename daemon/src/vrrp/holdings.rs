@@ -12,7 +12,10 @@ use keepalived_kernel::network::{Address, LinkIndex, Network, Refused};
 use self::changes::Changes;
 use super::landscape::{Landscape, Place};
 
+mod abandoned;
 mod changes;
+
+pub use abandoned::{Removed, remove as remove_abandoned};
 
 /// Addresses that routers hold or held, and what is to be done about them.
 #[derive(Debug, Default)]
@@ -22,7 +25,7 @@ pub(super) struct Holdings {
     dirty: VecDeque<Place>,
     /// Places that the kernel refused, or that somebody keeps taking away; they become dirty again then.
     later: VecDeque<(Instant, Place)>,
-    /// Links of which it was said that secondary addresses cannot be guarded there.
+    /// Links that it was said of: secondary addresses cannot be guarded there.
     unguarded: BTreeSet<LinkIndex>,
 }
 

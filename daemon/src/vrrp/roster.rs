@@ -219,7 +219,7 @@ impl Roster {
         }
     }
 
-    /// Whether links and addresses are to be read again.
+    /// Whether links and addresses have to be read again.
     pub(super) fn rereads(&self, now: Instant) -> bool {
         self.reread_at.is_some_and(|at| at <= now)
     }

@@ -511,7 +511,7 @@ impl Node {
         for round in 0..4_u8 {
             for number in 0..many {
                 let address = IpAddr::from([172, 17, round, number]);
-                network.add_address(plain(LinkIndex(9), address, 24));
+                network.add_address(Address::plain(LinkIndex(9), address, 24));
                 network.remove_address(LinkIndex(9), address, 24);
             }
         }
@@ -621,8 +621,8 @@ fn first_links() -> BTreeMap<Segment, LinkIndex> {
 fn add_link(network: &mut FakeNetwork, id: NodeId, segment: Segment, link: LinkIndex, running: bool) {
     network.set_link(FakeNetwork::ethernet(link.0, segment.interface()).expect("the name is short"));
     network.set_running(link, running);
-    network.add_address(plain(link, segment.address(id, Family::V4), 24));
-    let link_local = plain(link, segment.address(id, Family::V6), 64);
+    network.add_address(Address::plain(link, segment.address(id, Family::V4), 24));
+    let link_local = Address::plain(link, segment.address(id, Family::V6), 64);
     network.add_address(Address { scope: 253, ..link_local });
 }
 
@@ -630,21 +630,6 @@ fn add_link(network: &mut FakeNetwork, id: NodeId, segment: Segment, link: LinkI
 fn silence(packets: &mut FakePackets, links: &BTreeMap<Segment, LinkIndex>, mute: bool) {
     for link in links.values() {
         packets.fail_link(*link, mute.then_some(105));
-    }
-}
-
-fn plain(link: LinkIndex, address: IpAddr, prefix: u8) -> Address {
-    Address {
-        link,
-        address,
-        prefix,
-        scope: 0,
-        flags: 0,
-        label: None,
-        broadcast: None,
-        peer: None,
-        protocol: 0,
-        preferred_lifetime: None,
     }
 }
 

@@ -22,7 +22,7 @@ type Where = (ServiceKey, Option<DestinationKey>);
 /// What is tried again, and when.
 #[derive(Debug, Default)]
 pub(super) struct Again {
-    /// Services of which the kernel may not have done everything.
+    /// Services that the kernel may not have done everything for.
     keys: BTreeSet<ServiceKey>,
     at: Option<Instant>,
     /// The last pause; zero while all is well.

@@ -37,18 +37,7 @@ impl Surroundings {
 
 fn add_eth0(network: &mut FakeNetwork) {
     network.set_link(FakeNetwork::ethernet(ETH0.0, "eth0").unwrap());
-    network.add_address(Address {
-        link: ETH0,
-        address: IpAddr::from([192, 0, 2, 1]),
-        prefix: 24,
-        scope: 0,
-        flags: 0,
-        label: None,
-        broadcast: None,
-        peer: None,
-        protocol: 0,
-        preferred_lifetime: None,
-    });
+    network.add_address(Address::plain(ETH0, IpAddr::from([192, 0, 2, 1]), 24));
 }
 
 fn instance(vrid: u8) -> String {

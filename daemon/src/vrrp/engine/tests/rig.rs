@@ -45,18 +45,7 @@ pub(super) fn ip(text: &str) -> IpAddr {
 }
 
 pub(super) fn plain(link: LinkIndex, address: &str, prefix: u8) -> Address {
-    Address {
-        link,
-        address: ip(address),
-        prefix,
-        scope: 0,
-        flags: 0,
-        label: None,
-        broadcast: None,
-        peer: None,
-        protocol: 0,
-        preferred_lifetime: None,
-    }
+    Address::plain(link, ip(address), prefix)
 }
 
 pub(super) fn machine() -> FakeNetwork {

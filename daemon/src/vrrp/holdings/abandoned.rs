@@ -3,9 +3,10 @@
 use std::io;
 
 use keepalived_config::model::Instance;
-use keepalived_kernel::network::{AddressChange, Network, Refused};
+use keepalived_kernel::network::{Network, Refused};
 
-use super::lower;
+use super::super::{landscape::Landscape, lower};
+use super::changes::Changes;
 
 /// What became of abandoned addresses.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -17,31 +18,35 @@ pub struct Removed {
 }
 
 /// Removes the addresses that `instances` bring, where they are there and ours: they bear our mark (`IFA_PROTO`). A kernel before
-/// 5.18 tells no marks; there every address is ours, except for those of an owner.
+/// 5.18 tells no marks; there every address is ours, except for those of an owner. Other addresses of the same networks stay.
 ///
 /// # Errors
 /// The kernel does not say what is there.
 pub fn remove<'a>(network: &mut impl Network, instances: impl Iterator<Item = &'a Instance>) -> io::Result<Removed> {
-    let inventory = network.inventory()?;
-    let tells_marks = inventory.addresses.iter().any(|address| address.protocol != 0);
-    let mut changes = Vec::new();
+    let landscape = Landscape::new(network.inventory()?);
+    let mut changes = Changes::default();
     for instance in instances {
         let owner = instance.priority.is_owner();
         for line in lower::lines(instance) {
-            let device = line.device.or(instance.interface);
-            let Some(link) = inventory.links.iter().find(|link| Some(link.name) == device) else { continue };
-            let key = (link.index, line.address, line.prefix);
-            let there = inventory.addresses.iter().find(|there| there.key() == key);
-            let ours = |protocol| if tells_marks { protocol == lower::ADDRESS_PROTOCOL } else { !owner };
-            if there.is_some_and(|there| ours(there.protocol)) {
-                changes.push(AddressChange::Absent { link: link.index, address: line.address, prefix: line.prefix });
+            let Some(link) = line.device.or(instance.interface).and_then(|name| landscape.by_name(&name)) else {
+                continue;
+            };
+            let place = (link.index, line.address, line.prefix);
+            let ours = |protocol| if landscape.tells_who() { protocol == lower::ADDRESS_PROTOCOL } else { !owner };
+            if landscape.address(&place).is_some_and(|there| ours(there.protocol)) {
+                changes.remove(place);
             }
         }
     }
+    changes.secondaries_first(&landscape);
+    let guard = changes.guard(&landscape, network);
+    changes.put_back(guard.unguarded.clone());
+    let results = network.change(changes.list());
+    guard.end(network);
     let mut removed = Removed::default();
-    for (change, result) in changes.iter().zip(network.change(&changes)) {
-        let (_, address, _) = change.key();
+    for (((_, address, _), present), result) in changes.places().zip(results) {
         match result {
+            Ok(()) if present => {}
             Ok(()) => removed.gone.push(address),
             Err(refused) => removed.refused.push((address, refused)),
         }
@@ -63,18 +68,7 @@ mod tests {
                        vrrp_instance B {\n interface eth0\n virtual_router_id 2\n priority 255\n virtual_ipaddress {\n 192.0.2.1/24\n }\n}\n";
 
     fn address(text: &str, protocol: u8) -> Address {
-        Address {
-            link: LinkIndex(2),
-            address: text.parse().unwrap(),
-            prefix: 24,
-            scope: 0,
-            flags: 0,
-            label: None,
-            broadcast: None,
-            peer: None,
-            protocol,
-            preferred_lifetime: None,
-        }
+        Address { protocol, ..Address::plain(LinkIndex(2), text.parse().unwrap(), 24) }
     }
 
     fn machine(addresses: &[(&str, u8)]) -> FakeNetwork {
@@ -106,6 +100,14 @@ mod tests {
         let mut network = machine(&[("192.0.2.1", 0), ("192.0.2.100", 0), ("192.0.2.7", 0)]);
         remove(&mut network, from_text(TWO).instances.iter()).unwrap();
         assert_eq!(left(&network), ips(&["192.0.2.1", "192.0.2.7"]));
+    }
+
+    // Linux removes the secondary addresses of a network together with its primary one
+    #[test]
+    fn an_address_of_the_machine_that_came_second_stays() {
+        let mut network = machine(&[("192.0.2.100", 18), ("192.0.2.1", 0)]);
+        remove(&mut network, from_text(TWO).instances.iter()).unwrap();
+        assert_eq!(left(&network), ips(&["192.0.2.1"]));
     }
 
     #[test]
