@@ -2,6 +2,7 @@
 
 use crate::options::{Command as Spec, Given, Known};
 use crate::packages;
+use crate::programs::{self, Manner, Program};
 use crate::say::say;
 use anyhow::{Context as _, Result, bail};
 use keepalived_lab::sandbox::{self, Rights};
@@ -52,51 +53,60 @@ pub(crate) fn run(options: &Given) -> Result<()> {
             ))
         }
     });
+    let mut programs = Vec::new();
+    steps.run("build", || {
+        programs = programs::build()?;
+        Ok(Outcome::Good)
+    });
+    let (lab_tests, others): (Vec<_>, Vec<_>) =
+        programs.into_iter().partition(|program| program.package == "keepalived-lab" && program.integration);
     steps.run("unit, property, simulator", || {
-        cargo(&["test", "--workspace", "--exclude", "keepalived-lab", "--quiet", "--no-fail-fast"])?;
-        cargo(&["test", "--package", "keepalived-lab", "--lib", "--quiet"])
+        let manner = Manner { at_once: 2, arguments: &["--quiet"], start: &|file| Command::new(file) };
+        programs::run(others, &manner)?;
+        cargo(&["test", "--workspace", "--doc", "--quiet"])
     });
     steps.run("TLS by OpenSSL", || {
         if !Path::new(OPENSSL).exists() {
             return Ok(Outcome::Skipped(format!("the feature openssl needs libssl-dev ({OPENSSL} is not there)")));
         }
-        let checks = ["--package", "keepalived-checks", "--features", "openssl", "--quiet"];
-        cargo(&[["clippy"].as_slice(), &checks, &["--all-targets", "--", "-D", "warnings"]].concat())?;
-        cargo(&[["test"].as_slice(), &checks, &["--test", "dialogues"]].concat())
+        // the workspace, or what the packages share would be built anew
+        let feature = ["--workspace", "--features", "keepalived-checks/openssl", "--quiet"];
+        cargo(&[["clippy"].as_slice(), &feature, &["--lib", "--test", "dialogues", "--", "-D", "warnings"]].concat())?;
+        cargo(&[["test"].as_slice(), &feature, &["--test", "dialogues"]].concat())
     });
-    steps.run("lab", || lab(ci, debian));
+    steps.run("lab", || lab(lab_tests, ci, debian));
     steps.summary()
 }
 
-fn lab(ci: bool, debian: bool) -> Result<Outcome> {
-    cargo(&["build", "--package", "keepalived-daemon", "--quiet"])?;
-    let arguments = ["test", "--package", "keepalived-lab", "--quiet", "--no-fail-fast"];
-    cargo(&[arguments.as_slice(), &["--no-run"]].concat())?;
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = match sandbox::rights() {
-        Rights::Here => Command::new(program),
-        Rights::Enclosed => sandbox::enclose(&program),
-        Rights::None if ci => {
-            bail!("no lab without root or unprivileged user namespaces, and with CI set that is a failure")
+fn lab(tests: Vec<Program>, ci: bool, debian: bool) -> Result<Outcome> {
+    let rights = sandbox::rights();
+    if rights == Rights::None {
+        if ci {
+            bail!("no lab without root or unprivileged user namespaces, and with CI set that is a failure");
         }
-        Rights::None => {
-            return Ok(Outcome::Skipped("NO LAB TEST WAS RUN: neither root nor unprivileged user namespaces".into()));
+        return Ok(Outcome::Skipped("NO LAB TEST WAS RUN: neither root nor unprivileged user namespaces".into()));
+    }
+    if tests.is_empty() {
+        bail!("there are no lab tests");
+    }
+    let start = |file: &Path| {
+        let mut command = match rights {
+            Rights::Enclosed => sandbox::enclose(file.as_os_str()),
+            Rights::Here | Rights::None => Command::new(file),
+        };
+        if debian {
+            command.env("LAB_DAEMON", "debian");
         }
+        command
     };
     // waiting is most of what a lab does: more threads than cores; how many labs there are at once, the lab itself bounds
-    command.args(arguments).args(["--", "--test-threads=4"]);
-    if debian {
-        command.env("LAB_DAEMON", "debian");
-    }
-    finish(&mut command)
+    programs::run(tests, &Manner { at_once: 3, arguments: &["--quiet", "--test-threads=4"], start: &start })?;
+    Ok(Outcome::Good)
 }
 
 fn cargo(arguments: &[&str]) -> Result<Outcome> {
-    finish(Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(arguments))
-}
-
-fn finish(command: &mut Command) -> Result<Outcome> {
-    let status = command.status().with_context(|| format!("{command:?}"))?;
+    let mut command = Command::new(programs::cargo());
+    let status = command.args(arguments).status().with_context(|| format!("{command:?}"))?;
     if !status.success() {
         bail!("{command:?}: {status}");
     }

@@ -7,6 +7,7 @@ mod docs;
 mod listener;
 mod options;
 mod packages;
+mod programs;
 mod say;
 mod soak;
 
