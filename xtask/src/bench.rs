@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the table of docs/performance.md.
 
 mod balance;
+mod gap;
 mod parse;
 mod process;
 mod report;

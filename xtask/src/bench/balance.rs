@@ -4,6 +4,9 @@ mod acts;
 mod faked;
 mod site;
 
+pub(super) use faked::Faked;
+pub(super) use site::{PORT, Site};
+
 use super::rows::SCENARIOS;
 use super::scenario::{Figures, Scenario};
 use crate::demo;

@@ -20,11 +20,13 @@ pub(super) const BACKUP: usize = 1;
 const PRIORITIES: [u8; 2] = [200, 100];
 const PER_SEGMENT: usize = 250;
 
-pub(super) struct Rig<'a> {
+pub(super) struct Rig {
     pub(super) load: Load,
     pub(super) lab: Lab,
     pub(super) watch: Watch,
-    daemon: &'a Daemon,
+    pub(super) daemon: Daemon,
+    /// What the master's file has besides.
+    pub(super) balancing: String,
 }
 
 impl Load {
@@ -42,16 +44,21 @@ impl Load {
     }
 }
 
-impl<'a> Rig<'a> {
-    pub(super) fn new(load: Load, daemon: &'a Daemon) -> Result<Self> {
+impl Rig {
+    pub(super) fn new(load: Load, daemon: &Daemon) -> Result<Self> {
+        Self::with_routers(load, daemon, 2)
+    }
+
+    /// The first two run the daemon.
+    pub(super) fn with_routers(load: Load, daemon: &Daemon, routers: usize) -> Result<Self> {
         let segments = load.instances.div_ceil(PER_SEGMENT);
         let fast = load.instances * 100 / usize::from(load.centis) > 5000;
         let filter = if fast { Filter::HeadsInBlocks } else { Filter::Heads };
-        let lab = Builder { routers: 2, segments, filter }.build("bench", None)?;
-        Ok(Self { load, lab, watch: Watch::default(), daemon })
+        let lab = Builder { routers, segments, filter }.build("bench", None)?;
+        Ok(Self { load, lab, watch: Watch::default(), daemon: daemon.clone(), balancing: String::new() })
     }
 
-    fn configuration(&self, router: usize) -> String {
+    pub(super) fn configuration(&self, router: usize) -> String {
         let mut text = format!("global_defs {{\n  router_id r{router}\n  vrrp_garp_master_delay 0\n}}\n");
         for (segment, vrid) in self.load.keys() {
             writeln!(
@@ -63,13 +70,16 @@ impl<'a> Rig<'a> {
             )
             .expect("a String takes everything");
         }
+        if router == MASTER {
+            text.push_str(&self.balancing);
+        }
         text
     }
 
     /// Starts one of the two as its users would: `-n -l`, into a file.
     pub(super) fn start(&self, router: usize) -> Result<Running> {
         let text = self.configuration(router);
-        self.lab.router(router).start_with(self.daemon, "keepalived", &text, &[])
+        self.lab.router(router).start_with(&self.daemon, "keepalived", &text, &[])
     }
 
     /// Lets time pass while listening.

@@ -1,6 +1,7 @@
 //! The rows of the table: what the issue says must be reached.
 
 use super::balance::{Act, Kind};
+use super::gap::Disturbance;
 use super::parse::Shape;
 use super::rig::Load;
 use super::scenario::Scenario;
@@ -22,6 +23,9 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
     ("return-4000x1s", Scenario::Return(load(4000, 100))),
     ("reload-1000", Scenario::Reload(load(1000, 100))),
     ("respawn-20", Scenario::Respawn(load(20, 100))),
+    ("gap-adverts", Scenario::Gap(load(250, 100), Disturbance::Adverts(20_000))),
+    ("gap-links", Scenario::Gap(load(250, 100), Disturbance::Links(4_000))),
+    ("gap-reload", Scenario::Gap(load(250, 100), Disturbance::Reload(3_700))),
     ("parse-1000x10", Scenario::Parse(Shape::Servers(1_000))),
     ("parse-5000x10", Scenario::Parse(Shape::Servers(5_000))),
     ("parse-10000x10", Scenario::Parse(Shape::Servers(10_000))),
@@ -135,6 +139,12 @@ pub(super) const LINES: &[Line] = lines! {
         "3 to 8 ms", ["max ms" Under(3.0), "changes" Exactly(0.0)], "under 3 ms";
     "kill -9 of the master's vrrp process, 20 instances: longest silence beyond the interval (ms); addresses removed", "respawn-20",
         "2.3 s; yes", ["max ms" Under(100.0), "addresses removed" Exactly(0.0)], "under 100 ms; none";
+    "250 x 1 s: longest silence of the master beyond its interval while 20,000 adverts of a stranger arrive each second (ms)", "gap-adverts",
+        "", ["max ms" Under(10.0), "adverts of the backup" Exactly(0.0), "foreign adverts/s" Free], "under 10 ms, no takeover";
+    "the same while 4,000 links come and go", "gap-links",
+        "", ["max ms" Under(10.0), "adverts of the backup" Exactly(0.0), "rounds" Free], "under 10 ms, no takeover";
+    "the same during a reload of 3,700 services with 10 servers each", "gap-reload",
+        "", ["max ms" Under(10.0), "adverts of the backup" Exactly(0.0)], "under 10 ms, no takeover";
     "CPU afterwards, 1000 x 1 s (% of a core)", "return-1000x1s",
         "2.6 / 1.0 %", ["% cpu master" NotMoreThanTheirs, "% cpu backup" NotMoreThanTheirs], "not more";
     "CPU afterwards, 250 x 10 ms (% of a core)", "return-250x10ms",

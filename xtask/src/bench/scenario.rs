@@ -1,6 +1,7 @@
 //! How each figure is come by. The definitions are those of docs/performance.md.
 
 use super::balance::Act;
+use super::gap::Disturbance;
 use super::parse::{Shape, plan};
 use super::rig::{BACKUP, Load, MASTER, Rig};
 use super::watch::percentile;
@@ -27,6 +28,8 @@ pub(super) enum Scenario {
     Reload(Load),
     /// kill -9 of the master's vrrp process only.
     Respawn(Load),
+    /// A pair of routers while something else goes on.
+    Gap(Load, Disturbance),
     /// `-t` of a large file.
     Parse(Shape),
     /// A file against one that differs in one thing; only ours can be asked.
@@ -45,6 +48,7 @@ impl Scenario {
             Self::Return(load) => Self::on_routers(load, daemon, |rig| come_back(rig, effort)),
             Self::Reload(load) => Self::on_routers(load, daemon, reload),
             Self::Respawn(load) => Self::on_routers(load, daemon, respawn),
+            Self::Gap(load, disturbance) => disturbance.run(load, daemon),
             Self::Parse(shape) => shape.run(daemon),
             Self::Plan(shape) if daemon.flavour() == Flavour::Ours => plan(shape),
             Self::Plan(_) => Ok(Vec::new()),
@@ -53,7 +57,7 @@ impl Scenario {
         }
     }
 
-    fn on_routers(load: Load, daemon: &Daemon, act: impl Fn(&mut Rig<'_>) -> Result<Figures>) -> Result<Figures> {
+    fn on_routers(load: Load, daemon: &Daemon, act: impl Fn(&mut Rig) -> Result<Figures>) -> Result<Figures> {
         let mut rig = Rig::new(load, daemon)?;
         let figures = act(&mut rig)?;
         rig.finish()?;
@@ -66,7 +70,7 @@ fn milliseconds(seconds: Vec<f64>, labels: [&'static str; 3]) -> Figures {
     [50, 99, 100].into_iter().zip(labels).map(|(percent, label)| (label, percentile(&values, percent))).collect()
 }
 
-fn crash(rig: &mut Rig<'_>) -> Result<Figures> {
+fn crash(rig: &mut Rig) -> Result<Figures> {
     let [master, _backup] = rig.settled_pair()?;
     let memory = process::pss(&master)?;
     let killed = Stamp::now();
@@ -94,7 +98,7 @@ fn crash(rig: &mut Rig<'_>) -> Result<Figures> {
     Ok(figures)
 }
 
-fn stop(rig: &mut Rig<'_>) -> Result<Figures> {
+fn stop(rig: &mut Rig) -> Result<Figures> {
     let [master, _backup] = rig.settled_pair()?;
     master.signal(Signal::TERM)?;
     let load = rig.load;
@@ -112,7 +116,7 @@ fn stop(rig: &mut Rig<'_>) -> Result<Figures> {
 /// Nobody waits longer than this for peace.
 const WATCHED: f64 = 40.0;
 
-fn come_back(rig: &mut Rig<'_>, effort: Effort) -> Result<Figures> {
+fn come_back(rig: &mut Rig, effort: Effort) -> Result<Figures> {
     let load = rig.load;
     let backup = rig.start(BACKUP)?;
     rig.all_held_by(BACKUP, 20.0 + 5.0 * load.interval())?;
@@ -121,7 +125,7 @@ fn come_back(rig: &mut Rig<'_>, effort: Effort) -> Result<Figures> {
     let master = rig.start(MASTER)?;
     let quiet = effort.quiet.max(10.0 * load.interval()).min(12.0);
     let last_change =
-        |rig: &Rig<'_>| rig.watch.changes(start).into_values().flatten().max().map_or(0.0, |at| at.since(start));
+        |rig: &Rig| rig.watch.changes(start).into_values().flatten().max().map_or(0.0, |at| at.since(start));
     loop {
         rig.listen(1.0)?;
         let now = Stamp::now().since(start);
@@ -152,7 +156,7 @@ fn come_back(rig: &mut Rig<'_>, effort: Effort) -> Result<Figures> {
     ])
 }
 
-fn reload(rig: &mut Rig<'_>) -> Result<Figures> {
+fn reload(rig: &mut Rig) -> Result<Figures> {
     let [master, _backup] = rig.settled_pair()?;
     let load = rig.load;
     let start = Stamp::now();
@@ -160,7 +164,8 @@ fn reload(rig: &mut Rig<'_>) -> Result<Figures> {
     rig.listen(4.0 * load.interval())?;
     let end = Stamp::now();
     rig.catch_up()?;
-    let silences = rig.watch.silences(start, end).into_iter().map(|longest| (longest - load.interval()) * 1000.0);
+    let silences =
+        rig.watch.silences(|_| true, start, end).into_iter().map(|longest| (longest - load.interval()) * 1000.0);
     let silences: Vec<f64> = silences.collect();
     let changes: usize = rig.watch.changes(start).values().map(Vec::len).sum();
     Ok(vec![
@@ -170,7 +175,7 @@ fn reload(rig: &mut Rig<'_>) -> Result<Figures> {
     ])
 }
 
-fn respawn(rig: &mut Rig<'_>) -> Result<Figures> {
+fn respawn(rig: &mut Rig) -> Result<Figures> {
     let [master, _backup] = rig.settled_pair()?;
     let file = rig.lab.folder().join("addresses");
     let mut monitor = rig.lab.router(MASTER).namespace().command("ip");
@@ -185,7 +190,8 @@ fn respawn(rig: &mut Rig<'_>) -> Result<Figures> {
     monitor.kill()?;
     monitor.wait()?;
     let removed = std::fs::read_to_string(&file)?.lines().filter(|line| line.starts_with("Deleted")).count();
-    let silences = rig.watch.silences(start, end).into_iter().map(|longest| (longest - rig.load.interval()) * 1000.0);
+    let silences =
+        rig.watch.silences(|_| true, start, end).into_iter().map(|longest| (longest - rig.load.interval()) * 1000.0);
     let changes: usize = rig.watch.changes(start).values().map(Vec::len).sum();
     Ok(vec![
         ("max ms", silences.fold(0.0, f64::max)),
@@ -194,6 +200,6 @@ fn respawn(rig: &mut Rig<'_>) -> Result<Figures> {
     ])
 }
 
-fn as_float(count: usize) -> f64 {
+pub(super) fn as_float(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }

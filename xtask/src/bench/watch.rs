@@ -74,14 +74,16 @@ impl Watch {
         changes
     }
 
-    /// For each virtual router the longest silence that ended after `start`, in seconds; a silence that lasts until `end` counts.
-    pub(super) fn silences(&self, start: Stamp, end: Stamp) -> Vec<f64> {
+    /// For each virtual router the longest silence of the routers `of` that ended after `start`, in seconds; a silence that lasts
+    /// until `end` counts. A virtual router that they never sent for is not among them.
+    pub(super) fn silences(&self, of: impl Fn(usize) -> bool, start: Stamp, end: Stamp) -> Vec<f64> {
         let longest = |heard: &Vec<Heard>| {
-            let until_end = heard.last().map_or(0.0, |last| end.since(last.at));
-            let pairs = heard.windows(2).filter(|pair| pair[1].at >= start);
-            pairs.map(|pair| pair[1].at.since(pair[0].at)).fold(until_end, f64::max)
+            let times: Vec<Stamp> = heard.iter().filter(|one| of(one.router)).map(|one| one.at).collect();
+            let until_end = end.since(*times.last()?);
+            let pairs = times.windows(2).filter(|pair| pair[1] >= start);
+            Some(pairs.map(|pair| pair[1].since(pair[0])).fold(until_end, f64::max))
         };
-        self.adverts.values().map(longest).collect()
+        self.adverts.values().filter_map(longest).collect()
     }
 
     /// How many adverts a router sent between two times.
@@ -118,9 +120,15 @@ mod tests {
     #[test]
     fn a_silence_counts_when_it_ends() {
         let watch = watch(&[(1, 0, 200), (5, 0, 200), (6, 0, 200)]);
-        assert_eq!(watch.silences(Stamp(2_000_000_000), Stamp(7_000_000_000)), [4.0]);
-        assert_eq!(watch.silences(Stamp(5_500_000_000), Stamp(7_000_000_000)), [1.0]);
-        assert_eq!(watch.silences(Stamp(5_500_000_000), Stamp(9_000_000_000)), [3.0]);
+        assert_eq!(watch.silences(|_| true, Stamp(2_000_000_000), Stamp(7_000_000_000)), [4.0]);
+        assert_eq!(watch.silences(|_| true, Stamp(5_500_000_000), Stamp(7_000_000_000)), [1.0]);
+        assert_eq!(watch.silences(|_| true, Stamp(5_500_000_000), Stamp(9_000_000_000)), [3.0]);
+    }
+
+    #[test]
+    fn others_do_not_break_a_silence() {
+        let watch = watch(&[(1, 0, 200), (2, 7, 50), (4, 0, 200)]);
+        assert_eq!(watch.silences(|router| router == 0, Stamp(0), Stamp(4_000_000_000)), [3.0]);
     }
 
     #[test]

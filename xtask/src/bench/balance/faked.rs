@@ -1,6 +1,7 @@
 //! A kernel table that is not there, for keepalived where there is no IPVS: so its checks can be measured on this kernel, too.
 
 use anyhow::{Context as _, Result, ensure};
+use keepalived_lab::Daemon;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,14 +15,14 @@ const DELETE_DESTINATION: usize = 7;
 
 /// What is preloaded, and where it counts.
 #[derive(Debug, Clone)]
-pub(super) struct Faked {
+pub(in crate::bench) struct Faked {
     library: PathBuf,
     told: PathBuf,
 }
 
 impl Faked {
     /// Compiles it into `folder`.
-    pub(super) fn build(folder: &Path) -> Result<Self> {
+    pub(in crate::bench) fn build(folder: &Path) -> Result<Self> {
         let faked = Self { library: folder.join("faked_ipvs.so"), told: folder.join("told") };
         let source = folder.join("faked_ipvs.c");
         std::fs::write(&source, SOURCE)?;
@@ -36,6 +37,11 @@ impl Faked {
     /// Has `command` run with it.
     pub(super) fn preload(&self, command: &mut Command) {
         command.env("LD_PRELOAD", &self.library).env("FAKED_IPVS", &self.told);
+    }
+
+    /// The same daemon, run with it.
+    pub(in crate::bench) fn preloaded(&self, daemon: &Daemon) -> Daemon {
+        daemon.clone().with("LD_PRELOAD", self.library.clone()).with("FAKED_IPVS", self.told.clone())
     }
 
     /// How many servers are in the table.

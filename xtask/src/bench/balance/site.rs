@@ -16,13 +16,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// Where those servers listen that never fail.
-pub(super) const PORT: u16 = 80;
+pub(in crate::bench) const PORT: u16 = 80;
 /// Where those listen that do.
 pub(super) const FRAIL: u16 = 81;
 
 /// Many virtual servers.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Site {
+pub(in crate::bench) struct Site {
     pub(super) services: usize,
     /// Of each.
     pub(super) servers: usize,
@@ -36,8 +36,13 @@ pub(super) struct Site {
 }
 
 impl Site {
-    pub(super) fn tens(services: usize, delay_loop: u32) -> Self {
+    pub(in crate::bench) fn tens(services: usize, delay_loop: u32) -> Self {
         Self { services, servers: 10, frail: 0, kind: Kind::Tcp, delay_loop, last_weight: 1 }
+    }
+
+    /// The same with another weight of the very last server.
+    pub(in crate::bench) fn with_last_weight(self, last_weight: u32) -> Self {
+        Self { last_weight, ..self }
     }
 
     pub(super) fn all_servers(self) -> usize {
@@ -55,7 +60,12 @@ impl Site {
     }
 
     pub(super) fn text(self) -> String {
-        let mut text = String::from("global_defs {\n    router_id bench\n}\n");
+        format!("global_defs {{\n    router_id bench\n}}\n{}", self.services_text())
+    }
+
+    /// The virtual servers alone.
+    pub(in crate::bench) fn services_text(self) -> String {
+        let mut text = String::new();
         for service in 0..self.services {
             let Self { delay_loop, .. } = self;
             writeln!(
