@@ -61,6 +61,9 @@ pub(crate) fn run(options: &Given) -> Result<()> {
     let (lab_tests, others): (Vec<_>, Vec<_>) =
         programs.into_iter().partition(|program| program.package == "keepalived-lab" && program.integration);
     steps.run("unit, property, simulator", || {
+        if others.is_empty() {
+            bail!("nothing was built");
+        }
         let manner = Manner { at_once: 2, arguments: &["--quiet"], start: &|file| Command::new(file) };
         programs::run(others, &manner)?;
         cargo(&["test", "--workspace", "--doc", "--quiet"])
@@ -87,7 +90,7 @@ fn lab(tests: Vec<Program>, ci: bool, debian: bool) -> Result<Outcome> {
         return Ok(Outcome::Skipped("NO LAB TEST WAS RUN: neither root nor unprivileged user namespaces".into()));
     }
     if tests.is_empty() {
-        bail!("there are no lab tests");
+        bail!("nothing was built");
     }
     let start = |file: &Path| {
         let mut command = match rights {
