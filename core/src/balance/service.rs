@@ -209,11 +209,9 @@ impl Service {
     fn has_quorum(&self) -> bool {
         let (quorum, hysteresis) = (u64::from(self.params.quorum), u64::from(self.params.hysteresis));
         let weight = self.live_weight;
-        if self.quorum_up {
-            weight > 0 && weight >= quorum.saturating_sub(hysteresis)
-        } else {
-            weight >= quorum + hysteresis
-        }
+        let needed = if self.quorum_up { quorum.saturating_sub(hysteresis) } else { quorum + hysteresis };
+        // keepalived's is lost without any weight, and gained with it if all weights are 0: it comes and goes with each check
+        weight > 0 && weight >= needed
     }
 
     /// Looks at the weights again. True if the quorum was lost or gained.

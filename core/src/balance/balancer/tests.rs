@@ -220,6 +220,16 @@ fn the_quorum_is_kept_and_regained_by_its_hysteresis() {
 }
 
 #[test]
+fn without_any_weight_there_is_no_quorum() {
+    let params = with(service(&[0]), |service| service.quorum = 0);
+    let mut rig = Rig::new(params.clone());
+    assert_eq!((rig.said(), rig.table()), ("".into(), "1:0".into()));
+    assert_eq!([rig.fail(0), rig.pass(0)], ["R1-", "R1+"]);
+    let mut rig = Rig::new(with(params, |service| service.sorry = sorry(false)));
+    assert_eq!((rig.said(), rig.table()), ("Q-".into(), "99:1".into()));
+}
+
+#[test]
 fn without_a_sorry_server_the_quorum_changes_no_table() {
     let mut rig = Rig::new(with(service(&[1, 1]), |service| service.quorum = 2));
     rig.said();
