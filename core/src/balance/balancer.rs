@@ -28,7 +28,7 @@ pub struct Params {
 pub struct CheckParams {
     /// How it goes about it.
     pub pace: Rc<Pace>,
-    /// `alpha`: failed until it first succeeds.
+    /// `alpha`: failed until it first succeeds. Counts for a check that begins.
     pub alpha: bool,
     /// Which check of the configuration before it was: what it found out goes on.
     pub was: Option<CheckId>,
@@ -188,7 +188,7 @@ impl Balancer {
                     // of two that were one, the first keeps the dialogue that is under way
                     let ticket = tickets.remove(&was);
                     self.under_way.extend(ticket.map(|ticket| (ticket, id)));
-                    old.clone().at_pace(pace, alpha, ticket.is_some(), now)
+                    old.clone().at_pace(pace, ticket.is_some(), now)
                 }
                 None => Check::new(pace, alpha, now, self.chance()),
             };

@@ -250,8 +250,8 @@ impl Check {
         (meaning, pause)
     }
 
-    /// The same check at another pace: what was found out stays, and if `runs`, so does the step that is under way.
-    pub(super) fn at_pace(mut self, pace: Rc<Pace>, alpha: bool, runs: bool, now: Instant) -> Self {
+    /// The same check at another pace: what was found out or taken over stays, and if `runs`, so does the step that is under way.
+    pub(super) fn at_pace(mut self, pace: Rc<Pace>, runs: bool, now: Instant) -> Self {
         let old = std::mem::replace(&mut self.pace, Rc::clone(&pace));
         if matches!(self.phase, Phase::Running(_)) && !runs {
             self.phase = Phase::Waiting(now);
@@ -259,9 +259,6 @@ impl Check {
         self.failures = self.failures.min(pace.retry);
         if self.step >= pace.steps.count() {
             (self.step, self.alone) = (0, false);
-        }
-        if !self.has_run {
-            self.up = !alpha;
         }
         // a check that was hours away must not stay so
         if let Phase::Waiting(at) = self.phase

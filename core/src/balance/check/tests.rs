@@ -140,6 +140,15 @@ fn another_pace_keeps_what_was_found_out() {
         check.end(now, outcome);
     }
     // two failures were forgiven; with one only, the next counts
-    let mut check = check.at_pace(Rc::new(Pace { retry: 1, ..pace() }), false, false, now);
+    let mut check = check.at_pace(Rc::new(Pace { retry: 1, ..pace() }), false, now);
     assert_eq!(check.end(now, Outcome::Failed), Meaning::Down { forgiven: 1 });
+}
+
+// what is in the kernel's table when a checker begins is up whatever `alpha` says, and what the one before took out is not
+#[test]
+fn another_pace_changes_nothing_before_the_first_result() {
+    for (check, is_up) in [(begun(pace()), true), (begun_failed(pace()), false)] {
+        let check = check.at_pace(Rc::new(Pace { retry: 1, ..pace() }), false, Instant::ZERO);
+        assert_eq!(check.is_up(), is_up);
+    }
 }
