@@ -29,6 +29,8 @@ pub struct ServiceParams {
     pub hysteresis: u32,
     /// `omega`: a stop counts as going down.
     pub omega: bool,
+    /// Real servers of it get clients in the kernel's table already: it has its quorum until it loses it.
+    pub serves: bool,
     /// `sorry_server`
     pub sorry: Option<Sorry>,
     /// Its real servers, each place once.
@@ -150,8 +152,9 @@ impl Service {
     pub(super) fn new(params: ServiceParams, checks: &[Check]) -> Self {
         let standings = standings(&params, checks);
         let live_weight = live(&standings);
+        let quorum_up = params.serves;
         let mut service =
-            Self { params, standings, quorum_up: false, live_weight, suspended: false, leaving: Vec::new() };
+            Self { params, standings, quorum_up, live_weight, suspended: false, leaving: Vec::new() };
         service.quorum_up = service.has_quorum();
         service
     }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use keepalived_config::model::{Config, FlushOnStop, VirtualServer};
 use keepalived_core::balance::{
-    Balancer, Change, CheckId, Effect, Entry, Meaning, Outcome, Removed, ServiceId, ServiceKey, Table, Ticket,
+    Balancer, Change, CheckId, Effect, Entry, Meaning, Outcome, Params, Removed, ServiceId, ServiceKey, Table, Ticket,
 };
 use keepalived_core::time::Instant;
 use keepalived_kernel::director::Director;
@@ -366,9 +366,11 @@ impl<D: Director> Engine<D> {
 }
 
 /// Servers that are in the kernel's table are up until a check says otherwise, whatever `alpha` says; and when we resume, those that
-/// are not there are down.
+/// are not there are down. A check that is shared is up if the table of one of its users says so.
 fn adopt(lowered: &mut Lowered, there: &Table, resumes: bool) {
-    for service in &lowered.params.services {
+    let Params { services, checks, .. } = &mut lowered.params;
+    let mut up = Vec::new();
+    for service in services {
         let entries: Vec<&Entry> = service.keys.iter().filter_map(|key| there.get(key)).collect();
         if entries.is_empty() {
             continue;
@@ -378,10 +380,21 @@ fn adopt(lowered: &mut Lowered, there: &Table, resumes: bool) {
                 let to = server.place.in_service(key, server.forwarding);
                 there.get(key).and_then(|entry| entry.destinations.get(&to)).is_some_and(|entry| entry.weight > 0)
             });
-            for check in server.checks.iter() {
-                let Some(check) = lowered.params.checks.get_mut(check.index()) else { continue };
-                check.alpha = if is_there { false } else { check.alpha || (resumes && server.weight > 0) };
+            if is_there {
+                // one that is the sorry server, too, may be there for want of a quorum
+                service.serves |= service.sorry.is_none_or(|sorry| sorry.place != server.place);
+                up.extend(server.checks.iter().copied());
+                continue;
             }
+            for check in server.checks.iter() {
+                let Some(check) = checks.get_mut(check.index()) else { continue };
+                check.alpha |= resumes && server.weight > 0;
+            }
+        }
+    }
+    for check in up {
+        if let Some(check) = checks.get_mut(check.index()) {
+            check.alpha = false;
         }
     }
 }

@@ -66,6 +66,7 @@ fn service(weights: &[u32]) -> Params {
             quorum: 1,
             hysteresis: 0,
             omega: false,
+            serves: false,
             sorry: None,
             servers: (0..).zip(weights).map(weigh).collect(),
         }],

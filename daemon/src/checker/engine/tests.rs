@@ -2,3 +2,4 @@ mod rig;
 mod settings;
 mod shortage;
 mod table;
+mod takeover;
