@@ -45,6 +45,11 @@ impl Again {
         self.at.is_some_and(|at| at <= now)
     }
 
+    /// Whether the kernel may not have done everything for this service.
+    pub(super) fn concerns(&self, key: &ServiceKey) -> bool {
+        self.keys.contains(key)
+    }
+
     /// Begins to try again: what it is about.
     pub(super) fn begin(&mut self) -> BTreeSet<ServiceKey> {
         self.at = None;
