@@ -282,11 +282,16 @@ fn the_simulator_runs_the_engine_that_ships() {
     assert!(dependencies(&read("tests/sim/Cargo.toml")).contains("keepalived-daemon"));
     let sources = sources("tests/sim/src");
     let is_there = sources.values().any(|text| text.contains("\nmod ") || text.contains("\npub mod "));
-    let runs_it = |text: &String| text.contains("use keepalived_daemon::vrrp::") && text.contains("Engine::new(");
-    assert!(!is_there || sources.values().any(runs_it), "it does not run the daemon's engine");
+    for process in ["vrrp", "checker"] {
+        let uses = format!("use keepalived_daemon::{process}::");
+        let runs_it = |text: &String| text.contains(&uses) && text.contains("Engine::new(");
+        assert!(!is_there || sources.values().any(runs_it), "it does not run the engine of {process}");
+    }
     for (path, text) in &sources {
         for (number, line) in code(text) {
-            assert!(!line.contains("Router::new("), "{path}:{number}: a router beside the engine: {line}");
+            for machine in ["Router::new(", "Balancer::new("] {
+                assert!(!line.contains(machine), "{path}:{number}: a machine beside the engine: {line}");
+            }
         }
     }
 }

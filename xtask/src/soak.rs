@@ -62,10 +62,12 @@ fn simulate(seeds: &str) -> Result<()> {
     let numbers =
         seeds.split_once("..").and_then(|(from, to)| Some((from.parse::<u64>().ok()?, to.parse::<u64>().ok()?)));
     ensure!(numbers.is_some_and(|(from, to)| from < to), "--seeds {seeds}: it is FROM..TO, such as {SEEDS}");
-    say!("simulator, seeds {seeds} ...");
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["run", "--quiet", "--release", "--package", "keepalived-sim", "--", "--seeds", seeds]);
-    let status = command.status().with_context(|| format!("{command:?}"))?;
-    ensure!(status.success(), "the simulator found something (above): {status}");
+    for of in [&[][..], &["--balance"]] {
+        say!("simulator {}, seeds {seeds} ...", of.concat());
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args(["run", "--quiet", "--release", "--package", "keepalived-sim", "--"]).args(of);
+        let status = command.args(["--seeds", seeds]).status().with_context(|| format!("{command:?}"))?;
+        ensure!(status.success(), "the simulator found something (above): {status}");
+    }
     Ok(())
 }

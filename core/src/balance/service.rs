@@ -153,8 +153,7 @@ impl Service {
         let standings = standings(&params, checks);
         let live_weight = live(&standings);
         let quorum_up = params.serves;
-        let mut service =
-            Self { params, standings, quorum_up, live_weight, suspended: false, leaving: Vec::new() };
+        let mut service = Self { params, standings, quorum_up, live_weight, suspended: false, leaving: Vec::new() };
         service.quorum_up = service.has_quorum();
         service
     }

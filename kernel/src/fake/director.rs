@@ -18,6 +18,7 @@ pub struct FakeDirector {
     table: Table,
     refusals: BTreeMap<(ServiceKey, Option<DestinationKey>), i32>,
     silent: Option<i32>,
+    unreadable: Option<i32>,
     /// Servers that it keeps with another weight than it is told.
     unfaithful: BTreeMap<DestinationKey, u32>,
     history: Vec<Change>,
@@ -68,6 +69,11 @@ impl FakeDirector {
         self.silent = errno;
     }
 
+    /// From now on lets every call that reads fail with an error number; `None` ends that.
+    pub fn fail_reading(&mut self, errno: Option<i32>) {
+        self.unreadable = errno;
+    }
+
     /// From now on keeps this server with this weight, whatever it is told; no other keeps it so.
     pub fn keep_otherwise(&mut self, server: DestinationKey, weight: u32) {
         self.unfaithful.insert(server, weight);
@@ -75,6 +81,10 @@ impl FakeDirector {
 
     fn answers(&self) -> io::Result<()> {
         self.silent.map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno)))
+    }
+
+    fn is_readable(&self) -> io::Result<()> {
+        self.silent.or(self.unreadable).map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno)))
     }
 
     fn apply(&mut self, change: &Change) -> Result<(), i32> {
@@ -162,12 +172,12 @@ fn check_destination(service: Family, entry: &DestinationEntry, key: &Destinatio
 
 impl Director for FakeDirector {
     fn services(&mut self) -> io::Result<BTreeMap<ServiceKey, ServiceEntry>> {
-        self.answers()?;
+        self.is_readable()?;
         Ok(self.table.iter().map(|(key, entry)| (*key, entry.service.clone())).collect())
     }
 
     fn destinations(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, DestinationEntry>> {
-        self.answers()?;
+        self.is_readable()?;
         Ok(self.table.get(service).map(|entry| entry.destinations.clone()).unwrap_or_default())
     }
 

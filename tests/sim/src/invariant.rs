@@ -42,6 +42,52 @@ pub enum Invariant {
     AdoptionIsQuiet,
     /// The engine comes to rest.
     Rests,
+    /// Load balancing: the kernel's table is what the results of checks and the configuration say, as soon as the kernel lets it be.
+    Table,
+    /// Entries that are not ours stay as they are.
+    OthersStay,
+    /// Each check is asked again in time, and never twice at once.
+    Asked,
+    /// Each change of a server or quorum is told once, in order, and nothing else is.
+    Told,
+    /// Nobody is blamed for changes to the table that nobody made.
+    NoBlame,
+    /// A checker that comes back keeps the servers that are in the table.
+    TakesOver,
+    /// A stop leaves the table as the configuration says.
+    Leaves,
+}
+
+impl Invariant {
+    /// What replays a seed that broke it, besides the seed.
+    const fn flag(self) -> &'static str {
+        match self {
+            Self::Table
+            | Self::OthersStay
+            | Self::Asked
+            | Self::Told
+            | Self::NoBlame
+            | Self::TakesOver
+            | Self::Leaves => "--balance ",
+            Self::OneMaster
+            | Self::SomeMaster
+            | Self::OneHolder
+            | Self::NoPreempt
+            | Self::Priority
+            | Self::Steady
+            | Self::MasterHolds
+            | Self::OthersDoNot
+            | Self::HearsFirst
+            | Self::Punctual
+            | Self::OnlyMastersAnnounce
+            | Self::Announces
+            | Self::NotAbandoned
+            | Self::Farewell
+            | Self::GroupTogether
+            | Self::AdoptionIsQuiet
+            | Self::Rests => "",
+        }
+    }
 }
 
 impl fmt::Display for Invariant {
@@ -64,6 +110,13 @@ impl fmt::Display for Invariant {
             Self::GroupTogether => "members of a sync group are in the same state",
             Self::AdoptionIsQuiet => "adopting changes nothing",
             Self::Rests => "the engine comes to rest",
+            Self::Table => "the table is what checks and configuration say",
+            Self::OthersStay => "what is not ours stays as it is",
+            Self::Asked => "each check is asked again in time, and once",
+            Self::Told => "each change is told once, in order",
+            Self::NoBlame => "nobody is blamed for what nobody did",
+            Self::TakesOver => "a checker that comes back keeps the servers in the table",
+            Self::Leaves => "a stop leaves the table as the configuration says",
         })
     }
 }
@@ -85,7 +138,7 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { invariant, seed, at, detail } = self;
         write!(f, "seed {seed}, {at}: not kept: {invariant}: {detail}\n  ")?;
-        write!(f, "replay: cargo run -p keepalived-sim -- --seed {seed}")
+        write!(f, "replay: cargo run -p keepalived-sim -- {}--seed {seed}", invariant.flag())
     }
 }
 

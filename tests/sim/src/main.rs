@@ -2,22 +2,32 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "showing what happens is what this program is for")]
 
-use std::ops::Range;
+use std::fmt::Display;
+use std::ops::{Add, Range};
 use std::process::ExitCode;
 
+use keepalived_sim::invariant::Violation;
 use keepalived_sim::scenario::Scenario;
-use keepalived_sim::soak::soak;
 use keepalived_sim::trace::Trace;
 use keepalived_sim::world::World;
+use keepalived_sim::{balance, soak};
 
-const USAGE: &str = "usage: keepalived-sim --seed N         replay one seed and print what happens
-       keepalived-sim --seeds FROM..TO play many, and print those that fail";
+const USAGE: &str = "usage: keepalived-sim [--balance] --seed N         replay one seed and print what happens
+       keepalived-sim [--balance] --seeds FROM..TO play many, and print those that fail
+routers, or with --balance a balancer";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["--seed", seed] => seed.parse().map_or_else(|_| usage(), replay),
-        ["--seeds", range] => parse(range).map_or_else(usage, play),
+        ["--seed", seed] => seed
+            .parse()
+            .map_or_else(|_| usage(), |seed| replay(seed, World::new(Scenario::of(seed), Trace::on()).run())),
+        ["--seeds", range] => parse(range).map_or_else(usage, |seeds| play(seeds, soak::run)),
+        ["--balance", "--seed", seed] => seed.parse().map_or_else(
+            |_| usage(),
+            |seed| replay(seed, balance::world::World::new(balance::scenario::Scenario::of(seed), Trace::on()).run()),
+        ),
+        ["--balance", "--seeds", range] => parse(range).map_or_else(usage, |seeds| play(seeds, balance::world::run)),
         _ => usage(),
     }
 }
@@ -32,8 +42,7 @@ fn parse(range: &str) -> Option<Range<u64>> {
     Some(from.parse().ok()?..to.parse().ok()?)
 }
 
-fn replay(seed: u64) -> ExitCode {
-    let (result, trace) = World::new(Scenario::of(seed), Trace::on()).run();
+fn replay(seed: u64, (result, trace): (Result<impl Display, Box<Violation>>, Trace)) -> ExitCode {
     for line in trace.lines() {
         println!("{line}");
     }
@@ -49,9 +58,12 @@ fn replay(seed: u64) -> ExitCode {
     }
 }
 
-fn play(seeds: Range<u64>) -> ExitCode {
+fn play<S>(seeds: Range<u64>, run: impl Fn(u64) -> Result<S, Box<Violation>> + Sync) -> ExitCode
+where
+    S: Add<Output = S> + Copy + Default + Display + Send,
+{
     let start = std::time::Instant::now();
-    let outcome = soak(seeds);
+    let outcome = soak::soak(seeds, run);
     for violation in &outcome.violations {
         println!("{violation}");
     }

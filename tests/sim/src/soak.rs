@@ -1,6 +1,6 @@
 //! Many seeds, on all cores.
 
-use std::ops::Range;
+use std::ops::{Add, Range};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,11 +11,11 @@ use crate::world::{Statistics, World};
 
 /// What came out of many seeds.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct Outcome<S> {
     /// Seeds that were run.
     pub seeds: u64,
     /// Over all of them.
-    pub total: Statistics,
+    pub total: S,
     /// The first promises that were not kept, by seed.
     pub violations: Vec<Violation>,
 }
@@ -23,8 +23,11 @@ pub struct Outcome {
 /// Violations after which no further seed is begun.
 const ENOUGH: usize = 20;
 
-/// Runs every seed of `seeds`; stops early when enough of them have failed.
-pub fn soak(seeds: Range<u64>) -> Outcome {
+/// Runs every seed of `seeds` with `run`; stops early when enough of them have failed.
+pub fn soak<S>(seeds: Range<u64>, run: impl Fn(u64) -> Result<S, Box<Violation>> + Sync) -> Outcome<S>
+where
+    S: Add<Output = S> + Copy + Default + Send,
+{
     let next = AtomicU64::new(seeds.start);
     let outcome = Mutex::new(Outcome::default());
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
@@ -39,13 +42,13 @@ pub fn soak(seeds: Range<u64>) -> Outcome {
                     }
                     own.seeds += 1;
                     match run(seed) {
-                        Ok(statistics) => own.total = own.total.and(statistics),
+                        Ok(statistics) => own.total = own.total + statistics,
                         Err(violation) => own.violations.push(*violation),
                     }
                 }
                 let mut outcome = outcome.lock().expect("no thread panics while it holds this");
                 outcome.seeds += own.seeds;
-                outcome.total = outcome.total.and(own.total);
+                outcome.total = outcome.total + own.total;
                 outcome.violations.extend(own.violations);
             });
         }
@@ -55,7 +58,7 @@ pub fn soak(seeds: Range<u64>) -> Outcome {
     outcome
 }
 
-/// Runs one seed.
+/// Runs one seed of routers.
 ///
 /// # Errors
 /// The promise that was not kept.

@@ -1,8 +1,7 @@
 //! Routers, the network between them, one clock over all, and what happens in order.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::fmt;
+use std::ops::Add;
 use std::time::Duration;
 
 use keepalived_core::vrrp::State;
@@ -15,6 +14,7 @@ use crate::disturbance::{Disturbance, Weather};
 use crate::invariant::{Invariant, Violation};
 use crate::medium::{self, Medium, Said};
 use crate::node::{Deeds, Node, Pace};
+use crate::queue::Queue;
 use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::setting::{Family, Instance, NodeId, Segment, VirtualId};
@@ -34,8 +34,7 @@ pub struct World {
     pace: Pace,
     watch: Watch,
     trace: Trace,
-    events: Vec<Option<Event>>,
-    queue: BinaryHeap<Reverse<(Moment, usize)>>,
+    queue: Queue<Event>,
     statistics: Statistics,
     /// Something that a router has sent, for strangers to imitate.
     overheard: Option<(Segment, SentAdvert)>,
@@ -55,10 +54,10 @@ pub struct Statistics {
     pub time: Duration,
 }
 
-impl Statistics {
-    /// Both together.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
+impl Add for Statistics {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
         Self {
             events: self.events + other.events,
             takeovers: self.takeovers + other.takeovers,
@@ -129,8 +128,7 @@ impl World {
             pace: if seed.is_multiple_of(2) { Pace::Instant } else { Pace::Slow },
             watch: Watch::new(units, count),
             trace,
-            events: Vec::new(),
-            queue: BinaryHeap::new(),
+            queue: Queue::default(),
             statistics: Statistics::default(),
             overheard: None,
             planted: None,
@@ -170,30 +168,28 @@ impl World {
     }
 
     fn run_all(&mut self) -> Result<(), Broken> {
-        while let Some(Reverse((at, number))) = self.queue.pop() {
+        while let Some((at, event)) = self.queue.pop() {
             if at > self.end {
                 break;
             }
             self.now = at;
             self.statistics.events += 1;
             self.watch.stand(at, &self.nodes)?;
-            let event = self.events.get_mut(number).and_then(Option::take);
             match event {
-                Some(Event::Happens(disturbance)) => self.happen(disturbance)?,
-                Some(Event::Arrives { from, to, segment, advert, said }) => {
+                Event::Happens(disturbance) => self.happen(disturbance)?,
+                Event::Arrives { from, to, segment, advert, said } => {
                     self.arrive(from, to, segment, *advert, said);
                 }
-                Some(Event::Turn(node)) => {
+                Event::Turn(node) => {
                     let current = self.node(node).next_turn == Some(at);
                     if current && !self.node(node).paused {
                         self.turn(node)?;
                     }
                 }
-                Some(Event::Sweep(node)) => {
+                Event::Sweep(node) => {
                     self.node_mut(node).sweep(at);
                 }
-                Some(Event::Fails(from, to)) => self.medium.fail(from, to),
-                None => {}
+                Event::Fails(from, to) => self.medium.fail(from, to),
             }
         }
         self.now = self.end;
@@ -213,8 +209,7 @@ impl World {
     }
 
     fn plan(&mut self, at: Moment, event: Event) {
-        self.queue.push(Reverse((at, self.events.len())));
-        self.events.push(Some(event));
+        self.queue.plan(at, event);
     }
 
     /// Has `id` scheduled shortly after `at`, if that is not to happen earlier anyway.

@@ -6,7 +6,7 @@ use keepalived_sim::soak::{run, soak};
 #[test]
 fn every_promise_is_kept_in_ten_thousand_worlds() {
     let seeds = std::env::var("SIM_SEEDS").ok().map_or(10_000, |text| text.parse().expect("SIM_SEEDS is a number"));
-    let outcome = soak(0..seeds);
+    let outcome = soak(0..seeds, run);
     for violation in &outcome.violations {
         println!("{violation}");
     }

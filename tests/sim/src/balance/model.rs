@@ -1,0 +1,577 @@
+//! What the results of checks mean, worked out once more: as keepalived.conf(5) has it, and without a line of the balancer's code.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use keepalived_core::balance::{DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey, Table, Ticket};
+use keepalived_daemon::checker::Report;
+
+use super::setting::{self, Kind, Service, Setting, Target};
+use crate::clock::Moment;
+
+/// How a step of a check ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// Well, with so much more weight.
+    Well(i64),
+    /// Not well.
+    Ill,
+    /// This machine could not ask.
+    Unasked,
+}
+
+/// What is to be told of.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Told {
+    /// A server of a service went up or down.
+    Server(String, String, bool),
+    /// A server of a service has another weight.
+    Weight(String, String, u32),
+    /// A service gained or lost its quorum.
+    Quorum(String, bool),
+    /// A service is not configured any more.
+    Gone(String),
+}
+
+impl Told {
+    /// What a report tells of.
+    pub fn of(report: &Report) -> Option<Self> {
+        Some(match report {
+            Report::Server { name, service_name, up, .. } => Self::Server(service_name.clone(), name.clone(), *up),
+            Report::Weight { name, service_name, weight } => Self::Weight(service_name.clone(), name.clone(), *weight),
+            Report::Quorum { service_name, quorum, .. } => Self::Quorum(service_name.clone(), quorum.up),
+            Report::ServiceRemoved { service_name } => Self::Gone(service_name.clone()),
+            // the journal's and nobody's scripts
+            _ => return None,
+        })
+    }
+
+    /// Of which service.
+    pub fn service(&self) -> &str {
+        match self {
+            Self::Server(service, ..) | Self::Weight(service, ..) | Self::Quorum(service, _) | Self::Gone(service) => {
+                service
+            }
+        }
+    }
+}
+
+/// All that is known since the checker began.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// What is in force.
+    pub setting: Setting,
+    checks: Vec<Check>,
+    services: Vec<Balance>,
+}
+
+/// What is known of a check.
+#[derive(Clone, Debug)]
+struct Check {
+    identity: Identity,
+    /// Whose it is: places of services, and of servers in them.
+    users: Vec<(usize, usize)>,
+    up: bool,
+    /// A first result has come.
+    known: bool,
+    failures: u32,
+    weight: i64,
+    /// Which url is next, and whether it is asked until it answers.
+    step: u16,
+    alone: bool,
+    phase: Phase,
+}
+
+/// What makes two checks one: the server, its weight if that matters, and all that is set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Identity {
+    server: u8,
+    weight: Option<u32>,
+    check: setting::Check,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// It is to begin by then.
+    Waits { latest: Moment },
+    /// A step is under way since then.
+    Runs { ticket: Ticket, since: Moment },
+}
+
+/// How a virtual server stands.
+#[derive(Clone, Debug, Default)]
+struct Balance {
+    quorum_up: bool,
+    servers: Vec<Standing>,
+    /// Servers that a reload took away and that keep their connections.
+    leaving: BTreeMap<DestinationKey, Moment>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Standing {
+    up: bool,
+    weight: u32,
+    /// A reload has brought it, and nobody was told of it.
+    is_new: bool,
+}
+
+/// `BOOTSTRAP_DELAY` of keepalived, before the first step of a check.
+const BOOTSTRAP: Duration = Duration::from_secs(1);
+
+/// How often lost answers are looked for.
+const SEARCH: Duration = Duration::from_secs(10);
+
+impl Model {
+    /// A checker that begins on a kernel that has `there`; `resumes` if another one ran before. And what it tells.
+    pub fn new(setting: Setting, there: &Table, resumes: bool, now: Moment) -> (Self, Vec<Told>) {
+        let mut model = Self { setting, checks: Vec::new(), services: Vec::new() };
+        model.configure(None, now);
+        for check in &mut model.checks {
+            let places = check.users.iter().filter_map(|(service, server)| {
+                let service = model.setting.services.get(*service)?;
+                let entry = there.get(&service.key())?;
+                let server = service.servers.get(*server)?;
+                let weight = entry.destinations.get(&server.key()).map_or(0, |server| server.weight);
+                Some((weight > 0, server.weight > 0))
+            });
+            let places: Vec<(bool, bool)> = places.collect();
+            if places.iter().any(|(is_there, _)| *is_there) {
+                check.up = true;
+            } else if resumes && places.iter().any(|(_, has_weight)| *has_weight) {
+                check.up = false;
+            }
+        }
+        for (service, balance) in model.setting.services.iter().zip(&mut model.services) {
+            let serves = |server: &setting::Server, entry: &Entry| {
+                entry.destinations.get(&server.key()).is_some_and(|entry| entry.weight > 0)
+            };
+            let entry = there.get(&service.key());
+            balance.quorum_up = entry.is_some_and(|entry| service.servers.iter().any(|server| serves(server, entry)));
+        }
+        let told = (0..model.services.len()).filter_map(|at| model.begin_service(at)).collect();
+        (model, told)
+    }
+
+    /// Another configuration. Returns what is told.
+    pub fn reload(&mut self, setting: Setting, now: Moment) -> Vec<Told> {
+        let before = self.clone();
+        self.setting = setting;
+        self.configure(Some(&before), now)
+    }
+
+    fn configure(&mut self, before: Option<&Self>, now: Moment) -> Vec<Told> {
+        self.configure_checks(before, now);
+        let mut told = Vec::new();
+        let mut known = Vec::new();
+        for service in &self.setting.services {
+            let old = before.and_then(|before| {
+                before.successor(before.place(service.number)?, service, self.setting.drain, now, &mut told)
+            });
+            known.push(old);
+        }
+        let is_new: Vec<bool> = known.iter().map(Option::is_none).collect();
+        self.services = known.into_iter().map(Option::unwrap_or_default).collect();
+        for (at, is_new) in is_new.into_iter().enumerate() {
+            if is_new {
+                told.extend(self.begin_service(at));
+            } else {
+                told.extend(self.look_at_all(at));
+            }
+        }
+        for gone in before.iter().flat_map(|before| &before.setting.services) {
+            if self.place(gone.number).is_none() {
+                told.push(Told::Gone(gone.name()));
+            }
+        }
+        told
+    }
+
+    fn configure_checks(&mut self, before: Option<&Self>, now: Moment) {
+        let mut all: Vec<(Identity, Vec<(usize, usize)>)> = Vec::new();
+        for (at, service) in self.setting.services.iter().enumerate() {
+            for (place, server) in service.servers.iter().enumerate() {
+                for check in &server.checks {
+                    let identity = Identity::of(server, check);
+                    match all.iter_mut().find(|(known, _)| *known == identity) {
+                        Some((_, users)) => users.push((at, place)),
+                        None => all.push((identity, vec![(at, place)])),
+                    }
+                }
+            }
+        }
+        let mut kept: Vec<usize> = Vec::new();
+        let mut checks = Vec::new();
+        for (identity, users) in all {
+            let was = before.and_then(|before| Some((before, before.predecessor(&identity, &users, &self.setting)?)));
+            let Some((old, was)) = was.and_then(|(before, was)| Some((before.checks.get(was)?, was))) else {
+                checks.push(Check::new(identity, users, now));
+                continue;
+            };
+            // of two that were one, the first keeps the step that is under way
+            let keeps_step = !kept.contains(&was);
+            kept.push(was);
+            checks.push(old.clone().succeed(identity, users, keeps_step, now));
+        }
+        self.checks = checks;
+    }
+
+    /// Which check of this configuration one of the next was: the same, or one of which only the pace was another.
+    fn predecessor(&self, identity: &Identity, users: &[(usize, usize)], next: &Setting) -> Option<usize> {
+        let same = self.checks.iter().position(|check| check.identity == *identity);
+        same.or_else(|| {
+            users.iter().find_map(|(service, _)| {
+                let number = next.services.get(*service)?.number;
+                let place = self.place(number)?;
+                self.checks.iter().position(|check| {
+                    check.identity.server == identity.server
+                        && check.identity.check.target == identity.check.target
+                        && check.users.iter().any(|(service, _)| *service == place)
+                })
+            })
+        })
+    }
+
+    fn place(&self, number: u8) -> Option<usize> {
+        self.setting.services.iter().position(|service| service.number == number)
+    }
+
+    /// How a service goes on: servers that stay are as they were told to be.
+    fn successor(
+        &self,
+        place: usize,
+        next: &Service,
+        drain: u64,
+        now: Moment,
+        told: &mut Vec<Told>,
+    ) -> Option<Balance> {
+        let (old, balance) = (self.setting.services.get(place)?, self.services.get(place)?);
+        let mut leaving = balance.leaving.clone();
+        let mut before = BTreeMap::new();
+        for (server, standing) in old.servers.iter().zip(&balance.servers) {
+            before.insert(server.number, *standing);
+            if next.servers.iter().all(|kept| kept.number != server.number) && standing.up {
+                told.push(Told::Server(old.name(), server.name(), false));
+                if drain > 0 {
+                    leaving.insert(server.key(), now + Duration::from_secs(drain));
+                }
+            }
+        }
+        leaving.retain(|key, _| next.servers.iter().all(|server| server.key() != *key));
+        // a new one is what its checks say, and nobody is told of that
+        let servers = next.servers.iter().map(|server| {
+            let was = before.get(&server.number).copied();
+            was.unwrap_or(Standing { up: true, weight: 0, is_new: true })
+        });
+        Some(Balance { quorum_up: balance.quorum_up, servers: servers.collect(), leaving })
+    }
+
+    fn begin_service(&mut self, at: usize) -> Option<Told> {
+        let service = self.setting.services.get(at)?;
+        let servers: Vec<Standing> = (0..service.servers.len()).map(|place| self.standing(at, place)).collect();
+        let balance = self.services.get_mut(at)?;
+        balance.servers = servers;
+        balance.quorum_up = balance.has_quorum(service);
+        // without a quorum nothing is said, unless a sorry server takes over: as keepalived was observed
+        (balance.quorum_up || service.sorry.is_some()).then(|| Told::Quorum(service.name(), balance.quorum_up))
+    }
+
+    fn look_at_all(&mut self, at: usize) -> Vec<Told> {
+        let mut told = Vec::new();
+        let count = self.setting.services.get(at).map_or(0, |service| service.servers.len());
+        for place in 0..count {
+            let now = self.standing(at, place);
+            let Some(service) = self.setting.services.get(at) else { continue };
+            let Some(standing) = self.services.get_mut(at).and_then(|balance| balance.servers.get_mut(place)) else {
+                continue;
+            };
+            let was = std::mem::replace(standing, now);
+            if let Some(server) = service.servers.get(place).filter(|_| !was.is_new && was.up != now.up) {
+                told.push(Told::Server(service.name(), server.name(), now.up));
+            }
+        }
+        told.extend(self.judge(at));
+        told
+    }
+
+    /// How its checks say that a server stands.
+    fn standing(&self, service: usize, server: usize) -> Standing {
+        let mine = self.checks.iter().filter(|check| check.users.contains(&(service, server)));
+        let base = self.setting.services.get(service).and_then(|service| service.servers.get(server));
+        let (mut up, mut weight) = (true, base.map_or(0, |server| i64::from(server.weight)));
+        for check in mine {
+            up &= check.up;
+            weight = weight.saturating_add(check.weight);
+        }
+        Standing { up, weight: u32::try_from(weight.clamp(0, 2_147_483_647)).expect("within bounds"), is_new: false }
+    }
+
+    fn judge(&mut self, at: usize) -> Option<Told> {
+        let service = self.setting.services.get(at)?;
+        let balance = self.services.get_mut(at)?;
+        let up = balance.has_quorum(service);
+        let was = std::mem::replace(&mut balance.quorum_up, up);
+        (was != up).then(|| Told::Quorum(service.name(), up))
+    }
+
+    /// The check of `target` of a server of a service, all by their numbers.
+    pub fn check(&self, service: u8, server: u8, place: usize) -> Option<usize> {
+        let service = self.setting.services.iter().find(|known| known.number == service)?;
+        let server = service.servers.iter().find(|known| known.number == server)?;
+        let identity = Identity::of(server, server.checks.get(place)?);
+        self.checks.iter().position(|check| check.identity == identity)
+    }
+
+    /// What a check asks.
+    pub fn target(&self, check: usize) -> Option<Target> {
+        self.checks.get(check).map(|check| check.identity.check.target)
+    }
+
+    /// Weight of the server of a check, as it is configured.
+    pub fn weight(&self, check: usize) -> u32 {
+        self.checks.get(check).and_then(|check| check.identity.weight).unwrap_or(0)
+    }
+
+    /// A step of a check begins.
+    ///
+    /// # Errors
+    /// It should not.
+    pub fn begins(&mut self, check: usize, step: u16, ticket: Ticket, now: Moment) -> Result<(), String> {
+        let Some(check) = self.checks.get_mut(check) else { return Err("a check that is not configured".to_owned()) };
+        if let Phase::Runs { since, .. } = check.phase
+            && now.since(since) < check.identity.check.target.given_up()
+        {
+            return Err(format!("{} is asked a second time while the first goes on", check.identity));
+        }
+        if step != check.step {
+            return Err(format!("{}: step {step} in place of {}", check.identity, check.step));
+        }
+        check.phase = Phase::Runs { ticket, since: now };
+        Ok(())
+    }
+
+    /// Whether a step takes so long that its answer may not count any longer.
+    pub fn is_late(&self, ticket: Ticket, now: Moment) -> bool {
+        self.running(ticket).and_then(|at| self.checks.get(at)).is_some_and(|check| {
+            matches!(check.phase, Phase::Runs { since, .. } if now.since(since) >= check.identity.check.target.given_up())
+        })
+    }
+
+    fn running(&self, ticket: Ticket) -> Option<usize> {
+        let is_it = |check: &Check| matches!(check.phase, Phase::Runs { ticket: known, .. } if known == ticket);
+        self.checks.iter().position(is_it)
+    }
+
+    /// A step ends. Returns what is told; one that nobody awaits counts for nothing.
+    pub fn ends(&mut self, ticket: Ticket, answer: Answer, now: Moment) -> Vec<Told> {
+        let Some(check) = self.running(ticket).and_then(|at| self.checks.get_mut(at)) else { return Vec::new() };
+        check.hear(answer);
+        check.phase = Phase::Waits { latest: now + check.identity.check.longest_pause() };
+        let mut told = Vec::new();
+        for (service, server) in check.users.clone() {
+            told.extend(self.look_at(service, server));
+            told.extend(self.judge(service));
+        }
+        told
+    }
+
+    fn look_at(&mut self, at: usize, place: usize) -> Option<Told> {
+        let now = self.standing(at, place);
+        let service = self.setting.services.get(at)?;
+        let standing = self.services.get_mut(at)?.servers.get_mut(place)?;
+        let was = std::mem::replace(standing, now);
+        let (service, server) = (service.name(), service.servers.get(place)?.name());
+        if was.up != now.up {
+            return Some(Told::Server(service, server, now.up));
+        }
+        (now.up && was.weight != now.weight).then_some(Told::Weight(service, server, now.weight))
+    }
+
+    /// The checker is told to stop. Returns what is told.
+    pub fn stop(&mut self) -> Vec<Told> {
+        let mut told = Vec::new();
+        for (service, balance) in self.setting.services.iter().zip(&mut self.services).filter(|(it, _)| it.omega) {
+            for (server, standing) in service.servers.iter().zip(&mut balance.servers) {
+                if std::mem::take(&mut standing.up) {
+                    told.push(Told::Server(service.name(), server.name(), false));
+                }
+            }
+            if std::mem::take(&mut balance.quorum_up) {
+                told.push(Told::Quorum(service.name(), false));
+            }
+        }
+        told
+    }
+
+    /// A check that should have been asked by `now`, had it had a turn since `awake`.
+    pub fn overdue(&self, awake: Moment, now: Moment, slack: Duration) -> Option<String> {
+        let late = self.checks.iter().find(|check| {
+            let latest = match check.phase {
+                Phase::Waits { latest } => latest.max(awake),
+                Phase::Runs { since, .. } => {
+                    let given_up = since + check.identity.check.target.given_up() + SEARCH;
+                    given_up.max(awake) + check.identity.check.longest_pause()
+                }
+            };
+            now > latest + slack
+        })?;
+        Some(format!("{} should have been asked: {:?}", late.identity, late.phase))
+    }
+
+    /// When a server that leaves is to be gone.
+    pub fn departures(&self) -> impl Iterator<Item = Moment> + '_ {
+        self.services.iter().flat_map(|service| service.leaving.values().copied())
+    }
+
+    /// Servers whose time is over leave.
+    pub fn depart(&mut self, now: Moment) {
+        for service in &mut self.services {
+            service.leaving.retain(|_, until| *until > now);
+        }
+    }
+
+    /// Where our servers are in the kernel's table, whether they are up or not.
+    pub fn places(&self) -> BTreeMap<ServiceKey, Vec<DestinationKey>> {
+        let places = |service: &Service| {
+            let sorry = service.sorry.map(|_| service.sorry_key());
+            service.servers.iter().map(setting::Server::key).chain(sorry).collect()
+        };
+        self.setting.services.iter().map(|service| (service.key(), places(service))).collect()
+    }
+
+    /// Servers of ours that get clients in `there`, and do not wait for a program to say their weight.
+    pub fn serving(&self, there: &Table) -> Vec<(ServiceKey, DestinationKey)> {
+        let is_fixed = |server: &&setting::Server| {
+            server.weight > 0 && server.checks.iter().all(|check| check.target.kind != Kind::Misc(true))
+        };
+        let mut serving = Vec::new();
+        for service in &self.setting.services {
+            if !service.servers.iter().all(|server| is_fixed(&server)) {
+                continue;
+            }
+            let Some(entry) = there.get(&service.key()) else { continue };
+            let has_clients = |to: &DestinationKey| entry.destinations.get(to).is_some_and(|entry| entry.weight > 0);
+            let servers = service.servers.iter().map(setting::Server::key).filter(has_clients);
+            serving.extend(servers.map(|to| (service.key(), to)));
+        }
+        serving
+    }
+
+    /// What of the kernel's table is ours.
+    pub fn table(&self) -> Table {
+        let services = self.setting.services.iter().zip(&self.services);
+        services.map(|(service, balance)| (service.key(), balance.entry(service))).collect()
+    }
+}
+
+impl Balance {
+    /// Of all servers that are up.
+    fn weight(&self) -> u64 {
+        self.servers.iter().filter(|standing| standing.up).map(|standing| u64::from(standing.weight)).sum()
+    }
+
+    /// A quorum of more than all weights together is lowered to them, and hysteresis is less than the quorum.
+    fn has_quorum(&self, service: &Service) -> bool {
+        let all: u64 = service.servers.iter().map(|server| u64::from(server.weight)).sum();
+        let quorum = all.min(u64::from(service.quorum));
+        let hysteresis = quorum.saturating_sub(1).min(u64::from(service.hysteresis));
+        let needed = if self.quorum_up { quorum - hysteresis } else { quorum + hysteresis };
+        self.weight() > 0 && self.weight() >= needed
+    }
+
+    fn entry(&self, service: &Service) -> Entry {
+        let mut destinations: BTreeMap<DestinationKey, DestinationEntry> =
+            self.leaving.keys().map(|key| (*key, setting::entry(0))).collect();
+        let sorry = service.sorry.filter(|_| !self.quorum_up);
+        for (server, standing) in service.servers.iter().zip(&self.servers) {
+            if standing.up && sorry.is_none() {
+                destinations.insert(server.key(), setting::entry(standing.weight));
+            } else if server.inhibit {
+                destinations.insert(server.key(), setting::entry(0));
+            }
+        }
+        match (service.sorry, self.quorum_up) {
+            (Some(_), false) => drop(destinations.insert(service.sorry_key(), setting::entry(1))),
+            (Some(true), true) => drop(destinations.insert(service.sorry_key(), setting::entry(0))),
+            (Some(false), true) | (None, _) => {}
+        }
+        Entry { service: ServiceEntry::new(service.scheduler), destinations }
+    }
+}
+
+impl Identity {
+    fn of(server: &setting::Server, check: &setting::Check) -> Self {
+        let weight = matches!(check.target.kind, Kind::Misc(_)).then_some(server.weight);
+        Self { server: server.number, weight, check: check.clone() }
+    }
+}
+
+impl std::fmt::Display for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the check {:?} of server {}", self.check, self.server)
+    }
+}
+
+impl Check {
+    fn new(identity: Identity, users: Vec<(usize, usize)>, now: Moment) -> Self {
+        let latest = now + BOOTSTRAP + Duration::from_secs(identity.check.warmup);
+        Self {
+            users,
+            up: !identity.check.alpha,
+            known: false,
+            failures: 0,
+            weight: 0,
+            step: 0,
+            alone: false,
+            phase: Phase::Waits { latest },
+            identity,
+        }
+    }
+
+    fn succeed(mut self, identity: Identity, users: Vec<(usize, usize)>, keeps_step: bool, now: Moment) -> Self {
+        let was = std::mem::replace(&mut self.identity, identity);
+        let next = &self.identity.check;
+        self.users = users;
+        self.failures = self.failures.min(next.retry);
+        match &mut self.phase {
+            Phase::Runs { .. } if !keeps_step => self.phase = Phase::Waits { latest: now },
+            // one that was hours away must not stay so
+            Phase::Waits { latest } if next.delay_loop < was.check.delay_loop => {
+                *latest = (*latest).min(now + next.longest_pause());
+            }
+            Phase::Waits { .. } | Phase::Runs { .. } => {}
+        }
+        self
+    }
+
+    fn hear(&mut self, answer: Answer) {
+        match answer {
+            Answer::Unasked => {}
+            Answer::Well(weight) => self.pass(weight),
+            Answer::Ill => self.fail(),
+        }
+    }
+
+    /// Of several urls, all have to answer in turn; one that has failed is asked alone until it answers, then all are.
+    fn pass(&mut self, weight: i64) {
+        self.failures = 0;
+        if let Kind::Http(urls) = self.identity.check.target.kind {
+            let was_alone = std::mem::take(&mut self.alone);
+            let is_last = self.step + 1 >= urls;
+            self.step = if was_alone || is_last { 0 } else { self.step + 1 };
+            if was_alone || !is_last {
+                return;
+            }
+        }
+        (self.known, self.up, self.weight) = (true, true, weight);
+    }
+
+    fn fail(&mut self) {
+        // the first result counts at once
+        if self.known && self.up && self.failures < self.identity.check.retry {
+            self.failures += 1;
+            return;
+        }
+        (self.known, self.up, self.weight, self.failures) = (true, false, 0, 0);
+        self.alone = matches!(self.identity.check.target.kind, Kind::Http(_));
+    }
+}

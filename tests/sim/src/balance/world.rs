@@ -1,0 +1,707 @@
+//! A balancer, its servers, the kernel's table, and what happens in order.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Add;
+use std::time::Duration;
+
+use keepalived_core::balance::{DestinationKey, Entry, Protocol, Scheduler, ServiceEntry, ServiceKey, Table, Ticket};
+use keepalived_daemon::checker::{AtExit, Engine, Ran, Report, Verdict};
+use keepalived_kernel::fake::FakeDirector;
+
+use super::disturbance::{Condition, Disturbance, Meddling};
+use super::model::{Answer, Model, Told};
+use super::scenario::Scenario;
+use super::setting::{self, Kind, PORT, Setting, Target};
+use super::watch::{SLACK, Watch, judge_told};
+use crate::clock::{Clock, Moment};
+use crate::invariant::{Invariant, Violation};
+use crate::queue::Queue;
+use crate::random::Random;
+use crate::trace::Trace;
+use crate::world::Broken;
+
+/// What is due within this time begins together, as in the checker process.
+const TOGETHER: Duration = Duration::from_millis(10);
+
+/// How soon a program that nobody says the end of is not awaited any longer, besides its own time.
+const NOT_AWAITED: Duration = Duration::from_secs(10);
+
+/// The kernel's notification, and the pause between two looks, with some time to spare.
+const NOTIFIED: Duration = Duration::from_millis(1_200);
+
+/// How soon the supervisor starts again what could not begin.
+const BACK_OFF: Duration = Duration::from_secs(5);
+
+/// EIO: what the kernel answers when it does not answer.
+const NO_ANSWER: i32 = 5;
+
+/// Turns in a row in which nothing happens after which an engine counts as one that never rests.
+const MOST_IDLE: usize = 50;
+
+/// A run.
+#[derive(Debug)]
+pub struct World {
+    seed: u64,
+    now: Moment,
+    end: Moment,
+    clock: Clock,
+    random: Random,
+    setting: Setting,
+    notifies: bool,
+    life: Life,
+    /// How many checkers have begun.
+    lives: u64,
+    /// Steps that are under way, whether they will be answered or not.
+    steps: BTreeMap<Ticket, Step>,
+    servers: BTreeMap<u8, Condition>,
+    /// There is a runner; programs of those before are gone.
+    runner: Option<u64>,
+    runners: u64,
+    loses: bool,
+    shortage: Option<i32>,
+    /// Since when the checker has no turn.
+    paused: Option<Moment>,
+    /// Since when it has turns.
+    awake: Moment,
+    next_turn: Option<Moment>,
+    idle: usize,
+    watch: Watch,
+    trace: Trace,
+    queue: Queue<Event>,
+    statistics: Statistics,
+    planted: Option<Planted>,
+}
+
+#[derive(Debug)]
+enum Life {
+    Up(Box<(Engine<FakeDirector>, Model)>),
+    /// No checker; the kernel remains, and whether a supervisor that has seen one before will start the next.
+    Down {
+        kernel: Box<FakeDirector>,
+        resumes: bool,
+    },
+}
+
+/// A step of a check that is under way.
+#[derive(Clone, Debug)]
+struct Step {
+    target: Target,
+    server: u8,
+    weight: u32,
+}
+
+#[derive(Debug)]
+enum Event {
+    Happens(Disturbance),
+    /// The checker is scheduled, if this is still the plan.
+    Turn,
+    /// A step of this life ends; that of a program if this runner is still there.
+    Answers {
+        life: u64,
+        ticket: Ticket,
+        answer: Answer,
+        runner: Option<u64>,
+    },
+    /// The kernel tells that others have changed its table.
+    Notified,
+}
+
+/// How much happened.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Statistics {
+    /// Things that happened.
+    pub events: usize,
+    /// Steps of checks.
+    pub steps: usize,
+    /// Changes of servers and quorums that were told.
+    pub told: usize,
+    /// Time that passed in the world.
+    pub time: Duration,
+}
+
+impl Add for Statistics {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            events: self.events + other.events,
+            steps: self.steps + other.steps,
+            told: self.told + other.told,
+            time: self.time + other.time,
+        }
+    }
+}
+
+impl fmt::Display for Statistics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { events, steps, told, time } = self;
+        let hours = time.as_secs_f64() / 3600.0;
+        write!(f, "{hours:.1} h of virtual time, {events} events, {steps} steps of checks, {told} changes told")
+    }
+}
+
+/// A fault that is planted to see whether the watch finds it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Planted {
+    /// The checker hears the opposite of every failure.
+    Deaf,
+    /// The checker never hears of steps that were begun, and the watch does not know that they were.
+    Idle,
+    /// Each step is begun twice.
+    Eager,
+    /// What is told is told twice.
+    Twice,
+    /// Nothing is told.
+    Mute,
+    /// What others change is known to the watch as a doubt, and not as their deed.
+    Framed,
+    /// The watch does not know what others do.
+    Unwatched,
+    /// What others have goes when the checker is told to stop.
+    Greedy,
+    /// The checker leaves the table when it is told to stop.
+    Untidy,
+    /// A server goes from the table in the moment before a checker comes back.
+    Forgetful,
+}
+
+impl World {
+    /// The world of `scenario` before anything has happened.
+    pub fn new(scenario: Scenario, trace: Trace) -> Self {
+        let Scenario { seed, setting, notifies, plan, end } = scenario;
+        let mut random = Random::new(seed ^ 0x6261_6c61_6e63_6572);
+        let clock = Clock::new(random.between(1, 1_000_000) * 1_000_000, 0);
+        let mut world = Self {
+            seed,
+            now: Moment::START,
+            end,
+            clock,
+            random,
+            watch: Watch::new(look(&setting, notifies)),
+            setting,
+            notifies,
+            life: Life::Down { kernel: Box::default(), resumes: false },
+            lives: 0,
+            steps: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            runner: Some(0),
+            runners: 0,
+            loses: false,
+            shortage: None,
+            paused: None,
+            awake: Moment::START,
+            next_turn: None,
+            idle: 0,
+            trace,
+            queue: Queue::default(),
+            statistics: Statistics::default(),
+            planted: None,
+        };
+        let line = format!("notifications {notifies}, {:?}", world.setting);
+        world.trace.note(Moment::START, || line);
+        for (at, disturbance) in plan {
+            world.queue.plan(at, Event::Happens(disturbance));
+        }
+        world
+    }
+
+    /// Plants a fault.
+    pub fn plant(&mut self, fault: Planted) {
+        self.planted = Some(fault);
+    }
+
+    /// Runs it to its end, or to the first promise that is not kept.
+    pub fn run(mut self) -> (Result<Statistics, Box<Violation>>, Trace) {
+        let result = self.run_all();
+        let (seed, at) = (self.seed, self.now);
+        let statistics = Statistics { time: at.since(Moment::START), ..self.statistics };
+        let violation = |(invariant, detail)| Box::new(Violation { invariant, seed, at, detail });
+        (result.map(|()| statistics).map_err(violation), self.trace)
+    }
+
+    fn run_all(&mut self) -> Result<(), Broken> {
+        while let Some((at, event)) = self.queue.pop() {
+            if at > self.end {
+                break;
+            }
+            self.now = at;
+            self.statistics.events += 1;
+            self.stand()?;
+            match event {
+                Event::Happens(disturbance) => self.happen(disturbance)?,
+                Event::Turn if self.next_turn == Some(at) && self.paused.is_none() => {
+                    self.idle += 1;
+                    self.turn(&[])?;
+                    if self.idle > MOST_IDLE {
+                        let text = "the checker wants to be woken again and again, and does nothing".to_owned();
+                        return Err((Invariant::Rests, text));
+                    }
+                }
+                Event::Turn => {}
+                Event::Answers { life, ticket, answer, runner } => {
+                    if life == self.lives && runner.is_none_or(|runner| self.runner == Some(runner)) {
+                        self.answer(ticket, answer)?;
+                    }
+                }
+                Event::Notified => self.notified(),
+            }
+        }
+        self.now = self.end;
+        self.stand()
+    }
+
+    /// Judges how things have stood since the last event.
+    fn stand(&mut self) -> Result<(), Broken> {
+        let (Life::Up(life), None) = (&mut self.life, self.paused) else { return Ok(()) };
+        let (engine, model) = &mut **life;
+        let now = self.now;
+        if let Some(late) = model.overdue(self.awake, now, SLACK) {
+            return Err((Invariant::Asked, late));
+        }
+        if model.departures().any(|at| now > at.max(self.awake) + SLACK) {
+            return Err((Invariant::Table, "a server that has left has not left".to_owned()));
+        }
+        self.watch.judge(engine.director().table(), model, now)
+    }
+
+    fn shown(&self) -> keepalived_core::time::Instant {
+        self.clock.show(self.now)
+    }
+
+    /// The checker has a turn, after what makes it tell `expected`.
+    fn turn(&mut self, expected: &[Told]) -> Result<(), Broken> {
+        let shown = self.shown();
+        self.next_turn = None;
+        let Life::Up(life) = &mut self.life else { return Ok(()) };
+        let (engine, model) = &mut **life;
+        let wake = engine.turn(shown);
+        model.depart(self.now);
+        let due: Vec<Ran> = engine.due().collect();
+        for ran in due {
+            self.idle = 0;
+            self.begin(&ran)?;
+        }
+        self.hear(expected)?;
+        self.stand()?;
+        if let Some(wake) = wake {
+            let at = self.clock.moment(wake).max(self.now + TOGETHER) + self.random.duration(TOGETHER);
+            self.next_turn = Some(at);
+            self.queue.plan(at, Event::Turn);
+        }
+        Ok(())
+    }
+
+    /// What the checker tells, of which `expected` was to be told.
+    fn hear(&mut self, expected: &[Told]) -> Result<(), Broken> {
+        let Life::Up(life) = &mut self.life else { return Ok(()) };
+        let reports: Vec<Report> = life.0.reports(usize::MAX).collect();
+        let now = self.now;
+        for report in &reports {
+            self.trace.note(now, || format!("checker: {report}"));
+            match report {
+                Report::Repaired { .. } => self.watch.blamed()?,
+                Report::Unkept { .. } => {
+                    return Err((Invariant::NoBlame, format!("the checker blames itself: {report}")));
+                }
+                _ => {} // what is told of is compared, the rest is for people
+            }
+        }
+        let mut told: Vec<Told> = reports.iter().filter_map(Told::of).collect();
+        self.statistics.told += told.len();
+        if !told.is_empty() {
+            self.idle = 0;
+        }
+        match self.planted {
+            Some(Planted::Twice) => told.extend(told.clone()),
+            Some(Planted::Mute) => told.clear(),
+            _ => {}
+        }
+        judge_told(&told, expected)
+    }
+
+    /// A step of a check begins: how it will end depends on its server.
+    fn begin(&mut self, ran: &Ran) -> Result<(), Broken> {
+        if self.planted == Some(Planted::Idle) {
+            return Ok(());
+        }
+        let (now, ticket) = (self.now, ran.ticket);
+        let Life::Up(life) = &mut self.life else { return Ok(()) };
+        let model = &mut life.1;
+        let broken = |text: String| Err((Invariant::Asked, text));
+        let Some(task) = ran.task.task() else { return broken("a step of nothing".to_owned()) };
+        let number = |address: std::net::IpAddr| match address {
+            std::net::IpAddr::V4(address) => address.octets()[3],
+            std::net::IpAddr::V6(_) => 0,
+        };
+        let service = match task.service.service {
+            keepalived_config::model::Service::Address { address, .. } => number(address),
+            _ => 0,
+        };
+        let server = number(task.server.address);
+        let place = task.server.checkers.iter().position(|checker| std::ptr::eq(checker, task.checker));
+        let check = place.and_then(|place| model.check(service, server, place));
+        let (Some(check), Some(target)) = (check, check.and_then(|check| model.target(check))) else {
+            return broken(format!("a step of a check that is not configured: {task:?}"));
+        };
+        let begun = model.begins(check, ran.step, ticket, now);
+        let begun = if self.planted == Some(Planted::Eager) {
+            begun.and_then(|()| model.begins(check, ran.step, ticket, now))
+        } else {
+            begun
+        };
+        begun.or_else(broken)?;
+        let weight = model.weight(check);
+        self.statistics.steps += 1;
+        self.steps.insert(ticket, Step { target, server, weight });
+        self.trace
+            .note(now, || format!("server {server} of service {service} is asked: {target:?}, step {}", ran.step));
+        self.plan_answer(ticket);
+        if let Kind::Misc(_) = target.kind {
+            let at = now + target.patience() + NOT_AWAITED;
+            let event = Event::Answers { life: self.lives, ticket, answer: Answer::Unasked, runner: None };
+            self.queue.plan(at, event);
+        }
+        Ok(())
+    }
+
+    fn plan_answer(&mut self, ticket: Ticket) {
+        let Some(Step { target, server, weight }) = self.steps.get(&ticket).cloned() else { return };
+        let of_program = matches!(target.kind, Kind::Misc(_));
+        if of_program && self.runner.is_none() {
+            return;
+        }
+        let soon = self.random.duration(Duration::from_millis(300));
+        let condition = self.servers.get(&server).copied().unwrap_or(Condition::Well(1));
+        let (after, answer) = match (self.shortage, condition, target.kind) {
+            (Some(_), _, _) => (Duration::ZERO, Answer::Unasked),
+            (None, Condition::Well(found), Kind::Misc(true)) => {
+                (soon, Answer::Well(i64::from(found) - i64::from(weight)))
+            }
+            (None, Condition::Well(_), _) | (None, Condition::Lies, Kind::Tcp) => (soon, Answer::Well(0)),
+            (None, Condition::Refuses, _) => (Duration::ZERO, Answer::Ill),
+            (None, Condition::Stalls, _) => (target.patience(), Answer::Ill),
+            (None, Condition::Resets | Condition::Lies, _) => (soon, Answer::Ill),
+        };
+        let runner = self.runner.filter(|_| of_program);
+        let event = Event::Answers { life: self.lives, ticket, answer, runner };
+        self.queue.plan(self.now + after, event);
+    }
+
+    /// A step ends.
+    fn answer(&mut self, ticket: Ticket, answer: Answer) -> Result<(), Broken> {
+        // a checker that is not scheduled hears it later
+        if self.paused.is_some() {
+            let later = self.now + SLACK / 4;
+            let event = Event::Answers { life: self.lives, ticket, answer, runner: None };
+            self.queue.plan(later, event);
+            return Ok(());
+        }
+        let (now, shown, shortage) = (self.now, self.shown(), self.shortage);
+        let Some(step) = self.steps.remove(&ticket) else { return Ok(()) };
+        let Life::Up(life) = &mut self.life else { return Ok(()) };
+        // the checker may have given it up
+        if self.loses || life.1.is_late(ticket, now) {
+            self.trace.note(now, || format!("the answer of server {} is lost", step.server));
+            return Ok(());
+        }
+        self.trace.note(now, || format!("server {}: {answer:?} ({:?})", step.server, step.target.kind));
+        let (engine, model) = &mut **life;
+        let expected = model.ends(ticket, answer, now);
+        let verdict = match answer {
+            Answer::Ill if self.planted == Some(Planted::Deaf) => Verdict::Passed(0),
+            Answer::Ill => Verdict::Failed("it is not well".to_owned()),
+            Answer::Well(weight) => Verdict::Passed(weight),
+            Answer::Unasked => Verdict::Unknown(format!("error {}", shortage.unwrap_or_default())),
+        };
+        self.idle = 0;
+        engine.ended(ticket, &verdict, shown);
+        self.turn(&expected)
+    }
+
+    fn notified(&mut self) {
+        if self.paused.is_some() {
+            self.queue.plan(self.now + SLACK / 4, Event::Notified);
+            return;
+        }
+        let shown = self.shown();
+        if let Life::Up(life) = &mut self.life {
+            life.0.table_changed(shown);
+            let at = self.now + TOGETHER;
+            self.next_turn = Some(at);
+            self.queue.plan(at, Event::Turn);
+        }
+    }
+
+    fn kernel(&mut self) -> &mut FakeDirector {
+        match &mut self.life {
+            Life::Up(life) => life.0.director(),
+            Life::Down { kernel, .. } => kernel,
+        }
+    }
+
+    fn happen(&mut self, disturbance: Disturbance) -> Result<(), Broken> {
+        let now = self.now;
+        self.trace.note(now, || format!("== {disturbance}"));
+        match disturbance {
+            Disturbance::Start | Disturbance::Respawn => self.start()?,
+            Disturbance::Stop(keeps) => self.stop(keeps)?,
+            Disturbance::KillAll => self.kill(false),
+            Disturbance::Kill => self.kill(true),
+            Disturbance::Pause => {
+                if matches!(self.life, Life::Up(_)) && self.paused.is_none() {
+                    self.paused = Some(now);
+                }
+            }
+            Disturbance::Resume => {
+                if let Some(slept_at) = self.paused.take() {
+                    self.awake = now;
+                    self.watch.awakes(slept_at, now);
+                    self.next_turn = Some(now);
+                    self.queue.plan(now, Event::Turn);
+                }
+            }
+            Disturbance::Condition(server, condition) => drop(self.servers.insert(server, condition)),
+            Disturbance::Refuse(service, server) => self.refuse(service, server, true),
+            Disturbance::Grant(service, server) => self.refuse(service, server, false),
+            Disturbance::Silence => self.silence(true),
+            Disturbance::Speech => self.silence(false),
+            Disturbance::Blindness => {
+                self.kernel().fail_reading(Some(NO_ANSWER));
+                self.watch.blind(true, now);
+            }
+            Disturbance::Sight => {
+                self.kernel().fail_reading(None);
+                self.watch.blind(false, now);
+            }
+            Disturbance::Meddle(what) => self.meddle(what),
+            Disturbance::RunnerDies => self.runner = None,
+            Disturbance::RunnerComes => {
+                if self.runner.is_none() {
+                    self.runners += 1;
+                    self.runner = Some(self.runners);
+                    let programs = self.steps.iter().filter(|(_, step)| matches!(step.target.kind, Kind::Misc(_)));
+                    let again: Vec<Ticket> = programs.map(|(ticket, _)| *ticket).collect();
+                    again.into_iter().for_each(|ticket| self.plan_answer(ticket));
+                }
+            }
+            Disturbance::Lose => self.loses = true,
+            Disturbance::Deliver => self.loses = false,
+            Disturbance::Shortage(errno) => self.shortage = Some(errno),
+            Disturbance::Plenty => self.shortage = None,
+            Disturbance::Reload(setting) => self.reload(*setting)?,
+        }
+        Ok(())
+    }
+
+    fn start(&mut self) -> Result<(), Broken> {
+        let Life::Down { kernel, resumes } = &mut self.life else { return Ok(()) };
+        let resumes = *resumes;
+        let (now, shown) = (self.now, self.clock.show(self.now));
+        let mut kernel = std::mem::take(&mut **kernel);
+        let there = kernel.table().clone();
+        let (model, expected) = Model::new(self.setting.clone(), &there, resumes, now);
+        self.watch.begins(&there, &model);
+        let config = crate::setting::configuration(&setting::text(&self.setting));
+        let seed = self.random.bits();
+        if self.planted == Some(Planted::Forgetful) {
+            kernel.table_mut().values_mut().for_each(|entry| entry.destinations.clear());
+        }
+        // one that cannot begin is gone, and what it had with it
+        let engine = Engine::new(shown, config, kernel.clone(), resumes, seed);
+        match engine {
+            Ok(engine) => {
+                self.lives += 1;
+                self.steps.clear();
+                (self.paused, self.awake, self.idle) = (None, now, 0);
+                self.life = Life::Up(Box::new((engine, model)));
+                self.taken_over(&there)?;
+                self.turn(&expected)
+            }
+            Err(error) => {
+                self.trace.note(now, || format!("the checker cannot begin: {error}"));
+                self.life = Life::Down { kernel: Box::new(kernel), resumes };
+                self.queue.plan(now + BACK_OFF, Event::Happens(Disturbance::Respawn));
+                Ok(())
+            }
+        }
+    }
+
+    /// Servers that were in the table are in it.
+    fn taken_over(&mut self, there: &Table) -> Result<(), Broken> {
+        let Life::Up(life) = &mut self.life else { return Ok(()) };
+        let (engine, model) = &mut **life;
+        if !self.watch.is_sure(self.now) {
+            return Ok(());
+        }
+        let table = engine.director().table();
+        for (key, to) in model.serving(there) {
+            let weight = table.get(&key).and_then(|entry| entry.destinations.get(&to)).map(|entry| entry.weight);
+            if weight.is_none_or(|weight| weight == 0) {
+                let text = format!("{} of {key:?} was in the table, and its weight is now {weight:?}", to.address);
+                return Err((Invariant::TakesOver, text));
+            }
+        }
+        Ok(())
+    }
+
+    /// The checker is gone; its supervisor `resumes` with another.
+    fn kill(&mut self, supervised: bool) {
+        match &mut self.life {
+            Life::Up(life) => {
+                let kernel = Box::new(std::mem::take(life.0.director()));
+                self.life = Life::Down { kernel, resumes: supervised };
+            }
+            Life::Down { resumes, .. } => *resumes &= supervised,
+        }
+        self.paused = None;
+    }
+
+    fn stop(&mut self, keeps: bool) -> Result<(), Broken> {
+        let (now, shown) = (self.now, self.shown());
+        if self.paused.is_some() {
+            return Ok(());
+        }
+        let Life::Up(life) = &mut self.life else { return Ok(()) };
+        let (engine, model) = &mut **life;
+        let before = engine.director().table().clone();
+        let at_exit = if keeps || self.planted == Some(Planted::Untidy) { AtExit::Keep } else { AtExit::Release };
+        let expected = if keeps { Vec::new() } else { model.stop() };
+        engine.stop(at_exit, shown);
+        if self.planted == Some(Planted::Greedy) {
+            engine.director().table_mut().clear();
+        }
+        let table = engine.director().table().clone();
+        self.hear(&expected)?;
+        if keeps && table != before {
+            return Err((Invariant::Leaves, "the table was to stay as it is".to_owned()));
+        }
+        if !keeps {
+            self.watch.judge_end(&table, self.setting.flush_on_stop, now)?;
+        }
+        self.kill(false);
+        Ok(())
+    }
+
+    fn reload(&mut self, setting: Setting) -> Result<(), Broken> {
+        let (now, shown) = (self.now, self.shown());
+        self.watch.set_look(look(&setting, self.notifies));
+        self.setting = setting;
+        if let Some(slept_at) = self.paused.take() {
+            // it is told when it has a turn
+            self.awake = now;
+            self.watch.awakes(slept_at, now);
+        }
+        let Life::Up(life) = &mut self.life else { return Ok(()) };
+        let (engine, model) = &mut **life;
+        let config = crate::setting::configuration(&setting::text(&self.setting));
+        let expected = model.reload(self.setting.clone(), now);
+        engine.reload(shown, config).map_err(|error| (Invariant::Rests, format!("no reload: {error}")))?;
+        self.idle = 0;
+        self.turn(&expected)
+    }
+
+    fn place(&self, service: u8, server: Option<u8>) -> (ServiceKey, Option<DestinationKey>) {
+        let key = ServiceKey::Address { address: [192, 0, 2, service].into(), port: PORT, protocol: Protocol::Tcp };
+        let to = server.map(|server| DestinationKey { address: [10, 0, 0, server].into(), port: PORT });
+        (key, to)
+    }
+
+    fn refuse(&mut self, service: u8, server: Option<u8>, refuses: bool) {
+        let (key, to) = self.place(service, server);
+        self.kernel().refuse(key, to, refuses.then_some(NO_ANSWER));
+        self.watch.refuse((key, to), refuses, self.now);
+    }
+
+    fn silence(&mut self, silent: bool) {
+        self.kernel().fail(silent.then_some(NO_ANSWER));
+        self.watch.silence(silent, self.now);
+    }
+
+    /// Others change the kernel's table.
+    fn meddle(&mut self, what: Meddling) {
+        let now = self.now;
+        let of = |service| self.place(service, None).0;
+        let mut concerned = Vec::new();
+        match what {
+            Meddling::Flush => {
+                concerned.extend(self.kernel().table().keys().map(|key| (*key, None)));
+                self.kernel().table_mut().clear();
+                self.watch.removed(None);
+            }
+            Meddling::RemoveService(service) => {
+                let key = of(service);
+                if self.kernel().table_mut().remove(&key).is_some() {
+                    concerned.push((key, None));
+                    self.watch.removed(Some(key));
+                }
+            }
+            Meddling::EditService(service) => {
+                let key = of(service);
+                if let Some(entry) = self.kernel().table_mut().get_mut(&key) {
+                    entry.service.scheduler = Scheduler::Lc;
+                    concerned.push((key, None));
+                }
+            }
+            Meddling::RemoveServer(service, server) => {
+                let (key, to) = self.place(service, Some(server));
+                let entry = self.kernel().table_mut().get_mut(&key);
+                if let Some((entry, to)) = entry.zip(to)
+                    && entry.destinations.remove(&to).is_some()
+                {
+                    concerned.push((key, Some(to)));
+                }
+            }
+            Meddling::Reweigh(service, server, weight) => {
+                let (key, to) = self.place(service, Some(server));
+                let entry = self.kernel().table_mut().get_mut(&key).zip(to);
+                if let Some(entry) = entry.and_then(|(entry, to)| entry.destinations.get_mut(&to)) {
+                    entry.weight = weight;
+                    concerned.push((key, to));
+                }
+            }
+            Meddling::AddService(number) => {
+                let address = [198, 51, 100, number].into();
+                let key = ServiceKey::Address { address, port: PORT, protocol: Protocol::Tcp };
+                let to = DestinationKey { address: [10, 9, 0, number].into(), port: PORT };
+                let destinations = BTreeMap::from([(to, setting::entry(1))]);
+                let entry = Entry { service: ServiceEntry::new(Scheduler::Rr), destinations };
+                self.kernel().table_mut().insert(key, entry.clone());
+                self.watch.add_service(key, entry);
+            }
+            Meddling::AddServer(service, number) => {
+                let key = of(service);
+                let to = DestinationKey { address: [10, 9, 0, number].into(), port: PORT };
+                if let Some(entry) = self.kernel().table_mut().get_mut(&key) {
+                    entry.destinations.insert(to, setting::entry(1));
+                    self.watch.add_server(key, to, setting::entry(1));
+                }
+            }
+        }
+        if self.planted == Some(Planted::Unwatched) {
+            concerned.clear();
+        }
+        for place in concerned {
+            self.watch.meddled(place, now);
+            if self.planted == Some(Planted::Framed) {
+                self.watch.forgive();
+            }
+        }
+        if self.notifies {
+            self.queue.plan(now, Event::Notified);
+        }
+    }
+}
+
+/// How soon the checker notices what others do to the table.
+fn look(setting: &Setting, notifies: bool) -> Duration {
+    if notifies { NOTIFIED } else { Duration::from_secs(setting.repair_interval) }
+}
+
+/// Runs one seed of the balancer.
+///
+/// # Errors
+/// The promise that was not kept.
+pub fn run(seed: u64) -> Result<Statistics, Box<Violation>> {
+    World::new(Scenario::of(seed), Trace::off()).run().0
+}

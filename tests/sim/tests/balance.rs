@@ -1,0 +1,131 @@
+//! Worlds of a balancer, and the faults that each promise catches.
+
+use std::time::Duration;
+
+use keepalived_core::balance::Scheduler;
+use keepalived_sim::balance::disturbance::{Condition, Disturbance, Meddling};
+use keepalived_sim::balance::scenario::Scenario;
+use keepalived_sim::balance::setting::{Check, Kind, Server, Service, Setting, Target};
+use keepalived_sim::balance::world::{Planted, World, run};
+use keepalived_sim::clock::Moment;
+use keepalived_sim::invariant::Invariant;
+use keepalived_sim::soak::soak;
+use keepalived_sim::trace::Trace;
+
+/// `SIM_SEEDS=100000 cargo test -p keepalived-sim --test balance` for more.
+#[test]
+fn every_promise_is_kept_in_many_worlds() {
+    let seeds = std::env::var("SIM_SEEDS").ok().map_or(700, |text| text.parse().expect("SIM_SEEDS is a number"));
+    let outcome = soak(0..seeds, run);
+    for violation in &outcome.violations {
+        println!("{violation}");
+    }
+    println!("{} seeds; {}", outcome.seeds, outcome.total);
+    assert!(outcome.violations.is_empty(), "{} of {} seeds failed", outcome.violations.len(), outcome.seeds);
+    // the worlds are worth looking at: servers come and go
+    assert!(u64::try_from(outcome.total.told).is_ok_and(|told| told > 4 * seeds));
+}
+
+#[test]
+fn the_same_seed_is_the_same_world() {
+    for seed in 0..10 {
+        assert_eq!(run(seed), run(seed));
+    }
+}
+
+fn check(kind: Kind) -> Check {
+    Check {
+        target: Target { kind, timeout: 1 },
+        delay_loop: 2,
+        retry: 1,
+        delay_before_retry: 1,
+        warmup: 0,
+        alpha: false,
+    }
+}
+
+fn server(number: u8) -> Server {
+    Server { number, weight: 1, inhibit: false, checks: vec![check(Kind::Tcp)] }
+}
+
+fn setting() -> Setting {
+    let service = Service {
+        number: 1,
+        scheduler: Scheduler::Rr,
+        quorum: 1,
+        hysteresis: 0,
+        omega: false,
+        sorry: None,
+        servers: vec![server(1), server(2)],
+    };
+    Setting { repair_interval: 30, drain: 0, flush_on_stop: false, services: vec![service] }
+}
+
+/// What becomes of a world of `setting` that starts at once, and in which `plan` happens, by seconds.
+fn broken(setting: Setting, plan: &[(u64, Disturbance)], planted: Option<Planted>) -> Option<Invariant> {
+    let after = |seconds: u64| Moment::START + Duration::from_secs(seconds);
+    let start = [(Moment::START, Disturbance::Start)];
+    let plan = start.into_iter().chain(plan.iter().map(|(seconds, what)| (after(*seconds), what.clone())));
+    let scenario = Scenario { seed: 1, setting, notifies: false, plan: plan.collect(), end: after(200) };
+    let mut world = World::new(scenario, Trace::off());
+    if let Some(planted) = planted {
+        world.plant(planted);
+    }
+    world.run().0.err().map(|violation| violation.invariant)
+}
+
+/// The world keeps every promise, and with the fault it does not keep this one.
+fn finds(invariant: Invariant, planted: Planted, plan: &[(u64, Disturbance)]) {
+    assert_eq!(broken(setting(), plan, None), None, "{planted:?}");
+    assert_eq!(broken(setting(), plan, Some(planted)), Some(invariant), "{planted:?}");
+}
+
+#[test]
+fn a_checker_that_hears_only_good_news_is_found() {
+    finds(Invariant::Told, Planted::Deaf, &[(20, Disturbance::Condition(2, Condition::Refuses))]);
+}
+
+#[test]
+fn a_change_that_is_told_twice_or_not_at_all_is_found() {
+    let fails = [(20, Disturbance::Condition(2, Condition::Refuses))];
+    finds(Invariant::Told, Planted::Twice, &fails);
+    finds(Invariant::Told, Planted::Mute, &fails);
+}
+
+#[test]
+fn a_server_that_is_not_asked_any_more_is_found() {
+    finds(Invariant::Asked, Planted::Idle, &[]);
+}
+
+#[test]
+fn a_check_that_runs_twice_at_once_is_found() {
+    finds(Invariant::Asked, Planted::Eager, &[]);
+}
+
+#[test]
+fn a_table_that_is_not_repaired_is_found() {
+    let removed = [(20, Disturbance::Meddle(Meddling::RemoveServer(1, 2)))];
+    finds(Invariant::Table, Planted::Unwatched, &removed);
+    assert_eq!(broken(Setting { repair_interval: 0, ..setting() }, &removed, None), Some(Invariant::Table));
+}
+
+#[test]
+fn a_message_that_blames_others_without_cause_is_found() {
+    finds(Invariant::NoBlame, Planted::Framed, &[(20, Disturbance::Meddle(Meddling::Flush))]);
+}
+
+#[test]
+fn what_others_have_and_lose_is_found() {
+    let theirs = [(20, Disturbance::Meddle(Meddling::AddService(1))), (30, Disturbance::Stop(false))];
+    finds(Invariant::OthersStay, Planted::Greedy, &theirs);
+}
+
+#[test]
+fn a_stop_that_leaves_the_table_is_found() {
+    finds(Invariant::Leaves, Planted::Untidy, &[(20, Disturbance::Stop(false))]);
+}
+
+#[test]
+fn a_checker_that_takes_servers_out_when_it_comes_back_is_found() {
+    finds(Invariant::TakesOver, Planted::Forgetful, &[(120, Disturbance::Kill), (121, Disturbance::Respawn)]);
+}
