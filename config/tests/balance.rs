@@ -523,3 +523,81 @@ fn what_was_perhaps_meant() {
     // the message lists all there are
     assert_eq!(help(&method), (vec!["word-invalid"], String::new()));
 }
+
+/// What is said about services that several virtual servers name: message, the line of each place.
+fn shared(groups: &[(&str, &str)], servers: &[&str]) -> (u8, Vec<(String, Vec<usize>)>) {
+    let mut file = String::new();
+    for (name, line) in groups {
+        file += &format!("virtual_server_group {name} {{\n{line}\n}}\n");
+    }
+    for (at, server) in (1..).zip(servers) {
+        let (head, protocol) = server.split_once(", ").unwrap_or((server, ""));
+        let real = format!("real_server 10.0.1.{at} {{\n}}");
+        file += &format!("virtual_server {head} {{\nlvs_sched rr\nlvs_method TUN\n{protocol}\n{real}\n}}\n");
+    }
+    let loaded = text(&file);
+    let found = loaded.findings.iter().filter(|finding| finding.rule.id == "service-shared");
+    let line = |mark: &keepalived_config::finding::Mark| loaded.files().position(mark.span).line;
+    let found = found.map(|finding| {
+        let places = finding.primary.iter().chain(&finding.secondary).map(line).collect();
+        (finding.message.clone(), places)
+    });
+    (exit_status(&loaded.findings), found.collect())
+}
+
+/// What `core` decides when it runs: `a_service_that_is_named_twice_has_one_owner`.
+#[test]
+fn a_service_of_two_virtual_servers_is_said() {
+    let (tcp, udp) = (", protocol TCP", ", protocol UDP");
+    let server = |name: &str, protocol: &str| format!("{name}{protocol}");
+    let check = |groups: &[(&str, &str)], servers: &[String], expected: &[(&str, [usize; 2])]| {
+        let servers: Vec<&str> = servers.iter().map(String::as_str).collect();
+        let (status, found) = shared(groups, &servers);
+        let found: Vec<(&str, &[usize])> =
+            found.iter().map(|(text, lines)| (text.as_str(), lines.as_slice())).collect();
+        let expected: Vec<(&str, &[usize])> = expected.iter().map(|(text, lines)| (*text, lines.as_slice())).collect();
+        assert_eq!(found, expected);
+        assert_eq!(status, if expected.is_empty() { 0 } else { 5 });
+    };
+    let two = [("A", "10.0.0.1 80"), ("B", "10.0.0.1 80")];
+    let (a, b) = (server("group A", tcp), server("group B", tcp));
+    check(
+        &two,
+        &[a.clone(), b.clone()],
+        &[("virtual servers group A TCP and group B TCP both have 10.0.0.1 80 TCP", [14, 7])],
+    );
+    // alone and in a group, whichever comes first
+    let alone = server("10.0.0.1 80", tcp);
+    let message = "virtual servers group A TCP and 10.0.0.1 80 TCP both have 10.0.0.1 80 TCP";
+    check(&two[..1], &[a.clone(), alone.clone()], &[(message, [11, 4])]);
+    let message = "virtual servers 10.0.0.1 80 TCP and group A TCP both have 10.0.0.1 80 TCP";
+    check(&two[..1], &[alone, a.clone()], &[(message, [11, 4])]);
+    // ranges: 10.0.0.8, .9 and .10
+    let ranges = [("A", "10.0.0.1-10 80"), ("B", "10.0.0.8-20 80")];
+    let message = "virtual servers group A TCP and group B TCP both have 10.0.0.8 80 TCP and 2 more";
+    check(&ranges, &[a.clone(), b.clone()], &[(message, [14, 7])]);
+    let marks = [("A", "fwmark 7"), ("B", "fwmark 7")];
+    let (marked_a, marked_b) = (server("group A", ""), server("group B", ""));
+    check(
+        &marks,
+        &[marked_a.clone(), marked_b.clone()],
+        &[("virtual servers group A and group B both have fwmark 7", [14, 7])],
+    );
+    let alone = server("fwmark 7", "");
+    check(&marks[..1], &[alone, marked_a], &[("virtual servers fwmark 7 and group A both have fwmark 7", [11, 4])]);
+    // another port, protocol or family, a group that nobody uses, and a range within one group
+    check(&[("A", "10.0.0.1 80"), ("B", "10.0.0.1 81")], &[a.clone(), b.clone()], &[]);
+    check(&two, &[a.clone(), server("group B", udp)], &[]);
+    check(&[("A", "fwmark 7 inet"), ("B", "fwmark 7 inet6")], &[server("group A", ""), marked_b], &[]);
+    check(&two, &[a.clone()], &[]);
+    check(&[("A", "10.0.0.1-10 80\n10.0.0.5 80")], &[a], &[]);
+}
+
+/// Each group alone may be used, and the kernel would have two million services.
+#[test]
+fn groups_have_at_most_a_million_addresses_together() {
+    let halves = [("A", "10.0.0.0/13 80"), ("B", "10.8.0.0/13 80")];
+    assert_eq!(shared(&halves, &["group A, protocol TCP", "group B, protocol TCP"]).0, 0);
+    let all = [("A", "10.0.0.0/12 80"), ("B", "10.16.0.1 80")];
+    assert_eq!(shared(&all, &["group A, protocol TCP", "group B, protocol TCP"]).0, 5);
+}

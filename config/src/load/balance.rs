@@ -14,6 +14,7 @@ mod persistence;
 mod quorum;
 mod real;
 mod service;
+mod shared;
 mod tls;
 mod udp;
 

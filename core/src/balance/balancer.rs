@@ -208,7 +208,7 @@ impl Balancer {
         out: &mut impl Extend<Effect>,
     ) -> Vec<Removed> {
         self.users = Users::new(self.checks.len(), &params);
-        self.owners = Owners::new(&params);
+        self.owners = Owners::new(params.iter().map(|params| params.keys.as_slice()));
         let leave_until = (!drain.is_zero()).then(|| now + drain);
         let mut old: Vec<Option<Service>> = std::mem::take(&mut self.services).into_iter().map(Some).collect();
         self.services = Vec::with_capacity(params.len());

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::service::{ServiceId, ServiceParams};
+use super::service::ServiceId;
 use super::table::ServiceKey;
 
 /// The services of a kernel that several virtual servers name: an address in two groups, a mark in two groups, ranges that overlap.
 /// The first of these virtual servers owns the service: it alone says what the kernel ought to have, the servers of the others
 /// included.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Owners {
+pub struct Owners {
     /// Who names a service that has more than one name, in their order.
     shared: HashMap<ServiceKey, Vec<ServiceId>>,
     /// The owners of what a virtual server names besides its own.
@@ -17,11 +17,11 @@ pub(super) struct Owners {
 }
 
 impl Owners {
-    /// Finds what is named more than once.
-    pub(super) fn new(services: &[ServiceParams]) -> Self {
-        let all = || (0..).map(ServiceId).zip(services);
-        let mut named: Vec<(ServiceKey, ServiceId)> = Vec::with_capacity(services.iter().map(|of| of.keys.len()).sum());
-        named.extend(all().flat_map(|(id, params)| params.keys.iter().map(move |key| (*key, id))));
+    /// Finds what is named more than once. `services` are the keys of each virtual server, in the order of their numbers.
+    pub fn new<'a>(services: impl Iterator<Item = &'a [ServiceKey]> + Clone) -> Self {
+        let mut named: Vec<(ServiceKey, ServiceId)> = Vec::with_capacity(services.clone().map(<[_]>::len).sum());
+        let all = (0..).map(ServiceId).zip(services);
+        named.extend(all.flat_map(|(id, keys)| keys.iter().map(move |key| (*key, id))));
         named.sort_unstable();
         named.dedup();
         let mut owners = Self::default();
@@ -39,6 +39,11 @@ impl Owners {
             }
         }
         owners
+    }
+
+    /// Each service that more than one names, and all that name it: its owner first.
+    pub fn all(&self) -> impl Iterator<Item = (&ServiceKey, &[ServiceId])> {
+        self.shared.iter().map(|(key, sharers)| (key, sharers.as_slice()))
     }
 
     /// All that name a service that more than one names: its owner first. `None` if there is only one.

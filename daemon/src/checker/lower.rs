@@ -2,24 +2,21 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use keepalived_checks::total;
-use keepalived_config::model::{Checker, Config, GroupEntry, RealServer, Service, VirtualServer, VirtualServerGroup};
+use keepalived_config::model::{
+    Checker, Config, MOST_SERVICES, RealServer, Service, VirtualServer, VirtualServerGroup,
+};
 use keepalived_core::balance::{
     CheckId, CheckParams, Few, Pace, Params, Place, SchedulerFlags, ServerParams, ServiceEntry, ServiceId, ServiceKey,
     ServiceParams, Sorry, Steps,
 };
-use keepalived_core::vrrp::Family;
 
 use super::identity::{Digest, Identities};
 use super::programs;
 use super::task::{Spot, Task};
-
-/// Addresses that all groups together may stand for: a prefix of IPv6 must not fill the memory.
-const MOST_ADDRESSES: usize = 1 << 20;
 
 /// A step whose own deadline is over by this much will not end.
 const MORE: Duration = Duration::from_secs(30);
@@ -53,13 +50,11 @@ impl Lowered {
         let servers = config.virtual_servers.iter().flat_map(|server| &server.real_servers);
         let mut checks = Checks::new(before, servers.map(|server| server.checkers.len()).sum());
         lowered.params.services.reserve_exact(config.virtual_servers.len());
-        let mut addresses = 0_usize;
+        let mut services = 0;
         for (number, server) in (0..).zip(&config.virtual_servers) {
-            let keys = keys(&server.service, &groups)?;
-            addresses = addresses.saturating_add(keys.len());
-            if addresses > MOST_ADDRESSES {
-                return Err(io::Error::other(format!("groups stand for more than {MOST_ADDRESSES} addresses")));
-            }
+            let keys = server.service.keys(|name| groups.get(name).copied(), MOST_SERVICES - services);
+            let keys = keys.ok_or_else(|| io::Error::other(format!("there are more than {MOST_SERVICES} services")))?;
+            services += keys.len();
             let servers = (0..).zip(&server.real_servers).map(|(place, real)| {
                 let spots =
                     (0..).zip(&real.checkers).map(|(at, _)| Spot { service: number, server: place, checker: at });
@@ -216,51 +211,6 @@ fn lower_service(
     };
     let (quorum, hysteresis, omega) = (settings.quorum, settings.hysteresis, settings.omega);
     ServiceParams { was, keys, service, quorum, hysteresis, omega, serves: false, sorry, servers }
-}
-
-fn keys(service: &Service, groups: &HashMap<&str, &VirtualServerGroup>) -> io::Result<Vec<ServiceKey>> {
-    Ok(match service {
-        Service::Address { address, port, protocol } => {
-            vec![ServiceKey::Address { address: *address, port: port.map_or(0, Into::into), protocol: *protocol }]
-        }
-        Service::Fwmark { mark, family } => vec![ServiceKey::Fwmark { mark: *mark, family: *family }],
-        Service::Group { name, protocol, family } => {
-            let mut keys = Vec::new();
-            for entry in groups.get(name.as_str()).into_iter().flat_map(|group| &group.entries) {
-                match *entry {
-                    GroupEntry::Fwmark { mark, family: own } => {
-                        keys.push(ServiceKey::Fwmark { mark, family: own.unwrap_or(*family) });
-                    }
-                    GroupEntry::Addresses { first, last, port } => {
-                        let Some(protocol) = *protocol else { continue };
-                        for address in range(first, last)? {
-                            keys.push(ServiceKey::Address { address, port: port.map_or(0, Into::into), protocol });
-                        }
-                    }
-                }
-            }
-            // ranges of one group may overlap
-            let mut known = HashSet::with_capacity(keys.len());
-            keys.retain(|key| known.insert(*key));
-            keys
-        }
-    })
-}
-
-fn range(first: IpAddr, last: IpAddr) -> io::Result<Vec<IpAddr>> {
-    let number = |address: IpAddr| match address {
-        IpAddr::V4(address) => u128::from(address.to_bits()),
-        IpAddr::V6(address) => address.to_bits(),
-    };
-    let count = number(last).saturating_sub(number(first));
-    if count >= u128::try_from(MOST_ADDRESSES).unwrap_or(u128::MAX) {
-        return Err(io::Error::other(format!("{first} to {last} are more than {MOST_ADDRESSES} addresses")));
-    }
-    let address = |number: u128| match Family::of(first) {
-        Family::V4 => IpAddr::V4(u32::try_from(number).unwrap_or_default().into()),
-        Family::V6 => IpAddr::V6(number.into()),
-    };
-    Ok((number(first)..=number(last)).map(address).collect())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::super::global::UINT;
 use super::super::statements::{Reading, place};
 use super::endpoint;
 use crate::finding::{Finding, rule};
-use crate::model::{GroupEntry, VirtualServerGroup};
+use crate::model::{GroupEntry, MOST_SERVICES, VirtualServerGroup};
 use crate::span::Span;
 use crate::syntax::{Node, Word, Words};
 use crate::value;
@@ -71,32 +71,14 @@ pub(super) fn read_all<'a>(
             reading.report_at(&rule::SERVER_GROUP_EMPTY, Some(block), message);
             continue;
         }
-        let count = entries.iter().fold(0_u128, |sum, entry| sum.saturating_add(addresses(entry)));
-        if count > MOST_ADDRESSES {
-            let message = format!("virtual_server_group {name} has {count} addresses; at most {MOST_ADDRESSES} can be");
+        let count = entries.iter().map(GroupEntry::count).fold(0, u128::saturating_add);
+        if usize::try_from(count).map_or(true, |count| count > MOST_SERVICES) {
+            let message = format!("virtual_server_group {name} has {count} addresses; at most {MOST_SERVICES} can be");
             reading.report_at(&rule::SERVER_GROUP_LARGE, Some(block), message);
         }
         groups.push(VirtualServerGroup { name, entries });
     }
     groups
-}
-
-/// The most addresses of one group: each is a service of the kernel.
-const MOST_ADDRESSES: u128 = 1 << 20;
-
-/// How many addresses a line stands for.
-fn addresses(entry: &GroupEntry) -> u128 {
-    let count = |first: u128, last: u128| last.saturating_sub(first).saturating_add(1);
-    match entry {
-        GroupEntry::Addresses { first: IpAddr::V4(first), last: IpAddr::V4(last), .. } => {
-            count(first.to_bits().into(), last.to_bits().into())
-        }
-        GroupEntry::Addresses { first: IpAddr::V6(first), last: IpAddr::V6(last), .. } => {
-            count(first.to_bits(), last.to_bits())
-        }
-        // a range is of one family
-        GroupEntry::Addresses { .. } | GroupEntry::Fwmark { .. } => 0,
-    }
 }
 
 fn name(reading: &mut Reading<'_>, block: Node<'_>) -> Option<String> {

@@ -12,7 +12,7 @@ use super::group::KnownGroup;
 use super::pace::Pace;
 use super::persistence::{self, DEFAULT_TIMEOUT, Persistence};
 use super::real::{self, RealDraft, Setting};
-use super::{Surroundings, backend, forwarding, quorum};
+use super::{Surroundings, backend, forwarding, quorum, shared};
 use crate::finding::{Finding, rule};
 use crate::model::{
     Forwarding, Granularity, Protocol, Scheduler, SchedulerFlags, Service, ServiceSettings, SorryServer, VirtualServer,
@@ -104,6 +104,8 @@ pub(super) fn read_all<'a>(
     for Entry { server, block, .. } in &mut servers {
         quorum::fit(reading, server, *block);
     }
+    let services: Vec<_> = servers.iter().map(|entry| (&entry.server.service, entry.block)).collect();
+    shared::report(reading, &services, surroundings);
     let mut servers: Vec<VirtualServer> = servers.into_iter().map(|entry| entry.server).collect();
     servers.shrink_to_fit();
     servers
