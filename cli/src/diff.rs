@@ -9,7 +9,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use keepalived_config::model::{Instance, VirtualServer};
-use keepalived_config::plan::{Change, Edit, Plan, RealServerEdit, VirtualServerEdit, keyed, plan};
+use keepalived_config::plan::{Change, Edit, Plan, RealServerEdit, VirtualServerEdit, keyed, leaves_nothing, plan};
 use keepalived_config::syntax::Node;
 use keepalived_config::{Loaded, fatal};
 
@@ -52,6 +52,9 @@ pub(crate) fn run(arguments: &Arguments) -> Answer {
     }
     let plan =
         plan(&old.config, &new.config).map_err(|refusal| Failure(format!("a reload changes nothing: {refusal}")))?;
+    if let Some(warning) = leaves_nothing(&old.config, &new.config) {
+        eprint_all(&format!("warning: {warning}\n"));
+    }
     let text = if arguments.json { json(&plan)? } else { text(&plan, &old, &new) };
     let differs = arguments.exit_code && !plan.is_empty();
     Ok((text.into_bytes(), if differs { status::DIFFERENT } else { status::GOOD }))

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use keepalived_config::model::Config;
-use keepalived_config::plan::{Edit, RealServerEdit, VirtualServerChange, VirtualServerEdit};
+use keepalived_config::plan::{Edit, RealServerEdit, VirtualServerChange, VirtualServerEdit, leaves_nothing};
 use keepalived_config::{Change, plan};
 use support::text;
 
@@ -211,4 +211,25 @@ fn one_in_fifty_thousand_is_found() {
     turned.virtual_servers.reverse();
     turned.virtual_servers.iter_mut().for_each(|server| server.real_servers.reverse());
     assert_eq!(plan(&new, &turned).unwrap().changes, []);
+}
+
+#[test]
+fn a_reload_that_leaves_nothing_is_told_from_others() {
+    let server = |port: u16| {
+        format!(
+            "virtual_server 10.0.0.1 {port} {{\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\n\
+             real_server 10.0.1.1 80 {{\n}}\n}}\n"
+        )
+    };
+    let says = |old: &str, new: &str| leaves_nothing(&config(old), &config(new)).unwrap_or_default();
+    let (one, two) = (instance("A", 1, ""), instance("B", 2, ""));
+    let all = format!("{one}{two}{}", server(80));
+    let nothing = "global_defs {\n}\n";
+    let none = "the new configuration has no instance and no virtual server";
+    assert_eq!(says(&all, nothing), format!("{none}: 2 instances and 1 virtual server stop"));
+    assert_eq!(says(&one, ""), format!("{none}: 1 instance stops"));
+    assert_eq!(says(&(server(80) + &server(81)), nothing), format!("{none}: 2 virtual servers stop"));
+    for (old, new) in [(all.as_str(), two.as_str()), (&one, &server(80)), (nothing, ""), ("", &all), (&all, &all)] {
+        assert_eq!(says(old, new), "");
+    }
 }

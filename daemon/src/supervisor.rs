@@ -346,6 +346,9 @@ impl Supervisor {
                     Ok(plan) if plan.is_empty() => tracing::info!("Reload: nothing changed"),
                     Ok(plan) => {
                         tracing::info!("Reload: {} changes", plan.changes.len());
+                        if let Some(warning) = keepalived_config::plan::leaves_nothing(&self.config, &checked.config) {
+                            tracing::warn!("Reload: {warning}");
+                        }
                         self.supersede(checked.config);
                         if self.options.dump {
                             self.telling.add(&dump::configuration(&self.config), reactor::now());

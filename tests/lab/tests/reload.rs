@@ -157,6 +157,27 @@ fn a_missing_brace_changes_nothing() {
     }
 }
 
+/// Perhaps the file was cut off, or an include is missing: keepalived says nothing either way.
+#[test]
+fn a_reload_that_leaves_nothing_takes_effect_with_a_warning() {
+    if !ours_only() {
+        return;
+    }
+    trial("nothing left", |lab| {
+        let a = lab.router(0);
+        let text = Instance::new(PLAIN, 200).alone(a, &[]);
+        let mut running = start(a, &text)?;
+        comes(a, PLAIN.vip(VRID))?;
+        running.reload("global_defs {\n}\n")?;
+        let warning = "Reload: the new configuration has no instance and no virtual server: 1 instance stops";
+        running.wait_for_log(warning, patience(Duration::from_secs(5)))?;
+        wait_until("the address is gone", patience(Duration::from_secs(5)), || Ok(!a.has(PLAIN.vip(VRID))?))?;
+        assert!(running.is_running()?);
+        running.reload(&text)?;
+        comes(a, PLAIN.vip(VRID))
+    });
+}
+
 #[test]
 fn a_daemon_that_reads_a_large_file_stops_when_it_is_told_to() {
     if !ours_only() {
