@@ -36,7 +36,7 @@ fn the_exit_status_is_that_of_keepalived() {
         let expected = words.nth(1).unwrap_or(observed);
         let loaded = quietly(text);
         let mut found: Vec<&str> = loaded.findings.iter().map(|finding| finding.rule.id).collect();
-        found.retain(|id| *id != "not-effective");
+        found.retain(|id| *id != "not-effective" && *id != "clients-stay");
         found.sort_unstable();
         found.dedup();
         let status = exit_status(&loaded.findings).to_string();
@@ -600,4 +600,40 @@ fn groups_have_at_most_a_million_addresses_together() {
     assert_eq!(shared(&halves, &["group A, protocol TCP", "group B, protocol TCP"]).0, 0);
     let all = [("A", "10.0.0.0/12 80"), ("B", "10.16.0.1 80")];
     assert_eq!(shared(&all, &["group A, protocol TCP", "group B, protocol TCP"]).0, 5);
+}
+
+/// What Linux's IPVS does (`ip_vs_in`, `ip_vs_check_template`), and what is said of it.
+#[test]
+fn clients_that_stay_with_a_failed_server_are_said_once() {
+    let server = |port: u16, lines: &str, real: &str| {
+        let real = format!("real_server 10.0.1.1 80 {{\n{real}\n}}");
+        format!("virtual_server 10.0.0.1 {port} {{\nlvs_sched rr\nlvs_method NAT\n{lines}\n{real}\n}}\n")
+    };
+    let said = |text_: &str| {
+        let loaded = text(text_);
+        assert_eq!(exit_status(&loaded.findings), 0);
+        let said = loaded.findings.iter().filter(|finding| finding.rule.id == "clients-stay");
+        said.map(|finding| [&[finding.message.clone()], finding.notes.as_slice()].concat().join("; "))
+            .collect::<Vec<_>>()
+    };
+    let udp = server(53, "protocol UDP", "");
+    let no_answer = "UDP clients of a failed server get no answer until IPVS forgets their connections";
+    assert_eq!(said(&udp), [format!("virtual server 10.0.0.1 53 UDP: {no_answer}")]);
+    let inhibited = server(80, "protocol TCP\npersistence_timeout 60", "inhibit_on_failure");
+    let stay = "clients of a failed server stay with it until persistence_timeout is over";
+    assert_eq!(said(&inhibited), [format!("virtual server 10.0.0.1 80 TCP: {stay}")]);
+    let all = format!("{udp}{inhibited}{}", server(54, "protocol UDP", ""));
+    let first = format!("virtual server 10.0.0.1 53 UDP: {no_answer}; it is the first of 3 such virtual servers");
+    assert_eq!(said(&all), [first]);
+    for quiet in [
+        server(80, "protocol TCP", ""),
+        server(80, "protocol TCP", "inhibit_on_failure"),
+        server(80, "protocol TCP\npersistence_timeout 60", ""),
+        server(53, "protocol UDP\nops", ""),
+        format!("global_defs {{\nlvs_expire_failed\n}}\n{all}"),
+        format!("global_defs {{\nlvs_expire_failed off\n}}\n{all}"),
+        format!("global_defs {{\nlvs_backend nftables\n}}\n{all}"),
+    ] {
+        assert_eq!(said(&quiet), Vec::<String>::new(), "{quiet}");
+    }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use keepalived_config::model::{Config, Script};
-use keepalived_kernel::ipvs::Timeouts;
+use keepalived_kernel::ipvs::{Expiry, Timeouts};
 use keepalived_kernel::pipe::{self, Pipe, Received, Sealed};
 use keepalived_kernel::process::{self, Account};
 use keepalived_state::{BalanceRecord, Record};
@@ -100,6 +100,8 @@ impl ScriptDefault {
 pub struct Debts {
     /// How long the kernel remembered connections before `lvs_timeouts`.
     pub timeouts: Option<Timeouts>,
+    /// What became of clients of a server that is out before `lvs_expire_failed`.
+    pub expiry: Option<Expiry>,
     /// Named pipes that were not there before.
     pub pipes: BTreeSet<PathBuf>,
 }

@@ -3,6 +3,7 @@
 mod change;
 mod counters;
 mod daemon;
+mod expiry;
 mod message;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use self::message::{ReadDestination, ReadService};
 
 pub use counters::{Counters, DestinationStatistics, ServiceStatistics, Statistics};
 pub use daemon::{SyncDaemon, SyncRole};
+pub use expiry::Expiry;
 
 /// IPVS of the network namespace that the thread was in when it was opened.
 ///

@@ -15,6 +15,7 @@ mod quorum;
 mod real;
 mod service;
 mod shared;
+mod stay;
 mod tls;
 mod udp;
 
@@ -81,7 +82,7 @@ pub(super) fn read(
         verify: ssl.as_ref().is_some_and(|ssl| ssl.verify),
         slow: RefCell::new(None),
     };
-    let virtual_servers = service::read_all(reading, &root, &surroundings);
+    let virtual_servers = service::read_all(reading, &root, &surroundings, &global.balancing);
     if let Some((finding, count)) = surroundings.slow.into_inner() {
         reading.report(if count > 1 {
             finding.note(format!("it is the first of {count} such checks"))

@@ -133,6 +133,7 @@ pub(super) fn balancing(reading: &mut Reading<'_>, root: &Statements<'_>, blocks
             _ => Backend::Auto,
         },
         drain_timeout: reading.duration(blocks.last("lvs_drain_timeout")).unwrap_or(usual.drain_timeout),
+        expire_failed: reading.switch(blocks.last("lvs_expire_failed")),
         repair_interval: reading.duration(blocks.last("lvs_repair_interval")).unwrap_or(usual.repair_interval),
         ..usual
     };

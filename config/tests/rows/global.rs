@@ -502,6 +502,8 @@ pub(super) const CASES: &[Case] = &[
         "/global/balancing/drain_timeout",
         r#"{"secs":90,"nanos":0}"#,
     ),
+    ("global_defs", "lvs_expire_failed", "lvs_expire_failed", "/global/balancing/expire_failed", "true"),
+    ("global_defs", "lvs_expire_failed", "lvs_expire_failed off", "/global/balancing/expire_failed", "false"),
     (
         "global_defs",
         "lvs_repair_interval",

@@ -54,6 +54,7 @@ const HARMLESS: &[&str] = &[
     "deprecated",
     "not-effective-authentication",
     "check-slow",
+    "clients-stay",
     "script-unused",
     "tracker-unused",
     "repeated",

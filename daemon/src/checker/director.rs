@@ -5,11 +5,12 @@ use std::io;
 use keepalived_config::model::{Backend, Balancing, Config, IpvsNamespace, RealServerSettings};
 use keepalived_core::balance::Unsupported;
 use keepalived_kernel::director::Director;
-use keepalived_kernel::ipvs::{Ipvs, Timeouts};
+use keepalived_kernel::ipvs::{Expiry, Ipvs, Timeouts};
 use keepalived_kernel::nftables::Nftables;
 use keepalived_kernel::process::NetworkNamespace;
 
 use super::names;
+use crate::message::Debts;
 
 /// Opens the load balancer that `config` asks for.
 ///
@@ -53,12 +54,16 @@ fn choose(config: &Config) -> io::Result<Box<dyn Director>> {
 
 /// Something that this configuration asks for and nftables does not do; in words, and where.
 fn needs_ipvs(config: &Config) -> Option<String> {
-    let Balancing { sync_daemon, tcp_timeout, tcp_fin_timeout, udp_timeout, .. } = &config.global.balancing;
+    let Balancing { sync_daemon, tcp_timeout, tcp_fin_timeout, udp_timeout, expire_failed, .. } =
+        &config.global.balancing;
     if sync_daemon.is_some() {
         return Some("lvs_sync_daemon needs IPVS".to_owned());
     }
     if [tcp_timeout, tcp_fin_timeout, udp_timeout].iter().any(|timeout| timeout.is_some()) {
         return Some("lvs_timeouts needs IPVS".to_owned());
+    }
+    if *expire_failed == Some(true) {
+        return Some("lvs_expire_failed needs IPVS".to_owned());
     }
     config.virtual_servers.iter().find_map(|service| {
         let settings = &service.settings;
@@ -81,60 +86,80 @@ fn nftables() -> io::Result<Box<dyn Director>> {
     Ok(Box::new(Nftables::open(Nftables::TABLE)?))
 }
 
-/// `lvs_timeouts`, and what the kernel had before us: that is there again at the end, and as soon as the configuration says
-/// nothing.
-#[derive(Debug, Default)]
+/// `lvs_timeouts` and `lvs_expire_failed`, and what the kernel had before us: that is there again at the end, and as soon as the
+/// configuration says nothing.
+#[derive(Debug)]
 pub(super) struct Remembrance {
-    before: Option<Timeouts>,
+    timeouts: Option<Timeouts>,
+    expiry: Option<Expiry>,
 }
 
 impl Remembrance {
     /// Begins; the process before this one, which died, may have known what there was before it.
-    pub(super) const fn new(before: Option<Timeouts>) -> Self {
-        Self { before }
+    pub(super) const fn new(debts: &Debts) -> Self {
+        Self { timeouts: debts.timeouts, expiry: debts.expiry }
     }
 
-    /// What there was before us, if anything was changed or is about to be.
-    pub(super) const fn before(&self) -> Option<Timeouts> {
-        self.before
+    /// Notes what there was before us, if anything was changed or is about to be.
+    pub(super) const fn confess(&self, debts: &mut Debts) {
+        debts.timeouts = self.timeouts;
+        debts.expiry = self.expiry;
     }
 
     /// Looks what there is before [`Self::apply`] changes it for the first time.
     pub(super) fn look(&mut self, balancing: &Balancing) {
-        let Balancing { tcp_timeout, tcp_fin_timeout, udp_timeout, backend, .. } = *balancing;
+        let Balancing { tcp_timeout, tcp_fin_timeout, udp_timeout, backend, expire_failed, .. } = *balancing;
+        if backend == Backend::Nftables {
+            return;
+        }
         let says_something = [tcp_timeout, tcp_fin_timeout, udp_timeout].iter().any(Option::is_some);
-        if self.before.is_none() && says_something && backend != Backend::Nftables {
-            match within(balancing, Ipvs::open).and_then(|mut ipvs| ipvs.timeouts()) {
-                Ok(timeouts) => self.before = Some(timeouts),
-                Err(error) => tracing::error!("lvs_timeouts: {error}"),
-            }
+        if self.timeouts.is_none() && says_something {
+            let timeouts = within(balancing, Ipvs::open).and_then(|mut ipvs| ipvs.timeouts());
+            self.timeouts = timeouts.map_err(|error| tracing::error!("lvs_timeouts: {error}")).ok();
+        }
+        if self.expiry.is_none() && expire_failed == Some(true) {
+            let expiry = within(balancing, Expiry::read);
+            self.expiry = expiry.map_err(|error| tracing::error!("lvs_expire_failed: {error}")).ok();
         }
     }
 
     /// Makes it what the configuration says.
     pub(super) fn apply(&self, balancing: &Balancing) {
-        let Some(before) = self.before else { return };
-        let wanted = Timeouts {
-            tcp: balancing.tcp_timeout.unwrap_or(before.tcp),
-            tcp_fin: balancing.tcp_fin_timeout.unwrap_or(before.tcp_fin),
-            udp: balancing.udp_timeout.unwrap_or(before.udp),
-        };
-        if let Err(error) = set(balancing, wanted) {
-            tracing::error!("lvs_timeouts: {error}");
+        if let Some(before) = self.timeouts {
+            let wanted = Timeouts {
+                tcp: balancing.tcp_timeout.unwrap_or(before.tcp),
+                tcp_fin: balancing.tcp_fin_timeout.unwrap_or(before.tcp_fin),
+                udp: balancing.udp_timeout.unwrap_or(before.udp),
+            };
+            if let Err(error) = set_timeouts(balancing, wanted) {
+                tracing::error!("lvs_timeouts: {error}");
+            }
+        }
+        if let Some(before) = self.expiry {
+            let is_on = balancing.expire_failed == Some(true);
+            let wanted = if is_on { Expiry { removed: true, quiescent: true } } else { before };
+            if let Err(error) = within(balancing, || wanted.set()) {
+                tracing::error!("lvs_expire_failed: {error}");
+            }
         }
     }
 
     /// The end: as it was before us.
     pub(super) fn end(&mut self, balancing: &Balancing) {
-        if let Some(before) = self.before.take()
-            && let Err(error) = set(balancing, before)
+        if let Some(before) = self.timeouts.take()
+            && let Err(error) = set_timeouts(balancing, before)
         {
             tracing::error!("lvs_timeouts: what was there before could not be set: {error}");
+        }
+        if let Some(before) = self.expiry.take()
+            && let Err(error) = within(balancing, || before.set())
+        {
+            tracing::error!("lvs_expire_failed: what was there before could not be set: {error}");
         }
     }
 }
 
-fn set(balancing: &Balancing, timeouts: Timeouts) -> io::Result<()> {
+fn set_timeouts(balancing: &Balancing, timeouts: Timeouts) -> io::Result<()> {
     within(balancing, Ipvs::open)?.set_timeouts(timeouts)
 }
 
@@ -161,6 +186,8 @@ mod tests {
         check("", "lvs_method NAT", &server(1, "uthreshold 5"), Some("uthreshold"));
         check("", "protocol UDP\nlvs_method NAT\nops", &server(1, ""), Some("ops"));
         check("", "protocol UDP\nlvs_method NAT\npersistence_engine sip", &server(1, ""), Some("persistence_engine"));
+        check("lvs_expire_failed", "lvs_method NAT", &server(1, ""), Some("lvs_expire_failed"));
+        check("lvs_expire_failed off", "lvs_method NAT", &server(1, ""), None);
         check("lvs_timeouts tcp 60", "lvs_method NAT", &server(1, ""), Some("lvs_timeouts"));
     }
 }

@@ -112,10 +112,10 @@ impl Process {
             tracing::warn!("PING_CHECK may not be permitted: net.ipv4.ping_group_range cannot be changed: {error}");
         }
         let director = director::open(&startup.config)?;
-        let mut remembrance = Remembrance::new(startup.debts.timeouts);
+        let mut remembrance = Remembrance::new(&startup.debts);
         let mut debts = startup.debts;
         remembrance.look(&global.balancing);
-        confess(&mut supervisor, &mut debts, |owed| owed.timeouts = remembrance.before());
+        confess(&mut supervisor, &mut debts, |owed| remembrance.confess(owed));
         remembrance.apply(&global.balancing);
         let dialogue = Rc::new(Dialogue::new(&startup.config));
         let now = reactor::now();
@@ -352,10 +352,10 @@ impl Process {
 
     /// Tells the supervisor what is to be taken back at the end, if it has changed.
     fn confess(&mut self) {
-        let timeouts = self.remembrance.before();
+        let remembrance = &self.remembrance;
         let pipes = self.notifier.as_ref().map(Notifier::made);
         confess(&mut self.supervisor, &mut self.debts, |owed| {
-            owed.timeouts = timeouts;
+            remembrance.confess(owed);
             owed.pipes = pipes.unwrap_or_default();
         });
     }

@@ -12,10 +12,11 @@ use super::group::KnownGroup;
 use super::pace::Pace;
 use super::persistence::{self, DEFAULT_TIMEOUT, Persistence};
 use super::real::{self, RealDraft, Setting};
-use super::{Surroundings, backend, forwarding, quorum, shared};
+use super::{Surroundings, backend, forwarding, quorum, shared, stay};
 use crate::finding::{Finding, rule};
 use crate::model::{
-    Forwarding, Granularity, Protocol, Scheduler, SchedulerFlags, Service, ServiceSettings, SorryServer, VirtualServer,
+    Balancing, Forwarding, Granularity, Protocol, Scheduler, SchedulerFlags, Service, ServiceSettings, SorryServer,
+    VirtualServer,
 };
 use crate::syntax::Node;
 
@@ -84,6 +85,7 @@ pub(super) fn read_all<'a>(
     reading: &mut Reading<'a>,
     root: &Statements<'a>,
     surroundings: &Surroundings<'_>,
+    balancing: &Balancing,
 ) -> Vec<VirtualServer> {
     let blocks = || root.all("virtual_server");
     // the room that they need at once: there may be tens of thousands
@@ -106,6 +108,7 @@ pub(super) fn read_all<'a>(
     }
     let services: Vec<_> = servers.iter().map(|entry| (&entry.server.service, entry.block)).collect();
     shared::report(reading, &services, surroundings);
+    stay::report(reading, balancing, servers.iter().map(|entry| (&entry.server, entry.block)));
     let mut servers: Vec<VirtualServer> = servers.into_iter().map(|entry| entry.server).collect();
     servers.shrink_to_fit();
     servers

@@ -253,6 +253,35 @@ fn connections_over_ipv6_survive_reload_crash_and_restart() {
     });
 }
 
+/// `lvs_expire_failed`: the kernel's settings follow a reload, and are what they were after the stop and a death.
+#[test]
+#[ignore = "needs IPVS"]
+fn clients_of_a_server_that_is_out_get_another_one() {
+    alone(|site| {
+        let folder = "/proc/sys/net/ipv4/vs";
+        let both = format!("cat {folder}/expire_nodest_conn {folder}/expire_quiescent_template");
+        let becomes = |site: &Site, label: &str, values: &str| {
+            let are = || Ok(site.namespace().run(&both)?.split_whitespace().eq(values.split(' ')));
+            wait_until(label, patience(Duration::from_secs(5)), are)
+        };
+        let text = |lines: &str| format!("global_defs {{\n {lines}\n }}\n{}", configuration(2, ""));
+        site.namespace().run("sysctl -qw net.ipv4.vs.expire_quiescent_template=1")?;
+        becomes(site, "before", "0 1")?;
+        site.listen("10.0.0.1:80")?;
+        site.start(&text("lvs_expire_failed"), &[])?;
+        becomes(site, "start", "1 1")?;
+        site.reload(&text("lvs_expire_failed off"))?;
+        becomes(site, "reload: off", "0 1")?;
+        site.reload(&text("lvs_expire_failed on"))?;
+        becomes(site, "reload: on", "1 1")?;
+        kill_the_checker(site)?;
+        site.wait_for("the next one has begun", &[SERVICE, FIRST].concat())?;
+        becomes(site, "after the death", "1 1")?;
+        site.stop()?;
+        becomes(site, "stop", "0 1")
+    });
+}
+
 /// The supervisor knows what the kernel had before the checker process that died.
 #[test]
 #[ignore = "needs IPVS"]
