@@ -238,3 +238,62 @@ fn what_a_check_obeys_is_not_called_without_effect() {
     let loaded = with_facts(text, &OUTSIDE);
     assert!(!loaded.findings.iter().any(|finding| finding.rule.id == "not-effective"), "{:?}", loaded.findings);
 }
+
+/// Statuses: Debian's 2.2.7. Of all keywords, each with a word more than it takes, these are the ones that look at it.
+#[test]
+fn a_word_more_is_an_error_where_keepalived_reads_it() {
+    let server = |method: &str| {
+        status(&format!(
+            "virtual_server 10.0.0.1 80 {{\nlvs_sched rr\n{method}\nprotocol TCP\n\
+             real_server 10.0.1.1 80 {{\n{method}\nTCP_CHECK {{\n}}\n}}\n}}\n"
+        ))
+    };
+    for options in ["word", "csum", "port 5", "type foo", "type", "type gre remcsum"] {
+        for method in ["NAT", "DR"] {
+            assert_eq!(server(&format!("lvs_method {method} {options}")).0, 5, "{method} {options}");
+        }
+    }
+    for options in ["", "type ipip", "type gre csum", "type gue port 5", "nocsum"] {
+        assert_eq!(server(&format!("lvs_method DR {options}")).0, 0, "{options}");
+    }
+    let global = |line: &str| status(&format!("global_defs {{\n{line}\n}}\n{}", instance(""))).0;
+    for extra in ["all 40 word", "40 word", "word", "all"] {
+        assert_eq!(status(&instance(&format!("garp_extra_if {extra}"))).0, 5, "{extra}");
+        assert_eq!(global(&format!("vrrp_garp_extra_if {extra}")), 5, "{extra}");
+    }
+    for extra in ["all 40", "40", "all 40 40", "40 all"] {
+        assert_eq!(status(&instance(&format!("garp_extra_if {extra}"))).0, 0, "{extra}");
+        assert_eq!(global(&format!("vrrp_garp_extra_if {extra}")), 0, "{extra}");
+    }
+    assert_eq!(global("vrrp_rx_bufs_multiplier 5 word"), 5);
+    assert_eq!(global("vrrp_rx_bufs_multiplier 5"), 0);
+}
+
+/// Debian's 2.2.7 takes the last one and says nothing.
+#[test]
+fn an_option_that_stands_twice_in_a_line_is_said_and_the_last_counts() {
+    let route = |options: &str| instance(&format!("virtual_routes {{\n10.5.0.0/16 {options}\n}}"));
+    let rule = |options: &str| instance(&format!("virtual_rules {{\nfrom 10.5.0.0/16 {options}\n}}"));
+    for text in [
+        route("dev eth0 table 100 table 200"),
+        route("dev eth0 metric 1 metric 2"),
+        route("via 192.0.2.1 via 192.0.2.2"),
+        route("dev eth0 mtu 1400 mtu lock 1300"),
+        rule("table 100 priority 5 priority 6"),
+        rule("table 100 priority 5 fwmark 1 fwmark 2"),
+    ] {
+        assert_eq!(status(&text), (0, vec!["repeated"]), "{text}");
+    }
+    for text in [
+        route("dev eth0 table 100 metric 2"),
+        route("src 192.0.2.60 encap ip id 5 dst 192.0.2.9 src 192.0.2.8 via 192.0.2.1"),
+        route("nexthop via 192.0.2.1 weight 1 nexthop via 192.0.2.2 weight 2"),
+        rule("table 100 priority 5"),
+    ] {
+        assert_eq!(status(&text), (0, vec![]), "{text}");
+    }
+    let loaded = with_facts(&route("dev eth0 table 100 table 200"), &OUTSIDE);
+    assert_eq!(loaded.config.instances[0].routes[0].table, 200);
+    let loaded = with_facts(&rule("table 100 priority 5 priority 6"), &OUTSIDE);
+    assert_eq!(loaded.config.instances[0].rules[0].preference, 6);
+}

@@ -14,10 +14,10 @@ use crate::value;
 const MOST_LABELS: usize = 32;
 
 /// `ip ...`, `ip6 ...`, `mpls LABELS` or `ila LOCATOR`, after `encap`.
-pub(super) fn encapsulation(
+pub(super) fn encapsulation<'a>(
     reading: &Reading<'_>,
-    line: &mut Line<'_>,
-    encap: Word<'_>,
+    line: &mut Line<'a>,
+    encap: Word<'a>,
 ) -> Result<Encapsulation, Wrong> {
     let kind = line.value(encap)?;
     match kind.text {
@@ -40,12 +40,13 @@ pub(super) fn encapsulation(
     }
 }
 
-fn tunnel(reading: &Reading<'_>, line: &mut Line<'_>, kind: Word<'_>) -> Result<EncapsulationHeader, Wrong> {
+fn tunnel<'a>(reading: &Reading<'_>, line: &mut Line<'a>, kind: Word<'a>) -> Result<EncapsulationHeader, Wrong> {
     let mut tunnel = EncapsulationHeader::default();
+    line.part();
     let is4 = kind.text == b"ip";
     let (tos, ttl): (&[u8], &[u8]) = if is4 { (b"tos", b"ttl") } else { (b"tc", b"hoplimit") };
     while let Some(word) = line.peek() {
-        let address = |line: &mut Line<'_>| -> Result<Option<IpAddr>, Wrong> {
+        let address = |line: &mut Line<'a>| -> Result<Option<IpAddr>, Wrong> {
             line.next();
             let (address, value) = line.address(word)?;
             if address.is_ipv4() == is4 {

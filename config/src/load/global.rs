@@ -144,7 +144,8 @@ fn read_vrrp(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Gl
     if reading.choice(blocks.last("vip_lost")) == Some("backup") {
         global.vip_lost = VipLost::Backup;
     }
-    if let Some(multiplier) = reading.integer(blocks.last("vrrp_rx_bufs_multiplier")) {
+    let multiplier = blocks.last("vrrp_rx_bufs_multiplier").filter(|node| reading.single_text(Some(*node)).is_some());
+    if let Some(multiplier) = reading.integer(multiplier) {
         global.vrrp_rx_multiplier = multiplier;
     }
     (global.vrrp_rx_buffer, global.vrrp_rx_policy) = receive_buffer(reading, blocks.all("vrrp_rx_bufs_policy"));

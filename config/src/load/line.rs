@@ -7,7 +7,7 @@ use keepalived_core::vrrp::Family;
 
 use super::statements::{Reading, one_of};
 use crate::facts::RouteName;
-use crate::finding::{Finding, Rule};
+use crate::finding::{Finding, Rule, rule};
 use crate::keywords::{self, Value};
 use crate::model::Prefix;
 use crate::span::Span;
@@ -55,11 +55,15 @@ impl Wrong {
 pub(super) struct Line<'a> {
     block: &'static str,
     words: Words<'a>,
+    /// The options so far that have a value.
+    options: Vec<Word<'a>>,
+    /// Those that stand a second time, and where the first is.
+    repeats: Vec<(Word<'a>, Span)>,
 }
 
 impl<'a> Line<'a> {
     pub(super) fn new(block: &'static str, node: Node<'a>) -> Self {
-        Self { block, words: node.words() }
+        Self { block, words: node.words(), options: Vec::new(), repeats: Vec::new() }
     }
 
     pub(super) fn next(&mut self) -> Option<Word<'a>> {
@@ -79,8 +83,19 @@ impl<'a> Line<'a> {
         found
     }
 
+    /// What follows has its own options: a hop of a route, an encapsulation.
+    pub(super) fn part(&mut self) {
+        self.options.clear();
+    }
+
     /// The word after `option`.
-    pub(super) fn value(&mut self, option: Word<'_>) -> Result<Word<'a>, Wrong> {
+    pub(super) fn value(&mut self, option: Word<'a>) -> Result<Word<'a>, Wrong> {
+        match self.options.iter().find(|known| known.text == option.text) {
+            None => self.options.push(option),
+            // an option may have more than one word
+            Some(first) if first.span == option.span => {}
+            Some(first) => self.repeats.push((option, first.span)),
+        }
         self.words.next().ok_or_else(|| {
             let wrong = Wrong::new(option, format!("{} needs a value", option.str()));
             Wrong { missing: true, ..wrong }
@@ -92,7 +107,7 @@ impl<'a> Line<'a> {
     }
 
     /// The number after `option`, in the range of its row.
-    pub(super) fn number<T: TryFrom<i64>>(&mut self, option: Word<'_>) -> Result<T, Wrong> {
+    pub(super) fn number<T: TryFrom<i64>>(&mut self, option: Word<'a>) -> Result<T, Wrong> {
         let word = self.value(option)?;
         let (least, most) = match self.row(option) {
             Some(Value::Integer { least, most, .. }) => (least, most),
@@ -102,7 +117,7 @@ impl<'a> Line<'a> {
     }
 
     /// The word after `option`, as its row spells it.
-    pub(super) fn choice(&mut self, option: Word<'_>) -> Result<&'static str, Wrong> {
+    pub(super) fn choice(&mut self, option: Word<'a>) -> Result<&'static str, Wrong> {
         let word = self.value(option)?;
         let Some(Value::Choice(words)) = self.row(option) else {
             return Err(Wrong::new(option, format!("{} has no words to choose from", option.str())));
@@ -115,7 +130,7 @@ impl<'a> Line<'a> {
     }
 
     /// The address after `option`.
-    pub(super) fn address(&mut self, option: Word<'_>) -> Result<(IpAddr, Word<'a>), Wrong> {
+    pub(super) fn address(&mut self, option: Word<'a>) -> Result<(IpAddr, Word<'a>), Wrong> {
         let word = self.value(option)?;
         value::whole_address(word.text)
             .map(|address| (address, word))
@@ -123,7 +138,7 @@ impl<'a> Line<'a> {
     }
 
     /// The interface after `option`, whether it exists or not.
-    pub(super) fn interface(&mut self, option: Word<'_>) -> Result<(InterfaceName, Word<'a>), Wrong> {
+    pub(super) fn interface(&mut self, option: Word<'a>) -> Result<(InterfaceName, Word<'a>), Wrong> {
         let word = self.value(option)?;
         InterfaceName::new(word.text).map(|name| (name, word)).ok_or_else(|| {
             Wrong::new(word, format!("{} needs the name of an interface, not {}", option.str(), word.str()))
@@ -196,6 +211,15 @@ impl Mixed {
 }
 
 impl Reading<'_> {
+    /// Says which options of `line` stand twice. keepalived takes the last one without a word.
+    pub(super) fn report_repeats(&mut self, line: &Line<'_>) {
+        for (option, first) in &line.repeats {
+            let message = format!("{} stands a second time in this line", option.str());
+            let finding = Finding::at(&rule::REPEATED, option.span, message).note("this one counts");
+            self.report(finding.also(*first, "the first is here"));
+        }
+    }
+
     /// `word` as a number in C's way or as a name of `kind`, at most `most`.
     pub(super) fn named(&self, kind: RouteName, option: Word<'_>, word: Word<'_>, most: u32) -> Result<u32, Wrong> {
         let number = value::c_number(word.text).or_else(|| self.facts.route_name(kind, &word.str()));

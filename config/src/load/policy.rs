@@ -46,6 +46,7 @@ fn read(reading: &mut Reading<'_>, node: Node<'_>, home: Home) -> Option<PolicyR
     let first = node.first()?;
     let mut line = Line::new(BLOCK, node);
     let result = draft.read(reading, &mut line).and_then(|()| draft.finish(reading, first));
+    reading.report_repeats(&line);
     match result {
         Ok(rule) => Some(rule),
         Err(wrong) => {
@@ -305,7 +306,7 @@ fn range(word: Word<'_>, most: u32) -> Option<(u32, u32)> {
     Some((number(first)?, number(last)?)).filter(|(first, last)| first <= last)
 }
 
-fn ports(line: &mut Line<'_>, option: Word<'_>) -> Result<(u16, u16), Wrong> {
+fn ports<'a>(line: &mut Line<'a>, option: Word<'a>) -> Result<(u16, u16), Wrong> {
     let value = line.value(option)?;
     let ports = range(value, 65_535);
     let ports = ports.and_then(|(first, last)| Some((u16::try_from(first).ok()?, u16::try_from(last).ok()?)));

@@ -42,6 +42,7 @@ fn read(reading: &mut Reading<'_>, node: Node<'_>, home: Home) -> Option<Route> 
     let first = node.first()?;
     let mut line = Line::new(BLOCK, node);
     let result = draft.read(reading, &mut line).and_then(|()| draft.finish(reading, first));
+    reading.report_repeats(&line);
     match result {
         Ok(route) => Some(route),
         Err(wrong) => {
@@ -268,9 +269,13 @@ impl<'a> Draft<'a> {
     /// Everything after the first `nexthop`.
     fn hops(&mut self, reading: &mut Reading<'_>, line: &mut Line<'a>) -> Result<(), Wrong> {
         let mut hop = Hop::default();
+        line.part();
         while let Some(word) = line.next() {
             match word.text {
-                b"nexthop" => self.route.hops.push(std::mem::take(&mut hop)),
+                b"nexthop" => {
+                    self.route.hops.push(std::mem::take(&mut hop));
+                    line.part();
+                }
                 b"weight" => hop.weight = Some(line_number(line, word, 1, 256)?),
                 _ if hop_option(reading, &mut self.family, &mut hop, line, word)? => {}
                 _ => {
@@ -401,12 +406,12 @@ pub(super) fn narrow(number: u32) -> u8 {
     u8::try_from(number).unwrap_or(u8::MAX)
 }
 
-fn line_number<T: TryFrom<i64>>(line: &mut Line<'_>, option: Word<'_>, least: i64, most: i64) -> Result<T, Wrong> {
+fn line_number<'a, T: TryFrom<i64>>(line: &mut Line<'a>, option: Word<'a>, least: i64, most: i64) -> Result<T, Wrong> {
     let word = line.value(option)?;
     number(option, word, least, most)
 }
 
-fn lockable(line: &mut Line<'_>, word: Word<'_>) -> Result<Lockable<u32>, Wrong> {
+fn lockable<'a>(line: &mut Line<'a>, word: Word<'a>) -> Result<Lockable<u32>, Wrong> {
     let locked = line.take("lock");
     Ok(Lockable { value: line.number(word)?, locked })
 }
@@ -416,10 +421,10 @@ const SHORTEST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// `[lock] TIME`: with `s`, `sec`, `secs` or these after `m`; without them in units of so many microseconds.
-fn time(
+fn time<'a>(
     reading: &mut Reading<'_>,
-    line: &mut Line<'_>,
-    option: Word<'_>,
+    line: &mut Line<'a>,
+    option: Word<'a>,
     unit: u64,
 ) -> Result<Lockable<Duration>, Wrong> {
     let locked = line.take("lock");

@@ -96,17 +96,18 @@ impl Pacing {
 
 /// `[all] SECONDS`. Without `all` only interfaces with a virtual MAC are meant.
 fn extra_interface(reading: &mut Reading<'_>, node: Node<'_>, least: i64) -> Option<(bool, Duration)> {
-    let mut words = node.arguments();
-    let (all, word) = match (words.next(), words.next()) {
-        (Some(all), Some(word)) if all.text == b"all" => (true, word),
-        (Some(word), _) if word.text != b"all" => (false, word),
-        _ => {
-            let message = format!("{} needs a number of seconds", node.name());
-            reading.report_at(&rule::MISSING_VALUE, Some(node), message);
-            return None;
+    let (mut all, mut seconds) = (false, None);
+    for word in node.arguments() {
+        match word.text {
+            b"all" => all = true,
+            _ => seconds = Some(reading.number_word(&node.name(), word, least..=86_400)?),
         }
+    }
+    let Some(seconds) = seconds else {
+        let message = format!("{} needs a number of seconds", node.name());
+        reading.report_at(&rule::MISSING_VALUE, Some(node), message);
+        return None;
     };
-    let seconds = reading.number_word(&node.name(), word, least..=86_400)?;
     u64::try_from(seconds).ok().map(|seconds| (all, Duration::from_secs(seconds)))
 }
 

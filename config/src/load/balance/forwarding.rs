@@ -50,6 +50,11 @@ pub(super) fn read(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<
         }
     };
     if let Some(first) = words.get(0) {
+        // keepalived reads them as those of a tunnel, and complains before it ignores them
+        if let Err((span, problem)) = options(reading, &node.name(), words).and_then(|said| said.tunnel(first.span)) {
+            reading.report(Finding::at(&rule::TUNNEL_OPTION, span, problem).note("only TUN has options"));
+            return Some(plain);
+        }
         let message = format!("only TUN has options; {} and what follows it are ignored", first.str());
         reading.report(Finding::at(&rule::EXTRA_WORDS, first.span, message));
     }
@@ -58,29 +63,27 @@ pub(super) fn read(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<
 
 /// The tunnel that `words` describe; one of the plain kind if they do not fit together.
 fn tunnel(reading: &mut Reading<'_>, name: &str, words: Words<'_>, all: Span) -> Tunnel {
-    let options = match options(reading, name, words) {
-        Ok(options) => options,
-        Err((span, problem)) => {
-            reading.report(invalid(span, &problem));
-            return Tunnel::Ipip;
-        }
-    };
-    let Options { kind, port, checksum } = options;
-    let problem = match (kind, port, checksum) {
-        (Kind::Gue, Some(port), checksum) => return Tunnel::Gue { port, checksum },
-        (Kind::Gue, None, _) => "a gue tunnel needs port NUMBER",
-        (_, Some(_), _) => "only a gue tunnel has a port",
-        (Kind::Gre, None, TunnelChecksum::Remote) => "a gre tunnel has csum or nocsum, not remcsum",
-        (Kind::Gre, None, checksum) => return Tunnel::Gre { checksum },
-        (Kind::Ipip, None, TunnelChecksum::None) => return Tunnel::Ipip,
-        (Kind::Ipip, None, _) => "an ipip tunnel has no checksum; it belongs to type gue or gre",
-    };
-    reading.report(invalid(all, problem));
-    Tunnel::Ipip
+    options(reading, name, words).and_then(|options| options.tunnel(all)).unwrap_or_else(|(span, problem)| {
+        let finding = Finding::at(&rule::TUNNEL_OPTION, span, problem);
+        reading.report(finding.note("the tunnel is a plain one of type ipip"));
+        Tunnel::Ipip
+    })
 }
 
-fn invalid(span: Span, problem: &str) -> Finding {
-    Finding::at(&rule::TUNNEL_OPTION, span, problem).note("the tunnel is a plain one of type ipip")
+impl Options {
+    /// The tunnel that has them, or why there is none. They stand at `all`.
+    fn tunnel(&self, all: Span) -> Result<Tunnel, (Span, String)> {
+        let problem = match (self.kind, self.port, self.checksum) {
+            (Kind::Gue, Some(port), checksum) => return Ok(Tunnel::Gue { port, checksum }),
+            (Kind::Gue, None, _) => "a gue tunnel needs port NUMBER",
+            (_, Some(_), _) => "only a gue tunnel has a port",
+            (Kind::Gre, None, TunnelChecksum::Remote) => "a gre tunnel has csum or nocsum, not remcsum",
+            (Kind::Gre, None, checksum) => return Ok(Tunnel::Gre { checksum }),
+            (Kind::Ipip, None, TunnelChecksum::None) => return Ok(Tunnel::Ipip),
+            (Kind::Ipip, None, _) => "an ipip tunnel has no checksum; it belongs to type gue or gre",
+        };
+        Err((all, problem.to_owned()))
+    }
 }
 
 fn options(reading: &mut Reading<'_>, name: &str, mut words: Words<'_>) -> Result<Options, (Span, String)> {
