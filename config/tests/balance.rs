@@ -589,7 +589,7 @@ fn a_service_of_two_virtual_servers_is_said() {
     check(&[("A", "10.0.0.1 80"), ("B", "10.0.0.1 81")], &[a.clone(), b.clone()], &[]);
     check(&two, &[a.clone(), server("group B", udp)], &[]);
     check(&[("A", "fwmark 7 inet"), ("B", "fwmark 7 inet6")], &[server("group A", ""), marked_b], &[]);
-    check(&two, &[a.clone()], &[]);
+    check(&two, std::slice::from_ref(&a), &[]);
     check(&[("A", "10.0.0.1-10 80\n10.0.0.5 80")], &[a], &[]);
 }
 
@@ -613,7 +613,7 @@ fn clients_that_stay_with_a_failed_server_are_said_once() {
         let loaded = text(text_);
         assert_eq!(exit_status(&loaded.findings), 0);
         let said = loaded.findings.iter().filter(|finding| finding.rule.id == "clients-stay");
-        said.map(|finding| [&[finding.message.clone()], finding.notes.as_slice()].concat().join("; "))
+        said.map(|finding| [std::slice::from_ref(&finding.message), finding.notes.as_slice()].concat().join("; "))
             .collect::<Vec<_>>()
     };
     let udp = server(53, "protocol UDP", "");
