@@ -16,7 +16,6 @@ use keepalived_core::address::InterfaceName;
 use keepalived_kernel::files::{open_regular, read_text};
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::network::{Inventory, Link, Network};
-use keepalived_kernel::packets::BufferSize;
 use keepalived_kernel::process::{self, NetworkNamespace};
 
 use crate::cli::Options;
@@ -176,7 +175,7 @@ impl Machine {
 }
 
 fn inventory() -> Option<Inventory> {
-    Rtnetlink::open(BufferSize(1 << 20)).and_then(|mut network| network.inventory()).ok()
+    Rtnetlink::without_events().and_then(|mut network| network.inventory()).ok()
 }
 
 impl facts::Facts for Machine {

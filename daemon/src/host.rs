@@ -9,7 +9,6 @@ use keepalived_core::vrrp::Family;
 use keepalived_kernel::files::read_text;
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::network::{Inventory, Link, Network};
-use keepalived_kernel::packets::BufferSize;
 
 use crate::configuration::host_name;
 
@@ -30,7 +29,7 @@ pub struct Host {
 impl Host {
     /// Looks. What cannot be read is not shown.
     pub fn look() -> Self {
-        let inventory = Rtnetlink::open(BufferSize(1 << 20)).and_then(|mut network| network.inventory());
+        let inventory = Rtnetlink::without_events().and_then(|mut network| network.inventory());
         let read = |path: &str| read_text(Path::new(path), LARGEST_TABLE).unwrap_or_default();
         Self { inventory: inventory.unwrap_or_default(), users: read("/etc/passwd"), groups: read("/etc/group") }
     }

@@ -37,7 +37,7 @@ pub struct Rtnetlink {
 
 /// How often a dump is repeated because things changed meanwhile, before the last one is taken as it is.
 const MOST_DUMPS: usize = 20;
-/// After this none is begun: adverts wait for it. Where thousands of links come and go no dump is of one moment.
+/// After this none is begun: changes of addresses wait for it. Where thousands of links come and go no dump is of one moment.
 const LONGEST_DUMPS: Duration = Duration::from_millis(100);
 /// Events of one call of `events`.
 const MOST_EVENTS: usize = 1000;
@@ -53,9 +53,21 @@ impl Rtnetlink {
     pub fn open(monitor_buffer: BufferSize) -> io::Result<Self> {
         let groups = [libc::RTNLGRP_LINK, libc::RTNLGRP_IPV4_IFADDR, libc::RTNLGRP_IPV6_IFADDR]
             .map(|group| i32::try_from(group).unwrap_or_default());
+        Self::with(&groups, monitor_buffer)
+    }
+
+    /// Opens both sockets for who asks and is told nothing: [`Network::events`] never has any.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn without_events() -> io::Result<Self> {
+        Self::with(&[], BufferSize(4096))
+    }
+
+    fn with(groups: &[i32], monitor_buffer: BufferSize) -> io::Result<Self> {
         Ok(Self {
             commands: Exchange::open(None)?,
-            monitor: Socket::open(None, &groups, monitor_buffer)?,
+            monitor: Socket::open(None, groups, monitor_buffer)?,
             names: BTreeMap::new(),
         })
     }

@@ -221,6 +221,9 @@ pub struct Inventory {
 }
 
 /// Links and addresses of the network namespace the process is in.
+///
+/// [`Network::inventory`] and [`Network::change`] wait for the kernel's lock for links (RTNL), which others may hold for long. The
+/// rest does not.
 pub trait Network {
     /// Reads everything, and again if the kernel says that it changed meanwhile, but not for long.
     ///

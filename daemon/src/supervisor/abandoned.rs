@@ -11,12 +11,11 @@ use keepalived_core::address::VirtualAddress;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
 use keepalived_kernel::netlink::Rtnetlink;
-use keepalived_kernel::packets::BufferSize;
 use keepalived_kernel::reactor;
 
 use super::Supervisor;
 use super::worker::Role;
-use crate::vrrp::{Removed, lines, remove_abandoned};
+use crate::vrrp::{Removed, Was, lines, remove_abandoned};
 
 /// A process that begins has this long to say that it runs: a large configuration takes its time.
 const TO_BEGIN: Duration = Duration::from_secs(5);
@@ -30,21 +29,16 @@ pub(super) struct Sweeper(Option<Rtnetlink>);
 
 impl Sweeper {
     pub(super) fn new() -> Self {
-        Self(open().ok())
+        Self(Rtnetlink::without_events().ok())
     }
 
-    fn remove<'a>(&mut self, instances: impl Iterator<Item = &'a Instance>) -> io::Result<Removed> {
+    fn remove<'a>(&mut self, instances: impl Iterator<Item = (&'a Instance, Was)>) -> io::Result<Removed> {
         let network = match &mut self.0 {
             Some(network) => network,
-            none => none.insert(open()?),
+            none => none.insert(Rtnetlink::without_events()?),
         };
         remove_abandoned(network, instances)
     }
-}
-
-fn open() -> io::Result<Rtnetlink> {
-    // nothing reads its events
-    Rtnetlink::open(BufferSize(4096))
 }
 
 /// How long other routers wait for the adverts of `instance` at least.
@@ -93,10 +87,14 @@ fn given_up(before: Vec<Instance>, now: &[Instance]) -> Vec<Instance> {
     before.into_iter().map(strip).filter(|instance| lines(instance).next().is_some()).collect()
 }
 
+fn was(state: Option<&State>) -> Was {
+    if state == Some(&State::Master) { Was::Master } else { Was::Other }
+}
+
 impl Supervisor {
     /// When the next addresses are due, if nothing happens before.
     pub(super) fn abandoned_at(&self) -> Option<Instant> {
-        let next = self.masters_due().map(|(_, at)| at).min()?;
+        let next = self.instances_due().map(|(_, at)| at).min()?;
         Some(next.max(self.abandoned_not_before))
     }
 
@@ -105,14 +103,14 @@ impl Supervisor {
         if self.abandoned_at().is_none_or(|at| at > now) {
             return;
         }
-        let due = self.masters_due().filter(|(_, at)| *at <= now).map(|(key, _)| key).collect();
+        let due = self.instances_due().filter(|(_, at)| *at <= now).map(|(key, _)| key).collect();
         self.remove_addresses_of(&due);
     }
 
-    /// The daemon ends. Whatever masters the vrrp process has left behind, their addresses go.
+    /// The daemon ends. Whatever addresses the vrrp process has left behind go.
     pub(super) fn remove_all_abandoned(&mut self) {
         if self.worker(Role::Vrrp).is_none() {
-            let all = self.masters_due().map(|(key, _)| key).collect();
+            let all = self.instances_due().map(|(key, _)| key).collect();
             self.remove_addresses_of(&all);
         }
     }
@@ -137,14 +135,15 @@ impl Supervisor {
         if instances.is_empty() || self.options.keep_addresses {
             return;
         }
-        if let Err(error) = self.sweeper.remove(instances.iter()) {
+        if let Err(error) = self.sweeper.remove(instances.iter().map(|instance| (instance, Was::Master))) {
             tracing::error!("addresses of the configuration before this one cannot be removed: {error}");
             self.superseded = instances;
         }
     }
 
-    /// Masters that nobody sends adverts for, with the time at which their addresses are due.
-    fn masters_due(&self) -> impl Iterator<Item = (InstanceKey, Instant)> {
+    /// Instances that nobody sends adverts for, with the time at which their addresses are due. One that had left MASTER may have
+    /// died before its addresses were removed.
+    fn instances_due(&self) -> impl Iterator<Item = (InstanceKey, Instant)> {
         let silence = self.posts.iter().find(|post| post.role == Role::Vrrp).and_then(|post| {
             let since = post.idle_since?;
             Some((since, post.worker.as_ref().map(super::worker::Worker::started_at)))
@@ -153,7 +152,7 @@ impl Supervisor {
         let of = move |(since, began)| {
             let unnoticed = unnoticed(&self.config);
             keepalived_config::plan::keyed(&self.config.instances)
-                .filter(|(key, _)| self.states.get(key) == Some(&State::Master))
+                .filter(|(key, _)| self.states.contains_key(key))
                 .filter_map(move |(key, instance)| {
                     Some((key, due(since, *unnoticed.get(instance.name.as_str())?, began)))
                 })
@@ -168,7 +167,7 @@ impl Supervisor {
         self.abandoned_not_before = reactor::now() + PAUSE;
         let instances = keepalived_config::plan::keyed(&self.config.instances)
             .filter(|(key, _)| keys.contains(key))
-            .map(|(_, instance)| instance);
+            .map(|(key, instance)| (instance, was(self.states.get(&key))));
         let Removed { gone, refused } = match self.sweeper.remove(instances) {
             Ok(removed) => removed,
             Err(error) => {

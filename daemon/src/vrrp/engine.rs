@@ -1,7 +1,7 @@
 //! The vrrp process without its descriptors: the engine that ships and that the simulator runs.
 //!
 //! [`Engine::turn`] is one round: hear everything that has arrived, then let deadlines fire, then send what they made,
-//! then work a bounded piece off what is owed to kernel and neighbours.
+//! then decide on a bounded piece of what is owed to the kernel ([`Engine::order`]), and send one of what is owed to neighbours.
 
 use std::collections::BTreeSet;
 
@@ -14,6 +14,7 @@ use keepalived_kernel::packets::{Incoming, Packets};
 use keepalived_state::Snapshot;
 
 use super::landscape::Landscape;
+use super::orders::{Answer, Order};
 use super::report::Report;
 use super::roster::Roster;
 
@@ -24,7 +25,8 @@ const MOST_PACKETS: usize = 4_096;
 const DEADLINES_AT_ONCE: usize = 16;
 /// Deadlines that fire in one turn.
 const MOST_DEADLINES: usize = 256;
-/// Addresses that are changed in one turn: about a millisecond of the kernel's time.
+/// Addresses that are changed at once: about a millisecond of the kernel's time, unless it lets us wait. The first are announced
+/// while the next are changed.
 const MOST_CHANGES: usize = 32;
 /// Announcements that are sent in one turn.
 const MOST_ANNOUNCEMENTS: usize = 256;
@@ -82,10 +84,22 @@ impl<N: Network, P: Packets> Engine<N, P> {
         let more_events = self.look(now);
         self.roster.reopen(now, &mut self.network, &mut self.packets);
         let all_heard = self.hear_and_expire(now);
-        self.roster.change_addresses(now, MOST_CHANGES, &mut self.network);
+        self.roster.decide(now, MOST_CHANGES, &mut self.network);
         self.flush();
         self.roster.announce(now, MOST_ANNOUNCEMENTS, &mut self.packets);
         if more_events || !all_heard { Some(Instant::ZERO) } else { self.roster.next_wake(now) }
+    }
+
+    /// What the kernel is to be asked for, if the last turn decided on something. It is the caller's to have it carried out
+    /// ([`Order::carry_out`]), by whoever may wait. There is no other until [`Engine::answer`].
+    pub fn order(&mut self) -> Option<Order> {
+        self.roster.order()
+    }
+
+    /// What came of the order. A turn follows.
+    pub fn answer(&mut self, now: Instant, answer: Answer) {
+        self.now = now;
+        self.roster.answer(now, answer, &mut self.network, &mut self.packets);
     }
 
     /// Applies a configuration that has been validated, as a difference to the one before.
@@ -95,14 +109,16 @@ impl<N: Network, P: Packets> Engine<N, P> {
         self.flush();
     }
 
-    /// Says farewell for every master, and removes the addresses.
+    /// Says farewell for every master. Turns remove the addresses, as long as [`Engine::owes_changes`].
     pub fn stop(&mut self, now: Instant, at_exit: AtExit) {
         self.now = now;
         self.roster.stop(now, at_exit);
         self.flush();
-        while self.roster.owes_changes() {
-            self.roster.change_addresses(now, MOST_CHANGES, &mut self.network);
-        }
+    }
+
+    /// Whether addresses are still to be changed right now, or are being changed.
+    pub fn owes_changes(&self) -> bool {
+        self.roster.owes_changes()
     }
 
     /// What there is to tell since the last call.
@@ -163,7 +179,7 @@ impl<N: Network, P: Packets> Engine<N, P> {
     fn look(&mut self, now: Instant) -> bool {
         self.events.clear();
         let all = self.network.events(&mut self.events);
-        if !self.events.is_empty() || self.roster.rereads(now) {
+        if !self.events.is_empty() {
             self.roster.look(now, &mut self.events, &mut self.network, &mut self.packets);
         }
         !all

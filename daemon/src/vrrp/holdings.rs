@@ -7,15 +7,18 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use keepalived_core::time::Instant;
-use keepalived_kernel::network::{Address, LinkIndex, Network, Refused};
+use keepalived_kernel::network::{Address, AddressChange, LinkIndex, Refused};
 
 use self::changes::Changes;
 use super::landscape::{Landscape, Place};
 
 mod abandoned;
 mod changes;
+mod under_way;
 
-pub use abandoned::{Removed, remove as remove_abandoned};
+pub use abandoned::{Removed, Was, remove as remove_abandoned};
+pub use changes::{Batch, Changed};
+use under_way::{Flight, UnderWay};
 
 /// Addresses that routers hold or held, and what is to be done about them.
 #[derive(Debug, Default)]
@@ -25,6 +28,8 @@ pub(super) struct Holdings {
     dirty: VecDeque<Place>,
     /// Places that the kernel refused, or that somebody keeps taking away; they become dirty again then.
     later: VecDeque<(Instant, Place)>,
+    /// What the kernel is being asked for.
+    under_way: Option<UnderWay>,
     /// Links that it was said of: secondary addresses cannot be guarded there.
     unguarded: BTreeSet<LinkIndex>,
 }
@@ -40,7 +45,7 @@ struct Holding {
     dirty: bool,
     /// It was there before us, on the owner's interface: it stays when we go.
     foreign: bool,
-    /// Deletions of ours that the kernel has still to report.
+    /// Deletions of ours that the kernel has still to report, those included that it is being asked for.
     own_removals: u32,
     /// Attempts that failed or were undone, for the pause before the next.
     setbacks: u32,
@@ -92,7 +97,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const QUIET: Duration = Duration::from_secs(1);
 
 impl Holdings {
-    /// `slot` wants `address`. Its [`Outcome::Settled`] comes with a later [`Holdings::work`].
+    /// `slot` wants `address`. Its [`Outcome::Settled`] comes with a later [`Holdings::batch`], or what came of that.
     pub(super) fn hold(&mut self, slot: usize, address: Address, foreign: bool) {
         let place = (address.link, address.address, address.prefix);
         let holding = self.places.entry(place).or_insert_with(|| Holding {
@@ -159,10 +164,19 @@ impl Holdings {
         let Some(holding) = self.places.get_mut(place) else { return Some(Vec::new()) };
         if holding.own_removals > 0 {
             holding.own_removals -= 1;
-            if holding.own_removals == 0 && holding.holders.is_empty() && !holding.dirty {
+            let under_way = self.under_way.as_ref().is_some_and(|it| it.concerns(place));
+            if holding.own_removals == 0 && holding.holders.is_empty() && !holding.dirty && !under_way {
                 self.places.remove(place);
             }
             return None;
+        }
+        if let Some(under_way) = &mut self.under_way {
+            under_way.contradict(place);
+            if under_way.endangers(place) {
+                // the kernel removed it with its primary address, which we have asked it to remove
+                mark(&mut self.dirty, *place, holding);
+                return Some(Vec::new());
+            }
         }
         Some(holding.holders.clone())
     }
@@ -197,6 +211,9 @@ impl Holdings {
         self.places.retain(|(on, _, _), _| *on != link);
         self.dirty.retain(|(on, _, _)| *on != link);
         self.later.retain(|(_, (on, _, _))| *on != link);
+        if let Some(under_way) = &mut self.under_way {
+            under_way.unlink(link);
+        }
     }
 
     /// Events were lost, and `landscape` was read anew: returns the places that are held and not there.
@@ -221,20 +238,28 @@ impl Holdings {
             && landscape.address(place).is_some()
     }
 
-    /// When [`Holdings::work`] has something to do next.
+    /// When [`Holdings::batch`] has something to do next, if none is under way.
     pub(super) fn next(&self) -> Option<Instant> {
         if self.dirty.is_empty() { self.later.iter().map(|(at, _)| *at).min() } else { Some(Instant::ZERO) }
     }
 
-    /// Works off at most `most` places.
-    pub(super) fn work(
+    /// Whether the kernel is being asked for a batch.
+    pub(super) const fn is_waiting(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// What the kernel is to be asked for next, about at most `most` places. What is to go counts as gone from here on, what
+    /// is to come as there when [`Holdings::changed`] says so. `None` while a batch is under way.
+    pub(super) fn batch(
         &mut self,
         now: Instant,
         most: usize,
         landscape: &mut Landscape,
-        network: &mut impl Network,
         out: &mut Vec<Outcome>,
-    ) {
+    ) -> Option<Batch> {
+        if self.is_waiting() {
+            return None;
+        }
         self.wake(now);
         let mut changes = Changes::default();
         for _ in 0..most {
@@ -260,62 +285,92 @@ impl Holdings {
             }
         }
         if changes.is_empty() {
-            return;
+            return None;
         }
         changes.secondaries_first(landscape);
-        let guard = changes.guard(landscape, network);
-        let taken = guard.unguarded.iter().filter(|address| !self.taken_along(address, landscape)).cloned().collect();
-        changes.put_back(taken);
-        if let Some((link, error)) = &guard.failed
-            && self.unguarded.insert(*link)
-        {
-            out.push(Outcome::Unguarded { link: *link, reason: error.to_string() });
+        let flights = changes.list().iter().map(|change| Flight::of(change, landscape)).collect();
+        let is_held = |place: &Place| self.places.get(place).is_some_and(|holding| !holding.holders.is_empty());
+        let list = changes.list().to_vec();
+        let (batch, endangered) = changes.into_batch(landscape, is_held);
+        for change in list {
+            if let AddressChange::Absent { .. } = change
+                && landscape.remove(&change.key())
+                && let Some(holding) = self.places.get_mut(&change.key())
+            {
+                holding.own_removals = holding.own_removals.saturating_add(1);
+            }
         }
-        let results = network.change(changes.list());
-        guard.end(network);
-        for ((place, present), result) in changes.places().zip(results) {
-            self.applied(now, place, present, result, landscape, out);
+        self.under_way = Some(UnderWay::new(flights, endangered));
+        Some(batch)
+    }
+
+    /// The kernel has worked through the batch that was under way.
+    pub(super) fn changed(
+        &mut self,
+        now: Instant,
+        changed: Changed,
+        landscape: &mut Landscape,
+        out: &mut Vec<Outcome>,
+    ) {
+        let Some(under_way) = self.under_way.take() else { return };
+        for (link, reason) in changed.unguarded {
+            for place in under_way.endangered_on(link) {
+                self.taken_along(place, landscape);
+            }
+            if self.unguarded.insert(link) {
+                out.push(Outcome::Unguarded { link, reason });
+            }
+        }
+        for (flight, (_, result)) in under_way.into_flights().into_iter().zip(changed.results) {
+            self.applied(now, flight, result, landscape, out);
         }
     }
 
-    /// The kernel is about to remove `address` together with its primary one. False if nobody here holds it; else it is put
-    /// back with the next piece of work.
-    fn taken_along(&mut self, address: &Address, landscape: &mut Landscape) -> bool {
-        let place = address.key();
-        let Some(holding) = self.places.get_mut(&place).filter(|holding| !holding.holders.is_empty()) else {
-            return false;
-        };
-        landscape.remove(&place);
-        holding.own_removals = holding.own_removals.saturating_add(1);
-        mark(&mut self.dirty, place, holding);
-        true
+    /// The kernel has removed what is at `place` together with its primary address: it is put back with the next batch.
+    fn taken_along(&mut self, place: &Place, landscape: &mut Landscape) {
+        if let Some(holding) = self.places.get_mut(place)
+            && landscape.remove(place)
+        {
+            holding.own_removals = holding.own_removals.saturating_add(1);
+            mark(&mut self.dirty, *place, holding);
+        }
     }
 
     fn applied(
         &mut self,
         now: Instant,
-        place: Place,
-        present: bool,
+        flight: Flight,
         result: Result<(), Refused>,
         landscape: &mut Landscape,
         out: &mut Vec<Outcome>,
     ) {
+        let Flight { place, wish, before, contradicted } = flight;
         let Some(holding) = self.places.get_mut(&place) else { return };
-        match (result, present) {
-            (Ok(()), true) => {
-                // as the kernel will report it; what it adds of its own is not compared
-                landscape.add(holding.address.clone());
-                settle(place, holding, out);
-            }
-            (Ok(()), false) => {
-                if landscape.remove(&place) {
-                    holding.own_removals = holding.own_removals.saturating_add(1);
+        match (result, wish) {
+            // the landscape knows what happened, and when
+            _ if contradicted => mark(&mut self.dirty, place, holding),
+            (Ok(()), Some(wish)) => {
+                // the kernel's own report, with what it adds, may have come before
+                if !landscape.address(&place).is_some_and(|there| there.fulfils(&wish)) {
+                    landscape.add(wish);
                 }
+                if !holding.dirty {
+                    settle(place, holding, out);
+                }
+            }
+            (Ok(()), None) => {
                 if let Some(slot) = holding.left_over.take() {
                     out.push(Outcome::LeftOverGone { slot, place });
                 }
+                if holding.own_removals == 0 && holding.holders.is_empty() && !holding.dirty {
+                    self.places.remove(&place);
+                }
             }
             (Err(refused), _) => {
+                if let Some(before) = before.filter(|_| holding.own_removals > 0) {
+                    holding.own_removals -= 1;
+                    landscape.add(before);
+                }
                 holding.setbacks = holding.setbacks.saturating_add(1);
                 self.later.push_back((now + pause(holding.setbacks), place));
                 if let Some(slot) = holding.holders.first() {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::Family;
-use keepalived_kernel::network::{Address, Inventory, Link, LinkIndex};
+use keepalived_kernel::network::{Address, Inventory, Link, LinkIndex, NetworkEvent};
 
 /// An address on a link: what the kernel takes for one thing.
 pub(super) type Place = (LinkIndex, IpAddr, u8);
@@ -45,6 +45,22 @@ impl Landscape {
         *self = Self::new(inventory);
         forwarding.retain(|link| self.links.contains_key(link));
         self.forwarding = forwarding;
+    }
+
+    /// Something happened, before or after what was read: the last that happened to a link or an address counts.
+    pub(super) fn replay(&mut self, event: NetworkEvent) {
+        match event {
+            NetworkEvent::Link(link) => {
+                self.link(link);
+            }
+            NetworkEvent::LinkRemoved(index) => self.unlink(index),
+            NetworkEvent::Address(address) => self.add(address),
+            NetworkEvent::AddressRemoved { link, address, prefix } => {
+                self.remove(&(link, address, prefix));
+            }
+            // they are read once more
+            NetworkEvent::Overrun => {}
+        }
     }
 
     /// A link is new, or changed. False if nothing that we look at did.

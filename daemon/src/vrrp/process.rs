@@ -14,6 +14,7 @@ use keepalived_state::{Record, Snapshot, Subject};
 use super::engine::{AtExit, Engine};
 use super::report::{Level, Report};
 use super::sync_daemon::Sync;
+use super::worker::{Gone, Worker};
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::connection::Connection;
 use crate::exit;
@@ -25,6 +26,10 @@ use keepalived_config::InstanceKey;
 
 const NETWORK: Token = Token(1);
 const PACKETS: Token = Token(2);
+const ANSWERS: Token = Token(3);
+
+/// How long the end of this process waits for addresses to be removed. What is left then the supervisor removes.
+const LAST_PATIENCE: Duration = Duration::from_secs(4);
 
 /// Runs the vrrp process until it is told to stop; returns its exit status.
 pub fn run() -> u8 {
@@ -38,9 +43,14 @@ struct Process {
     supervisor: Connection,
     reactor: Reactor,
     engine: Engine<Rtnetlink, RawSockets>,
+    /// Changes addresses, and waits for the kernel.
+    worker: Worker,
     /// When the routers may begin, until they have.
     begins: Option<Instant>,
     keep_addresses: bool,
+    /// A configuration was taken, and the supervisor is told once the addresses are gone that it does not have: until then it
+    /// would look after them if this process died.
+    takes_back: bool,
     sync: Option<Sync>,
     /// Transitions that the supervisor could not be told yet.
     untold: Untold<(InstanceKey, Record)>,
@@ -74,6 +84,8 @@ impl Process {
         // before this process has another thread: capabilities belong to threads
         let log = log::start_anyway(&startup.log, "Keepalived_vrrp");
         let now = reactor::now();
+        let worker = Rtnetlink::without_events().and_then(Worker::start).map_err(|error| explain("netlink", error))?;
+        reactor.register(&worker, ANSWERS, Interest::Read)?;
         let engine = Engine::new(now, &startup.config, startup.masters.clone(), network, packets)?;
         let delay = if startup.resumes { Duration::ZERO } else { startup_delay(global, process::uptime()) };
         if !delay.is_zero() {
@@ -83,8 +95,10 @@ impl Process {
             supervisor,
             reactor,
             engine,
+            worker,
             begins: Some(now + delay),
             keep_addresses: startup.keep_addresses,
+            takes_back: false,
             sync: Sync::start(&startup.config, None),
             untold: Untold::default(),
             _log: log,
@@ -101,8 +115,13 @@ impl Process {
                 tracing::error!("waiting failed: {error}");
                 return exit::FATAL;
             }
-            if self.attend(&ready).is_some() {
-                return self.stop();
+            match self.attend(&ready) {
+                Ok(None) => {}
+                Ok(Some(End::Stop | End::SupervisorGone)) => return self.stop(),
+                Err(Gone) => {
+                    tracing::error!("the thread that changes addresses has failed; please report this");
+                    return exit::FATAL;
+                }
             }
         }
     }
@@ -114,25 +133,44 @@ impl Process {
             self.engine.begin(now);
         }
         let wake = self.engine.turn(now);
+        if let Some(order) = self.engine.order() {
+            self.worker.give(order);
+        }
+        if self.takes_back && !self.engine.owes_changes() {
+            self.takes_back = false;
+            self.supervisor.say(&FromChild::Reloaded);
+        }
         self.deliver();
         self.supervisor.catch_up();
         let retry = (!self.untold.is_empty()).then(|| now + Duration::from_millis(100));
         [wake, self.begins, retry, self.supervisor.next_at(now)].into_iter().flatten().min()
     }
 
-    fn attend(&mut self, ready: &[Ready]) -> Option<End> {
+    /// Gives the engine what came of its order, if that is known within `patience`.
+    fn take_answer(&mut self, patience: Duration) -> Result<(), Gone> {
+        if let Some(answer) = self.worker.wait(patience)? {
+            self.engine.answer(reactor::now(), answer);
+        }
+        Ok(())
+    }
+
+    fn attend(&mut self, ready: &[Ready]) -> Result<Option<End>, Gone> {
         for ready in ready {
             let end = match ready {
                 Ready::Signal(signal) => child::heed(*signal, &mut self.supervisor),
                 Ready::Descriptor { token: FROM_SUPERVISOR, .. } => self.listen(),
+                Ready::Descriptor { token: ANSWERS, .. } => {
+                    self.take_answer(Duration::ZERO)?;
+                    None
+                }
                 // the engine reads network and packets in each turn
                 Ready::Descriptor { .. } | Ready::Deadline => None,
             };
             if end.is_some() {
-                return end;
+                return Ok(end);
             }
         }
-        None
+        Ok(None)
     }
 
     fn listen(&mut self) -> Option<End> {
@@ -156,17 +194,16 @@ impl Process {
             ToChild::Start | ToChild::Runner | ToChild::Stop => {}
             ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => {
-                // whatever comes of it: the supervisor reads no other configuration before it hears this
-                let answer = match message::content::<Config>(memory) {
+                // whatever comes of it: the supervisor reads no other configuration before it has an answer
+                match message::content::<Config>(memory) {
                     Ok(config) => {
                         schedule::apply("vrrp", &config.global.vrrp, Some(NICE));
                         self.engine.reload(reactor::now(), &config);
                         self.resync(&config);
-                        FromChild::Reloaded
+                        self.takes_back = true;
                     }
-                    Err(error) => FromChild::NotReloaded(error.to_string()),
-                };
-                self.supervisor.say(&answer);
+                    Err(error) => self.supervisor.say(&FromChild::NotReloaded(error.to_string())),
+                }
             }
             ToChild::Report => {
                 let snapshot = self.snapshot();
@@ -218,15 +255,32 @@ impl Process {
     }
 
     fn stop(&mut self) -> u8 {
+        self.begins = None;
         let at_exit = if self.keep_addresses { AtExit::Keep } else { AtExit::Release };
         self.engine.stop(reactor::now(), at_exit);
         self.deliver();
+        let released = self.release();
         self.untold.tell_all(&mut self.supervisor, FromChild::Transitions);
         if let Some(sync) = self.sync.take() {
             sync.stop();
         }
         tracing::info!("Stopped");
-        exit::OK
+        // the supervisor looks after what is left
+        if released { exit::OK } else { exit::FATAL }
+    }
+
+    /// Waits until the addresses are removed that no router holds any more, but not for ever. False if some may be left.
+    fn release(&mut self) -> bool {
+        let deadline = reactor::now() + LAST_PATIENCE;
+        while self.engine.owes_changes() {
+            self.turn();
+            let left = deadline.since(reactor::now());
+            if left.is_zero() || self.take_answer(left).is_err() {
+                tracing::warn!("the kernel takes long to remove addresses; the supervisor removes the rest");
+                return false;
+            }
+        }
+        true
     }
 }
 

@@ -11,15 +11,15 @@ use keepalived_config::InstanceKey;
 use keepalived_config::model::{Transport, VipLost};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Cause, Datagram, Effect, Event, Router, State};
-use keepalived_kernel::network::{Network, NetworkEvent};
 use keepalived_kernel::packets::{Channel, ChannelId, Incoming, Packets};
 
 use super::deadlines::Deadlines;
 use super::engine::AtExit;
 use super::holdings::{Holdings, Outcome};
-use super::landscape::{Landscape, Place};
+use super::landscape::Landscape;
 use super::lines::Lines;
 use super::neighbours::Neighbours;
+use super::orders::Order;
 use super::outbox::Outbox;
 use super::report::{Report, Said};
 use super::slot::{Slot, Trouble};
@@ -27,10 +27,11 @@ use super::slot::{Slot, Trouble};
 mod addresses;
 mod configure;
 mod ground;
+mod look;
 mod view;
 
 use configure::Evidence;
-use ground::Touched;
+use look::Since;
 
 /// Every router with its surroundings.
 #[derive(Debug)]
@@ -58,6 +59,10 @@ pub(super) struct Roster {
     effects: Vec<Effect>,
     follow_ups: VecDeque<(usize, FollowUp)>,
     outcomes: Vec<Outcome>,
+    /// What the kernel is to be asked for, until it is.
+    order: Option<Order>,
+    /// What has happened since links and addresses are being read, if they are.
+    reading: Option<Since>,
     /// Masters of the process before this one, until the routers begin.
     masters: BTreeSet<InstanceKey>,
     begun: bool,
@@ -86,8 +91,6 @@ enum FollowUp {
 
 /// How long a flood of packets may keep backups from taking over.
 const LONGEST_POSTPONEMENT: Duration = Duration::from_secs(1);
-/// Pause before links and addresses are read again, if something may be missing or they could not be read.
-const REREAD_PAUSE: Duration = Duration::from_secs(30);
 /// Unknown VRIDs that are logged at most.
 const MOST_UNKNOWN_LOGGED: usize = 256;
 impl Roster {
@@ -112,6 +115,8 @@ impl Roster {
             effects: Vec::new(),
             follow_ups: VecDeque::new(),
             outcomes: Vec::new(),
+            order: None,
+            reading: None,
             masters,
             begun: false,
             at_exit: AtExit::Release,
@@ -217,85 +222,6 @@ impl Roster {
             let deadline = self.slot(index).and_then(|slot| slot.router.next_deadline());
             self.deadlines.set(index, deadline);
         }
-    }
-
-    /// Whether links and addresses have to be read again.
-    pub(super) fn rereads(&self, now: Instant) -> bool {
-        self.reread_at.is_some_and(|at| at <= now)
-    }
-
-    /// Looks at what changed about links and addresses.
-    pub(super) fn look(
-        &mut self,
-        now: Instant,
-        events: &mut Vec<NetworkEvent>,
-        network: &mut impl Network,
-        packets: &mut impl Packets,
-    ) {
-        let mut touched = Touched::default();
-        let mut lost: Vec<(Place, Vec<usize>)> = Vec::new();
-        let mut renewed = BTreeSet::new();
-        for event in events.drain(..) {
-            match event {
-                NetworkEvent::Link(link) => {
-                    let index = link.index;
-                    let before = self.landscape.by_index(index);
-                    if before.is_some_and(|old| old.mac != link.mac || (link.running && !old.running)) {
-                        renewed.insert(index);
-                    }
-                    if self.landscape.link(link) {
-                        touched.links.insert(index);
-                    }
-                }
-                NetworkEvent::LinkRemoved(index) => {
-                    self.landscape.unlink(index);
-                    self.holdings.unlink(index);
-                    touched.links.insert(index);
-                }
-                NetworkEvent::Address(address) => {
-                    if !self.virtual_addresses.contains(&address.address) {
-                        touched.links.insert(address.link);
-                    }
-                    touched.addresses.insert(address.address);
-                    // one that we have removed meanwhile: the news of that is still to come
-                    if !self.holdings.awaits_removal(&address.key()) {
-                        self.landscape.add(address);
-                    }
-                }
-                NetworkEvent::AddressRemoved { link, address, prefix } => {
-                    let place = (link, address, prefix);
-                    if !self.virtual_addresses.contains(&address) {
-                        touched.links.insert(link);
-                    }
-                    touched.addresses.insert(address);
-                    if let Some(holders) = self.holdings.lost(&place) {
-                        self.landscape.remove(&place);
-                        lost.push((place, holders));
-                    }
-                }
-                NetworkEvent::Overrun => {
-                    self.overruns = self.overruns.saturating_add(1);
-                    self.reports.push(Report::Overrun);
-                    self.reread_at = Some(now);
-                }
-            }
-        }
-        if self.reread_at.take_if(|at| *at <= now).is_some() {
-            // where it fails, too
-            self.reread_at = Some(now + REREAD_PAUSE);
-            if let Ok(inventory) = network.inventory() {
-                self.reread_at = inventory.torn.then(|| now + REREAD_PAUSE);
-                self.landscape.reread(inventory);
-                let missing = self.holdings.resync(&self.landscape);
-                lost.extend(missing.into_iter().map(|place| (place, self.holdings.holders(&place))));
-                touched.all = true;
-            }
-        }
-        self.reground(now, &touched, network, packets);
-        for (place, holders) in lost {
-            self.lost(now, place, &holders);
-        }
-        self.announce_on(now, &renewed);
     }
 
     /// Tells a router something, and does what it wants.
@@ -445,10 +371,9 @@ impl Roster {
     /// When something is due next.
     pub(super) fn next_wake(&mut self, now: Instant) -> Option<Instant> {
         let lines = self.lines.next(now);
-        [self.deadlines.next(), self.holdings.next(), self.neighbours.next(), self.reopen_at, self.reread_at, lines]
-            .into_iter()
-            .flatten()
-            .min()
+        // the answer wakes us
+        let order = if self.is_waiting() { None } else { self.next_order() };
+        [self.deadlines.next(), order, self.neighbours.next(), self.reopen_at, lines].into_iter().flatten().min()
     }
 
     /// What there is to tell since the last call.

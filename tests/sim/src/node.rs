@@ -8,7 +8,7 @@ use keepalived_config::InstanceKey;
 use keepalived_config::model::{self as config, Config};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{State, Transition};
-use keepalived_daemon::vrrp::{AtExit, Engine, Report, remove_abandoned};
+use keepalived_daemon::vrrp::{AtExit, Engine, Report, Was, remove_abandoned};
 use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert};
 use keepalived_kernel::network::{Address, LinkIndex, Network, Refused};
 
@@ -17,6 +17,10 @@ use crate::clock::{Clock, Moment, stretched};
 use crate::medium::announced;
 use crate::scenario::is_virtual;
 use crate::setting::{self, Family, NodeId, Segment, Setting, VirtualId, prefix};
+
+mod kernel;
+
+use kernel::Asked;
 
 /// An engine on a kernel in memory.
 type FakeEngine = Engine<FakeNetwork, FakePackets>;
@@ -39,6 +43,14 @@ pub struct Node {
     /// What it takes for the time.
     pub clock: Clock,
     life: Life,
+    /// How long the kernel takes for an order at most.
+    slowness: Duration,
+    /// What the engine has asked its kernel for, by number.
+    asked: Option<(u64, Asked)>,
+    /// Orders so far.
+    orders: u64,
+    /// There may be addresses that the setting before this one had.
+    takes_back: bool,
     /// Whether it is scheduled.
     pub paused: bool,
     plugged: Vec<Segment>,
@@ -114,6 +126,8 @@ pub struct Deeds {
     pub transitions: Vec<(VirtualId, Transition)>,
     /// What each virtual router had been given to hear before.
     pub heard: Vec<Heard>,
+    /// It has asked its kernel for something that takes time, under this number.
+    pub order: Option<u64>,
     /// Everything else it said.
     pub remarks: Vec<String>,
     /// When it wants to be woken; `None`: only when something arrives.
@@ -148,6 +162,10 @@ impl Node {
             config,
             clock,
             life,
+            slowness: Duration::ZERO,
+            asked: None,
+            orders: 0,
+            takes_back: false,
             paused: false,
             plugged,
             links: first_links(),
@@ -234,6 +252,7 @@ impl Node {
     /// Ends the process without a word. `adopts`: its supervisor lives, and knows who was master.
     pub fn kill(&mut self, now: Moment, adopts: bool) {
         let was_up = self.is_up();
+        self.leave_kernel();
         if let Life::Up(engine) = &mut self.life {
             let states = engine.states();
             let masters = states.into_iter().filter(|(_, _, state)| *state == State::Master);
@@ -252,8 +271,11 @@ impl Node {
     pub fn stop(&mut self, now: Moment) -> Deeds {
         let Life::Up(engine) = &mut self.life else { return Deeds::default() };
         engine.stop(self.clock.show(now), AtExit::Release);
+        self.wait_for_kernel(now);
         let mut deeds = Deeds::default();
-        collect(engine, &mut deeds);
+        if let Life::Up(engine) = &mut self.life {
+            collect(engine, &mut deeds);
+        }
         self.kill(now, false);
         deeds
     }
@@ -279,15 +301,17 @@ impl Node {
             .map(|(id, _)| id)
             .collect();
         let is_due = |instance: &config::Instance| setting::id(&instance.name).is_some_and(|id| due.contains(&id));
+        let adopts = &self.adopts;
+        let was = |key: &InstanceKey| if adopts.contains(key) { Was::Master } else { Was::Other };
         let keys: Vec<_> = keepalived_config::plan::keyed(&self.config.instances)
-            .filter(|(key, instance)| is_due(instance) && self.adopts.contains(key))
-            .map(|(key, instance)| (key, instance.clone()))
+            .filter(|(_, instance)| is_due(instance))
+            .map(|(key, instance)| (was(&key), key, instance.clone()))
             .collect();
         if let Life::Down(network) = &mut self.life {
-            let removed = remove_abandoned(&mut **network, keys.iter().map(|(_, instance)| instance));
+            let removed = remove_abandoned(&mut **network, keys.iter().map(|(was, _, instance)| (instance, *was)));
             removed.expect("the kernel in memory can always be read");
         }
-        for (key, _) in keys {
+        for (_, key, _) in keys {
             self.adopts.remove(&key);
         }
         self.see_addresses();
@@ -306,7 +330,7 @@ impl Node {
 
     /// An address of a master that should have been announced by now.
     pub fn unannounced(&self, now: Moment) -> Option<(IpAddr, Duration)> {
-        let found = self.unannounced.iter().find(|(_, since)| now.since(**since) > Bounds::ANNOUNCED);
+        let found = self.unannounced.iter().find(|(_, since)| now.since(**since) > Bounds::ANNOUNCED + self.slack());
         found.map(|(address, since)| (*address, now.since(*since)))
     }
 
@@ -318,7 +342,7 @@ impl Node {
         }
         let refused = Refused { errno: 12, message: None };
         self.network().refuse(address, refuse.then_some(refused));
-        self.refused.insert(address, (!refuse).then(|| now + RETRIED));
+        self.refused.insert(address, (!refuse).then(|| now + RETRIED + self.slack()));
     }
 
     /// Whether nothing is promised of `address` here, because the kernel refuses it or did a short while ago.
@@ -362,6 +386,14 @@ impl Node {
         self.mute
     }
 
+    /// It is scheduled again.
+    pub fn resume(&mut self) {
+        self.paused = false;
+        self.next_turn = None;
+        // what its kernel did meanwhile it hears of now
+        self.unannounced.clear();
+    }
+
     /// No process, no states.
     fn gone(&mut self, now: Moment) {
         self.next_turn = None;
@@ -381,6 +413,10 @@ impl Node {
         let Life::Up(engine) = &mut self.life else { return deeds };
         let shown = self.clock.show(now);
         deeds.heard = self.views.iter().map(|view| view.heard).collect();
+        match self.asked.take() {
+            Some((_, Asked::Answered(answer))) => engine.answer(shown, answer),
+            other => self.asked = other,
+        }
         loop {
             let wake = engine.turn(shown);
             // announcing is the last that a turn does: the states are those that they were sent in
@@ -389,7 +425,21 @@ impl Node {
             deeds.announced += announced_now.len();
             self.announced
                 .extend(announced_now.iter().filter(|_| announces).filter_map(|frame| announced(&frame.octets)));
-            deeds.busy = wake.is_some_and(|wake| wake <= shown);
+            let mut answered = false;
+            match engine.order() {
+                Some(order) if self.slowness.is_zero() => {
+                    let answer = order.carry_out(engine.kernel().0);
+                    engine.answer(shown, answer);
+                    answered = true;
+                }
+                Some(order) => {
+                    self.orders += 1;
+                    deeds.order = Some(self.orders);
+                    self.asked = Some((self.orders, Asked::Order(order)));
+                }
+                None => {}
+            }
+            deeds.busy = answered || wake.is_some_and(|wake| wake <= shown);
             self.turns_in_a_row = if deeds.busy { self.turns_in_a_row + 1 } else { 0 };
             deeds.restless = self.turns_in_a_row > MOST_TURNS;
             if !deeds.busy || deeds.restless || pace == Pace::Slow {
@@ -398,6 +448,7 @@ impl Node {
             }
         }
         collect(engine, &mut deeds);
+        self.takes_back &= engine.owes_changes();
         // an instance that is not in the file has no state
         let mut states = vec![State::Stopped; self.views.len()];
         for (_, name, current) in engine.states() {
@@ -458,6 +509,7 @@ impl Node {
             Life::Up(engine) => {
                 let shown = self.clock.show(now);
                 engine.reload(shown, &self.config);
+                self.takes_back = true;
                 if changed {
                     for view in &mut self.views {
                         view.heard = Heard { fresh: shown, ..Heard::default() };
@@ -465,7 +517,7 @@ impl Node {
                 }
             }
             // whoever changes the file of a router that left addresses behind removes what the new one will not know
-            Life::Down(network) if changed => remove_virtual(network),
+            Life::Down(network) if changed => remove_virtual(network, |_| true),
             Life::Down(_) => {}
         }
     }
@@ -495,7 +547,7 @@ impl Node {
             return false;
         }
         self.network().remove_address(link, address, prefix(address));
-        self.restored_by = now + RESTORED;
+        self.restored_by = now + RESTORED + self.slack();
         self.see_addresses();
         true
     }
@@ -633,8 +685,10 @@ fn silence(packets: &mut FakePackets, links: &BTreeMap<Segment, LinkIndex>, mute
     }
 }
 
-fn remove_virtual(network: &mut FakeNetwork) {
-    let all: Vec<_> = network.addresses().filter(|address| is_virtual(address.address)).map(Address::key).collect();
+/// Removes the virtual addresses that are `unwanted`.
+fn remove_virtual(network: &mut FakeNetwork, unwanted: impl Fn(&Address) -> bool) {
+    let gone = |address: &&Address| is_virtual(address.address) && unwanted(address);
+    let all: Vec<_> = network.addresses().filter(gone).map(Address::key).collect();
     for (link, address, prefix) in all {
         network.remove_address(link, address, prefix);
     }

@@ -1,6 +1,7 @@
 //! Looks at the world from above, and says when a promise is not kept.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Cause, State, Transition};
@@ -30,6 +31,8 @@ pub struct Watch {
     handled: Vec<Moment>,
     /// When the world was last looked at.
     seen_at: Moment,
+    /// How much longer everything may take because kernels do.
+    slack: Duration,
 }
 
 #[derive(Debug)]
@@ -55,16 +58,16 @@ struct Component {
 struct Episode(Option<Moment>);
 
 impl Episode {
-    /// Whether what `is` so now, and has been since `seen_at`, has been so for longer than a handover takes.
-    fn lasts(&mut self, is: bool, seen_at: Moment, now: Moment) -> bool {
+    /// Whether what `is` so now, and has been since `seen_at`, has been so for longer than a handover and a kernel take.
+    fn lasts(&mut self, is: bool, seen_at: Moment, now: Moment, slack: Duration) -> bool {
         self.0 = if is { Some(self.0.unwrap_or(seen_at)) } else { None };
-        self.0.is_some_and(|since| now.since(since) > Bounds::GRACE)
+        self.0.is_some_and(|since| now.since(since) > Bounds::GRACE + slack)
     }
 }
 
 impl Watch {
-    /// Watches `units` on `nodes` routers.
-    pub fn new(units: Vec<Bounds>, nodes: usize) -> Self {
+    /// Watches `units` on `nodes` routers whose kernels take up to `slack` to do as they are told.
+    pub fn new(units: Vec<Bounds>, nodes: usize, slack: Duration) -> Self {
         Self {
             units: units.into_iter().map(|bounds| Unit { bounds, components: Vec::new() }).collect(),
             disturbed_at: Moment::START,
@@ -73,6 +76,7 @@ impl Watch {
             medium_changed: Moment::START,
             handled: vec![Moment::START; nodes],
             seen_at: Moment::START,
+            slack,
         }
     }
 
@@ -85,8 +89,9 @@ impl Watch {
         if self.ongoing {
             return Ok(());
         }
-        let calm = now.since(self.disturbed_at);
-        let addresses_agreed = now.since(self.readdressed_at) > Bounds::GRACE;
+        // a kernel that takes long to say what it has can hide a cable
+        let calm = now.since(self.disturbed_at + self.slack);
+        let addresses_agreed = now.since(self.readdressed_at) > Bounds::GRACE + self.slack;
         for unit in &mut self.units {
             for component in unit.components.iter_mut().filter(|component| component.whole) {
                 let counts = unit.bounds.members.iter().map(|id| (*id, masters(component, nodes, *id)));
@@ -100,9 +105,9 @@ impl Watch {
                 }
                 let twice =
                     if addresses_agreed { held_twice(now, component, nodes, &unit.bounds.members) } else { None };
-                let several_last = component.several_masters.lasts(several.is_some(), seen_at, now);
-                let none_last = component.no_master.lasts(none.is_some(), seen_at, now);
-                let twice_last = component.several_holders.lasts(twice.is_some(), seen_at, now);
+                let several_last = component.several_masters.lasts(several.is_some(), seen_at, now, Duration::ZERO);
+                let none_last = component.no_master.lasts(none.is_some(), seen_at, now, Duration::ZERO);
+                let twice_last = component.several_holders.lasts(twice.is_some(), seen_at, now, self.slack);
                 if calm <= unit.bounds.one {
                     continue;
                 }
@@ -139,7 +144,7 @@ impl Watch {
                 hears_first(id, node, *which, transition, deeds)?;
             }
         }
-        if !deeds.busy {
+        if !deeds.busy && !node.waits() {
             holdings(now, id, node)?;
         }
         if let Some(stray) = &deeds.stray {
@@ -256,7 +261,7 @@ impl Watch {
 
     fn steady(&self, now: Moment, node: NodeId, id: VirtualId, transition: &Transition) -> Result<(), Broken> {
         let Some((unit, component)) = self.component_of(node, id) else { return Ok(()) };
-        let calm = now.since(self.disturbed_at);
+        let calm = now.since(self.disturbed_at + self.slack);
         if self.ongoing || !component.whole || calm <= unit.bounds.settled {
             return Ok(());
         }
@@ -291,7 +296,7 @@ impl Watch {
             return Ok(());
         }
         let Some((unit, component)) = self.component_of(node, id) else { return Ok(()) };
-        let long_ago = |at: Moment| now.since(at) > unit.bounds.one;
+        let long_ago = |at: Moment| now.since(at) > unit.bounds.one + self.slack;
         let handled = |who: NodeId| {
             self.handled.get(who).is_none_or(|at| !long_ago(*at)) || nodes.get(who).is_none_or(Node::is_cramped)
         };

@@ -31,6 +31,8 @@ pub struct World {
     nodes: Vec<Node>,
     medium: Medium,
     random: Random,
+    /// How long kernels take.
+    kernel: Random,
     pace: Pace,
     watch: Watch,
     trace: Trace,
@@ -105,6 +107,21 @@ enum Event {
     Sweep(NodeId),
     /// A router is scheduled, if this is still the plan.
     Turn(NodeId),
+    /// A kernel carries out what it was asked for under this number.
+    CarriesOut(NodeId, u64),
+    /// What came of it reaches the process that asked.
+    Answers(NodeId, u64),
+}
+
+/// How long kernels take for an order at most, so that every kind of world has them quick and slow: a moment is shorter than a
+/// handover, and seconds are longer than most masters are silent.
+fn slowness(seed: u64) -> Duration {
+    match seed % 8 {
+        1 => Duration::from_micros(300),
+        3 | 4 => Duration::from_millis(30),
+        5 => Duration::from_secs(2),
+        _ => Duration::ZERO,
+    }
 }
 
 impl World {
@@ -117,7 +134,12 @@ impl World {
             .zip(clocks)
             .enumerate()
             .map(|(id, (setting, clock))| Node::new(id, count, setting, clock))
+            .map(|mut node| {
+                node.slow_down(slowness(seed));
+                node
+            })
             .collect();
+        let slack = nodes.first().map(Node::slack).unwrap_or_default();
         let mut world = Self {
             seed,
             now: Moment::START,
@@ -125,8 +147,9 @@ impl World {
             nodes,
             medium: Medium::default(),
             random: Random::new(seed ^ 0x006e_6574_776f_726b),
+            kernel: Random::new(seed ^ 0x6b65_726e_656c),
             pace: if seed.is_multiple_of(2) { Pace::Instant } else { Pace::Slow },
-            watch: Watch::new(units, count),
+            watch: Watch::new(units, count, slack),
             trace,
             queue: Queue::default(),
             statistics: Statistics::default(),
@@ -189,6 +212,14 @@ impl World {
                 Event::Sweep(node) => {
                     self.node_mut(node).sweep(at);
                 }
+                Event::CarriesOut(node, number) => {
+                    self.node_mut(node).carry_out(at, number);
+                    self.schedule(node, at);
+                }
+                Event::Answers(node, number) => {
+                    self.node_mut(node).let_answer(number);
+                    self.schedule(node, at);
+                }
                 Event::Fails(from, to) => self.medium.fail(from, to),
             }
         }
@@ -233,6 +264,13 @@ impl World {
             return Err((Invariant::Rests, format!("router {id} wants to be woken at once, again and again")));
         }
         self.account(id, &deeds);
+        if let Some(number) = deeds.order {
+            let most = slowness(self.seed);
+            let done = now + self.kernel.duration(most);
+            let heard = done + self.kernel.duration(most);
+            self.plan(done, Event::CarriesOut(id, number));
+            self.plan(heard, Event::Answers(id, number));
+        }
         self.watch.did(now, id, &deeds, &self.nodes, &self.medium)?;
         if deeds.busy {
             let at = now + LATENESS / 10 + self.random.duration(LATENESS - LATENESS / 10);
@@ -329,7 +367,7 @@ impl World {
                 let quiet = self.node_mut(id).start(now);
                 self.turn(id)?;
                 let changes = self.node_mut(id).changes();
-                if quiet && changes > 0 {
+                if quiet && (changes > 0 || self.node(id).asks_for_changes()) {
                     return Err((
                         Invariant::AdoptionIsQuiet,
                         format!("router {id} changed {changes} addresses when it was started again"),
@@ -488,9 +526,7 @@ impl World {
 
     fn resume(&mut self, id: NodeId) {
         let now = self.now;
-        let node = self.node_mut(id);
-        node.paused = false;
-        node.next_turn = None;
+        self.node_mut(id).resume();
         self.excuse_silence(id);
         self.schedule(id, now);
     }

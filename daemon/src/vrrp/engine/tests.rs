@@ -11,3 +11,4 @@ mod reload;
 mod rig;
 mod scale;
 mod settings;
+mod slow;

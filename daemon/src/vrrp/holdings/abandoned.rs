@@ -3,10 +3,19 @@
 use std::io;
 
 use keepalived_config::model::Instance;
-use keepalived_kernel::network::{Network, Refused};
+use keepalived_kernel::network::{AddressChange, Network, Refused};
 
 use super::super::{landscape::Landscape, lower};
 use super::changes::Changes;
+
+/// What an instance was when its process died.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Was {
+    /// Master: it had its addresses.
+    Master,
+    /// Anything else.
+    Other,
+}
 
 /// What became of abandoned addresses.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -17,38 +26,40 @@ pub struct Removed {
     pub refused: Vec<(std::net::IpAddr, Refused)>,
 }
 
-/// Removes the addresses that `instances` bring, where they are there and ours: they bear our mark (`IFA_PROTO`). A kernel before
-/// 5.18 tells no marks; there every address is ours, except for those of an owner. Other addresses of the same networks stay.
+/// Removes the addresses that instances bring, where they are there and ours: they bear our mark (`IFA_PROTO`). A kernel before
+/// 5.18 tells no marks; there every address of a master is ours, except for an owner's. Who was no master any more may have died before
+/// the kernel had removed its addresses. Other addresses of the same networks stay.
 ///
 /// # Errors
 /// The kernel does not say what is there.
-pub fn remove<'a>(network: &mut impl Network, instances: impl Iterator<Item = &'a Instance>) -> io::Result<Removed> {
+pub fn remove<'a>(
+    network: &mut impl Network,
+    instances: impl Iterator<Item = (&'a Instance, Was)>,
+) -> io::Result<Removed> {
     let landscape = Landscape::new(network.inventory()?);
     let mut changes = Changes::default();
-    for instance in instances {
-        let owner = instance.priority.is_owner();
+    for (instance, was) in instances {
+        let unmarked = was == Was::Master && !instance.priority.is_owner();
         for line in lower::lines(instance) {
             let Some(link) = line.device.or(instance.interface).and_then(|name| landscape.by_name(&name)) else {
                 continue;
             };
             let place = (link.index, line.address, line.prefix);
-            let ours = |protocol| if landscape.tells_who() { protocol == lower::ADDRESS_PROTOCOL } else { !owner };
+            let ours = |protocol| if landscape.tells_who() { protocol == lower::ADDRESS_PROTOCOL } else { unmarked };
             if landscape.address(&place).is_some_and(|there| ours(there.protocol)) {
                 changes.remove(place);
             }
         }
     }
     changes.secondaries_first(&landscape);
-    let guard = changes.guard(&landscape, network);
-    changes.put_back(guard.unguarded.clone());
-    let results = network.change(changes.list());
-    guard.end(network);
+    let (batch, _none) = changes.into_batch(&landscape, |_| false);
     let mut removed = Removed::default();
-    for (((_, address, _), present), result) in changes.places().zip(results) {
-        match result {
-            Ok(()) if present => {}
-            Ok(()) => removed.gone.push(address),
-            Err(refused) => removed.refused.push((address, refused)),
+    for (change, result) in batch.carry_out(network).results {
+        let (_, address, _) = change.key();
+        match (result, change) {
+            (Ok(()), AddressChange::Present(_)) => {}
+            (Ok(()), AddressChange::Absent { .. }) => removed.gone.push(address),
+            (Err(refused), _) => removed.refused.push((address, refused)),
         }
     }
     Ok(removed)
@@ -58,6 +69,7 @@ pub fn remove<'a>(network: &mut impl Network, instances: impl Iterator<Item = &'
 mod tests {
     use std::net::IpAddr;
 
+    use keepalived_config::model::Config;
     use keepalived_kernel::fake::FakeNetwork;
     use keepalived_kernel::network::{Address, LinkIndex};
 
@@ -69,6 +81,10 @@ mod tests {
 
     fn address(text: &str, protocol: u8) -> Address {
         Address { protocol, ..Address::plain(LinkIndex(2), text.parse().unwrap(), 24) }
+    }
+
+    fn masters(config: &Config) -> impl Iterator<Item = (&Instance, Was)> {
+        config.instances.iter().map(|instance| (instance, Was::Master))
     }
 
     fn machine(addresses: &[(&str, u8)]) -> FakeNetwork {
@@ -90,7 +106,7 @@ mod tests {
     fn what_bears_our_mark_goes_and_the_rest_stays() {
         // the second virtual address was put there by an administrator, the owner's own address too
         let mut network = machine(&[("192.0.2.1", 0), ("192.0.2.100", 18), ("192.0.2.101", 0), ("192.0.2.7", 18)]);
-        let removed = remove(&mut network, from_text(TWO).instances.iter()).unwrap();
+        let removed = remove(&mut network, masters(&from_text(TWO))).unwrap();
         assert_eq!(removed.gone, ips(&["192.0.2.100"]));
         assert_eq!(left(&network), ips(&["192.0.2.1", "192.0.2.7", "192.0.2.101"]));
     }
@@ -98,7 +114,7 @@ mod tests {
     #[test]
     fn a_kernel_without_marks_keeps_only_what_an_owner_has() {
         let mut network = machine(&[("192.0.2.1", 0), ("192.0.2.100", 0), ("192.0.2.7", 0)]);
-        remove(&mut network, from_text(TWO).instances.iter()).unwrap();
+        remove(&mut network, masters(&from_text(TWO))).unwrap();
         assert_eq!(left(&network), ips(&["192.0.2.1", "192.0.2.7"]));
     }
 
@@ -106,7 +122,7 @@ mod tests {
     #[test]
     fn an_address_of_the_machine_that_came_second_stays() {
         let mut network = machine(&[("192.0.2.100", 18), ("192.0.2.1", 0)]);
-        remove(&mut network, from_text(TWO).instances.iter()).unwrap();
+        remove(&mut network, masters(&from_text(TWO))).unwrap();
         assert_eq!(left(&network), ips(&["192.0.2.1"]));
     }
 
@@ -114,10 +130,27 @@ mod tests {
     fn one_that_is_refused_keeps_no_other() {
         let mut network = machine(&[("192.0.2.100", 18), ("192.0.2.101", 18)]);
         network.refuse("192.0.2.100".parse().unwrap(), Some(Refused { errno: 12, message: None }));
-        let removed = remove(&mut network, from_text(TWO).instances.iter()).unwrap();
+        let removed = remove(&mut network, masters(&from_text(TWO))).unwrap();
         assert_eq!(removed.gone, ips(&["192.0.2.101"]));
         assert_eq!(removed.refused.len(), 1);
         network.fail_inventory(Some(12));
-        assert!(remove(&mut network, from_text(TWO).instances.iter()).is_err());
+        assert!(remove(&mut network, masters(&from_text(TWO))).is_err());
+    }
+
+    // it died before the kernel had removed them
+    #[test]
+    fn of_who_was_no_master_any_more_only_what_bears_our_mark_goes() {
+        for (protocol, tells_who, left_over) in [(18, true, false), (0, true, true), (0, false, true)] {
+            let mut network = machine(&[("192.0.2.100", protocol)]);
+            if tells_who {
+                network.add_address(Address {
+                    protocol: 1,
+                    ..Address::plain(LinkIndex(2), "127.0.0.1".parse().unwrap(), 8)
+                });
+            }
+            let config = from_text(TWO);
+            remove(&mut network, config.instances.iter().map(|instance| (instance, Was::Other))).unwrap();
+            assert_eq!(network.has("192.0.2.100".parse().unwrap()), left_over, "{protocol} {tells_who}");
+        }
     }
 }

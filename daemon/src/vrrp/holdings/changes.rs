@@ -4,25 +4,37 @@
 //! was there before the machine's own, the own one is a secondary of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 
-use keepalived_kernel::network::{Address, AddressChange, Link, LinkIndex, Network, Secondaries};
+use keepalived_kernel::network::{Address, AddressChange, Link, LinkIndex, Network, Refused, Secondaries};
 
 use super::super::landscape::{Landscape, Place};
 
-/// What the kernel is asked for in one call.
+/// What the kernel is to be asked for in one call.
 #[derive(Debug, Default)]
 pub(super) struct Changes(Vec<AddressChange>);
 
-/// What keeps other addresses where they are while primary ones go.
-#[derive(Debug, Default)]
-pub(super) struct Guard {
-    /// Links whose secondary addresses are promoted as long as this takes.
-    promoting: Vec<Link>,
-    /// Addresses that go all the same.
-    pub(super) unguarded: Vec<Address>,
-    /// A link on which they do, and why.
-    pub(super) failed: Option<(LinkIndex, io::Error)>,
+/// One batch, with all that it takes to make it.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    changes: Vec<AddressChange>,
+    endangered: Vec<Endangered>,
+}
+
+/// Secondary addresses of a link that stay while their primary one goes.
+#[derive(Clone, Debug)]
+struct Endangered {
+    link: Link,
+    /// Those that are put back with the batch if the kernel cannot be kept from removing them.
+    put_back: Vec<Address>,
+}
+
+/// What came of a batch.
+#[derive(Debug)]
+pub struct Changed {
+    /// Each change and its result: first those that were asked for, in their order, then what was put back.
+    pub(super) results: Vec<(AddressChange, Result<(), Refused>)>,
+    /// Links whose secondary addresses went with their primary ones, and why.
+    pub(super) unguarded: Vec<(LinkIndex, String)>,
 }
 
 impl Changes {
@@ -42,38 +54,24 @@ impl Changes {
         &self.0
     }
 
-    /// What each change is about, and whether it ought to be there.
-    pub(super) fn places(&self) -> impl Iterator<Item = (Place, bool)> + '_ {
-        self.0.iter().map(|change| (change.key(), matches!(change, AddressChange::Present(_))))
-    }
-
     /// Removes secondary addresses before their primary ones: what is gone with those would have to be looked for.
     pub(super) fn secondaries_first(&mut self, landscape: &Landscape) {
         let secondary = |place: &Place| landscape.address(place).is_some_and(is_secondary);
         self.0.sort_by_key(|change| !(matches!(change, AddressChange::Absent { .. }) && secondary(&change.key())));
     }
 
-    /// Lets the kernel promote secondary addresses where primary ones go and others stay. Where it does not, those that go
-    /// are named.
-    pub(super) fn guard(&self, landscape: &Landscape, network: &mut impl Network) -> Guard {
-        let mut guard = Guard::default();
+    /// The batch, and the endangered addresses that it does not put back, because the caller does (`is_held`).
+    pub(super) fn into_batch(self, landscape: &Landscape, is_held: impl Fn(&Place) -> bool) -> (Batch, Vec<Place>) {
+        let mut held = Vec::new();
+        let mut endangered = Vec::new();
         for (index, others) in self.endangered(landscape) {
             let Some(link) = landscape.by_index(index) else { continue };
-            match network.set_secondaries(link, Secondaries::Promoted) {
-                Ok(Secondaries::Removed) => guard.promoting.push(link.clone()),
-                Ok(Secondaries::Promoted) => {}
-                Err(error) => {
-                    guard.unguarded.extend(others.into_iter().filter(is_secondary));
-                    guard.failed = Some((index, error));
-                }
-            }
+            let (ours, put_back) =
+                others.into_iter().filter(is_secondary).partition::<Vec<_>, _>(|it| is_held(&it.key()));
+            held.extend(ours.iter().map(Address::key));
+            endangered.push(Endangered { link: link.clone(), put_back });
         }
-        guard
-    }
-
-    /// Puts these back after everything else.
-    pub(super) fn put_back(&mut self, addresses: Vec<Address>) {
-        self.0.extend(addresses.into_iter().map(AddressChange::Present));
+        (Batch { changes: self.0, endangered }, held)
     }
 
     /// Addresses that stay, in the networks of primary addresses that go. What we know of the others may be older than the
@@ -87,7 +85,8 @@ impl Changes {
                 AddressChange::Absent { .. } => None,
             })
             .collect();
-        let goes: BTreeSet<Place> = self.places().filter(|(_, present)| !present).map(|(place, _)| place).collect();
+        let absent = |change: &&AddressChange| matches!(change, AddressChange::Absent { .. });
+        let goes: BTreeSet<Place> = self.0.iter().filter(absent).map(AddressChange::key).collect();
         let mut endangered: BTreeMap<LinkIndex, Vec<Address>> = BTreeMap::new();
         for gone in goes.iter().filter_map(|place| landscape.address(place)) {
             // a network of one address has no second
@@ -105,13 +104,27 @@ impl Changes {
     }
 }
 
-impl Guard {
-    /// The kernel does again as it did before.
-    pub(super) fn end(self, network: &mut impl Network) {
-        for link in self.promoting {
+impl Batch {
+    /// Lets the kernel promote secondary addresses where primary ones go and others stay, makes the changes, and lets it do
+    /// again as before.
+    pub(in super::super) fn carry_out(mut self, network: &mut impl Network) -> Changed {
+        let (mut promoting, mut unguarded) = (Vec::new(), Vec::new());
+        for Endangered { link, put_back } in self.endangered {
+            match network.set_secondaries(&link, Secondaries::Promoted) {
+                Ok(Secondaries::Removed) => promoting.push(link),
+                Ok(Secondaries::Promoted) => {}
+                Err(error) => {
+                    self.changes.extend(put_back.into_iter().map(AddressChange::Present));
+                    unguarded.push((link.index, error.to_string()));
+                }
+            }
+        }
+        let results = network.change(&self.changes);
+        for link in promoting {
             // refused a moment after it was granted, or the link is gone: a secondary that stays harms nobody
             let _as_it_is = network.set_secondaries(&link, Secondaries::Removed);
         }
+        Changed { results: self.changes.into_iter().zip(results).collect(), unguarded }
     }
 }
 

@@ -11,7 +11,7 @@ use keepalived_core::vrrp::{Event, State};
 use keepalived_kernel::network::{LinkIndex, Network};
 
 use super::super::engine::AtExit;
-use super::super::holdings::Outcome;
+use super::super::holdings::{Batch, Changed, Outcome};
 use super::super::landscape::Place;
 use super::super::lower;
 use super::super::neighbours::Target;
@@ -74,10 +74,23 @@ impl Roster {
         }
     }
 
-    /// Makes the kernel agree with a piece of what is held.
-    pub(in super::super) fn change_addresses(&mut self, now: Instant, most: usize, network: &mut impl Network) {
+    /// The next piece of what the kernel is to be asked for, so that it agrees with what is held.
+    pub(super) fn change_addresses(&mut self, now: Instant, most: usize, network: &mut impl Network) -> Option<Batch> {
         let mut outcomes = std::mem::take(&mut self.outcomes);
-        self.holdings.work(now, most, &mut self.landscape, network, &mut outcomes);
+        let batch = self.holdings.batch(now, most, &mut self.landscape, &mut outcomes);
+        self.digest(now, outcomes, network);
+        batch
+    }
+
+    /// The kernel has worked through it.
+    pub(super) fn changed(&mut self, now: Instant, changed: Changed, network: &mut impl Network) {
+        let mut outcomes = std::mem::take(&mut self.outcomes);
+        self.holdings.changed(now, changed, &mut self.landscape, &mut outcomes);
+        self.digest(now, outcomes, network);
+    }
+
+    /// Does what follows from `outcomes`.
+    fn digest(&mut self, now: Instant, mut outcomes: Vec<Outcome>, network: &mut impl Network) {
         let mut seen = BTreeSet::new();
         for outcome in outcomes.drain(..) {
             match outcome {
@@ -100,6 +113,7 @@ impl Roster {
                 }
             }
         }
+        // keeps its capacity
         self.outcomes = outcomes;
         self.follow_up(now);
     }
@@ -111,9 +125,9 @@ impl Roster {
         }
     }
 
-    /// Whether the kernel still has to be told something right now.
+    /// Whether addresses are still to be changed right now, or are being changed.
     pub(in super::super) fn owes_changes(&self) -> bool {
-        self.holdings.next() == Some(Instant::ZERO)
+        self.holdings.is_waiting() || self.holdings.next() == Some(Instant::ZERO)
     }
 
     /// Somebody else took away what is at `place`; those of `holders` that still want it decide.

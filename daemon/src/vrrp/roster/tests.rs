@@ -1,7 +1,7 @@
 //! What the roster keeps for itself.
 
 use keepalived_kernel::fake::{FakeNetwork, FakePackets};
-use keepalived_kernel::network::{Address, LinkIndex};
+use keepalived_kernel::network::{Address, LinkIndex, Network};
 
 use super::*;
 use crate::configuration::from_text;

@@ -79,10 +79,10 @@ fn news_of_our_own_that_is_stale_does_not_hide_a_missing_address() {
         rig.network().remove_address(ETH1, ip("198.51.100.7"), 24);
     }
     rig.now += MILLI;
-    rig.engine.turn(rig.now);
+    rig.turn();
     assert_eq!((rig.state("A"), rig.has(VIP)), (State::Master, true));
     rig.hear_only(&one(200), 200);
-    rig.engine.turn(rig.now);
+    rig.turn();
     assert_eq!((rig.state("A"), rig.has(VIP)), (State::Backup, false));
     rig.settle();
     rig.pass(Duration::from_secs(4));
@@ -227,10 +227,10 @@ fn masters_that_never_resumed_leave_nothing_behind() {
         let config = configuration(&one(100));
         let masters = keepalived_config::plan::keyed(&config.instances).map(|(key, _)| key).collect();
         let now = Instant::from_nanos(1_000_000_000_000);
-        let mut engine = Engine::new(now, &config, masters, network, FakePackets::new()).unwrap();
-        engine.turn(now);
-        engine.stop(now, at_exit);
-        assert_eq!(engine.kernel().0.has(ip(VIP)), stays, "{at_exit:?}");
+        let mut rig = Rig::around(Engine::new(now, &config, masters, network, FakePackets::new()).unwrap(), now);
+        rig.turn();
+        rig.stop(at_exit);
+        assert_eq!(rig.has(VIP), stays, "{at_exit:?}");
     }
 }
 
@@ -238,8 +238,7 @@ fn masters_that_never_resumed_leave_nothing_behind() {
 fn the_owners_own_address_stays_when_we_go() {
     let mut rig = Rig::new(&with_addresses("A", 51, 255, &["192.0.2.1/24"]));
     assert_eq!(rig.state("A"), State::Master);
-    let now = rig.now;
-    rig.engine.stop(now, AtExit::Release);
+    rig.stop(AtExit::Release);
     assert!(rig.has("192.0.2.1"));
 }
 
@@ -317,7 +316,7 @@ fn was_away(rig: &mut Rig, address: &str) -> bool {
 fn addresses_of_the_machine_stay_when_ours_that_was_there_first_goes() {
     let mut rig = first_in_its_network();
     rig.hear_only(&one(200), 200);
-    rig.engine.turn(rig.now);
+    rig.turn();
     assert_eq!((rig.state("A"), rig.has("198.51.100.100")), (State::Backup, false));
     assert!(rig.has("198.51.100.1") && rig.has("198.51.100.2"));
     assert!(!was_away(&mut rig, "198.51.100.1") && !was_away(&mut rig, "198.51.100.2"));

@@ -63,16 +63,14 @@ fn a_higher_priority_takes_the_addresses_and_the_announcements_away() {
 fn stop_says_farewell_and_removes() {
     let mut rig = master();
     rig.sent(51);
-    let now = rig.now;
-    rig.engine.stop(now, AtExit::Release);
+    rig.stop(AtExit::Release);
     assert_eq!((rig.sent(51), rig.has(VIP), rig.has("192.0.2.1")), (vec![0], false, true));
 }
 
 #[test]
 fn dont_release_vrrp_keeps_the_addresses() {
     let mut rig = master();
-    let now = rig.now;
-    rig.engine.stop(now, AtExit::Keep);
+    rig.stop(AtExit::Keep);
     assert!(rig.has(VIP));
 }
 
@@ -128,7 +126,7 @@ fn until_the_routers_begin_nothing_is_heard_and_nothing_is_said() {
     let now = Instant::from_nanos(1_000_000_000_000);
     let config = configuration(&with_addresses("A", 51, 255, &["192.0.2.100/24"]));
     let engine = Engine::new(now, &config, BTreeSet::new(), machine(), FakePackets::new()).unwrap();
-    let mut rig = Rig { engine, now, reports: Vec::new() };
+    let mut rig = Rig::around(engine, now);
     rig.hear(&one(100), 0);
     rig.pass(Duration::from_secs(60));
     assert_eq!((rig.state("A"), rig.sent(51), rig.has(VIP)), (State::Init, vec![], false));

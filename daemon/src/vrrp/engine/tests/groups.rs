@@ -41,8 +41,7 @@ fn each_member_says_farewell_at_the_stop_and_when_the_file_has_it_no_more() {
     let mut rig = Rig::new(&two());
     rig.pass(Duration::from_secs(10));
     said(&mut rig);
-    let now = rig.now;
-    rig.engine.stop(now, AtExit::Release);
+    rig.stop(AtExit::Release);
     assert_eq!(said(&mut rig), [(51, 0), (52, 0)]);
 
     let mut rig = Rig::new(&two());

@@ -12,8 +12,9 @@ use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdve
 use keepalived_kernel::network::{Address, LinkIndex, Network};
 
 pub(super) use crate::configuration::from_text as configuration;
-use crate::vrrp::engine::Engine;
+use crate::vrrp::engine::{AtExit, Engine};
 use crate::vrrp::lower;
+use crate::vrrp::orders::{Answer, Order};
 use crate::vrrp::report::Report;
 
 pub(super) const ETH0: LinkIndex = LinkIndex(2);
@@ -64,6 +65,24 @@ pub(super) struct Rig {
     pub(super) engine: Engine<FakeNetwork, FakePackets>,
     pub(super) now: Instant,
     pub(super) reports: Vec<Report>,
+    /// What takes time, if anything does.
+    pub(super) slow: Option<Slow>,
+    /// What the kernel was asked for, and when the answer comes.
+    asked: Option<(Instant, Asked)>,
+}
+
+/// What takes time.
+#[derive(Clone, Copy)]
+pub(super) enum Slow {
+    /// The kernel lets us wait and answers at once.
+    Kernel(Duration),
+    /// The kernel does at once what it is asked for, and we hear of it late.
+    Answer(Duration),
+}
+
+enum Asked {
+    Order(Order),
+    Answer(Answer),
 }
 
 impl Rig {
@@ -80,9 +99,14 @@ impl Rig {
         let config = configuration(text);
         let mut engine = Engine::new(now, &config, masters(&config), network, FakePackets::new()).unwrap();
         engine.begin(now);
-        let mut rig = Self { engine, now, reports: Vec::new() };
+        let mut rig = Self::around(engine, now);
         rig.settle();
         rig
+    }
+
+    /// A rig for an engine that has been made, and has not begun.
+    pub(super) fn around(engine: Engine<FakeNetwork, FakePackets>, now: Instant) -> Self {
+        Self { engine, now, reports: Vec::new(), slow: None, asked: None }
     }
 
     pub(super) fn network(&mut self) -> &mut FakeNetwork {
@@ -93,10 +117,40 @@ impl Rig {
         self.engine.kernel().1
     }
 
+    /// One turn, and what the kernel is asked for: unless it is slow, it answers at once. When the next is due.
+    pub(super) fn turn(&mut self) -> Option<Instant> {
+        let wake = self.engine.turn(self.now);
+        let Some(order) = self.engine.order() else {
+            return wake.into_iter().chain(self.asked.as_ref().map(|(at, _)| *at)).min();
+        };
+        let asked = match self.slow {
+            None => {
+                self.answer(Asked::Order(order));
+                return Some(Instant::ZERO);
+            }
+            Some(Slow::Kernel(time)) => (self.now + time, Asked::Order(order)),
+            Some(Slow::Answer(time)) => (self.now + time, Asked::Answer(order.carry_out(self.network()))),
+        };
+        assert!(self.asked.is_none(), "one at a time");
+        let at = self.asked.insert(asked).0;
+        wake.into_iter().chain([at]).min()
+    }
+
+    fn answer(&mut self, asked: Asked) {
+        let answer = match asked {
+            Asked::Order(order) => order.carry_out(self.network()),
+            Asked::Answer(answer) => answer,
+        };
+        self.engine.answer(self.now, answer);
+    }
+
     /// Turns until there is nothing left to do right now.
     pub(super) fn settle(&mut self) {
         for _ in 0..10_000 {
-            let wake = self.engine.turn(self.now);
+            if let Some((_, asked)) = self.asked.take_if(|(at, _)| *at <= self.now) {
+                self.answer(asked);
+            }
+            let wake = self.turn();
             self.reports.extend(self.engine.reports());
             if wake.is_none_or(|at| at > self.now) {
                 return;
@@ -108,12 +162,22 @@ impl Rig {
     /// Lets time pass, waking the engine when it asks to be woken.
     pub(super) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
-        while let Some(at) = self.engine.turn(self.now).filter(|at| *at <= end) {
+        while let Some(at) = self.turn().filter(|at| *at <= end) {
             self.now = at.max(self.now);
             self.settle();
         }
         self.now = end;
         self.settle();
+    }
+
+    /// Stops, as the process does: it waits for the kernel.
+    pub(super) fn stop(&mut self, at_exit: AtExit) {
+        self.engine.stop(self.now, at_exit);
+        while self.engine.owes_changes() {
+            let wake = self.turn();
+            self.now = wake.map_or(self.now, |at| at.max(self.now));
+            self.settle();
+        }
     }
 
     pub(super) fn reload(&mut self, text: &str) {
@@ -192,7 +256,7 @@ impl Rig {
             }
         };
         let end = begin + Duration::from_secs_f64(seconds);
-        while let Some(at) = self.engine.turn(self.now).filter(|at| *at <= end) {
+        while let Some(at) = self.turn().filter(|at| *at <= end) {
             note(self);
             self.now = at.max(self.now);
             self.settle();

@@ -1,0 +1,105 @@
+//! What an engine asks its kernel for in the background, and when the kernel does it.
+
+use std::time::Duration;
+
+use keepalived_daemon::vrrp::{Answer, Order};
+use keepalived_kernel::network::Address;
+
+use super::{Life, Node, remove_virtual};
+use crate::clock::Moment;
+
+/// What the engine has asked for.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// The kernel lets it wait.
+    Order(Order),
+    /// The kernel has done it.
+    Done(Answer),
+    /// The answer has reached the process.
+    Answered(Answer),
+}
+
+impl Node {
+    /// From now on the kernel takes up to `slowness` for an order, and the answer as long to reach the process.
+    pub fn slow_down(&mut self, slowness: Duration) {
+        self.slowness = slowness;
+    }
+
+    /// From a wish of the engine until the kernel has fulfilled it and the engine knows, at most: an order before it, a reading,
+    /// and a second attempt may come first.
+    pub fn slack(&self) -> Duration {
+        self.slowness * 8
+    }
+
+    /// Whether the engine waits for its kernel: until then nothing is promised of addresses.
+    pub const fn waits(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// Whether the engine has asked for addresses to be changed.
+    pub const fn asks_for_changes(&self) -> bool {
+        matches!(self.asked, Some((_, Asked::Order(Order::Change(_)))))
+    }
+
+    /// The kernel carries the order of this number out, if that still stands.
+    pub fn carry_out(&mut self, now: Moment, number: u64) {
+        let Life::Up(engine) = &mut self.life else { return };
+        match self.asked.take() {
+            Some((of, Asked::Order(order))) if of == number => {
+                self.asked = Some((of, Asked::Done(order.carry_out(engine.kernel().0))));
+            }
+            other => self.asked = other,
+        }
+        self.see_addresses();
+        self.note_unannounced(now);
+    }
+
+    /// What came of it has reached the process.
+    pub fn let_answer(&mut self, number: u64) {
+        self.asked = match self.asked.take() {
+            Some((of, Asked::Done(answer))) if of == number => Some((of, Asked::Answered(answer))),
+            other => other,
+        };
+    }
+
+    /// The process waits for its kernel until nothing is left to change: it stops.
+    pub(super) fn wait_for_kernel(&mut self, now: Moment) {
+        let Life::Up(engine) = &mut self.life else { return };
+        let shown = self.clock.show(now);
+        while engine.owes_changes() {
+            match self.asked.take() {
+                Some((_, Asked::Order(order))) => {
+                    let answer = order.carry_out(engine.kernel().0);
+                    engine.answer(shown, answer);
+                }
+                Some((_, Asked::Done(answer) | Asked::Answered(answer))) => engine.answer(shown, answer),
+                None => {}
+            }
+            engine.turn(shown);
+            self.asked = engine.order().map(|order| (0, Asked::Order(order)));
+        }
+        self.takes_back = false;
+    }
+
+    /// The process dies. What it has asked for the kernel does before it is gone, or never.
+    pub(super) fn leave_kernel(&mut self) {
+        let Life::Up(engine) = &mut self.life else { return };
+        if let Some((number, Asked::Order(order))) = self.asked.take()
+            && number.is_multiple_of(2)
+        {
+            order.carry_out(engine.kernel().0);
+        }
+        if std::mem::take(&mut self.takes_back) {
+            // the supervisor remembers what the file had before, or whoever changed that file removes it
+            let (setting, links) = (&self.setting, &self.links);
+            let stays = |place: &Address| {
+                let on = |segment| links.get(segment) == Some(&place.link);
+                setting
+                    .instances
+                    .iter()
+                    .any(|it| !it.absent && on(&it.segment) && it.addresses.contains(&place.address))
+            };
+            remove_virtual(engine.kernel().0, |place| !stays(place));
+        }
+    }
+}
