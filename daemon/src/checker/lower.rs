@@ -80,6 +80,8 @@ struct Checks<'a> {
     params: Vec<CheckParams>,
     spots: Vec<Spot>,
     identities: Identities,
+    /// Where checks stand that were not there before as they are.
+    untraced: Vec<(CheckId, Spot)>,
     digest: Digest,
 }
 
@@ -92,6 +94,7 @@ impl<'a> Checks<'a> {
             params: Vec::with_capacity(count),
             spots: Vec::with_capacity(count),
             identities: Identities::with_capacity(count),
+            untraced: Vec::new(),
             digest: Digest::default(),
         }
     }
@@ -107,6 +110,9 @@ impl<'a> Checks<'a> {
             self.params.push(CheckParams { pace, alpha: alpha(task.checker), was });
             self.spots.push(spot);
         }
+        if self.before.is_some() && self.params.get(id.index()).is_some_and(|params| params.was.is_none()) {
+            self.untraced.push((id, spot));
+        }
         Some(id)
     }
 
@@ -119,20 +125,30 @@ impl<'a> Checks<'a> {
         pace
     }
 
-    /// Finds those of which only the pace was changed.
+    /// Finds those of which only the pace was changed. One that several virtual servers share goes on as that of the first of them
+    /// that had it.
     fn trace(&mut self, config: &Config) {
         let Some((old_config, old)) = self.before else { return };
-        if self.params.iter().all(|params| params.was.is_some()) {
-            return;
-        }
+        let untraced = std::mem::take(&mut self.untraced);
+        let service = |spot: &Spot| Task::at(config, *spot).map(|task| &task.service.service);
+        let concerned: HashSet<&Service> = untraced.iter().filter_map(|(_, spot)| service(spot)).collect();
         let mut targets = HashMap::new();
-        for (number, spot) in (0..).zip(&old.spots) {
-            if let Some(task) = Task::at(old_config, *spot) {
-                targets.insert(self.digest.target(&task), CheckId(number));
+        for service in old_config.virtual_servers.iter().filter(|service| concerned.contains(&service.service)) {
+            let servers = service.real_servers.iter();
+            let tasks =
+                servers.flat_map(|server| server.checkers.iter().map(move |checker| Task { service, server, checker }));
+            for task in tasks {
+                if let Some(id) = old.identities.find(&self.digest.identity(&task)) {
+                    targets.insert(self.digest.target(&task), id);
+                }
             }
         }
-        for (params, spot) in self.params.iter_mut().zip(&self.spots).filter(|(params, _)| params.was.is_none()) {
-            params.was = Task::at(config, *spot).and_then(|task| targets.get(&self.digest.target(&task)).copied());
+        for (id, spot) in untraced {
+            if let Some(params) = self.params.get_mut(id.index())
+                && params.was.is_none()
+            {
+                params.was = Task::at(config, spot).and_then(|task| targets.get(&self.digest.target(&task)).copied());
+            }
         }
     }
 }

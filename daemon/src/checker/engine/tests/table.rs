@@ -187,6 +187,29 @@ fn another_pace_keeps_the_verdict() {
     assert_eq!(rig.table(), "10.0.0.1:1");
 }
 
+// seed 1295 of the simulator
+#[test]
+fn another_pace_keeps_the_verdict_of_a_check_that_was_shared() {
+    let on = |head: &str, pace: &str| virtual_server(head, "", &[1, 2]).replace("retry 1", pace);
+    let shared = on("192.0.2.1 80", "retry 1") + &on("192.0.2.2 80", "retry 1");
+    let out = "10.0.0.1:1 | 10.0.0.1:1";
+    let mut rig = Rig::new(&shared);
+    rig.pass(3, &[2]);
+    assert_eq!(rig.table(), out);
+    for text in [
+        on("192.0.2.1 80", "retry 1") + &on("192.0.2.2 80", "retry 5"),
+        on("192.0.2.1 80", "retry 5") + &on("192.0.2.2 80", "retry 1"),
+        shared,
+    ] {
+        rig.engine.reload(rig.now, from_text(&text)).unwrap();
+        assert_eq!(rig.table(), out, "{text}");
+    }
+    // the first one that has it is new
+    let text = on("192.0.2.3 80", "retry 4") + &on("192.0.2.2 80", "retry 4");
+    rig.engine.reload(rig.now, from_text(&text)).unwrap();
+    assert_eq!(rig.table(), out);
+}
+
 #[test]
 fn a_removed_server_drains() {
     let globals = "global_defs {\n lvs_drain_timeout 60\n}\n";
