@@ -56,6 +56,8 @@ pub enum Invariant {
     TakesOver,
     /// A stop leaves the table as the configuration says.
     Leaves,
+    /// The checker comes to rest, and takes each configuration.
+    Sleeps,
 }
 
 impl Invariant {
@@ -68,7 +70,8 @@ impl Invariant {
             | Self::Told
             | Self::NoBlame
             | Self::TakesOver
-            | Self::Leaves => "--balance ",
+            | Self::Leaves
+            | Self::Sleeps => "--balance ",
             Self::OneMaster
             | Self::SomeMaster
             | Self::OneHolder
@@ -116,6 +119,7 @@ impl fmt::Display for Invariant {
             Self::Told => "each change is told once, in order",
             Self::NoBlame => "nobody is blamed for what nobody did",
             Self::TakesOver => "a checker that comes back keeps the servers in the table",
+            Self::Sleeps => "the checker comes to rest",
             Self::Leaves => "a stop leaves the table as the configuration says",
         })
     }

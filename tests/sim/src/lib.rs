@@ -4,7 +4,7 @@
 //! them. A [`world::World`] plays it with the engines that ship, on kernels in memory, and a [`watch::Watch`] looks on from
 //! above and judges after every step what [`invariant::Invariant`] promises.
 //!
-//! [`balance`] does the same with the checker.
+//! [`balance`] does the same with the checker. Steps of the wall clock are not played: no machine reads it.
 //!
 //! `cargo test -p keepalived-sim` plays ten thousand seeds (`SIM_SEEDS` for another number);
 //! `cargo run -p keepalived-sim -- --seed 1234` replays one and prints what happened, in order.

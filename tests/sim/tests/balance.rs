@@ -56,9 +56,10 @@ fn setting() -> Setting {
         hysteresis: 0,
         omega: false,
         sorry: None,
+        sorry_is: None,
         servers: vec![server(1), server(2)],
     };
-    Setting { repair_interval: 30, drain: 0, flush_on_stop: false, services: vec![service] }
+    Setting { repair_interval: 30, drain: 0, flush: false, flush_on_stop: false, services: vec![service] }
 }
 
 /// What becomes of a world of `setting` that starts at once, and in which `plan` happens, by seconds.

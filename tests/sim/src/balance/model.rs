@@ -9,16 +9,10 @@ use keepalived_daemon::checker::Report;
 use super::setting::{self, Kind, Service, Setting, Target};
 use crate::clock::Moment;
 
-/// How a step of a check ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Answer {
-    /// Well, with so much more weight.
-    Well(i64),
-    /// Not well.
-    Ill,
-    /// This machine could not ask.
-    Unasked,
-}
+mod check;
+
+pub use check::Answer;
+use check::{Check, Identity, Phase};
 
 /// What is to be told of.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -65,39 +59,6 @@ pub struct Model {
     services: Vec<Balance>,
 }
 
-/// What is known of a check.
-#[derive(Clone, Debug)]
-struct Check {
-    identity: Identity,
-    /// Whose it is: places of services, and of servers in them.
-    users: Vec<(usize, usize)>,
-    up: bool,
-    /// A first result has come.
-    known: bool,
-    failures: u32,
-    weight: i64,
-    /// Which url is next, and whether it is asked until it answers.
-    step: u16,
-    alone: bool,
-    phase: Phase,
-}
-
-/// What makes two checks one: the server, its weight if that matters, and all that is set.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Identity {
-    server: u8,
-    weight: Option<u32>,
-    check: setting::Check,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Phase {
-    /// It is to begin by then.
-    Waits { latest: Moment },
-    /// A step is under way since then.
-    Runs { ticket: Ticket, since: Moment },
-}
-
 /// How a virtual server stands.
 #[derive(Clone, Debug, Default)]
 struct Balance {
@@ -114,9 +75,6 @@ struct Standing {
     /// A reload has brought it, and nobody was told of it.
     is_new: bool,
 }
-
-/// `BOOTSTRAP_DELAY` of keepalived, before the first step of a check.
-const BOOTSTRAP: Duration = Duration::from_secs(1);
 
 /// How often lost answers are looked for.
 const SEARCH: Duration = Duration::from_secs(10);
@@ -143,7 +101,8 @@ impl Model {
         }
         for (service, balance) in model.setting.services.iter().zip(&mut model.services) {
             let serves = |server: &setting::Server, entry: &Entry| {
-                entry.destinations.get(&server.key()).is_some_and(|entry| entry.weight > 0)
+                let is_sorry = service.sorry.is_some() && service.sorry_key() == server.key();
+                !is_sorry && entry.destinations.get(&server.key()).is_some_and(|entry| entry.weight > 0)
             };
             let entry = there.get(&service.key());
             balance.quorum_up = entry.is_some_and(|entry| service.servers.iter().any(|server| serves(server, entry)));
@@ -450,7 +409,9 @@ impl Model {
             }
             let Some(entry) = there.get(&service.key()) else { continue };
             let has_clients = |to: &DestinationKey| entry.destinations.get(to).is_some_and(|entry| entry.weight > 0);
-            let servers = service.servers.iter().map(setting::Server::key).filter(has_clients);
+            let is_sorry = |to: &DestinationKey| service.sorry.is_some() && service.sorry_key() == *to;
+            let servers = service.servers.iter().map(setting::Server::key).filter(|to| !is_sorry(to));
+            let servers = servers.filter(has_clients);
             serving.extend(servers.map(|to| (service.key(), to)));
         }
         serving
@@ -489,89 +450,11 @@ impl Balance {
                 destinations.insert(server.key(), setting::entry(0));
             }
         }
-        match (service.sorry, self.quorum_up) {
-            (Some(_), false) => drop(destinations.insert(service.sorry_key(), setting::entry(1))),
-            (Some(true), true) => drop(destinations.insert(service.sorry_key(), setting::entry(0))),
-            (Some(false), true) | (None, _) => {}
+        if sorry.is_some() {
+            destinations.insert(service.sorry_key(), setting::entry(1));
+        } else if service.sorry_waits() {
+            destinations.entry(service.sorry_key()).or_insert(setting::entry(0));
         }
         Entry { service: ServiceEntry::new(service.scheduler), destinations }
-    }
-}
-
-impl Identity {
-    fn of(server: &setting::Server, check: &setting::Check) -> Self {
-        let weight = matches!(check.target.kind, Kind::Misc(_)).then_some(server.weight);
-        Self { server: server.number, weight, check: check.clone() }
-    }
-}
-
-impl std::fmt::Display for Identity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the check {:?} of server {}", self.check, self.server)
-    }
-}
-
-impl Check {
-    fn new(identity: Identity, users: Vec<(usize, usize)>, now: Moment) -> Self {
-        let latest = now + BOOTSTRAP + Duration::from_secs(identity.check.warmup);
-        Self {
-            users,
-            up: !identity.check.alpha,
-            known: false,
-            failures: 0,
-            weight: 0,
-            step: 0,
-            alone: false,
-            phase: Phase::Waits { latest },
-            identity,
-        }
-    }
-
-    fn succeed(mut self, identity: Identity, users: Vec<(usize, usize)>, keeps_step: bool, now: Moment) -> Self {
-        let was = std::mem::replace(&mut self.identity, identity);
-        let next = &self.identity.check;
-        self.users = users;
-        self.failures = self.failures.min(next.retry);
-        match &mut self.phase {
-            Phase::Runs { .. } if !keeps_step => self.phase = Phase::Waits { latest: now },
-            // one that was hours away must not stay so
-            Phase::Waits { latest } if next.delay_loop < was.check.delay_loop => {
-                *latest = (*latest).min(now + next.longest_pause());
-            }
-            Phase::Waits { .. } | Phase::Runs { .. } => {}
-        }
-        self
-    }
-
-    fn hear(&mut self, answer: Answer) {
-        match answer {
-            Answer::Unasked => {}
-            Answer::Well(weight) => self.pass(weight),
-            Answer::Ill => self.fail(),
-        }
-    }
-
-    /// Of several urls, all have to answer in turn; one that has failed is asked alone until it answers, then all are.
-    fn pass(&mut self, weight: i64) {
-        self.failures = 0;
-        if let Kind::Http(urls) = self.identity.check.target.kind {
-            let was_alone = std::mem::take(&mut self.alone);
-            let is_last = self.step + 1 >= urls;
-            self.step = if was_alone || is_last { 0 } else { self.step + 1 };
-            if was_alone || !is_last {
-                return;
-            }
-        }
-        (self.known, self.up, self.weight) = (true, true, weight);
-    }
-
-    fn fail(&mut self) {
-        // the first result counts at once
-        if self.known && self.up && self.failures < self.identity.check.retry {
-            self.failures += 1;
-            return;
-        }
-        (self.known, self.up, self.weight, self.failures) = (true, false, 0, 0);
-        self.alone = matches!(self.identity.check.target.kind, Kind::Http(_));
     }
 }

@@ -38,28 +38,34 @@ impl Scenario {
     pub fn of(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let notifies = random.percent(30);
-        let setting = setting(&mut random, notifies);
-        let author = Author { random, notifies, setting: setting.clone(), now: Moment::START, plan: Vec::new() };
+        let checks = [Kind::Tcp, Kind::Http(1), Kind::Misc(false)].map(|kind| check(&mut random, kind));
+        let setting = setting(&mut random, &checks, notifies);
+        let author =
+            Author { random, notifies, checks, setting: setting.clone(), now: Moment::START, plan: Vec::new() };
         let (plan, end) = author.write();
         Self { seed, setting, notifies, plan, end }
     }
 }
 
-fn setting(random: &mut Random, notifies: bool) -> Setting {
+/// The checks that most servers have: one that several virtual servers have on a real server is one.
+type Usual = [Check; 3];
+
+fn setting(random: &mut Random, usual: &Usual, notifies: bool) -> Setting {
     let mut setting = Setting {
         // without notifications, and never a look, nothing that others do would be found
         repair_interval: if notifies { random.pick(&[0, 30]) } else { random.pick(&[5, 30, 30]) },
         drain: random.pick(&[0, 0, 0, 5, 40]),
+        flush: random.percent(15),
         flush_on_stop: random.percent(30),
         services: Vec::new(),
     };
     for number in 1..=random.pick(&[1, 1, 2, 2, 3, 4]) {
-        setting.services.push(service(random, number));
+        setting.services.push(service(random, usual, number));
     }
     setting
 }
 
-fn service(random: &mut Random, number: u8) -> Service {
+fn service(random: &mut Random, usual: &Usual, number: u8) -> Service {
     let mut service = Service {
         number,
         scheduler: random.pick(&[Scheduler::Rr, Scheduler::Wlc, Scheduler::Sh]),
@@ -67,15 +73,16 @@ fn service(random: &mut Random, number: u8) -> Service {
         hysteresis: 0,
         omega: random.percent(30),
         sorry: random.pick(&[None, None, Some(false), Some(true)]),
+        sorry_is: random.percent(15).then_some(2),
         servers: Vec::new(),
     };
     for number in 1..=SERVERS {
         if random.percent(50) {
-            service.servers.push(server(random, number));
+            service.servers.push(server(random, usual, number));
         }
     }
     if service.servers.is_empty() {
-        service.servers.push(server(random, 1));
+        service.servers.push(server(random, usual, 1));
     }
     set_quorum(random, &mut service);
     service
@@ -88,17 +95,17 @@ fn set_quorum(random: &mut Random, service: &mut Service) {
     service.hysteresis = small(random, 0, u64::from(service.quorum - 1).min(4));
 }
 
-fn server(random: &mut Random, number: u8) -> Server {
+fn server(random: &mut Random, usual: &Usual, number: u8) -> Server {
     let mut checks = Vec::new();
-    for kind in [Kind::Tcp, Kind::Http(1), Kind::Misc(false)] {
+    for usual in usual {
         if random.percent(40) {
-            checks.push(check(random, kind));
+            let own = check(random, usual.target.kind);
+            checks.push(if random.percent(70) { usual.clone() } else { own });
         }
     }
     Server { number, weight: random.pick(&[0, 1, 1, 1, 2, 10]), inhibit: random.percent(30), checks }
 }
 
-/// Few of them are different: that several virtual servers have the same one is usual.
 fn check(random: &mut Random, kind: Kind) -> Check {
     let kind = match kind {
         Kind::Tcp => kind,
@@ -123,6 +130,7 @@ fn small(random: &mut Random, least: u64, most: u64) -> u32 {
 struct Author {
     random: Random,
     notifies: bool,
+    checks: Usual,
     setting: Setting,
     now: Moment,
     plan: Vec<(Moment, Disturbance)>,
@@ -224,7 +232,7 @@ impl Author {
     }
 
     fn reload(&mut self) -> Disturbance {
-        let Self { random, setting, .. } = self;
+        let Self { random, checks: usual, setting, .. } = self;
         for _ in 0..random.pick(&[0, 1, 1, 2]) {
             let count = setting.services.len();
             let at = random.index(count);
@@ -233,7 +241,7 @@ impl Author {
                 0 if count > 1 => drop(setting.services.remove(at)),
                 1 => {
                     let free = (1..=6).find(|number| setting.services.iter().all(|known| known.number != *number));
-                    let new = free.map(|number| self::service(random, number));
+                    let new = free.map(|number| self::service(random, usual, number));
                     setting.services.extend(new);
                 }
                 2 => service.sorry = random.pick(&[None, Some(false), Some(true)]),
@@ -242,7 +250,7 @@ impl Author {
                 5 if service.servers.len() > 1 => drop(service.servers.remove(random.index(service.servers.len()))),
                 6 => {
                     let free = (1..=SERVERS).find(|it| service.servers.iter().all(|known| known.number != *it));
-                    service.servers.extend(free.map(|number| server(random, number)));
+                    service.servers.extend(free.map(|number| server(random, usual, number)));
                 }
                 _ => change_server(random, service),
             }

@@ -16,6 +16,8 @@ pub struct Setting {
     pub repair_interval: u64,
     /// `lvs_drain_timeout`, in seconds; 0 is not at all.
     pub drain: u64,
+    /// `lvs_flush`
+    pub flush: bool,
     /// `lvs_flush_on_stop`
     pub flush_on_stop: bool,
     /// The virtual servers, each number once.
@@ -37,6 +39,8 @@ pub struct Service {
     pub omega: bool,
     /// `sorry_server`; true with `sorry_server_inhibit`.
     pub sorry: Option<bool>,
+    /// Its sorry server is this real server.
+    pub sorry_is: Option<u8>,
     /// Its real servers, each number once.
     pub servers: Vec<Server>,
 }
@@ -106,9 +110,19 @@ impl Service {
         format!("[{}]:tcp:{PORT}", self.address())
     }
 
+    /// Whether the sorry server waits in the table with weight 0. Of one that is a real server, too, what that one says counts.
+    pub fn sorry_waits(&self) -> bool {
+        let same = self.servers.iter().find(|server| Some(server.number) == self.sorry_is);
+        self.sorry.is_some_and(|inhibit| same.map_or(inhibit, |server| server.inhibit))
+    }
+
+    fn sorry_address(&self) -> IpAddr {
+        self.sorry_is.map_or(IpAddr::from([10, 0, 1, self.number]), |server| IpAddr::from([10, 0, 0, server]))
+    }
+
     /// What the kernel calls its sorry server.
     pub fn sorry_key(&self) -> DestinationKey {
-        DestinationKey { address: IpAddr::from([10, 0, 1, self.number]), port: PORT }
+        DestinationKey { address: self.sorry_address(), port: PORT }
     }
 }
 
@@ -165,10 +179,13 @@ pub fn text(setting: &Setting) -> String {
 }
 
 fn write_setting(text: &mut String, setting: &Setting) -> std::fmt::Result {
-    let Setting { repair_interval, drain, flush_on_stop, services } = setting;
+    let Setting { repair_interval, drain, flush, flush_on_stop, services } = setting;
     writeln!(text, "global_defs {{\n  lvs_repair_interval {repair_interval}")?;
     if *drain > 0 {
         writeln!(text, "  lvs_drain_timeout {drain}")?;
+    }
+    if *flush {
+        writeln!(text, "  lvs_flush")?;
     }
     if *flush_on_stop {
         writeln!(text, "  lvs_flush_on_stop")?;

@@ -110,6 +110,12 @@ impl Watch {
         self.meddled = false;
     }
 
+    /// Another configuration: what it names is ours from now on, whoever had it there.
+    pub fn reloads(&mut self, model: &Model) {
+        let ours = model.places();
+        self.servers.retain(|(key, to), _| ours.get(key).is_none_or(|places| !places.contains(to)));
+    }
+
     /// Others have a virtual server there.
     pub fn add_service(&mut self, key: ServiceKey, entry: Entry) {
         self.services.insert(key, entry);

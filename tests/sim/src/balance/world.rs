@@ -5,14 +5,14 @@ use std::fmt;
 use std::ops::Add;
 use std::time::Duration;
 
-use keepalived_core::balance::{DestinationKey, Entry, Protocol, Scheduler, ServiceEntry, ServiceKey, Table, Ticket};
-use keepalived_daemon::checker::{AtExit, Engine, Ran, Report, Verdict};
+use keepalived_core::balance::{Table, Ticket};
+use keepalived_daemon::checker::{AtExit, Engine, Ran, Report};
 use keepalived_kernel::fake::FakeDirector;
 
-use super::disturbance::{Condition, Disturbance, Meddling};
+use super::disturbance::{Condition, Disturbance};
 use super::model::{Answer, Model, Told};
 use super::scenario::Scenario;
-use super::setting::{self, Kind, PORT, Setting, Target};
+use super::setting::{self, Kind, Setting};
 use super::watch::{SLACK, Watch, judge_told};
 use crate::clock::{Clock, Moment};
 use crate::invariant::{Invariant, Violation};
@@ -21,11 +21,13 @@ use crate::random::Random;
 use crate::trace::Trace;
 use crate::world::Broken;
 
+mod kernel;
+mod steps;
+
+use steps::Step;
+
 /// What is due within this time begins together, as in the checker process.
 const TOGETHER: Duration = Duration::from_millis(10);
-
-/// How soon a program that nobody says the end of is not awaited any longer, besides its own time.
-const NOT_AWAITED: Duration = Duration::from_secs(10);
 
 /// The kernel's notification, and the pause between two looks, with some time to spare.
 const NOTIFIED: Duration = Duration::from_millis(1_200);
@@ -36,7 +38,7 @@ const BACK_OFF: Duration = Duration::from_secs(5);
 /// EIO: what the kernel answers when it does not answer.
 const NO_ANSWER: i32 = 5;
 
-/// Turns in a row in which nothing happens after which an engine counts as one that never rests.
+/// Turns within a second in which nothing happens after which an engine counts as one that never rests.
 const MOST_IDLE: usize = 50;
 
 /// A run.
@@ -65,7 +67,13 @@ pub struct World {
     /// Since when it has turns.
     awake: Moment,
     next_turn: Option<Moment>,
+    /// How many turns there were since then in which nothing happened.
     idle: usize,
+    idle_since: Moment,
+    /// Something has ended, and the turn that makes the table follows.
+    waits: bool,
+    /// What is to be told in the next turn.
+    expected: Vec<Told>,
     watch: Watch,
     trace: Trace,
     queue: Queue<Event>,
@@ -76,19 +84,12 @@ pub struct World {
 #[derive(Debug)]
 enum Life {
     Up(Box<(Engine<FakeDirector>, Model)>),
-    /// No checker; the kernel remains, and whether a supervisor that has seen one before will start the next.
+    /// No checker; the kernel remains, whether a supervisor that has seen one before will start the next, and what that one was set to.
     Down {
         kernel: Box<FakeDirector>,
         resumes: bool,
+        setting: Option<Setting>,
     },
-}
-
-/// A step of a check that is under way.
-#[derive(Clone, Debug)]
-struct Step {
-    target: Target,
-    server: u8,
-    weight: u32,
 }
 
 #[derive(Debug)]
@@ -181,7 +182,7 @@ impl World {
             watch: Watch::new(look(&setting, notifies)),
             setting,
             notifies,
-            life: Life::Down { kernel: Box::default(), resumes: false },
+            life: Life::Down { kernel: Box::default(), resumes: false, setting: None },
             lives: 0,
             steps: BTreeMap::new(),
             servers: BTreeMap::new(),
@@ -193,6 +194,9 @@ impl World {
             awake: Moment::START,
             next_turn: None,
             idle: 0,
+            idle_since: Moment::START,
+            expected: Vec::new(),
+            waits: false,
             trace,
             queue: Queue::default(),
             statistics: Statistics::default(),
@@ -231,11 +235,14 @@ impl World {
             match event {
                 Event::Happens(disturbance) => self.happen(disturbance)?,
                 Event::Turn if self.next_turn == Some(at) && self.paused.is_none() => {
+                    if at.since(self.idle_since) > SLACK {
+                        (self.idle, self.idle_since) = (0, at);
+                    }
                     self.idle += 1;
-                    self.turn(&[])?;
+                    self.turn()?;
                     if self.idle > MOST_IDLE {
                         let text = "the checker wants to be woken again and again, and does nothing".to_owned();
-                        return Err((Invariant::Rests, text));
+                        return Err((Invariant::Sleeps, text));
                     }
                 }
                 Event::Turn => {}
@@ -256,6 +263,9 @@ impl World {
         let (Life::Up(life), None) = (&mut self.life, self.paused) else { return Ok(()) };
         let (engine, model) = &mut **life;
         let now = self.now;
+        if self.waits {
+            return Ok(());
+        }
         if let Some(late) = model.overdue(self.awake, now, SLACK) {
             return Err((Invariant::Asked, late));
         }
@@ -269,10 +279,10 @@ impl World {
         self.clock.show(self.now)
     }
 
-    /// The checker has a turn, after what makes it tell `expected`.
-    fn turn(&mut self, expected: &[Told]) -> Result<(), Broken> {
+    /// The checker has a turn.
+    fn turn(&mut self) -> Result<(), Broken> {
         let shown = self.shown();
-        self.next_turn = None;
+        (self.next_turn, self.waits) = (None, false);
         let Life::Up(life) = &mut self.life else { return Ok(()) };
         let (engine, model) = &mut **life;
         let wake = engine.turn(shown);
@@ -282,7 +292,7 @@ impl World {
             self.idle = 0;
             self.begin(&ran)?;
         }
-        self.hear(expected)?;
+        self.hear()?;
         self.stand()?;
         if let Some(wake) = wake {
             let at = self.clock.moment(wake).max(self.now + TOGETHER) + self.random.duration(TOGETHER);
@@ -292,8 +302,8 @@ impl World {
         Ok(())
     }
 
-    /// What the checker tells, of which `expected` was to be told.
-    fn hear(&mut self, expected: &[Told]) -> Result<(), Broken> {
+    /// What the checker tells.
+    fn hear(&mut self) -> Result<(), Broken> {
         let Life::Up(life) = &mut self.life else { return Ok(()) };
         let reports: Vec<Report> = life.0.reports(usize::MAX).collect();
         let now = self.now;
@@ -317,106 +327,7 @@ impl World {
             Some(Planted::Mute) => told.clear(),
             _ => {}
         }
-        judge_told(&told, expected)
-    }
-
-    /// A step of a check begins: how it will end depends on its server.
-    fn begin(&mut self, ran: &Ran) -> Result<(), Broken> {
-        if self.planted == Some(Planted::Idle) {
-            return Ok(());
-        }
-        let (now, ticket) = (self.now, ran.ticket);
-        let Life::Up(life) = &mut self.life else { return Ok(()) };
-        let model = &mut life.1;
-        let broken = |text: String| Err((Invariant::Asked, text));
-        let Some(task) = ran.task.task() else { return broken("a step of nothing".to_owned()) };
-        let number = |address: std::net::IpAddr| match address {
-            std::net::IpAddr::V4(address) => address.octets()[3],
-            std::net::IpAddr::V6(_) => 0,
-        };
-        let service = match task.service.service {
-            keepalived_config::model::Service::Address { address, .. } => number(address),
-            _ => 0,
-        };
-        let server = number(task.server.address);
-        let place = task.server.checkers.iter().position(|checker| std::ptr::eq(checker, task.checker));
-        let check = place.and_then(|place| model.check(service, server, place));
-        let (Some(check), Some(target)) = (check, check.and_then(|check| model.target(check))) else {
-            return broken(format!("a step of a check that is not configured: {task:?}"));
-        };
-        let begun = model.begins(check, ran.step, ticket, now);
-        let begun = if self.planted == Some(Planted::Eager) {
-            begun.and_then(|()| model.begins(check, ran.step, ticket, now))
-        } else {
-            begun
-        };
-        begun.or_else(broken)?;
-        let weight = model.weight(check);
-        self.statistics.steps += 1;
-        self.steps.insert(ticket, Step { target, server, weight });
-        self.trace
-            .note(now, || format!("server {server} of service {service} is asked: {target:?}, step {}", ran.step));
-        self.plan_answer(ticket);
-        if let Kind::Misc(_) = target.kind {
-            let at = now + target.patience() + NOT_AWAITED;
-            let event = Event::Answers { life: self.lives, ticket, answer: Answer::Unasked, runner: None };
-            self.queue.plan(at, event);
-        }
-        Ok(())
-    }
-
-    fn plan_answer(&mut self, ticket: Ticket) {
-        let Some(Step { target, server, weight }) = self.steps.get(&ticket).cloned() else { return };
-        let of_program = matches!(target.kind, Kind::Misc(_));
-        if of_program && self.runner.is_none() {
-            return;
-        }
-        let soon = self.random.duration(Duration::from_millis(300));
-        let condition = self.servers.get(&server).copied().unwrap_or(Condition::Well(1));
-        let (after, answer) = match (self.shortage, condition, target.kind) {
-            (Some(_), _, _) => (Duration::ZERO, Answer::Unasked),
-            (None, Condition::Well(found), Kind::Misc(true)) => {
-                (soon, Answer::Well(i64::from(found) - i64::from(weight)))
-            }
-            (None, Condition::Well(_), _) | (None, Condition::Lies, Kind::Tcp) => (soon, Answer::Well(0)),
-            (None, Condition::Refuses, _) => (Duration::ZERO, Answer::Ill),
-            (None, Condition::Stalls, _) => (target.patience(), Answer::Ill),
-            (None, Condition::Resets | Condition::Lies, _) => (soon, Answer::Ill),
-        };
-        let runner = self.runner.filter(|_| of_program);
-        let event = Event::Answers { life: self.lives, ticket, answer, runner };
-        self.queue.plan(self.now + after, event);
-    }
-
-    /// A step ends.
-    fn answer(&mut self, ticket: Ticket, answer: Answer) -> Result<(), Broken> {
-        // a checker that is not scheduled hears it later
-        if self.paused.is_some() {
-            let later = self.now + SLACK / 4;
-            let event = Event::Answers { life: self.lives, ticket, answer, runner: None };
-            self.queue.plan(later, event);
-            return Ok(());
-        }
-        let (now, shown, shortage) = (self.now, self.shown(), self.shortage);
-        let Some(step) = self.steps.remove(&ticket) else { return Ok(()) };
-        let Life::Up(life) = &mut self.life else { return Ok(()) };
-        // the checker may have given it up
-        if self.loses || life.1.is_late(ticket, now) {
-            self.trace.note(now, || format!("the answer of server {} is lost", step.server));
-            return Ok(());
-        }
-        self.trace.note(now, || format!("server {}: {answer:?} ({:?})", step.server, step.target.kind));
-        let (engine, model) = &mut **life;
-        let expected = model.ends(ticket, answer, now);
-        let verdict = match answer {
-            Answer::Ill if self.planted == Some(Planted::Deaf) => Verdict::Passed(0),
-            Answer::Ill => Verdict::Failed("it is not well".to_owned()),
-            Answer::Well(weight) => Verdict::Passed(weight),
-            Answer::Unasked => Verdict::Unknown(format!("error {}", shortage.unwrap_or_default())),
-        };
-        self.idle = 0;
-        engine.ended(ticket, &verdict, shown);
-        self.turn(&expected)
+        judge_told(&told, &std::mem::take(&mut self.expected))
     }
 
     fn notified(&mut self) {
@@ -495,11 +406,12 @@ impl World {
     }
 
     fn start(&mut self) -> Result<(), Broken> {
-        let Life::Down { kernel, resumes } = &mut self.life else { return Ok(()) };
-        let resumes = *resumes;
+        let Life::Down { kernel, resumes, setting: before } = &mut self.life else { return Ok(()) };
+        let (resumes, before) = (*resumes, before.take());
         let (now, shown) = (self.now, self.clock.show(self.now));
         let mut kernel = std::mem::take(&mut **kernel);
-        let there = kernel.table().clone();
+        let flushes = self.setting.flush && !resumes;
+        let there = if flushes { Table::new() } else { kernel.table().clone() };
         let (model, expected) = Model::new(self.setting.clone(), &there, resumes, now);
         self.watch.begins(&there, &model);
         let config = crate::setting::configuration(&setting::text(&self.setting));
@@ -515,12 +427,15 @@ impl World {
                 self.steps.clear();
                 (self.paused, self.awake, self.idle) = (None, now, 0);
                 self.life = Life::Up(Box::new((engine, model)));
-                self.taken_over(&there)?;
-                self.turn(&expected)
+                self.expected = expected;
+                if before.as_ref() == Some(&self.setting) {
+                    self.taken_over(&there)?;
+                }
+                self.turn()
             }
             Err(error) => {
                 self.trace.note(now, || format!("the checker cannot begin: {error}"));
-                self.life = Life::Down { kernel: Box::new(kernel), resumes };
+                self.life = Life::Down { kernel: Box::new(kernel), resumes, setting: before };
                 self.queue.plan(now + BACK_OFF, Event::Happens(Disturbance::Respawn));
                 Ok(())
             }
@@ -550,11 +465,13 @@ impl World {
         match &mut self.life {
             Life::Up(life) => {
                 let kernel = Box::new(std::mem::take(life.0.director()));
-                self.life = Life::Down { kernel, resumes: supervised };
+                let setting = Some(life.1.setting.clone());
+                self.life = Life::Down { kernel, resumes: supervised, setting };
             }
             Life::Down { resumes, .. } => *resumes &= supervised,
         }
-        self.paused = None;
+        (self.paused, self.waits) = (None, false);
+        self.expected.clear();
     }
 
     fn stop(&mut self, keeps: bool) -> Result<(), Broken> {
@@ -566,13 +483,15 @@ impl World {
         let (engine, model) = &mut **life;
         let before = engine.director().table().clone();
         let at_exit = if keeps || self.planted == Some(Planted::Untidy) { AtExit::Keep } else { AtExit::Release };
-        let expected = if keeps { Vec::new() } else { model.stop() };
+        if !keeps {
+            self.expected.extend(model.stop());
+        }
         engine.stop(at_exit, shown);
         if self.planted == Some(Planted::Greedy) {
             engine.director().table_mut().clear();
         }
         let table = engine.director().table().clone();
-        self.hear(&expected)?;
+        self.hear()?;
         if keeps && table != before {
             return Err((Invariant::Leaves, "the table was to stay as it is".to_owned()));
         }
@@ -595,101 +514,11 @@ impl World {
         let Life::Up(life) = &mut self.life else { return Ok(()) };
         let (engine, model) = &mut **life;
         let config = crate::setting::configuration(&setting::text(&self.setting));
-        let expected = model.reload(self.setting.clone(), now);
-        engine.reload(shown, config).map_err(|error| (Invariant::Rests, format!("no reload: {error}")))?;
+        self.expected.extend(model.reload(self.setting.clone(), now));
+        self.watch.reloads(model);
+        engine.reload(shown, config).map_err(|error| (Invariant::Sleeps, format!("no reload: {error}")))?;
         self.idle = 0;
-        self.turn(&expected)
-    }
-
-    fn place(&self, service: u8, server: Option<u8>) -> (ServiceKey, Option<DestinationKey>) {
-        let key = ServiceKey::Address { address: [192, 0, 2, service].into(), port: PORT, protocol: Protocol::Tcp };
-        let to = server.map(|server| DestinationKey { address: [10, 0, 0, server].into(), port: PORT });
-        (key, to)
-    }
-
-    fn refuse(&mut self, service: u8, server: Option<u8>, refuses: bool) {
-        let (key, to) = self.place(service, server);
-        self.kernel().refuse(key, to, refuses.then_some(NO_ANSWER));
-        self.watch.refuse((key, to), refuses, self.now);
-    }
-
-    fn silence(&mut self, silent: bool) {
-        self.kernel().fail(silent.then_some(NO_ANSWER));
-        self.watch.silence(silent, self.now);
-    }
-
-    /// Others change the kernel's table.
-    fn meddle(&mut self, what: Meddling) {
-        let now = self.now;
-        let of = |service| self.place(service, None).0;
-        let mut concerned = Vec::new();
-        match what {
-            Meddling::Flush => {
-                concerned.extend(self.kernel().table().keys().map(|key| (*key, None)));
-                self.kernel().table_mut().clear();
-                self.watch.removed(None);
-            }
-            Meddling::RemoveService(service) => {
-                let key = of(service);
-                if self.kernel().table_mut().remove(&key).is_some() {
-                    concerned.push((key, None));
-                    self.watch.removed(Some(key));
-                }
-            }
-            Meddling::EditService(service) => {
-                let key = of(service);
-                if let Some(entry) = self.kernel().table_mut().get_mut(&key) {
-                    entry.service.scheduler = Scheduler::Lc;
-                    concerned.push((key, None));
-                }
-            }
-            Meddling::RemoveServer(service, server) => {
-                let (key, to) = self.place(service, Some(server));
-                let entry = self.kernel().table_mut().get_mut(&key);
-                if let Some((entry, to)) = entry.zip(to)
-                    && entry.destinations.remove(&to).is_some()
-                {
-                    concerned.push((key, Some(to)));
-                }
-            }
-            Meddling::Reweigh(service, server, weight) => {
-                let (key, to) = self.place(service, Some(server));
-                let entry = self.kernel().table_mut().get_mut(&key).zip(to);
-                if let Some(entry) = entry.and_then(|(entry, to)| entry.destinations.get_mut(&to)) {
-                    entry.weight = weight;
-                    concerned.push((key, to));
-                }
-            }
-            Meddling::AddService(number) => {
-                let address = [198, 51, 100, number].into();
-                let key = ServiceKey::Address { address, port: PORT, protocol: Protocol::Tcp };
-                let to = DestinationKey { address: [10, 9, 0, number].into(), port: PORT };
-                let destinations = BTreeMap::from([(to, setting::entry(1))]);
-                let entry = Entry { service: ServiceEntry::new(Scheduler::Rr), destinations };
-                self.kernel().table_mut().insert(key, entry.clone());
-                self.watch.add_service(key, entry);
-            }
-            Meddling::AddServer(service, number) => {
-                let key = of(service);
-                let to = DestinationKey { address: [10, 9, 0, number].into(), port: PORT };
-                if let Some(entry) = self.kernel().table_mut().get_mut(&key) {
-                    entry.destinations.insert(to, setting::entry(1));
-                    self.watch.add_server(key, to, setting::entry(1));
-                }
-            }
-        }
-        if self.planted == Some(Planted::Unwatched) {
-            concerned.clear();
-        }
-        for place in concerned {
-            self.watch.meddled(place, now);
-            if self.planted == Some(Planted::Framed) {
-                self.watch.forgive();
-            }
-        }
-        if self.notifies {
-            self.queue.plan(now, Event::Notified);
-        }
+        self.turn()
     }
 }
 
