@@ -58,6 +58,14 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
+#[test]
+fn only_what_runs_is_a_test() {
+    let text = "#[test]\n// why\nfn alone() {}\nfn helper() { let is = 1; } // helper\nfn part<W>(w: W) {}\nfn suite() {\npart(1);\n}\nrow: 1;";
+    for (name, expected) in [("alone", true), ("part", true), ("row", true), ("helper", false), ("none", false)] {
+        assert_eq!(has_test(text, name), expected, "{name}");
+    }
+}
+
 /// The text of a file, or of all sources of a folder.
 fn text_of(place: &str) -> String {
     match place.strip_suffix('/') {
@@ -93,8 +101,8 @@ fn named(places: &BTreeMap<String, String>) -> BTreeSet<(String, String)> {
     named
 }
 
-/// Whether `text` has a test of this name: with its attribute, as a row that a macro makes tests of, or as a part of a suite
-/// that a test calls.
+/// Whether the text of one file has a test of this name: with its attribute, as a row that a macro makes tests of, or as a part of a
+/// suite that another function of the file calls.
 fn has_test(text: &str, name: &str) -> bool {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     lines.iter().enumerate().any(|(at, line)| {
@@ -104,7 +112,8 @@ fn has_test(text: &str, name: &str) -> bool {
                 .iter()
                 .rev()
                 .find(|line| !line.starts_with("//") && !line.starts_with("#[ignore = \"needs IPVS"));
-            return above == Some(&"#[test]") || text.matches(name).count() > 1;
+            let is_call = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('('));
+            return above == Some(&"#[test]") || lines.iter().any(is_call);
         }
         line.starts_with(&format!("{name}: ")) && line.ends_with(';')
     })
@@ -122,6 +131,28 @@ fn tests_that_are_named_exist() {
         .map(|(place, name)| format!("{place}::{name} is not in {}", places[place]))
         .collect();
     assert!(missing.is_empty(), "the documents name tests that are not there:\n{}", missing.join("\n"));
+}
+
+/// docs/open.md has more tests than conformance.md has places: there a test is named by its file or the folder of its file.
+#[test]
+fn tests_that_hold_mended_faults_exist() {
+    let places = places();
+    let mut files: BTreeMap<String, String> = sources("tests");
+    files.extend(CRATES.into_iter().flat_map(sources));
+    let is_of = |path: &str, place: &str| {
+        let folder = Path::new(path).parent().and_then(Path::file_stem).is_some_and(|folder| folder == place);
+        folder || Path::new(path).file_stem().is_some_and(|stem| stem == place)
+    };
+    let page = read("docs/open.md");
+    let tests = quoted(&page).filter_map(|quote| quote.split_once("::")).filter(|(_, name)| *name != "…");
+    let tests: Vec<(&str, &str)> = tests.collect();
+    assert!(tests.len() > 100, "only {} tests are named", tests.len());
+    let is_there = |(place, name): &&(&str, &str)| {
+        let folder = places.get(*place).map_or("-", String::as_str);
+        files.iter().any(|(path, text)| (is_of(path, place) || path.starts_with(folder)) && has_test(text, name))
+    };
+    let missing: Vec<_> = tests.iter().filter(|test| !is_there(test)).collect();
+    assert!(missing.is_empty(), "docs/open.md names tests that are not there: {missing:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: what CI runs, a step at a time.
 
+use crate::licences;
 use crate::options::{Command as Spec, Given, Known};
 use crate::packages;
 use crate::programs::{self, Manner, Program};
@@ -45,12 +46,10 @@ pub(crate) fn run(options: &Given) -> Result<()> {
     steps.run("format", || cargo(&["fmt", "--all", "--check"]));
     steps.run("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]));
     steps.run("licences", || {
-        if sandbox::find("cargo-deny").is_some() || home_has_deny() {
-            cargo(&["deny", "--log-level", "error", "check"])
+        if licences::is_installed() {
+            licences::check().map(|()| Outcome::Good)
         } else {
-            Ok(Outcome::Skipped(
-                "cargo-deny is not installed (cargo install --locked cargo-deny); deny.toml is what it checks".into(),
-            ))
+            Ok(Outcome::Skipped("cargo-deny is not installed: cargo xtask licences installs it and checks".into()))
         }
     });
     let mut programs = Vec::new();
@@ -114,12 +113,6 @@ fn cargo(arguments: &[&str]) -> Result<Outcome> {
         bail!("{command:?}: {status}");
     }
     Ok(Outcome::Good)
-}
-
-fn home_has_deny() -> bool {
-    let home = std::env::var_os("CARGO_HOME").map(std::path::PathBuf::from);
-    let home = home.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cargo")));
-    home.is_some_and(|home| home.join("bin/cargo-deny").is_file())
 }
 
 enum Outcome {

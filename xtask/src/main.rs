@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod demo;
 mod docs;
+mod licences;
 mod listener;
 mod options;
 mod packages;
@@ -17,13 +18,14 @@ use say::{complain, say};
 use std::process::ExitCode;
 
 type Run = fn(&Given) -> Result<()>;
-const COMMANDS: [(Command, Run); 6] = [
+const COMMANDS: [(Command, Run); 7] = [
     (demo::COMMAND, demo::run),
     (demo::balance::COMMAND, demo::balance::run),
     (check::COMMAND, check::run),
     (bench::COMMAND, bench::run),
     (soak::COMMAND, soak::run),
     (docs::COMMAND, docs::run),
+    (licences::COMMAND, licences::run),
 ];
 
 fn main() -> ExitCode {

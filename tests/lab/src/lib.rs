@@ -26,5 +26,5 @@ pub use daemon::{Daemon, Flavour, Running, crash};
 pub use frr::Frr;
 pub use namespace::{Namespace, sweep};
 pub use network::{Builder, Lab, Router};
-pub use turn::{Turn, skipped, trial, trial_in, turn};
+pub use turn::{Turn, only_ours, skipped, trial, trial_in, turn};
 pub use wait::{patience, wait_until};

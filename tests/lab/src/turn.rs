@@ -1,4 +1,5 @@
 use crate::capture::Filter;
+use crate::daemon::{Daemon, Flavour};
 use crate::network::{Builder, Lab};
 use crate::sandbox::{self, Rights};
 use anyhow::Result;
@@ -19,6 +20,18 @@ const SLOTS: usize = 3;
 pub fn skipped(what: &str, lack: &str) {
     assert!(std::env::var_os("CI").is_none(), "{what} cannot run, and with CI set that is a failure: {lack}");
     let _ = writeln!(std::io::stderr(), "SKIPPED, NOTHING WAS TESTED: {what}: {lack}");
+}
+
+/// Whether the daemon under test is ours. If it is Debian's (`LAB_DAEMON=debian`, the self-test of the lab), says that the test passes
+/// over what only ours does.
+#[must_use]
+pub fn only_ours() -> bool {
+    let is_ours = Daemon::ours().flavour() == Flavour::Ours;
+    if !is_ours {
+        let thread = std::thread::current();
+        let _ = writeln!(std::io::stderr(), "SKIPPED, ONLY OURS DOES IT: {}", thread.name().unwrap_or("a test"));
+    }
+    is_ours
 }
 
 /// Waits for a free slot. `None` if this machine cannot have labs: the test must return then. With `CI` set that is a failure.

@@ -1,7 +1,7 @@
 //! Processes that die at the worst time: no address stays behind without adverts, and the daemon goes on.
 
 use anyhow::Result;
-use keepalived_lab::{Case, Daemon, Flavour, Instance, Lab, Running, patience, trial, wait_until};
+use keepalived_lab::{Case, Daemon, Instance, Lab, Running, only_ours, patience, trial, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::Path;
 use std::time::Duration;
@@ -14,11 +14,6 @@ const INTERVAL: Duration = Duration::from_millis(300);
 
 fn long() -> Duration {
     patience(Duration::from_secs(20))
-}
-
-/// keepalived leaves the addresses where they are.
-fn ours_only() -> bool {
-    Daemon::ours().flavour() == Flavour::Ours
 }
 
 fn has(lab: &Lab) -> Result<bool> {
@@ -50,7 +45,7 @@ fn wear_out(running: &Running) -> Result<()> {
 
 #[test]
 fn a_vrrp_process_that_dies_again_and_again_leaves_no_address_without_adverts() {
-    if !ours_only() {
+    if !only_ours() {
         return;
     }
     trial("worn-out", |lab| {
@@ -66,7 +61,7 @@ fn a_vrrp_process_that_dies_again_and_again_leaves_no_address_without_adverts() 
 
 #[test]
 fn a_daemon_that_stops_without_its_vrrp_process_takes_the_addresses_along() {
-    if !ours_only() {
+    if !only_ours() {
         return;
     }
     trial("stop-worn-out", |lab| {
@@ -81,7 +76,7 @@ fn a_daemon_that_stops_without_its_vrrp_process_takes_the_addresses_along() {
 
 #[test]
 fn the_death_of_the_supervisor_leaves_no_address() {
-    if !ours_only() {
+    if !only_ours() {
         return;
     }
     trial("orphans", |lab| {
@@ -93,7 +88,7 @@ fn the_death_of_the_supervisor_leaves_no_address() {
 
 #[test]
 fn a_supervisor_that_dies_while_the_next_vrrp_process_starts_leaves_no_address() {
-    if !ours_only() {
+    if !only_ours() {
         return;
     }
     trial("start-orphaned", |lab| {
@@ -114,7 +109,7 @@ fn a_supervisor_that_dies_while_the_next_vrrp_process_starts_leaves_no_address()
 
 #[test]
 fn a_frozen_vrrp_process_is_replaced() {
-    if !ours_only() {
+    if !only_ours() {
         return;
     }
     trial("frozen", |lab| {
@@ -129,7 +124,7 @@ fn a_frozen_vrrp_process_is_replaced() {
 
 #[test]
 fn a_shortage_that_keeps_the_vrrp_process_from_starting_leaves_no_address_and_ends_nothing() {
-    if !ours_only() {
+    if !only_ours() {
         return;
     }
     trial("shortage", |lab| {

@@ -1,7 +1,7 @@
 //! The kernel is made to match: whatever somebody else does to addresses and interfaces.
 
 use anyhow::{Context as _, Result};
-use keepalived_lab::{Case, Daemon, Flavour, Instance, Router, Running, patience, trial, wait_until};
+use keepalived_lab::{Case, Daemon, Instance, Router, Running, only_ours, patience, trial, wait_until};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn goes(router: &Router, vip: IpAddr) -> Result<()> {
 #[test]
 fn an_address_that_somebody_deletes_is_put_back() {
     // keepalived goes to BACKUP instead: docs/differences.md
-    if Daemon::ours().flavour() == Flavour::Debian {
+    if !only_ours() {
         return;
     }
     trial("deleted address", |lab| {
@@ -65,7 +65,7 @@ fn a_left_over_address_goes_when_somebody_else_is_master() {
 // keepalived takes it away together with the virtual address that was there first
 #[test]
 fn an_own_address_that_came_second_stays() {
-    if Daemon::ours().flavour() == Flavour::Debian {
+    if !only_ours() {
         return;
     }
     trial("own address", |lab| {

@@ -1,7 +1,7 @@
 //! What an init system, a log reader and a monitoring script see of a daemon from its start to its end.
 
 use anyhow::{Context as _, Result};
-use keepalived_lab::{Case, Daemon, Flavour, Instance, Lab, Running, patience, trial, wait_until};
+use keepalived_lab::{Case, Daemon, Flavour, Instance, Lab, Running, only_ours, patience, trial, wait_until};
 use rustix::process::Signal;
 use std::io::Write as _;
 use std::os::unix::net::UnixDatagram;
@@ -18,11 +18,6 @@ fn soon() -> Duration {
 
 fn text(lab: &Lab) -> String {
     Instance::new(PLAIN, 200).alone(lab.router(0), &[])
-}
-
-/// What only our daemon has, or has otherwise than Debian's; the self-test of the lab passes over it.
-fn ours_only() -> bool {
-    Daemon::ours().flavour() == Flavour::Ours
 }
 
 fn master(lab: &Lab) -> Result<()> {
@@ -46,7 +41,7 @@ fn as_a_daemon_it_returns_when_it_is_ready_and_tidies_up_at_its_end() {
         command.args(arguments).env("TMPDIR", &folder).stdout(console.try_clone()?).stderr(console);
         let status = command.status()?;
         assert!(status.success(), "{status} {}", std::fs::read_to_string(file("console"))?);
-        if ours_only() {
+        if Daemon::ours().flavour() == Flavour::Ours {
             assert!(pid.exists() && vrrp.exists(), "ready means that there are pid files");
         }
         wait_until("pid files are there", soon(), || Ok(pid.exists() && vrrp.exists()))?;
@@ -86,7 +81,7 @@ fn dump(running: &Running, name: &str, signal: &str, complete: impl Fn(&str) -> 
 
 #[test]
 fn dumps_say_what_is_and_what_led_to_it() {
-    if !ours_only() {
+    if !only_ours() {
         return; // Debian's has no journal, and is built without JSON
     }
     trial("dumps", |lab| {
@@ -115,7 +110,7 @@ fn dumps_say_what_is_and_what_led_to_it() {
 #[test]
 fn systemd_is_told_of_ready_reloading_and_stopping() {
     trial("systemd", |lab| {
-        if !ours_only() {
+        if !only_ours() {
             return Ok(()); // tells systemd only if it is its child
         }
         let path = lab.folder().join("notify");
@@ -147,7 +142,7 @@ fn systemd_is_told_of_ready_reloading_and_stopping() {
 
 #[test]
 fn the_log_file_gets_lines_and_json_if_asked() {
-    if !ours_only() {
+    if !only_ours() {
         return; // Debian's is built without a log file
     }
     trial("log file", |lab| {
@@ -187,7 +182,7 @@ fn unhindered(lab: &Lab, running: &Running) -> Result<()> {
 
 #[test]
 fn a_console_that_nobody_reads_delays_nothing() {
-    if !ours_only() {
+    if !only_ours() {
         return;
     }
     trial("stuck console", |lab| {
@@ -210,7 +205,7 @@ fn a_console_that_nobody_reads_delays_nothing() {
 
 #[test]
 fn a_log_file_that_is_a_named_pipe_is_refused_at_once() {
-    if !ours_only() {
+    if !only_ours() {
         return;
     }
     trial("no log file", |lab| {

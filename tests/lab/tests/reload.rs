@@ -1,7 +1,9 @@
 //! SIGHUP: only the difference, and nothing at all if there is something wrong.
 
 use anyhow::Result;
-use keepalived_lab::{Case, Daemon, Event, Flavour, Instance, Lab, Router, Running, patience, trial, wait_until};
+use keepalived_lab::{
+    Case, Daemon, Event, Flavour, Instance, Lab, Router, Running, only_ours, patience, trial, wait_until,
+};
 use rustix::process::{Signal, kill_process};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -24,11 +26,6 @@ fn heard(lab: &Lab, mark: usize) -> Result<(f64, Vec<Event>)> {
     Ok((longest / PLAIN.interval().as_secs_f64(), events))
 }
 
-/// Differences from keepalived that docs/differences.md tells of; the self-test of the lab passes over them.
-fn ours_only() -> bool {
-    Daemon::ours().flavour() == Flavour::Ours
-}
-
 #[test]
 fn an_unchanged_file_changes_nothing() {
     trial("unchanged", |lab| {
@@ -48,7 +45,7 @@ fn an_unchanged_file_changes_nothing() {
         assert!(events.iter().all(|event| event.mac == a.mac(0)), "nobody else had cause to speak");
         assert_eq!(lab.holders(PLAIN.vip(VRID))?, [0]);
         // it did read the file, each time
-        let word = if ours_only() { "Reload: nothing changed" } else { "Reloading" };
+        let word = if Daemon::ours().flavour() == Flavour::Ours { "Reload: nothing changed" } else { "Reloading" };
         let read = || running.log().lines().filter(|line| line.contains(word)).count();
         wait_until("the file was read three times", patience(Duration::from_secs(5)), || Ok(read() >= 3))
     });
@@ -56,7 +53,7 @@ fn an_unchanged_file_changes_nothing() {
 
 #[test]
 fn a_reload_that_comes_during_another_is_not_lost() {
-    if !ours_only() {
+    if !only_ours() {
         return; // keepalived may take the second signal for the first one
     }
     trial("twice", |lab| {
@@ -100,7 +97,7 @@ fn addresses_come_and_go() {
 
 #[test]
 fn an_address_may_move_to_an_instance_that_stands_earlier() {
-    if !ours_only() {
+    if !only_ours() {
         return; // keepalived loses it: behaviour.md section 10
     }
     trial("moved earlier", |lab| {
@@ -145,14 +142,14 @@ fn refused(name: &str, spoil: impl Fn(&str) -> String, complaint: &str) {
 
 #[test]
 fn a_duplicate_vrid_changes_nothing() {
-    if ours_only() {
+    if only_ours() {
         refused("duplicate", |text| text.to_owned() + &text.replace("vrrp_instance V7", "vrrp_instance W7"), "W7");
     }
 }
 
 #[test]
 fn a_missing_brace_changes_nothing() {
-    if ours_only() {
+    if only_ours() {
         refused("brace", |text| text.trim_end().trim_end_matches('}').to_owned(), "keepalived.conf");
     }
 }
@@ -160,7 +157,7 @@ fn a_missing_brace_changes_nothing() {
 /// Perhaps the file was cut off, or an include is missing: keepalived says nothing either way.
 #[test]
 fn a_reload_that_leaves_nothing_takes_effect_with_a_warning() {
-    if !ours_only() {
+    if !only_ours() {
         return;
     }
     trial("nothing left", |lab| {
@@ -180,7 +177,7 @@ fn a_reload_that_leaves_nothing_takes_effect_with_a_warning() {
 
 #[test]
 fn a_daemon_that_reads_a_large_file_stops_when_it_is_told_to() {
-    if !ours_only() {
+    if !only_ours() {
         return; // keepalived reads in the process that moves addresses
     }
     trial("large-file", |lab| {
@@ -206,7 +203,7 @@ fn a_daemon_that_reads_a_large_file_stops_when_it_is_told_to() {
 
 #[test]
 fn the_death_of_the_vrrp_process_moves_no_address() {
-    if !ours_only() {
+    if !only_ours() {
         return; // keepalived's restarted process waits as at its first start, and the backup takes over
     }
     trial("respawn", |lab| {
@@ -236,7 +233,7 @@ fn the_death_of_the_vrrp_process_moves_no_address() {
 
 #[test]
 fn a_vrrp_process_that_does_not_answer_is_replaced() {
-    if !ours_only() {
+    if !only_ours() {
         return; // keepalived watches for the death of its child only
     }
     trial("stuck", |lab| {

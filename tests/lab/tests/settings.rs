@@ -1,17 +1,12 @@
 //! Keywords of the process: names, scheduling, files, delays, namespaces.
 
 use anyhow::{Context as _, Result};
-use keepalived_lab::{Case, Daemon, Flavour, Instance, Router, Running, patience, trial, wait_until};
+use keepalived_lab::{Case, Daemon, Instance, Router, Running, only_ours, patience, trial, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::time::{Duration, Instant};
 
 const PLAIN: Case = Case::PLAIN;
 const VRID: u8 = 7;
-
-/// Debian's 2.2.7 knows not all of these, and has its own ways with files.
-fn ours_only() -> bool {
-    Daemon::ours().flavour() == Flavour::Ours
-}
 
 /// Starts a daemon with `globals` in `global_defs` and waits for its vrrp process.
 fn start(router: &Router, name: &str, globals: &str) -> Result<Running> {
@@ -54,7 +49,7 @@ fn stat(pid: Pid, field: usize) -> Result<i64> {
 
 #[test]
 fn processes_are_called_as_configured() {
-    if !ours_only() {
+    if !only_ours() {
         return;
     }
     trial("names", |lab| {
@@ -76,7 +71,7 @@ fn processes_are_called_as_configured() {
 
 #[test]
 fn the_vrrp_process_is_scheduled_as_configured() {
-    if !ours_only() {
+    if !only_ours() {
         return;
     }
     trial("scheduling", |lab| {
@@ -126,7 +121,7 @@ fn balancing(globals: &str) -> String {
 
 #[test]
 fn the_checker_process_runs_as_configured() {
-    if !ours_only() {
+    if !only_ours() {
         return;
     }
     trial("checker process", |lab| {
@@ -196,7 +191,7 @@ fn a_dump_names_the_router() {
     trial("router id", |lab| {
         let a = lab.router(0);
         for (name, globals) in [("new", "router_id lb-one"), ("old", "lvs_id lb-one")] {
-            if name == "old" && !ours_only() {
+            if name == "old" && !only_ours() {
                 continue;
             }
             let running = master(a, name, globals)?;
@@ -212,7 +207,7 @@ fn a_dump_names_the_router() {
 
 #[test]
 fn a_start_can_be_delayed() {
-    if !ours_only() {
+    if !only_ours() {
         return;
     }
     trial("startup delay", |lab| {
@@ -228,7 +223,7 @@ fn a_start_can_be_delayed() {
 
 #[test]
 fn it_can_run_in_a_network_namespace() {
-    if !ours_only() {
+    if !only_ours() {
         return;
     }
     trial("namespace", |lab| {
@@ -245,7 +240,7 @@ fn it_can_run_in_a_network_namespace() {
 
 #[test]
 fn a_process_that_does_not_stop_is_waited_for_as_long_as_configured() {
-    if !ours_only() {
+    if !only_ours() {
         return;
     }
     trial("child_wait_time", |lab| {

@@ -1,7 +1,7 @@
 //! `--dump-conf`: what we log of a configuration is what Debian's keepalived logs of the same file.
 
 use anyhow::Result;
-use keepalived_lab::{Daemon, Flavour, Lab, patience, trial};
+use keepalived_lab::{Daemon, Flavour, Lab, only_ours, patience, trial};
 use std::time::Duration;
 
 const CONFIGURATION: &str = "
@@ -168,7 +168,7 @@ fn logged(lab: &Lab, daemon: &Daemon, last: &str) -> Result<Vec<String>> {
 #[test]
 fn the_configuration_is_shown_as_debians_shows_it() {
     trial("dump", |lab| {
-        if Daemon::ours().flavour() != Flavour::Ours {
+        if !only_ours() {
             return Ok(());
         }
         let theirs = logged(lab, &Daemon::debian(), "(ONE) Entering BACKUP STATE")?;
