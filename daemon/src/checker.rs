@@ -9,8 +9,6 @@ mod names;
 mod notify;
 mod outside;
 mod process;
-mod programs;
-mod reader;
 mod reconciler;
 mod report;
 mod shortage;

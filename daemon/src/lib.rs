@@ -18,6 +18,7 @@ pub mod files;
 pub mod host;
 pub mod log;
 pub mod message;
+mod programs;
 pub mod runner;
 pub mod schedule;
 pub mod supervisor;

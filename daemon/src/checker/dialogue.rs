@@ -6,7 +6,6 @@ use keepalived_checks::{Failure, Tls, Trust};
 use keepalived_config::model::{Checker, Config, HttpProtocol, MiscCheck, Ssl};
 
 use super::engine::Verdict;
-use super::programs::Programs;
 use super::task::Task;
 use crate::message::{Blame, HowEnded};
 
@@ -91,12 +90,8 @@ fn open(ssl: &Ssl, trust: Trust) -> Result<Tls, String> {
     tls
 }
 
-/// `MISC_CHECK`: 0 is success; with `misc_dynamic`, 2 to 255 are, too, and stand for a weight of two less.
-pub(super) async fn misc(check: &MiscCheck, weight: u32, programs: &Programs) -> Verdict {
-    judge_program(check, weight, programs.run(&check.script, check.timeout).await)
-}
-
-/// What the end of a program says about the server.
+/// What the end of a `MISC_CHECK`'s program says about the server: 0 is success; with `misc_dynamic`, 2 to 255 are, too, and stand
+/// for a weight of two less.
 pub(super) fn judge_program(check: &MiscCheck, weight: u32, ended: HowEnded) -> Verdict {
     match ended {
         HowEnded::Status(0) => Verdict::Passed(0),

@@ -15,8 +15,8 @@ use keepalived_core::balance::{
 };
 
 use super::identity::{Digest, Identities};
-use super::programs;
 use super::task::{Spot, Task};
+use crate::programs;
 
 /// A step whose own deadline is over by this much will not end.
 const MORE: Duration = Duration::from_secs(30);

@@ -1,6 +1,7 @@
 //! The checker process: owns the descriptors, runs the dialogues, and tells the supervisor.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -18,12 +19,11 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::MissedTickBehavior;
 
-use super::dialogue::Dialogue;
+use super::dialogue::{self, Dialogue};
 use super::director::{self, Remembrance};
 use super::engine::{AtExit, Engine, Ran, Verdict};
-use super::notify::Notifier;
+use super::notify;
 use super::outside::Outside;
-use super::programs::Programs;
 use super::report::Level;
 use super::task::Task;
 use super::view;
@@ -32,6 +32,7 @@ use crate::connection::Connection;
 use crate::exit;
 use crate::log;
 use crate::message::{self, Debts, FromChild, Startup, ToChild};
+use crate::programs::{Fifos, OrderId, Programs};
 use crate::schedule;
 use crate::untold::Untold;
 
@@ -83,7 +84,9 @@ struct Process {
     engine: Engine<Box<dyn Director>>,
     dialogue: Rc<Dialogue>,
     programs: Programs,
-    notifier: Option<Notifier>,
+    /// Checks whose programs run.
+    run_by_programs: BTreeMap<OrderId, Ran>,
+    fifos: Fifos,
     outside: Outside,
     remembrance: Remembrance,
     /// What the supervisor was told to remember.
@@ -114,6 +117,7 @@ impl Process {
         let director = director::open(&startup.config)?;
         let mut remembrance = Remembrance::new(&startup.debts);
         let mut debts = startup.debts;
+        let fifos = Fifos::new(debts.pipes.clone());
         remembrance.look(&global.balancing);
         confess(&mut supervisor, &mut debts, |owed| remembrance.confess(owed));
         remembrance.apply(&global.balancing);
@@ -129,7 +133,8 @@ impl Process {
             engine,
             dialogue,
             programs: Programs::default(),
-            notifier: None,
+            run_by_programs: BTreeMap::new(),
+            fifos,
             outside: Outside::default(),
             remembrance,
             debts,
@@ -157,8 +162,7 @@ impl Process {
     async fn serve(&mut self) -> io::Result<u8> {
         let reactor = self.reactor.take().ok_or(io::ErrorKind::NotConnected)?;
         let mut reactor = Nested::new(reactor)?;
-        let made_before = self.debts.pipes.clone();
-        self.notifier = Some(Notifier::new(self.engine.config(), self.programs.clone(), made_before));
+        self.open_fifos();
         self.confess();
         self.look_outside(reactor.reactor());
         if let Some(monitor) = self.engine.director().monitor()
@@ -196,7 +200,7 @@ impl Process {
     /// Brings everything up to date. Returns when to do so again.
     fn turn(&mut self) -> Option<Instant> {
         let now = reactor::now();
-        self.programs.catch_up();
+        let programs = self.look_at_programs(now);
         self.supervisor.catch_up();
         if self.outside.catch_up() {
             self.hear_outside();
@@ -207,22 +211,45 @@ impl Process {
         } else {
             self.engine.turn(now)
         };
-        self.begin_due();
+        self.begin_due(now);
         self.deliver(MOST_REPORTS);
         let catch_up = (self.programs.is_behind() || self.supervisor.is_behind() || !self.untold.is_empty())
             .then(|| now + CATCH_UP);
         let more = self.engine.has_reports().then_some(now);
-        let next = [wake, catch_up, more].into_iter().flatten().min();
+        let next = [wake, programs, catch_up, more].into_iter().flatten().min();
         next.map(|at| at.max(now + TOGETHER))
+    }
+
+    /// What became of the programs that the runner runs for us. Returns when to look again.
+    fn look_at_programs(&mut self, now: Instant) -> Option<Instant> {
+        let lost = self.programs.turn(now);
+        for (id, how) in self.programs.ended() {
+            if let Some(ran) = self.run_by_programs.remove(&id) {
+                if let Some(Task { checker: Checker::Misc(check), server, .. }) = ran.task.task() {
+                    let verdict = dialogue::judge_program(check, server.settings.weight, how);
+                    self.engine.ended(ran.ticket, &verdict, now);
+                }
+            } else {
+                self.fifos.ended(id, &how, now, &mut self.programs);
+            }
+        }
+        let reader = self.fifos.turn(now, &mut self.programs);
+        [lost, reader].into_iter().flatten().min()
     }
 
     /// Begins what is due. Tasks run in the order in which they were begun: the last one tells when all have had a turn. Until then
     /// no others begin, or they would pile up on a machine that cannot do what is due.
-    fn begin_due(&mut self) {
+    fn begin_due(&mut self, now: Instant) {
         let mut any = false;
         for ran in self.engine.due() {
-            begin(ran, Rc::clone(&self.dialogue), self.programs.clone(), self.results.clone());
             any = true;
+            match ran.task.task() {
+                Some(Task { checker: Checker::Misc(check), .. }) => {
+                    let id = self.programs.run(&check.script, check.timeout, now);
+                    self.run_by_programs.insert(id, ran);
+                }
+                _ => begin(ran, Rc::clone(&self.dialogue), self.results.clone()),
+            }
         }
         if any {
             self.batch_waits.set(true);
@@ -240,9 +267,7 @@ impl Process {
                 Level::Info => tracing::info!("{report}"),
                 Level::Detail => tracing::debug!("{report}"),
             }
-            if let Some(notifier) = &mut self.notifier {
-                notifier.tell(self.engine.config(), &report);
-            }
+            notify::tell(&report, self.engine.config(), &mut self.programs, &mut self.fifos);
             if let Some(record) = report.record(SystemTime::now()) {
                 self.untold.push(record);
             }
@@ -326,12 +351,16 @@ impl Process {
         self.confess();
         self.remembrance.apply(&self.engine.config().global.balancing);
         process::give_back_memory();
-        if let Some(notifier) = &mut self.notifier {
-            notifier.reload(self.engine.config());
-        }
+        self.open_fifos();
         self.confess();
         self.look_outside(reactor);
         Ok(())
+    }
+
+    fn open_fifos(&mut self) {
+        let global = &self.engine.config().global;
+        let wanted = [&global.fifos.all, &global.fifos.lvs];
+        self.fifos.reload(wanted, global.scripts.user.as_ref(), &mut self.programs);
     }
 
     /// Watches what the configuration needs, from the beginning.
@@ -353,10 +382,10 @@ impl Process {
     /// Tells the supervisor what is to be taken back at the end, if it has changed.
     fn confess(&mut self) {
         let remembrance = &self.remembrance;
-        let pipes = self.notifier.as_ref().map(Notifier::made);
+        let pipes = self.fifos.made();
         confess(&mut self.supervisor, &mut self.debts, |owed| {
             remembrance.confess(owed);
-            owed.pipes = pipes.unwrap_or_default();
+            owed.pipes = pipes;
         });
     }
 
@@ -365,9 +394,7 @@ impl Process {
         self.engine.stop(at_exit, reactor::now());
         self.remembrance.end(&self.engine.config().global.balancing);
         self.deliver(usize::MAX);
-        if let Some(notifier) = self.notifier.take() {
-            notifier.close();
-        }
+        std::mem::take(&mut self.fifos).close(&mut self.programs);
         self.programs.finish();
         self.untold.tell_all(&mut self.supervisor, FromChild::Balanced);
         tracing::info!("Stopped");
@@ -398,13 +425,10 @@ async fn until(wake: Option<Instant>) {
     }
 }
 
-fn begin(ran: Ran, dialogue: Rc<Dialogue>, programs: Programs, results: mpsc::UnboundedSender<Results>) {
+fn begin(ran: Ran, dialogue: Rc<Dialogue>, results: mpsc::UnboundedSender<Results>) {
     tokio::task::spawn_local(async move {
         let result = match ran.task.task() {
             None => Verdict::Unknown("there is no such check".into()),
-            Some(Task { checker: Checker::Misc(check), server, .. }) => {
-                Box::pin(super::dialogue::misc(check, server.settings.weight, &programs)).await
-            }
             Some(task) => dialogue.hold(task, ran.step).await,
         };
         // nobody hears it at the end of the process

@@ -1,8 +1,10 @@
-//! Named pipes over reloads; who reads them by order of the configuration is tested with `reader`.
+//! Named pipes over reloads; the programs that read them are tested with `reader`.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
+
+use keepalived_config::model::Config;
 
 use super::*;
 use crate::configuration::from_text;
@@ -61,32 +63,49 @@ fn a_pipe_of_somebody_who_is_not_there_is_nobody_s() {
     let config = folder.config("lvs_notify_fifo FOLDER/kept\nnotify_fifo FOLDER/left-out");
     let mut without = config.clone();
     without.global.fifos.all.user = Some(ScriptUser { name: "no-such-user-at-all".into(), group: None });
-    let mut notifier = notifier(&without, &[]);
+    let mut pipes = Pipes::new(&without, &[]);
     assert!(folder.path("kept").exists() && !folder.path("left-out").exists());
-    notifier.reload(&config);
+    pipes.reload(&config);
     assert!(folder.path("left-out").exists());
-    notifier.close();
+    pipes.close();
 }
 
-fn notifier(config: &Config, made_before: &[PathBuf]) -> Notifier {
-    Notifier::new(config, Programs::default(), made_before.iter().cloned().collect())
+/// Pipes for everything and for load balancing.
+struct Pipes(Fifos, Programs);
+
+impl Pipes {
+    fn new(config: &Config, made_before: &[PathBuf]) -> Self {
+        let mut pipes = Self(Fifos::new(made_before.iter().cloned().collect()), Programs::default());
+        pipes.reload(config);
+        pipes
+    }
+
+    fn reload(&mut self, config: &Config) {
+        let global = &config.global;
+        let wanted = [&global.fifos.all, &global.fifos.lvs];
+        self.0.reload(wanted, global.scripts.user.as_ref(), &mut self.1);
+    }
+
+    fn close(mut self) {
+        self.0.close(&mut self.1);
+    }
 }
 
 #[test]
 fn a_pipe_that_stays_is_not_closed_by_a_reload() {
     let folder = Folder::new("stays");
     let config = folder.config("lvs_notify_fifo FOLDER/fifo");
-    let mut notifier = notifier(&config, &[]);
+    let mut pipes = Pipes::new(&config, &[]);
     let mut listener = folder.reads("fifo");
-    notifier.write("VS one UP\n");
-    notifier.reload(&config);
-    notifier.write("VS two UP\n");
+    pipes.0.write("VS one UP\n");
+    pipes.reload(&config);
+    pipes.0.write("VS two UP\n");
     assert_eq!(listener.hears(), "VS one UP\n\0VS two UP\n\0");
-    notifier.reload(&folder.config("lvs_notify_fifo FOLDER/another"));
+    pipes.reload(&folder.config("lvs_notify_fifo FOLDER/another"));
     assert_eq!(listener.hears(), "end");
     assert!(!folder.path("fifo").exists());
-    assert_eq!(notifier.made(), [folder.path("another")].into());
-    notifier.close();
+    assert_eq!(pipes.0.made(), [folder.path("another")].into());
+    pipes.close();
     assert!(!folder.path("another").exists());
 }
 
@@ -94,28 +113,28 @@ fn a_pipe_that_stays_is_not_closed_by_a_reload() {
 #[test]
 fn a_path_that_is_named_twice_hears_everything_once() {
     let folder = Folder::new("twice");
-    let mut notifier = notifier(&folder.config("notify_fifo FOLDER/fifo\n lvs_notify_fifo FOLDER/fifo"), &[]);
+    let mut pipes = Pipes::new(&folder.config("notify_fifo FOLDER/fifo\n lvs_notify_fifo FOLDER/fifo"), &[]);
     let mut listener = folder.reads("fifo");
-    notifier.write("VS one UP\n");
+    pipes.0.write("VS one UP\n");
     assert_eq!(listener.hears(), "VS one UP\n\0");
     // what was the pipe for everything becomes that for load balancing
-    notifier.reload(&folder.config("lvs_notify_fifo FOLDER/fifo"));
-    notifier.write("VS one DOWN\n");
+    pipes.reload(&folder.config("lvs_notify_fifo FOLDER/fifo"));
+    pipes.0.write("VS one DOWN\n");
     assert_eq!(listener.hears(), "VS one DOWN\n\0");
-    notifier.close();
+    pipes.close();
 }
 
 #[test]
 fn a_pipe_that_the_process_before_made_is_ours() {
     let folder = Folder::new("before");
     let config = folder.config("lvs_notify_fifo FOLDER/ours\n notify_fifo FOLDER/theirs");
-    let died = notifier(&config, &[]);
-    let made = died.made();
+    let died = Pipes::new(&config, &[]);
+    let made = died.0.made();
     assert_eq!(made.len(), 2);
     // it has no last word
     drop(died);
-    let next = notifier(&config, &[folder.path("ours")]);
-    assert_eq!(next.made(), [folder.path("ours")].into());
+    let next = Pipes::new(&config, &[folder.path("ours")]);
+    assert_eq!(next.0.made(), [folder.path("ours")].into());
     next.close();
     assert!(!folder.path("ours").exists());
     assert!(folder.path("theirs").exists(), "somebody else made it");

@@ -1,0 +1,208 @@
+//! Programs that the runner runs for a process: those whose end is awaited, those that tell of something, and those that run until
+//! they are told to end. Plain state: whoever owns it says what time it is, and asks what has ended.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use keepalived_config::model::Script;
+use keepalived_core::time::Instant;
+
+use crate::connection::Connection;
+use crate::message::{Blame, Ended, HowEnded, Incoming, Lives, Order, Request};
+
+mod fifos;
+mod reader;
+
+pub(crate) use fifos::Fifos;
+
+/// Requests that wait for a runner at most; the oldest one whose end nobody awaits makes room.
+const MOST_WAITING: usize = 10_000;
+
+/// The runner ends a program whose time is over, and says so. An answer that has not come by then is lost.
+const TO_ANSWER: Duration = Duration::from_secs(10);
+
+/// How long the answer to an order is awaited: its program may run for `limit`.
+pub(crate) const fn patience(limit: Duration) -> Duration {
+    limit.saturating_add(TO_ANSWER)
+}
+
+/// What an order is called, here and in the answer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct OrderId(u64);
+
+/// The way to the runner.
+#[derive(Debug, Default)]
+pub(crate) struct Programs {
+    runner: Option<Connection>,
+    /// What the runner has not been told yet.
+    waiting: VecDeque<Request>,
+    /// Orders whose end is awaited. A runner that takes over gets them again.
+    awaited: BTreeMap<OrderId, Awaited>,
+    /// When the answers to them are lost.
+    lost_at: BTreeSet<(Instant, OrderId)>,
+    /// What nobody was told yet.
+    ended: Vec<(OrderId, HowEnded)>,
+    last: u64,
+}
+
+#[derive(Debug)]
+struct Awaited {
+    order: Order,
+    lost_at: Option<Instant>,
+    /// It was told to end.
+    unwanted: bool,
+}
+
+impl Programs {
+    /// A runner is there. What was awaited from the one before is ordered again.
+    pub(crate) fn connect(&mut self, runner: Connection) {
+        // the programs of a runner that died end with it
+        let unwanted = self.awaited.iter().filter(|(_, awaited)| awaited.unwanted);
+        for id in unwanted.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.end_of(id, HowEnded::TimedOut);
+        }
+        let Self { waiting, awaited, .. } = self;
+        waiting.retain(|request| match request {
+            Request::Run(order) => !awaited.contains_key(&OrderId(order.id)),
+            Request::End { .. } => false,
+        });
+        waiting.extend(awaited.values().map(|awaited| Request::Run(awaited.order.clone())));
+        self.runner = Some(runner);
+        self.send();
+    }
+
+    /// Has a program tell of something, and does not care how it ends. Of those about one subject that have to wait, the last one
+    /// counts.
+    pub(crate) fn notify(&mut self, script: &Script, about: String) {
+        self.order(script, Vec::new(), Lives::Freely, about);
+    }
+
+    /// Has a program run to its end, which comes within `limit`; [`Self::ended`] tells of it. If the runner does not say so in time
+    /// it is not awaited any longer.
+    pub(crate) fn run(&mut self, script: &Script, limit: Duration, now: Instant) -> OrderId {
+        let order = self.order(script, Vec::new(), Lives::AtMost(limit), String::new());
+        let lost_at = now + patience(limit);
+        if let Some(awaited) = self.awaited.get_mut(&order) {
+            awaited.lost_at = Some(lost_at);
+            self.lost_at.insert((lost_at, order));
+        }
+        order
+    }
+
+    /// Has a program run with these arguments besides its own until [`Self::end`]; [`Self::ended`] tells of its end, whatever it
+    /// comes from.
+    pub(crate) fn keep(&mut self, script: &Script, extra: Vec<String>) -> OrderId {
+        self.order(script, extra, Lives::WhileWanted, String::new())
+    }
+
+    /// A program is not wanted any more. It has so long to end by itself.
+    pub(crate) fn end(&mut self, id: OrderId, within: Duration) {
+        if self.withdraw(id) {
+            self.end_of(id, HowEnded::TimedOut);
+        } else if let Some(awaited) = self.awaited.get_mut(&id) {
+            awaited.unwanted = true;
+            self.waiting.push_back(Request::End { id: id.0, within });
+            self.send();
+        }
+    }
+
+    /// Takes back an order that the runner has not got yet. False if it has.
+    fn withdraw(&mut self, id: OrderId) -> bool {
+        let is_it = |request: &Request| matches!(request, Request::Run(order) if order.id == id.0);
+        let place = self.waiting.iter().position(is_it);
+        place.and_then(|place| self.waiting.remove(place)).is_some()
+    }
+
+    /// What has ended since this was last asked.
+    pub(crate) fn ended(&mut self) -> Vec<(OrderId, HowEnded)> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// Sends what waits, and gives up what is not answered. Returns when to come again for that.
+    pub(crate) fn turn(&mut self, now: Instant) -> Option<Instant> {
+        self.send();
+        while let Some((_, id)) = self.lost_at.first().copied().filter(|(at, _)| *at <= now) {
+            let limit = match self.awaited.get(&id).map(|awaited| awaited.order.lives) {
+                Some(Lives::AtMost(limit)) => limit,
+                _ => Duration::ZERO,
+            };
+            if !self.withdraw(id) {
+                self.waiting.push_back(Request::End { id: id.0, within: Duration::ZERO });
+                self.send();
+            }
+            let seconds = patience(limit).as_secs();
+            let why = format!("the process that runs programs has not answered within {seconds} s");
+            self.end_of(id, HowEnded::NotRun(Blame::Machine, why));
+        }
+        self.lost_at.first().map(|(at, _)| *at)
+    }
+
+    fn end_of(&mut self, id: OrderId, how: HowEnded) {
+        // what was given up is not heard of again
+        let Some(awaited) = self.awaited.remove(&id) else { return };
+        if let Some(at) = awaited.lost_at {
+            self.lost_at.remove(&(at, id));
+        }
+        self.ended.push((id, how));
+    }
+
+    fn order(&mut self, script: &Script, extra: Vec<String>, lives: Lives, about: String) -> OrderId {
+        self.last += 1;
+        let id = OrderId(self.last);
+        let order = Order { id: self.last, script: script.clone(), extra, lives, about };
+        if lives != Lives::Freely {
+            self.awaited.insert(id, Awaited { order: order.clone(), lost_at: None, unwanted: false });
+        }
+        if self.waiting.len() >= MOST_WAITING {
+            let nobody_waits = |request: &Request| matches!(request, Request::Run(Order { lives: Lives::Freely, .. }));
+            if let Some(place) = self.waiting.iter().position(nobody_waits) {
+                self.waiting.remove(place);
+            }
+        }
+        self.waiting.push_back(Request::Run(order));
+        self.send();
+        id
+    }
+
+    /// Hears what has ended. False if the runner is gone.
+    pub(crate) fn listen(&mut self) -> bool {
+        self.send();
+        loop {
+            let Some(runner) = &mut self.runner else { return false };
+            match runner.hear::<Ended>() {
+                Ok(Incoming::Message(Ended { id, how }, _)) => self.end_of(OrderId(id), how),
+                Ok(Incoming::Nothing) => return true,
+                Ok(Incoming::Closed) | Err(_) => {
+                    self.runner = None;
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Whether orders wait for room in the pipe.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.runner.is_some() && !self.waiting.is_empty()
+    }
+
+    /// Sends what waits before this process ends, as much as the runner takes in a moment.
+    pub(crate) fn finish(&mut self) {
+        if let Some(runner) = &mut self.runner {
+            self.waiting.drain(..).for_each(|request| runner.say(&request));
+            runner.finish();
+        }
+    }
+
+    fn send(&mut self) {
+        let Some(runner) = &mut self.runner else { return };
+        while let Some(request) = self.waiting.front() {
+            if !runner.offer(request) {
+                return;
+            }
+            self.waiting.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! What is awaited from the runner: here the runner is the test.
+
+use keepalived_kernel::pipe;
+
+use super::*;
+
+const LIMIT: Duration = Duration::from_secs(5);
+const NOW: Instant = Instant::from_nanos(1_000_000_000_000);
+
+fn script() -> Script {
+    Script { argv: vec!["check".into()], user: None, group: None }
+}
+
+fn runner_of(programs: &mut Programs) -> Connection {
+    let (ours, theirs) = pipe::pair().unwrap();
+    programs.connect(Connection::new(theirs));
+    Connection::new(ours)
+}
+
+/// The numbers of what is to be run, and in negative of what is to end.
+fn asked(runner: &mut Connection) -> Vec<i64> {
+    let mut asked = Vec::new();
+    while let Incoming::Message(request, _) = runner.hear::<Request>().unwrap() {
+        let (sign, id) = match request {
+            Request::Run(order) => (1, order.id),
+            Request::End { id, .. } => (-1, id),
+        };
+        asked.push(sign * i64::try_from(id).unwrap());
+    }
+    asked
+}
+
+#[test]
+fn an_answer_that_does_not_come_is_given_up() {
+    let mut programs = Programs::default();
+    let mut runner = runner_of(&mut programs);
+    let id = programs.run(&script(), LIMIT, NOW);
+    assert_eq!(asked(&mut runner), [1]);
+    let lost = programs.turn(NOW).unwrap();
+    assert_eq!(lost, NOW + patience(LIMIT));
+    assert!(programs.ended().is_empty());
+    assert_eq!(programs.turn(lost), None);
+    let ended = programs.ended();
+    assert!(
+        matches!(ended.as_slice(), [(of, HowEnded::NotRun(Blame::Machine, why))] if *of == id && why.contains("15 s")),
+        "{ended:?}"
+    );
+    assert_eq!(asked(&mut runner), [-1]);
+    // the answer comes after all
+    runner.say(&Ended { id: 1, how: HowEnded::Status(0) });
+    programs.listen();
+    assert!(programs.ended().is_empty(), "it was told once");
+}
+
+#[test]
+fn an_order_that_no_runner_took_is_given_up_and_never_run() {
+    let mut programs = Programs::default();
+    programs.run(&script(), LIMIT, NOW);
+    programs.turn(NOW + patience(LIMIT));
+    assert_eq!(programs.ended().len(), 1);
+    assert!(asked(&mut runner_of(&mut programs)).is_empty());
+}
+
+#[test]
+fn an_answer_in_time_ends_the_waiting() {
+    let mut programs = Programs::default();
+    let mut runner = runner_of(&mut programs);
+    let id = programs.run(&script(), LIMIT, NOW);
+    runner.say(&Ended { id: 1, how: HowEnded::Status(3) });
+    programs.listen();
+    assert_eq!(programs.ended(), [(id, HowEnded::Status(3))]);
+    assert_eq!(programs.turn(NOW + Duration::from_secs(60)), None, "nothing is awaited any more");
+    assert!(programs.ended().is_empty());
+}
