@@ -12,7 +12,7 @@ use keepalived_config::model::{Config, Script};
 use keepalived_kernel::ipvs::{Expiry, Timeouts};
 use keepalived_kernel::pipe::{self, Pipe, Received, Sealed};
 use keepalived_kernel::process::{self, Account};
-use keepalived_state::{BalanceRecord, Record};
+use keepalived_state::Record;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -122,8 +122,8 @@ pub enum FromChild {
     Hello(u64),
     /// Instances changed their states, in this order; at most [`MOST_RECORDS`].
     Transitions(Vec<(InstanceKey, Record)>),
-    /// What happened to virtual and real servers, in this order; at most [`MOST_RECORDS`].
-    Balanced(Vec<BalanceRecord>),
+    /// What else happened, in this order; at most [`MOST_RECORDS`].
+    Happened(Vec<Record>),
     /// From now on this is to be taken back at its end.
     Owes(Debts),
     /// A `Snapshot` comes in memory.

@@ -11,7 +11,7 @@ use keepalived_core::vrrp::State;
 use keepalived_kernel::process::{self, Background, PidFileRefused};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::signal::{self, Signal};
-use keepalived_state::{BalanceRecord, Journal, Record};
+use keepalived_state::Journal;
 use sd_notify::NotifyState;
 
 use crate::cli::Options;
@@ -94,8 +94,8 @@ struct Supervisor {
     /// Last state of each instance that the worker told of: what the next one resumes.
     states: BTreeMap<InstanceKey, State>,
     /// What happened and why; it outlives the workers.
-    journal: Journal<Record>,
-    balance_journal: Journal<BalanceRecord>,
+    /// One for each process, so that what happens often to servers does not displace what happened to instances.
+    journals: BTreeMap<Role, Journal>,
     /// What the checker process has to take back at its end; it outlives that process.
     debts: Debts,
     script_default: ScriptDefault,
@@ -196,8 +196,7 @@ impl Supervisor {
             pid_files,
             posts: Role::ALL.map(|role| Post::new(role, now)),
             states: BTreeMap::new(),
-            journal: Journal::default(),
-            balance_journal: Journal::default(),
+            journals: BTreeMap::new(),
             debts: Debts::default(),
             script_default: ScriptDefault::look(),
             sweeper: Sweeper::new(),

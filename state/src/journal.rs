@@ -7,57 +7,68 @@ use std::time::SystemTime;
 use keepalived_core::vrrp::Transition;
 use serde::{Deserialize, Serialize};
 
-/// Whom a record is about.
+/// What a record is about.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Subject {
     /// A VRRP instance, by name.
     Instance(String),
+    /// A virtual server, by what it is called: `[192.0.2.1]:tcp:80`.
+    VirtualServer(String),
+    /// A real server of a virtual server, both by what they are called.
+    RealServer {
+        /// Itself.
+        server: String,
+        /// The virtual server.
+        of: String,
+    },
 }
 
-/// One transition.
+/// Something that happened.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Record {
     /// Wall-clock time.
     pub at: SystemTime,
-    /// Who.
+    /// To what.
     pub subject: Subject,
-    /// From what to what, and why.
-    pub transition: Transition,
+    /// What, and why.
+    pub event: Event,
 }
 
-/// Something that happened to a virtual server or a real server.
+/// What can happen.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct BalanceRecord {
-    /// Wall-clock time.
-    pub at: SystemTime,
-    /// What the virtual server is called.
-    pub service: String,
-    /// What the real server is called, if it is about one.
-    pub server: Option<String>,
-    /// What happened.
-    pub event: BalanceEvent,
-}
-
-/// What can happen to a virtual server or a real server.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum BalanceEvent {
+pub enum Event {
+    /// An instance went from one state to another.
+    Transition(Transition),
     /// A real server answers.
     Up,
     /// A real server does not, or is taken away: why.
     Down(String),
     /// A real server has another weight.
     Weight(u32),
-    /// There are servers enough: this is what they weigh.
+    /// A virtual server has servers enough: this is what they weigh.
     QuorumGained(u64),
-    /// There are not.
+    /// It has not.
     QuorumLost(u64),
     /// A virtual server is not configured any more.
     Removed,
 }
 
-impl fmt::Display for BalanceEvent {
+impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Instance(name) => write!(f, "({name})"),
+            Self::VirtualServer(name) => write!(f, "VS {name}:"),
+            Self::RealServer { server, of } => write!(f, "VS {of} {server}:"),
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transition(Transition { from, to, priority, cause, .. }) => {
+                write!(f, "{from} -> {to}, priority {priority}: {cause}")
+            }
             Self::Up => f.write_str("up"),
             Self::Down(cause) if cause.is_empty() => f.write_str("down"),
             Self::Down(cause) => write!(f, "down: {cause}"),
@@ -70,24 +81,18 @@ impl fmt::Display for BalanceEvent {
 }
 
 /// The last [`MOST_KEPT`] records, oldest first.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Journal<T> {
-    records: VecDeque<T>,
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Journal {
+    records: VecDeque<Record>,
     forgotten: u64,
 }
 
 /// Records that a journal keeps; the oldest make room, and are counted.
 pub const MOST_KEPT: usize = 4_096;
 
-impl<T> Default for Journal<T> {
-    fn default() -> Self {
-        Self { records: VecDeque::new(), forgotten: 0 }
-    }
-}
-
-impl<T> Journal<T> {
+impl Journal {
     /// Adds a record.
-    pub fn push(&mut self, record: T) {
+    pub fn push(&mut self, record: Record) {
         if self.records.len() >= MOST_KEPT {
             self.records.pop_front();
             self.forgotten = self.forgotten.saturating_add(1);
@@ -96,7 +101,7 @@ impl<T> Journal<T> {
     }
 
     /// Records, oldest first.
-    pub fn records(&self) -> impl Iterator<Item = &T> {
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
         self.records.iter()
     }
 
@@ -108,29 +113,20 @@ impl<T> Journal<T> {
 
 #[cfg(test)]
 mod tests {
-    use keepalived_core::time::Instant;
-    use keepalived_core::vrrp::{Cause, Priority, State};
-
     use super::*;
 
     #[test]
     fn the_oldest_make_room_and_are_counted() {
         let mut journal = Journal::default();
         for number in 0..MOST_KEPT + 3 {
-            journal.push(Record {
-                at: SystemTime::UNIX_EPOCH,
-                subject: Subject::Instance(number.to_string()),
-                transition: Transition {
-                    at: Instant::ZERO,
-                    from: State::Init,
-                    to: State::Backup,
-                    cause: Cause::Started,
-                    priority: Priority::DEFAULT,
-                },
-            });
+            let subject = Subject::VirtualServer(number.to_string());
+            journal.push(Record { at: SystemTime::UNIX_EPOCH, subject, event: Event::Removed });
         }
         assert_eq!(journal.records().count(), MOST_KEPT);
         assert_eq!(journal.forgotten(), 3);
-        assert_eq!(journal.records().next().map(|record| record.subject.clone()), Some(Subject::Instance("3".into())));
+        assert_eq!(
+            journal.records().next().map(|record| record.subject.clone()),
+            Some(Subject::VirtualServer("3".into()))
+        );
     }
 }

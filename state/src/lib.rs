@@ -7,5 +7,5 @@
 mod journal;
 mod snapshot;
 
-pub use journal::{BalanceEvent, BalanceRecord, Journal, MOST_KEPT, Record, Subject};
+pub use journal::{Event, Journal, MOST_KEPT, Record, Subject};
 pub use snapshot::{AddressView, CheckView, InstanceView, MasterView, ServerView, ServiceView, Snapshot};

@@ -9,7 +9,7 @@ use keepalived_core::vrrp::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{BalanceRecord, Journal, Record};
+use crate::Journal;
 
 /// A process of the daemon at one moment: instances of the vrrp process, or virtual servers of the checker process.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -21,9 +21,7 @@ pub struct Snapshot {
     /// Instances, in the order of the configuration.
     pub instances: Vec<InstanceView>,
     /// What happened before.
-    pub journal: Journal<Record>,
-    /// The same of load balancing.
-    pub balance_journal: Journal<BalanceRecord>,
+    pub journal: Journal,
     /// Adverts for VRIDs that are not configured.
     pub unknown_vrid: u64,
     /// Times the kernel had lost events and everything was read again.
@@ -81,7 +79,6 @@ impl Snapshot {
             taken,
             instances: Vec::new(),
             journal: Journal::default(),
-            balance_journal: Journal::default(),
             unknown_vrid: 0,
             netlink_overruns: 0,
             services: Vec::new(),

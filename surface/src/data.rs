@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use keepalived_core::address::Scope;
 use keepalived_core::vrrp::{Preempt, State, Version};
-use keepalived_state::{AddressView, InstanceView, Snapshot, Subject};
+use keepalived_state::{AddressView, InstanceView, Journal, Record, Snapshot};
 
 mod services;
 
@@ -16,40 +16,28 @@ pub fn data(snapshot: &Snapshot) -> String {
     if !snapshot.services.is_empty() {
         text += "------< LVS Topology >------\n";
         snapshot.services.iter().for_each(|service| services::describe(&mut text, service));
-        text += "------< Journal >------\n";
-        forgotten(&mut text, snapshot.balance_journal.forgotten());
-        snapshot.balance_journal.records().for_each(|record| services::tell(&mut text, record));
+        tell(&mut text, &snapshot.journal);
         return text;
     }
     text += "------< VRRP Topology >------\n";
     for instance in &snapshot.instances {
         describe(&mut text, instance);
     }
-    text += "------< Journal >------\n";
-    forgotten(&mut text, snapshot.journal.forgotten());
-    for record in snapshot.journal.records() {
-        let Subject::Instance(name) = &record.subject;
-        let transition = &record.transition;
-        writeln!(
-            text,
-            " {} ({name}) {} -> {}, priority {}: {}",
-            seconds(record.at),
-            transition.from,
-            transition.to,
-            transition.priority,
-            transition.cause
-        )
-        .ok();
-    }
+    tell(&mut text, &snapshot.journal);
     text += "------< Network events >------\n";
     writeln!(text, " Adverts for unknown VRIDs = {}", snapshot.unknown_vrid).ok();
     writeln!(text, " Netlink overruns = {}", snapshot.netlink_overruns).ok();
     text
 }
 
-fn forgotten(text: &mut String, count: u64) {
-    if count > 0 {
-        writeln!(text, " {count} earlier records are forgotten").ok();
+/// What happened, oldest first.
+fn tell(text: &mut String, journal: &Journal) {
+    *text += "------< Journal >------\n";
+    if journal.forgotten() > 0 {
+        writeln!(text, " {} earlier records are forgotten", journal.forgotten()).ok();
+    }
+    for Record { at, subject, event } in journal.records() {
+        writeln!(text, " {} {subject} {event}", seconds(*at)).ok();
     }
 }
 

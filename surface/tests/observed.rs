@@ -11,9 +11,7 @@ use keepalived_core::vrrp::{
     AdvertInterval, Cause, ChecksumForm, Counters, Family, Faults, InitialState, Preempt, Priority, State, Transition,
     Version, Vrid,
 };
-use keepalived_state::{
-    AddressView, BalanceEvent, BalanceRecord, InstanceView, Record, ServiceView, Snapshot, Subject,
-};
+use keepalived_state::{AddressView, Event, InstanceView, Record, ServiceView, Snapshot, Subject};
 
 fn snapshot() -> Snapshot {
     let instance = InstanceView {
@@ -147,13 +145,13 @@ fn data_tells_what_happened_and_why() {
     snapshot.journal.push(Record {
         at: UNIX_EPOCH + Duration::from_secs(5),
         subject: Subject::Instance("V2".into()),
-        transition: Transition {
+        event: Event::Transition(Transition {
             at: Instant::ZERO,
             from: State::Backup,
             to: State::Master,
             cause: Cause::MasterLeft { master: IpAddr::from([10, 5, 0, 2]) },
             priority: Priority::DEFAULT,
-        },
+        }),
     });
     let text = keepalived_surface::data(&snapshot);
     assert!(
@@ -173,15 +171,11 @@ fn data_tells_what_happened_to_servers_and_why() {
         servers: Vec::new(),
     };
     let mut snapshot = Snapshot { services: vec![service], ..Snapshot::empty(UNIX_EPOCH) };
-    let record = |seconds, server: Option<&str>, event| BalanceRecord {
-        at: UNIX_EPOCH + Duration::from_secs(seconds),
-        service: "[10.0.0.1]:tcp:80".into(),
-        server: server.map(str::to_owned),
-        event,
-    };
-    let refused = BalanceEvent::Down("connection refused".into());
-    snapshot.balance_journal.push(record(5, Some("[10.0.1.1]:tcp:80"), refused));
-    snapshot.balance_journal.push(record(6, None, BalanceEvent::QuorumLost(0)));
+    let of = || "[10.0.0.1]:tcp:80".to_owned();
+    let record = |seconds, subject, event| Record { at: UNIX_EPOCH + Duration::from_secs(seconds), subject, event };
+    let server = Subject::RealServer { server: "[10.0.1.1]:tcp:80".into(), of: of() };
+    snapshot.journal.push(record(5, server, Event::Down("connection refused".into())));
+    snapshot.journal.push(record(6, Subject::VirtualServer(of()), Event::QuorumLost(0)));
     let text = keepalived_surface::data(&snapshot);
     assert!(text.contains(" 5.000000 VS [10.0.0.1]:tcp:80 [10.0.1.1]:tcp:80: down: connection refused\n"), "{text}");
     assert!(text.contains(" 6.000000 VS [10.0.0.1]:tcp:80: quorum lost with a weight of 0\n"), "{text}");

@@ -14,7 +14,7 @@ use keepalived_kernel::director::Director;
 use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Nested, Reactor, Ready, Token};
-use keepalived_state::{BalanceRecord, Snapshot};
+use keepalived_state::{Record, Snapshot};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::MissedTickBehavior;
@@ -96,7 +96,7 @@ struct Process {
     inbox: mpsc::UnboundedReceiver<Results>,
     /// Checks were begun, and not all of them have had a turn.
     batch_waits: Rc<Cell<bool>>,
-    untold: Untold<BalanceRecord>,
+    untold: Untold<Record>,
     _log: log::Guard,
 }
 
@@ -272,7 +272,7 @@ impl Process {
                 self.untold.push(record);
             }
         }
-        self.untold.tell(&mut self.supervisor, FromChild::Balanced);
+        self.untold.tell(&mut self.supervisor, FromChild::Happened);
     }
 
     fn attend(&mut self, ready: Ready, reactor: &mut Reactor) -> Option<End> {
@@ -396,7 +396,7 @@ impl Process {
         self.deliver(usize::MAX);
         std::mem::take(&mut self.fifos).close(&mut self.programs);
         self.programs.finish();
-        self.untold.tell_all(&mut self.supervisor, FromChild::Balanced);
+        self.untold.tell_all(&mut self.supervisor, FromChild::Happened);
         tracing::info!("Stopped");
         exit::OK
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use keepalived_core::balance::{CheckId, Meaning, Quorum, ServiceId};
-use keepalived_state::{BalanceEvent, BalanceRecord};
+use keepalived_state::{Event, Record, Subject};
 
 /// Something that happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -134,23 +134,28 @@ const LONGEST_CAUSE: usize = 200;
 
 impl Report {
     /// What the journal keeps of it.
-    pub fn record(&self, at: SystemTime) -> Option<BalanceRecord> {
+    pub fn record(&self, at: SystemTime) -> Option<Record> {
         let (service, server, event) = match self {
-            Self::Server { name, service_name, up: true, .. } => (service_name, Some(name), BalanceEvent::Up),
+            Self::Server { name, service_name, up: true, .. } => (service_name, Some(name), Event::Up),
             Self::Server { name, service_name, up: false, reason, .. } => {
                 let cause = reason.chars().take(LONGEST_CAUSE).collect();
-                (service_name, Some(name), BalanceEvent::Down(cause))
+                (service_name, Some(name), Event::Down(cause))
             }
-            Self::Weight { name, service_name, weight } => (service_name, Some(name), BalanceEvent::Weight(*weight)),
+            Self::Weight { name, service_name, weight } => (service_name, Some(name), Event::Weight(*weight)),
             Self::Quorum { service_name, quorum, starting: false, .. } => {
                 let weight = quorum.weight;
-                let gained = BalanceEvent::QuorumGained(weight);
-                (service_name, None, if quorum.up { gained } else { BalanceEvent::QuorumLost(weight) })
+                let gained = Event::QuorumGained(weight);
+                (service_name, None, if quorum.up { gained } else { Event::QuorumLost(weight) })
             }
-            Self::ServiceRemoved { service_name } => (service_name, None, BalanceEvent::Removed),
+            Self::ServiceRemoved { service_name } => (service_name, None, Event::Removed),
             _ => return None,
         };
-        Some(BalanceRecord { at, service: service.clone(), server: server.cloned(), event })
+        let service = service.clone();
+        let subject = match server {
+            Some(server) => Subject::RealServer { server: server.clone(), of: service },
+            None => Subject::VirtualServer(service),
+        };
+        Some(Record { at, subject, event })
     }
 }
 

@@ -14,7 +14,7 @@ use keepalived_kernel::pipe;
 use keepalived_kernel::process::{self, Exit, Pid};
 use keepalived_kernel::reactor::{self, Interest, Token};
 use keepalived_kernel::signal::Signal;
-use keepalived_state::Snapshot;
+use keepalived_state::{Event, Snapshot};
 use sd_notify::NotifyState;
 
 use super::abandoned::{down_time, unnoticed};
@@ -400,14 +400,15 @@ impl Supervisor {
             }
             FromChild::Transitions(records) => {
                 for (key, record) in records {
-                    self.states.insert(key, record.transition.to);
-                    self.journal.push(record);
+                    if let Event::Transition(transition) = &record.event {
+                        self.states.insert(key, transition.to);
+                    }
+                    self.journals.entry(role).or_default().push(record);
                 }
             }
-            FromChild::Balanced(records) => {
-                for record in records {
-                    self.balance_journal.push(record);
-                }
+            FromChild::Happened(records) => {
+                let journal = self.journals.entry(role).or_default();
+                records.into_iter().for_each(|record| journal.push(record));
             }
             FromChild::Owes(debts) => self.debts = debts,
             FromChild::Snapshot => {
@@ -438,10 +439,7 @@ impl Supervisor {
 
     /// Writes what was asked for of a snapshot.
     fn show(&mut self, role: Role, mut snapshot: Snapshot) {
-        match role {
-            Role::Checker => snapshot.balance_journal = self.balance_journal.clone(),
-            Role::Vrrp | Role::Runner => snapshot.journal = self.journal.clone(),
-        }
+        snapshot.journal = self.journals.get(&role).cloned().unwrap_or_default();
         snapshot.router_id = self.config.global.router_id.clone().unwrap_or_else(configuration::host_name);
         let (mine, others) = std::mem::take(&mut self.dumps).into_iter().partition(|(asked, _)| *asked == role);
         self.dumps = others;

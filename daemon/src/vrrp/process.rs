@@ -9,7 +9,7 @@ use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::sockets::RawSockets;
-use keepalived_state::{Record, Snapshot, Subject};
+use keepalived_state::{Event, Record, Snapshot, Subject};
 
 use super::engine::{AtExit, Engine};
 use super::report::{Level, Report};
@@ -247,8 +247,8 @@ impl Process {
                 if let Some(sync) = &self.sync {
                     sync.follow(&name, transition.to);
                 }
-                let subject = Subject::Instance(name.to_string());
-                self.untold.push((key, Record { at: SystemTime::now(), subject, transition }));
+                let (subject, event) = (Subject::Instance(name.to_string()), Event::Transition(transition));
+                self.untold.push((key, Record { at: SystemTime::now(), subject, event }));
             }
         }
         self.untold.tell(&mut self.supervisor, FromChild::Transitions);

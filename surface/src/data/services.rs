@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use keepalived_state::{BalanceRecord, ServiceView};
-
-use super::seconds;
+use keepalived_state::ServiceView;
 
 /// One virtual server, its real servers, and their checks. Writing to a `String` cannot fail, so results are dropped.
 pub(super) fn describe(text: &mut String, service: &ServiceView) {
@@ -20,10 +18,4 @@ pub(super) fn describe(text: &mut String, service: &ServiceView) {
             writeln!(text, "     {}: {result}", check.keyword).ok();
         }
     }
-}
-
-/// A line of the journal.
-pub(super) fn tell(text: &mut String, record: &BalanceRecord) {
-    let server = record.server.as_ref().map(|server| format!(" {server}")).unwrap_or_default();
-    writeln!(text, " {} VS {}{server}: {}", seconds(record.at), record.service, record.event).ok();
 }
