@@ -19,6 +19,7 @@ pub mod host;
 pub mod log;
 pub mod message;
 mod programs;
+pub mod role;
 pub mod runner;
 pub mod schedule;
 pub mod supervisor;
@@ -28,7 +29,8 @@ pub mod vrrp;
 use cli::Request;
 use keepalived_kernel::files::{Existing, create_regular};
 use keepalived_kernel::signal::Signal;
-use supervisor::{Role, eprint_all};
+use role::Role;
+use supervisor::eprint_all;
 
 /// The program: `arguments` with the zeroth; returns the exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {

@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::log::Destinations;
+use crate::role::Role;
 use keepalived_config::InstanceKey;
 
 /// Number of the descriptor that the supervisor of a child talks through.
@@ -38,9 +39,9 @@ pub enum ToChild {
     Report,
     /// Forget what was counted.
     ClearCounters,
-    /// To the runner: somebody who wants programs run speaks here. To all others: the runner listens here. The descriptor of a
-    /// packet socket comes along; one that came before is closed.
-    Runner,
+    /// The process of this role speaks and listens at the packet socket whose descriptor comes along. It replaces the one of a
+    /// process before it.
+    Peer(Role),
     /// End in good order.
     Stop,
 }

@@ -19,10 +19,12 @@ use crate::configuration::{self, Verdict};
 use crate::exit;
 use crate::log::{self, Destinations};
 use crate::message::{Debts, ScriptDefault, ToChild};
+use crate::role::Role;
 
 mod abandoned;
 mod children;
 mod dump;
+mod introductions;
 mod pid_files;
 mod pulse;
 mod reading;
@@ -32,10 +34,10 @@ mod worker;
 use abandoned::Sweeper;
 use children::Post;
 use dump::{Dump, File};
+use introductions::Introductions;
 use pid_files::PidFiles;
 use reading::Reading;
 use telling::Telling;
-pub use worker::Role;
 
 /// What the reactor calls the thread that reads a configuration.
 const READING: Token = Token(u64::MAX / 2);
@@ -109,6 +111,7 @@ struct Supervisor {
     dumps: Vec<(Role, Dump)>,
     /// Of dumps into the log, what is not there yet.
     telling: Telling,
+    introductions: Introductions,
     /// A configuration that is being read.
     reading: Option<Reading>,
     /// Once is enough: what cannot be loaded now cannot be loaded later.
@@ -204,6 +207,7 @@ impl Supervisor {
             abandoned_not_before: now,
             dumps: Vec::new(),
             telling,
+            introductions: Introductions::default(),
             reading: None,
             modules_are_loaded: false,
             reload_again: false,
@@ -252,7 +256,8 @@ impl Supervisor {
 
     fn next_deadline(&self) -> Option<Instant> {
         let kill_at = self.stopping.as_ref().map(|stopping| stopping.kill_at);
-        let others = [self.telling.next_at(), kill_at, self.abandoned_at(), self.catch_up_at(reactor::now())];
+        let again_at = self.introductions.next_at();
+        let others = [self.telling.next_at(), kill_at, self.abandoned_at(), self.catch_up_at(reactor::now()), again_at];
         let of_posts = self.posts.iter().flat_map(Post::next_at);
         others.into_iter().flatten().chain(of_posts).min()
     }

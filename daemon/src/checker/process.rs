@@ -33,6 +33,7 @@ use crate::exit;
 use crate::log;
 use crate::message::{self, Debts, FromChild, Startup, ToChild};
 use crate::programs::{Fifos, OrderId, Programs};
+use crate::role::Role;
 use crate::schedule;
 use crate::untold::Untold;
 
@@ -330,12 +331,12 @@ impl Process {
                 view::fill(&self.engine, &mut snapshot);
                 self.supervisor.say_with(&FromChild::Snapshot, &snapshot)?;
             }
-            ToChild::Runner => {
+            ToChild::Peer(Role::Runner) => {
                 let runner = Pipe::from_descriptor(descriptor.ok_or(io::ErrorKind::InvalidData)?)?;
                 reactor.register(&runner, FROM_RUNNER, Interest::Read)?;
                 self.programs.connect(Connection::new(runner));
             }
-            ToChild::Start | ToChild::ClearCounters | ToChild::Stop => {}
+            ToChild::Start | ToChild::Peer(_) | ToChild::ClearCounters | ToChild::Stop => {}
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::reactor;
 
 use super::Supervisor;
-use super::worker::Role;
+use crate::role::Role;
 use crate::vrrp::{Removed, Was, lines, remove_abandoned};
 
 /// A process that begins has this long to say that it runs: a large configuration takes its time.

@@ -10,7 +10,6 @@ use keepalived_config::model::{Backend, Checker, Config, Instance};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Preempt, State};
 use keepalived_kernel::ipvs::Ipvs;
-use keepalived_kernel::pipe;
 use keepalived_kernel::process::{self, Exit, Pid};
 use keepalived_kernel::reactor::{self, Interest, Token};
 use keepalived_kernel::signal::Signal;
@@ -20,13 +19,14 @@ use sd_notify::NotifyState;
 use super::abandoned::{down_time, unnoticed};
 use super::dump::Dump;
 use super::pulse;
-use super::worker::{Role, Worker};
+use super::worker::Worker;
 use super::{Supervisor, eprint_all, notify};
 use crate::backoff::Backoff;
 use crate::cli::Options;
 use crate::configuration;
 use crate::exit;
 use crate::message::{self, FromChild, Incoming, Startup, ToChild};
+use crate::role::Role;
 
 /// A place for a child, taken or not.
 #[derive(Debug)]
@@ -38,8 +38,6 @@ pub(super) struct Post {
     /// The worker could not take a configuration; it gets it again then.
     give_at: Option<Instant>,
     give_backoff: Backoff,
-    /// It could not be connected with the runner; that is tried again then.
-    introduce_at: Option<Instant>,
     /// Since when nobody does its work, as far as we know; `None` while a worker does.
     pub(super) idle_since: Option<Instant>,
     /// A worker of it has run: what keeps the next one from it may pass.
@@ -55,7 +53,6 @@ impl Post {
             respawn_at: None,
             give_at: None,
             give_backoff: Backoff::default(),
-            introduce_at: None,
             idle_since: Some(now),
             has_run: false,
         }
@@ -64,7 +61,7 @@ impl Post {
     /// When there is something to do about it.
     pub(super) fn next_at(&self) -> impl Iterator<Item = Instant> {
         let hello_at = self.worker.as_ref().map(Worker::hello_at);
-        [self.respawn_at, self.give_at, self.introduce_at, hello_at].into_iter().flatten()
+        [self.respawn_at, self.give_at, hello_at].into_iter().flatten()
     }
 
     /// For how long nobody has done its work.
@@ -121,7 +118,7 @@ impl Supervisor {
         self.posts.iter().find(|post| post.role == role)?.worker.as_ref()
     }
 
-    fn worker_mut(&mut self, role: Role) -> Option<&mut Worker> {
+    pub(super) fn worker_mut(&mut self, role: Role) -> Option<&mut Worker> {
         self.post(role)?.worker.as_mut()
     }
 
@@ -170,17 +167,14 @@ impl Supervisor {
         for role in Role::ALL {
             let Some(post) = self.post(role) else { continue };
             let give = post.give_at.take_if(|at| *at <= now).is_some();
-            let introduce = post.introduce_at.take_if(|at| *at <= now).is_some();
             if let Some(worker) = &mut post.worker {
                 worker.connection().catch_up();
             }
             if give {
                 self.give(role);
             }
-            if introduce {
-                self.introduce(role);
-            }
         }
+        self.introduce_again(now);
     }
 
     /// When to send a child what it did not take before.
@@ -293,34 +287,6 @@ impl Supervisor {
                 let now = reactor::now();
                 if let Some(post) = self.post(role) {
                     post.respawn_at = Some(now + post.backoff.next(now));
-                }
-            }
-        }
-    }
-
-    /// Connects the runner with those who want programs run: with all when it is new, with one that is new.
-    fn introduce(&mut self, newcomer: Role) {
-        if self.worker(Role::Runner).is_none() {
-            return;
-        }
-        let clients = Role::ALL.into_iter().filter(|role| *role != Role::Runner);
-        for client in clients.filter(|client| newcomer == Role::Runner || newcomer == *client) {
-            if self.worker(client).is_none() {
-                continue;
-            }
-            match pipe::pair() {
-                Ok((one, other)) => {
-                    for (role, end) in [(Role::Runner, one), (client, other)] {
-                        if let Some(worker) = self.worker_mut(role) {
-                            worker.connection().hand_over(&ToChild::Runner, end.into_descriptor());
-                        }
-                    }
-                }
-                Err(error) => {
-                    tracing::error!("the runner cannot be introduced to the {client} process: {error}; trying again");
-                    if let Some(post) = self.post(client) {
-                        post.introduce_at = Some(reactor::now() + Duration::from_secs(1));
-                    }
                 }
             }
         }

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use keepalived_config::model::Global;
 use keepalived_kernel::process::{Pid, PidFile, PidFileRefused};
 
-use super::worker::Role;
 use crate::cli::Options;
 use crate::files::RUN_DIRECTORY;
+use crate::role::Role;
 
 /// The pid files of the daemon.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! A child process as the supervisor sees it.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -16,42 +15,7 @@ use super::pulse::{Next, Pulse};
 use crate::cli::Options;
 use crate::connection::Connection;
 use crate::message::{FromChild, Incoming, SUPERVISOR, Startup, ToChild};
-
-/// What a child is for.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Role {
-    /// Runs programs for the others.
-    Runner,
-    /// Asks real servers whether they answer, and tells the kernel's load balancer.
-    Checker,
-    /// The virtual routers.
-    Vrrp,
-}
-
-impl Role {
-    /// In the order in which they are started.
-    pub const ALL: [Self; 3] = [Self::Runner, Self::Checker, Self::Vrrp];
-
-    /// First argument of a process that is to be this; people never write it.
-    pub const fn argument(self) -> &'static str {
-        match self {
-            Self::Runner => "--runner-process-of",
-            Self::Checker => "--checker-process-of",
-            Self::Vrrp => "--vrrp-process-of",
-        }
-    }
-}
-
-/// As messages and keepalived call it.
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Runner => "runner",
-            Self::Checker => "checker",
-            Self::Vrrp => "vrrp",
-        })
-    }
-}
+use crate::role::Role;
 
 /// A running child.
 #[derive(Debug)]

@@ -191,7 +191,7 @@ impl Process {
     fn obey(&mut self, message: ToChild, memory: Option<std::os::fd::OwnedFd>) -> io::Result<()> {
         match message {
             // no script is run here yet
-            ToChild::Start | ToChild::Runner | ToChild::Stop => {}
+            ToChild::Start | ToChild::Peer(_) | ToChild::Stop => {}
             ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => {
                 // whatever comes of it: the supervisor reads no other configuration before it has an answer
