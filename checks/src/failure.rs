@@ -9,7 +9,7 @@ use keepalived_kernel::dial;
 use keepalived_kernel::shortage::is_shortage;
 
 use crate::peer_text::PeerText;
-use crate::tls;
+use crate::tls_error;
 
 /// Why a check failed, in the administrator's words. All text in it is [`PeerText`].
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -125,7 +125,7 @@ impl Failure {
             Some(errno) => Self::System(step, errno),
             None if error.kind() == io::ErrorKind::OutOfMemory => Self::Local(OUT_OF_MEMORY),
             None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Closed(step),
-            None => Self::Tls(PeerText::show(&tls::in_words(error))),
+            None => Self::Tls(PeerText::show(&tls_error::in_words(error))),
         }
     }
 }

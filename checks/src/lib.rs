@@ -22,6 +22,7 @@ mod scratch;
 mod smtp;
 mod tcp;
 mod tls;
+mod tls_error;
 mod udp;
 
 pub use deadline::total;

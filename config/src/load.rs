@@ -4,6 +4,7 @@ mod address;
 mod authentication;
 mod balance;
 mod claims;
+mod draft;
 mod encap;
 mod fixed;
 mod global;

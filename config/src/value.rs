@@ -94,6 +94,16 @@ pub(crate) fn c_number(text: &[u8]) -> Option<u32> {
     }
 }
 
+/// Whether adverts may go to `address`: IPv4 multicast, or IPv6 link-local multicast.
+pub(crate) fn is_group(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_multicast(),
+        IpAddr::V6(address) => {
+            address.is_multicast() && address.segments().first().is_some_and(|first| first & 0xf == 2)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use keepalived_core::vrrp::{Family, Version};
 
 use super::tracking::{Form, tracks};
-use super::{Page, decimal, enabled, routing, say, yes};
+use super::{Page, enabled, routing, say, yes};
 use crate::model::{
-    ChecksumForm, GarpGroup, HmacMode, InitialState, Instance, IpvlanMode, Notify, OwnLink, Preempt, Replay, SyncGroup,
-    Tracks, Transport,
+    ChecksumForm, HmacMode, InitialState, Instance, IpvlanMode, Notify, OwnLink, Preempt, Replay, SyncGroup, Tracks,
+    Transport,
 };
 
 pub(super) fn write(page: &mut Page<'_>) {
@@ -29,30 +29,6 @@ pub(super) fn write(page: &mut Page<'_>) {
     let instances = config.instances.iter().map(|instance| (instance.name.as_str(), instance)).collect();
     for group in &config.sync_groups {
         sync_group(page, group, &instances);
-    }
-}
-
-/// `garp_group`
-pub(super) fn garp_groups(page: &mut Page<'_>) {
-    let config = page.config;
-    if !config.garp_groups.is_empty() {
-        say!(page, "------< Gratuitous ARP delays >------");
-    }
-    for GarpGroup { interfaces, garp_interval, gna_interval } in &config.garp_groups {
-        say!(page, "------< GARP delay group >------");
-        if let Some(interval) = garp_interval {
-            say!(page, " GARP interval = {}", decimal(*interval));
-        }
-        if let Some(interval) = gna_interval {
-            say!(page, " GNA interval = {}", decimal(*interval));
-        }
-        if garp_interval.is_none() && gna_interval.is_none() {
-            say!(page, " No configuration");
-        }
-        say!(page, " Interfaces");
-        for interface in interfaces {
-            say!(page, "  {interface}");
-        }
     }
 }
 
@@ -133,7 +109,7 @@ fn flags(page: &mut Page<'_>, instance: &Instance) {
 }
 
 fn link(page: &mut Page<'_>, instance: &Instance) {
-    let own = own_link(page, instance);
+    let own = routing::own_link(page, instance);
     let group = match instance.own_link.as_deref() {
         Some(OwnLink::Vmac(vmac)) => vmac.group,
         Some(OwnLink::Ipvlan(ipvlan)) => ipvlan.group,
@@ -178,20 +154,6 @@ fn link(page: &mut Page<'_>, instance: &Instance) {
     if let Some(vrf) = instance.vrf {
         say!(page, "   VRF = {vrf}");
     }
-}
-
-/// The name of the interface that is made for it: written, or from the VRID.
-pub(super) fn own_link(page: &Page<'_>, instance: &Instance) -> Option<String> {
-    let written = match instance.own_link.as_deref()? {
-        OwnLink::Vmac(vmac) => vmac.name,
-        OwnLink::Ipvlan(ipvlan) => ipvlan.name,
-    };
-    let prefix = &page.config.global.vmac_names.prefix;
-    let made = || match instance.family {
-        Family::V4 => format!("{prefix}.{}", instance.vrid),
-        Family::V6 => format!("{prefix}6.{}", instance.vrid),
-    };
-    Some(written.map_or_else(made, |name| name.to_string()))
 }
 
 fn origin(page: &mut Page<'_>, instance: &Instance) {

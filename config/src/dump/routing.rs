@@ -6,11 +6,10 @@ use std::net::IpAddr;
 use keepalived_core::address::{Broadcast, Scope, VirtualAddress};
 use keepalived_core::vrrp::Family;
 
-use super::router::{garp_groups, own_link};
-use super::{Page, say};
+use super::{Page, decimal, say};
 use crate::model::{
-    Encapsulation, EncapsulationHeader, Hop, Instance, Lockable, Placement, PolicyRule, Prefix, Realms, Route,
-    RouteKind, RouteMetrics, RuleAction,
+    Encapsulation, EncapsulationHeader, GarpGroup, Hop, Instance, Lockable, OwnLink, Placement, PolicyRule, Prefix,
+    Realms, Route, RouteKind, RouteMetrics, RuleAction,
 };
 
 /// `RT_TABLE_MAIN`
@@ -50,6 +49,44 @@ pub(super) fn write_static(page: &mut Page<'_>) {
             say!(page, "     {member}");
         }
     }
+}
+
+/// `garp_group`
+fn garp_groups(page: &mut Page<'_>) {
+    let config = page.config;
+    if !config.garp_groups.is_empty() {
+        say!(page, "------< Gratuitous ARP delays >------");
+    }
+    for GarpGroup { interfaces, garp_interval, gna_interval } in &config.garp_groups {
+        say!(page, "------< GARP delay group >------");
+        if let Some(interval) = garp_interval {
+            say!(page, " GARP interval = {}", decimal(*interval));
+        }
+        if let Some(interval) = gna_interval {
+            say!(page, " GNA interval = {}", decimal(*interval));
+        }
+        if garp_interval.is_none() && gna_interval.is_none() {
+            say!(page, " No configuration");
+        }
+        say!(page, " Interfaces");
+        for interface in interfaces {
+            say!(page, "  {interface}");
+        }
+    }
+}
+
+/// The name of the interface that is made for it: written, or from the VRID.
+pub(super) fn own_link(page: &Page<'_>, instance: &Instance) -> Option<String> {
+    let written = match instance.own_link.as_deref()? {
+        OwnLink::Vmac(vmac) => vmac.name,
+        OwnLink::Ipvlan(ipvlan) => ipvlan.name,
+    };
+    let prefix = &page.config.global.vmac_names.prefix;
+    let made = || match instance.family {
+        Family::V4 => format!("{prefix}.{}", instance.vrid),
+        Family::V6 => format!("{prefix}6.{}", instance.vrid),
+    };
+    Some(written.map_or_else(made, |name| name.to_string()))
 }
 
 /// The addresses of an instance.

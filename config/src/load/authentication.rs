@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keepalived_core::vrrp::{Family, InitialState, Password, Priority, Version};
 
-use super::instance::Draft;
+use super::draft::Draft;
 use super::line::{Wrong, number};
 use super::statements::{Reading, Statements};
 use crate::facts::KeyFile;

@@ -13,6 +13,7 @@ mod pace;
 mod persistence;
 mod quorum;
 mod real;
+mod scene;
 mod service;
 mod shared;
 mod stay;

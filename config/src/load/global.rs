@@ -9,11 +9,11 @@ use keepalived_core::vrrp::Version;
 
 use super::settings::{Pacing, process_name, umask};
 use super::statements::{Reading, Statements};
-use super::transport::is_group;
 use super::{group, lvs, services};
 use crate::finding::{Finding, rule};
 use crate::model::{BufferPolicy, Global, RouterDefaults, VipLost};
 use crate::syntax::Node;
+use crate::value;
 
 /// `UINT_MAX`
 pub(super) const UINT: RangeInclusive<i64> = 0..=4_294_967_295;
@@ -130,7 +130,7 @@ fn read_vrrp(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Gl
         address.is_ipv6() && address.is_multicast()
     });
     if let Some(IpAddr::V6(group)) = group6 {
-        if !is_group(IpAddr::V6(group)) {
+        if !value::is_group(IpAddr::V6(group)) {
             let message = format!("{group} is not link-local; it is used");
             reading.report_at(&rule::GROUP_SCOPE, blocks.last("vrrp_mcast_group6"), message);
         }

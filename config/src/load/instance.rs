@@ -8,6 +8,7 @@ use keepalived_core::vrrp::{AdvertInterval, Family, Priority, Version, Vrid};
 
 use super::address::{Placed, lines, of_family, once};
 use super::authentication::{self, Standing};
+use super::draft::{Draft, Link};
 use super::global::Defaults;
 use super::route::{self, Home};
 use super::settings::Pacing;
@@ -16,32 +17,10 @@ use super::tracks::{self, Trackers};
 use super::transport::{self, Endpoint};
 use super::{notify, own_link, policy};
 use crate::facts::InterfaceFacts;
-use crate::finding::{Finding, Rule, rule};
+use crate::finding::{Finding, rule};
 use crate::model::{ChecksumForm, Global, InitialState, Instance, Preempt, Transport};
 use crate::span::Span;
 use crate::syntax::Node;
-
-/// What an instance is read with.
-pub(super) struct Draft<'a> {
-    pub(super) name: String,
-    pub(super) block: Node<'a>,
-    pub(super) statements: Statements<'a>,
-    pub(super) global: &'a Global,
-    pub(super) defaults: &'a Defaults,
-}
-
-impl Draft<'_> {
-    /// Reports `message` about this instance at the statement `name`, or else at the block.
-    pub(super) fn report(&self, reading: &mut Reading<'_>, rule: &'static Rule, name: &str, message: &str) {
-        let node = self.statements.last(name).unwrap_or(self.block);
-        reading.report_at(rule, Some(node), format!("instance {}: {message}", self.name));
-    }
-
-    /// Reports that the statement `name` is missing.
-    fn missing(&self, reading: &mut Reading<'_>, rule: &'static Rule, name: &'static str, message: &str) {
-        reading.report_missing(rule, self.block, name, format!("instance {}: {message}", self.name));
-    }
-}
 
 /// Every instance that can be made sense of, in the order of the file.
 pub(super) fn read_all<'a>(
@@ -81,19 +60,6 @@ fn duplicate(name: &str, block: Node<'_>, first: Option<Span>) -> Finding {
     match first {
         Some(first) => finding.also(first, "the first is here"),
         None => finding,
-    }
-}
-
-/// The interface of an instance, and what is known about it.
-#[derive(Clone, Copy)]
-pub(super) struct Link {
-    pub(super) name: Option<InterfaceName>,
-    pub(super) facts: Option<InterfaceFacts>,
-}
-
-impl Link {
-    fn mtu(self) -> u32 {
-        self.facts.map_or(InterfaceFacts::ETHERNET.mtu, |facts| facts.mtu)
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::{Family, Vrid};
 
-use super::instance::{Draft, Link};
+use super::draft::{Draft, Link};
 use super::line::Wrong;
 use super::statements::Reading;
 use crate::facts::RouteName;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::{Family, Vrid};
 
-use super::instance::{Draft, Link};
+use super::draft::{Draft, Link};
 use super::statements::{Reading, place};
 use crate::finding::{Finding, rule};
 use crate::model::{Instance, Peer, Transport};
@@ -33,19 +33,10 @@ pub(super) fn read(reading: &mut Reading<'_>, draft: &Draft<'_>) -> Wanted {
     let peers = lines.into_iter().filter_map(|line| peer(reading, line, &mut ttl_range)).collect();
     let source = statements.last_of("unicast_src_ip", "mcast_src_ip");
     let source = reading.address(source, "an address of this machine, no group", |address| !address.is_multicast());
-    let group = reading.address(statements.last("mcast_dst_ip"), "a multicast address (IPv6: link-local)", is_group);
+    let group =
+        reading.address(statements.last("mcast_dst_ip"), "a multicast address (IPv6: link-local)", value::is_group);
     let ttl = reading.integer(statements.last("unicast_ttl"));
     Wanted { peers, ttl_range, source, group, ttl }
-}
-
-/// Whether adverts may go to `address`: IPv4 multicast, or IPv6 link-local multicast.
-pub(super) fn is_group(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_multicast(),
-        IpAddr::V6(address) => {
-            address.is_multicast() && address.segments().first().is_some_and(|first| first & 0xf == 2)
-        }
-    }
 }
 
 fn peer(reading: &mut Reading<'_>, line: Node<'_>, ttl_range: &mut bool) -> Option<(Peer, Span)> {

@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 
 use super::super::statements::{Reading, instead};
 use crate::finding::{Finding, rule};
-use crate::model::{Forwarding, Tunnel, TunnelChecksum};
+use crate::model::{Forwarding, Service, Tunnel, TunnelChecksum};
 use crate::span::Span;
 use crate::syntax::{Node, Words};
 
@@ -115,4 +115,13 @@ fn options(reading: &mut Reading<'_>, name: &str, mut words: Words<'_>) -> Resul
         }
     }
     Ok(options)
+}
+
+/// The port that a server behind `service` has in the kernel, of the one that is written.
+pub(super) fn kernel_port(
+    service: &Service,
+    forwarding: Forwarding,
+    written: Option<NonZeroU16>,
+) -> Option<NonZeroU16> {
+    if forwarding.translates_ports() { written.or(service.port()) } else { service.port() }
 }

@@ -1,8 +1,8 @@
 //! `GRPC_CHECK`
 
 use super::super::statements::{Reading, Statements};
-use super::check::{Scene, Timed, timed};
 use super::pace::Habit;
+use super::scene::{Scene, Timed, timed};
 use super::tls::{self, Use};
 use crate::model::{Checker, GrpcCheck};
 

@@ -1,8 +1,8 @@
 //! `HTTP_GET`, `SSL_GET` and `HTTP2_GET`
 
 use super::super::statements::{Reading, Statements};
-use super::check::{Scene, Timed, timed};
 use super::pace::Habit;
+use super::scene::{Scene, Timed, timed};
 use super::tls::{self, Use};
 use crate::command;
 use crate::finding::{Finding, rule};

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use keepalived_core::vrrp::Family;
 
 use super::super::statements::{Reading, Statements, place};
-use super::check::{self, Scene};
+use super::check;
 use super::endpoint::{self, Place};
 use super::pace::Pace;
-use super::service::kernel_port;
+use super::scene::Scene;
 use super::{Surroundings, forwarding};
 use crate::finding::{Finding, rule};
 use crate::model::{Forwarding, RealServer, RealServerExtras, RealServerSettings, Service, SorryServer};
@@ -67,7 +67,7 @@ pub(super) fn finish(
         if !fits(reading, written, draft.forwarding, setting, draft.block, "real server") {
             continue;
         }
-        let port = kernel_port(setting.service, draft.forwarding, written.port);
+        let port = forwarding::kernel_port(setting.service, draft.forwarding, written.port);
         let place = Place { address: written.address, port };
         if let Some(first) = seen.get(&place) {
             twice(reading, setting, place, draft.block, *first);

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::num::NonZeroU16;
 
 use keepalived_core::vrrp::Family;
 
@@ -392,13 +391,4 @@ fn sorry(reading: &mut Reading<'_>, statements: &Statements<'_>, forwarding: For
         forwarding: forwarding::read(reading, statements.last("sorry_server_lvs_method")).unwrap_or(forwarding),
         inhibit: statements.has("sorry_server_inhibit"),
     })
-}
-
-/// The port that a server behind `service` has in the kernel, of the one that is written.
-pub(super) fn kernel_port(
-    service: &Service,
-    forwarding: Forwarding,
-    written: Option<NonZeroU16>,
-) -> Option<NonZeroU16> {
-    if forwarding.translates_ports() { written.or(service.port()) } else { service.port() }
 }

@@ -1,8 +1,8 @@
 //! `UDP_CHECK`
 
 use super::super::statements::{Reading, Statements};
-use super::check::{Scene, Timed, timed};
 use super::pace::Habit;
+use super::scene::{Scene, Timed, timed};
 use crate::finding::{Finding, rule};
 use crate::model::{Checker, MaskedOctet, UdpCheck, UdpReply};
 use crate::syntax::Node;
