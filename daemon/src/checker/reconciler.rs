@@ -273,7 +273,7 @@ impl<D: Director> Reconciler<D> {
         }
         for key in std::mem::take(&mut self.doomed) {
             self.unkept.remove(&key);
-            difference(key, self.table.remove(&key).as_ref(), None, &mut changes);
+            difference(key, self.table.get(&key), None, &mut changes);
         }
         self.make(&changes, now);
         made
@@ -286,8 +286,13 @@ impl<D: Director> Reconciler<D> {
         match self.director.change(changes) {
             Ok(refused) => {
                 self.again.answered(changes, &refused, now, &mut self.news);
-                for change in refused.iter().filter_map(|refused| changes.get(refused.index)) {
-                    self.forget(change);
+                let refused: BTreeSet<usize> = refused.iter().map(|refused| refused.index).collect();
+                for (at, change) in changes.iter().enumerate() {
+                    match change {
+                        change if refused.contains(&at) => self.forget(change),
+                        Change::RemoveService(key) => drop(self.table.remove(key)),
+                        _ => {}
+                    }
                 }
             }
             Err(error) => {
@@ -300,11 +305,12 @@ impl<D: Director> Reconciler<D> {
         }
     }
 
-    /// A change that was refused is not in the table. What is there exactly is found out before it is tried again.
+    /// A change that was refused is not in the table, but what was to change or to go is, and stays ours. How it is exactly is found
+    /// out before it is tried again.
     fn forget(&mut self, change: &Change) {
         match change {
             Change::AddService(key, _) => drop(self.table.remove(key)),
-            Change::AddDestination(key, to, _) | Change::EditDestination(key, to, _) => {
+            Change::AddDestination(key, to, _) => {
                 if let Some(entry) = self.table.get_mut(key) {
                     entry.destinations.remove(to);
                 }
@@ -314,7 +320,7 @@ impl<D: Director> Reconciler<D> {
                     entry.destinations.insert(*to, STILL_THERE);
                 }
             }
-            Change::EditService(..) | Change::RemoveService(_) => {}
+            Change::EditDestination(..) | Change::EditService(..) | Change::RemoveService(_) => {}
         }
     }
 
@@ -342,6 +348,7 @@ impl<D: Director> Reconciler<D> {
             self.dirty.insert(id);
         }
         for key in gone {
+            self.table.remove(&key);
             if let Some(entry) = self.read_one(key, &mut services) {
                 self.table.insert(key, entry);
                 self.doomed.insert(key);

@@ -310,6 +310,40 @@ fn what_is_refused_is_tried_again_even_if_the_table_is_never_looked_at() {
     assert_eq!(said.iter().filter(|line| line.starts_with("the kernel refused")).count(), 2, "{said:#?}");
 }
 
+// seeds 1643 and 3265 of the simulator: it counted as a server of others, and stayed for ever
+#[test]
+fn a_server_that_the_kernel_does_not_let_drain_goes_when_the_kernel_does() {
+    let globals = "global_defs {\n lvs_drain_timeout 5\n}\n".to_owned();
+    let key = ServiceKey::Address { address: IpAddr::from([192, 0, 2, 1]), port: 80, protocol: Protocol::Tcp };
+    let server = DestinationKey { address: IpAddr::from([10, 0, 0, 2]), port: 80 };
+    let mut rig = Rig::new(&(globals.clone() + &configuration("", &[1, 2])));
+    rig.engine.director().refuse(key, Some(server), Some(5));
+    rig.engine.reload(rig.now, from_text(&(globals + &configuration("", &[1])))).unwrap();
+    rig.pass(20, &[]);
+    rig.engine.director().refuse(key, Some(server), None);
+    rig.pass(60, &[]);
+    assert_eq!(rig.table(), "10.0.0.1:1");
+}
+
+#[test]
+fn what_a_service_still_has_that_the_kernel_did_not_remove_is_ours_when_the_service_comes_back() {
+    let key = ServiceKey::Address { address: IpAddr::from([192, 0, 2, 1]), port: 80, protocol: Protocol::Tcp };
+    let other = virtual_server("192.0.2.2 80", "", &[3]);
+    for is_silent in [true, false] {
+        let refuse = |errno: Option<i32>, rig: &mut Rig| {
+            let director = rig.engine.director();
+            if is_silent { director.fail(errno) } else { director.refuse(key, None, errno) }
+        };
+        let mut rig = Rig::new(&(configuration("", &[1, 2]) + &other));
+        refuse(Some(5), &mut rig);
+        rig.engine.reload(rig.now, from_text(&other)).unwrap();
+        refuse(None, &mut rig);
+        rig.engine.reload(rig.now, from_text(&(configuration("", &[1]) + &other))).unwrap();
+        rig.pass(60, &[]);
+        assert_eq!(rig.table(), "10.0.0.1:1 | 10.0.0.3:3");
+    }
+}
+
 #[test]
 fn a_table_that_others_have_changed_is_looked_at_when_a_reload_comes() {
     let text = "global_defs {\n lvs_repair_interval 0\n}\n".to_owned() + &configuration("", &[1, 2]);
