@@ -113,6 +113,10 @@ impl Watch {
     /// Another configuration: what it names is ours from now on, whoever had it there.
     pub fn reloads(&mut self, model: &Model) {
         let ours = model.places();
+        for key in ours.keys() {
+            let servers = self.services.remove(key).map(|entry| entry.destinations).unwrap_or_default();
+            self.servers.extend(servers.into_iter().map(|(to, entry)| ((*key, to), entry)));
+        }
         self.servers.retain(|(key, to), _| ours.get(key).is_none_or(|places| !places.contains(to)));
     }
 
