@@ -3,6 +3,7 @@
 mod deadlines;
 mod engine;
 mod holdings;
+mod kernel_thread;
 mod landscape;
 mod lines;
 mod lower;
@@ -14,7 +15,6 @@ mod report;
 mod roster;
 mod slot;
 mod sync_daemon;
-mod worker;
 
 pub use engine::{AtExit, Engine};
 pub use holdings::{Batch, Changed, Removed, Was, remove_abandoned};

@@ -12,9 +12,9 @@ use keepalived_kernel::sockets::RawSockets;
 use keepalived_state::{Event, Record, Snapshot, Subject};
 
 use super::engine::{AtExit, Engine};
+use super::kernel_thread::{Gone, KernelThread};
 use super::report::{Level, Report};
 use super::sync_daemon::Sync;
-use super::worker::{Gone, Worker};
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::connection::Connection;
 use crate::exit;
@@ -44,7 +44,7 @@ struct Process {
     reactor: Reactor,
     engine: Engine<Rtnetlink, RawSockets>,
     /// Changes addresses, and waits for the kernel.
-    worker: Worker,
+    kernel_thread: KernelThread,
     /// When the routers may begin, until they have.
     begins: Option<Instant>,
     keep_addresses: bool,
@@ -84,8 +84,9 @@ impl Process {
         // before this process has another thread: capabilities belong to threads
         let log = log::start_anyway(&startup.log, "Keepalived_vrrp");
         let now = reactor::now();
-        let worker = Rtnetlink::without_events().and_then(Worker::start).map_err(|error| explain("netlink", error))?;
-        reactor.register(&worker, ANSWERS, Interest::Read)?;
+        let kernel_thread =
+            Rtnetlink::without_events().and_then(KernelThread::start).map_err(|error| explain("netlink", error))?;
+        reactor.register(&kernel_thread, ANSWERS, Interest::Read)?;
         let engine = Engine::new(now, &startup.config, startup.masters.clone(), network, packets)?;
         let delay = if startup.resumes { Duration::ZERO } else { startup_delay(global, process::uptime()) };
         if !delay.is_zero() {
@@ -95,7 +96,7 @@ impl Process {
             supervisor,
             reactor,
             engine,
-            worker,
+            kernel_thread,
             begins: Some(now + delay),
             keep_addresses: startup.keep_addresses,
             takes_back: false,
@@ -134,7 +135,7 @@ impl Process {
         }
         let wake = self.engine.turn(now);
         if let Some(order) = self.engine.order() {
-            self.worker.give(order);
+            self.kernel_thread.give(order);
         }
         if self.takes_back && !self.engine.owes_changes() {
             self.takes_back = false;
@@ -148,7 +149,7 @@ impl Process {
 
     /// Gives the engine what came of its order, if that is known within `patience`.
     fn take_answer(&mut self, patience: Duration) -> Result<(), Gone> {
-        if let Some(answer) = self.worker.wait(patience)? {
+        if let Some(answer) = self.kernel_thread.wait(patience)? {
             self.engine.answer(reactor::now(), answer);
         }
         Ok(())

@@ -15,7 +15,7 @@ const STACK: usize = 256 * 1024;
 
 /// The thread, as the process sees it.
 #[derive(Debug)]
-pub(super) struct Worker {
+pub(super) struct KernelThread {
     orders: Sender<Order>,
     answers: Receiver<Answer>,
     /// Readable when there is an answer, or the thread has ended.
@@ -26,7 +26,7 @@ pub(super) struct Worker {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Gone;
 
-impl Worker {
+impl KernelThread {
     /// Begins. The thread competes for the processors as the calling one does now, and has its capabilities.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl Worker {
         Ok(Self { orders, answers, bell })
     }
 
-    /// Has an order carried out. Its answer comes with a later [`Worker::wait`], and rings.
+    /// Has an order carried out. Its answer comes with a later [`KernelThread::wait`], and rings.
     pub(super) fn give(&self, order: Order) {
         // who is gone is found out by the next look for an answer
         let _gone = self.orders.send(order);
@@ -64,7 +64,7 @@ impl Worker {
     }
 }
 
-impl AsFd for Worker {
+impl AsFd for KernelThread {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.bell.as_fd()
     }
@@ -109,7 +109,7 @@ mod tests {
         }
     }
 
-    fn rings(worker: &Worker, patience: Duration) -> bool {
+    fn rings(worker: &KernelThread, patience: Duration) -> bool {
         let mut reactor = Reactor::new(&[]).unwrap();
         reactor.register(worker, Token(1), Interest::Read).unwrap();
         let mut ready = Vec::new();
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_slow_kernel_and_its_answer_rings() {
         let (release, held) = channel();
-        let mut worker = Worker::start(Slow(held)).unwrap();
+        let mut worker = KernelThread::start(Slow(held)).unwrap();
         worker.give(Order::Read);
         assert!(!rings(&worker, Duration::ZERO));
         assert!(matches!(worker.wait(Duration::ZERO), Ok(None)));
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn the_end_of_the_thread_rings_too() {
         let (release, held) = channel::<()>();
-        let mut worker = Worker::start(Slow(held)).unwrap();
+        let mut worker = KernelThread::start(Slow(held)).unwrap();
         worker.give(Order::Read);
         drop(release);
         assert!(rings(&worker, LONG));
