@@ -42,6 +42,8 @@ pub(super) struct Reconciler<D> {
     dirty: BTreeSet<ServiceId>,
     /// Services that we have made, and that no virtual server names any more.
     doomed: BTreeSet<ServiceKey>,
+    /// Services that a reload brought and that were not looked at yet: what others had there before is no damage.
+    unseen: BTreeSet<ServiceKey>,
     /// How far the look has come that is under way.
     look: Option<Look>,
     /// When the next one begins.
@@ -80,6 +82,7 @@ impl<D: Director> Reconciler<D> {
             table: Table::new(),
             dirty: balancer.services().collect(),
             doomed: BTreeSet::new(),
+            unseen: BTreeSet::new(),
             look: None,
             look_at: None,
             looked_at: now,
@@ -99,6 +102,8 @@ impl<D: Director> Reconciler<D> {
     pub(super) fn reconfigure(&mut self, balancer: &Balancer, interval: Duration, now: Instant) {
         self.look = None;
         self.doomed.extend(self.table.keys().copied());
+        let named = balancer.services().flat_map(|id| balancer.keys(id).iter().copied());
+        self.unseen.extend(named.filter(|key| !self.table.contains_key(key)));
         self.dirty = balancer.services().collect();
         self.interval = interval;
         self.program(balancer, now);
@@ -172,6 +177,7 @@ impl<D: Director> Reconciler<D> {
             return Ok(true);
         }
         self.again.readable();
+        self.unseen.clear();
         self.end_look(&look, balancer);
         Ok(false)
     }
@@ -263,7 +269,7 @@ impl<D: Director> Reconciler<D> {
                 if more > 0 {
                     self.unkept.remove(&key);
                     // what the kernel has not done yet was changed by nobody else
-                    if !self.again.concerns(&key) {
+                    if !self.again.concerns(&key) && !self.unseen.contains(&key) {
                         made += more;
                         verify::note(noted, key);
                     }

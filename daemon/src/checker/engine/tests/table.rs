@@ -310,6 +310,24 @@ fn what_is_refused_is_tried_again_even_if_the_table_is_never_looked_at() {
     assert_eq!(said.iter().filter(|line| line.starts_with("the kernel refused")).count(), 2, "{said:#?}");
 }
 
+// seed 6160 of the simulator
+#[test]
+fn what_was_there_before_a_reload_named_it_was_changed_by_nobody_else() {
+    let blames = |rig: &mut Rig| rig.said().iter().any(|line| line.starts_with("somebody else"));
+    let (one, other) = (configuration("sorry_server 10.0.0.9 80", &[1]), virtual_server("192.0.2.2 80", "", &[3]));
+    let mut left = Rig::new(&one);
+    left.pass(3, &[1]);
+    assert_eq!(left.table(), "10.0.0.9:1");
+    let mut rig = Rig::on(left.engine.director().clone(), &other, false);
+    rig.engine.reload(rig.now, from_text(&(one + &other))).unwrap();
+    rig.pass(3, &[]);
+    assert_eq!(rig.table(), "10.0.0.1:1 | 10.0.0.3:3");
+    assert!(!blames(&mut rig), "it was there before");
+    rig.engine.director().table_mut().clear();
+    rig.pass(61, &[]);
+    assert!(blames(&mut rig), "but this was somebody else");
+}
+
 // seeds 1643 and 3265 of the simulator: it counted as a server of others, and stayed for ever
 #[test]
 fn a_server_that_the_kernel_does_not_let_drain_goes_when_the_kernel_does() {
