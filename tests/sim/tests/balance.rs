@@ -154,3 +154,14 @@ fn a_virtual_server_that_a_killed_daemon_left_is_ours_once_it_is_configured_agai
     let (without, with) = (reload(&setting()), reload(&both));
     kept(both, &[(20, Disturbance::KillAll), (21, without), (22, Disturbance::Start), (60, with)]);
 }
+
+// seed 6393 of 2026-11: the watch expected unchanged what others have, even when they change it themselves
+#[test]
+fn others_may_change_what_a_killed_checker_has_left_to_them() {
+    let drains = Setting { drain: 40, ..setting() };
+    let mut without = drains.clone();
+    without.services.iter_mut().for_each(|service| service.servers.truncate(1));
+    let reload = Disturbance::Reload(Box::new(without));
+    let reweigh = Disturbance::Meddle(Meddling::Reweigh(1, 2, 3));
+    kept(drains, &[(20, reload), (21, Disturbance::Kill), (22, Disturbance::Respawn), (60, reweigh)]);
+}

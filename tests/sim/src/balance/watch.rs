@@ -87,6 +87,20 @@ impl Watch {
         }
     }
 
+    /// Others changed `table` there. Returns whether that was theirs: then it ought to stay as it is now.
+    pub fn is_theirs(&mut self, (key, to): Where, table: &Table) -> bool {
+        let there = table.get(&key);
+        if let Some(entry) = self.services.get_mut(&key) {
+            there.cloned().into_iter().for_each(|there| *entry = there);
+            return true;
+        }
+        let Some(to) = to else { return false };
+        let was = self.servers.remove(&(key, to));
+        let there = there.and_then(|entry| entry.destinations.get(&to)).filter(|_| was.is_some());
+        self.servers.extend(there.map(|entry| ((key, to), *entry)));
+        was.is_some()
+    }
+
     /// The checker had no turn until `now`.
     pub fn awakes(&mut self, slept_at: Moment, now: Moment) {
         let gone = now.since(slept_at);

@@ -82,13 +82,18 @@ impl World {
                 let to = DestinationKey { address: [10, 9, 0, number].into(), port: PORT };
                 if let Some(entry) = self.kernel().table_mut().get_mut(&key) {
                     entry.destinations.insert(to, setting::entry(1));
-                    self.watch.add_server(key, to, setting::entry(1));
+                    let table = self.kernel().table().clone();
+                    if !self.watch.is_theirs((key, None), &table) {
+                        self.watch.add_server(key, to, setting::entry(1));
+                    }
                 }
             }
         }
         if self.planted == Some(Planted::Unwatched) {
             concerned.clear();
         }
+        let table = self.kernel().table().clone();
+        concerned.retain(|place| !self.watch.is_theirs(*place, &table));
         for place in concerned {
             self.watch.meddled(place, now);
             if self.planted == Some(Planted::Framed) {
