@@ -1,6 +1,6 @@
 //! Named pipes that tell scripts what happens.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -29,15 +29,15 @@ impl Fifo {
             Err(rustix::io::Errno::EXIST) => false,
             Err(error) => return Err(error.into()),
         };
+        // to open some devices is to act on them
+        judge(path, path.symlink_metadata()?.file_type())?;
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
         // for reading, too: there need not be anybody else who reads
         #[expect(clippy::disallowed_methods, reason = "a named pipe, looked at below")]
         let file = File::options().read(true).write(true).custom_flags(flags).open(path)?;
         let found = file.metadata()?;
-        if !found.file_type().is_fifo() {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} is no named pipe", path.display())));
-        }
+        judge(path, found.file_type())?;
         let us = rustix::process::geteuid().as_raw();
         if found.uid() != us && owner.is_none_or(|(uid, _)| found.uid() != uid) {
             let what = format!("{} belongs to somebody else (user {})", path.display(), found.uid());
@@ -71,7 +71,7 @@ impl Fifo {
     pub fn remove(self) {
         // first of all: a reader that opens it again must not find it
         if self.ours {
-            std::fs::remove_file(&self.path).ok();
+            fs::remove_file(&self.path).ok();
         }
     }
 
@@ -79,6 +79,13 @@ impl Fifo {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn judge(path: &Path, kind: fs::FileType) -> io::Result<()> {
+    if kind.is_fifo() {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} is no named pipe", path.display())))
 }
 
 #[cfg(test)]
@@ -125,13 +132,16 @@ mod tests {
     #[test]
     fn what_is_no_named_pipe_is_left_alone() {
         let path = place("file");
-        std::fs::write(&path, "precious").unwrap();
-        assert!(Fifo::open(&path, None).is_err());
+        fs::write(&path, "precious").unwrap();
+        let refused = |path: &Path| Fifo::open(path, None).unwrap_err().to_string();
+        assert!(refused(&path).ends_with("is no named pipe"));
         let link = place("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        assert!(Fifo::open(&link, None).is_err());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
-        std::fs::remove_file(&link).unwrap();
-        std::fs::remove_file(&path).unwrap();
+        assert!(refused(&link).ends_with("is no named pipe"));
+        // the kernel refuses to have it opened like this: it was not opened
+        assert_eq!(refused(Path::new("/dev/kmsg")), "/dev/kmsg is no named pipe");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+        fs::remove_file(&link).unwrap();
+        fs::remove_file(&path).unwrap();
     }
 }

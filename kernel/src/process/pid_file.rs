@@ -58,13 +58,10 @@ impl PidFile {
             if !lock(&file)? {
                 return Err(PidFileRefused::AlreadyRunning(number_in(&mut file)));
             }
+            let this = Self { path: path.to_owned(), file };
             // its last owner may have removed it between our open and our lock
-            let same = fs::symlink_metadata(path).and_then(|there| {
-                let ours = file.metadata()?;
-                Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino()))
-            });
-            if same.unwrap_or(false) {
-                break Self { path: path.to_owned(), file };
+            if this.is_there().unwrap_or(false) {
+                break this;
             }
         };
         this.write()?;
@@ -97,12 +94,18 @@ impl PidFile {
         self.file.set_permissions(fs::Permissions::from_mode(0o644))
     }
 
-    /// Removes the file. One that is already gone is fine.
+    /// Whether what is at the path is the file that is held.
+    fn is_there(&self) -> io::Result<bool> {
+        let (there, ours) = (fs::symlink_metadata(&self.path)?, self.file.metadata()?);
+        Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino()))
+    }
+
+    /// Removes the file. One that is already gone is fine, and what others have put in its place stays.
     ///
     /// # Errors
     /// It cannot be removed.
     pub fn remove(self) -> io::Result<()> {
-        match fs::remove_file(&self.path) {
+        match self.is_there().and_then(|is_ours| if is_ours { fs::remove_file(&self.path) } else { Ok(()) }) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
@@ -162,6 +165,18 @@ mod tests {
         let held = PidFile::create(&path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
         held.remove().unwrap();
+    }
+
+    #[test]
+    fn what_others_have_put_in_its_place_stays() {
+        let path = path("replaced");
+        let first = PidFile::create(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let second = PidFile::create(&path).unwrap();
+        first.remove().unwrap();
+        assert!(path.exists(), "the file of the second");
+        second.remove().unwrap();
+        assert!(!path.exists());
     }
 
     #[test]
