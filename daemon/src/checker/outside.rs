@@ -41,6 +41,8 @@ struct Followed {
     number: Option<i64>,
     /// A shortage on this machine kept it from being read: the number may be another by now.
     is_unread: bool,
+    /// Why it could not be read the last time, unless there was none.
+    problem: Option<String>,
 }
 
 #[derive(Debug)]
@@ -146,7 +148,7 @@ impl Outside {
 
 impl Followed {
     fn new(path: PathBuf) -> Self {
-        let mut file = Self { path, number: None, is_unread: false };
+        let mut file = Self { path, number: None, is_unread: false, problem: None };
         file.read();
         file
     }
@@ -167,10 +169,20 @@ impl Followed {
             // what is not there, or no file, is 0
             read => {
                 self.is_unread = false;
+                self.note(read.as_ref().err());
                 let number = Some(read.unwrap_or_default());
                 std::mem::replace(&mut self.number, number) != number
             }
         }
+    }
+
+    /// Says once what is wrong. That there is no file yet is nothing wrong.
+    fn note(&mut self, error: Option<&io::Error>) {
+        let problem = error.filter(|error| error.kind() != io::ErrorKind::NotFound).map(io::Error::to_string);
+        if let Some(why) = problem.as_ref().filter(|_| problem != self.problem) {
+            tracing::error!("track_file {} cannot be read and counts as 0: {why}", self.path.display());
+        }
+        self.problem = problem;
     }
 }
 
@@ -274,11 +286,22 @@ mod tests {
     #[test]
     fn a_shortage_says_nothing_about_a_file() {
         let shortage = || Err(io::Error::from_raw_os_error(24));
-        let mut file = Followed { path: "/number".into(), number: None, is_unread: false };
+        let mut file = Followed { path: "/number".into(), number: None, is_unread: false, problem: None };
         assert!(!file.take(shortage()) && file.is_unread && file.number.is_none());
         assert!(file.take(Ok(7)) && !file.is_unread && file.number == Some(7));
         assert!(!file.take(shortage()) && file.is_unread && file.number == Some(7), "it stays what it was");
         assert!(file.take(Err(io::ErrorKind::NotFound.into())) && file.number == Some(0), "no file is 0, as in C");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_remembered_until_it_is_right() {
+        let mut file = Followed { path: "/number".into(), number: None, is_unread: false, problem: None };
+        let pipe = || Err(io::Error::new(io::ErrorKind::InvalidInput, "/number is a named pipe"));
+        assert!(file.take(pipe()) && file.number == Some(0));
+        assert_eq!(file.problem.as_deref(), Some("/number is a named pipe"));
+        assert!(file.take(Ok(7)) && file.problem.is_none());
+        file.take(Err(io::ErrorKind::NotFound.into()));
+        assert!(file.problem.is_none(), "a file that is not there yet");
     }
 
     /// behaviour.md section 8: value 3 gives +3, weight 2 gives +6.
