@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use keepalived_config::model::Ssl;
 use keepalived_kernel::files::read_regular;
+use keepalived_kernel::shortage::is_shortage;
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -45,6 +46,8 @@ pub struct BadTls {
     pub file: String,
     /// What is wrong.
     pub why: String,
+    /// This machine was short of something: the file may be read a moment later.
+    pub is_shortage: bool,
 }
 
 impl fmt::Display for BadTls {
@@ -81,6 +84,7 @@ impl Tls {
             keyword: "SSL",
             file: String::new(),
             why: error.to_string(),
+            is_shortage: false,
         })?;
         let builder = match trust {
             Trust::Anyone => builder.dangerous().with_custom_certificate_verifier(Arc::new(anyone::Anyone(provider))),
@@ -154,7 +158,11 @@ fn server_name(name: Option<&str>, address: IpAddr) -> Result<ServerName<'static
 }
 
 fn bad(keyword: &'static str, file: &str, why: impl fmt::Display) -> BadTls {
-    BadTls { keyword, file: file.to_owned(), why: why.to_string() }
+    BadTls { keyword, file: file.to_owned(), why: why.to_string(), is_shortage: false }
+}
+
+fn unread(keyword: &'static str, file: &str, error: &io::Error) -> BadTls {
+    BadTls { is_shortage: is_shortage(error), ..bad(keyword, file, error) }
 }
 
 /// Octets of a file with certificates or a key; those of all authorities are a few hundred thousand.
@@ -174,7 +182,7 @@ fn authorities(ca: Option<&str>) -> Result<RootCertStore, BadTls> {
 }
 
 fn certificates(keyword: &'static str, file: &str) -> Result<Vec<CertificateDer<'static>>, BadTls> {
-    let octets = read_regular(Path::new(file), LARGEST).map_err(|error| bad(keyword, file, error))?;
+    let octets = read_regular(Path::new(file), LARGEST).map_err(|error| unread(keyword, file, &error))?;
     match CertificateDer::pem_slice_iter(&octets).collect::<Result<Vec<_>, _>>() {
         Ok(chain) if chain.is_empty() => Err(bad(keyword, file, "it holds no certificate")),
         Ok(chain) => Ok(chain),
@@ -192,7 +200,7 @@ fn private_key(file: &str, password: Option<&str>) -> Result<rustls::pki_types::
     use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
     use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-    let text = read_text(Path::new(file), LARGEST).map_err(|error| bad("key", file, error))?;
+    let text = read_text(Path::new(file), LARGEST).map_err(|error| unread("key", file, &error))?;
     if text.contains("Proc-Type: 4,ENCRYPTED") {
         let way_out = "its encryption is of the old kind; openssl pkcs8 -topk8 -in OLD -out NEW makes a new one";
         return Err(bad("key", file, way_out));
@@ -211,6 +219,16 @@ fn private_key(file: &str, password: Option<&str>) -> Result<rustls::pki_types::
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shortage_is_told_from_a_file_that_is_wrong() {
+        // EMFILE and ENOENT
+        for (errno, expected) in [(24, true), (2, false)] {
+            assert_eq!(unread("key", "/k", &io::Error::from_raw_os_error(errno)).is_shortage, expected, "{errno}");
+        }
+        let missing = Ssl { ca: Some("/nonexistent/ca".into()), ..Ssl::default() };
+        assert!(Tls::new(&missing, Trust::Authorities).is_err_and(|error| !error.is_shortage));
+    }
 
     #[test]
     fn a_name_for_tls_has_no_port() {

@@ -17,7 +17,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_openssl::SslStream;
 
-use super::{BadTls, LARGEST, Trust, bad, certificates};
+use super::{BadTls, LARGEST, Trust, bad, certificates, unread};
 use crate::failure::Failure;
 use crate::peer_text::PeerText;
 
@@ -65,7 +65,7 @@ fn show(builder: &mut SslContextBuilder, files: &Ssl) -> Result<(), BadTls> {
 }
 
 fn secret(file: &str, password: Option<&str>) -> Result<PKey<Private>, BadTls> {
-    let text = read_regular(Path::new(file), LARGEST).map_err(|error| bad("key", file, error))?;
+    let text = read_regular(Path::new(file), LARGEST).map_err(|error| unread("key", file, &error))?;
     // without a password given, OpenSSL would ask on the terminal
     let password = password.unwrap_or_default().as_bytes();
     PKey::private_key_from_pem_passphrase(&text, password).map_err(|error| bad("key", file, error))

@@ -1,9 +1,12 @@
 //! From a task to the dialogue that it needs, and from its end to a result.
 
-use std::sync::OnceLock;
+use std::cell::RefCell;
+use std::time::Duration;
 
-use keepalived_checks::{Failure, Tls, Trust};
+use keepalived_checks::{BadTls, Failure, Tls, Trust};
 use keepalived_config::model::{Checker, Config, HttpProtocol, MiscCheck, Ssl};
+use keepalived_core::time::Instant;
+use keepalived_kernel::reactor;
 
 use super::engine::Verdict;
 use super::task::Task;
@@ -13,28 +16,89 @@ use crate::message::{Blame, HowEnded};
 #[derive(Debug)]
 pub(super) struct Dialogue {
     /// For those without TLS, whatever is wrong with it.
-    none: Result<Tls, String>,
+    none: Lazy,
     /// For those that believe anyone.
-    anyone: Result<Tls, String>,
+    anyone: Lazy,
     /// For those with `tls_verify`. Made if there are any: many systems have no authorities that they trust.
-    authorities: OnceLock<Result<Tls, String>>,
+    authorities: Lazy,
     ssl: Ssl,
+}
+
+/// How long files that a shortage kept from being read are left alone: each attempt reads all of them.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// TLS that is made when it is needed, from files that are read once: what is wrong with a file is looked at again by a reload.
+#[derive(Debug)]
+struct Lazy {
+    which: &'static str,
+    made: RefCell<Option<Result<Tls, Problem>>>,
+}
+
+/// Why there is no TLS.
+#[derive(Debug)]
+struct Problem {
+    why: String,
+    /// When the files are read again: this machine was short of something.
+    again: Option<Instant>,
+}
+
+impl Lazy {
+    const fn new(which: &'static str) -> Self {
+        Self { which, made: RefCell::new(None) }
+    }
+
+    /// What there is, or what `make` makes if nothing has been made, or if it may be tried again.
+    fn get(&self, now: Instant, make: impl FnOnce() -> Result<Tls, BadTls>) -> Result<Tls, Verdict> {
+        let mut made = self.made.borrow_mut();
+        let is_due = made.as_ref().is_none_or(|made| made.as_ref().is_err_and(|problem| problem.is_over(now)));
+        if is_due {
+            let before = made.take().and_then(Result::err);
+            *made = Some(make().map_err(|error| self.problem(&error, before.as_ref(), now)));
+        }
+        match made.as_ref() {
+            Some(Ok(tls)) => Ok(tls.clone()),
+            Some(Err(problem)) => Err(Verdict::Unknown(problem.why.clone())),
+            None => Err(Verdict::Unknown("there is no TLS".into())),
+        }
+    }
+
+    /// A problem, which is said unless it is the same as `before`.
+    fn problem(&self, error: &BadTls, before: Option<&Problem>, now: Instant) -> Problem {
+        let (why, which) = (error.to_string(), self.which);
+        if before.is_none_or(|before| before.why != why) {
+            let then = if error.is_shortage { ", until the files can be read" } else { "" };
+            tracing::error!("{why}; checks {which} cannot be made{then}, and their servers stay as they are");
+        }
+        Problem { why, again: error.is_shortage.then(|| now + AGAIN) }
+    }
+}
+
+impl Problem {
+    fn is_over(&self, now: Instant) -> bool {
+        self.again.is_some_and(|at| at <= now)
+    }
 }
 
 impl Dialogue {
     pub(super) fn new(config: &Config) -> Self {
-        let ssl = config.ssl.clone().unwrap_or_default();
-        let none = open(&Ssl::default(), Trust::Anyone);
-        Self { none, anyone: open(&ssl, Trust::Anyone), authorities: OnceLock::new(), ssl }
+        let dialogue = Self {
+            none: Lazy::new("without TLS"),
+            anyone: Lazy::new("over TLS"),
+            authorities: Lazy::new("with tls_verify"),
+            ssl: config.ssl.clone().unwrap_or_default(),
+        };
+        // what is wrong is said at once
+        dialogue.tls(true, false).ok();
+        dialogue
     }
 
-    fn tls(&self, secure: bool, verify: bool) -> Result<&Tls, Verdict> {
-        let tls = match (secure, verify) {
-            (false, _) => &self.none,
-            (true, false) => &self.anyone,
-            (true, true) => self.authorities.get_or_init(|| open(&self.ssl, Trust::Authorities)),
-        };
-        tls.as_ref().map_err(|error| Verdict::Unknown(error.clone()))
+    fn tls(&self, secure: bool, verify: bool) -> Result<Tls, Verdict> {
+        let now = reactor::now();
+        match (secure, verify) {
+            (false, _) => self.none.get(now, || Tls::new(&Ssl::default(), Trust::Anyone)),
+            (true, false) => self.anyone.get(now, || Tls::new(&self.ssl, Trust::Anyone)),
+            (true, true) => self.authorities.get(now, || Tls::new(&self.ssl, Trust::Authorities)),
+        }
     }
 
     /// Runs one step of `task`.
@@ -52,13 +116,13 @@ impl Dialogue {
                 let url = check.urls.get(step).ok_or_else(|| Verdict::Unknown("there is no such url".into()))?;
                 let tls = self.tls(check.secure, check.verify)?;
                 match check.protocol {
-                    HttpProtocol::V2 => Box::pin(keepalived_checks::http2(check, url, host, tls)).await,
-                    _ => Box::pin(keepalived_checks::http(check, url, host, tls)).await,
+                    HttpProtocol::V2 => Box::pin(keepalived_checks::http2(check, url, host, &tls)).await,
+                    _ => Box::pin(keepalived_checks::http(check, url, host, &tls)).await,
                 }
             }
             Checker::Grpc(check) => {
                 let tls = self.tls(check.secure, check.verify)?;
-                Box::pin(keepalived_checks::grpc(check, host, tls)).await
+                Box::pin(keepalived_checks::grpc(check, host, &tls)).await
             }
             Checker::Smtp(check) => Box::pin(keepalived_checks::smtp(check)).await,
             Checker::Dns(check) => Box::pin(keepalived_checks::dns(check)).await,
@@ -81,15 +145,6 @@ pub(super) fn judge(ended: Result<(), Failure>) -> Verdict {
     }
 }
 
-fn open(ssl: &Ssl, trust: Trust) -> Result<Tls, String> {
-    let tls = Tls::new(ssl, trust).map_err(|error| error.to_string());
-    if let Err(error) = &tls {
-        let which = if trust == Trust::Authorities { "with tls_verify" } else { "over TLS" };
-        tracing::error!("{error}; checks {which} cannot be made, and their servers stay as they are");
-    }
-    tls
-}
-
 /// What the end of a `MISC_CHECK`'s program says about the server: 0 is success; with `misc_dynamic`, 2 to 255 are, too, and stand
 /// for a weight of two less.
 pub(super) fn judge_program(check: &MiscCheck, weight: u32, ended: HowEnded) -> Verdict {
@@ -103,5 +158,43 @@ pub(super) fn judge_program(check: &MiscCheck, weight: u32, ended: HowEnded) -> 
         HowEnded::TimedOut => Verdict::Failed(format!("timed out after {} s", check.timeout.as_secs_f32())),
         HowEnded::NotRun(Blame::Program, why) => Verdict::Failed(why),
         HowEnded::NotRun(Blame::Machine, why) => Verdict::Unknown(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bad(is_shortage: bool) -> Result<Tls, BadTls> {
+        Err(BadTls { keyword: "key", file: "/key".into(), why: "Too many open files".into(), is_shortage })
+    }
+
+    fn good() -> Result<Tls, BadTls> {
+        Tls::new(&Ssl::default(), Trust::Anyone)
+    }
+
+    fn never() -> Result<Tls, BadTls> {
+        panic!("the files are read again")
+    }
+
+    const START: Instant = Instant::from_nanos(1_000_000_000);
+
+    #[test]
+    fn files_that_a_shortage_kept_from_being_read_are_read_later() {
+        let lazy = Lazy::new("over TLS");
+        assert!(lazy.get(START, || bad(true)).is_err());
+        // not by each of thousands of checks, which make the shortage worse
+        assert!(lazy.get(START + AGAIN / 2, never).is_err());
+        assert!(lazy.get(START + AGAIN, || bad(true)).is_err());
+        assert!(lazy.get(START + AGAIN + AGAIN / 2, never).is_err());
+        assert!(lazy.get(START + AGAIN * 2, good).is_ok());
+        assert!(lazy.get(START + AGAIN * 9, never).is_ok());
+    }
+
+    #[test]
+    fn files_that_are_wrong_are_read_by_the_next_reload() {
+        let lazy = Lazy::new("over TLS");
+        assert!(matches!(lazy.get(START, || bad(false)), Err(Verdict::Unknown(why)) if why.contains("/key")));
+        assert!(lazy.get(START + AGAIN * 9, never).is_err());
     }
 }
