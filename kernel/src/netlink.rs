@@ -22,7 +22,8 @@ use self::codec::{Answer, Batch, Message, Messages};
 use self::exchange::Exchange;
 use self::socket::{Received, Socket};
 use crate::network::{
-    Address, AddressChange, AddressKey, Inventory, Link, LinkIndex, Network, NetworkEvent, Refused, Secondaries,
+    Address, AddressChange, AddressKey, Inventory, Link, LinkIndex, MOST_EVENTS, Network, NetworkEvent, Refused,
+    Secondaries,
 };
 use crate::packets::BufferSize;
 
@@ -39,8 +40,6 @@ pub struct Rtnetlink {
 const MOST_DUMPS: usize = 20;
 /// After this none is begun: changes of addresses wait for it. Where thousands of links come and go no dump is of one moment.
 const LONGEST_DUMPS: Duration = Duration::from_millis(100);
-/// Events of one call of `events`.
-const MOST_EVENTS: usize = 1000;
 
 impl Rtnetlink {
     /// What a burst of some ten thousand events fits into.

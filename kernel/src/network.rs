@@ -220,6 +220,9 @@ pub struct Inventory {
     pub torn: bool,
 }
 
+/// Events of one call of [`Network::events`]. The caller sends adverts between two calls, and some events take it 60 µs each.
+pub const MOST_EVENTS: usize = 128;
+
 /// Links and addresses of the network namespace the process is in.
 ///
 /// [`Network::inventory`] and [`Network::change`] wait for the kernel's lock for links (RTNL), which others may hold for long. The
@@ -235,7 +238,7 @@ pub trait Network {
     /// Never blocks for longer than the kernel works.
     fn change(&mut self, changes: &[AddressChange]) -> Vec<Result<(), Refused>>;
 
-    /// Appends what has happened since the last call, at most about 1,000 events; false if there may be more.
+    /// Appends what has happened since the last call, at most [`MOST_EVENTS`]; false if there may be more.
     fn events(&mut self, out: &mut Vec<NetworkEvent>) -> bool;
 
     /// Sets `net.ipv4.conf.LINK.promote_secondaries`, and says what was in force before.

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use keepalived_core::address::{InterfaceLabel, InterfaceName};
 use keepalived_kernel::fake::FakeNetwork;
 use keepalived_kernel::netlink::Rtnetlink;
-use keepalived_kernel::network::{Address, AddressChange, Link, LinkIndex, Network, NetworkEvent, Secondaries};
+use keepalived_kernel::network::{
+    Address, AddressChange, Link, LinkIndex, MOST_EVENTS, Network, NetworkEvent, Secondaries,
+};
 use keepalived_kernel::packets::BufferSize;
 
 /// A machine to which things happen.
@@ -195,6 +197,7 @@ fn suite(machine: &mut impl Machine) {
     one_refusal_does_not_stop_the_others(machine, link.index);
     a_thousand_addresses_come_and_go_in_one_call(machine, link.index);
     events_tell_what_we_and_others_do(machine, link.index);
+    many_events_come_in_pieces_and_in_order(machine, link.index);
     links_come_change_and_go(machine);
     secondary_addresses_go_with_their_primary_or_are_promoted(machine, &link);
 }
@@ -352,6 +355,30 @@ fn events_tell_what_we_and_others_do(machine: &mut impl Machine, link: LinkIndex
         // IPv6: added and removed at once, it is not always announced before
         machine.until(|event| *event == gone);
     }
+}
+
+/// Whoever hears events has other things to do between two calls, adverts to send above all.
+fn many_events_come_in_pieces_and_in_order(machine: &mut impl Machine, link: LinkIndex) {
+    while !machine.network().events(&mut Vec::new()) {}
+    let wishes: Vec<_> = (0..500).map(|n| wish(link, &format!("10.1.{}.{}/32", n / 250, n % 250))).collect();
+    must(machine, &present(&wishes));
+    must(machine, &wishes.iter().map(absent).collect::<Vec<_>>());
+    let (mut heard, mut is_all) = (Vec::new(), false);
+    while !is_all {
+        let before = heard.len();
+        is_all = machine.network().events(&mut heard);
+        assert!(heard.len() - before <= MOST_EVENTS, "{} in one call", heard.len() - before);
+    }
+    let came = heard.iter().filter_map(|event| match event {
+        NetworkEvent::Address(address) => Some(address.address),
+        _ => None,
+    });
+    let went = heard.iter().filter_map(|event| match event {
+        NetworkEvent::AddressRemoved { address, .. } => Some(*address),
+        _ => None,
+    });
+    assert!(came.eq(wishes.iter().map(|wish| wish.address)), "{heard:?}");
+    assert!(went.eq(wishes.iter().map(|wish| wish.address)), "{heard:?}");
 }
 
 fn is_link(event: &NetworkEvent, name: &str, running: bool) -> bool {

@@ -8,7 +8,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use keepalived_core::address::InterfaceName;
 
 use crate::network::{
-    Address, AddressChange, AddressKey, Inventory, Link, LinkIndex, Network, NetworkEvent, Refused, Secondaries,
+    Address, AddressChange, AddressKey, Inventory, Link, LinkIndex, MOST_EVENTS, Network, NetworkEvent, Refused,
+    Secondaries,
 };
 
 /// `IFA_F_PERMANENT`, which the kernel puts on addresses without an end.
@@ -39,9 +40,6 @@ pub struct FakeNetwork {
 }
 
 impl FakeNetwork {
-    /// Events of one call of `events`.
-    pub const MOST_EVENTS: usize = 1000;
-
     /// A machine without links.
     pub fn new() -> Self {
         Self::default()
@@ -280,7 +278,7 @@ impl Network for FakeNetwork {
     }
 
     fn events(&mut self, out: &mut Vec<NetworkEvent>) -> bool {
-        let some = self.events.len().min(Self::MOST_EVENTS);
+        let some = self.events.len().min(MOST_EVENTS);
         out.extend(self.events.drain(..some));
         self.events.is_empty()
     }
