@@ -219,6 +219,10 @@ fn a_file_with_nul_octets_cannot_be_used() {
     let loaded = with_facts(&(instance("") + "\0\0\0\n"), &OUTSIDE);
     assert!(fatal(&loaded.findings));
     assert_eq!((exit_status(&loaded.findings), ids(&loaded.findings)), (5, vec!["nul-octet"]));
+    // a power cut leaves as many as the disk has in a block, or more
+    let loaded = with_facts(&(instance("") + &"\0".repeat(70_000)), &OUTSIDE);
+    assert!(fatal(&loaded.findings));
+    assert_eq!((exit_status(&loaded.findings), ids(&loaded.findings)), (5, vec!["nul-octet"]));
 }
 
 #[test]

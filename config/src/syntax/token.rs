@@ -115,8 +115,8 @@ pub(super) fn next_line(bytes: &[u8], start: usize) -> Option<PhysicalLine> {
     }
     let end = start.saturating_add(length);
     let content = match rest.get(..length) {
-        _ if length > MOST_LINE => Content::Overlong,
         _ if has_nul => Content::Binary,
+        _ if length > MOST_LINE => Content::Overlong,
         Some(line) if has_comment => Content::Code(comment_start(line)),
         _ => Content::Code(length),
     };
