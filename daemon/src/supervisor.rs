@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::time::Duration;
 
 use keepalived_config::model::{Config, Instance};
 use keepalived_config::{InstanceKey, Severity};
@@ -125,7 +126,20 @@ struct Supervisor {
 
 struct Stopping {
     status: u8,
+    /// When those are killed that have not ended.
     kill_at: Instant,
+    /// When those are not waited for any longer that were killed, if they were: a process that the kernel lets wait ends when it
+    /// is let go, and changes addresses until then.
+    leave_at: Option<Instant>,
+}
+
+/// For so long a process that was killed is waited for at most; the systemd unit allows 60 s for the whole stop.
+const TO_DIE: Duration = Duration::from_secs(45);
+
+impl Stopping {
+    fn next_at(&self) -> Instant {
+        self.leave_at.unwrap_or(self.kill_at)
+    }
 }
 
 impl Supervisor {
@@ -255,7 +269,7 @@ impl Supervisor {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let kill_at = self.stopping.as_ref().map(|stopping| stopping.kill_at);
+        let kill_at = self.stopping.as_ref().map(Stopping::next_at);
         let again_at = self.introductions.next_at();
         let others = [self.telling.next_at(), kill_at, self.abandoned_at(), self.catch_up_at(reactor::now()), again_at];
         let of_posts = self.posts.iter().flat_map(Post::next_at);
@@ -263,15 +277,19 @@ impl Supervisor {
     }
 
     fn attend_deadlines(&mut self, now: Instant) -> Option<u8> {
-        if let Some(stopping) = &self.stopping
-            && stopping.kill_at <= now
+        if let Some(stopping) = &mut self.stopping
+            && stopping.next_at() <= now
         {
-            let status = stopping.status;
-            for worker in self.posts.iter_mut().filter_map(|post| post.worker.take()) {
+            if stopping.leave_at.is_some() {
+                let status = stopping.status;
+                self.leave_behind(now);
+                return Some(status);
+            }
+            stopping.leave_at = Some(now + TO_DIE);
+            for worker in self.workers() {
                 tracing::warn!("{} process did not stop in time; killing it", worker.role());
                 worker.kill();
             }
-            return Some(status);
         }
         for line in self.telling.due(now) {
             tracing::info!("{line}");
@@ -381,7 +399,8 @@ impl Supervisor {
         }
         tracing::info!("Stopping");
         notify(&[NotifyState::Stopping]);
-        self.stopping = Some(Stopping { status, kill_at: reactor::now() + self.config.global.child_wait_time });
+        self.stopping =
+            Some(Stopping { status, kill_at: reactor::now() + self.config.global.child_wait_time, leave_at: None });
         for post in &mut self.posts {
             post.respawn_at = None;
         }

@@ -417,6 +417,15 @@ impl Supervisor {
         }
     }
 
+    /// Processes that were killed and do not end are left behind: nobody does their work any more.
+    pub(super) fn leave_behind(&mut self, now: Instant) {
+        for post in self.posts.iter_mut().filter(|post| post.worker.is_some()) {
+            tracing::error!("{} process does not end", post.role);
+            post.worker = None;
+            post.idle_since.get_or_insert(now);
+        }
+    }
+
     /// What scripts leave in the background becomes ours when they end, and would stay as a zombie.
     pub(super) fn reap_orphans(&self) {
         let own: Vec<Pid> = self.workers().map(Worker::pid).collect();

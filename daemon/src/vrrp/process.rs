@@ -118,7 +118,9 @@ impl Process {
             }
             match self.attend(&ready) {
                 Ok(None) => {}
-                Ok(Some(End::Stop | End::SupervisorGone)) => return self.stop(),
+                Ok(Some(End::Stop)) => return self.stop(Some(LAST_PATIENCE)),
+                // nobody else would remove what this process does not
+                Ok(Some(End::SupervisorGone)) => return self.stop(None),
                 Err(Gone) => {
                     tracing::error!("the thread that changes addresses has failed; please report this");
                     return exit::FATAL;
@@ -255,12 +257,13 @@ impl Process {
         self.untold.tell(&mut self.supervisor, FromChild::Transitions);
     }
 
-    fn stop(&mut self) -> u8 {
+    /// Ends, and waits for `patience` at most, if any, until the kernel has removed the addresses.
+    fn stop(&mut self, patience: Option<Duration>) -> u8 {
         self.begins = None;
         let at_exit = if self.keep_addresses { AtExit::Keep } else { AtExit::Release };
         self.engine.stop(reactor::now(), at_exit);
         self.deliver();
-        let released = self.release();
+        let released = self.release(patience);
         self.untold.tell_all(&mut self.supervisor, FromChild::Transitions);
         if let Some(sync) = self.sync.take() {
             sync.stop();
@@ -270,12 +273,12 @@ impl Process {
         if released { exit::OK } else { exit::FATAL }
     }
 
-    /// Waits until the addresses are removed that no router holds any more, but not for ever. False if some may be left.
-    fn release(&mut self) -> bool {
-        let deadline = reactor::now() + LAST_PATIENCE;
+    /// Waits until the addresses are removed that no router holds any more. False if some may be left.
+    fn release(&mut self, patience: Option<Duration>) -> bool {
+        let deadline = patience.map(|patience| reactor::now() + patience);
         while self.engine.owes_changes() {
             self.turn();
-            let left = deadline.since(reactor::now());
+            let left = deadline.map_or(LAST_PATIENCE, |deadline| deadline.since(reactor::now()));
             if left.is_zero() || self.take_answer(left).is_err() {
                 tracing::warn!("the kernel takes long to remove addresses; the supervisor removes the rest");
                 return false;
