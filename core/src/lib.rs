@@ -8,5 +8,6 @@
 
 pub mod address;
 pub mod balance;
+pub mod pace;
 pub mod time;
 pub mod vrrp;

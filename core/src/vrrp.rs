@@ -8,7 +8,6 @@ mod cause;
 mod counters;
 pub mod ipv4;
 mod note;
-pub mod pace;
 mod params;
 mod receive;
 mod router;

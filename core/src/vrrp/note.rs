@@ -4,10 +4,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::pace::Pace;
 use super::params::ChecksumForm;
 use super::receive::Refusal;
 use super::types::{AdvertInterval, Vrid};
+use crate::pace::Pace;
 use crate::time::Instant;
 
 /// Something noticed in an advert.

@@ -16,10 +16,10 @@ use super::announce::Schedule;
 use super::cause::{Cause, Faults, State, Transition};
 use super::counters::{Counters, count};
 use super::note::{Note, NotePace};
-use super::pace::Pace;
 use super::params::{InitialState, Params, Preempt, Reach};
 use super::receive::{self, Accepted, Circumstances, Datagram};
 use super::types::{Priority, Version};
+use crate::pace::Pace;
 use crate::time::Instant;
 
 /// Takeovers that may follow one upon the other. After these, one in each master down time that our own interval makes,

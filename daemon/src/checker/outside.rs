@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use keepalived_config::model::{Checker, Config, FileCheck};
+use keepalived_core::pace::Pace;
+use keepalived_core::time::Instant;
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::network::{AddressKey, Network as _, NetworkEvent};
 use keepalived_kernel::reactor::{Interest, Reactor, Token};
@@ -20,6 +23,11 @@ const ADDRESSES: Token = Token(3);
 
 /// At or below this a weight means that the server is down.
 const FAULT: i64 = -2_147_483_648;
+
+/// How often a file is read again at once.
+const READS_AT_ONCE: u32 = 5;
+/// After that it is read once in this time.
+const READ_PAUSE: Duration = Duration::from_secs(1);
 
 /// Octets of a file that are looked at: a number is shorter.
 const MOST_READ: u64 = 128;
@@ -39,8 +47,12 @@ struct Followed {
     path: PathBuf,
     /// Its number; none while it has never been read.
     number: Option<i64>,
-    /// A shortage on this machine kept it from being read: the number may be another by now.
+    /// It has changed and was not read: the number may be another by now. It is read again as `pace` allows.
     is_unread: bool,
+    /// A shortage on this machine kept it from being read, which was said.
+    is_short: bool,
+    /// Who changes it without a pause must not keep us busy, and the log.
+    pace: Pace,
     /// Why it could not be read the last time, unless there was none.
     problem: Option<String>,
 }
@@ -95,15 +107,15 @@ impl Outside {
     }
 
     /// Looks at what has changed. True if anything that matters has.
-    pub(super) fn attend(&mut self, token: Token) -> bool {
+    pub(super) fn attend(&mut self, token: Token, now: Instant) -> bool {
         match token {
-            FILES => self.read_files(),
+            FILES => self.read_files(now),
             ADDRESSES => self.addresses.as_mut().is_some_and(Addresses::listen),
             _ => false,
         }
     }
 
-    fn read_files(&mut self) -> bool {
+    fn read_files(&mut self, now: Instant) -> bool {
         let Some(watch) = &mut self.watch else { return false };
         let changed = match watch.changed() {
             Ok(changed) => changed,
@@ -115,19 +127,26 @@ impl Outside {
         let mut any = false;
         for file in self.numbers.values_mut() {
             if changed.as_ref().is_none_or(|changed| changed.contains(&file.path)) {
-                any |= file.read();
+                file.is_unread = true;
+                any |= file.read(now);
             }
         }
         any
     }
 
-    /// Looks again at what a shortage kept from being read. True if anything has changed.
-    pub(super) fn catch_up(&mut self) -> bool {
+    /// Looks again at what could not be read, or not so soon. True if anything has changed.
+    pub(super) fn catch_up(&mut self, now: Instant) -> bool {
         let mut any = false;
         for file in self.numbers.values_mut().filter(|file| file.is_unread) {
-            any |= file.read();
+            any |= file.read(now);
         }
         any
+    }
+
+    /// When there is something to look at again.
+    pub(super) fn next_at(&mut self, now: Instant) -> Option<Instant> {
+        let unread = self.numbers.values_mut().filter(|file| file.is_unread);
+        unread.map(|file| file.pace.next(now).unwrap_or(now + READ_PAUSE)).min()
     }
 
     /// How a check that follows a file stands; `None` for all others.
@@ -148,27 +167,30 @@ impl Outside {
 
 impl Followed {
     fn new(path: PathBuf) -> Self {
-        let mut file = Self { path, number: None, is_unread: false, problem: None };
-        file.read();
+        let pace = Pace::new(READS_AT_ONCE, READ_PAUSE);
+        let mut file = Self { path, number: None, is_unread: false, is_short: false, pace, problem: None };
+        let read = number_in(&file.path);
+        file.take(read);
         file
     }
 
-    /// Reads it. True if the number is another now.
-    fn read(&mut self) -> bool {
-        self.take(number_in(&self.path))
+    /// Reads it, if its pace allows. True if the number is another now.
+    fn read(&mut self, now: Instant) -> bool {
+        self.pace.take(now) && self.take(number_in(&self.path))
     }
 
     fn take(&mut self, read: io::Result<i64>) -> bool {
         match read {
             Err(error) if is_shortage(&error) => {
-                if !std::mem::replace(&mut self.is_unread, true) {
+                self.is_unread = true;
+                if !std::mem::replace(&mut self.is_short, true) {
                     tracing::warn!("{} cannot be read for now, which changes nothing: {error}", self.path.display());
                 }
                 false
             }
             // what is not there, or no file, is 0
             read => {
-                self.is_unread = false;
+                (self.is_unread, self.is_short) = (false, false);
                 self.note(read.as_ref().err());
                 let number = Some(read.unwrap_or_default());
                 std::mem::replace(&mut self.number, number) != number
@@ -283,10 +305,38 @@ mod tests {
         }
     }
 
+    fn followed(path: &str) -> Followed {
+        let pace = Pace::new(READS_AT_ONCE, READ_PAUSE);
+        Followed { path: path.into(), number: None, is_unread: false, is_short: false, pace, problem: None }
+    }
+
+    #[test]
+    fn a_file_that_changes_without_a_pause_is_read_now_and_then_and_at_the_end() {
+        let path = std::env::temp_dir().join(format!("keepalived-followed-{}", std::process::id()));
+        let mut outside = Outside::default();
+        outside.numbers.insert("n".into(), followed(path.to_str().unwrap()));
+        let start = Instant::from_nanos(1_000_000_000_000);
+        let mut changes = 0;
+        for step in 0..1_000_u32 {
+            std::fs::write(&path, step.to_string()).unwrap();
+            let now = start + Duration::from_millis(step.into());
+            // as if the kernel had told of it
+            let file = outside.numbers.get_mut("n").unwrap();
+            file.is_unread = true;
+            changes += u32::from(file.read(now));
+        }
+        assert_eq!(changes, READS_AT_ONCE);
+        let again = outside.next_at(start + Duration::from_millis(999)).unwrap();
+        assert!(outside.catch_up(again), "what it says in the end counts");
+        assert_eq!(outside.numbers["n"].number, Some(999));
+        assert_eq!(outside.next_at(again), None);
+        std::fs::remove_file(&path).unwrap();
+    }
+
     #[test]
     fn a_shortage_says_nothing_about_a_file() {
         let shortage = || Err(io::Error::from_raw_os_error(24));
-        let mut file = Followed { path: "/number".into(), number: None, is_unread: false, problem: None };
+        let mut file = followed("/number");
         assert!(!file.take(shortage()) && file.is_unread && file.number.is_none());
         assert!(file.take(Ok(7)) && !file.is_unread && file.number == Some(7));
         assert!(!file.take(shortage()) && file.is_unread && file.number == Some(7), "it stays what it was");
@@ -295,7 +345,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_file_is_remembered_until_it_is_right() {
-        let mut file = Followed { path: "/number".into(), number: None, is_unread: false, problem: None };
+        let mut file = followed("/number");
         let pipe = || Err(io::Error::new(io::ErrorKind::InvalidInput, "/number is a named pipe"));
         assert!(file.take(pipe()) && file.number == Some(0));
         assert_eq!(file.problem.as_deref(), Some("/number is a named pipe"));

@@ -203,7 +203,7 @@ impl Process {
         let now = reactor::now();
         let programs = self.look_at_programs(now);
         self.supervisor.catch_up();
-        if self.outside.catch_up() {
+        if self.outside.catch_up(now) {
             self.hear_outside();
         }
         let wake = if self.batch_waits.get() {
@@ -217,7 +217,7 @@ impl Process {
         let catch_up = (self.programs.is_behind() || self.supervisor.is_behind() || !self.untold.is_empty())
             .then(|| now + CATCH_UP);
         let more = self.engine.has_reports().then_some(now);
-        let next = [wake, programs, catch_up, more].into_iter().flatten().min();
+        let next = [wake, programs, self.outside.next_at(now), catch_up, more].into_iter().flatten().min();
         next.map(|at| at.max(now + TOGETHER))
     }
 
@@ -292,7 +292,7 @@ impl Process {
                 None
             }
             Ready::Descriptor { token, .. } => {
-                if self.outside.attend(token) {
+                if self.outside.attend(token, reactor::now()) {
                     self.hear_outside();
                 }
                 None

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use keepalived_core::pace::Pace;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
-use keepalived_core::vrrp::pace::Pace;
 
 use super::report::{Report, Said};
 
