@@ -8,10 +8,10 @@ use std::io;
 use std::time::Duration;
 
 use keepalived_config::facts;
-use keepalived_config::model::{Config, Script, ScriptUser};
+use keepalived_config::model::{Config, ScriptUser};
 use keepalived_core::time::Instant;
 use keepalived_kernel::pipe::Pipe;
-use keepalived_kernel::process::{self, Account, Child, Exit, Program};
+use keepalived_kernel::process::{self, Account, Child, Exit, Orphaned, Program};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::shortage::is_shortage;
 use keepalived_kernel::signal::Signal;
@@ -273,19 +273,14 @@ impl Runner {
 
     fn begin(&mut self, client: Token, order: Order) {
         if let Err(error) = self.launch(client, &order) {
-            let name = order.script.argv.first().map(String::as_str).unwrap_or_default();
-            // whoever ordered it tells of a shortage once, and not for each that it lets wait
-            if is_shortage(&error) {
-                tracing::debug!("script {name}: {error}");
-            } else {
-                tracing::error!("script {name}: {error}");
-            }
+            // whoever ordered it hears why, and says so when it matters: a check runs every few seconds
+            tracing::debug!("script {}: {error}", order.script.argv.first().map(String::as_str).unwrap_or_default());
             self.answer(client, Ended { id: order.id, how: HowEnded::not_run(&error) });
         }
     }
 
     fn launch(&mut self, client: Token, order: &Order) -> io::Result<()> {
-        let child = process::start(&self.program(&order.script, &order.extra)?)?;
+        let child = process::start(&self.program(order)?)?;
         let token = self.token();
         if let Err(error) = self.reactor.register(&child, token, Interest::Read) {
             // nobody would see how it ends, and it may be started once more
@@ -302,7 +297,8 @@ impl Runner {
         Ok(())
     }
 
-    fn program(&mut self, script: &Script, extra: &[String]) -> io::Result<Program> {
+    fn program(&mut self, order: &Order) -> io::Result<Program> {
+        let Order { script, extra, lives, .. } = order;
         let command = script.command().ok_or(io::ErrorKind::InvalidInput)?;
         let own = script.user.as_ref().map(|name| ScriptUser { name: name.clone(), group: script.group.clone() });
         let user = own.as_ref().or(self.config.global.scripts.user.as_ref());
@@ -313,7 +309,9 @@ impl Runner {
             judge(file, runs)?;
         }
         let (file, arguments) = command::executed(command, extra);
-        Ok(Program { file: file.into(), arguments, environment: self.environment.clone(), identity })
+        // a check or a reader that outlives this process would run beside the one that its successor starts
+        let orphaned = if *lives == Lives::Freely { Orphaned::Asked } else { Orphaned::Killed };
+        Ok(Program { file: file.into(), arguments, environment: self.environment.clone(), identity, orphaned })
     }
 
     fn reap(&mut self, token: Token) {

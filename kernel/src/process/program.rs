@@ -31,10 +31,21 @@ pub struct Program {
     pub environment: Vec<(OsString, OsString)>,
     /// Who runs it; `None` is who we are.
     pub identity: Option<Identity>,
+    /// What it gets when the thread that starts it ends.
+    pub orphaned: Orphaned,
 }
 
-/// Starts a program: in a process group of its own, its standard streams nowhere, no signal blocked or ignored; it ends when the
-/// calling thread does. This process is forked for it: it should be a small one, with one thread.
+/// What a program gets when the thread that started it ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Orphaned {
+    /// `SIGTERM`: it may finish.
+    Asked,
+    /// `SIGKILL`: it does nothing for whom it was started any more, and nobody is left who would end it.
+    Killed,
+}
+
+/// Starts a program: in a process group of its own, its standard streams nowhere, no signal blocked or ignored; when the
+/// calling thread ends, it is told to end, too. This process is forked for it: it should be a small one, with one thread.
 ///
 /// # Errors
 /// It cannot be executed, or not as that user.
@@ -42,17 +53,17 @@ pub fn start(program: &Program) -> io::Result<Child> {
     let mut command = Command::new(&program.file);
     command.args(&program.arguments).env_clear().envs(program.environment.iter().cloned());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-    let identity = program.identity.clone();
+    let (identity, orphaned) = (program.identity.clone(), program.orphaned);
     // SAFETY: between fork and exec only system calls are made and nothing is allocated: `become_them` borrows what was made before.
     unsafe {
-        command.pre_exec(move || become_them(identity.as_ref()));
+        command.pre_exec(move || become_them(identity.as_ref(), orphaned));
     }
     let child =
         command.spawn().map_err(|error| with_context(error, &format!("cannot run {}", program.file.display())))?;
     Child::watch(Pid(i32::try_from(child.id()).map_err(io::Error::other)?))
 }
 
-fn become_them(identity: Option<&Identity>) -> io::Result<()> {
+fn become_them(identity: Option<&Identity>, orphaned: Orphaned) -> io::Result<()> {
     crate::signal::unblock_all()?;
     if let Some(Identity { uid, gid, groups }) = identity {
         if *uid != 0 {
@@ -67,8 +78,12 @@ fn become_them(identity: Option<&Identity>) -> io::Result<()> {
         // SAFETY: numbers only.
         check(unsafe { libc::setresuid(*uid, *uid, *uid) })?;
     }
-    // a change of user forgets it
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+    // after setresuid, which clears PDEATHSIG
+    let signal = match orphaned {
+        Orphaned::Asked => rustix::process::Signal::TERM,
+        Orphaned::Killed => rustix::process::Signal::KILL,
+    };
+    rustix::process::set_parent_process_death_signal(Some(signal))?;
     Ok(())
 }
 
@@ -92,6 +107,9 @@ pub fn signal_group(child: &Child, signal: Signal) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+    use std::os::fd::AsRawFd as _;
+
     use super::*;
     use crate::process::Exit;
 
@@ -101,6 +119,7 @@ mod tests {
             arguments: vec!["-c".into(), script.into()],
             environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
             identity,
+            orphaned: Orphaned::Asked,
         };
         let child = start(&program).unwrap();
         let mut poll = [rustix::event::PollFd::new(&child, rustix::event::PollFlags::IN)];
@@ -134,6 +153,36 @@ mod tests {
         assert_eq!(shell(r#"test "$(cut -d" " -f5 /proc/$$/stat)" = $$"#, None), Exit::Status(0));
     }
 
+    /// Starts a program that ends with 7 at `SIGTERM`, from a thread that then ends; how it ended.
+    fn orphan(orphaned: Orphaned) -> Exit {
+        let (mut hears, tells) = io::pipe().unwrap();
+        let child = std::thread::spawn(move || {
+            let script = "trap 'exit 7' TERM; echo > \"$0\"; while :; do sleep 0.05; done";
+            let pipe = format!("/proc/{}/fd/{}", std::process::id(), tells.as_raw_fd());
+            let program = Program {
+                file: "/bin/sh".into(),
+                arguments: vec!["-c".into(), script.into(), pipe.into()],
+                environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
+                identity: None,
+                orphaned,
+            };
+            let child = start(&program).unwrap();
+            // it is ready for signals
+            hears.read_exact(&mut [0]).unwrap();
+            child
+        });
+        let child = child.join().unwrap();
+        let mut poll = [rustix::event::PollFd::new(&child, rustix::event::PollFlags::IN)];
+        rustix::event::poll(&mut poll, None).unwrap();
+        child.try_wait().unwrap().expect("its descriptor is readable")
+    }
+
+    #[test]
+    fn an_orphan_may_finish_or_is_killed() {
+        assert_eq!(orphan(Orphaned::Asked), Exit::Status(7));
+        assert_eq!(orphan(Orphaned::Killed), Exit::Signal(Signal::KILL));
+    }
+
     #[test]
     fn a_program_and_what_it_started_end_together() {
         let program = Program {
@@ -141,6 +190,7 @@ mod tests {
             arguments: vec!["-c".into(), "/bin/sleep 60 & wait".into()],
             environment: Vec::new(),
             identity: None,
+            orphaned: Orphaned::Asked,
         };
         let child = start(&program).unwrap();
         signal_group(&child, Signal::KILL).unwrap();
@@ -151,8 +201,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_run_is_named() {
-        let program =
-            Program { file: "/nonexistent".into(), arguments: Vec::new(), environment: Vec::new(), identity: None };
+        let program = Program {
+            file: "/nonexistent".into(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            identity: None,
+            orphaned: Orphaned::Asked,
+        };
         assert!(start(&program).unwrap_err().to_string().contains("/nonexistent"));
     }
 }
