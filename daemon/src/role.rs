@@ -22,7 +22,7 @@ impl Role {
     /// Pairs that speak with each other without the supervisor, by a connection of their own.
     pub const PAIRS: [(Self, Self); 2] = [(Self::Runner, Self::Checker), (Self::Runner, Self::Vrrp)];
 
-    /// First argument of a process that is to be this; people never write it.
+    /// First argument of a process of this role; people never write it.
     pub const fn argument(self) -> &'static str {
         match self {
             Self::Runner => "--runner-process-of",

@@ -125,7 +125,7 @@ impl<'a> Checks<'a> {
         pace
     }
 
-    /// Finds those of which only the pace was changed. One that several virtual servers share goes on as that of the first of them
+    /// Finds checks whose pace alone was changed. One that several virtual servers share goes on as that of the first of them
     /// that had it.
     fn trace(&mut self, config: &Config) {
         let Some((old_config, old)) = self.before else { return };

@@ -17,7 +17,7 @@ fn runner_of(programs: &mut Programs) -> Connection {
     Connection::new(ours)
 }
 
-/// The numbers of what is to be run, and in negative of what is to end.
+/// The numbers of programs that the runner has to run; negative, of those that it has to end.
 fn asked(runner: &mut Connection) -> Vec<i64> {
     let mut asked = Vec::new();
     while let Incoming::Message(request, _) = runner.hear::<Request>().unwrap() {

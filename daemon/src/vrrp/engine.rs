@@ -90,7 +90,7 @@ impl<N: Network, P: Packets> Engine<N, P> {
         if more_events || !all_heard { Some(Instant::ZERO) } else { self.roster.next_wake(now) }
     }
 
-    /// What the kernel is to be asked for, if the last turn decided on something. It is the caller's to have it carried out
+    /// The next request to the kernel, if the last turn decided on one. It is the caller's to have it carried out
     /// ([`Order::carry_out`]), by whoever may wait. There is no other until [`Engine::answer`].
     pub fn order(&mut self) -> Option<Order> {
         self.roster.order()

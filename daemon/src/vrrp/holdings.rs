@@ -248,7 +248,7 @@ impl Holdings {
         self.under_way.is_some()
     }
 
-    /// What the kernel is to be asked for next, about at most `most` places. What is to go counts as gone from here on, what
+    /// The next request to the kernel, about at most `most` places. What is to go counts as gone from here on, what
     /// is to come as there when [`Holdings::changed`] says so. `None` while a batch is under way.
     pub(super) fn batch(
         &mut self,

@@ -1,7 +1,7 @@
 //! What the kernel is asked for in the background. It may let us wait: who changes a link or an address anywhere on the machine
 //! holds the kernel's lock for all of them (RTNL).
 //!
-//! The engine hands an [`Order`] out, somebody else carries it out, and the engine gets the [`Answer`]. One at a time.
+//! The engine hands an [`Order`] out, its owner carries it out, and the engine gets the [`Answer`]. One at a time.
 
 use std::io;
 

@@ -59,7 +59,7 @@ pub(super) struct Roster {
     effects: Vec<Effect>,
     follow_ups: VecDeque<(usize, FollowUp)>,
     outcomes: Vec<Outcome>,
-    /// What the kernel is to be asked for, until it is.
+    /// The next request to the kernel, until the owner takes it.
     order: Option<Order>,
     /// What has happened since links and addresses are being read, if they are.
     reading: Option<Since>,

@@ -40,7 +40,7 @@ pub struct Program {
 pub enum Orphaned {
     /// `SIGTERM`: it may finish.
     Asked,
-    /// `SIGKILL`: it does nothing for whom it was started any more, and nobody is left who would end it.
+    /// `SIGKILL`: its work is of no use any more, and no other process would end it.
     Killed,
 }
 

@@ -9,7 +9,7 @@ use keepalived_kernel::network::{Address, AddressChange, Link, LinkIndex, Networ
 
 use super::super::landscape::{Landscape, Place};
 
-/// What the kernel is to be asked for in one call.
+/// One request to the kernel.
 #[derive(Debug, Default)]
 pub(super) struct Changes(Vec<AddressChange>);
 

@@ -16,11 +16,11 @@ pub(super) struct UnderWay {
 #[derive(Debug)]
 pub(super) struct Flight {
     pub(super) place: Place,
-    /// What is to be there; `None`: nothing.
+    /// The wanted address; `None`: no address.
     pub(super) wish: Option<Address>,
     /// What was there.
     pub(super) before: Option<Address>,
-    /// Somebody else removed the address meanwhile, or its link: that the kernel has granted it says nothing any more.
+    /// Another program removed the address meanwhile, or its link: the answer of the kernel says nothing any more.
     pub(super) contradicted: bool,
 }
 
@@ -55,7 +55,7 @@ impl UnderWay {
         self.endangered.iter().filter(move |(on, _, _)| *on == link)
     }
 
-    /// Somebody else removed what is at `place`, before or after the kernel grants it.
+    /// Another program removed the address at `place`, before or after the kernel grants it.
     pub(super) fn contradict(&mut self, place: &Place) {
         for flight in self.flights.iter_mut().filter(|flight| flight.place == *place && flight.wish.is_some()) {
             flight.contradicted = true;

@@ -117,7 +117,7 @@ impl Roster {
         }
     }
 
-    /// What the kernel is to be asked for, once.
+    /// The next request to the kernel, once.
     pub(in super::super) fn order(&mut self) -> Option<Order> {
         self.order.take()
     }

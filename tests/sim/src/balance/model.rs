@@ -14,7 +14,7 @@ mod check;
 pub use check::Answer;
 use check::{Check, Identity, Phase};
 
-/// What is to be told of.
+/// What a notification tells of.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Told {
     /// A server of a service went up or down.
@@ -40,7 +40,7 @@ impl Told {
         })
     }
 
-    /// Of which service.
+    /// The service it belongs to.
     pub fn service(&self) -> &str {
         match self {
             Self::Server(service, ..) | Self::Weight(service, ..) | Self::Quorum(service, _) | Self::Gone(service) => {
@@ -174,7 +174,7 @@ impl Model {
         self.checks = checks;
     }
 
-    /// Which check of this configuration one of the next was: the same, or one of which only the pace was another.
+    /// Which check of this configuration one of the next was: the same, or one with another pace.
     fn predecessor(&self, identity: &Identity, users: &[(usize, usize)], next: &Setting) -> Option<usize> {
         let same = self.checks.iter().position(|check| check.identity == *identity);
         same.or_else(|| {
@@ -376,7 +376,7 @@ impl Model {
         Some(format!("{} should have been asked: {:?}", late.identity, late.phase))
     }
 
-    /// When a server that leaves is to be gone.
+    /// When a server that leaves has to be gone.
     pub fn departures(&self) -> impl Iterator<Item = Moment> + '_ {
         self.services.iter().flat_map(|service| service.leaving.values().copied())
     }

@@ -72,7 +72,7 @@ pub struct World {
     idle_since: Moment,
     /// Something has ended, and the turn that makes the table follows.
     waits: bool,
-    /// What is to be told in the next turn.
+    /// What the next turn has to tell.
     expected: Vec<Told>,
     watch: Watch,
     trace: Trace,

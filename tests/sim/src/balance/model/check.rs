@@ -45,7 +45,7 @@ pub(super) struct Identity {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
-    /// It is to begin by then.
+    /// It has to begin by then.
     Waits { latest: Moment },
     /// A step is under way since then.
     Runs { ticket: Ticket, since: Moment },
