@@ -28,9 +28,10 @@ const THEIR_TURN: Duration = Duration::from_millis(100);
 /// Others may change the table all the time, and to look at a large one takes a while.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-/// A server that was to go and may still be there, however it is.
-const STILL_THERE: DestinationEntry =
-    DestinationEntry { weight: 0, forwarding: Forwarding::Nat, upper_threshold: 0, lower_threshold: 0 };
+/// A server of ours that may be in the table, nobody knows how. No configuration asks for this weight, so the next changes
+/// write the server or remove it.
+const UNKNOWN: DestinationEntry =
+    DestinationEntry { weight: u32::MAX, forwarding: Forwarding::Nat, upper_threshold: 0, lower_threshold: 0 };
 
 /// The kernel's table, and what we know of it.
 #[derive(Debug)]
@@ -323,7 +324,7 @@ impl<D: Director> Reconciler<D> {
             }
             Change::RemoveDestination(key, to) => {
                 if let Some(entry) = self.table.get_mut(key) {
-                    entry.destinations.insert(*to, STILL_THERE);
+                    entry.destinations.insert(*to, UNKNOWN);
                 }
             }
             Change::EditDestination(..) | Change::EditService(..) | Change::RemoveService(_) => {}
@@ -347,15 +348,15 @@ impl<D: Director> Reconciler<D> {
             for (key, places) in balancer.places(id).filter(|(key, _)| keys.contains(key)) {
                 gone.remove(&key);
                 let made = self.table.remove(&key);
-                if let Some(entry) = self.read_one(key, &mut services) {
+                if let Some(entry) = self.read_one(key, made.as_ref(), &mut services) {
                     self.know(key, entry, &places, made);
                 }
             }
             self.dirty.insert(id);
         }
         for key in gone {
-            self.table.remove(&key);
-            if let Some(entry) = self.read_one(key, &mut services) {
+            let made = self.table.remove(&key);
+            if let Some(entry) = self.read_one(key, made.as_ref(), &mut services) {
                 self.table.insert(key, entry);
                 self.doomed.insert(key);
             }
@@ -364,10 +365,17 @@ impl<D: Director> Reconciler<D> {
         self.again.end();
     }
 
-    fn read_one(&mut self, key: ServiceKey, services: &mut BTreeMap<ServiceKey, ServiceEntry>) -> Option<Entry> {
+    /// A service as the kernel has it. If its servers cannot be read, those that we have `made` stay ours, and are written again.
+    fn read_one(
+        &mut self,
+        key: ServiceKey,
+        made: Option<&Entry>,
+        services: &mut BTreeMap<ServiceKey, ServiceEntry>,
+    ) -> Option<Entry> {
         let service = services.remove(&key)?;
-        // of one that cannot be read everything is made again
-        let destinations = self.director.destinations(&key).unwrap_or_default();
+        let made = || made.into_iter().flat_map(|made| made.destinations.keys());
+        let destinations = self.director.destinations(&key);
+        let destinations = destinations.unwrap_or_else(|_| made().map(|to| (*to, UNKNOWN)).collect());
         Some(Entry { service, destinations })
     }
 

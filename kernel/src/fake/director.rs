@@ -19,6 +19,7 @@ pub struct FakeDirector {
     refusals: BTreeMap<(ServiceKey, Option<DestinationKey>), i32>,
     silent: Option<i32>,
     unreadable: Option<i32>,
+    unreadable_servers: Option<i32>,
     /// Servers that it keeps with another weight than it is told.
     unfaithful: BTreeMap<DestinationKey, u32>,
     history: Vec<Change>,
@@ -72,6 +73,11 @@ impl FakeDirector {
     /// From now on lets every call that reads fail with an error number; `None` ends that.
     pub fn fail_reading(&mut self, errno: Option<i32>) {
         self.unreadable = errno;
+    }
+
+    /// From now on lets every call that reads the servers of a service fail with an error number; `None` ends that.
+    pub fn fail_reading_servers(&mut self, errno: Option<i32>) {
+        self.unreadable_servers = errno;
     }
 
     /// From now on keeps this server with this weight, whatever it is told; no other keeps it so.
@@ -178,6 +184,9 @@ impl Director for FakeDirector {
 
     fn destinations(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, DestinationEntry>> {
         self.is_readable()?;
+        if let Some(errno) = self.unreadable_servers {
+            return Err(io::Error::from_raw_os_error(errno));
+        }
         Ok(self.table.get(service).map(|entry| entry.destinations.clone()).unwrap_or_default())
     }
 

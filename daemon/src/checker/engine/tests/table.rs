@@ -362,6 +362,34 @@ fn what_a_service_still_has_that_the_kernel_did_not_remove_is_ours_when_the_serv
     }
 }
 
+/// A removal is not answered (or refused); then the services of the table can be read, but not their servers.
+#[test]
+fn a_server_stays_ours_while_the_servers_of_its_service_cannot_be_read() {
+    let key = ServiceKey::Address { address: IpAddr::from([192, 0, 2, 1]), port: 80, protocol: Protocol::Tcp };
+    let server = DestinationKey { address: IpAddr::from([10, 0, 0, 2]), port: 80 };
+    // an inhibited server stands in the table as one that has to go: with weight 0
+    for (is_silent, lines) in [(true, ""), (false, ""), (true, "inhibit_on_failure")] {
+        let refuse = |errno: Option<i32>, rig: &mut Rig| {
+            let director = rig.engine.director();
+            if is_silent { director.fail(errno) } else { director.refuse(key, Some(server), errno) }
+        };
+        let never = "global_defs {\n lvs_repair_interval 0\n}\n".to_owned();
+        let with = |servers: &[u8]| never.clone() + &configuration(lines, servers);
+        let mut rig = Rig::new(&with(&[1, 2, 3]));
+        rig.said();
+        refuse(Some(5), &mut rig);
+        rig.engine.director().fail_reading_servers(Some(5));
+        rig.engine.reload(rig.now, from_text(&with(&[1, 3]))).unwrap();
+        rig.pass(3, &[3]);
+        refuse(None, &mut rig);
+        rig.pass(90, &[3]);
+        rig.engine.director().fail_reading_servers(None);
+        rig.pass(90, &[3]);
+        assert_eq!(rig.table(), if lines.is_empty() { "10.0.0.1:1" } else { "10.0.0.1:1 10.0.0.3:0" });
+        assert!(!rig.said().iter().any(|line| line.starts_with("somebody else")));
+    }
+}
+
 #[test]
 fn a_table_that_others_have_changed_is_looked_at_when_a_reload_comes() {
     let text = "global_defs {\n lvs_repair_interval 0\n}\n".to_owned() + &configuration("", &[1, 2]);
