@@ -39,8 +39,8 @@ pub struct Counters {
     pub pri_zero_rcvd: u64,
     /// Priority 0 sent.
     pub pri_zero_sent: u64,
-    /// Unicast: source is no peer, or its TTL is out of the peer's range. All: source is our own address, or none a router
-    /// can have.
+    /// Unicast: source is no peer, or its TTL is out of the peer's range. All: a master's own address that claims no
+    /// more than it did itself, or an address that no router can have.
     pub unknown_source: u64,
     /// Ignored because we own the addresses and are told to ignore.
     pub owner_ignored: u64,

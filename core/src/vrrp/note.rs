@@ -58,7 +58,7 @@ pub enum Note {
         /// Its priority.
         priority: u8,
     },
-    /// A master heard an advert with its own priority and its own address.
+    /// A master heard an advert from its own address that it may have sent itself.
     OwnAddress {
         /// That address.
         source: IpAddr,
@@ -152,7 +152,7 @@ impl fmt::Display for Note {
             Self::OwnAddress { source } => {
                 write!(
                     f,
-                    "advert with our own priority from our own address {source}: a second router with this address, or a loop in the network"
+                    "advert from our own address {source} that claims no more than we did: a second router with this address, or a loop in the network"
                 )
             }
             Self::SecondOwner { source } => {

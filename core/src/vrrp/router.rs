@@ -4,14 +4,17 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 mod answers;
+mod claims;
+mod differences;
 mod event;
 mod timing;
 
 use answers::Answers;
+use claims::Claims;
 pub use event::{Effect, Event, Seen};
 use timing::{after_crossing, down_time, followed_interval, next_in_phase, skew_time, takeover_cause};
 
-use super::advert::{FAREWELL, Message};
+use super::advert::FAREWELL;
 use super::announce::Schedule;
 use super::cause::{Cause, Faults, State, Transition};
 use super::counters::{Counters, count};
@@ -25,8 +28,6 @@ use crate::time::Instant;
 /// Takeovers that may follow one upon the other. After these, one in each master down time that our own interval makes,
 /// whatever interval and farewells others send.
 const TAKEOVERS: u32 = 10;
-/// Addresses of another virtual router that are named.
-const MOST_NAMED: usize = 3;
 
 /// The sync group that a router is in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,6 +101,7 @@ struct Master {
     last_advert: Instant,
     schedule: Schedule,
     answers: Answers,
+    claims: Claims,
 }
 
 impl Router {
@@ -335,8 +337,9 @@ impl Router {
         };
         match receive::check(&self.params, Circumstances { known_master }, datagram, &mut self.counters) {
             Err(refusal) => self.note(now, Note::Refused { source: datagram.source, refusal }, out),
-            // a master does not yield to what claims to be itself; a backup may follow one that shares its `mcast_src_ip`
-            Ok(advert) if matches!(self.role, Role::Master(_)) && Some(advert.source) == self.source => {
+            // sent by ourselves and returned by the network, or by a router that shares our `mcast_src_ip`: only one that
+            // claims more than we do can be told from us, and a master yields to it as to any other
+            Ok(advert) if self.may_be_our_own(now, &advert) => {
                 count(&mut self.counters.unknown_source);
                 self.note(now, Note::OwnAddress { source: advert.source }, out);
             }
@@ -352,31 +355,11 @@ impl Router {
         }
     }
 
-    fn note_differences(&mut self, now: Instant, advert: &Accepted, datagram: &Datagram<'_>, out: &mut Vec<Effect>) {
-        let source = advert.source;
-        if let Some(theirs) = advert.checksum {
-            self.note(now, Note::ChecksumForm { source, theirs }, out);
-        }
-        if advert.addresses_differ {
-            let ours = &self.params.addresses;
-            let theirs = || {
-                let message = Message::decode(datagram.message).into_iter();
-                message.flat_map(|message| message.addresses(self.params.family).collect::<Vec<_>>())
-            };
-            let strangers = !ours.is_empty() && theirs().next().is_some() && !theirs().any(|it| ours.contains(&it));
-            let note = match strangers {
-                true => {
-                    let addresses = theirs().take(MOST_NAMED).collect();
-                    Note::OtherRouter { source, vrid: self.params.vrid, addresses }
-                }
-                false => Note::AddressesDiffer { source },
-            };
-            self.note(now, note, out);
-        }
-        if self.params.version == Version::V3 && advert.interval != self.params.interval && advert.priority != FAREWELL
-        {
-            self.note(now, Note::IntervalDiffers { source, theirs: advert.interval }, out);
-        }
+    fn may_be_our_own(&self, now: Instant, advert: &Accepted) -> bool {
+        let Role::Master(master) = &self.role else { return false };
+        let (ours, theirs) = (self.params.priority.get(), advert.priority);
+        let lately = theirs > ours && master.claims.may_be_ours(now, theirs, self.params.interval.duration());
+        Some(advert.source) == self.source && (theirs == ours || lately)
     }
 
     /// RFC 9568 §6.4.2 (400 to 450), with keepalived's `nopreempt` and `preempt_delay`.
@@ -546,6 +529,7 @@ impl Router {
             last_advert: now,
             schedule: Schedule::default(),
             answers: Answers::default(),
+            claims: Claims::first(now, self.effective_priority().get()),
         });
         count(&mut self.counters.become_master);
         // before the addresses: the others must hear us first, the neighbours have time
@@ -584,10 +568,12 @@ impl Router {
 
     fn advertise(&mut self, now: Instant, out: &mut Vec<Effect>) {
         count(&mut self.counters.advert_sent);
+        let priority = self.effective_priority().get();
         if let Role::Master(master) = &mut self.role {
             master.last_advert = now;
+            master.claims.sent(now, priority, self.params.interval.duration());
         }
-        out.push(Effect::Advertise { priority: self.effective_priority().get() });
+        out.push(Effect::Advertise { priority });
     }
 
     fn note(&mut self, now: Instant, note: Note, out: &mut Vec<Effect>) {

@@ -121,6 +121,22 @@ fn a_partition_makes_two_masters_and_its_end_one() {
 }
 
 #[test]
+fn routers_that_share_a_source_address_end_with_one_master() {
+    trial("one source for two", |lab| {
+        // nobody has it: the kernel would drop adverts from an address of its own
+        let with = |priority| Instance::new(PLAIN, priority).with("mcast_src_ip 10.0.0.50");
+        let _a = start(lab.router(0), &with(200))?;
+        let _b = start(lab.router(1), &with(100))?;
+        only(lab, 0)?;
+        lab.part(&[0, 1], 0, true)?;
+        let within = patience(Duration::from_secs(1));
+        wait_until("both have the address", within, || Ok(lab.holders(PLAIN.vip(VRID))? == [0, 1]))?;
+        lab.part(&[0, 1], 0, false)?;
+        only(lab, 0)
+    });
+}
+
+#[test]
 fn a_mute_master_is_replaced_and_yields_nothing_when_it_speaks_again() {
     trial("mute", |lab| {
         let _a = start(lab.router(0), &Instance::new(PLAIN, 200))?;

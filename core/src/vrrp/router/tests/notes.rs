@@ -9,7 +9,7 @@ use crate::vrrp::cause::State;
 use crate::vrrp::note::Note;
 use crate::vrrp::params::{ChecksumForm, Params};
 use crate::vrrp::receive::Refusal;
-use crate::vrrp::router::Effect;
+use crate::vrrp::router::{Effect, Event};
 use crate::vrrp::types::Version;
 
 #[test]
@@ -68,16 +68,46 @@ fn what_differs_in_an_accepted_advert_is_noted_and_then_known() {
     assert_eq!((rig.router.counters().addr_list_err, rig.router.counters().checksum_plain), (11, 11));
 }
 
+// keepalived, observed: claims are compared whatever the address; an equal one from an equal address is a warning only
 #[test]
-fn a_master_does_not_yield_to_its_own_address_and_a_backup_may_share_it() {
-    let mut rig = Rig::master(params(Version::V3, 100));
-    rig.skip(Duration::from_millis(10));
-    assert_eq!(rig.hear(OURS, 250), [Effect::Note(Note::OwnAddress { source: OURS })]);
-    assert_eq!((rig.router.state(), rig.router.counters().unknown_source), (State::Master, 1));
-    // two routers with the same mcast_src_ip: the backup hears its master
+fn routers_that_share_a_source_address_yield_to_the_higher_priority() {
+    let mut lower = Rig::master(params(Version::V3, 100));
+    lower.skip(Duration::from_millis(10));
+    assert_eq!(words(&lower.hear(OURS, 250)), ["release", "MASTER to BACKUP"].map(String::from));
+    assert_eq!(lower.router.master().map(|master| master.address), Some(OURS));
+    let mut higher = Rig::master(params(Version::V3, 100));
+    higher.skip(Duration::from_millis(10));
+    assert!(matches!(higher.hear(OURS, 99)[..], [Effect::Note(_), Effect::Advertise { priority: 100 }, ..]));
+    assert_eq!(words(&higher.hear(OURS, 0)), ["advertise 100"]);
     let mut backup = Rig::started(params(Version::V3, 100));
     backup.hear(OURS, 250);
     assert_eq!(backup.router.master().map(|master| master.address), Some(OURS));
+}
+
+// RFC 9568 §6.4.3 does not think of it: a network may return to us what we sent before our priority fell
+#[test]
+fn what_we_may_have_sent_ourselves_makes_no_master_yield() {
+    let mut rig = Rig::master(params(Version::V3, 200));
+    for priority in [150, 100] {
+        rig.tell(Event::Reconfigure(Box::new(params(Version::V3, priority))));
+        rig.skip(Duration::from_secs(1));
+        rig.expire();
+        rig.skip(Duration::from_millis(10));
+        assert!(rig.hear(OURS, 200).iter().all(|effect| matches!(effect, Effect::Note(Note::OwnAddress { .. }))));
+        assert_eq!(rig.router.state(), State::Master);
+    }
+    // what is heard after three intervals is not ours any more
+    rig.skip(Duration::from_secs(3));
+    rig.expire();
+    rig.skip(Duration::from_millis(10));
+    rig.hear(OURS, 200);
+    assert_eq!(rig.router.state(), State::Backup);
+    // nor is more than we ever said
+    let mut rig = Rig::master(params(Version::V3, 200));
+    rig.tell(Event::Reconfigure(Box::new(params(Version::V3, 100))));
+    rig.skip(Duration::from_millis(10));
+    rig.hear(OURS, 201);
+    assert_eq!(rig.router.state(), State::Backup);
 }
 
 // the way out is another VRID, not the same addresses
