@@ -1,4 +1,4 @@
-//! How a process of ours competes for the processors, as configured.
+//! How the threads of a process of ours compete for the processors, as configured.
 
 use std::io;
 use std::time::Duration;
@@ -6,9 +6,16 @@ use std::time::Duration;
 use keepalived_config::model::ProcessSettings;
 use keepalived_kernel::process::{self, Realtime};
 
-/// Applies `settings` to the calling process; `prefix` is that of their keywords, `usual_nice` what it asks for without
-/// `*_priority`. What the system refuses is said; the process runs all the same.
+/// Applies `settings` to the process and its calling thread; `prefix` is that of their keywords, `usual_nice` the nice value
+/// without `*_priority`. What the system refuses is logged; the process runs all the same.
 pub fn apply(prefix: &str, settings: &ProcessSettings, usual_nice: Option<i8>) {
+    for problem in apply_unheard(prefix, settings, usual_nice) {
+        tracing::warn!("{problem}");
+    }
+}
+
+/// The same, for a thread beside the first: returns what the system refuses, which the first thread has logged.
+pub fn apply_unheard(prefix: &str, settings: &ProcessSettings, usual_nice: Option<i8>) -> Vec<String> {
     let mut problems = Vec::new();
     let mut note = |what: &str, result: io::Result<()>| {
         if let Err(error) = result {
@@ -32,7 +39,5 @@ pub fn apply(prefix: &str, settings: &ProcessSettings, usual_nice: Option<i8>) {
         let cpus: Vec<usize> = settings.cpu_affinity.iter().filter_map(|cpu| usize::try_from(*cpu).ok()).collect();
         note(&format!("{prefix}_cpu_affinity"), process::pin_to_cpus(&cpus));
     }
-    for problem in problems {
-        tracing::warn!("{problem}");
-    }
+    problems
 }

@@ -1,5 +1,6 @@
 //! The vrrp process.
 
+mod channels;
 mod deadlines;
 mod engine;
 mod holdings;

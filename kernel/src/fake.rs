@@ -6,4 +6,4 @@ mod packets;
 
 pub use director::FakeDirector;
 pub use network::FakeNetwork;
-pub use packets::{FakePackets, ReceivedAdvert, SentAdvert, SentFrame};
+pub use packets::{FakePackets, FakeSockets, ReceivedAdvert, SentAdvert, SentFrame};

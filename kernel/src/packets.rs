@@ -85,19 +85,32 @@ pub struct Frame<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BufferSize(pub u32);
 
-/// Raw packets.
-pub trait Packets {
-    /// Opens a channel with multicast loop-back off, or `multicast_all` off, as fits its kind.
+/// The sockets of a channel, before it is opened and after it was closed.
+pub trait Sockets: Sized + Send + std::fmt::Debug {
+    /// Makes the sockets of `channel`, with multicast loop-back off, or `multicast_all` off, as fits its kind. Joining a group
+    /// waits for the kernel's lock for links (RTNL), and so does dropping the sockets after that.
     ///
     /// # Errors
     /// No permission, no such link, no such address.
-    fn open(&mut self, channel: &Channel, buffer: BufferSize) -> std::io::Result<ChannelId>;
+    fn make(channel: &Channel, buffer: BufferSize) -> std::io::Result<Self>;
+}
+
+/// Raw packets. Nothing here waits for the kernel.
+pub trait Packets {
+    /// What channels are made of.
+    type Sockets: Sockets;
+
+    /// Opens `channel` on the sockets that were made for it.
+    ///
+    /// # Errors
+    /// The kernel is short of something.
+    fn open(&mut self, channel: &Channel, sockets: Self::Sockets) -> std::io::Result<ChannelId>;
 
     /// Makes a channel's receive buffer another size; unknown ids are ignored, and so is a refusal.
     fn resize(&mut self, channel: ChannelId, buffer: BufferSize);
 
-    /// Closes a channel; unknown ids are ignored.
-    fn close(&mut self, channel: ChannelId);
+    /// Closes a channel, and returns its sockets; unknown ids have none.
+    fn close(&mut self, channel: ChannelId) -> Option<Self::Sockets>;
 
     /// Sends in order, in as few system calls as possible. `failed` gets the position and error number of each that
     /// could not be sent; the others are tried all the same.

@@ -18,9 +18,10 @@ use rustix::time::ClockId;
 use socket2::Socket;
 
 use self::mmsg::{Control, Departure, MOST_PACKETS, Name, Packet, Receiver, Sender};
+pub use self::open::Pair;
 pub(crate) use self::open::source_towards;
 use crate::network::LinkIndex;
-use crate::packets::{BufferSize, Channel, ChannelId, ChannelKind, Frame, Incoming, Outgoing, Packets};
+use crate::packets::{BufferSize, Channel, ChannelId, ChannelKind, Frame, Incoming, Outgoing, Packets, Sockets};
 use crate::reactor::{nanos, now};
 use crate::socket_option;
 
@@ -42,7 +43,7 @@ pub struct RawSockets {
 #[derive(Debug)]
 struct Open {
     channel: Channel,
-    sockets: open::Pair,
+    sockets: Pair,
 }
 
 impl RawSockets {
@@ -79,9 +80,16 @@ fn ready<'a>(epoll: &OwnedFd, events: &'a mut [MaybeUninit<epoll::Event>]) -> Re
     epoll::wait(epoll, events, Some(&at_once)).map(|(ready, _)| ready)
 }
 
+impl Sockets for Pair {
+    fn make(channel: &Channel, buffer: BufferSize) -> io::Result<Self> {
+        open::pair(channel, buffer)
+    }
+}
+
 impl Packets for RawSockets {
-    fn open(&mut self, channel: &Channel, buffer: BufferSize) -> io::Result<ChannelId> {
-        let sockets = open::pair(channel, buffer)?;
+    type Sockets = Pair;
+
+    fn open(&mut self, channel: &Channel, sockets: Pair) -> io::Result<ChannelId> {
         let id = ChannelId(self.next);
         let data = epoll::EventData::new_u64(id.0.into());
         epoll::add(&self.epoll, &sockets.receive, data, epoll::EventFlags::IN)?;
@@ -97,11 +105,11 @@ impl Packets for RawSockets {
         }
     }
 
-    fn close(&mut self, channel: ChannelId) {
-        if let Some(open) = self.channels.remove(&channel) {
-            // closing would do, unless a child had inherited it
-            let _already_out = epoll::delete(&self.epoll, &open.sockets.receive);
-        }
+    fn close(&mut self, channel: ChannelId) -> Option<Pair> {
+        let open = self.channels.remove(&channel)?;
+        // the sockets live on until the caller drops them
+        let _already_out = epoll::delete(&self.epoll, &open.sockets.receive);
+        Some(open.sockets)
     }
 
     fn send(&mut self, adverts: &[Outgoing<'_>], failed: &mut Vec<(usize, i32)>) {

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::Family;
-use keepalived_kernel::fake::{FakePackets, ReceivedAdvert};
+use keepalived_kernel::fake::{FakePackets, FakeSockets, ReceivedAdvert};
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::network::{LinkIndex, Network};
-use keepalived_kernel::packets::{BufferSize, Channel, ChannelId, ChannelKind, Frame, Outgoing, Packets};
+use keepalived_kernel::packets::{BufferSize, Channel, ChannelId, ChannelKind, Frame, Outgoing, Packets, Sockets};
 use keepalived_kernel::process::NetworkNamespace;
 use keepalived_kernel::reactor::now;
-use keepalived_kernel::sockets::RawSockets;
+use keepalived_kernel::sockets::{Pair, RawSockets};
 
 /// Two machines on one wire.
 trait Wire {
@@ -56,7 +56,8 @@ impl Wire for FakeWire {
     }
 
     fn open(&mut self, side: Side, channel: &Channel) -> ChannelId {
-        self.end(side).0.open(channel, BUFFER).unwrap()
+        let sockets = FakeSockets::make(channel, BUFFER).unwrap();
+        self.end(side).0.open(channel, sockets).unwrap()
     }
 
     fn carry(&mut self) {
@@ -132,9 +133,9 @@ impl Wire for RealWire {
         if side == Side::Right {
             self.far.enter().unwrap();
         }
-        let id = self.end(side).0.open(channel, BUFFER);
+        let sockets = Pair::make(channel, BUFFER);
         self.home.enter().unwrap();
-        id.unwrap()
+        self.end(side).0.open(channel, sockets.unwrap()).unwrap()
     }
 
     fn carry(&mut self) {
@@ -256,8 +257,7 @@ fn adverts_arrive_in_order_with_their_circumstances<W: Wire>(wire: &mut W, famil
     assert_eq!(hear(sockets, family, right, 10), (vec![], true));
     let (own, _) = wire.end(Side::Left);
     assert_eq!(hear(own, family, left, 10), (vec![], true), "a router does not hear itself");
-    own.close(left);
-    wire.end(Side::Right).0.close(right);
+    assert!(own.close(left).is_some() && wire.end(Side::Right).0.close(right).is_some());
 }
 
 fn a_closed_channel_sends_and_hears_nothing<W: Wire>(wire: &mut W, family: Family) {
@@ -272,8 +272,7 @@ fn a_closed_channel_sends_and_hears_nothing<W: Wire>(wire: &mut W, family: Famil
     wire.carry();
     let sockets = wire.end(Side::Right).0;
     assert_eq!(hear(sockets, family, right, 10).0.len(), 2);
-    sockets.close(right);
-    sockets.close(right);
+    assert!(sockets.close(right).is_some() && sockets.close(right).is_none());
     wire.end(Side::Left).0.send(&[one], &mut failed);
     wire.carry();
     assert_eq!(hear(wire.end(Side::Right).0, family, right, 10), (vec![], true));
@@ -312,7 +311,7 @@ fn what_a_channel_is_not_for_it_does_not_hear<W: Wire>(wire: &mut W) {
     wire.carry();
     assert_eq!(hear(wire.end(Side::Right).0, family, unicast_right, 10).0.len(), 1);
     for (side, ids) in [(Side::Left, [group_left, unicast_left]), (Side::Right, [group_right, unicast_right])] {
-        ids.into_iter().for_each(|id| wire.end(side).0.close(id));
+        ids.into_iter().for_each(|id| drop(wire.end(side).0.close(id)));
     }
 }
 
@@ -436,6 +435,6 @@ fn a_link_that_is_not_there_is_an_error_that_says_what_was_tried() {
     let Some(_namespace) = lab::fresh_namespace() else { return };
     let kind = ChannelKind::Multicast { group: group(Family::V4) };
     let channel = Channel { family: Family::V4, link: Some(LinkIndex(4242)), kind };
-    let error = RawSockets::new().unwrap().open(&channel, BUFFER).unwrap_err();
+    let error = Pair::make(&channel, BUFFER).unwrap_err();
     assert!(error.to_string().contains("4242") && error.to_string().contains("224.0.0.18"), "{error}");
 }

@@ -42,10 +42,12 @@ pub enum AtExit {
 
 /// All instances on one kernel.
 #[derive(Debug)]
-pub struct Engine<N, P> {
+pub struct Engine<N, P: Packets> {
     network: N,
     packets: P,
     roster: Roster,
+    /// The next request to the kernel, until the owner takes it.
+    order: Option<Order<P::Sockets>>,
     events: Vec<NetworkEvent>,
     /// When it was last told the time.
     now: Instant,
@@ -67,8 +69,14 @@ impl<N: Network, P: Packets> Engine<N, P> {
         let landscape = Landscape::new(network.inventory()?);
         let mut roster = Roster::new(landscape, masters);
         roster.configure(now, config, &mut network, &mut packets);
-        roster.adopt_left_overs();
-        Ok(Self { network, packets, roster, events: Vec::new(), now })
+        let mut engine = Self { network, packets, roster, order: None, events: Vec::new(), now };
+        // no advert waits for it yet, and no router starts without its channel
+        while let Some(order) = engine.roster.sockets(&mut engine.packets) {
+            let answer = order.carry_out(&mut engine.network);
+            engine.answer(now, answer);
+        }
+        engine.roster.adopt_left_overs();
+        Ok(engine)
     }
 
     /// Lets the routers begin: at once, or when `vrrp_startup_delay` is over.
@@ -82,9 +90,11 @@ impl<N: Network, P: Packets> Engine<N, P> {
     pub fn turn(&mut self, now: Instant) -> Option<Instant> {
         self.now = now;
         let more_events = self.look(now);
-        self.roster.reopen(now, &mut self.network, &mut self.packets);
+        self.roster.reopen(now, &mut self.network);
         let all_heard = self.hear_and_expire(now);
-        self.roster.decide(now, MOST_CHANGES, &mut self.network);
+        if self.order.is_none() {
+            self.order = self.roster.decide(now, MOST_CHANGES, &mut self.network, &mut self.packets);
+        }
         self.flush();
         self.roster.announce(now, MOST_ANNOUNCEMENTS, &mut self.packets);
         if more_events || !all_heard { Some(Instant::ZERO) } else { self.roster.next_wake(now) }
@@ -92,12 +102,12 @@ impl<N: Network, P: Packets> Engine<N, P> {
 
     /// The next request to the kernel, if the last turn decided on one. It is the caller's to have it carried out
     /// ([`Order::carry_out`]), by whoever may wait. There is no other until [`Engine::answer`].
-    pub fn order(&mut self) -> Option<Order> {
-        self.roster.order()
+    pub fn order(&mut self) -> Option<Order<P::Sockets>> {
+        self.order.take()
     }
 
     /// What came of the order. A turn follows.
-    pub fn answer(&mut self, now: Instant, answer: Answer) {
+    pub fn answer(&mut self, now: Instant, answer: Answer<P::Sockets>) {
         self.now = now;
         self.roster.answer(now, answer, &mut self.network, &mut self.packets);
     }
@@ -180,7 +190,7 @@ impl<N: Network, P: Packets> Engine<N, P> {
         self.events.clear();
         let all = self.network.events(&mut self.events);
         if !self.events.is_empty() {
-            self.roster.look(now, &mut self.events, &mut self.network, &mut self.packets);
+            self.roster.look(now, &mut self.events, &mut self.network);
         }
         !all
     }

@@ -5,38 +5,57 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use keepalived_config::model::ProcessSettings;
 use keepalived_kernel::network::Network;
+use keepalived_kernel::packets::Sockets;
 use keepalived_kernel::pipe::{self, Pipe, Received};
 
 use super::orders::{Answer, Order};
+use super::process::NICE;
+use crate::schedule;
 
 /// Of its stack: `vrrp_no_swap` keeps all of it in memory.
 const STACK: usize = 256 * 1024;
 
 /// The thread, as the process sees it.
 #[derive(Debug)]
-pub(super) struct KernelThread {
-    orders: Sender<Order>,
-    answers: Receiver<Answer>,
+pub(super) struct KernelThread<S> {
+    work: Sender<Work<S>>,
+    answers: Receiver<Answer<S>>,
     /// Readable when there is an answer, or the thread has ended.
     bell: Pipe,
+}
+
+/// What the thread is given.
+#[derive(Debug)]
+enum Work<S> {
+    Order(Order<S>),
+    /// Compete for the processors like this: a thread has a schedule of its own, and does not inherit a real-time one.
+    Schedule(Box<ProcessSettings>),
 }
 
 /// The thread has ended: it panicked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Gone;
 
-impl KernelThread {
-    /// Begins. The thread competes for the processors as the calling one does now, and has its capabilities.
+impl<S: Sockets + 'static> KernelThread<S> {
+    /// Begins. The thread has the capabilities of the calling one.
     ///
     /// # Errors
     /// Out of threads or descriptors.
     pub(super) fn start(mut network: impl Network + Send + 'static) -> io::Result<Self> {
-        let ((orders, work), (tell, answers), (bell, rope)) = (channel::<Order>(), channel(), pipe::pair()?);
+        let ((work, given), (tell, answers), (bell, rope)) = (channel::<Work<S>>(), channel(), pipe::pair()?);
         std::thread::Builder::new().name("addresses".into()).stack_size(STACK).spawn(move || {
             // after the channel, so that who hears it ring for the last time finds that closed
             let (rope, tell) = (rope, tell);
-            for order in work {
+            for work in given {
+                let order = match work {
+                    Work::Order(order) => order,
+                    Work::Schedule(settings) => {
+                        let _said = schedule::apply_unheard("vrrp", &settings, Some(NICE));
+                        continue;
+                    }
+                };
                 if tell.send(order.carry_out(&mut network)).is_err() {
                     return;
                 }
@@ -44,17 +63,23 @@ impl KernelThread {
                 let _rings = rope.send(b"!", &[]);
             }
         })?;
-        Ok(Self { orders, answers, bell })
+        Ok(Self { work, answers, bell })
+    }
+
+    /// Lets the thread compete for the processors like this, from the next order on.
+    pub(super) fn schedule(&self, settings: &ProcessSettings) {
+        // who is gone is found out by the next look for an answer
+        let _gone = self.work.send(Work::Schedule(Box::new(settings.clone())));
     }
 
     /// Has an order carried out. Its answer comes with a later [`KernelThread::wait`], and rings.
-    pub(super) fn give(&self, order: Order) {
+    pub(super) fn give(&self, order: Order<S>) {
         // who is gone is found out by the next look for an answer
-        let _gone = self.orders.send(order);
+        let _gone = self.work.send(Work::Order(order));
     }
 
     /// The answer, if there is one within `patience`.
-    pub(super) fn wait(&mut self, patience: Duration) -> Result<Option<Answer>, Gone> {
+    pub(super) fn wait(&mut self, patience: Duration) -> Result<Option<Answer<S>>, Gone> {
         while let Ok(Received::Message { .. }) = self.bell.receive() {}
         match self.answers.recv_timeout(patience) {
             Ok(answer) => Ok(Some(answer)),
@@ -64,7 +89,7 @@ impl KernelThread {
     }
 }
 
-impl AsFd for KernelThread {
+impl<S> AsFd for KernelThread<S> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.bell.as_fd()
     }
@@ -74,6 +99,7 @@ impl AsFd for KernelThread {
 mod tests {
     use std::sync::mpsc::Receiver;
 
+    use keepalived_kernel::fake::FakeSockets;
     use keepalived_kernel::network::{AddressChange, Inventory, Link, LinkIndex, NetworkEvent, Refused, Secondaries};
     use keepalived_kernel::reactor::{self, Interest, Reactor, Token};
 
@@ -109,7 +135,7 @@ mod tests {
         }
     }
 
-    fn rings(worker: &KernelThread, patience: Duration) -> bool {
+    fn rings(worker: &KernelThread<FakeSockets>, patience: Duration) -> bool {
         let mut reactor = Reactor::new(&[]).unwrap();
         reactor.register(worker, Token(1), Interest::Read).unwrap();
         let mut ready = Vec::new();

@@ -6,32 +6,54 @@
 use std::io;
 
 use keepalived_kernel::network::{Inventory, Network};
+use keepalived_kernel::packets::{BufferSize, Channel, Sockets};
 
 use super::holdings::{Batch, Changed};
 
-/// What the kernel is asked for.
-#[derive(Clone, Debug)]
-pub enum Order {
+/// What the kernel is asked for; `S` is what channels are made of.
+#[derive(Debug)]
+pub enum Order<S> {
     /// Addresses come and go.
     Change(Batch),
+    /// Make the sockets of channels.
+    Open(Vec<(Channel, BufferSize)>),
+    /// Drop the sockets of channels that were closed.
+    Close(Vec<S>),
     /// Read all links and addresses: events were lost.
     Read,
 }
 
 /// What came of an order.
 #[derive(Debug)]
-pub enum Answer {
+pub enum Answer<S> {
     /// Of [`Order::Change`].
     Changed(Changed),
+    /// Of [`Order::Open`].
+    Opened(Vec<(Channel, io::Result<S>)>),
+    /// Of [`Order::Close`].
+    Closed,
     /// Of [`Order::Read`].
     Read(io::Result<Inventory>),
 }
 
-impl Order {
+impl<S: Sockets> Order<S> {
     /// Asks the kernel, and waits for it.
-    pub fn carry_out(self, network: &mut impl Network) -> Answer {
+    pub fn carry_out(self, network: &mut impl Network) -> Answer<S> {
         match self {
             Self::Change(batch) => Answer::Changed(batch.carry_out(network)),
+            Self::Open(channels) => Answer::Opened(
+                channels
+                    .into_iter()
+                    .map(|(channel, buffer)| {
+                        let made = S::make(&channel, buffer);
+                        (channel, made)
+                    })
+                    .collect(),
+            ),
+            Self::Close(sockets) => {
+                drop(sockets);
+                Answer::Closed
+            }
             Self::Read => Answer::Read(network.inventory()),
         }
     }

@@ -8,7 +8,7 @@ use keepalived_core::time::Instant;
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
-use keepalived_kernel::sockets::RawSockets;
+use keepalived_kernel::sockets::{Pair, RawSockets};
 use keepalived_state::{Event, Record, Snapshot, Subject};
 
 use super::engine::{AtExit, Engine};
@@ -37,14 +37,14 @@ pub fn run() -> u8 {
 }
 
 /// Nice value unless `vrrp_priority` says otherwise: an advert that waits for somebody's build is a failover for nothing.
-const NICE: i8 = -10;
+pub(super) const NICE: i8 = -10;
 
 struct Process {
     supervisor: Connection,
     reactor: Reactor,
     engine: Engine<Rtnetlink, RawSockets>,
-    /// Changes addresses, and waits for the kernel.
-    kernel_thread: KernelThread,
+    /// Asks the kernel for what takes time, and waits for it.
+    kernel_thread: KernelThread<Pair>,
     /// When the routers may begin, until they have.
     begins: Option<Instant>,
     keep_addresses: bool,
@@ -86,6 +86,7 @@ impl Process {
         let now = reactor::now();
         let kernel_thread =
             Rtnetlink::without_events().and_then(KernelThread::start).map_err(|error| explain("netlink", error))?;
+        kernel_thread.schedule(&global.vrrp);
         reactor.register(&kernel_thread, ANSWERS, Interest::Read)?;
         let engine = Engine::new(now, &startup.config, startup.masters.clone(), network, packets)?;
         let delay = if startup.resumes { Duration::ZERO } else { startup_delay(global, process::uptime()) };
@@ -122,7 +123,7 @@ impl Process {
                 // nobody else would remove what this process does not
                 Ok(Some(End::SupervisorGone)) => return self.stop(None),
                 Err(Gone) => {
-                    tracing::error!("the thread that changes addresses has failed; please report this");
+                    tracing::error!("the thread that asks the kernel has failed; please report this");
                     return exit::FATAL;
                 }
             }
@@ -201,6 +202,7 @@ impl Process {
                 match message::content::<Config>(memory) {
                     Ok(config) => {
                         schedule::apply("vrrp", &config.global.vrrp, Some(NICE));
+                        self.kernel_thread.schedule(&config.global.vrrp);
                         self.engine.reload(reactor::now(), &config);
                         self.resync(&config);
                         self.takes_back = true;

@@ -2,7 +2,7 @@
 //!
 //! Nothing here makes a system call except through the kernel traits that are handed in.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use keepalived_config::InstanceKey;
 use keepalived_config::model::{Transport, VipLost};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Cause, Datagram, Effect, Event, Router, State};
-use keepalived_kernel::packets::{Channel, ChannelId, Incoming, Packets};
+use keepalived_kernel::packets::{ChannelId, Incoming, Packets};
 
+use super::channels::Channels;
 use super::deadlines::Deadlines;
 use super::engine::AtExit;
 use super::holdings::{Holdings, Outcome};
 use super::landscape::Landscape;
 use super::lines::Lines;
 use super::neighbours::Neighbours;
-use super::orders::Order;
 use super::outbox::Outbox;
 use super::report::{Report, Said};
 use super::slot::{Slot, Trouble};
@@ -31,7 +31,7 @@ mod look;
 mod view;
 
 use configure::Evidence;
-use look::Since;
+use look::Asked;
 
 /// Every router with its surroundings.
 #[derive(Debug)]
@@ -41,10 +41,7 @@ pub(super) struct Roster {
     free: Vec<usize>,
     by_key: BTreeMap<InstanceKey, usize>,
     groups: Vec<Vec<usize>>,
-    /// Open channels, and how many routers use each.
-    channels: BTreeMap<Channel, (ChannelId, usize)>,
-    /// Routers by channel and VRID; more than one only for unicast with different peers.
-    dispatch: HashMap<(ChannelId, u8), Vec<usize>>,
+    channels: Channels,
     landscape: Landscape,
     holdings: Holdings,
     neighbours: Neighbours,
@@ -59,10 +56,8 @@ pub(super) struct Roster {
     effects: Vec<Effect>,
     follow_ups: VecDeque<(usize, FollowUp)>,
     outcomes: Vec<Outcome>,
-    /// The next request to the kernel, until the owner takes it.
-    order: Option<Order>,
-    /// What has happened since links and addresses are being read, if they are.
-    reading: Option<Since>,
+    /// What the kernel is being asked for.
+    asked: Option<Asked>,
     /// Masters of the process before this one, until the routers begin.
     masters: BTreeSet<InstanceKey>,
     begun: bool,
@@ -101,8 +96,7 @@ impl Roster {
             free: Vec::new(),
             by_key: BTreeMap::new(),
             groups: Vec::new(),
-            channels: BTreeMap::new(),
-            dispatch: HashMap::new(),
+            channels: Channels::default(),
             landscape,
             holdings: Holdings::default(),
             neighbours: Neighbours::default(),
@@ -115,8 +109,7 @@ impl Roster {
             effects: Vec::new(),
             follow_ups: VecDeque::new(),
             outcomes: Vec::new(),
-            order: None,
-            reading: None,
+            asked: None,
             masters,
             begun: false,
             at_exit: AtExit::Release,
@@ -141,10 +134,12 @@ impl Roster {
         let masters = std::mem::take(&mut self.masters);
         for slot in 0..self.slots.len() {
             let resumes = self.slot(slot).is_some_and(|slot| masters.contains(&slot.key));
-            self.tell(now, slot, if resumes { Event::Resume } else { Event::Start });
             if resumes {
+                self.tell(now, slot, Event::Resume);
                 // one that lost its interface meanwhile does not hold them: then they go
                 self.adopt_left_overs_of(slot, Evidence::Journal);
+            } else {
+                self.start(now, slot);
             }
         }
     }
@@ -168,7 +163,7 @@ impl Roster {
 
     /// Whom a packet is for: where several routers share VRID and address, the one that has its sender as a peer.
     fn addressee(&self, channel: ChannelId, vrid: u8, source: IpAddr) -> Option<usize> {
-        let candidates = self.dispatch.get(&(channel, vrid))?;
+        let candidates = self.channels.listeners(channel, vrid);
         let has_peer = |slot: &&usize| {
             self.slot(**slot).is_some_and(|slot| match &slot.instance.transport {
                 Transport::Unicast { peers, .. } => peers.iter().any(|peer| peer.address == source),
@@ -179,6 +174,9 @@ impl Roster {
     }
 
     fn unknown_vrid(&mut self, incoming: &Incoming<'_>, vrid: u8) {
+        if self.channels.is_unused(incoming.channel) {
+            return;
+        }
         self.unknown_vrids = self.unknown_vrids.saturating_add(1);
         if self.log_unknown_vrids
             && self.unknown_vrids_logged.len() < MOST_UNKNOWN_LOGGED
@@ -371,8 +369,7 @@ impl Roster {
     /// When something is due next.
     pub(super) fn next_wake(&mut self, now: Instant) -> Option<Instant> {
         let lines = self.lines.next(now);
-        // the answer wakes us
-        let order = if self.is_waiting() { None } else { self.next_order() };
+        let order = self.next_order();
         [self.deadlines.next(), order, self.neighbours.next(), self.reopen_at, lines].into_iter().flatten().min()
     }
 

@@ -42,6 +42,10 @@ pub(super) struct Slot {
     pub(super) links: Vec<LinkIndex>,
     /// Where its adverts go through, while it has a place to send from.
     pub(super) channel: Option<(Channel, ChannelId)>,
+    /// The channel that is being opened for it.
+    pub(super) opening: Option<Channel>,
+    /// Its router starts once that is open.
+    pub(super) starts_later: bool,
     /// What keeps it from taking part, its sync group aside.
     pub(super) own_faults: Faults,
     /// Address its adverts leave from.

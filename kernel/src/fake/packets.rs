@@ -8,7 +8,7 @@ use keepalived_core::time::Instant;
 use keepalived_core::vrrp::Family;
 
 use crate::network::LinkIndex;
-use crate::packets::{BufferSize, Channel, ChannelId, ChannelKind, Frame, Incoming, Outgoing, Packets};
+use crate::packets::{BufferSize, Channel, ChannelId, ChannelKind, Frame, Incoming, Outgoing, Packets, Sockets};
 
 /// An advert that was sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -143,18 +143,30 @@ fn hears(channel: &Channel, advert: &ReceivedAdvert) -> bool {
     channel.family == family && to && channel.link.is_none_or(|link| link == advert.link)
 }
 
-impl Packets for FakePackets {
-    fn open(&mut self, channel: &Channel, buffer: BufferSize) -> io::Result<ChannelId> {
-        if let Some(errno) = self.refuse_open {
-            return Err(io::Error::from_raw_os_error(errno));
-        }
+/// What [`FakePackets`] needs to know of the sockets of a channel.
+#[derive(Clone, Copy, Debug)]
+pub struct FakeSockets(BufferSize);
+
+impl Sockets for FakeSockets {
+    fn make(channel: &Channel, buffer: BufferSize) -> io::Result<Self> {
         if channel.link.is_none() && matches!(channel.kind, ChannelKind::Multicast { .. }) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "multicast needs an interface"));
+        }
+        Ok(Self(buffer))
+    }
+}
+
+impl Packets for FakePackets {
+    type Sockets = FakeSockets;
+
+    fn open(&mut self, channel: &Channel, sockets: FakeSockets) -> io::Result<ChannelId> {
+        if let Some(errno) = self.refuse_open {
+            return Err(io::Error::from_raw_os_error(errno));
         }
         let id = ChannelId(self.next);
         self.next = self.next.wrapping_add(1);
         self.channels.insert(id, channel.clone());
-        self.buffers.insert(id, buffer);
+        self.buffers.insert(id, sockets.0);
         Ok(id)
     }
 
@@ -164,9 +176,10 @@ impl Packets for FakePackets {
         }
     }
 
-    fn close(&mut self, channel: ChannelId) {
-        self.channels.remove(&channel);
+    fn close(&mut self, channel: ChannelId) -> Option<FakeSockets> {
+        self.channels.remove(&channel)?;
         self.inbox.retain(|(id, _)| *id != channel);
+        self.buffers.remove(&channel).map(FakeSockets)
     }
 
     fn send(&mut self, adverts: &[Outgoing<'_>], failed: &mut Vec<(usize, i32)>) {

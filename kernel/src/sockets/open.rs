@@ -24,7 +24,7 @@ const SEND_BUFFER: i32 = 2 * 1024 * 1024;
 
 /// The two sockets of a channel.
 #[derive(Debug)]
-pub(crate) struct Pair {
+pub struct Pair {
     pub(crate) receive: Socket,
     pub(crate) send: Socket,
 }

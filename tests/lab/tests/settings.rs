@@ -41,7 +41,21 @@ fn status(pid: Pid, name: &str) -> Result<String> {
 
 /// A field of `/proc/PID/stat`, counted as proc(5) counts.
 fn stat(pid: Pid, field: usize) -> Result<i64> {
-    let text = of_process(pid, "stat")?;
+    field_of(&of_process(pid, "stat")?, field)
+}
+
+/// The same, of the process's thread of this name.
+fn thread_stat(pid: Pid, name: &str, field: usize) -> Result<i64> {
+    for task in std::fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero()))? {
+        let text = std::fs::read_to_string(task?.path().join("stat"))?;
+        if text.contains(&format!("({name})")) {
+            return field_of(&text, field);
+        }
+    }
+    anyhow::bail!("there is no thread {name}")
+}
+
+fn field_of(text: &str, field: usize) -> Result<i64> {
     // the second, the name, is in parentheses
     let rest = text.rsplit(')').next().context("no stat")?;
     Ok(rest.split_whitespace().nth(field - 3).context("too short")?.parse()?)
@@ -90,6 +104,13 @@ fn the_vrrp_process_is_scheduled_as_configured() {
         assert_eq!((stat(vrrp, NICE)?, status(vrrp, "Cpus_allowed_list")?.as_str()), (5, "0"));
         assert_eq!((stat(vrrp, POLICY)?, limit(&running)?.as_str()), (0, "unlimited"));
         assert_eq!(status(vrrp, "VmLck")?, "0 kB");
+        // the thread that changes addresses keeps pace, also with a reload
+        assert_eq!(thread_stat(vrrp, "addresses", NICE)?, 5);
+        let text = |globals| format!("global_defs {{\n{globals}\n}}\n{}", Instance::new(PLAIN, 200).text(a, &[]));
+        running.reload(&text("vrrp_priority 3"))?;
+        wait_until("both threads have another nice value", patience(Duration::from_secs(5)), || {
+            Ok((stat(vrrp, NICE)?, thread_stat(vrrp, "addresses", NICE)?) == (3, 3))
+        })?;
         running.stop()?;
 
         for (name, spelling) in [("realtime", "vrrp_rlimit_rttime"), ("old", "vrrp_rlimit_rtime")] {
@@ -100,6 +121,7 @@ fn the_vrrp_process_is_scheduled_as_configured() {
             if !refused("vrrp_rt_priority") {
                 const ROUND_ROBIN: i64 = 2;
                 assert_eq!((stat(vrrp, POLICY)?, stat(vrrp, RT_PRIORITY)?), (ROUND_ROBIN, 20));
+                assert_eq!(thread_stat(vrrp, "addresses", POLICY)?, ROUND_ROBIN);
                 assert_eq!(limit(&running)?, "50000", "{spelling}");
             }
             if !refused("vrrp_no_swap") {

@@ -20,7 +20,7 @@ use crate::setting::{self, Family, NodeId, Segment, Setting, VirtualId, prefix};
 
 mod kernel;
 
-use kernel::Asked;
+use kernel::{Asked, excuse_those_without_sockets};
 
 /// An engine on a kernel in memory.
 type FakeEngine = Engine<FakeNetwork, FakePackets>;
@@ -98,6 +98,8 @@ pub struct View {
     pub since: Moment,
     /// When its last advert was sent, or it became able to send.
     pub last_advert: Moment,
+    /// Its kernel has still to make its sockets, and lets it wait: it cannot send.
+    pub without_sockets: bool,
     /// What the engine has been given to hear.
     pub heard: Heard,
 }
@@ -151,8 +153,13 @@ impl Node {
     /// A router of a world of `nodes` that has not been switched on.
     pub fn new(id: NodeId, nodes: usize, setting: Setting, clock: Clock) -> Self {
         let config = setting::configuration(&setting::text(&setting, id, nodes));
-        let view =
-            View { state: State::Stopped, since: Moment::START, last_advert: Moment::START, heard: Heard::default() };
+        let view = View {
+            state: State::Stopped,
+            since: Moment::START,
+            last_advert: Moment::START,
+            without_sockets: false,
+            heard: Heard::default(),
+        };
         let views = vec![view; setting.instances.len()];
         let plugged = Segment::ALL.to_vec();
         let life = Life::Down(Box::new(machine(id, &plugged)));
@@ -413,6 +420,7 @@ impl Node {
         let Life::Up(engine) = &mut self.life else { return deeds };
         let shown = self.clock.show(now);
         deeds.heard = self.views.iter().map(|view| view.heard).collect();
+        excuse_those_without_sockets(now, engine, &self.setting, &self.links, self.asked.is_some(), &mut self.views);
         match self.asked.take() {
             Some((_, Asked::Answered(answer))) => engine.answer(shown, answer),
             other => self.asked = other,
@@ -447,6 +455,7 @@ impl Node {
                 break;
             }
         }
+        excuse_those_without_sockets(now, engine, &self.setting, &self.links, self.asked.is_some(), &mut self.views);
         collect(engine, &mut deeds);
         self.takes_back &= engine.owes_changes();
         // an instance that is not in the file has no state

@@ -417,7 +417,8 @@ fn punctual(now: Moment, nodes: &[Node]) -> Result<(), Broken> {
     for (id, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_up() && !node.paused && !node.is_mute()) {
         for (which, (view, instance)) in node.views.iter().zip(&node.setting.instances).enumerate() {
             let silence = now.since(view.last_advert);
-            if view.state == State::Master && silence > stretched(instance.advert_interval()) + LATENESS * 2 {
+            let sends = view.state == State::Master && !view.without_sockets;
+            if sends && silence > stretched(instance.advert_interval()) + LATENESS * 2 {
                 return Err((
                     Invariant::Punctual,
                     format!("router {id}, master of I{which}, has not sent for {silence:?}"),

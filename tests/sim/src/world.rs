@@ -482,7 +482,8 @@ impl World {
         let node = self.node(id);
         let pairs = node.views.iter().zip(&node.setting.instances);
         let masters = pairs.filter(|(view, instance)| {
-            view.state == State::Master && node.is_plugged(instance.segment) && !node.is_mute()
+            let sends = node.is_plugged(instance.segment) && !node.is_mute() && !view.without_sockets;
+            view.state == State::Master && sends
         });
         masters.map(|(_, instance)| instance.vrid).collect()
     }

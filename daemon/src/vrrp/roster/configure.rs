@@ -42,10 +42,10 @@ impl Roster {
         for slot in &gone {
             self.tell(now, *slot, Event::Remove);
         }
-        // the farewells leave before their channels close
+        // the farewells leave before their channels are closed
         self.flush(packets);
         for slot in gone {
-            self.forget(slot, packets);
+            self.forget(slot);
         }
 
         let mut concerned = Vec::new();
@@ -63,21 +63,22 @@ impl Roster {
         let regrouped = self.regroup(config, &keyed);
         let mut sources = Sources::default();
         for (index, new) in concerned {
-            self.stand(now, index, &mut sources, network, packets);
+            self.stand(now, index, &mut sources, network);
             if !new {
                 let params = self.slot(index).map(|slot| lower::params(&slot.instance, index));
                 if let Some(params) = params {
                     self.tell(now, index, Event::Reconfigure(Box::new(params)));
                 }
             } else if self.begun {
-                self.tell(now, index, Event::Start);
+                self.start(now, index);
             }
         }
         for index in regrouped {
             self.tell_ground(now, index);
         }
-        for (channel, (id, _)) in &self.channels {
-            packets.resize(*id, self.buffer_size(channel));
+        let buffers = self.buffers();
+        for (channel, id) in self.channels.open() {
+            packets.resize(id, buffers.size(channel));
         }
     }
 
@@ -129,6 +130,17 @@ impl Roster {
         }
     }
 
+    /// The router of `index` starts: once its channel is open, if that is being opened.
+    pub(super) fn start(&mut self, now: Instant, index: usize) {
+        let Some(slot) = self.slot_mut(index) else { return };
+        if slot.opening.is_some() {
+            slot.starts_later = true;
+        } else {
+            slot.starts_later = false;
+            self.tell(now, index, Event::Start);
+        }
+    }
+
     fn add(&mut self, key: &InstanceKey, position: usize, instance: &Instance) -> usize {
         let index = self.free.pop().unwrap_or(self.slots.len());
         let slot = Slot {
@@ -140,6 +152,8 @@ impl Roster {
             link: None,
             links: Vec::new(),
             channel: None,
+            opening: None,
+            starts_later: false,
             own_faults: Faults::NONE,
             source: None,
             group: None,
@@ -168,8 +182,8 @@ impl Roster {
         true
     }
 
-    fn forget(&mut self, index: usize, packets: &mut impl Packets) {
-        self.open(index, None, packets);
+    fn forget(&mut self, index: usize) {
+        self.enter(index, None);
         self.neighbours.cancel(index);
         self.deadlines.remove(index);
         if let Some(place) = self.slots.get_mut(index)

@@ -1,6 +1,7 @@
 //! What routers stand on: interface, source address, sockets.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,20 +11,15 @@ use keepalived_core::address::InterfaceName;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Event, Family, Fault, Faults, State};
 use keepalived_kernel::network::{LinkIndex, Network, Secondaries};
-use keepalived_kernel::packets::{BufferSize, Channel, Packets};
+use keepalived_kernel::packets::{Channel, Packets};
 
+use super::super::channels::Buffers;
 use super::super::slot::{Slot, Trouble};
 use super::super::{lower, report::Report};
 use super::Roster;
 
-/// Octets that one waiting advert takes in a socket's buffer, generously (Linux accounts the whole skb).
-const OCTETS_PER_ADVERT: u32 = 2_048;
-/// Adverts of each instance that a channel's buffer has room for.
-const ADVERTS_PER_INSTANCE: u32 = 8;
 /// Pause before sockets that could not be opened are tried again.
 const REOPEN_PAUSE: Duration = Duration::from_secs(1);
-/// A channel's receive buffer at least, and at most.
-const BUFFER: std::ops::RangeInclusive<u32> = 262_144..=67_108_864;
 
 /// Source addresses, found once for all routers that ask.
 #[derive(Debug, Default)]
@@ -62,13 +58,7 @@ fn waits_for_route(slot: &Slot) -> bool {
 
 impl Roster {
     /// Looks again at what the routers stand on that have to do with what changed.
-    pub(super) fn reground(
-        &mut self,
-        now: Instant,
-        touched: &Touched,
-        network: &mut impl Network,
-        packets: &mut impl Packets,
-    ) {
+    pub(super) fn reground(&mut self, now: Instant, touched: &Touched, network: &mut impl Network) {
         if touched.is_empty() {
             return;
         }
@@ -88,7 +78,7 @@ impl Roster {
         }
         let mut sources = Sources::default();
         for index in concerned {
-            self.stand(now, index, &mut sources, network, packets);
+            self.stand(now, index, &mut sources, network);
             // a device that appeared may take the addresses that wait for it
             if self.slot(index).is_some_and(|slot| slot.router.state() == State::Master) {
                 self.hold(index);
@@ -98,28 +88,22 @@ impl Roster {
     }
 
     /// Tries again to open the sockets that could not be opened, and to find the routes that were not there.
-    pub(in super::super) fn reopen(&mut self, now: Instant, network: &mut impl Network, packets: &mut impl Packets) {
+    pub(in super::super) fn reopen(&mut self, now: Instant, network: &mut impl Network) {
         if self.reopen_at.take_if(|at| *at <= now).is_none() {
             return;
         }
         let mut sources = Sources::default();
         for index in 0..self.slots.len() {
-            let waits = |slot: &Slot| slot.own_faults.contains(Fault::NoSocket) || waits_for_route(slot);
+            let closed = |slot: &Slot| slot.own_faults.contains(Fault::NoSocket) && slot.opening.is_none();
+            let waits = |slot: &Slot| closed(slot) || waits_for_route(slot);
             if self.slot(index).is_some_and(waits) {
-                self.stand(now, index, &mut sources, network, packets);
+                self.stand(now, index, &mut sources, network);
             }
         }
     }
 
-    /// Finds out what `index` stands on, opens or closes its channel, and tells it.
-    pub(super) fn stand(
-        &mut self,
-        now: Instant,
-        index: usize,
-        sources: &mut Sources,
-        network: &mut impl Network,
-        packets: &mut impl Packets,
-    ) {
+    /// Finds out what `index` stands on, asks for its channel or gives it up, and tells it.
+    pub(super) fn stand(&mut self, now: Instant, index: usize, sources: &mut Sources, network: &mut impl Network) {
         let Some(slot) = self.slot(index) else { return };
         let (link, mut faults) = self.link_of(slot);
         if let Some(unserved) = self.unserved(slot) {
@@ -152,10 +136,10 @@ impl Roster {
             let name = Arc::clone(&slot.name);
             self.reports.push(Report::NoChannel { name, reason: format!("promote_secondaries: {error}") });
         }
+        // without a source address it goes on hearing what it heard
         let keep = wanted.is_none() && !missing;
-        if !keep && !self.open(index, wanted, packets) {
+        if !keep && !self.enter(index, wanted) {
             faults = faults.with(Fault::NoSocket);
-            self.reopen_at.get_or_insert(now + REOPEN_PAUSE);
         }
         let links = self.slot(index).map(|slot| self.links_of(slot)).unwrap_or_default();
         // its interface was removed and made again between two looks, and what had arrived there is lost: a backup listens anew
@@ -269,72 +253,77 @@ impl Roster {
         routed.and_then(|source| if is_own(source) { Some(source) } else { self.landscape.global(link, is_own) })
     }
 
-    /// Puts `index` on the channel that it wants. False if that could not be opened.
-    pub(super) fn open(&mut self, index: usize, wanted: Option<Channel>, packets: &mut impl Packets) -> bool {
-        let Some(slot) = self.slot_mut(index) else { return true };
-        let vrid = slot.instance.vrid.get();
-        let name = Arc::clone(&slot.name);
+    /// Puts `index` on the channel that it wants, or has that opened. False if it takes part and would be deaf until then.
+    pub(super) fn enter(&mut self, index: usize, wanted: Option<Channel>) -> bool {
+        let Some(Some(slot)) = self.slots.get_mut(index) else { return true };
+        slot.opening = None;
         if slot.channel.as_ref().map(|(channel, _)| channel) == wanted.as_ref() {
             return true;
         }
-        if let Some((channel, id)) = slot.channel.take() {
-            if let Some(listed) = self.dispatch.get_mut(&(id, vrid)) {
-                listed.retain(|listed| *listed != index);
-                if listed.is_empty() {
-                    self.dispatch.remove(&(id, vrid));
-                }
-            }
-            if let Some((_, users)) = self.channels.get_mut(&channel) {
-                *users -= 1;
-                if *users == 0 {
-                    self.channels.remove(&channel);
-                    packets.close(id);
-                }
-            }
+        let vrid = slot.instance.vrid.get();
+        let entered = wanted.as_ref().and_then(|channel| self.channels.enter(index, vrid, channel));
+        // what it hears through until the new one is open: on another link that would be others
+        let serves = |(old, _): &(Channel, _)| {
+            entered.is_none() && wanted.as_ref().is_some_and(|wanted| wanted.link == old.link)
+        };
+        if let Some((old, _)) = slot.channel.take_if(|channel| !serves(channel)) {
+            self.channels.leave(index, vrid, &old);
         }
         let Some(channel) = wanted else { return true };
-        let id = match self.channels.get_mut(&channel) {
-            Some((id, users)) => {
-                *users += 1;
-                *id
-            }
-            None => match packets.open(&channel, self.buffer_size(&channel)) {
-                Ok(id) => {
-                    self.channels.insert(channel.clone(), (id, 1));
-                    id
-                }
-                Err(error) => {
-                    if self.slot_mut(index).is_some_and(|slot| slot.said.insert(Trouble::NoChannel)) {
-                        self.reports.push(Report::NoChannel { name, reason: error.to_string() });
-                    }
-                    return false;
-                }
-            },
-        };
-        self.dispatch.entry((id, vrid)).or_default().push(index);
-        if let Some(slot) = self.slot_mut(index) {
+        if let Some(id) = entered {
             slot.channel = Some((channel, id));
+            return true;
         }
-        true
+        self.channels.want(index, &channel);
+        slot.opening = Some(channel);
+        // a master goes on: its addresses are used. One that has not started waits for the channel.
+        slot.channel.is_some() || matches!(slot.router.state(), State::Init | State::Master)
     }
 
-    /// Room for a burst of every instance at once: default buffers overflow with 250, and what is lost there looks like
-    /// a silent master.
-    pub(super) fn buffer_size(&self, channel: &Channel) -> BufferSize {
-        let on_channel = self.slots.iter().flatten().filter(|slot| {
-            slot.instance.family == channel.family
-                && (channel.link.is_none() || slot.link.is_none() || slot.link == channel.link)
-        });
-        let (mut count, mut configured) = (0_u32, 0_u32);
-        for slot in on_channel {
-            count = count.saturating_add(1);
-            configured = configured.saturating_add(slot.instance.rx_buffer.unwrap_or(0));
+    /// Sockets were made for channels, or could not be.
+    pub(super) fn opened<P: Packets>(
+        &mut self,
+        now: Instant,
+        made: Vec<(Channel, io::Result<P::Sockets>)>,
+        network: &mut impl Network,
+        packets: &mut P,
+    ) {
+        let mut sources = Sources::default();
+        for (channel, made) in made {
+            let opened = made.and_then(|sockets| packets.open(&channel, sockets));
+            for index in self.channels.opened(&channel, opened.as_ref().ok().copied()) {
+                if self.slot(index).is_none_or(|slot| slot.opening.as_ref() != Some(&channel)) {
+                    continue;
+                }
+                match &opened {
+                    Ok(_) => self.stand(now, index, &mut sources, network),
+                    Err(error) => self.not_opened(now, index, error),
+                }
+                if self.slot(index).is_some_and(|slot| slot.starts_later) {
+                    self.start(now, index);
+                }
+            }
         }
-        let enough =
-            count.saturating_mul(OCTETS_PER_ADVERT * ADVERTS_PER_INSTANCE).clamp(*BUFFER.start(), *BUFFER.end());
-        BufferSize(match (self.default_buffer, configured) {
-            (None, 0) => enough,
-            (default, configured) => default.unwrap_or(0).saturating_add(configured).max(*BUFFER.start()),
-        })
+    }
+
+    /// The channel of `index` could not be opened: it is tried again later.
+    fn not_opened(&mut self, now: Instant, index: usize, error: &io::Error) {
+        let Some(Some(slot)) = self.slots.get_mut(index) else { return };
+        slot.opening = None;
+        slot.own_faults = slot.own_faults.with(Fault::NoSocket);
+        if slot.said.insert(Trouble::NoChannel) {
+            self.reports.push(Report::NoChannel { name: Arc::clone(&slot.name), reason: error.to_string() });
+        }
+        if let Some((old, _)) = slot.channel.take() {
+            let vrid = slot.instance.vrid.get();
+            self.channels.leave(index, vrid, &old);
+        }
+        self.reopen_at.get_or_insert(now + REOPEN_PAUSE);
+        self.tell_ground(now, index);
+    }
+
+    /// How large the receive buffers of all channels are to be.
+    pub(super) fn buffers(&self) -> Buffers {
+        Buffers::of(self.default_buffer, self.slots.iter().flatten())
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keepalived_core::time::Instant;
 use keepalived_kernel::network::{Inventory, Network, NetworkEvent};
-use keepalived_kernel::packets::Packets;
+use keepalived_kernel::packets::{Channel, Packets};
 
 use super::super::landscape::Place;
 use super::super::orders::{Answer, Order};
@@ -18,6 +18,20 @@ use super::ground::Touched;
 const REREAD_PAUSE: Duration = Duration::from_secs(30);
 /// Events that are remembered at most while links and addresses are being read.
 const MOST_SINCE: usize = 16_384;
+
+/// Channels that are opened at once: joining a group takes some 20 µs, unless the kernel lets us wait.
+const MOST_CHANNELS: usize = 64;
+
+/// What the kernel is being asked for.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// Addresses.
+    Addresses,
+    /// To make or drop sockets.
+    Sockets,
+    /// What links and addresses there are.
+    Inventory(Since),
+}
 
 /// What has happened since links and addresses are being read: what was read may be older.
 #[derive(Debug, Default)]
@@ -39,18 +53,12 @@ impl Since {
 
 impl Roster {
     /// Looks at what changed about links and addresses.
-    pub(in super::super) fn look(
-        &mut self,
-        now: Instant,
-        events: &mut Vec<NetworkEvent>,
-        network: &mut impl Network,
-        packets: &mut impl Packets,
-    ) {
+    pub(in super::super) fn look(&mut self, now: Instant, events: &mut Vec<NetworkEvent>, network: &mut impl Network) {
         let mut touched = Touched::default();
         let mut lost: Vec<(Place, Vec<usize>)> = Vec::new();
         let mut renewed = BTreeSet::new();
         for event in events.drain(..) {
-            if let Some(since) = &mut self.reading {
+            if let Some(Asked::Inventory(since)) = &mut self.asked {
                 since.note(&event);
             }
             match event {
@@ -97,64 +105,86 @@ impl Roster {
                 }
             }
         }
-        self.reground(now, &touched, network, packets);
+        self.reground(now, &touched, network);
         for (place, holders) in lost {
             self.lost(now, place, &holders);
         }
         self.announce_on(now, &renewed);
     }
 
-    /// Decides what the kernel is asked for next: at most `most` addresses, or, if these are as they should be, a new reading
-    /// where events were lost.
-    pub(in super::super) fn decide(&mut self, now: Instant, most: usize, network: &mut impl Network) {
-        if self.is_waiting() {
-            return;
+    /// Decides what the kernel is asked for next, if it is not being asked: at most `most` addresses; if these are as they should
+    /// be, sockets; or a new reading where events were lost.
+    pub(in super::super) fn decide<P: Packets>(
+        &mut self,
+        now: Instant,
+        most: usize,
+        network: &mut impl Network,
+        packets: &mut P,
+    ) -> Option<Order<P::Sockets>> {
+        if self.asked.is_some() {
+            return None;
         }
-        self.order = self.change_addresses(now, most, network).map(Order::Change);
-        if self.order.is_none() && self.reread_at.take_if(|at| *at <= now).is_some() {
-            self.reading = Some(Since::default());
-            self.order = Some(Order::Read);
+        if let Some(batch) = self.change_addresses(now, most, network) {
+            self.asked = Some(Asked::Addresses);
+            return Some(Order::Change(batch));
         }
+        let sockets = self.sockets(packets);
+        if sockets.is_none() && self.reread_at.take_if(|at| *at <= now).is_some() {
+            self.asked = Some(Asked::Inventory(Since::default()));
+            return Some(Order::Read);
+        }
+        sockets
     }
 
-    /// The next request to the kernel, once.
-    pub(in super::super) fn order(&mut self) -> Option<Order> {
-        self.order.take()
+    /// The sockets that are to be made or dropped next, if there are any.
+    pub(in super::super) fn sockets<P: Packets>(&mut self, packets: &mut P) -> Option<Order<P::Sockets>> {
+        let wanted = self.channels.take_wanted(MOST_CHANNELS);
+        let order = if wanted.is_empty() {
+            let closed = self.channels.take_unused().into_iter().filter_map(|channel| packets.close(channel));
+            let sockets: Vec<_> = closed.collect();
+            (!sockets.is_empty()).then_some(Order::Close(sockets))
+        } else {
+            let buffers = self.buffers();
+            let sized = |channel: Channel| {
+                let size = buffers.size(&channel);
+                (channel, size)
+            };
+            Some(Order::Open(wanted.into_iter().map(sized).collect()))
+        };
+        if order.is_some() {
+            self.asked = Some(Asked::Sockets);
+        }
+        order
     }
 
-    /// Whether the kernel is being asked for something.
-    pub(super) const fn is_waiting(&self) -> bool {
-        self.holdings.is_waiting() || self.reading.is_some()
-    }
-
-    /// When [`Roster::decide`] has something to do next.
+    /// When [`Roster::decide`] has something to do next: `None` while the kernel is being asked, whose answer wakes us.
     pub(super) fn next_order(&self) -> Option<Instant> {
-        self.holdings.next().into_iter().chain(self.reread_at).min()
+        if self.asked.is_some() {
+            return None;
+        }
+        let channels = self.channels.owe_work().then_some(Instant::ZERO);
+        [self.holdings.next(), channels, self.reread_at].into_iter().flatten().min()
     }
 
     /// The kernel has done what it was asked for.
-    pub(in super::super) fn answer(
+    pub(in super::super) fn answer<P: Packets>(
         &mut self,
         now: Instant,
-        answer: Answer,
+        answer: Answer<P::Sockets>,
         network: &mut impl Network,
-        packets: &mut impl Packets,
+        packets: &mut P,
     ) {
-        match answer {
-            Answer::Changed(changed) => self.changed(now, changed, network),
-            Answer::Read(read) => self.reread(now, read, network, packets),
+        let asked = self.asked.take();
+        match (answer, asked) {
+            (Answer::Changed(changed), _) => self.changed(now, changed, network),
+            (Answer::Opened(opened), _) => self.opened(now, opened, network, packets),
+            (Answer::Read(read), Some(Asked::Inventory(since))) => self.reread(now, read, since, network),
+            (Answer::Read(_) | Answer::Closed, _) => {}
         }
     }
 
     /// Takes over what the kernel had when it was read, and what has happened since.
-    fn reread(
-        &mut self,
-        now: Instant,
-        read: io::Result<Inventory>,
-        network: &mut impl Network,
-        packets: &mut impl Packets,
-    ) {
-        let Some(since) = self.reading.take() else { return };
+    fn reread(&mut self, now: Instant, read: io::Result<Inventory>, since: Since, network: &mut impl Network) {
         let inventory = read.ok().filter(|_| !since.incomplete);
         if inventory.as_ref().is_none_or(|inventory| inventory.torn) {
             self.reread_at.get_or_insert(now + REREAD_PAUSE);
@@ -166,7 +196,7 @@ impl Roster {
         }
         let missing = self.holdings.resync(&self.landscape);
         let lost: Vec<_> = missing.into_iter().map(|place| (place, self.holdings.holders(&place))).collect();
-        self.reground(now, &Touched { all: true, ..Touched::default() }, network, packets);
+        self.reground(now, &Touched { all: true, ..Touched::default() }, network);
         for (place, holders) in lost {
             self.lost(now, place, &holders);
         }

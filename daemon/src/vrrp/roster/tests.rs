@@ -24,14 +24,25 @@ impl Surroundings {
         let mut packets = FakePackets::new();
         let mut roster = Roster::new(Landscape::new(network.inventory().unwrap()), BTreeSet::new());
         roster.configure(now, &from_text(text), &mut network, &mut packets);
-        roster.begin(now);
-        Self { now, network, packets, roster }
+        let mut it = Self { now, network, packets, roster };
+        it.settle();
+        it.roster.begin(now);
+        it
+    }
+
+    /// The kernel does what it is asked for.
+    fn settle(&mut self) {
+        while let Some(order) = self.roster.decide(self.now, 32, &mut self.network, &mut self.packets) {
+            let answer = order.carry_out(&mut self.network);
+            self.roster.answer(self.now, answer, &mut self.network, &mut self.packets);
+        }
     }
 
     fn look(&mut self) {
         let mut events = Vec::new();
         self.network.events(&mut events);
-        self.roster.look(self.now, &mut events, &mut self.network, &mut self.packets);
+        self.roster.look(self.now, &mut events, &mut self.network);
+        self.settle();
     }
 }
 
@@ -75,12 +86,13 @@ fn a_channel_that_is_opened_again_and_again_leaves_nothing_behind() {
     for _ in 0..50 {
         it.network.remove_link(ETH0);
         it.look();
-        assert_eq!((it.roster.dispatch.len(), it.roster.channels.len()), (0, 0));
+        assert_eq!(it.roster.channels.entries(), 0);
         add_eth0(&mut it.network);
         it.look();
-        assert_eq!((it.roster.dispatch.len(), it.roster.channels.len()), (2, 1));
+        assert_eq!(it.roster.channels.entries(), 3);
     }
     let none = from_text("");
     it.roster.configure(it.now, &none, &mut it.network, &mut it.packets);
-    assert_eq!((it.roster.dispatch.len(), it.roster.channels.len()), (0, 0));
+    it.settle();
+    assert_eq!(it.roster.channels.entries(), 0);
 }

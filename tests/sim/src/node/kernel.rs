@@ -1,22 +1,27 @@
 //! What an engine asks its kernel for in the background, and when the kernel does it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use keepalived_core::vrrp::Family;
 use keepalived_daemon::vrrp::{Answer, Order};
-use keepalived_kernel::network::Address;
+use keepalived_kernel::fake::FakeSockets;
+use keepalived_kernel::network::{Address, LinkIndex};
+use keepalived_kernel::packets::Channel;
 
-use super::{Life, Node, remove_virtual};
+use super::{FakeEngine, Life, Node, View, remove_virtual};
 use crate::clock::Moment;
+use crate::setting::{self, Segment, Setting};
 
 /// What the engine has asked for.
 #[derive(Debug)]
 pub(super) enum Asked {
     /// The kernel lets it wait.
-    Order(Order),
+    Order(Order<FakeSockets>),
     /// The kernel has done it.
-    Done(Answer),
+    Done(Answer<FakeSockets>),
     /// The answer has reached the process.
-    Answered(Answer),
+    Answered(Answer<FakeSockets>),
 }
 
 impl Node {
@@ -101,5 +106,29 @@ impl Node {
             };
             remove_virtual(engine.kernel().0, |place| !stays(place));
         }
+    }
+}
+
+/// The adverts of instances whose sockets are still to be made by a kernel that lets us wait (`waits`) are late from here on.
+pub(super) fn excuse_those_without_sockets(
+    now: Moment,
+    engine: &mut FakeEngine,
+    setting: &Setting,
+    links: &BTreeMap<Segment, LinkIndex>,
+    waits: bool,
+    views: &mut [View],
+) {
+    for (view, instance) in views.iter_mut().zip(&setting.instances) {
+        let link = links.get(&instance.segment).copied();
+        let family = match instance.family {
+            setting::Family::V4 => Family::V4,
+            setting::Family::V6 => Family::V6,
+        };
+        let open = |(_, channel): (_, &Channel)| (channel.family, channel.link) == (family, link);
+        let without = waits && !engine.kernel().1.channels().any(open);
+        if without || view.without_sockets {
+            view.last_advert = now;
+        }
+        view.without_sockets = without;
     }
 }

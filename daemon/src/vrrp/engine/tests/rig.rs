@@ -8,7 +8,7 @@ use keepalived_config::InstanceKey;
 use keepalived_config::model::Config;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
-use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert};
+use keepalived_kernel::fake::{FakeNetwork, FakePackets, FakeSockets, ReceivedAdvert, SentAdvert};
 use keepalived_kernel::network::{Address, LinkIndex, Network};
 
 pub(super) use crate::configuration::from_text as configuration;
@@ -81,8 +81,8 @@ pub(super) enum Slow {
 }
 
 enum Asked {
-    Order(Order),
-    Answer(Answer),
+    Order(Order<FakeSockets>),
+    Answer(Answer<FakeSockets>),
 }
 
 impl Rig {

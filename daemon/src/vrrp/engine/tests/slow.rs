@@ -4,9 +4,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use keepalived_core::vrrp::State;
-use keepalived_kernel::network::Network;
+use keepalived_kernel::network::{Link, LinkIndex, Network};
 
-use super::rig::{ETH0, MILLI, Rig, Slow, VIP, ip, master, one, with_addresses};
+use super::rig::{ETH0, MILLI, Rig, Slow, VIP, instance, ip, machine, master, one, plain, with_addresses};
 use crate::vrrp::engine::AtExit;
 use crate::vrrp::report::Report;
 
@@ -132,7 +132,7 @@ fn an_answer_about_a_link_that_is_gone_counts_for_nothing() {
     rig.settle();
     assert_eq!(rig.state("A"), State::Fault);
     rig.network().set_link(link);
-    rig.network().add_address(super::rig::plain(ETH0, "192.0.2.1", 24));
+    rig.network().add_address(plain(ETH0, "192.0.2.1", 24));
     rig.pass(LONG);
     rig.slow = None;
     rig.pass(LONG);
@@ -165,5 +165,102 @@ fn a_stop_waits_for_the_kernel() {
         assert_eq!((rig.sent(51), rig.engine.owes_changes()), (vec![0], true), "the farewell does not wait");
         rig.stop(AtExit::Release);
         assert_eq!((rig.has(VIP), rig.has("192.0.2.101"), rig.engine.owes_changes()), (false, false, false));
+    }
+}
+
+fn transitions(rig: &mut Rig) -> Vec<(String, State)> {
+    let reports = std::mem::take(&mut rig.reports);
+    let transition = |report| match report {
+        Report::Transition { name, transition, .. } => Some((name.to_string(), transition.to)),
+        _ => None,
+    };
+    reports.into_iter().filter_map(transition).collect()
+}
+
+fn second() -> String {
+    "vrrp_instance B {\n interface eth1\n virtual_router_id 52\n mcast_src_ip 192.0.2.1\n}\n".into()
+}
+
+#[test]
+fn adverts_leave_on_time_however_long_sockets_take_and_who_is_new_waits_for_its_own() {
+    for slow in EITHER {
+        let mut rig = master();
+        rig.slow = Some(slow);
+        rig.reports.clear();
+        rig.sent(51);
+        rig.reload(&(one(100) + &second()));
+        rig.pass(Duration::from_secs(4));
+        assert_eq!((rig.sent(51).len(), rig.state("B"), transitions(&mut rig)), (4, State::Init, vec![]));
+        rig.pass(MOMENT_LONGER - Duration::from_secs(4));
+        assert_eq!(transitions(&mut rig), [("B".to_owned(), State::Backup)]);
+        // and they close as slowly
+        rig.sent(51);
+        rig.reload(&one(100));
+        rig.pass(Duration::from_secs(4));
+        assert_eq!((rig.sent(51).len(), rig.packets().channels().count()), (4, 1));
+    }
+}
+
+#[test]
+fn one_that_is_gone_before_its_sockets_are_made_leaves_nothing_behind() {
+    for slow in EITHER {
+        let mut rig = master();
+        rig.slow = Some(slow);
+        rig.reload(&(one(100) + &second()));
+        rig.pass(Duration::from_secs(1));
+        rig.reload(&one(100));
+        rig.pass(MOMENT_LONGER * 3);
+        assert_eq!((rig.packets().channels().count(), rig.states().len()), (1, 1));
+        // it takes the channel that is open already, or about to be closed
+        rig.reload(&(one(100) + &second()));
+        rig.reload(&one(100));
+        rig.reload(&(one(100) + &second()));
+        rig.pass(MOMENT_LONGER * 3);
+        assert_eq!((rig.packets().channels().count(), rig.state("B")), (2, State::Master));
+    }
+}
+
+#[test]
+fn a_backup_hears_through_its_old_channel_until_the_new_one_is_open() {
+    let peers = "unicast_peer {\n 192.0.2.2\n }";
+    let text = instance("A", 51, &format!("{peers}\n virtual_ipaddress {{\n {VIP}\n }}"));
+    for slow in EITHER {
+        let mut network = machine();
+        network.add_address(plain(ETH0, "198.51.100.9", 24));
+        network.events(&mut Vec::new());
+        let mut rig = Rig::on(network, &text);
+        rig.slow = Some(slow);
+        rig.network().remove_address(ETH0, ip("192.0.2.1"), 24);
+        rig.settle();
+        for _ in 0..5 {
+            rig.hear_at(&text, 200, ip("192.0.2.1"), 255);
+            rig.settle();
+            rig.pass(Duration::from_secs(1));
+        }
+        rig.pass(MILLI * 2);
+        rig.hear_at(&text, 200, ip("198.51.100.9"), 255);
+        rig.settle();
+        rig.pass(Duration::from_secs(3));
+        assert_eq!((rig.state("A"), rig.has(VIP)), (State::Backup, false));
+        assert_eq!(transitions(&mut rig), [("A".to_owned(), State::Backup)], "it only started");
+    }
+}
+
+#[test]
+fn a_backup_whose_link_is_made_again_takes_part_when_it_can_hear() {
+    for slow in EITHER {
+        let mut rig = Rig::new(&one(100));
+        rig.slow = Some(slow);
+        let link = rig.network().inventory().unwrap().links.into_iter().find(|link| link.index == ETH0).unwrap();
+        rig.network().remove_link(ETH0);
+        rig.network().set_link(Link { index: LinkIndex(9), ..link });
+        rig.network().add_address(plain(LinkIndex(9), "192.0.2.1", 24));
+        rig.settle();
+        rig.pass(Duration::from_secs(4));
+        assert_eq!(rig.state("A"), State::Fault);
+        rig.pass(MOMENT_LONGER - Duration::from_secs(4));
+        assert_eq!(rig.state("A"), State::Backup);
+        rig.pass(LONG * 2);
+        assert_eq!((rig.state("A"), rig.has(VIP)), (State::Master, true));
     }
 }
