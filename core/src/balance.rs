@@ -16,7 +16,7 @@ pub use balancer::{Balancer, CheckId, CheckParams, Effect, Params, Removed, Tick
 pub use check::{Meaning, Outcome, Pace, Steps};
 pub use few::Few;
 pub use owners::Owners;
-pub use service::{Place, Quorum, ServerParams, ServiceId, ServiceParams, Sorry};
+pub use service::{Leaving, Place, Quorum, ServerParams, ServiceId, ServiceParams, Sorry};
 pub use table::{Change, DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey, Table, difference};
 pub use types::{Forwarding, Granularity, Protocol, Scheduler, SchedulerFlags, Tunnel, TunnelChecksum};
 pub use unsupported::Unsupported;

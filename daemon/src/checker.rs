@@ -13,9 +13,11 @@ mod reconciler;
 mod report;
 mod shortage;
 mod task;
+mod unfinished;
 mod view;
 
 pub use engine::{AtExit, Engine, Ran, Verdict};
 pub use process::run;
 pub use report::{Level, Report};
 pub use task::{Held, Task};
+pub use unfinished::{Before, Unfinished};

@@ -16,6 +16,7 @@ use keepalived_state::Record;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::checker::Unfinished;
 use crate::log::Destinations;
 use crate::role::Role;
 use keepalived_config::InstanceKey;
@@ -95,8 +96,8 @@ impl ScriptDefault {
     }
 }
 
-/// What the checker process has made outside of the load balancer's table, and takes back at its end. The supervisor remembers it
-/// for the process after one that died.
+/// What the checker process has made outside of the load balancer's table, and takes back at its end; and what it still has to remove
+/// from the table. The supervisor remembers it for the process after one that died.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Debts {
     /// How long the kernel remembered connections before `lvs_timeouts`.
@@ -105,6 +106,8 @@ pub struct Debts {
     pub expiry: Option<Expiry>,
     /// Named pipes that were not there before.
     pub pipes: BTreeSet<PathBuf>,
+    /// What it still has to remove from the table.
+    pub unfinished: Unfinished,
 }
 
 /// Transitions in one message: even with the longest names and causes they fit a packet.

@@ -29,6 +29,7 @@ mod introductions;
 mod pid_files;
 mod pulse;
 mod reading;
+mod succession;
 mod telling;
 mod worker;
 
@@ -38,6 +39,7 @@ use dump::{Dump, File};
 use introductions::Introductions;
 use pid_files::PidFiles;
 use reading::Reading;
+use succession::Succession;
 use telling::Telling;
 
 /// What the reactor calls the thread that reads a configuration.
@@ -106,6 +108,8 @@ struct Supervisor {
     /// Instances of an earlier configuration with the addresses that they have no more, until the vrrp process has taken the present
     /// one: a successor would not know of them.
     superseded: Vec<Instance>,
+    /// What the next checker process begins with.
+    succession: Succession,
     /// Addresses without adverts are not removed before: an attempt has just failed.
     abandoned_not_before: Instant,
     /// Whose snapshots are awaited, and what for.
@@ -218,6 +222,7 @@ impl Supervisor {
             script_default: ScriptDefault::look(),
             sweeper: Sweeper::new(),
             superseded: Vec::new(),
+            succession: Succession::default(),
             abandoned_not_before: now,
             dumps: Vec::new(),
             telling,

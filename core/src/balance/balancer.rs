@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::check::{Check, Meaning, Outcome, Pace};
 use super::owners::Owners;
-use super::service::{News, Place, Quorum, Service, ServiceId, ServiceParams};
+use super::service::{Leaving, News, Place, Quorum, Service, ServiceId, ServiceParams};
 use super::table::{DestinationKey, Entry, ServiceKey};
 use super::users::Users;
 use crate::time::Instant;
@@ -417,7 +417,7 @@ impl Balancer {
         })
     }
 
-    /// Where servers are behind each service that a virtual server owns, whether they are up or not.
+    /// Where servers are behind each service that a virtual server owns, whether they are up, down or about to leave.
     pub fn places(&self, id: ServiceId) -> impl Iterator<Item = (ServiceKey, HashSet<DestinationKey>)> {
         self.owned(id).map(move |(key, service)| {
             let places = match self.sharers(&key) {
@@ -442,6 +442,17 @@ impl Balancer {
     /// What a virtual server names, whoever owns it.
     pub fn keys(&self, id: ServiceId) -> &[ServiceKey] {
         self.services.get(index(id)).map(|service| service.params.keys.as_slice()).unwrap_or_default()
+    }
+
+    /// Servers that are not configured any more and keep their connections, of each virtual server that has any.
+    pub fn leaving(&self) -> impl Iterator<Item = (ServiceId, &[Leaving])> {
+        let all = (0..).map(ServiceId).zip(&self.services);
+        all.map(|(id, service)| (id, service.leaving())).filter(|(_, leaving)| !leaving.is_empty())
+    }
+
+    /// When the first of [`Self::leaving`] goes.
+    pub const fn next_departure(&self) -> Option<Instant> {
+        self.departure
     }
 
     /// Whether the checks of a virtual server rest.

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
+use serde::{Deserialize, Serialize};
+
 use super::balancer::CheckId;
 use super::check::Check;
 use super::few::Few;
@@ -35,6 +37,8 @@ pub struct ServiceParams {
     pub sorry: Option<Sorry>,
     /// Its real servers, each place once.
     pub servers: Vec<ServerParams>,
+    /// Servers that the process before this one let drain. Only a service that begins takes them over.
+    pub leaving: Vec<Leaving>,
 }
 
 /// `sorry_server`
@@ -49,7 +53,7 @@ pub struct Sorry {
 }
 
 /// Where a real server is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Place {
     /// Its address.
     pub address: IpAddr,
@@ -103,11 +107,14 @@ pub(super) struct Standing {
 }
 
 /// A server that is not configured any more and keeps its connections for a while.
-#[derive(Clone, Debug)]
-struct Leaving {
-    place: Place,
-    entry: DestinationEntry,
-    until: Instant,
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Leaving {
+    /// Where it is.
+    pub place: Place,
+    /// What the kernel has of it, with weight 0.
+    pub entry: DestinationEntry,
+    /// When it goes.
+    pub until: Instant,
 }
 
 #[derive(Clone, Debug)]
@@ -149,11 +156,13 @@ pub(super) enum News {
 
 impl Service {
     /// A virtual server whose checks stand as they stand.
-    pub(super) fn new(params: ServiceParams, checks: &[Check]) -> Self {
+    pub(super) fn new(mut params: ServiceParams, checks: &[Check]) -> Self {
+        let mut leaving = std::mem::take(&mut params.leaving);
+        leaving.retain(|leaving| !params.servers.iter().any(|server| server.place == leaving.place));
         let standings = standings(&params, checks);
         let live_weight = live(&standings);
         let quorum_up = params.serves;
-        let mut service = Self { params, standings, quorum_up, live_weight, suspended: false, leaving: Vec::new() };
+        let mut service = Self { params, standings, quorum_up, live_weight, suspended: false, leaving };
         service.quorum_up = service.has_quorum();
         service
     }
@@ -227,6 +236,11 @@ impl Service {
         Quorum { up: self.quorum_up, quorum, hysteresis, weight: self.live_weight }
     }
 
+    /// Servers that are not configured any more and are not gone yet.
+    pub(super) fn leaving(&self) -> &[Leaving] {
+        &self.leaving
+    }
+
     /// When the first server that leaves is gone.
     pub(super) fn next_departure(&self) -> Option<Instant> {
         self.leaving.iter().map(|leaving| leaving.until).min()
@@ -291,11 +305,12 @@ impl Service {
         Entry { service: service.unwrap_or_else(|| ServiceEntry::new(Scheduler::Wlc)), destinations }
     }
 
-    /// Where its servers are behind one of its keys, whether they are up or not.
+    /// Where its servers are behind one of its keys, whether they are up, down or about to leave.
     pub(super) fn places(&self, key: &ServiceKey) -> impl Iterator<Item = DestinationKey> {
         let sorry = self.params.sorry.map(|sorry| sorry.place.in_service(key, sorry.forwarding));
         let servers = self.params.servers.iter().map(|server| server.place.in_service(key, server.forwarding));
-        servers.chain(sorry)
+        let leaving = self.leaving.iter().map(|leaving| leaving.place.in_service(key, leaving.entry.forwarding));
+        servers.chain(sorry).chain(leaving)
     }
 }
 

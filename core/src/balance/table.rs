@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::types::{Forwarding, Granularity, Protocol, Scheduler, SchedulerFlags};
 use crate::vrrp::Family;
 
 /// What a service answers for: one of these is there once in a kernel.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum ServiceKey {
     /// Packets to an address.
     Address {
@@ -70,7 +72,7 @@ impl ServiceEntry {
 }
 
 /// Which server of a service: one of these is there once in a service.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct DestinationKey {
     /// Where it is.
     pub address: IpAddr,
@@ -79,7 +81,7 @@ pub struct DestinationKey {
 }
 
 /// How a server gets its share.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct DestinationEntry {
     /// 0 to 2147483647; 0 gets no new connection and keeps those that it has.
     pub weight: u32,

@@ -1,12 +1,13 @@
 //! The checker process without its descriptors: what the balancer decides, and the kernel's table made to match.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::rc::Rc;
 
-use keepalived_config::model::{Config, FlushOnStop, VirtualServer};
+use keepalived_config::model::{Config, FlushOnStop, Service, VirtualServer};
 use keepalived_core::balance::{
-    Balancer, Change, CheckId, Effect, Entry, Meaning, Outcome, Params, Removed, ServiceId, ServiceKey, Table, Ticket,
+    Balancer, Change, CheckId, Effect, Entry, Leaving, Meaning, Outcome, Params, Removed, ServiceId, ServiceKey, Table,
+    Ticket,
 };
 use keepalived_core::time::Instant;
 use keepalived_kernel::director::Director;
@@ -17,6 +18,7 @@ use super::reconciler::Reconciler;
 use super::report::Report;
 use super::shortage::Shortage;
 use super::task::{Held, Spot, Task};
+use super::unfinished::{self, Before, Unfinished};
 
 /// What happens to the table at the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,28 +73,40 @@ pub struct Engine<D> {
     reports: VecDeque<Report>,
     shortage: Shortage,
     starting: bool,
+    /// Whether what is unfinished may have changed since it was last asked for, besides what the reconciler knows of.
+    leaving_changed: bool,
+    /// When the first server that drains was to go at that time.
+    departure: Option<Instant>,
 }
 
 impl<D: Director> Engine<D> {
-    /// Begins: takes over what is in the kernel's table, and makes the rest. If it `resumes`, servers that are not in the table are
-    /// taken for failed until a check says otherwise: the process before this one has taken them out.
+    /// Begins: takes over what is in the kernel's table, and makes the rest. After a process that died, servers that are not in the
+    /// table are taken for failed until a check says otherwise, since that process has taken them out; and what it left unfinished
+    /// goes on.
     ///
     /// # Errors
     /// The kernel's table cannot be read, or the configuration is more than anybody has.
-    pub fn new(now: Instant, config: Config, mut director: D, resumes: bool, seed: u64) -> io::Result<Self> {
+    pub fn new(now: Instant, config: Config, mut director: D, before: &Before, seed: u64) -> io::Result<Self> {
         let mut lowered = Lowered::of(&config, None)?;
         let mut there = director.read()?;
+        let nothing = Unfinished::default();
+        let (resumes, unfinished) = match before {
+            Before::Nothing => (false, &nothing),
+            Before::Process(unfinished) => (true, unfinished),
+        };
         if config.global.balancing.flush && !resumes {
             let everything: Vec<Change> = std::mem::take(&mut there).into_keys().map(Change::RemoveService).collect();
             director.change(&everything)?;
         }
         adopt(&mut lowered, &there, resumes);
+        drain_on(&mut lowered, &config, unfinished);
         let params = std::mem::take(&mut lowered.params);
         let mut effects = Vec::new();
         let balancer = Balancer::new(params, seed, now, &mut effects);
-        let interval = config.global.balancing.repair_interval;
+        let mut reconciler = Reconciler::new(director, config.global.balancing.repair_interval, now);
+        reconciler.take_over(there, &unfinished.unremoved, &balancer, now);
         let mut engine = Self {
-            reconciler: Reconciler::new(director, there, &balancer, interval, now),
+            reconciler,
             config: Rc::new(config),
             lowered,
             balancer,
@@ -101,6 +115,8 @@ impl<D: Director> Engine<D> {
             reports: VecDeque::new(),
             shortage: Shortage::default(),
             starting: true,
+            leaving_changed: true,
+            departure: None,
         };
         engine.apply_effects("", now);
         engine.starting = false;
@@ -129,8 +145,29 @@ impl<D: Director> Engine<D> {
         self.apply_effects("", now);
         // places among the virtual servers have changed: everything is looked at again
         self.reconciler.reconfigure(&self.balancer, self.config.global.balancing.repair_interval, now);
+        self.leaving_changed = true;
         self.take_news();
         Ok(())
+    }
+
+    /// What a process after this one would have to remove; `None` if it is what it was when this was last asked.
+    pub fn unfinished(&mut self) -> Option<Unfinished> {
+        let departure = self.balancer.next_departure();
+        let leaving_changed = std::mem::take(&mut self.leaving_changed) || self.departure != departure;
+        self.departure = departure;
+        if !self.reconciler.has_changed() && !leaving_changed {
+            return None;
+        }
+        let mut room = unfinished::MOST;
+        let mut draining = Vec::new();
+        for (id, leaving) in self.balancer.leaving() {
+            let leaving: Vec<Leaving> = leaving.iter().take(room).copied().collect();
+            room -= leaving.len();
+            if let Some(server) = self.virtual_server(id).filter(|_| !leaving.is_empty()) {
+                draining.push((server.service.clone(), leaving));
+            }
+        }
+        Some(Unfinished { draining, unremoved: self.reconciler.unremoved().take(unfinished::MOST).collect() })
     }
 
     /// Lets everything happen that is due, and brings the kernel's table up to date. Returns when to come again.
@@ -396,6 +433,18 @@ fn adopt(lowered: &mut Lowered, there: &Table, resumes: bool) {
         if let Some(check) = checks.get_mut(check.index()) {
             check.alpha = false;
         }
+    }
+}
+
+/// Servers that the process before let drain go on draining.
+fn drain_on(lowered: &mut Lowered, config: &Config, unfinished: &Unfinished) {
+    let draining: HashMap<&Service, &Vec<Leaving>> =
+        unfinished.draining.iter().map(|(service, leaving)| (service, leaving)).collect();
+    if draining.is_empty() {
+        return;
+    }
+    for (params, server) in lowered.params.services.iter_mut().zip(&config.virtual_servers) {
+        params.leaving = draining.get(&server.service).copied().cloned().unwrap_or_default();
     }
 }
 

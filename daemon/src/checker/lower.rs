@@ -226,7 +226,7 @@ fn lower_service(
         persistence_engine: settings.persistence_engine.clone(),
     };
     let (quorum, hysteresis, omega) = (settings.quorum, settings.hysteresis, settings.omega);
-    ServiceParams { was, keys, service, quorum, hysteresis, omega, serves: false, sorry, servers }
+    ServiceParams { was, keys, service, quorum, hysteresis, omega, serves: false, sorry, servers, leaving: Vec::new() }
 }
 
 #[cfg(test)]

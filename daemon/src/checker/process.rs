@@ -26,6 +26,7 @@ use super::notify;
 use super::outside::Outside;
 use super::report::Level;
 use super::task::Task;
+use super::unfinished::Before;
 use super::view;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::connection::Connection;
@@ -125,7 +126,8 @@ impl Process {
         let dialogue = Rc::new(Dialogue::new(&startup.config));
         let now = reactor::now();
         let seed = global.random_seed.map_or_else(|| now.as_nanos(), u64::from);
-        let engine = Engine::new(now, startup.config, director, startup.resumes, seed)?;
+        let before = if startup.resumes { Before::Process(debts.unfinished.clone()) } else { Before::Nothing };
+        let engine = Engine::new(now, startup.config, director, &before, seed)?;
         process::give_back_memory();
         let (results, inbox) = mpsc::unbounded_channel();
         Ok(Self {
@@ -212,6 +214,7 @@ impl Process {
         } else {
             self.engine.turn(now)
         };
+        self.confess_unfinished();
         self.begin_due(now);
         self.deliver(MOST_REPORTS);
         let catch_up = (self.programs.is_behind() || self.supervisor.is_behind() || !self.untold.is_empty())
@@ -348,6 +351,7 @@ impl Process {
         schedule::apply("checker", &config.global.checker, None);
         self.dialogue = Rc::new(Dialogue::new(&config));
         self.engine.reload(now, config)?;
+        self.confess_unfinished();
         self.remembrance.look(&self.engine.config().global.balancing);
         self.confess();
         self.remembrance.apply(&self.engine.config().global.balancing);
@@ -388,6 +392,13 @@ impl Process {
             remembrance.confess(owed);
             owed.pipes = pipes;
         });
+    }
+
+    /// Tells the supervisor what a process after this one would have to remove from the table, if it has changed.
+    fn confess_unfinished(&mut self) {
+        if let Some(unfinished) = self.engine.unfinished() {
+            confess(&mut self.supervisor, &mut self.debts, |owed| owed.unfinished = unfinished);
+        }
     }
 
     async fn stop(&mut self) -> u8 {

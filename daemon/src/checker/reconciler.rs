@@ -13,6 +13,7 @@ use keepalived_core::time::Instant;
 use keepalived_kernel::director::Director;
 
 use super::report::Report;
+use super::unfinished::Where;
 
 mod again;
 mod verify;
@@ -57,6 +58,9 @@ pub(super) struct Reconciler<D> {
     interval: Duration,
     /// What the kernel has not done yet.
     again: Again,
+    /// What the kernel did not remove, and whether that has changed since it was last asked for.
+    unremoved: BTreeSet<Where>,
+    has_changed: bool,
     /// What the kernel made of services that it does not keep as we write them.
     unkept: BTreeMap<ServiceKey, Entry>,
     news: Vec<Report>,
@@ -76,12 +80,12 @@ struct Look {
 }
 
 impl<D: Director> Reconciler<D> {
-    /// Begins with what is in the table: of that, what is ours. A look follows after each `interval`.
-    pub(super) fn new(director: D, there: Table, balancer: &Balancer, interval: Duration, now: Instant) -> Self {
-        let mut reconciler = Self {
+    /// Begins; a look follows after each `interval`.
+    pub(super) fn new(director: D, interval: Duration, now: Instant) -> Self {
+        Self {
             director,
             table: Table::new(),
-            dirty: balancer.services().collect(),
+            dirty: BTreeSet::new(),
             doomed: BTreeSet::new(),
             unseen: BTreeSet::new(),
             look: None,
@@ -90,13 +94,19 @@ impl<D: Director> Reconciler<D> {
             look_once_more: false,
             interval,
             again: Again::default(),
+            unremoved: BTreeSet::new(),
+            has_changed: false,
             unkept: BTreeMap::new(),
             news: Vec::new(),
-        };
-        reconciler.know_all(there, balancer);
-        reconciler.program(balancer, now);
-        reconciler.look_at = reconciler.next_look(now);
-        reconciler
+        }
+    }
+
+    /// Takes over what is in the table: of that, what is ours. The process before this one had still to remove `unremoved`.
+    pub(super) fn take_over(&mut self, there: Table, unremoved: &[Where], balancer: &Balancer, now: Instant) {
+        self.know_all(there, unremoved, balancer);
+        self.dirty = balancer.services().collect();
+        self.program(balancer, now);
+        self.look_at = self.next_look(now);
     }
 
     /// Another configuration: all that is not named any more goes, all else is made what it ought to be, and a look follows.
@@ -222,14 +232,24 @@ impl<D: Director> Reconciler<D> {
         Ok(())
     }
 
-    /// Of what is there, what is ours: our virtual servers, and in them the places of our real servers.
-    fn know_all(&mut self, mut there: Table, balancer: &Balancer) {
+    /// Of what is there, what is ours: our virtual servers, and in them the places of our real servers; and `unremoved`.
+    fn know_all(&mut self, mut there: Table, unremoved: &[Where], balancer: &Balancer) {
+        let mut doomed: BTreeMap<ServiceKey, HashSet<DestinationKey>> = BTreeMap::new();
+        for (key, to) in unremoved {
+            doomed.entry(*key).or_default().extend(to);
+        }
         for id in balancer.services() {
-            for (key, places) in balancer.places(id) {
+            for (key, mut places) in balancer.places(id) {
+                places.extend(doomed.remove(&key).unwrap_or_default());
                 if let Some(entry) = there.remove(&key) {
                     self.know(key, entry, &places, None);
                 }
             }
+        }
+        let whole = unremoved.iter().filter(|(_, to)| to.is_none());
+        for (key, entry) in whole.filter_map(|(key, _)| there.remove_entry(key)) {
+            self.table.insert(key, entry);
+            self.doomed.insert(key);
         }
         let servers = self.table.values().map(|entry| entry.destinations.len()).sum();
         if !self.table.is_empty() {
@@ -264,6 +284,7 @@ impl<D: Director> Reconciler<D> {
             }
             for (key, want) in balancer.entries(id) {
                 self.doomed.remove(&key);
+                self.is_removed((key, None));
                 let before = changes.len();
                 difference(key, self.table.get(&key), Some(&want), &mut changes);
                 let more = changes.len().saturating_sub(before);
@@ -297,17 +318,20 @@ impl<D: Director> Reconciler<D> {
                 for (at, change) in changes.iter().enumerate() {
                     match change {
                         change if refused.contains(&at) => self.forget(change),
-                        Change::RemoveService(key) => drop(self.table.remove(key)),
-                        _ => {}
+                        Change::RemoveService(key) => {
+                            self.table.remove(key);
+                            self.is_removed((*key, None));
+                        }
+                        change => self.is_removed(again::place(change)),
                     }
                 }
             }
             Err(error) => {
                 self.again.unanswered(changes, &error, now, &mut self.news);
                 // it may still be there, and it is ours
-                changes.iter().filter(|change| matches!(change, Change::RemoveDestination(..))).for_each(|change| {
-                    self.forget(change);
-                });
+                let is_removal =
+                    |change: &&Change| matches!(change, Change::RemoveDestination(..) | Change::RemoveService(_));
+                changes.iter().filter(is_removal).for_each(|change| self.forget(change));
             }
         }
     }
@@ -326,9 +350,26 @@ impl<D: Director> Reconciler<D> {
                 if let Some(entry) = self.table.get_mut(key) {
                     entry.destinations.insert(*to, UNKNOWN);
                 }
+                self.has_changed |= self.unremoved.insert((*key, Some(*to)));
             }
-            Change::EditDestination(..) | Change::EditService(..) | Change::RemoveService(_) => {}
+            Change::RemoveService(key) => self.has_changed |= self.unremoved.insert((*key, None)),
+            Change::EditDestination(..) | Change::EditService(..) => {}
         }
+    }
+
+    /// What was to be removed there is not there any more, or is wanted again.
+    fn is_removed(&mut self, place: Where) {
+        self.has_changed |= self.unremoved.remove(&place);
+    }
+
+    /// What the kernel did not remove.
+    pub(super) fn unremoved(&self) -> impl Iterator<Item = Where> + '_ {
+        self.unremoved.iter().copied()
+    }
+
+    /// Whether [`Self::unremoved`] has changed since this was last asked.
+    pub(super) fn has_changed(&mut self) -> bool {
+        std::mem::take(&mut self.has_changed)
     }
 
     /// Looks at the services that the kernel has not done everything for, and makes them what they ought to be.
@@ -341,6 +382,10 @@ impl<D: Director> Reconciler<D> {
             }
         };
         let keys = self.again.begin();
+        // what is still there is refused once more, or goes
+        let before = self.unremoved.len();
+        self.unremoved.retain(|(key, _)| !keys.contains(key));
+        self.has_changed |= self.unremoved.len() < before;
         let is_named = |id: &ServiceId| balancer.keys(*id).iter().any(|key| keys.contains(key));
         let mut gone = keys.clone();
         for id in balancer.services().filter(is_named) {

@@ -115,9 +115,10 @@ impl Supervisor {
         }
     }
 
-    /// Puts `config` in force, and remembers the addresses of the one before that it does not have.
+    /// Puts `config` in force, and remembers what its processes may not know of the one before: the addresses that it does not have,
+    /// and virtual servers until the checker process has taken it.
     pub(super) fn supersede(&mut self, config: Config) {
-        let before = std::mem::replace(&mut self.config, config);
+        let mut before = std::mem::replace(&mut self.config, config);
         // only a master has its addresses; on a kernel without marks, what an administrator set looks the same
         let masters = keepalived_config::plan::keyed(&before.instances)
             .filter(|(key, _)| self.states.get(key) == Some(&State::Master))
@@ -126,6 +127,10 @@ impl Supervisor {
         self.superseded.extend(given_up(masters, &self.config.instances));
         if self.worker(Role::Vrrp).is_none() {
             self.remove_superseded();
+        }
+        if self.options.checker {
+            before.instances = Vec::new();
+            self.succession.superseded(before);
         }
     }
 

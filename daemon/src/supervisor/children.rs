@@ -133,8 +133,12 @@ impl Supervisor {
     /// Starts those that are needed and not there.
     pub(super) fn start_children(&mut self) {
         self.load_modules();
+        let now = reactor::now();
         for role in Role::ALL {
-            self.start_worker(role, Begins::Fresh);
+            // a reload does not let one wait that died
+            let died = self.post(role).is_some_and(|post| post.respawn_at.take().is_some());
+            let gap = self.post(role).map_or(Duration::ZERO, |post| post.gap(now));
+            self.start_worker(role, if died { Begins::After(gap) } else { Begins::Fresh });
         }
     }
 
@@ -218,7 +222,12 @@ impl Supervisor {
         };
         let say = |share: &Config| worker.connection().say_with(&ToChild::Reload, share);
         match with_share(&mut self.config, role, say) {
-            Ok(()) => worker.reloading = true,
+            Ok(()) => {
+                worker.reloading = true;
+                if let Some(post) = self.post(role) {
+                    post.give_at = None;
+                }
+            }
             Err(error) => self.give_again(role, &error.to_string()),
         }
     }
@@ -239,7 +248,10 @@ impl Supervisor {
     }
 
     fn start_worker(&mut self, role: Role, begins: Begins) {
-        if !is_needed(role, &self.options, &self.config) || self.worker(role).is_some() || self.stopping.is_some() {
+        // a checker process is needed as well to take away what the one before has left
+        let follows = role == Role::Checker && self.succession.is_open();
+        let is_needed = follows || is_needed(role, &self.options, &self.config);
+        if !is_needed || self.worker(role).is_some() || self.stopping.is_some() {
             return;
         }
         let masters = match begins {
@@ -254,7 +266,9 @@ impl Supervisor {
         let script_default = self.script_default;
         let interval = self.hello_interval(role);
         let (debts, log, options) = (self.debts.clone(), self.destinations.clone(), &self.options);
-        let started = with_share(&mut self.config, role, |config| {
+        let present = &mut self.config;
+        let first = if follows { self.succession.first(present) } else { present };
+        let started = with_share(first, role, |config| {
             let startup = Startup {
                 config,
                 masters,
@@ -281,6 +295,9 @@ impl Supervisor {
                     post.worker = Some(worker);
                 }
                 self.introduce(role);
+                if follows {
+                    self.give(role);
+                }
             }
             Err(error) => {
                 tracing::error!("cannot start the {role} process: {error}");
@@ -350,8 +367,10 @@ impl Supervisor {
                 }
             }
             FromChild::Reloaded => {
-                if role == Role::Vrrp {
-                    self.superseded.clear();
+                match role {
+                    Role::Vrrp => self.superseded.clear(),
+                    Role::Checker => self.succession.taken(),
+                    Role::Runner => {}
                 }
                 self.has_answered_the_reload(role);
             }

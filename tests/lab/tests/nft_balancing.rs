@@ -373,6 +373,34 @@ fn connections_survive_reload_crash_and_restart() {
     });
 }
 
+/// The checker process is dead while a reload takes away a real server, or the virtual server.
+#[test]
+fn what_a_reload_takes_away_while_no_checker_runs_goes_from_the_table() {
+    on_site("dead", |site| {
+        site.open(&[ONE, TWO, THREE])?;
+        let other = "198.51.100.1:81";
+        let text = |servers: &[&str], others: &[&str]| {
+            let others = others.iter().map(|what| service(what, "lb_algo rr", &[THREE])).collect::<String>();
+            GLOBAL.to_owned() + &service(VIP, "lb_algo rr", servers) + &others
+        };
+        site.start(&text(&[ONE, TWO], &[other]), &[])?;
+        site.answers(VIP, &[(1, 5), (2, 5)])?;
+        site.answers(other, &[(3, 2)])?;
+        site.wear_checkers_out()?;
+        let died = site.checker()?;
+        // a reload that no process takes is not forgotten for the next one
+        site.running()?.reload(&text(&[TWO], &[]))?;
+        site.answers(VIP, &[(2, 10)])?;
+        ensure!(site.checker()? != died);
+        let listed = || site.nft("-s list ruleset");
+        wait_until("the virtual server is gone", SOON, || Ok(!listed()?.contains("10.1.1.3")))?;
+        ensure!(!listed()?.contains("10.1.1.1 . 80"), "{}", listed()?);
+        site.stop()?;
+        ensure!(site.nft("list ruleset")?.is_empty(), "nothing is left");
+        Ok(())
+    });
+}
+
 #[test]
 fn with_dont_release_ipvs_clients_are_served_while_no_daemon_runs() {
     on_site("restart", |site| {

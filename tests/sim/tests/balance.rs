@@ -131,6 +131,42 @@ fn a_checker_that_takes_servers_out_when_it_comes_back_is_found() {
     finds(Invariant::TakesOver, Planted::Forgetful, &[(120, Disturbance::Kill), (121, Disturbance::Respawn)]);
 }
 
+/// A setting without its second server, as a reload.
+fn without_the_second(setting: &Setting) -> Disturbance {
+    let mut without = setting.clone();
+    without.services.iter_mut().for_each(|service| service.servers.truncate(1));
+    Disturbance::Reload(Box::new(without))
+}
+
+#[test]
+fn a_checker_that_does_not_know_what_the_one_before_it_had_is_found() {
+    let fails = (20, Disturbance::Condition(2, Condition::Refuses));
+    let begins = |setting: &Setting| {
+        let reload = without_the_second(setting);
+        [fails.clone(), (120, Disturbance::Kill), (121, reload), (122, Disturbance::Respawn)]
+    };
+    finds(Invariant::Told, Planted::Heirless, &begins(&setting())[1..]);
+    // nothing is told of a server that is down
+    let mut inhibits = setting();
+    inhibits.services[0].servers[1].inhibit = true;
+    let plan = begins(&inhibits);
+    assert_eq!(broken(inhibits.clone(), &plan, None), None);
+    assert_eq!(broken(inhibits, &plan, Some(Planted::Heirless)), Some(Invariant::Table));
+}
+
+#[test]
+fn a_supervisor_that_forgets_what_drains_or_was_refused_is_found() {
+    let dies = |at| [(at, Disturbance::Kill), (at + 1, Disturbance::Respawn)];
+    let refused = [(20, Disturbance::Refuse(1, Some(2))), (21, without_the_second(&setting()))];
+    let granted = [(23, Disturbance::Grant(1, Some(2)))];
+    finds(Invariant::Table, Planted::Forgiven, &[&refused[..], &dies(22), &granted].concat());
+
+    let drains = Setting { drain: 20, ..setting() };
+    let plan = [&[(20, without_the_second(&drains))][..], &dies(30)].concat();
+    assert_eq!(broken(drains.clone(), &plan, None), None);
+    assert_eq!(broken(drains, &plan, Some(Planted::Forgiven)), Some(Invariant::Table));
+}
+
 fn kept(setting: Setting, plan: &[(u64, Disturbance)]) {
     assert_eq!(broken(setting, plan, None), None, "{plan:?}");
 }
@@ -139,9 +175,7 @@ fn kept(setting: Setting, plan: &[(u64, Disturbance)]) {
 #[test]
 fn a_server_that_the_kernel_does_not_let_drain_goes_when_the_kernel_does() {
     let drains = Setting { drain: 5, ..setting() };
-    let mut without = drains.clone();
-    without.services.iter_mut().for_each(|service| service.servers.truncate(1));
-    let reload = Disturbance::Reload(Box::new(without));
+    let reload = without_the_second(&drains);
     kept(drains, &[(20, Disturbance::Refuse(1, Some(2))), (21, reload), (40, Disturbance::Grant(1, Some(2)))]);
 }
 
@@ -157,11 +191,9 @@ fn a_virtual_server_that_a_killed_daemon_left_is_ours_once_it_is_configured_agai
 
 // seed 6393 of 2026-11: the watch expected unchanged what others have, even when they change it themselves
 #[test]
-fn others_may_change_what_a_killed_checker_has_left_to_them() {
+fn others_may_change_what_a_killed_daemon_has_left_to_them() {
     let drains = Setting { drain: 40, ..setting() };
-    let mut without = drains.clone();
-    without.services.iter_mut().for_each(|service| service.servers.truncate(1));
-    let reload = Disturbance::Reload(Box::new(without));
+    let reload = without_the_second(&drains);
     let reweigh = Disturbance::Meddle(Meddling::Reweigh(1, 2, 3));
-    kept(drains, &[(20, reload), (21, Disturbance::Kill), (22, Disturbance::Respawn), (60, reweigh)]);
+    kept(drains, &[(20, reload), (21, Disturbance::KillAll), (22, Disturbance::Start), (60, reweigh)]);
 }

@@ -69,6 +69,7 @@ fn service(weights: &[u32]) -> Params {
             serves: false,
             sorry: None,
             servers: (0..).zip(weights).map(weigh).collect(),
+            leaving: Vec::new(),
         }],
         drain: Duration::ZERO,
     }

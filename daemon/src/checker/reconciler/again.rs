@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
-use keepalived_core::balance::{Change, DestinationKey, ServiceKey};
+use keepalived_core::balance::{Change, ServiceKey};
 use keepalived_core::time::Instant;
 use keepalived_kernel::director::Refused;
 
 use super::super::report::Report;
+use super::super::unfinished::Where;
 
 /// The first pause; each one that follows is twice as long, up to the second one.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -16,8 +17,6 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// Refusals that are remembered, so that each is said once. What comes after is said again and again.
 const MOST_REMEMBERED: usize = 10_000;
-
-type Where = (ServiceKey, Option<DestinationKey>);
 
 /// What is tried again, and when.
 #[derive(Debug, Default)]
@@ -132,7 +131,8 @@ impl Again {
     }
 }
 
-fn place(change: &Change) -> Where {
+/// What a change is about.
+pub(super) fn place(change: &Change) -> Where {
     match change {
         Change::AddService(key, _) | Change::EditService(key, _) | Change::RemoveService(key) => (*key, None),
         Change::AddDestination(key, to, _)

@@ -167,6 +167,21 @@ impl Site<'_> {
         wait_until("it has taken over what was there", SOON, || Ok(self.running()?.log().contains(what)))
     }
 
+    /// Kills checker processes as they come, until the next one has to wait for seconds.
+    pub(crate) fn wear_checkers_out(&self) -> Result<()> {
+        for _ in 0..4 {
+            let checker = self.checker()?;
+            kill_process(checker, Signal::KILL)?;
+            let is_new =
+                || Ok(self.checker().is_ok_and(|it| it != checker && rustix::process::test_kill_process(it).is_ok()));
+            wait_until("there is another checker process", SOON, is_new)?;
+        }
+        let log = || -> Result<usize> { Ok(self.running()?.log().matches("dies again and again").count()) };
+        let before = log()?;
+        kill_process(self.checker()?, Signal::KILL)?;
+        wait_until("the supervisor knows", SOON, || Ok(log()? > before))
+    }
+
     /// `nft`, as an administrator types it on the balancer.
     pub(crate) fn nft(&self, line: &str) -> Result<String> {
         self.balancer().run(&format!("nft {line}"))

@@ -33,7 +33,9 @@ pub enum Disturbance {
     Speech,
     /// The kernel's table cannot be read.
     Blindness,
-    /// It can be again.
+    /// The services in the kernel's table can be read, but not their servers.
+    Dimness,
+    /// All can be read again.
     Sight,
     /// Others change the kernel's table.
     Meddle(Meddling),
@@ -105,6 +107,7 @@ impl fmt::Display for Disturbance {
             Self::Silence => f.write_str("the kernel does not answer"),
             Self::Speech => f.write_str("the kernel answers again"),
             Self::Blindness => f.write_str("the kernel's table cannot be read"),
+            Self::Dimness => f.write_str("the servers of the kernel's services cannot be read"),
             Self::Sight => f.write_str("the kernel's table can be read again"),
             Self::Meddle(what) => write!(f, "others change the table: {what:?}"),
             Self::RunnerDies => f.write_str("the runner is killed"),

@@ -111,6 +111,13 @@ impl Model {
         (model, told)
     }
 
+    /// What the checker before had to finish goes on.
+    pub fn inherit(&mut self, before: &Self) {
+        for (balance, old) in self.services.iter_mut().zip(&before.services) {
+            balance.leaving.clone_from(&old.leaving);
+        }
+    }
+
     /// Another configuration. Returns what is told.
     pub fn reload(&mut self, setting: Setting, now: Moment) -> Vec<Told> {
         let before = self.clone();

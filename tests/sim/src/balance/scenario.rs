@@ -179,7 +179,8 @@ impl Author {
                 (Disturbance::Refuse(service, of), Some(Disturbance::Grant(service, of)))
             }
             38..43 => (Disturbance::Silence, Some(Disturbance::Speech)),
-            43..47 => (Disturbance::Blindness, Some(Disturbance::Sight)),
+            43..45 => (Disturbance::Blindness, Some(Disturbance::Sight)),
+            45..47 => (Disturbance::Dimness, Some(Disturbance::Sight)),
             47..60 => (Disturbance::Meddle(self.meddling(service, server)), None),
             60..66 => (Disturbance::RunnerDies, Some(Disturbance::RunnerComes)),
             66..70 => (Disturbance::Lose, Some(Disturbance::Deliver)),
@@ -190,6 +191,11 @@ impl Author {
             84..88 => (Disturbance::Pause, Some(Disturbance::Resume)),
             _ => (self.reload(), None),
         };
+        if begin == Disturbance::Kill && self.random.percent(40) {
+            let while_dead = at + self.random.duration(until.since(at));
+            let reload = self.reload();
+            self.plan.push((while_dead, reload));
+        }
         self.plan.push((at, begin));
         if let Some(end) = end {
             // whatever concerns the processes ends; servers and the kernel may stay as they are

@@ -110,7 +110,12 @@ impl Watch {
         }
     }
 
-    /// A checker begins on `table`: what it is not configured to have is not its own.
+    /// A checker follows one that died: what was ours is ours, and what others have is theirs.
+    pub fn goes_on(&mut self) {
+        self.meddled = false;
+    }
+
+    /// A checker begins on `table` that knows of none before it: what it is not configured to have is not its own.
     pub fn begins(&mut self, table: &Table, model: &Model) {
         let ours = model.places();
         self.services = table.clone();

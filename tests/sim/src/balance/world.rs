@@ -6,7 +6,7 @@ use std::ops::Add;
 use std::time::Duration;
 
 use keepalived_core::balance::{Table, Ticket};
-use keepalived_daemon::checker::{AtExit, Engine, Ran, Report};
+use keepalived_daemon::checker::{AtExit, Before, Engine, Ran, Report, Unfinished};
 use keepalived_kernel::fake::FakeDirector;
 
 use super::disturbance::{Condition, Disturbance};
@@ -74,6 +74,8 @@ pub struct World {
     waits: bool,
     /// What the next turn has to tell.
     expected: Vec<Told>,
+    /// What the checker has told its supervisor to remember.
+    unfinished: Unfinished,
     watch: Watch,
     trace: Trace,
     queue: Queue<Event>,
@@ -84,11 +86,11 @@ pub struct World {
 #[derive(Debug)]
 enum Life {
     Up(Box<(Engine<FakeDirector>, Model)>),
-    /// No checker; the kernel remains, whether a supervisor that has seen one before will start the next, and what that one was set to.
+    /// No checker; the kernel remains, whether a supervisor that has seen one before will start the next, and how that one stood.
     Down {
         kernel: Box<FakeDirector>,
         resumes: bool,
-        setting: Option<Setting>,
+        before: Option<Box<Model>>,
     },
 }
 
@@ -165,6 +167,10 @@ pub enum Planted {
     Untidy,
     /// A server goes from the table in the moment before a checker comes back.
     Forgetful,
+    /// A checker that comes back begins with the present configuration, not with that of the one before it.
+    Heirless,
+    /// The supervisor does not remember what a checker has to remove.
+    Forgiven,
 }
 
 impl World {
@@ -182,7 +188,7 @@ impl World {
             watch: Watch::new(look(&setting, notifies)),
             setting,
             notifies,
-            life: Life::Down { kernel: Box::default(), resumes: false, setting: None },
+            life: Life::Down { kernel: Box::default(), resumes: false, before: None },
             lives: 0,
             steps: BTreeMap::new(),
             servers: BTreeMap::new(),
@@ -196,6 +202,7 @@ impl World {
             idle: 0,
             idle_since: Moment::START,
             expected: Vec::new(),
+            unfinished: Unfinished::default(),
             waits: false,
             trace,
             queue: Queue::default(),
@@ -286,6 +293,9 @@ impl World {
         let Life::Up(life) = &mut self.life else { return Ok(()) };
         let (engine, model) = &mut **life;
         let wake = engine.turn(shown);
+        if let Some(unfinished) = engine.unfinished() {
+            self.unfinished = unfinished;
+        }
         model.depart(self.now);
         let due: Vec<Ran> = engine.due().collect();
         for ran in due {
@@ -381,8 +391,13 @@ impl World {
                 self.kernel().fail_reading(Some(NO_ANSWER));
                 self.watch.blind(true, now);
             }
+            Disturbance::Dimness => {
+                self.kernel().fail_reading_servers(Some(NO_ANSWER));
+                self.watch.blind(true, now);
+            }
             Disturbance::Sight => {
                 self.kernel().fail_reading(None);
+                self.kernel().fail_reading_servers(None);
                 self.watch.blind(false, now);
             }
             Disturbance::Meddle(what) => self.meddle(what),
@@ -405,22 +420,37 @@ impl World {
         Ok(())
     }
 
+    /// A checker begins: with what the one before it had, if that died, and the present configuration follows as a reload.
     fn start(&mut self) -> Result<(), Broken> {
-        let Life::Down { kernel, resumes, setting: before } = &mut self.life else { return Ok(()) };
+        let Life::Down { kernel, resumes, before } = &mut self.life else { return Ok(()) };
         let (resumes, before) = (*resumes, before.take());
         let (now, shown) = (self.now, self.clock.show(self.now));
         let mut kernel = std::mem::take(&mut **kernel);
         let flushes = self.setting.flush && !resumes;
         let there = if flushes { Table::new() } else { kernel.table().clone() };
-        let (model, expected) = Model::new(self.setting.clone(), &there, resumes, now);
-        self.watch.begins(&there, &model);
-        let config = crate::setting::configuration(&setting::text(&self.setting));
-        let seed = self.random.bits();
-        if self.planted == Some(Planted::Forgetful) {
-            kernel.table_mut().values_mut().for_each(|entry| entry.destinations.clear());
+        let heir = before.as_ref().filter(|_| resumes);
+        let first = heir.map_or_else(|| self.setting.clone(), |before| before.setting.clone());
+        let (mut model, expected) = Model::new(first.clone(), &there, resumes, now);
+        match heir {
+            Some(before) => {
+                model.inherit(before);
+                self.watch.goes_on();
+            }
+            None => self.watch.begins(&there, &model),
         }
+        let of = if self.planted == Some(Planted::Heirless) { &self.setting } else { &first };
+        let config = crate::setting::configuration(&setting::text(of));
+        let seed = self.random.bits();
+        match self.planted {
+            Some(Planted::Forgetful) => {
+                kernel.table_mut().values_mut().for_each(|entry| entry.destinations.clear());
+            }
+            Some(Planted::Forgiven) => self.unfinished = Unfinished::default(),
+            _ => {}
+        }
+        let remembered = if resumes { Before::Process(self.unfinished.clone()) } else { Before::Nothing };
         // one that cannot begin is gone, and what it had with it
-        let engine = Engine::new(shown, config, kernel.clone(), resumes, seed);
+        let engine = Engine::new(shown, config, kernel.clone(), &remembered, seed);
         match engine {
             Ok(engine) => {
                 self.lives += 1;
@@ -428,14 +458,15 @@ impl World {
                 (self.paused, self.awake, self.idle) = (None, now, 0);
                 self.life = Life::Up(Box::new((engine, model)));
                 self.expected = expected;
-                if before.as_ref() == Some(&self.setting) {
+                if before.is_some_and(|before| before.setting == self.setting) {
                     self.taken_over(&there)?;
                 }
-                self.turn()
+                self.turn()?;
+                if first == self.setting { Ok(()) } else { self.reload(self.setting.clone()) }
             }
             Err(error) => {
                 self.trace.note(now, || format!("the checker cannot begin: {error}"));
-                self.life = Life::Down { kernel: Box::new(kernel), resumes, setting: before };
+                self.life = Life::Down { kernel: Box::new(kernel), resumes, before };
                 self.queue.plan(now + BACK_OFF, Event::Happens(Disturbance::Respawn));
                 Ok(())
             }
@@ -465,10 +496,13 @@ impl World {
         match &mut self.life {
             Life::Up(life) => {
                 let kernel = Box::new(std::mem::take(life.0.director()));
-                let setting = Some(life.1.setting.clone());
-                self.life = Life::Down { kernel, resumes: supervised, setting };
+                let before = Some(Box::new(life.1.clone()));
+                self.life = Life::Down { kernel, resumes: supervised, before };
             }
             Life::Down { resumes, .. } => *resumes &= supervised,
+        }
+        if !supervised {
+            self.unfinished = Unfinished::default();
         }
         (self.paused, self.waits) = (None, false);
         self.expected.clear();

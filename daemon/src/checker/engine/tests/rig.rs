@@ -7,8 +7,8 @@ use keepalived_core::balance::{CheckId, DestinationEntry, DestinationKey};
 use keepalived_core::time::Instant;
 use keepalived_kernel::fake::FakeDirector;
 
-use crate::checker::Task;
 use crate::checker::engine::{Engine, Ran, Verdict};
+use crate::checker::{Before, Task, Unfinished};
 pub(super) use crate::configuration::from_text;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -40,8 +40,19 @@ impl Rig {
     }
 
     pub(super) fn on(director: FakeDirector, text: &str, resumes: bool) -> Self {
-        let engine = Engine::new(Instant::ZERO, from_text(text), director, resumes, 1).unwrap();
-        Self { engine, now: Instant::ZERO }
+        let before = if resumes { Before::Process(Unfinished::default()) } else { Before::Nothing };
+        Self::after(director, text, &before, Instant::ZERO)
+    }
+
+    pub(super) fn after(director: FakeDirector, text: &str, before: &Before, now: Instant) -> Self {
+        let engine = Engine::new(now, from_text(text), director, before, 1).unwrap();
+        Self { engine, now }
+    }
+
+    /// The process dies, and another one begins with `text` and what this one had told the supervisor.
+    pub(super) fn succeeded(mut self, text: &str) -> Self {
+        let before = Before::Process(self.engine.unfinished().unwrap_or_default());
+        Self::after(self.engine.director().clone(), text, &before, self.now)
     }
 
     /// `10.0.0.1:1 10.0.0.2:2`: what is in the kernel's table, all virtual servers one after the other.
