@@ -8,6 +8,8 @@
 
 pub mod address;
 pub mod balance;
+pub mod desired;
+pub mod network;
 pub mod pace;
 pub mod time;
 pub mod vrrp;

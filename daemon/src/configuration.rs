@@ -13,9 +13,10 @@ use keepalived_config::{
     Finding, Loaded, Severity, exit_status, facts, fatal, fatal_without_routers, load_with, render,
 };
 use keepalived_core::address::InterfaceName;
+use keepalived_core::network::{Inventory, Link};
 use keepalived_kernel::files::{open_regular, read_text};
 use keepalived_kernel::netlink::Rtnetlink;
-use keepalived_kernel::network::{Inventory, Link, Network};
+use keepalived_kernel::network::Network;
 use keepalived_kernel::process::{self, NetworkNamespace};
 
 use crate::cli::Options;

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use keepalived_config::dump;
 use keepalived_core::address::InterfaceName;
+use keepalived_core::network::{Inventory, Link};
 use keepalived_core::vrrp::Family;
 use keepalived_kernel::files::read_text;
 use keepalived_kernel::netlink::Rtnetlink;
-use keepalived_kernel::network::{Inventory, Link, Network};
+use keepalived_kernel::network::Network;
 
 use crate::configuration::host_name;
 

@@ -1,24 +1,26 @@
 //! The vrrp process.
 
+mod abandoned;
+mod batch;
 mod channels;
 mod deadlines;
 mod engine;
-mod holdings;
 mod kernel_thread;
-mod landscape;
 mod lines;
 mod lower;
 mod neighbours;
 mod orders;
 mod outbox;
 mod process;
+mod reconciler;
 mod report;
 mod roster;
 mod slot;
 mod sync_daemon;
 
+pub use abandoned::{Removed, Was, remove as remove_abandoned};
+pub use batch::{Batch, Changed};
 pub use engine::{AtExit, Engine};
-pub use holdings::{Batch, Changed, Removed, Was, remove_abandoned};
 pub(crate) use lower::lines;
 pub use orders::{Answer, Order};
 pub use process::run;

@@ -21,11 +21,9 @@ use keepalived_core::address::InterfaceName;
 use self::codec::{Answer, Batch, Message, Messages};
 use self::exchange::Exchange;
 use self::socket::{Received, Socket};
-use crate::network::{
-    Address, AddressChange, AddressKey, Inventory, Link, LinkIndex, MOST_EVENTS, Network, NetworkEvent, Refused,
-    Secondaries,
-};
+use crate::network::{MOST_EVENTS, Network, Refused, Secondaries};
 use crate::packets::BufferSize;
+use keepalived_core::network::{Address, AddressKey, Change, Inventory, Key, Link, LinkIndex, NetworkEvent, Object};
 
 /// [`Network`] of the namespace that the thread was in when it was opened.
 #[derive(Debug)]
@@ -146,12 +144,12 @@ impl Rtnetlink {
 
     /// What to ask for, now that the first request met an address that is there with other attributes, or (an IPv4
     /// address with a peer) was not recognised.
-    fn second_requests<'a>(change: &'a AddressChange, there: &'a [Address]) -> Vec<Request<'a>> {
+    fn second_requests<'a>(change: AddressChange<'a>, there: &'a [Address]) -> Vec<Request<'a>> {
         let (link, address, prefix) = change.key();
         let found = there.iter().filter(|it| it.key() == (link, address, prefix));
         let remove = |it: &'a Address| Request::Remove { key: it.key(), peer: it.peer };
         match change {
-            AddressChange::Absent { .. } => found.map(remove).collect(),
+            AddressChange::Absent(_) => found.map(remove).collect(),
             AddressChange::Present(wish) => {
                 let mut requests = Vec::new();
                 // IPv4: the kernel would replace the lifetime only and keep label, scope and the rest
@@ -176,6 +174,29 @@ fn forget_default_label(names: &BTreeMap<LinkIndex, InterfaceName>, address: &mu
     }
 }
 
+/// A change, borrowed.
+#[derive(Clone, Copy, Debug)]
+enum AddressChange<'a> {
+    Present(&'a Address),
+    Absent(AddressKey),
+}
+
+impl<'a> AddressChange<'a> {
+    const fn of(change: &'a Change) -> Self {
+        match change {
+            Change::Present(Object::Address(address)) => Self::Present(address),
+            Change::Absent(Key::Address(key)) => Self::Absent(*key),
+        }
+    }
+
+    fn key(self) -> AddressKey {
+        match self {
+            Self::Present(address) => address.key(),
+            Self::Absent(key) => key,
+        }
+    }
+}
+
 /// One request for the kernel.
 #[derive(Clone, Copy, Debug)]
 enum Request<'a> {
@@ -184,11 +205,11 @@ enum Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    fn first(change: &'a AddressChange) -> Self {
+    fn first(change: AddressChange<'a>) -> Self {
         match change {
             // not "replace": what that leaves as it was would go unnoticed
             AddressChange::Present(address) => Self::Add { address, flags: codec::CREATE | codec::EXCLUSIVE },
-            AddressChange::Absent { .. } => Self::Remove { key: change.key(), peer: None },
+            AddressChange::Absent(key) => Self::Remove { key, peer: None },
         }
     }
 
@@ -200,6 +221,13 @@ impl<'a> Request<'a> {
     }
 }
 
+/// The kernel has an IPv6 address once on a link: asked for it with another prefix length, it would keep the one that it has.
+fn refused_for_prefix(change: AddressChange<'_>, there: &[Address]) -> Option<Refused> {
+    let AddressChange::Present(wish) = change else { return None };
+    let other = there.iter().find(|it| it.address.is_ipv6() && it.prefix != wish.prefix)?;
+    Some(Refused::other_prefix(other.prefix))
+}
+
 /// How the first request for a change went.
 enum First {
     Done,
@@ -208,12 +236,12 @@ enum First {
     Refused(Refused),
 }
 
-fn judge(change: &AddressChange, answer: Answer) -> First {
+fn judge(change: AddressChange<'_>, answer: Answer) -> First {
     match (change, answer.errno) {
-        (_, 0) | (AddressChange::Absent { .. }, libc::ENODEV) => First::Done,
+        (_, 0) | (AddressChange::Absent(_), libc::ENODEV) => First::Done,
         // IPv4: it may be there with a peer
-        (AddressChange::Absent { address, .. }, libc::EADDRNOTAVAIL) if address.is_ipv6() => First::Done,
-        (AddressChange::Absent { .. }, libc::EADDRNOTAVAIL) | (AddressChange::Present(_), libc::EEXIST) => {
+        (AddressChange::Absent((_, address, _)), libc::EADDRNOTAVAIL) if address.is_ipv6() => First::Done,
+        (AddressChange::Absent(_), libc::EADDRNOTAVAIL) | (AddressChange::Present(_), libc::EEXIST) => {
             First::LookCloser
         }
         (_, errno) => First::Refused(Refused { errno, message: answer.message }),
@@ -236,12 +264,13 @@ impl Network for Rtnetlink {
         Ok(inventory)
     }
 
-    fn change(&mut self, changes: &[AddressChange]) -> Vec<Result<(), Refused>> {
-        let requests: Vec<_> = changes.iter().map(Request::first).collect();
+    fn change(&mut self, changes: &[Change]) -> Vec<Result<(), Refused>> {
+        let changes: Vec<AddressChange<'_>> = changes.iter().map(AddressChange::of).collect();
+        let requests: Vec<_> = changes.iter().copied().map(Request::first).collect();
         let answers = self.submit(&requests);
         let mut doubtful = Vec::new();
         let mut outcome = Vec::with_capacity(changes.len());
-        for (at, (change, answer)) in changes.iter().zip(answers).enumerate() {
+        for (at, (change, answer)) in changes.iter().copied().zip(answers).enumerate() {
             outcome.push(match judge(change, answer) {
                 First::Done => Ok(()),
                 First::LookCloser => {
@@ -272,14 +301,19 @@ impl Network for Rtnetlink {
                 return outcome;
             }
         };
-        let mut there_by_key: BTreeMap<AddressKey, Vec<Address>> = BTreeMap::new();
+        let mut by_address: BTreeMap<(LinkIndex, IpAddr), Vec<Address>> = BTreeMap::new();
         for address in there {
-            there_by_key.entry(address.key()).or_default().push(address);
+            by_address.entry((address.link, address.address)).or_default().push(address);
         }
         let mut requests = Vec::new();
         for (at, change) in &doubtful {
-            let there = there_by_key.get(&change.key()).map(Vec::as_slice).unwrap_or_default();
-            requests.extend(Self::second_requests(change, there).into_iter().map(|request| (*at, request)));
+            let (link, address, _) = change.key();
+            let there = by_address.get(&(link, address)).map(Vec::as_slice).unwrap_or_default();
+            if let (Some(refused), Some(place)) = (refused_for_prefix(*change, there), outcome.get_mut(*at)) {
+                *place = Err(refused);
+                continue;
+            }
+            requests.extend(Self::second_requests(*change, there).into_iter().map(|request| (*at, request)));
         }
         // removals first: without promote_secondaries one can take other addresses with it
         requests.sort_by_key(|(_, request)| matches!(request, Request::Add { .. }));

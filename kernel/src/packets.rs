@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::Family;
 
-use crate::network::LinkIndex;
+use keepalived_core::network::LinkIndex;
 
 /// A pair of advert sockets: one to receive, one to send.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

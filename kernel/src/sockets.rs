@@ -20,10 +20,10 @@ use socket2::Socket;
 use self::mmsg::{Control, Departure, MOST_PACKETS, Name, Packet, Receiver, Sender};
 pub use self::open::Pair;
 pub(crate) use self::open::source_towards;
-use crate::network::LinkIndex;
 use crate::packets::{BufferSize, Channel, ChannelId, ChannelKind, Frame, Incoming, Outgoing, Packets, Sockets};
 use crate::reactor::{nanos, now};
 use crate::socket_option;
+use keepalived_core::network::LinkIndex;
 
 /// [`Packets`] of the namespace that the thread is in.
 #[derive(Debug)]

@@ -7,11 +7,10 @@ mod lab;
 use std::time::{Duration, Instant};
 
 use keepalived_core::address::{InterfaceLabel, InterfaceName};
+use keepalived_core::network::{Address, Change, Key, Link, LinkIndex, NetworkEvent, Object};
 use keepalived_kernel::fake::FakeNetwork;
 use keepalived_kernel::netlink::Rtnetlink;
-use keepalived_kernel::network::{
-    Address, AddressChange, Link, LinkIndex, MOST_EVENTS, Network, NetworkEvent, Secondaries,
-};
+use keepalived_kernel::network::{MOST_EVENTS, Network, Secondaries};
 use keepalived_kernel::packets::BufferSize;
 
 /// A machine to which things happen.
@@ -159,15 +158,15 @@ fn wishes(link: LinkIndex) -> Vec<Address> {
     ]
 }
 
-fn present(wishes: &[Address]) -> Vec<AddressChange> {
-    wishes.iter().cloned().map(AddressChange::Present).collect()
+fn present(wishes: &[Address]) -> Vec<Change> {
+    wishes.iter().cloned().map(Object::Address).map(Change::Present).collect()
 }
 
-fn absent(address: &Address) -> AddressChange {
-    AddressChange::Absent { link: address.link, address: address.address, prefix: address.prefix }
+fn absent(address: &Address) -> Change {
+    Change::Absent(Key::Address(address.key()))
 }
 
-fn must(machine: &mut impl Machine, changes: &[AddressChange]) {
+fn must(machine: &mut impl Machine, changes: &[Change]) {
     for (change, outcome) in changes.iter().zip(machine.network().change(changes)) {
         assert_eq!(outcome, Ok(()), "{change:?}");
     }
@@ -193,6 +192,7 @@ fn suite(machine: &mut impl Machine) {
     an_address_with_other_attributes_is_made_right(machine, link.index);
     addresses_go_and_those_that_are_gone_are_success(machine, link.index);
     changes_are_applied_in_order(machine, link.index);
+    an_ipv6_address_is_there_with_one_prefix_length(machine, link.index);
     a_route_says_which_source_leads_to_a_peer(machine, link.index);
     one_refusal_does_not_stop_the_others(machine, link.index);
     a_thousand_addresses_come_and_go_in_one_call(machine, link.index);
@@ -281,7 +281,7 @@ fn addresses_go_and_those_that_are_gone_are_success(machine: &mut impl Machine, 
 fn changes_are_applied_in_order(machine: &mut impl Machine, link: LinkIndex) {
     for text in ["192.0.2.1/32", "2001:db8::1/64"] {
         let address = wish(link, text);
-        let there = AddressChange::Present(address.clone());
+        let there = Change::Present(Object::Address(address.clone()));
         let gone = absent(&address);
         must(machine, &[there.clone(), gone.clone()]);
         assert_eq!(machine.address(&address), None);
@@ -290,6 +290,21 @@ fn changes_are_applied_in_order(machine: &mut impl Machine, link: LinkIndex) {
         must(machine, &[there, gone]);
         assert_eq!(machine.address(&address), None, "it was there before the first");
     }
+}
+
+// asked for with another one the kernel keeps the one that is there, and says that all is well
+fn an_ipv6_address_is_there_with_one_prefix_length(machine: &mut impl Machine, link: LinkIndex) {
+    let (old, new) = (wish(link, "2001:db8:7::1/64"), wish(link, "2001:db8:7::1/120"));
+    must(machine, &present(std::slice::from_ref(&old)));
+    let outcome = machine.network().change(&present(std::slice::from_ref(&new)));
+    let refused = outcome[0].clone().unwrap_err();
+    assert_eq!(refused.errno, libc::EEXIST);
+    assert!(refused.to_string().contains("prefix length 64"), "{refused}");
+    assert_there(machine, std::slice::from_ref(&old));
+    must(machine, &[absent(&old), Change::Present(Object::Address(new.clone()))]);
+    assert_there(machine, std::slice::from_ref(&new));
+    must(machine, &[absent(&new)]);
+    machine.network().events(&mut Vec::new());
 }
 
 fn a_route_says_which_source_leads_to_a_peer(machine: &mut impl Machine, link: LinkIndex) {
@@ -407,7 +422,7 @@ fn links_come_change_and_go(machine: &mut impl Machine) {
     let gone = |event: &NetworkEvent| matches!(event, NetworkEvent::AddressRemoved { link, .. } if *link == blue.index);
     assert!(events.iter().any(gone), "{events:?}");
     assert_eq!(machine.address(&address), None);
-    let outcome = machine.network().change(&[AddressChange::Present(address)]);
+    let outcome = machine.network().change(&[Change::Present(Object::Address(address))]);
     assert_eq!(outcome.first().and_then(|it| it.as_ref().err()).map(|refused| refused.errno), Some(libc::ENODEV));
 }
 
@@ -473,9 +488,9 @@ fn a_fake_refuses_and_fails_as_told() {
     let address = wish(link, "192.0.2.1/24");
     let refused = keepalived_kernel::network::Refused { errno: libc::EPERM, message: Some("no".into()) };
     fake.0.refuse(address.address, Some(refused.clone()));
-    assert_eq!(fake.0.change(&[AddressChange::Present(address.clone())]), [Err(refused)]);
+    assert_eq!(fake.0.change(&[Change::Present(Object::Address(address.clone()))]), [Err(refused)]);
     fake.0.refuse(address.address, None);
-    must(&mut fake, &[AddressChange::Present(address.clone())]);
+    must(&mut fake, &[Change::Present(Object::Address(address.clone()))]);
     fake.0.overrun();
     let mut events = Vec::new();
     assert!(fake.0.events(&mut events));

@@ -7,11 +7,12 @@ mod lab;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use keepalived_core::network::LinkIndex;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::Family;
 use keepalived_kernel::fake::{FakePackets, FakeSockets, ReceivedAdvert};
 use keepalived_kernel::netlink::Rtnetlink;
-use keepalived_kernel::network::{LinkIndex, Network};
+use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::{BufferSize, Channel, ChannelId, ChannelKind, Frame, Outgoing, Packets, Sockets};
 use keepalived_kernel::process::NetworkNamespace;
 use keepalived_kernel::reactor::now;

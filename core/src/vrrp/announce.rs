@@ -60,6 +60,21 @@ impl Schedule {
         params.repeat.min(MOST_ROUNDS)
     }
 
+    /// The parameters are others now: what comes every so often begins, ends, or comes as often as they say.
+    pub fn reconfigure(&mut self, now: Instant, old: &Params, new: &Params) {
+        let planned = |planned: Option<Instant>, old: Duration, new: Duration| {
+            let next = (!new.is_zero()).then(|| now + new);
+            match (planned, next) {
+                // nothing is in place yet
+                (None, _) if !old.is_zero() => None,
+                (Some(at), Some(next)) => Some(at.min(next)),
+                (_, next) => next,
+            }
+        };
+        self.refresh = planned(self.refresh, old.refresh, new.refresh);
+        self.extra = planned(self.extra, old.extra_interface, new.extra_interface);
+    }
+
     /// A lower claim was heard: returns the rounds to announce now. At most one burst an interval, so that a rival
     /// cannot turn each of its packets into many of ours.
     pub fn lower_claim(&mut self, now: Instant, interval: Duration, params: &Params) -> u32 {

@@ -500,6 +500,7 @@ impl Router {
             }
             Role::Master(master) => {
                 master.next_advert = next_in_phase(now, &self.params);
+                master.schedule.reconfigure(now, &old.announce, &self.params.announce);
                 self.advertise(now, out);
                 out.push(Effect::Hold);
             }

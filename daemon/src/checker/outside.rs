@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keepalived_config::model::{Checker, Config, FileCheck};
+use keepalived_core::network::{AddressKey, NetworkEvent};
 use keepalived_core::pace::Pace;
 use keepalived_core::time::Instant;
 use keepalived_kernel::netlink::Rtnetlink;
-use keepalived_kernel::network::{AddressKey, Network as _, NetworkEvent};
+use keepalived_kernel::network::Network as _;
 use keepalived_kernel::reactor::{Interest, Reactor, Token};
 use keepalived_kernel::shortage::is_shortage;
 use keepalived_kernel::watch::Watch;

@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use keepalived_core::network::LinkIndex;
 use keepalived_core::vrrp::Family;
-use keepalived_kernel::network::LinkIndex;
 use keepalived_kernel::packets::{BufferSize, Channel, ChannelId};
 
 use super::slot::Slot;

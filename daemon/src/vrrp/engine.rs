@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::Config;
+use keepalived_core::network::{NetworkEvent, NetworkTable};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{State, ipv4};
-use keepalived_kernel::network::{Network, NetworkEvent};
+use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::{Incoming, Packets};
 use keepalived_state::Snapshot;
 
-use super::landscape::Landscape;
 use super::orders::{Answer, Order};
 use super::report::Report;
 use super::roster::Roster;
@@ -66,8 +66,8 @@ impl<N: Network, P: Packets> Engine<N, P> {
         mut network: N,
         mut packets: P,
     ) -> std::io::Result<Self> {
-        let landscape = Landscape::new(network.inventory()?);
-        let mut roster = Roster::new(landscape, masters);
+        let table = NetworkTable::new(network.inventory()?);
+        let mut roster = Roster::new(table, masters);
         roster.configure(now, config, &mut network, &mut packets);
         let mut engine = Self { network, packets, roster, order: None, events: Vec::new(), now };
         // no advert waits for it yet, and no router starts without its channel
@@ -119,7 +119,7 @@ impl<N: Network, P: Packets> Engine<N, P> {
         self.flush();
     }
 
-    /// Says farewell for every master. Turns remove the addresses, as long as [`Engine::owes_changes`].
+    /// Says farewell for every master. Turns remove the addresses, as long as [`Engine::owes_removals`].
     pub fn stop(&mut self, now: Instant, at_exit: AtExit) {
         self.now = now;
         self.roster.stop(now, at_exit);
@@ -129,6 +129,11 @@ impl<N: Network, P: Packets> Engine<N, P> {
     /// Whether addresses are still to be changed right now, or are being changed.
     pub fn owes_changes(&self) -> bool {
         self.roster.owes_changes()
+    }
+
+    /// The same, and whether addresses that are to go are still there because the kernel has refused to remove them.
+    pub fn owes_removals(&self) -> bool {
+        self.roster.owes_removals()
     }
 
     /// What there is to tell since the last call.

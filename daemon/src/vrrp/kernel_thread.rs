@@ -99,8 +99,9 @@ impl<S> AsFd for KernelThread<S> {
 mod tests {
     use std::sync::mpsc::Receiver;
 
+    use keepalived_core::network::{Change, Inventory, Link, LinkIndex, NetworkEvent};
     use keepalived_kernel::fake::FakeSockets;
-    use keepalived_kernel::network::{AddressChange, Inventory, Link, LinkIndex, NetworkEvent, Refused, Secondaries};
+    use keepalived_kernel::network::{Refused, Secondaries};
     use keepalived_kernel::reactor::{self, Interest, Reactor, Token};
 
     use super::*;
@@ -114,7 +115,7 @@ mod tests {
             Ok(Inventory::default())
         }
 
-        fn change(&mut self, _: &[AddressChange]) -> Vec<Result<(), Refused>> {
+        fn change(&mut self, _: &[Change]) -> Vec<Result<(), Refused>> {
             Vec::new()
         }
 

@@ -1,4 +1,4 @@
-//! How much the network can make us log: who sends packets decides how often states change.
+//! How much others can make us log: who sends packets decides how often states change, who removes addresses how often they come back.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl Lines {
     pub(super) fn thin(&mut self, now: Instant, reports: &mut Vec<Report>, state: impl Fn(&str) -> Option<State>) {
         self.sum_up(now, reports, state);
         reports.retain_mut(|report| {
-            let Some(name) = by_the_network(report) else { return true };
+            let Some(name) = caused_by_others(report) else { return true };
             if self.may(now, &name) {
                 return true;
             }
@@ -92,18 +92,19 @@ impl Lines {
 }
 
 /// The router that a report is about, if others decide how often it comes.
-fn by_the_network(report: &Report) -> Option<Arc<str>> {
+fn caused_by_others(report: &Report) -> Option<Arc<str>> {
     match report {
-        Report::Transition { name, .. } | Report::Note { name, .. } | Report::Unsent { name, .. } => {
-            Some(Arc::clone(name))
-        }
+        Report::Transition { name, .. }
+        | Report::Note { name, .. }
+        | Report::Unsent { name, .. }
+        | Report::AddressLost { name, .. }
+        | Report::AddressRefused { name, .. } => Some(Arc::clone(name)),
         Report::LeftOut { .. }
         | Report::LeftOver { .. }
         | Report::Unguarded { .. }
-        | Report::AddressLost { .. }
-        | Report::AddressRefused { .. }
         | Report::AddressInterface { .. }
         | Report::NoDevice { .. }
+        | Report::NotPromoted { .. }
         | Report::NoChannel { .. }
         | Report::UnknownVrid { .. }
         | Report::Overrun => None,

@@ -7,10 +7,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
+use keepalived_core::network::LinkIndex;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::announce::Pacer;
 use keepalived_core::vrrp::announce::frame::{self, Router};
-use keepalived_kernel::network::LinkIndex;
 use keepalived_kernel::packets::{Frame, Packets};
 
 /// One address to be announced out of one link.
@@ -78,6 +78,8 @@ pub(super) struct Neighbours {
     again: BTreeMap<(usize, LinkIndex, IpAddr), (Instant, Target)>,
 }
 
+/// Bursts that wait at most. More than that leave more slowly than they come, and the next refresh makes up for those left out.
+const MOST_BURSTS: usize = 20_000;
 /// How soon what the kernel did not take is tried again.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -95,7 +97,7 @@ impl Neighbours {
 
     /// Announce `targets`, `rounds` times, for the router in `slot`.
     pub(super) fn announce(&mut self, slot: usize, targets: Vec<Target>, rounds: u32) {
-        if !targets.is_empty() && rounds > 0 {
+        if !targets.is_empty() && rounds > 0 && self.bursts.len() < MOST_BURSTS {
             self.bursts.push_back(Burst { slot, targets, rounds, next: 0 });
         }
     }

@@ -5,10 +5,11 @@
 
 use std::io;
 
-use keepalived_kernel::network::{Inventory, Network};
+use keepalived_core::network::Inventory;
+use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::{BufferSize, Channel, Sockets};
 
-use super::holdings::{Batch, Changed};
+use super::batch::{Batch, Changed};
 
 /// What the kernel is asked for; `S` is what channels are made of.
 #[derive(Debug)]

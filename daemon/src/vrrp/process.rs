@@ -31,6 +31,9 @@ const ANSWERS: Token = Token(3);
 /// How long the end of this process waits for addresses to be removed. What is left then the supervisor removes.
 const LAST_PATIENCE: Duration = Duration::from_secs(4);
 
+/// The same, when there is no supervisor.
+const ALONE_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Runs the vrrp process until it is told to stop; returns its exit status.
 pub fn run() -> u8 {
     child::run(Process::with, Process::run)
@@ -259,7 +262,7 @@ impl Process {
         self.untold.tell(&mut self.supervisor, FromChild::Transitions);
     }
 
-    /// Ends, and waits for `patience` at most, if any, until the kernel has removed the addresses.
+    /// Ends, and waits for `patience` at most ([`ALONE_PATIENCE`] without one) until the kernel has removed the addresses.
     fn stop(&mut self, patience: Option<Duration>) -> u8 {
         self.begins = None;
         let at_exit = if self.keep_addresses { AtExit::Keep } else { AtExit::Release };
@@ -277,11 +280,13 @@ impl Process {
 
     /// Waits until the addresses are removed that no router holds any more. False if some may be left.
     fn release(&mut self, patience: Option<Duration>) -> bool {
-        let deadline = patience.map(|patience| reactor::now() + patience);
-        while self.engine.owes_changes() {
-            self.turn();
-            let left = deadline.map_or(LAST_PATIENCE, |deadline| deadline.since(reactor::now()));
-            if left.is_zero() || self.take_answer(left).is_err() {
+        let deadline = reactor::now() + patience.unwrap_or(ALONE_PATIENCE);
+        while self.engine.owes_removals() {
+            let wake = self.turn();
+            let now = reactor::now();
+            let left = deadline.since(now);
+            let pause = wake.map_or(left, |at| at.since(now).min(left));
+            if left.is_zero() || self.take_answer(pause).is_err() {
                 tracing::warn!("the kernel takes long to remove addresses; the supervisor removes the rest");
                 return false;
             }

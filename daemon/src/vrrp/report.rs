@@ -109,6 +109,13 @@ pub enum Report {
         /// The kernel's words.
         reason: String,
     },
+    /// `promote_secondaries` of an instance cannot be done.
+    NotPromoted {
+        /// Instance.
+        name: Arc<str>,
+        /// The kernel's words.
+        reason: String,
+    },
     /// An advert for a VRID that is not configured (`log_unknown_vrids`).
     UnknownVrid {
         /// The VRID.
@@ -160,6 +167,7 @@ impl Report {
             | Self::AddressLost { .. }
             | Self::AddressInterface { .. }
             | Self::Unguarded { .. }
+            | Self::NotPromoted { .. }
             | Self::LeftOut { .. }
             | Self::LeftOver { fate: LeftOver::Stays, .. }
             | Self::Unsent { .. }
@@ -225,6 +233,7 @@ impl fmt::Display for Report {
                 write!(f, "({name}) an advert could not be sent: {error}")
             }
             Self::NoChannel { name, reason } => write!(f, "({name}) no sockets for adverts: {reason}"),
+            Self::NotPromoted { name, reason } => write!(f, "({name}) promote_secondaries is without effect: {reason}"),
             Self::UnknownVrid { vrid, source } => write!(f, "advert for unknown VRID {vrid} from {source}"),
             Self::Overrun => {
                 f.write_str("the kernel lost events about interfaces and addresses; everything was read again")

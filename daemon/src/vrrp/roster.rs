@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::{Transport, VipLost};
+use keepalived_core::network::NetworkTable;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Cause, Datagram, Effect, Event, Router, State};
 use keepalived_kernel::packets::{ChannelId, Incoming, Packets};
@@ -16,11 +17,10 @@ use keepalived_kernel::packets::{ChannelId, Incoming, Packets};
 use super::channels::Channels;
 use super::deadlines::Deadlines;
 use super::engine::AtExit;
-use super::holdings::{Holdings, Outcome};
-use super::landscape::Landscape;
 use super::lines::Lines;
 use super::neighbours::Neighbours;
 use super::outbox::Outbox;
+use super::reconciler::{Outcome, Reconciler};
 use super::report::{Report, Said};
 use super::slot::{Slot, Trouble};
 
@@ -42,8 +42,8 @@ pub(super) struct Roster {
     by_key: BTreeMap<InstanceKey, usize>,
     groups: Vec<Vec<usize>>,
     channels: Channels,
-    landscape: Landscape,
-    holdings: Holdings,
+    table: NetworkTable,
+    reconciler: Reconciler,
     neighbours: Neighbours,
     outbox: Outbox,
     deadlines: Deadlines,
@@ -90,15 +90,15 @@ const LONGEST_POSTPONEMENT: Duration = Duration::from_secs(1);
 const MOST_UNKNOWN_LOGGED: usize = 256;
 impl Roster {
     /// Nobody yet.
-    pub(super) fn new(landscape: Landscape, masters: BTreeSet<InstanceKey>) -> Self {
+    pub(super) fn new(table: NetworkTable, masters: BTreeSet<InstanceKey>) -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
             by_key: BTreeMap::new(),
             groups: Vec::new(),
             channels: Channels::default(),
-            landscape,
-            holdings: Holdings::default(),
+            table,
+            reconciler: Reconciler::default(),
             neighbours: Neighbours::default(),
             outbox: Outbox::default(),
             deadlines: Deadlines::default(),
@@ -329,7 +329,9 @@ impl Roster {
     pub(super) fn flush(&mut self, packets: &mut impl Packets) {
         let (slots, reports) = (&mut self.slots, &mut self.reports);
         self.outbox.flush(packets, |unsent| {
+            // the farewell of one whose interface is gone: its fault says so
             if let Some(Some(slot)) = slots.get_mut(unsent.slot)
+                && slot.router.state() != State::Fault
                 && slot.said.insert(Trouble::Unsent)
             {
                 reports.push(Report::Unsent { name: Arc::clone(&slot.name), errno: unsent.errno });

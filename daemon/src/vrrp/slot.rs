@@ -6,11 +6,9 @@ use std::sync::Arc;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::Instance;
+use keepalived_core::network::{AddressKey, LinkIndex};
 use keepalived_core::vrrp::{Faults, Router};
-use keepalived_kernel::network::LinkIndex;
 use keepalived_kernel::packets::{Channel, ChannelId};
-
-use super::landscape::Place;
 
 /// Trouble that comes again with every attempt.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -53,9 +51,9 @@ pub(super) struct Slot {
     /// Sync group it is in.
     pub(super) group: Option<usize>,
     /// Addresses it holds, or has asked for, in the order of the configuration.
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<AddressKey>,
     /// Of those, the ones that came into place and have not been announced yet.
-    pub(super) unannounced: Vec<Place>,
+    pub(super) unannounced: Vec<AddressKey>,
     /// Kinds of trouble that were reported since its state last changed: each is said once.
     pub(super) said: BTreeSet<Trouble>,
     /// IPv4 identification of its last advert.

@@ -7,10 +7,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use keepalived_core::address::InterfaceName;
 
-use crate::network::{
-    Address, AddressChange, AddressKey, Inventory, Link, LinkIndex, MOST_EVENTS, Network, NetworkEvent, Refused,
-    Secondaries,
-};
+use crate::network::{MOST_EVENTS, Network, Refused, Secondaries};
+use keepalived_core::network::{Address, AddressKey, Change, Inventory, Key, Link, LinkIndex, NetworkEvent, Object};
 
 /// `IFA_F_PERMANENT`, which the kernel puts on addresses without an end.
 const PERMANENT: u32 = 0x80;
@@ -96,7 +94,7 @@ impl FakeNetwork {
 
     /// Adds or changes an address as somebody else would.
     pub fn add_address(&mut self, address: Address) {
-        let outcome = self.apply(&AddressChange::Present(address));
+        let outcome = self.apply(&Change::Present(Object::Address(address)));
         debug_assert!(outcome.is_ok(), "an address on a link that there is");
     }
 
@@ -203,17 +201,23 @@ impl FakeNetwork {
         }));
     }
 
-    fn apply(&mut self, change: &AddressChange) -> Result<(), Refused> {
-        if let Some(refused) = self.refusals.get(&change.key().1) {
+    fn apply(&mut self, change: &Change) -> Result<(), Refused> {
+        let Key::Address((_, address, _)) = change.key();
+        if let Some(refused) = self.refusals.get(&address) {
             return Err(refused.clone());
         }
         match change {
-            AddressChange::Absent { link, address, prefix } => self.remove_address(*link, *address, *prefix),
-            AddressChange::Present(wish) => {
+            Change::Absent(Key::Address((link, address, prefix))) => self.remove_address(*link, *address, *prefix),
+            Change::Present(Object::Address(wish)) => {
                 let link = self.links.get(&wish.link).ok_or(Refused { errno: libc::ENODEV, message: None })?;
                 let longest = if wish.address.is_ipv4() { 32 } else { 128 };
                 if wish.prefix > longest {
                     return Err(Refused { errno: libc::EINVAL, message: None });
+                }
+                let once =
+                    |it: &&Address| (it.link, it.address) == (wish.link, wish.address) && it.prefix != wish.prefix;
+                if let Some(other) = self.addresses.values().filter(|it| it.address.is_ipv6()).find(once) {
+                    return Err(Refused::other_prefix(other.prefix));
                 }
                 let mut address = as_the_kernel_keeps_it(link, wish);
                 let primary = |it: &&Address| it.flags & Address::SECONDARY == 0 && it.key() != wish.key();
@@ -271,7 +275,7 @@ impl Network for FakeNetwork {
         }
     }
 
-    fn change(&mut self, changes: &[AddressChange]) -> Vec<Result<(), Refused>> {
+    fn change(&mut self, changes: &[Change]) -> Vec<Result<(), Refused>> {
         self.batches += 1;
         self.changes += changes.len();
         changes.iter().map(|change| self.apply(change)).collect()

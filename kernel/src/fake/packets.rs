@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::Family;
 
-use crate::network::LinkIndex;
 use crate::packets::{BufferSize, Channel, ChannelId, ChannelKind, Frame, Incoming, Outgoing, Packets, Sockets};
+use keepalived_core::network::LinkIndex;
 
 /// An advert that was sent.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use keepalived_core::address::{InterfaceLabel, InterfaceName};
 
 use super::codec::{Attributes, Batch, i32_at, u32_at};
-use crate::network::{Address, Link, LinkIndex};
+use keepalived_core::network::{Address, Link, LinkIndex};
 
 /// `RTM_NEWLINK`
 pub(crate) const NEW_LINK: u16 = 16;

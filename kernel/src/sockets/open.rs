@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use keepalived_core::vrrp::Family;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockFilter, Socket, Type};
 
-use crate::network::LinkIndex;
 use crate::packets::{BufferSize, Channel, ChannelKind};
 use crate::socket_option::{receive_buffer, send_buffer, set};
+use keepalived_core::network::LinkIndex;
 
 const VRRP: i32 = 112;
 /// `TC_PRIO_CONTROL`: first in line at the default queue.

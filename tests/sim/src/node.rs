@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::{self as config, Config};
+use keepalived_core::network::{Address, LinkIndex};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{State, Transition};
 use keepalived_daemon::vrrp::{AtExit, Engine, Report, Was, remove_abandoned};
 use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert};
-use keepalived_kernel::network::{Address, LinkIndex, Network, Refused};
+use keepalived_kernel::network::{Network, Refused};
 
 use crate::bounds::{Bounds, LATENESS};
 use crate::clock::{Clock, Moment, stretched};

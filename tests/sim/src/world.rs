@@ -4,9 +4,9 @@ use std::fmt;
 use std::ops::Add;
 use std::time::Duration;
 
+use keepalived_core::network::LinkIndex;
 use keepalived_core::vrrp::State;
 use keepalived_kernel::fake::{ReceivedAdvert, SentAdvert};
-use keepalived_kernel::network::LinkIndex;
 
 use crate::bounds::{Bounds, LATENESS};
 use crate::clock::Moment;

@@ -96,3 +96,30 @@ fn other_interfaces_are_announced_on_at_their_own_pace() {
         assert_eq!(schedule.due(at(expected), &params), Due { rounds: 0, extra: true });
     }
 }
+
+// a refresh without a period was due again at once, for ever
+#[test]
+fn what_comes_every_so_often_follows_a_reload() {
+    let every = |seconds| Params {
+        refresh: Duration::from_secs(seconds),
+        refresh_repeat: 2,
+        extra_interface: Duration::from_secs(seconds),
+        delay: Duration::ZERO,
+        ..PARAMS
+    };
+    let mut schedule = Schedule::default();
+    schedule.in_place(at(0), &every(5));
+    schedule.reconfigure(at(1), &every(5), &every(0));
+    assert_eq!(schedule.next(), None);
+    assert_eq!(schedule.due(at(100), &every(0)), Due { rounds: 0, extra: false });
+    schedule.reconfigure(at(100), &every(0), &every(60));
+    assert_eq!(schedule.next(), Some(at(160)));
+    schedule.reconfigure(at(110), &every(60), &every(10));
+    assert_eq!(schedule.next(), Some(at(120)));
+    assert_eq!(schedule.due(at(120), &every(10)), Due { rounds: 2, extra: true });
+    assert_eq!(schedule.next(), Some(at(130)));
+    // nothing is in place yet: the first that is begins it
+    let mut schedule = Schedule::default();
+    schedule.reconfigure(at(0), &every(5), &every(6));
+    assert_eq!(schedule.next(), None);
+}

@@ -5,16 +5,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use keepalived_config::model::VipLost;
+use keepalived_core::network::{AddressKey, Key, LinkIndex, Object};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::announce::frame;
 use keepalived_core::vrrp::{Event, State};
-use keepalived_kernel::network::{LinkIndex, Network};
+use keepalived_kernel::network::Network;
 
+use super::super::batch::{Batch, Changed};
 use super::super::engine::AtExit;
-use super::super::holdings::{Batch, Changed, Outcome};
-use super::super::landscape::Place;
 use super::super::lower;
 use super::super::neighbours::Target;
+use super::super::reconciler::Outcome;
 use super::super::report::{LeftOver, Report};
 use super::super::slot::Trouble;
 use super::{FollowUp, Roster};
@@ -29,7 +30,7 @@ impl Roster {
         let (mut wanted, mut homeless) = (Vec::new(), Vec::new());
         for line in lower::lines(&slot.instance) {
             let device = line.device.or(slot.instance.interface);
-            match device.and_then(|device| self.landscape.by_name(&device)) {
+            match device.and_then(|device| self.table.by_name(&device)) {
                 Some(link) => wanted.push(lower::address(line, link.index)),
                 None => homeless.push(Report::NoDevice { name: Arc::clone(&name), address: line.address }),
             }
@@ -37,20 +38,22 @@ impl Roster {
         if !homeless.is_empty() && slot.said.insert(Trouble::NoDevice) {
             self.reports.append(&mut homeless);
         }
-        let places: Vec<Place> = wanted.iter().map(|address| (address.link, address.address, address.prefix)).collect();
-        let held: BTreeSet<&Place> = old.iter().collect();
+        let places: Vec<AddressKey> =
+            wanted.iter().map(|address| (address.link, address.address, address.prefix)).collect();
+        let held: BTreeSet<&AddressKey> = old.iter().collect();
         for (address, place) in wanted.into_iter().zip(&places) {
-            let there = self.landscape.address(place);
+            let there = self.table.address(place);
             let foreign = owner && there.is_some_and(|there| there.protocol != lower::ADDRESS_PROTOCOL);
-            if held.contains(place) && self.holdings.looks(place, &address) {
+            let wish = Object::Address(address);
+            if held.contains(place) && self.reconciler.desired.looks(&wish) {
                 continue;
             }
-            self.holdings.hold(index, address, foreign);
+            self.reconciler.desired.hold(index, wish, foreign);
         }
-        let kept: BTreeSet<&Place> = places.iter().collect();
-        let gone: Vec<&Place> = old.iter().filter(|place| !kept.contains(place)).collect();
+        let kept: BTreeSet<&AddressKey> = places.iter().collect();
+        let gone: Vec<&AddressKey> = old.iter().filter(|place| !kept.contains(place)).collect();
         for place in &gone {
-            self.holdings.release(index, place);
+            self.reconciler.desired.release(index, &Key::Address(**place));
         }
         if !gone.is_empty() {
             let gone = gone.iter().map(|(link, address, _)| (*link, *address)).collect();
@@ -70,14 +73,14 @@ impl Roster {
             return;
         }
         for place in places {
-            self.holdings.release(index, &place);
+            self.reconciler.desired.release(index, &Key::Address(place));
         }
     }
 
     /// The next piece of what the kernel is to be asked for, so that it agrees with what is held.
     pub(super) fn change_addresses(&mut self, now: Instant, most: usize, network: &mut impl Network) -> Option<Batch> {
         let mut outcomes = std::mem::take(&mut self.outcomes);
-        let batch = self.holdings.batch(now, most, &mut self.landscape, &mut outcomes);
+        let batch = self.reconciler.batch(now, most, &mut self.table, &mut outcomes);
         self.digest(now, outcomes, network);
         batch
     }
@@ -85,7 +88,11 @@ impl Roster {
     /// The kernel has worked through it.
     pub(super) fn changed(&mut self, now: Instant, changed: Changed, network: &mut impl Network) {
         let mut outcomes = std::mem::take(&mut self.outcomes);
-        self.holdings.changed(now, changed, &mut self.landscape, &mut outcomes);
+        for (link, reason) in self.reconciler.changed(now, changed, &mut self.table, &mut outcomes) {
+            if let Some(link) = self.table.by_index(link) {
+                self.reports.push(Report::Unguarded { interface: link.name, reason });
+            }
+        }
         self.digest(now, outcomes, network);
     }
 
@@ -94,20 +101,17 @@ impl Roster {
         let mut seen = BTreeSet::new();
         for outcome in outcomes.drain(..) {
             match outcome {
-                Outcome::Settled { slot, place } => {
+                Outcome::Settled { holder, key: Key::Address(place) } => {
                     if place.1.is_ipv6() && seen.insert(place.0) {
                         self.note_forwarding(place.0, network);
                     }
-                    self.owe_announcement(slot, place);
+                    self.owe_announcement(holder, place);
                 }
-                Outcome::LeftOverGone { slot, place } => self.report_left_over(slot, place, LeftOver::Removed),
-                Outcome::Unguarded { link, reason } => {
-                    if let Some(link) = self.landscape.by_index(link) {
-                        self.reports.push(Report::Unguarded { interface: link.name, reason });
-                    }
+                Outcome::LeftOverGone { holder, key: Key::Address(place) } => {
+                    self.report_left_over(holder, place, LeftOver::Removed);
                 }
-                Outcome::Refused { slot, place: (_, address, _), refused } => {
-                    let Some(slot) = self.slot(slot) else { continue };
+                Outcome::Refused { holder, key: Key::Address((_, address, _)), refused } => {
+                    let Some(slot) = self.slot(holder) else { continue };
                     let name = Arc::clone(&slot.name);
                     self.reports.push(Report::AddressRefused { name, address, reason: refused.to_string() });
                 }
@@ -118,8 +122,8 @@ impl Roster {
         self.follow_up(now);
     }
 
-    pub(super) fn report_left_over(&mut self, index: usize, (link, address, prefix): Place, fate: LeftOver) {
-        if let (Some(slot), Some(link)) = (self.slot(index), self.landscape.by_index(link)) {
+    pub(super) fn report_left_over(&mut self, index: usize, (link, address, prefix): AddressKey, fate: LeftOver) {
+        if let (Some(slot), Some(link)) = (self.slot(index), self.table.by_index(link)) {
             let (name, interface) = (Arc::clone(&slot.name), link.name);
             self.reports.push(Report::LeftOver { name, address, prefix, interface, fate });
         }
@@ -127,11 +131,16 @@ impl Roster {
 
     /// Whether addresses are still to be changed right now, or are being changed.
     pub(in super::super) fn owes_changes(&self) -> bool {
-        self.holdings.is_waiting() || self.holdings.next() == Some(Instant::ZERO)
+        self.reconciler.desired.is_busy()
+    }
+
+    /// The same, and whether addresses that are to go are still there because the kernel has refused to remove them.
+    pub(in super::super) fn owes_removals(&self) -> bool {
+        self.reconciler.desired.owes_removals(&self.table)
     }
 
     /// Somebody else took away what is at `place`; those of `holders` that still want it decide.
-    pub(super) fn lost(&mut self, now: Instant, place: Place, holders: &[usize]) {
+    pub(super) fn lost(&mut self, now: Instant, place: AddressKey, holders: &[usize]) {
         let (_, address, _) = place;
         let mut restore = false;
         for index in holders {
@@ -149,12 +158,12 @@ impl Roster {
             }
         }
         if restore {
-            self.holdings.restore(now, &place);
+            self.reconciler.desired.restore(now, &Key::Address(place));
         }
     }
 
     /// What is at `place` is there for `index`: its router is told once for all places of a batch, and announces them.
-    fn owe_announcement(&mut self, index: usize, place: Place) {
+    fn owe_announcement(&mut self, index: usize, place: AddressKey) {
         let Some(slot) = self.slot_mut(index) else { return };
         slot.unannounced.push(place);
         if slot.unannounced.len() == 1 {
@@ -169,8 +178,8 @@ impl Roster {
         }
         for index in 0..self.slots.len() {
             let Some(slot) = self.slot(index).filter(|slot| slot.router.state() == State::Master) else { continue };
-            let there = |place: &&Place| links.contains(&place.0) && self.landscape.address(place).is_some();
-            let places: Vec<Place> = slot.places.iter().filter(there).copied().collect();
+            let there = |place: &&AddressKey| links.contains(&place.0) && self.table.address(place).is_some();
+            let places: Vec<AddressKey> = slot.places.iter().filter(there).copied().collect();
             for place in places {
                 self.owe_announcement(index, place);
             }
@@ -189,7 +198,7 @@ impl Roster {
     /// Where to announce what for `index`: all its addresses that are in place.
     pub(super) fn targets(&self, index: usize) -> Vec<Target> {
         let Some(slot) = self.slot(index) else { return Vec::new() };
-        let there = |place: &&Place| self.landscape.address(place).is_some();
+        let there = |place: &&AddressKey| self.table.address(place).is_some();
         slot.places.iter().filter(there).filter_map(|(link, address, _)| self.target(*link, *address)).collect()
     }
 
@@ -218,16 +227,16 @@ impl Roster {
     }
 
     fn target(&self, link: LinkIndex, address: IpAddr) -> Option<Target> {
-        let router = if self.landscape.forwards(link) { frame::Router::Yes } else { frame::Router::No };
-        let link = self.landscape.by_index(link)?;
+        let router = if self.table.forwards(link) { frame::Router::Yes } else { frame::Router::No };
+        let link = self.table.by_index(link)?;
         Some(Target { link: link.index, name: link.name, mac: link.mac?, address, router })
     }
 
     /// Finds out whether `link` forwards: it may have changed since.
     fn note_forwarding(&mut self, link: LinkIndex, network: &mut impl Network) {
-        if let Some(known) = self.landscape.by_index(link) {
+        if let Some(known) = self.table.by_index(link) {
             let forwards = network.forwards_ipv6(known);
-            self.landscape.note_forwarding(link, forwards);
+            self.table.note_forwarding(link, forwards);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use keepalived_config::model::{Config, Instance};
 use keepalived_config::{InstanceKey, plan};
+use keepalived_core::network::Object;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Event, Faults, Group, Router};
 use keepalived_kernel::network::Network;
@@ -109,18 +110,17 @@ impl Roster {
         let Some(Some(slot)) = self.slots.get(index) else { return };
         let owner = slot.instance.priority.is_owner();
         // an older kernel does not say who set an address: one that we can do without is taken for ours
-        let untold = slot.source.is_some() && !self.landscape.tells_who();
+        let untold = slot.source.is_some() && !self.table.tells_who();
         let mut stay = Vec::new();
         for line in lower::lines(&slot.instance) {
-            let Some(link) = line.device.or(slot.instance.interface).and_then(|name| self.landscape.by_name(&name))
-            else {
+            let Some(link) = line.device.or(slot.instance.interface).and_then(|name| self.table.by_name(&name)) else {
                 continue;
             };
             let place = (link.index, line.address, line.prefix);
-            let Some(there) = self.landscape.address(&place) else { continue };
+            let Some(there) = self.table.address(&place) else { continue };
             let ours = there.protocol == lower::ADDRESS_PROTOCOL;
             if ours || (!owner && (untold || evidence == Evidence::Journal)) {
-                self.holdings.left_over(index, there.clone());
+                self.reconciler.desired.left_over(index, Object::Address(there.clone()));
             } else if !owner {
                 stay.push(place);
             }
@@ -217,8 +217,7 @@ impl Roster {
                 }
             }
         }
-        let owners: Vec<bool> =
-            config.sync_groups.iter().map(|group| lower::group_of_owners(config, &group.members)).collect();
+        let owners = lower::groups_of_owners(config);
         for slot in self.slots.iter_mut().flatten() {
             slot.router.set_group(match slot.group.map(|group| owners.get(group)) {
                 None => Group::None,

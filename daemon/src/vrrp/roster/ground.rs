@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use keepalived_config::model::Transport;
 use keepalived_core::address::InterfaceName;
+use keepalived_core::network::LinkIndex;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Event, Family, Fault, Faults, State};
-use keepalived_kernel::network::{LinkIndex, Network, Secondaries};
+use keepalived_kernel::network::{Network, Secondaries};
 use keepalived_kernel::packets::{Channel, Packets};
 
 use super::super::channels::Buffers;
@@ -65,9 +66,8 @@ impl Roster {
         let mut concerned = BTreeSet::new();
         for (index, slot) in self.slots.iter().enumerate() {
             let Some(slot) = slot else { continue };
-            let on = |name: InterfaceName| {
-                self.landscape.by_name(&name).is_some_and(|link| touched.links.contains(&link.index))
-            };
+            let on =
+                |name: InterfaceName| self.table.by_name(&name).is_some_and(|link| touched.links.contains(&link.index));
             // one that is gone, or has another name now, is known by its number only
             let was_on = slot.links.iter().any(|link| touched.links.contains(link));
             let source = lower::configured_source(&slot.instance.transport);
@@ -130,11 +130,11 @@ impl Roster {
         });
         if slot.instance.promote_secondaries
             && slot.link != link
-            && let Some(link) = link.and_then(|link| self.landscape.by_index(link))
+            && let Some(link) = link.and_then(|link| self.table.by_index(link))
             && let Err(error) = network.set_secondaries(link, Secondaries::Promoted)
         {
             let name = Arc::clone(&slot.name);
-            self.reports.push(Report::NoChannel { name, reason: format!("promote_secondaries: {error}") });
+            self.reports.push(Report::NotPromoted { name, reason: error.to_string() });
         }
         // without a source address it goes on hearing what it heard
         let keep = wanted.is_none() && !missing;
@@ -182,7 +182,7 @@ impl Roster {
 
     fn link_of(&self, slot: &Slot) -> (Option<LinkIndex>, Faults) {
         let Some(name) = &slot.instance.interface else { return (None, Faults::NONE) };
-        match self.landscape.by_name(name) {
+        match self.table.by_name(name) {
             None => (None, Faults::NONE.with(Fault::InterfaceMissing)),
             Some(link) if !link.running && !slot.instance.dont_track_primary => {
                 (Some(link.index), Faults::NONE.with(Fault::InterfaceDown))
@@ -193,14 +193,14 @@ impl Roster {
 
     /// All links that an instance has to do with.
     fn links_of(&self, slot: &Slot) -> Vec<LinkIndex> {
-        lower::interfaces(&slot.instance).filter_map(|name| Some(self.landscape.by_name(&name)?.index)).collect()
+        lower::interfaces(&slot.instance).filter_map(|name| Some(self.table.by_name(&name)?.index)).collect()
     }
 
     /// The first tracked address whose interface, another than the instance's own, cannot serve it.
     fn unserved(&self, slot: &Slot) -> Option<Report> {
         lower::lines(&slot.instance).filter(|line| line.tracked).find_map(|line| {
             let interface = line.device.filter(|device| Some(*device) != slot.instance.interface)?;
-            let link = self.landscape.by_name(&interface);
+            let link = self.table.by_name(&interface);
             let (name, address, there) = (Arc::clone(&slot.name), line.address, link.is_some());
             let serves = link.is_some_and(|link| link.running);
             (!serves).then_some(Report::AddressInterface { name, address, interface, there })
@@ -216,7 +216,7 @@ impl Roster {
     ) -> Option<IpAddr> {
         let instance = &slot.instance;
         if let Some(source) = lower::configured_source(&instance.transport) {
-            let mut there = || *sources.there.entry((source, link)).or_insert_with(|| self.landscape.has(source, link));
+            let mut there = || *sources.there.entry((source, link)).or_insert_with(|| self.table.has(source, link));
             return (!lower::needs_its_source(instance) || there()).then_some(source);
         }
         let link = link?;
@@ -224,13 +224,12 @@ impl Roster {
             return self.source_towards(slot, peer, link, sources, network);
         }
         let family = instance.family;
-        let found = *sources.first.entry((link, family)).or_insert_with(|| {
-            self.landscape.source(link, family, |address| self.virtual_addresses.contains(&address))
-        });
+        let found = *sources
+            .first
+            .entry((link, family))
+            .or_insert_with(|| self.table.source(link, family, |address| self.virtual_addresses.contains(&address)));
         // the owner's own address is the virtual one
-        found.or_else(
-            || if instance.priority.is_owner() { self.landscape.source(link, family, |_| false) } else { None },
-        )
+        found.or_else(|| if instance.priority.is_owner() { self.table.source(link, family, |_| false) } else { None })
     }
 
     /// Where adverts to `peer` leave from: as before while that address is there, else where the kernel's route says. Never
@@ -244,13 +243,13 @@ impl Roster {
         network: &mut impl Network,
     ) -> Option<IpAddr> {
         let is_own = |address: IpAddr| slot.instance.priority.is_owner() || !self.virtual_addresses.contains(&address);
-        let stays = |source: &IpAddr| is_own(*source) && is_global(*source) && self.landscape.has(*source, None);
+        let stays = |source: &IpAddr| is_own(*source) && is_global(*source) && self.table.has(*source, None);
         if let Some(source) = slot.source.filter(stays) {
             return Some(source);
         }
         let ask = || network.source_towards(peer, link).map(IpAddr::V6);
         let routed = *sources.routed.entry((peer, link)).or_insert_with(ask);
-        routed.and_then(|source| if is_own(source) { Some(source) } else { self.landscape.global(link, is_own) })
+        routed.and_then(|source| if is_own(source) { Some(source) } else { self.table.global(link, is_own) })
     }
 
     /// Puts `index` on the channel that it wants, or has that opened. False if it takes part and would be deaf until then.

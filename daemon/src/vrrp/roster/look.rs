@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
+use keepalived_core::network::{AddressKey, Inventory, Key, Link, NetworkEvent};
 use keepalived_core::time::Instant;
-use keepalived_kernel::network::{Inventory, Network, NetworkEvent};
+use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::{Channel, Packets};
 
-use super::super::landscape::Place;
 use super::super::orders::{Answer, Order};
 use super::super::report::Report;
 use super::Roster;
@@ -55,7 +55,7 @@ impl Roster {
     /// Looks at what changed about links and addresses.
     pub(in super::super) fn look(&mut self, now: Instant, events: &mut Vec<NetworkEvent>, network: &mut impl Network) {
         let mut touched = Touched::default();
-        let mut lost: Vec<(Place, Vec<usize>)> = Vec::new();
+        let mut lost: Vec<(AddressKey, Vec<usize>)> = Vec::new();
         let mut renewed = BTreeSet::new();
         for event in events.drain(..) {
             if let Some(Asked::Inventory(since)) = &mut self.asked {
@@ -64,17 +64,17 @@ impl Roster {
             match event {
                 NetworkEvent::Link(link) => {
                     let index = link.index;
-                    let before = self.landscape.by_index(index);
-                    if before.is_some_and(|old| old.mac != link.mac || (link.running && !old.running)) {
+                    let before = self.table.by_index(index);
+                    if before.is_some_and(|old| is_renewed(old, &link)) {
                         renewed.insert(index);
                     }
-                    if self.landscape.link(link) {
+                    if self.table.link(link) {
                         touched.links.insert(index);
                     }
                 }
                 NetworkEvent::LinkRemoved(index) => {
-                    self.landscape.unlink(index);
-                    self.holdings.unlink(index);
+                    self.table.unlink(index);
+                    self.reconciler.desired.forget(|Key::Address((on, _, _))| *on == index);
                     touched.links.insert(index);
                 }
                 NetworkEvent::Address(address) => {
@@ -83,8 +83,10 @@ impl Roster {
                     }
                     touched.addresses.insert(address.address);
                     // one that we have removed meanwhile: the news of that is still to come
-                    if !self.holdings.awaits_removal(&address.key()) {
-                        self.landscape.add(address);
+                    let key = Key::Address(address.key());
+                    if !self.reconciler.desired.awaits_removal(&key) {
+                        self.table.add(address);
+                        self.reconciler.desired.arrived(&key);
                     }
                 }
                 NetworkEvent::AddressRemoved { link, address, prefix } => {
@@ -93,8 +95,8 @@ impl Roster {
                         touched.links.insert(link);
                     }
                     touched.addresses.insert(address);
-                    if let Some(holders) = self.holdings.lost(&place) {
-                        self.landscape.remove(&place);
+                    if let Some(holders) = self.reconciler.desired.lost(&Key::Address(place)) {
+                        self.table.remove(&place);
                         lost.push((place, holders));
                     }
                 }
@@ -163,7 +165,7 @@ impl Roster {
             return None;
         }
         let channels = self.channels.owe_work().then_some(Instant::ZERO);
-        [self.holdings.next(), channels, self.reread_at].into_iter().flatten().min()
+        [self.reconciler.desired.next(), channels, self.reread_at].into_iter().flatten().min()
     }
 
     /// The kernel has done what it was asked for.
@@ -190,15 +192,32 @@ impl Roster {
             self.reread_at.get_or_insert(now + REREAD_PAUSE);
         }
         let Some(inventory) = inventory else { return };
-        self.landscape.reread(inventory);
+        let before: Vec<Link> = self.table.links().cloned().collect();
+        self.table.reread(inventory);
         for event in since.events {
-            self.landscape.replay(event);
+            self.table.replay(event);
         }
-        let missing = self.holdings.resync(&self.landscape);
-        let lost: Vec<_> = missing.into_iter().map(|place| (place, self.holdings.holders(&place))).collect();
+        let desired = &mut self.reconciler.desired;
+        desired.forget(|Key::Address((link, _, _))| self.table.by_index(*link).is_none());
+        let missing = desired.resync(&self.table).into_iter();
+        let lost: Vec<(AddressKey, Vec<usize>)> = missing
+            .map(|key| {
+                let Key::Address(place) = key;
+                (place, desired.holders(&key).to_vec())
+            })
+            .collect();
         self.reground(now, &Touched { all: true, ..Touched::default() }, network);
         for (place, holders) in lost {
             self.lost(now, place, &holders);
         }
+        let renewed =
+            before.iter().filter(|old| self.table.by_index(old.index).is_some_and(|link| is_renewed(old, link)));
+        let renewed = renewed.map(|link| link.index).collect();
+        self.announce_on(now, &renewed);
     }
+}
+
+/// Whether the neighbours on a link have to hear of its addresses again.
+fn is_renewed(before: &Link, now: &Link) -> bool {
+    before.mac != now.mac || (now.running && !before.running)
 }

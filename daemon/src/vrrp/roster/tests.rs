@@ -1,7 +1,8 @@
 //! What the roster keeps for itself.
 
+use keepalived_core::network::{Address, LinkIndex, NetworkTable};
 use keepalived_kernel::fake::{FakeNetwork, FakePackets};
-use keepalived_kernel::network::{Address, LinkIndex, Network};
+use keepalived_kernel::network::Network;
 
 use super::*;
 use crate::configuration::from_text;
@@ -22,7 +23,7 @@ impl Surroundings {
         let mut network = FakeNetwork::new();
         add_eth0(&mut network);
         let mut packets = FakePackets::new();
-        let mut roster = Roster::new(Landscape::new(network.inventory().unwrap()), BTreeSet::new());
+        let mut roster = Roster::new(NetworkTable::new(network.inventory().unwrap()), BTreeSet::new());
         roster.configure(now, &from_text(text), &mut network, &mut packets);
         let mut it = Self { now, network, packets, roster };
         it.settle();

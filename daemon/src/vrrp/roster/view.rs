@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use keepalived_config::InstanceKey;
 use keepalived_config::model::Transport;
 use keepalived_core::address::VirtualAddress;
+use keepalived_core::network::Key;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
 use keepalived_state::{AddressView, InstanceView, MasterView, Snapshot};
@@ -92,6 +93,6 @@ impl Roster {
 
     fn is_set(&self, index: usize, slot: &Slot, line: &VirtualAddress) -> bool {
         let place = slot.places.iter().find(|(_, address, prefix)| (*address, *prefix) == (line.address, line.prefix));
-        place.is_some_and(|place| self.holdings.is_set(index, place, &self.landscape))
+        place.is_some_and(|place| self.reconciler.desired.is_set(index, &Key::Address(*place), &self.table))
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use keepalived_core::network::{Address, LinkIndex};
 use keepalived_core::vrrp::Family;
 use keepalived_daemon::vrrp::{Answer, Order};
 use keepalived_kernel::fake::FakeSockets;
-use keepalived_kernel::network::{Address, LinkIndex};
 use keepalived_kernel::packets::Channel;
 
 use super::{FakeEngine, Life, Node, View, remove_virtual};

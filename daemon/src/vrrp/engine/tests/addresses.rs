@@ -5,10 +5,11 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use keepalived_config::model::{Config, VipLost};
+use keepalived_core::network::{Address, LinkIndex, NetworkEvent};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
 use keepalived_kernel::fake::{FakeNetwork, FakePackets};
-use keepalived_kernel::network::{LinkIndex, Network, NetworkEvent, Secondaries};
+use keepalived_kernel::network::{Network, Refused, Secondaries};
 
 use super::rig::{
     ETH0, ETH1, MILLI, Rig, VIP, configuration, instance, ip, machine, master, one, plain, with_addresses,
@@ -260,7 +261,7 @@ const MIDDLE: &str = "192.0.2.101";
 #[test]
 fn what_the_kernel_refuses_is_tried_again() {
     let mut network = machine();
-    network.refuse(ip(MIDDLE), Some(keepalived_kernel::network::Refused { errno: 12, message: None }));
+    network.refuse(ip(MIDDLE), Some(Refused { errno: 12, message: None }));
     let mut rig = Rig::on(network, &with_addresses("A", 51, 100, &SEVERAL));
     rig.pass(Duration::from_secs(4));
     assert_eq!(rig.state("A"), State::Master);
@@ -282,7 +283,7 @@ fn what_the_kernel_refuses_is_tried_again() {
 fn an_address_that_cannot_be_removed_keeps_no_other() {
     let mut rig = Rig::new(&with_addresses("A", 51, 100, &SEVERAL));
     rig.pass(Duration::from_secs(4));
-    rig.network().refuse(ip(MIDDLE), Some(keepalived_kernel::network::Refused { errno: 12, message: None }));
+    rig.network().refuse(ip(MIDDLE), Some(Refused { errno: 12, message: None }));
     rig.hear(&one(200), 200);
     assert_eq!(rig.state("A"), State::Backup);
     assert_eq!((rig.has("192.0.2.100"), rig.has(MIDDLE), rig.has("192.0.2.102")), (false, true, false));
@@ -360,4 +361,34 @@ fn a_network_that_is_ours_alone_goes_without_more_ado() {
     rig.hear(&one(200), 200);
     assert!(!rig.has("198.51.100.100") && !rig.has("198.51.100.101") && !rig.has("198.51.100.102"));
     assert_eq!(rig.network().secondaries(), []);
+}
+
+// the new ones were asked for while the old ones were there, in another batch: the kernel kept those, and then they were removed
+#[test]
+fn many_ipv6_addresses_get_another_prefix_length() {
+    let text = |length: u8| {
+        let addresses: Vec<String> = (1..=40).map(|host| format!("2001:db8::{host}/{length}")).collect();
+        let addresses = addresses.join("\n ");
+        format!(
+            "vrrp_instance A {{\n interface eth0\n virtual_router_id 51\n native_ipv6\n virtual_ipaddress {{\n fe80::51\n {addresses}\n }}\n}}\n"
+        )
+    };
+    let mut rig = Rig::new(&text(64));
+    rig.pass(Duration::from_secs(4));
+    rig.reload(&text(120));
+    rig.pass(Duration::from_secs(1));
+    let global = |address: &&Address| address.prefix == 120;
+    assert_eq!(rig.network().addresses().filter(global).count(), 40);
+}
+
+#[test]
+fn a_refusal_that_ends_is_waited_for_at_a_stop() {
+    let mut rig = master();
+    rig.network().refuse(ip(VIP), Some(Refused { errno: 105, message: None }));
+    rig.engine.stop(rig.now, AtExit::Release);
+    rig.settle();
+    assert!(rig.engine.owes_removals() && !rig.engine.owes_changes(), "it is still there");
+    rig.network().refuse(ip(VIP), None);
+    rig.stop(AtExit::Release);
+    assert!(!rig.has(VIP));
 }

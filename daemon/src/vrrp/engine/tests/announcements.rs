@@ -162,3 +162,16 @@ fn an_announcement_that_the_kernel_does_not_take_is_owed_while_the_address_is_th
         assert_eq!(announced.into_iter().collect::<Vec<_>>(), expected);
     }
 }
+
+#[test]
+fn another_mac_that_no_event_told_of_is_announced_after_the_new_reading() {
+    let mut rig = master();
+    rig.pass(Duration::from_secs(10));
+    rig.announced();
+    let mut link = rig.network().inventory().unwrap().links.into_iter().find(|link| link.index == ETH0).unwrap();
+    link.mac = Some([2, 0, 0, 0, 0, 99]);
+    rig.network().set_link(link);
+    rig.network().overrun();
+    rig.settle();
+    assert_eq!(rig.announced(), vec![Ipv4Addr::new(192, 0, 2, 100); 5]);
+}

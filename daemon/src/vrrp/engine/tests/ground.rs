@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
+use keepalived_core::network::LinkIndex;
 use keepalived_core::vrrp::{Cause, Fault, Faults, State};
 use keepalived_kernel::fake::FakeNetwork;
-use keepalived_kernel::network::LinkIndex;
 use keepalived_kernel::packets::ChannelKind;
 
 use super::rig::{ETH0, ETH1, Rig, VIP, instance, ip, machine, master, one, plain, under, with_addresses};

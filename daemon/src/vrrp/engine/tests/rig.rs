@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::Config;
+use keepalived_core::network::{Address, LinkIndex};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
 use keepalived_kernel::fake::{FakeNetwork, FakePackets, FakeSockets, ReceivedAdvert, SentAdvert};
-use keepalived_kernel::network::{Address, LinkIndex, Network};
+use keepalived_kernel::network::Network;
 
 pub(super) use crate::configuration::from_text as configuration;
 use crate::vrrp::engine::{AtExit, Engine};
@@ -173,7 +174,7 @@ impl Rig {
     /// Stops, as the process does: it waits for the kernel.
     pub(super) fn stop(&mut self, at_exit: AtExit) {
         self.engine.stop(self.now, at_exit);
-        while self.engine.owes_changes() {
+        while self.engine.owes_removals() {
             let wake = self.turn();
             self.now = wake.map_or(self.now, |at| at.max(self.now));
             self.settle();

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use keepalived_core::network::Address;
 use keepalived_core::vrrp::{Fault, State};
-use keepalived_kernel::network::{Address, Secondaries};
+use keepalived_kernel::network::Secondaries;
 use keepalived_state::{InstanceView, Snapshot};
 
 use super::rig::{ETH0, ETH1, MILLI, Rig, VIP, ip, machine, master, one, plain, under, with_addresses};

@@ -3,8 +3,9 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use keepalived_core::network::{Link, LinkIndex};
 use keepalived_core::vrrp::State;
-use keepalived_kernel::network::{Link, LinkIndex, Network};
+use keepalived_kernel::network::Network;
 
 use super::rig::{ETH0, MILLI, Rig, Slow, VIP, instance, ip, machine, master, one, plain, with_addresses};
 use crate::vrrp::engine::AtExit;

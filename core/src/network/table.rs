@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use keepalived_core::address::InterfaceName;
-use keepalived_core::vrrp::Family;
-use keepalived_kernel::network::{Address, Inventory, Link, LinkIndex, NetworkEvent};
-
-/// An address on a link: what the kernel takes for one thing.
-pub(super) type Place = (LinkIndex, IpAddr, u8);
+use super::{Address, AddressKey, Inventory, Key, Link, LinkIndex, NetworkEvent, Object};
+use crate::address::InterfaceName;
+use crate::desired::Seen;
+use crate::vrrp::Family;
 
 /// `IFA_F_DADFAILED` and `IFA_F_TENTATIVE`: an address that nothing can be sent from.
 const NOT_USABLE: u32 = 0x08 | 0x40;
@@ -17,30 +15,30 @@ const SCOPE_LINK: u8 = 253;
 
 /// A mirror of the kernel's tables.
 #[derive(Debug, Default)]
-pub(super) struct Landscape {
+pub struct NetworkTable {
     links: BTreeMap<LinkIndex, Link>,
     names: BTreeMap<InterfaceName, LinkIndex>,
-    addresses: BTreeMap<Place, Address>,
+    addresses: BTreeMap<AddressKey, Address>,
     /// Links that forwarded IPv6 packets when that was last looked at.
     forwarding: BTreeSet<LinkIndex>,
 }
 
-impl Landscape {
+impl NetworkTable {
     /// The mirror of `inventory`.
-    pub(super) fn new(inventory: Inventory) -> Self {
-        let mut landscape = Self::default();
+    pub fn new(inventory: Inventory) -> Self {
+        let mut table = Self::default();
         for link in inventory.links {
-            landscape.link(link);
+            table.link(link);
         }
         for address in inventory.addresses {
-            landscape.add(address);
+            table.add(address);
         }
-        landscape
+        table
     }
 
     /// Takes over what the kernel has now, after events were lost. Whether a link forwards is no part of the inventory, so it
     /// stays known.
-    pub(super) fn reread(&mut self, inventory: Inventory) {
+    pub fn reread(&mut self, inventory: Inventory) {
         let mut forwarding = std::mem::take(&mut self.forwarding);
         *self = Self::new(inventory);
         forwarding.retain(|link| self.links.contains_key(link));
@@ -48,7 +46,7 @@ impl Landscape {
     }
 
     /// Something happened, before or after what was read: the last that happened to a link or an address counts.
-    pub(super) fn replay(&mut self, event: NetworkEvent) {
+    pub fn replay(&mut self, event: NetworkEvent) {
         match event {
             NetworkEvent::Link(link) => {
                 self.link(link);
@@ -64,7 +62,7 @@ impl Landscape {
     }
 
     /// A link is new, or changed. False if nothing that we look at did.
-    pub(super) fn link(&mut self, link: Link) -> bool {
+    pub fn link(&mut self, link: Link) -> bool {
         let (index, name) = (link.index, link.name);
         let old = self.links.insert(index, link);
         if old.as_ref() == self.links.get(&index) {
@@ -81,7 +79,7 @@ impl Landscape {
     }
 
     /// A link is gone, and its addresses with it.
-    pub(super) fn unlink(&mut self, index: LinkIndex) {
+    pub fn unlink(&mut self, index: LinkIndex) {
         if let Some(old) = self.links.remove(&index)
             && self.names.get(&old.name) == Some(&index)
         {
@@ -91,45 +89,50 @@ impl Landscape {
     }
 
     /// An address is new, or changed.
-    pub(super) fn add(&mut self, address: Address) {
-        self.addresses.insert((address.link, address.address, address.prefix), address);
+    pub fn add(&mut self, address: Address) {
+        self.addresses.insert(address.key(), address);
     }
 
     /// An address is gone. False if it was not known.
-    pub(super) fn remove(&mut self, place: &Place) -> bool {
-        self.addresses.remove(place).is_some()
+    pub fn remove(&mut self, key: &AddressKey) -> bool {
+        self.addresses.remove(key).is_some()
     }
 
-    /// The address at `place`, if it is there.
-    pub(super) fn address(&self, place: &Place) -> Option<&Address> {
-        self.addresses.get(place)
+    /// The address at `key`, if it is there.
+    pub fn address(&self, key: &AddressKey) -> Option<&Address> {
+        self.addresses.get(key)
     }
 
     /// Whether this kernel says who set an address (Linux 5.18 does): it says so of its own on the loopback interface, and of
     /// link-local ones.
-    pub(super) fn tells_who(&self) -> bool {
+    pub fn tells_who(&self) -> bool {
         self.addresses.values().any(|address| address.protocol != 0)
     }
 
     /// The IPv4 addresses on the link and in the network of `address`, without itself.
-    pub(super) fn beside<'a>(&'a self, address: &'a Address) -> impl Iterator<Item = &'a Address> + 'a {
+    pub fn beside<'a>(&'a self, address: &'a Address) -> impl Iterator<Item = &'a Address> + 'a {
         let from = (address.link, IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
         let here = self.addresses.range(from..).map(|(_, other)| other).take_while(|other| other.link == address.link);
         here.filter(|other| other.shares_network(address) && other.key() != address.key())
     }
 
     /// A link by name.
-    pub(super) fn by_name(&self, name: &InterfaceName) -> Option<&Link> {
+    pub fn by_name(&self, name: &InterfaceName) -> Option<&Link> {
         self.links.get(self.names.get(name)?)
     }
 
+    /// All links.
+    pub fn links(&self) -> impl Iterator<Item = &Link> {
+        self.links.values()
+    }
+
     /// A link by number.
-    pub(super) fn by_index(&self, index: LinkIndex) -> Option<&Link> {
+    pub fn by_index(&self, index: LinkIndex) -> Option<&Link> {
         self.links.get(&index)
     }
 
     /// Whether `link` forwards is noted: neighbours are told (the R flag), and who is told no drops its default route.
-    pub(super) fn note_forwarding(&mut self, link: LinkIndex, forwards: bool) {
+    pub fn note_forwarding(&mut self, link: LinkIndex, forwards: bool) {
         if forwards {
             self.forwarding.insert(link);
         } else {
@@ -138,19 +141,19 @@ impl Landscape {
     }
 
     /// Whether `link` forwards IPv6 packets.
-    pub(super) fn forwards(&self, link: LinkIndex) -> bool {
+    pub fn forwards(&self, link: LinkIndex) -> bool {
         self.forwarding.contains(&link)
     }
 
     /// Whether `address` is there, and usable: on `link` if it means something on one link only, else on any.
-    pub(super) fn has(&self, address: IpAddr, link: Option<LinkIndex>) -> bool {
+    pub fn has(&self, address: IpAddr, link: Option<LinkIndex>) -> bool {
         let on = link.filter(|_| matches!(address, IpAddr::V6(ip) if ip.is_unicast_link_local()));
         let there = |known: &Address| known.address == address && on.is_none_or(|on| on == known.link);
         self.addresses.values().any(|known| there(known) && known.flags & NOT_USABLE == 0)
     }
 
     /// The first IPv6 address on `link` that means something beyond it, is usable and `is_own`.
-    pub(super) fn global(&self, link: LinkIndex, is_own: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+    pub fn global(&self, link: LinkIndex, is_own: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
         let from = (link, IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
         let here = self.addresses.range(from..).map(|(_, address)| address).take_while(|address| address.link == link);
         let mut usable = here.filter(|address| address.flags & NOT_USABLE == 0 && address.scope != SCOPE_LINK);
@@ -159,7 +162,7 @@ impl Landscape {
 
     /// The first address of `family` on `link` that adverts can leave from and that is none `but_not` says it is:
     /// an IPv4 address, or an IPv6 link-local address.
-    pub(super) fn source(&self, link: LinkIndex, family: Family, but_not: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+    pub fn source(&self, link: LinkIndex, family: Family, but_not: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
         let from = (link, IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
         let until = (LinkIndex(link.0.saturating_add(1)), IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
         let usable = self.addresses.range(from..until).map(|(_, address)| address).filter(|address| {
@@ -172,5 +175,32 @@ impl Landscape {
         usable
             .min_by_key(|address| (address.flags & Address::SECONDARY, address.address))
             .map(|address| address.address)
+    }
+}
+
+impl Seen<Object> for NetworkTable {
+    fn get(&self, key: &Key) -> Option<Object> {
+        match key {
+            Key::Address(key) => self.address(key).cloned().map(Object::Address),
+        }
+    }
+
+    fn put(&mut self, object: Object) {
+        match object {
+            Object::Address(address) => self.add(address),
+        }
+    }
+
+    fn take(&mut self, key: &Key) -> bool {
+        match key {
+            Key::Address(key) => self.remove(key),
+        }
+    }
+
+    // the kernel removes the secondary addresses of an IPv4 network with their primary one
+    fn goes_first(&self, key: &Key) -> bool {
+        match key {
+            Key::Address(key) => self.address(key).is_some_and(Address::is_secondary),
+        }
     }
 }

@@ -3,10 +3,11 @@
 use std::io;
 
 use keepalived_config::model::Instance;
-use keepalived_kernel::network::{AddressChange, Network, Refused};
+use keepalived_core::network::{Change, Key, NetworkTable};
+use keepalived_kernel::network::{Network, Refused};
 
-use super::super::{landscape::Landscape, lower};
-use super::changes::Changes;
+use super::batch::Batch;
+use super::lower;
 
 /// What an instance was when its process died.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,29 +37,29 @@ pub fn remove<'a>(
     network: &mut impl Network,
     instances: impl Iterator<Item = (&'a Instance, Was)>,
 ) -> io::Result<Removed> {
-    let landscape = Landscape::new(network.inventory()?);
-    let mut changes = Changes::default();
+    let table = NetworkTable::new(network.inventory()?);
+    let mut gone = Vec::new();
     for (instance, was) in instances {
         let unmarked = was == Was::Master && !instance.priority.is_owner();
         for line in lower::lines(instance) {
-            let Some(link) = line.device.or(instance.interface).and_then(|name| landscape.by_name(&name)) else {
+            let Some(link) = line.device.or(instance.interface).and_then(|name| table.by_name(&name)) else {
                 continue;
             };
             let place = (link.index, line.address, line.prefix);
-            let ours = |protocol| if landscape.tells_who() { protocol == lower::ADDRESS_PROTOCOL } else { unmarked };
-            if landscape.address(&place).is_some_and(|there| ours(there.protocol)) {
-                changes.remove(place);
-            }
+            let ours = |protocol| if table.tells_who() { protocol == lower::ADDRESS_PROTOCOL } else { unmarked };
+            gone.extend(table.address(&place).filter(|there| ours(there.protocol)));
         }
     }
-    changes.secondaries_first(&landscape);
-    let (batch, _none) = changes.into_batch(&landscape, |_| false);
+    // what is gone with its primary address would have to be looked for
+    gone.sort_by_key(|address| !address.is_secondary());
+    let changes = gone.into_iter().map(|address| Change::Absent(Key::Address(address.key()))).collect();
+    let (batch, _none) = Batch::new(changes, &table, |_| false);
     let mut removed = Removed::default();
     for (change, result) in batch.carry_out(network).results {
-        let (_, address, _) = change.key();
+        let Key::Address((_, address, _)) = change.key();
         match (result, change) {
-            (Ok(()), AddressChange::Present(_)) => {}
-            (Ok(()), AddressChange::Absent { .. }) => removed.gone.push(address),
+            (Ok(()), Change::Present(_)) => {}
+            (Ok(()), Change::Absent(_)) => removed.gone.push(address),
             (Err(refused), _) => removed.refused.push((address, refused)),
         }
     }
@@ -70,8 +71,8 @@ mod tests {
     use std::net::IpAddr;
 
     use keepalived_config::model::Config;
+    use keepalived_core::network::{Address, LinkIndex};
     use keepalived_kernel::fake::FakeNetwork;
-    use keepalived_kernel::network::{Address, LinkIndex};
 
     use super::*;
     use crate::configuration::from_text;
