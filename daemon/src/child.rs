@@ -7,6 +7,7 @@ use std::time::Duration;
 use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process;
 use keepalived_kernel::reactor::{self, Interest, Reactor, Token};
+use keepalived_kernel::shortage::is_shortage;
 use keepalived_kernel::signal::Signal;
 
 use crate::connection::Connection;
@@ -24,13 +25,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct NotStarted {
     /// Its exit status.
     pub status: u8,
-    /// For the administrator.
+    /// For the administrator; empty if there is nothing to tell.
     pub reason: String,
 }
 
 impl From<io::Error> for NotStarted {
     fn from(error: io::Error) -> Self {
-        let status = if error.kind() == io::ErrorKind::PermissionDenied { exit::NO_PERMISSION } else { exit::FATAL };
+        let status = match error.kind() {
+            io::ErrorKind::PermissionDenied => exit::NO_PERMISSION,
+            _ if is_shortage(&error) => exit::SHORT,
+            _ => exit::FATAL,
+        };
         Self { status, reason: error.to_string() }
     }
 }
@@ -53,8 +58,11 @@ pub fn run<C>(
         let startup = first_message(&mut reactor, &mut pipe)?;
         // to complain by: the child owns its end from now on
         let mut voice = Connection::new(pipe.try_clone()?);
-        begin(startup, reactor, Connection::new(pipe))
-            .inspect_err(|refused| voice.say(&FromChild::CannotRun(refused.reason.clone())))
+        begin(startup, reactor, Connection::new(pipe)).inspect_err(|refused| {
+            if !refused.reason.is_empty() {
+                voice.say(&FromChild::CannotRun(refused.reason.clone()));
+            }
+        })
     });
     match started {
         Ok(mut child) => run(&mut child),

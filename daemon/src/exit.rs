@@ -6,6 +6,8 @@ pub const OK: u8 = 0;
 pub const FATAL: u8 = 1;
 /// The configuration keeps it from running.
 pub const CONFIGURATION: u8 = 2;
+/// Of a child: this machine is short of something. A moment later it may run.
+pub const SHORT: u8 = 3;
 /// A permission is missing.
 pub const NO_PERMISSION: u8 = 4;
 /// `-t`: the configuration has errors or warnings.

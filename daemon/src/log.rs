@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use keepalived_kernel::files::{Existing, create_regular};
@@ -60,21 +61,22 @@ pub struct Guard(#[expect(dead_code, reason = "held for its drop")] Vec<WorkerGu
 /// Sets up logging of this process under the name `ident`.
 ///
 /// # Errors
-/// The log file cannot be opened.
+/// The log file cannot be opened, or no thread can be started that writes.
 pub fn start(destinations: &Destinations, ident: &str) -> io::Result<Guard> {
     let file = destinations.file.as_deref().map(open).transpose()?;
-    Ok(begin(destinations, file, ident))
+    let (guard, problem) = begin(destinations, file, ident);
+    problem.map_or(Ok(guard), Err)
 }
 
 /// The same for a child: a log file that cannot be opened any more is no reason to serve nobody.
 pub fn start_anyway(destinations: &Destinations, ident: &str) -> Guard {
     let opened = destinations.file.as_deref().map(open).transpose();
-    let (file, problem) = match opened {
+    let (file, not_opened) = match opened {
         Ok(file) => (file, None),
         Err(error) => (None, Some(error)),
     };
-    let guard = begin(destinations, file, ident);
-    if let Some(problem) = problem {
+    let (guard, not_begun) = begin(destinations, file, ident);
+    for problem in [not_opened, not_begun].into_iter().flatten() {
         tracing::error!("{problem}; going on without it");
     }
     guard
@@ -85,17 +87,24 @@ fn open(path: &Path) -> io::Result<File> {
         .map_err(|error| io::Error::new(error.kind(), format!("cannot open the log file {}: {error}", path.display())))
 }
 
-fn begin(destinations: &Destinations, file: Option<File>, ident: &str) -> Guard {
-    let mut guards = Vec::new();
-    let mut keep = |(writer, guard): (NonBlocking, WorkerGuard)| {
-        guards.push(guard);
-        writer
+/// Begins to log. Also returns why console or file are left out, if they are.
+fn begin(destinations: &Destinations, file: Option<File>, ident: &str) -> (Guard, Option<io::Error>) {
+    let (mut guards, mut problem) = (Vec::new(), None);
+    let mut keep = |begun: io::Result<(NonBlocking, WorkerGuard)>| match begun {
+        Ok((writer, guard)) => {
+            guards.push(guard);
+            Some(writer)
+        }
+        Err(error) => {
+            problem = Some(error);
+            None
+        }
     };
     // what libraries tell for their own developers (HTTP/2: each frame) is nothing for an administrator
     let level = if destinations.detail > 0 { LevelFilter::DEBUG } else { LevelFilter::INFO };
     let ours = Targets::new().with_target("keepalived", level).with_default(LevelFilter::WARN);
-    let console = destinations.console.then(|| keep(non_blocking(io::stderr())));
-    let file = file.map(|file| keep(non_blocking(file)));
+    let console = destinations.console.then(io::stderr).and_then(|console| keep(non_blocking(console)));
+    let file = file.and_then(|file| keep(non_blocking(file)));
     let syslog =
         destinations.syslog.map(|facility| syslog::Syslog::new(facility, &format!("{ident}{}", destinations.suffix)));
     let json = destinations.json;
@@ -109,13 +118,17 @@ fn begin(destinations: &Destinations, file: Option<File>, ident: &str) -> Guard 
         .ok();
     // a daemon has no standard error to say its last words on
     std::panic::set_hook(Box::new(|panic| tracing::error!("internal error: {panic}; please report this")));
-    Guard(guards)
+    (Guard(guards), problem)
 }
 
-fn non_blocking(writer: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+fn non_blocking(writer: impl io::Write + Send + 'static) -> io::Result<(NonBlocking, WorkerGuard)> {
     // what waits is written at once, line by line whole: other processes write into the same file
     let writer = io::BufWriter::with_capacity(64 * 1024, writer);
-    NonBlockingBuilder::default().buffered_lines_limit(MOST_WAITING).lossy(true).thread_name("log").finish(writer)
+    let builder = NonBlockingBuilder::default().buffered_lines_limit(MOST_WAITING).lossy(true).thread_name("log");
+    // the crate panics where no thread can be started; the hook for what nobody expects comes after this
+    std::panic::set_hook(Box::new(|_| {}));
+    catch_unwind(AssertUnwindSafe(|| builder.finish(writer)))
+        .map_err(|_| io::Error::new(io::ErrorKind::WouldBlock, "cannot start the thread that writes the log"))
 }
 
 fn lines<S>(writer: NonBlocking, json: bool) -> Box<dyn Layer<S> + Send + Sync>

@@ -56,6 +56,8 @@ pub struct Startup<C = Config> {
     pub masters: BTreeSet<InstanceKey>,
     /// Whether the process before this one died: then nothing is delayed, and what it left in the kernel is taken over.
     pub resumes: bool,
+    /// How long it stands by before it begins (the vrrp process only): it is there in case that the supervisor dies.
+    pub stands_by: Duration,
     /// What the process before this one would have taken back at its end.
     pub debts: Debts,
     /// Who runs scripts that name no user.
@@ -116,6 +118,8 @@ pub const MOST_RECORDS: usize = 50;
 /// From a child to the supervisor.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum FromChild {
+    /// It stands by until it may begin.
+    StandsBy,
     /// It runs.
     Ready,
     /// It applied the configuration.

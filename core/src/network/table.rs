@@ -103,6 +103,11 @@ impl NetworkTable {
         self.addresses.get(key)
     }
 
+    /// An address on a link, with whatever prefix lengths it is there.
+    pub fn with_any_prefix(&self, link: LinkIndex, address: IpAddr) -> impl Iterator<Item = &Address> {
+        self.addresses.range((link, address, 0)..=(link, address, u8::MAX)).map(|(_, address)| address)
+    }
+
     /// Whether this kernel says who set an address (Linux 5.18 does): it says so of its own on the loopback interface, and of
     /// link-local ones.
     pub fn tells_who(&self) -> bool {

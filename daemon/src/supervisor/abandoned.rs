@@ -63,11 +63,12 @@ pub(super) fn unnoticed(config: &Config) -> BTreeMap<&str, Duration> {
     times
 }
 
-/// When addresses are due that nobody has sent adverts for since `since`. `began` is when a process was started that has not said yet
+/// When addresses are due that nobody has sent adverts for since `since`. `begins` is when a process begins that has not said yet
 /// that it runs.
-fn due(since: Instant, unnoticed: Duration, began: Option<Instant>) -> Instant {
+fn due(since: Instant, unnoticed: Duration, begins: Option<Instant>) -> Instant {
     let over = since + unnoticed;
-    began.map_or(over, |at| over.max(at + TO_BEGIN))
+    // one that only stands by until after that does not count
+    begins.filter(|at| *at <= over).map_or(over, |at| over.max(at + TO_BEGIN))
 }
 
 /// Instances of `before` with those addresses that no instance of `now` has in the same place.
@@ -125,7 +126,7 @@ impl Supervisor {
             .map(|(_, instance)| instance.clone())
             .collect();
         self.superseded.extend(given_up(masters, &self.config.instances));
-        if self.worker(Role::Vrrp).is_none() {
+        if !self.worker(Role::Vrrp).is_some_and(super::worker::Worker::is_at_work) {
             self.remove_superseded();
         }
         if self.options.checker {
@@ -151,7 +152,7 @@ impl Supervisor {
     fn instances_due(&self) -> impl Iterator<Item = (InstanceKey, Instant)> {
         let silence = self.posts.iter().find(|post| post.role == Role::Vrrp).and_then(|post| {
             let since = post.idle_since?;
-            Some((since, post.worker.as_ref().map(super::worker::Worker::started_at)))
+            Some((since, post.worker.as_ref().map(super::worker::Worker::begins_at)))
         });
         let silence = silence.filter(|_| !self.options.keep_addresses);
         let of = move |(since, began)| {

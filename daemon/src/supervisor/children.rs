@@ -138,7 +138,7 @@ impl Supervisor {
             // a reload does not let one wait that died
             let died = self.post(role).is_some_and(|post| post.respawn_at.take().is_some());
             let gap = self.post(role).map_or(Duration::ZERO, |post| post.gap(now));
-            self.start_worker(role, if died { Begins::After(gap) } else { Begins::Fresh });
+            self.start_worker(role, if died { Begins::After(gap) } else { Begins::Fresh }, Duration::ZERO);
         }
     }
 
@@ -161,7 +161,7 @@ impl Supervisor {
             let Some(post) = self.post(role) else { continue };
             if post.respawn_at.take_if(|at| *at <= now).is_some() {
                 let gap = post.gap(now);
-                self.start_worker(role, Begins::After(gap));
+                self.start_worker(role, Begins::After(gap), Duration::ZERO);
             }
         }
     }
@@ -247,7 +247,8 @@ impl Supervisor {
         pulse::interval(shortest)
     }
 
-    fn start_worker(&mut self, role: Role, begins: Begins) {
+    /// Starts the process of `role`, if it is needed; it stands by for so long before it begins.
+    fn start_worker(&mut self, role: Role, begins: Begins, stands_by: Duration) {
         // a checker process is needed as well to take away what the one before has left
         let follows = role == Role::Checker && self.succession.is_open();
         let is_needed = follows || is_needed(role, &self.options, &self.config);
@@ -259,7 +260,7 @@ impl Supervisor {
             // once another router may be master, those that may not preempt it have to listen first
             Begins::After(gap) => {
                 let unnoticed = unnoticed(&self.config);
-                let in_time = |name: &str| unnoticed.get(name).is_some_and(|time| gap < *time);
+                let in_time = |name: &str| unnoticed.get(name).is_some_and(|time| gap + stands_by < *time);
                 self.masters(|instance| instance.preempt == Preempt::Yes || in_time(&instance.name))
             }
         };
@@ -274,6 +275,7 @@ impl Supervisor {
                 masters,
                 resumes: begins != Begins::Fresh,
                 script_default,
+                stands_by,
                 debts,
                 log,
                 keep_addresses: options.keep_addresses,
@@ -353,6 +355,11 @@ impl Supervisor {
 
     fn on_message(&mut self, role: Role, message: FromChild, memory: Option<OwnedFd>) -> io::Result<()> {
         match message {
+            FromChild::StandsBy => {
+                if let Some(worker) = self.worker_mut(role) {
+                    worker.stands_by = true;
+                }
+            }
             FromChild::Ready => {
                 if let Some(worker) = self.worker_mut(role) {
                     worker.has_started(reactor::now());
@@ -465,6 +472,7 @@ impl Supervisor {
         let was_reloading = self.worker(role).is_some_and(|worker| worker.reloading);
         let Some(post) = self.post(role) else { return };
         let had_run = post.has_run;
+        let had_lived = post.worker.as_ref().is_some_and(Worker::has_lived);
         // one that never got to its work leaves it undone for as long as before
         post.idle_since.get_or_insert(if was_stuck { Instant::ZERO } else { now });
         // the next one starts with the configuration as it is
@@ -499,10 +507,13 @@ impl Supervisor {
                 let Some(post) = self.post(role) else { return };
                 let pause = post.backoff.next(now);
                 let gap = post.gap(now);
-                if pause.is_zero() {
-                    self.start_worker(role, Begins::After(gap));
-                } else {
+                if !pause.is_zero() {
                     tracing::warn!("{role} process dies again and again; the next starts in {} s", pause.as_secs());
+                }
+                if pause.is_zero() || (role == Role::Vrrp && had_lived) {
+                    // if the supervisor dies, too, addresses without adverts need somebody who removes them
+                    self.start_worker(role, Begins::After(gap), pause);
+                } else {
                     post.respawn_at = Some(now + pause);
                 }
                 // the one that died may have been the last to be waited for; its successor has the new configuration
@@ -541,9 +552,10 @@ impl Supervisor {
         }
     }
 
-    /// The start is over when all children that there are run.
+    /// The start is over when all children that are needed run.
     pub(super) fn ready_if_all_are(&mut self) {
-        if self.workers().all(|worker| worker.ready) {
+        let runs = |role| self.worker(role).is_some_and(|worker| worker.ready);
+        if Role::ALL.into_iter().all(|role| runs(role) || !is_needed(role, &self.options, &self.config)) {
             self.ready();
         }
     }

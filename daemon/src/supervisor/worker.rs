@@ -25,7 +25,10 @@ pub(super) struct Worker {
     connection: Connection,
     /// It has said that it runs.
     pub(super) ready: bool,
-    started_at: Instant,
+    /// It has said that it stands by.
+    pub(super) stands_by: bool,
+    /// When it is to begin.
+    begins_at: Instant,
     pulse: Pulse,
     /// It was sent a configuration and has not said yet that it applied it.
     pub(super) reloading: bool,
@@ -62,7 +65,8 @@ impl Worker {
         connection.say_with(&ToChild::Start, startup)?;
         let now = reactor::now();
         let pulse = Pulse::new(now, interval);
-        Ok(Self { role, child, connection, ready: false, started_at: now, pulse, reloading: false })
+        let begins_at = now + startup.stands_by;
+        Ok(Self { role, child, connection, ready: false, stands_by: false, begins_at, pulse, reloading: false })
     }
 
     /// When [`Worker::hello`] is due.
@@ -75,16 +79,26 @@ impl Worker {
         self.pulse.set_interval(interval);
     }
 
-    /// When it was started.
-    pub(super) const fn started_at(&self) -> Instant {
-        self.started_at
+    /// When it was started, or is to begin.
+    pub(super) const fn begins_at(&self) -> Instant {
+        self.begins_at
+    }
+
+    /// Whether it is there to do its work, or will be in a moment.
+    pub(super) const fn is_at_work(&self) -> bool {
+        self.ready || !self.stands_by
+    }
+
+    /// Whether it came as far as its own code: one like it may be started at once.
+    pub(super) const fn has_lived(&self) -> bool {
+        self.ready || self.stands_by
     }
 
     /// Asks whether it is there. False if it has not answered for too long.
     pub(super) fn hello(&mut self, now: Instant) -> bool {
         // routers that are silent for so long are none, whatever they are busy with: others have their addresses by then
         let reloads = self.reloading && self.role != Role::Vrrp;
-        let busy = !self.ready || reloads;
+        let busy = self.is_at_work() && (!self.ready || reloads);
         match self.pulse.next(now, busy) {
             Next::Ask(number) => {
                 self.connection.say(&ToChild::Hello(number));

@@ -4,6 +4,7 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use keepalived_config::model::{Config, Global};
+use keepalived_config::plan;
 use keepalived_core::time::Instant;
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::process::{self, Capability};
@@ -11,6 +12,7 @@ use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::sockets::{Pair, RawSockets};
 use keepalived_state::{Event, Record, Snapshot, Subject};
 
+use super::abandoned::{Was, remove as remove_abandoned};
 use super::engine::{AtExit, Engine};
 use super::kernel_thread::{Gone, KernelThread};
 use super::report::{Level, Report};
@@ -48,6 +50,8 @@ struct Process {
     engine: Engine<Rtnetlink, RawSockets>,
     /// Asks the kernel for what takes time, and waits for it.
     kernel_thread: KernelThread<Pair>,
+    /// A configuration that came before this process began.
+    pending: Option<Box<Config>>,
     /// When the routers may begin, until they have.
     begins: Option<Instant>,
     keep_addresses: bool,
@@ -61,7 +65,7 @@ struct Process {
 }
 
 impl Process {
-    fn with(startup: Startup, mut reactor: Reactor, supervisor: Connection) -> Result<Self, NotStarted> {
+    fn with(startup: Startup, mut reactor: Reactor, mut supervisor: Connection) -> Result<Self, NotStarted> {
         let global = &startup.config.global;
         child::name(global.vrrp.name.as_deref().or(global.process_name.as_deref()));
         schedule::apply("vrrp", &global.vrrp, Some(NICE));
@@ -86,9 +90,13 @@ impl Process {
         process::drop_capabilities(&keep)?;
         // before this process has another thread: capabilities belong to threads
         let log = log::start_anyway(&startup.log, "Keepalived_vrrp");
+        let pending = stand_by(&startup, &mut reactor, &mut supervisor)?;
         let now = reactor::now();
         let kernel_thread =
-            Rtnetlink::without_events().and_then(KernelThread::start).map_err(|error| explain("netlink", error))?;
+            Rtnetlink::without_events().map_err(|error| explain("netlink", error)).and_then(|network| {
+                let short = |error: io::Error| io::Error::new(error.kind(), format!("cannot start a thread: {error}"));
+                KernelThread::start(network).map_err(short)
+            })?;
         kernel_thread.schedule(&global.vrrp);
         reactor.register(&kernel_thread, ANSWERS, Interest::Read)?;
         let engine = Engine::new(now, &startup.config, startup.masters.clone(), network, packets)?;
@@ -101,6 +109,7 @@ impl Process {
             reactor,
             engine,
             kernel_thread,
+            pending,
             begins: Some(now + delay),
             keep_addresses: startup.keep_addresses,
             takes_back: false,
@@ -112,6 +121,10 @@ impl Process {
 
     fn run(&mut self) -> u8 {
         self.supervisor.say(&FromChild::Ready);
+        if let Some(config) = self.pending.take() {
+            self.turn();
+            self.apply(&config);
+        }
         let mut ready = Vec::new();
         loop {
             let wake = self.turn();
@@ -203,13 +216,7 @@ impl Process {
             ToChild::Reload => {
                 // whatever comes of it: the supervisor reads no other configuration before it has an answer
                 match message::content::<Config>(memory) {
-                    Ok(config) => {
-                        schedule::apply("vrrp", &config.global.vrrp, Some(NICE));
-                        self.kernel_thread.schedule(&config.global.vrrp);
-                        self.engine.reload(reactor::now(), &config);
-                        self.resync(&config);
-                        self.takes_back = true;
-                    }
+                    Ok(config) => self.apply(&config),
                     Err(error) => self.supervisor.say(&FromChild::NotReloaded(error.to_string())),
                 }
             }
@@ -220,6 +227,14 @@ impl Process {
             ToChild::ClearCounters => self.engine.clear_counters(),
         }
         Ok(())
+    }
+
+    fn apply(&mut self, config: &Config) {
+        schedule::apply("vrrp", &config.global.vrrp, Some(NICE));
+        self.kernel_thread.schedule(&config.global.vrrp);
+        self.engine.reload(reactor::now(), config);
+        self.resync(config);
+        self.takes_back = true;
     }
 
     /// `lvs_sync_daemon` after a reload: another one is started anew, and hears how its instance stands.
@@ -292,6 +307,64 @@ impl Process {
             }
         }
         true
+    }
+}
+
+/// Waits until this process may begin: its predecessors died one after the other. Returns a configuration that comes meanwhile, which
+/// ends the wait. If the supervisor dies it takes back what the last one left.
+fn stand_by(
+    startup: &Startup,
+    reactor: &mut Reactor,
+    supervisor: &mut Connection,
+) -> Result<Option<Box<Config>>, NotStarted> {
+    if startup.stands_by.is_zero() {
+        return Ok(None);
+    }
+    let mut network = Rtnetlink::without_events().map_err(|error| explain("netlink", error))?;
+    supervisor.say(&FromChild::StandsBy);
+    let until = reactor::now() + startup.stands_by;
+    let mut ready = Vec::new();
+    while reactor::now() < until {
+        ready.clear();
+        reactor.wait(Some(until), &mut ready)?;
+        for ready in &ready {
+            if let Ready::Signal(signal) = ready {
+                child::heed(*signal, supervisor);
+            }
+        }
+        loop {
+            match child::hear(supervisor) {
+                Ok(None) => break,
+                Ok(Some((ToChild::Hello(number), _))) => supervisor.say(&FromChild::Hello(number)),
+                Ok(Some((ToChild::Reload, memory))) => match message::content::<Config>(memory) {
+                    Ok(config) => return Ok(Some(Box::new(config))),
+                    Err(error) => supervisor.say(&FromChild::NotReloaded(error.to_string())),
+                },
+                // the supervisor itself removes the addresses
+                Ok(Some((ToChild::Stop, _))) => {
+                    return Err(NotStarted { status: exit::FATAL, reason: String::new() });
+                }
+                Ok(Some((ToChild::Start | ToChild::Peer(_) | ToChild::Report | ToChild::ClearCounters, _))) => {}
+                Err(_gone) => {
+                    if !startup.keep_addresses {
+                        take_back(startup, &mut network);
+                    }
+                    return Err(NotStarted { status: exit::FATAL, reason: String::new() });
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Removes the addresses that the process before this one left.
+fn take_back(startup: &Startup, network: &mut Rtnetlink) {
+    let was = |key: &InstanceKey| if startup.masters.contains(key) { Was::Master } else { Was::Other };
+    let instances = plan::keyed(&startup.config.instances).map(|(key, instance)| (instance, was(&key)));
+    match remove_abandoned(network, instances) {
+        Ok(removed) if removed.refused.is_empty() => {}
+        Ok(removed) => tracing::error!("addresses stay that the kernel does not give up: {:?}", removed.refused),
+        Err(error) => tracing::error!("addresses of the process before this one cannot be removed: {error}"),
     }
 }
 

@@ -117,6 +117,11 @@ impl Roster {
                 continue;
             };
             let place = (link.index, line.address, line.prefix);
+            // the file has another prefix length now
+            let others = self.table.with_any_prefix(link.index, line.address).filter(|there| there.key() != place);
+            for other in others.filter(|there| there.protocol == lower::ADDRESS_PROTOCOL) {
+                self.reconciler.desired.left_over(index, Object::Address(other.clone()));
+            }
             let Some(there) = self.table.address(&place) else { continue };
             let ours = there.protocol == lower::ADDRESS_PROTOCOL;
             if ours || (!owner && (untold || evidence == Evidence::Journal)) {

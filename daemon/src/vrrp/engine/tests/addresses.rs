@@ -392,3 +392,28 @@ fn a_refusal_that_ends_is_waited_for_at_a_stop() {
     rig.stop(AtExit::Release);
     assert!(!rig.has(VIP));
 }
+
+#[test]
+fn what_bears_our_mark_with_another_prefix_length_is_a_left_over_too() {
+    for address in ["192.0.2.100", "2001:db8::100"] {
+        let mut network = machine();
+        network.add_address(Address { protocol: 18, ..plain(ETH0, address, 25) });
+        // of the machine, or of another program
+        network.add_address(plain(ETH1, "192.0.2.100", 26));
+        let text = format!("virtual_ipaddress {{\n fe80::51\n }}\n virtual_ipaddress_excluded {{\n {address}/24\n }}");
+        let text = if address.contains(':') { text } else { format!("virtual_ipaddress {{\n {address}/24\n }}") };
+        let mut rig = Rig::on(network, &instance("A", 51, &text));
+        assert!(
+            !rig.network().addresses().any(|there| there.link == ETH0 && there.address == ip(address)),
+            "{address}"
+        );
+        rig.pass(Duration::from_secs(4));
+        let here: Vec<u8> = rig
+            .network()
+            .addresses()
+            .filter(|there| there.link == ETH0 && there.address == ip(address))
+            .map(|it| it.prefix)
+            .collect();
+        assert_eq!((here, rig.has("192.0.2.100")), (vec![24], true));
+    }
+}
