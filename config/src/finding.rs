@@ -19,8 +19,7 @@ pub mod rule {
     pub use super::rules::names::*;
 }
 
-use std::collections::HashSet;
-
+use rustc_hash::FxHashSet;
 use serde::Serialize;
 
 use crate::span::Span;
@@ -189,9 +188,9 @@ const MOST_FINDINGS: usize = 1_000;
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     kept: Vec<Finding>,
-    rules: HashSet<&'static str>,
+    rules: FxHashSet<&'static str>,
     /// Of which places something has been said: a line of a definition or of a sequence is read many times.
-    said: HashSet<(&'static str, Span)>,
+    said: FxHashSet<(&'static str, Span)>,
     left_out: usize,
 }
 
@@ -221,6 +220,11 @@ impl Findings {
     pub(crate) fn places(&self, rule: &'static Rule) -> impl Iterator<Item = Span> {
         let found = self.kept.iter().filter(move |finding| finding.rule == rule);
         found.filter_map(|finding| Some(finding.primary.as_ref()?.span))
+    }
+
+    /// How many there were besides those that were kept.
+    pub const fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// Whether nothing can run with what has been found.

@@ -44,6 +44,8 @@ pub struct Loaded {
     pub config: Config,
     /// In the order of the text; bounded.
     pub findings: Vec<Finding>,
+    /// How many more there were than were kept.
+    pub left_out: usize,
     /// The statements, and the files that they stand in.
     pub tree: Tree,
 }
@@ -71,13 +73,14 @@ pub fn load_with(source: &dyn Source, path: &Path, facts: &dyn Facts, options: &
     let facts = inside.as_deref().unwrap_or(facts);
     let mut reading = Reading::new(&parsed.tree, facts, near_misses, findings);
     let config = config(&mut reading);
+    let mut left_out = reading.findings.left_out();
     let mut findings = reading.findings.sorted();
     if let Some(template) = template {
         // each of the others follows from it
-        findings = vec![template];
+        (findings, left_out) = (vec![template], 0);
     }
     findings.iter_mut().for_each(|finding| keep_fix_of_text(finding, parsed.tree.files()));
-    Loaded { config, findings, tree: parsed.tree }
+    Loaded { config, findings, left_out, tree: parsed.tree }
 }
 
 /// What to say of a template that was not rendered: `{{ NAME }}` or `{% if %}` where no block begins.

@@ -210,6 +210,32 @@ fn findings_without_end_are_counted() {
     assert_eq!(ids(&all.findings), ["unknown-keyword"; 1_000]);
 }
 
+/// To look for what was perhaps meant takes time: of a file of a million wrong lines it is done for the first ones.
+#[test]
+fn suggestions_are_bounded() {
+    let suggested = |text: &str| {
+        let loaded = load(&MemorySource::one("/k", text), Path::new("/k"), &AnyInterface);
+        loaded.findings.iter().filter(|finding| finding.help.as_ref().is_some_and(|help| help.contains("mean"))).count()
+    };
+    let inside = |block: &str, line: &str| {
+        let lines = format!(" {line}\n").repeat(900);
+        format!("vrrp_instance a {{\n interface lo\n virtual_router_id 5\n {block} {{\n{lines} }}\n}}\n")
+    };
+    for text in [
+        "vrrp_instnace a\n".repeat(900),
+        inside("virtual_routes", "192.0.2.0/24 vai"),
+        inside("virtual_rules", "from 192.0.2.0/24 tabel"),
+    ] {
+        let count = suggested(&text);
+        assert!((1..=200).contains(&count), "{count}: {}", text.get(..200).unwrap_or(&text));
+    }
+    let group = |number: u32| {
+        format!("virtual_server_group g{number} {{\n 10.0.0.1 80\n}}\nvirtual_server group f{number} {{\n}}\n")
+    };
+    let count = suggested(&(10_000..20_000).map(group).collect::<String>());
+    assert!((1..=20).contains(&count), "{count} names were compared with 10,000 others");
+}
+
 /// Two definitions that name each other cost a thousand substitutions each time.
 #[test]
 fn substitutions_are_bounded_for_all_lines_together() {

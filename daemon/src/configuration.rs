@@ -1,7 +1,9 @@
 //! Reads the configuration of this machine and says whether it can be used.
 
 mod programs;
+mod route_names;
 
+use std::cmp::Reverse;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -22,13 +24,14 @@ use keepalived_kernel::process::{self, NetworkNamespace};
 use crate::cli::Options;
 use crate::exit;
 use crate::files::FileSource;
+use route_names::RouteNames;
 
 /// A configuration that can be used, with what there is to say about it.
 #[derive(Debug)]
 pub struct Checked {
     /// What it means.
     pub config: Config,
-    /// Rendered, with how bad each is.
+    /// Rendered for the log, with how bad each is: the worst ones, and how to see the others.
     pub findings: Vec<(Severity, String)>,
 }
 
@@ -56,10 +59,10 @@ fn judge(options: &Options, machine: &Machine) -> Verdict {
     let unusable = if options.vrrp { fatal(&loaded.findings) } else { fatal_without_routers(&loaded.findings) };
     if unusable {
         let status = if missing(&loaded) { exit::NO_CONFIGURATION } else { exit::CONFIGURATION };
-        return Verdict::Unusable { text: shown(&loaded), status };
+        let text = logged(&loaded, options).into_iter().map(|(_, text)| text + "\n").collect();
+        return Verdict::Unusable { text, status };
     }
-    let findings =
-        loaded.findings.iter().map(|finding| (finding.rule.severity, render(finding, loaded.files()))).collect();
+    let findings = logged(&loaded, options);
     Verdict::Usable(Box::new(Checked { config: loaded.config, findings }))
 }
 
@@ -104,6 +107,35 @@ fn shown(loaded: &Loaded) -> String {
     loaded.findings.iter().map(|finding| render(finding, loaded.files()) + "\n").collect()
 }
 
+/// The most findings of one configuration that are logged: it may be read again and again.
+const MOST_LOGGED: usize = 20;
+
+/// What is logged of what was found, in the order of the text: of many the worst ones, and how to see the others.
+fn logged(loaded: &Loaded, options: &Options) -> Vec<(Severity, String)> {
+    let mut findings: Vec<&Finding> = loaded.findings.iter().collect();
+    if findings.len() > MOST_LOGGED {
+        // its number is part of the last line
+        findings.retain(|finding| finding.rule != &rule::MORE_FINDINGS);
+        let mut worst: Vec<(usize, &Finding)> = findings.iter().copied().enumerate().collect();
+        worst.sort_by_key(|(_, finding)| (!finding.rule.fatal, Reverse(finding.rule.severity)));
+        worst.truncate(MOST_LOGGED);
+        worst.sort_by_key(|(place, _)| *place);
+        let more = findings.len().saturating_sub(worst.len()).saturating_add(loaded.left_out);
+        let mut lines: Vec<(Severity, String)> = worst.into_iter().map(|(_, finding)| line(finding, loaded)).collect();
+        if more > 0 {
+            let path = options.config.display();
+            let text = format!("{more} more findings are not shown here; keepalived -t -f {path} shows them");
+            lines.push((Severity::Warning, text));
+        }
+        return lines;
+    }
+    findings.into_iter().map(|finding| line(finding, loaded)).collect()
+}
+
+fn line(finding: &Finding, loaded: &Loaded) -> (Severity, String) {
+    (finding.rule.severity, render(finding, loaded.files()))
+}
+
 fn missing(loaded: &Loaded) -> bool {
     let about_files = |finding: &Finding| {
         let class = finding.rule.class;
@@ -146,6 +178,7 @@ pub struct Machine {
     is_missing: bool,
     /// Whether the configuration may name a namespace to look at.
     follows_configuration: bool,
+    route_names: RouteNames,
 }
 
 impl Machine {
@@ -171,7 +204,7 @@ impl Machine {
     fn with(inventory: Option<Inventory>) -> Self {
         let known = inventory.is_some();
         let links = inventory.map(|inventory| inventory.links).unwrap_or_default();
-        Self { links, known, is_missing: false, follows_configuration: false }
+        Self { links, known, is_missing: false, follows_configuration: false, route_names: RouteNames::default() }
     }
 }
 
@@ -189,10 +222,9 @@ impl facts::Facts for Machine {
     }
 
     fn route_name(&self, kind: facts::RouteName, name: &str) -> Option<u32> {
-        let paths = ["/etc/iproute2", "/usr/share/iproute2", "/usr/lib/iproute2"]
-            .map(|directory| Path::new(directory).join(kind.file()));
-        let number = |path: &std::path::PathBuf| named(&read_text(path, LARGEST_TABLE).ok()?, name);
-        paths.iter().find_map(number).or_else(|| kind.well_known(name))
+        self.route_names
+            .number(kind, name, |path| read_text(path, LARGEST_TABLE).ok())
+            .or_else(|| kind.well_known(name))
     }
 
     fn regex(&self, regex: &Regex) -> Result<(), String> {
@@ -244,19 +276,6 @@ const LARGEST_TABLE: u64 = 1024 * 1024;
 /// More of a key file is not read; keys are shorter.
 const LONGEST_KEY: u64 = 4096;
 
-/// The number of `name` in a file of iproute2: a number and a name in each line, `#` begins a comment.
-fn named(text: &str, name: &str) -> Option<u32> {
-    text.lines().find_map(|line| {
-        let mut words = line.split('#').next()?.split_whitespace();
-        let (number, found) = (words.next()?, words.next()?);
-        let number = match number.strip_prefix("0x") {
-            Some(digits) => u32::from_str_radix(digits, 16).ok()?,
-            None => number.parse().ok()?,
-        };
-        (found == name).then_some(number)
-    })
-}
-
 /// What `text` means on a machine with every interface; for tests.
 #[cfg(test)]
 pub(crate) fn from_text(text: &str) -> Config {
@@ -264,4 +283,36 @@ pub(crate) fn from_text(text: &str) -> Config {
     let loaded = keepalived_config::load(&source, Path::new("/k.conf"), &facts::AnyInterface);
     assert!(!fatal(&loaded.findings), "{:?}", loaded.findings);
     loaded.config
+}
+
+#[cfg(test)]
+mod tests {
+    use keepalived_config::MemorySource;
+
+    use super::*;
+
+    #[test]
+    fn of_many_findings_the_worst_are_logged_and_how_to_see_the_others() {
+        let options = Options { config: "/etc/k.conf".into(), ..Options::default() };
+        let logged = |text: String| {
+            let loaded = keepalived_config::load(
+                &MemorySource::one("/etc/k.conf", text),
+                Path::new("/etc/k.conf"),
+                &facts::AnyInterface,
+            );
+            logged(&loaded, &options)
+        };
+        assert_eq!(logged("foo\n".repeat(MOST_LOGGED)).len(), MOST_LOGGED);
+        for (count, more) in [(21, "1 more findings"), (500, "480 more findings"), (100_000, "99980 more findings")] {
+            let lines = logged("foo\n".repeat(count));
+            assert_eq!(lines.len(), MOST_LOGGED + 1);
+            let (_, last) = lines.last().unwrap();
+            assert_eq!(*last, format!("{more} are not shown here; keepalived -t -f /etc/k.conf shows them"));
+            let size: usize = lines.iter().map(|(_, text)| text.len()).sum();
+            assert!(size < 20_000, "{size}");
+        }
+        // what keeps the daemon from running is among them, wherever it stands
+        let lines = logged("foo\n".repeat(500) + "global_defs {\nvrrp_version\n}\n");
+        assert!(lines.iter().any(|(_, text)| text.contains("missing-parameter")), "{lines:#?}");
+    }
 }

@@ -47,38 +47,59 @@ pub fn nearest<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> Option<&
         return None;
     }
     let limit = (name.len() / 3).clamp(1, 3);
+    let mut rows = Rows::default();
     words
         .filter(|word| word.len().abs_diff(name.len()) <= limit)
-        .map(|word| (distance(name.as_bytes(), word.as_bytes()), word))
-        .filter(|(distance, _)| *distance <= limit)
+        .filter_map(|word| Some((rows.distance(name.as_bytes(), word.as_bytes(), limit)?, word)))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }
 
-/// How many insertions, deletions, replacements and swaps of neighbours apart two words are; case does not count in full.
-fn distance(a: &[u8], b: &[u8]) -> usize {
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    let mut previous_letter = None;
-    for (row, letter) in a.iter().enumerate() {
-        let mut current = vec![row.saturating_add(1)];
-        let mut previous_other = None;
-        for (column, other) in b.iter().enumerate() {
-            let at = |cells: &[usize], index: usize| cells.get(index).copied().unwrap_or(usize::MAX);
-            let differs = usize::from(!letter.eq_ignore_ascii_case(other));
-            let mut best = at(&last, column).saturating_add(differs);
-            best = best.min(at(&last, column.saturating_add(1)).saturating_add(1));
-            best = best.min(at(&current, column).saturating_add(1));
-            if previous_letter == Some(other) && previous_other == Some(letter) && column > 0 {
-                best = best.min(at(&before_last, column.saturating_sub(1)).saturating_add(1));
+/// The rows of the table of distances that are needed, for one pair of words after the other.
+#[derive(Default)]
+struct Rows {
+    before_last: Vec<usize>,
+    last: Vec<usize>,
+    current: Vec<usize>,
+}
+
+impl Rows {
+    /// How many insertions, deletions, replacements and swaps of neighbours apart two words are; case does not count in full. `None`
+    /// if that is more than `limit`.
+    fn distance(&mut self, a: &[u8], b: &[u8], limit: usize) -> Option<usize> {
+        let Self { before_last, last, current } = self;
+        last.clear();
+        last.extend(0..=b.len());
+        let mut previous_letter = None;
+        let mut was_near = true;
+        for (row, letter) in a.iter().enumerate() {
+            current.clear();
+            current.push(row.saturating_add(1));
+            let mut previous_other = None;
+            for (column, other) in b.iter().enumerate() {
+                let at = |cells: &[usize], index: usize| cells.get(index).copied().unwrap_or(usize::MAX);
+                let differs = usize::from(!letter.eq_ignore_ascii_case(other));
+                let mut best = at(last, column).saturating_add(differs);
+                best = best.min(at(last, column.saturating_add(1)).saturating_add(1));
+                best = best.min(at(current, column).saturating_add(1));
+                if previous_letter == Some(other) && previous_other == Some(letter) && column > 0 {
+                    best = best.min(at(before_last, column.saturating_sub(1)).saturating_add(1));
+                }
+                current.push(best);
+                previous_other = Some(other);
             }
-            current.push(best);
-            previous_other = Some(other);
+            // a row follows from the two before it, and never gets smaller
+            let is_near = current.iter().any(|best| *best <= limit);
+            if !is_near && !was_near {
+                return None;
+            }
+            was_near = is_near;
+            std::mem::swap(before_last, last);
+            std::mem::swap(last, current);
+            previous_letter = Some(letter);
         }
-        before_last = std::mem::replace(&mut last, current);
-        previous_letter = Some(letter);
+        last.last().copied().filter(|distance| *distance <= limit)
     }
-    last.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -107,8 +128,11 @@ mod tests {
 
     #[test]
     fn a_swap_is_one_mistake() {
-        assert_eq!(distance(b"weigth", b"weight"), 1);
-        assert_eq!(distance(b"", b"abc"), 3);
-        assert_eq!(distance(b"State", b"state"), 0);
+        let distance = |a: &[u8], b: &[u8]| Rows::default().distance(a, b, 3);
+        assert_eq!(distance(b"weigth", b"weight"), Some(1));
+        assert_eq!(distance(b"", b"abc"), Some(3));
+        assert_eq!(distance(b"abcdef", b"uvwxyz"), None);
+        assert_eq!(distance(b"badcfe", b"abcdef"), Some(3));
+        assert_eq!(distance(b"State", b"state"), Some(0));
     }
 }

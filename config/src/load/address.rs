@@ -166,10 +166,10 @@ fn option<'a>(placed: &mut Placed<'a>, word: Word<'a>, words: &mut Words<'a>, ho
 fn unknown(word: Word<'_>, words: &mut Words<'_>) -> Outcome {
     let options = || all().filter(|row| row.block == "<address line>" && !row.name.starts_with("ADDR"));
     let name = word.str();
-    let near = nearest(&name, options().map(|row| row.name));
     if name.split('/').next().is_some_and(|text| text.trim_end_matches([',', ';']).parse::<IpAddr>().is_ok()) {
         return Outcome::Bad(word.span, format!("{name} is a second address: each has a line of its own"));
     }
+    let near = nearest(&name, options().map(|row| row.name));
     let Some(near) = options().find(|row| Some(row.name) == near) else {
         return Outcome::Bad(word.span, format!("{name} is no option of an address"));
     };

@@ -88,7 +88,7 @@ impl<'a> Draft<'a> {
                 || self.rare_selector(line, word)?
                 || self.other(reading, line, word)?;
             if !known {
-                self.action(line, word)?;
+                self.action(reading, line, word)?;
             }
         }
         Ok(())
@@ -208,7 +208,7 @@ impl<'a> Draft<'a> {
     }
 
     /// `[type] goto PREF`, `[type] blackhole` and the like.
-    fn action(&mut self, line: &mut Line<'a>, first: Word<'a>) -> Result<(), Wrong> {
+    fn action(&mut self, reading: &mut Reading<'_>, line: &mut Line<'a>, first: Word<'a>) -> Result<(), Wrong> {
         let word = if first.text == b"type" { line.value(first)? } else { first };
         let action = match word.text {
             b"goto" => {
@@ -221,7 +221,7 @@ impl<'a> Draft<'a> {
             b"prohibit" => RuleAction::Prohibit,
             _ => {
                 let wrong = Wrong::new(word, format!("{} is no option of a rule", word.str()));
-                let near = keywords::nearest(&word.str(), keywords::line_options(BLOCK));
+                let near = reading.suggest(&word.str(), keywords::line_options(BLOCK));
                 return Err(match near {
                     Some(near) => wrong.help(format!("did you mean {near}?")),
                     None => wrong,

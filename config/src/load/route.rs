@@ -114,7 +114,7 @@ impl<'a> Draft<'a> {
                 _ => {
                     let known = self.option(reading, line, word)? || self.metric(reading, line, word)?;
                     if !known {
-                        self.destination(line, word)?;
+                        self.destination(reading, line, word)?;
                     }
                 }
             }
@@ -229,7 +229,7 @@ impl<'a> Draft<'a> {
     }
 
     /// `[to] [TYPE] DEST`
-    fn destination(&mut self, line: &mut Line<'a>, first: Word<'a>) -> Result<(), Wrong> {
+    fn destination(&mut self, reading: &mut Reading<'_>, line: &mut Line<'a>, first: Word<'a>) -> Result<(), Wrong> {
         let mut word = if first.text == b"to" { line.value(first)? } else { first };
         if let Some(kind) = kind(word) {
             self.route.kind = kind;
@@ -242,7 +242,7 @@ impl<'a> Draft<'a> {
         }
         let Some(destination) = prefix(word) else {
             let wrong = Wrong::new(word, format!("{} is neither an option of a route nor a destination", word.str()));
-            let near = keywords::nearest(&word.str(), keywords::line_options(BLOCK));
+            let near = reading.suggest(&word.str(), keywords::line_options(BLOCK));
             return Err(match near {
                 Some(near) => wrong.help(format!("did you mean {near}?")),
                 None => wrong,
@@ -339,8 +339,10 @@ pub(super) fn track_group(
         Finding::at(&rule::TRACK_GROUP, word.span, format!("{needs} to have a track_group"))
     } else if !reading.track_groups.contains(&name) {
         let finding = Finding::at(&rule::TRACK_GROUP, word.span, format!("there is no track_group {name}"));
-        let near = keywords::nearest(&name, reading.track_groups.iter().map(String::as_str));
-        match near.map(str::to_owned) {
+        let groups = std::mem::take(&mut reading.track_groups);
+        let near = reading.suggest(&name, groups.iter().map(String::as_str));
+        reading.track_groups = groups;
+        match near {
             Some(near) => finding.help(format!("did you mean {near}?")).fix(word.span, near),
             None => finding,
         }

@@ -18,6 +18,9 @@ use crate::span::Span;
 use crate::syntax::{Node, Tree, Word};
 use crate::value::{self, NotANumber};
 
+/// Names that are compared with what was perhaps meant by them; tens of thousands may be defined.
+const MOST_COMPARISONS: usize = 200_000;
+
 /// What every part of loading needs.
 pub(super) struct Reading<'a> {
     pub(super) tree: &'a Tree,
@@ -32,8 +35,9 @@ pub(super) struct Reading<'a> {
     pub(super) preferences: Preferences,
     /// What has been learnt about scripts.
     pub(super) scripts: Scripts,
-    /// How many names have been looked up in vain; bounded, for each costs time.
+    /// How many names have been looked up in vain, and with how many others they may still be compared: it costs time.
     suggestions: usize,
+    comparisons: usize,
 }
 
 impl<'a> Reading<'a> {
@@ -49,6 +53,7 @@ impl<'a> Reading<'a> {
             preferences,
             scripts: Scripts::default(),
             suggestions: 0,
+            comparisons: MOST_COMPARISONS,
         }
     }
 }
@@ -140,10 +145,13 @@ impl Reading<'_> {
     /// Which of `names` was perhaps meant by `name`.
     pub(super) fn suggest<'n>(&mut self, name: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
         self.suggestions = self.suggestions.saturating_add(1);
-        if self.suggestions > MOST_SUGGESTIONS {
+        if self.suggestions > MOST_SUGGESTIONS || self.comparisons == 0 {
             return None;
         }
-        keywords::nearest(name, names).map(str::to_owned)
+        let mut left = self.comparisons;
+        let near = keywords::nearest(name, names.inspect(|_| left = left.saturating_sub(1))).map(str::to_owned);
+        self.comparisons = left;
+        near
     }
 
     /// Reports that `block` has no `name`. If a word in it is nearly that, both are one mistake, and it is said there.
@@ -245,7 +253,7 @@ impl Reading<'_> {
             let message = format!("{} is {}, not {}{}", node.name(), one_of(words), word.str(), instead(node));
             let finding = Finding::at(&rule::WORD_INVALID, word.span, message);
             // the words stand in the message, so only a fix says which of them
-            let near = keywords::nearest(&word.str(), words.iter().copied());
+            let near = self.suggest(&word.str(), words.iter().copied());
             self.report(match near {
                 Some(near) => finding.help(format!("write {near}")).fix(word.span, near),
                 None => finding,

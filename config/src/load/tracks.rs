@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::line::{Line, Wrong};
 use super::statements::{Reading, Statements, place};
 use crate::finding::{Finding, Rule, rule};
-use crate::keywords;
 use crate::model::{Track, TrackedInterface, Tracks, Weight};
 use crate::span::Span;
 use crate::syntax::{Node, Word};
@@ -189,7 +188,7 @@ fn weight(
     let Some(option) = line.next() else { return Ok(usual) };
     if option.text != b"weight" {
         let wrong = Wrong::new(option, format!("a tracked thing is followed by weight, not by {}", option.str()));
-        let near = keywords::nearest(&option.str(), ["weight"].into_iter());
+        let near = reading.suggest(&option.str(), ["weight"].into_iter());
         return Err(if near.is_some() { wrong.help("did you mean weight?") } else { wrong });
     }
     let number = line.value(option)?;

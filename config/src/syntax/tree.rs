@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use rustc_hash::FxHashMap;
+
 use super::Block;
 use crate::keywords::{self, Keyword};
 use crate::span::{Files, Span, Spot};
@@ -31,7 +33,7 @@ pub struct Tree {
     /// Statements whose line ends in a quote that is not closed.
     cut: HashSet<u32>,
     /// The block of keywords that an unknown word stands in.
-    strangers: HashMap<u32, &'static str>,
+    strangers: FxHashMap<u32, &'static str>,
 }
 
 /// No row has this number.
