@@ -5,7 +5,7 @@ use std::time::Duration;
 use keepalived_core::balance::Scheduler;
 use keepalived_sim::balance::disturbance::{Condition, Disturbance, Meddling};
 use keepalived_sim::balance::scenario::Scenario;
-use keepalived_sim::balance::setting::{Check, Kind, Server, Service, Setting, Target};
+use keepalived_sim::balance::setting::{Check, FileRule, Kind, MARKS, Named, Server, Service, Setting, Target};
 use keepalived_sim::balance::world::{Planted, World, run};
 use keepalived_sim::clock::Moment;
 use keepalived_sim::invariant::Invariant;
@@ -51,6 +51,8 @@ fn server(number: u8) -> Server {
 fn setting() -> Setting {
     let service = Service {
         number: 1,
+        named: Named::Address,
+        ha_suspend: false,
         scheduler: Scheduler::Rr,
         quorum: 1,
         hysteresis: 0,
@@ -167,6 +169,50 @@ fn a_supervisor_that_forgets_what_drains_or_was_refused_is_found() {
     assert_eq!(broken(drains, &plan, Some(Planted::Forgiven)), Some(Invariant::Table));
 }
 
+/// `setting` keeps every promise, and with the fault it does not keep this one.
+fn finds_in(setting: Setting, invariant: Invariant, planted: Planted, plan: &[(u64, Disturbance)]) {
+    assert_eq!(broken(setting.clone(), plan, None), None, "{planted:?}");
+    assert_eq!(broken(setting, plan, Some(planted)), Some(invariant), "{planted:?}");
+}
+
+#[test]
+fn a_checker_that_does_not_hear_what_is_in_a_file_is_found() {
+    let mut of_file = setting();
+    let kind = Kind::File(FileRule { file: 1, multiplier: 2, reverse: false });
+    let target = Target { kind, timeout: 0 };
+    let check = Check { target, delay_loop: 0, retry: 0, delay_before_retry: 0, ..check(kind) };
+    of_file.services[0].servers[1].checks.push(check);
+    let fails = Disturbance::Writes(1, i64::from(i32::MIN));
+    finds_in(of_file.clone(), Invariant::Told, Planted::Unread, &[(20, fails)]);
+    finds_in(of_file, Invariant::Told, Planted::Unread, &[(20, Disturbance::Writes(1, 5))]);
+}
+
+#[test]
+fn a_checker_that_asks_servers_of_a_suspended_virtual_server_is_found() {
+    let mut suspends = setting();
+    suspends.services[0].ha_suspend = true;
+    let plan = [(20, Disturbance::Leaves(1)), (40, Disturbance::Comes(1))];
+    finds_in(suspends, Invariant::Asked, Planted::Waking, &plan);
+}
+
+#[test]
+fn a_checker_that_forgets_a_key_of_a_group_is_found() {
+    for other in [2, MARKS + 1] {
+        let mut group = setting();
+        group.services[0].named = Named::Group(vec![other]);
+        finds_in(group, Invariant::Table, Planted::Short, &[]);
+    }
+}
+
+#[test]
+fn a_checker_that_gives_a_service_that_is_named_twice_to_one_virtual_server_alone_is_found() {
+    let mut twice = setting();
+    let second = Service { number: 2, named: Named::Group(vec![1]), ..twice.services[0].clone() };
+    let (first, second_server) = (Server { number: 3, ..server(3) }, server(4));
+    twice.services.push(Service { servers: vec![first, second_server], ..second });
+    finds_in(twice, Invariant::Table, Planted::Sole, &[]);
+}
+
 fn kept(setting: Setting, plan: &[(u64, Disturbance)]) {
     assert_eq!(broken(setting, plan, None), None, "{plan:?}");
 }
@@ -196,4 +242,12 @@ fn others_may_change_what_a_killed_daemon_has_left_to_them() {
     let reload = without_the_second(&drains);
     let reweigh = Disturbance::Meddle(Meddling::Reweigh(1, 2, 3));
     kept(drains, &[(20, reload), (21, Disturbance::KillAll), (22, Disturbance::Start), (60, reweigh)]);
+}
+
+// seed 2178 of 2026-11: the watch expected a check to be asked again that rests
+#[test]
+fn a_check_whose_answer_is_lost_may_rest_after_that() {
+    let mut suspends = setting();
+    suspends.services[0].ha_suspend = true;
+    kept(suspends, &[(20, Disturbance::Lose), (22, Disturbance::Leaves(1)), (120, Disturbance::Deliver)]);
 }

@@ -51,6 +51,12 @@ pub enum Disturbance {
     Shortage(i32),
     /// It has again.
     Plenty,
+    /// From now on this number is in a file.
+    Writes(u8, i64),
+    /// An address of a virtual server leaves this machine (`ha_suspend`).
+    Leaves(u8),
+    /// It comes back.
+    Comes(u8),
     /// SIGHUP with another setting, or the same.
     Reload(Box<Setting>),
 }
@@ -116,6 +122,9 @@ impl fmt::Display for Disturbance {
             Self::Deliver => f.write_str("answers arrive again"),
             Self::Shortage(errno) => write!(f, "this machine cannot ask: error {errno}"),
             Self::Plenty => f.write_str("this machine can ask again"),
+            Self::Writes(file, number) => write!(f, "file {file} holds {number}"),
+            Self::Leaves(number) => write!(f, "address {number} leaves this machine"),
+            Self::Comes(number) => write!(f, "address {number} comes to this machine"),
             Self::Reload(setting) => write!(f, "reload: {setting:?}"),
         }
     }

@@ -1,12 +1,12 @@
 //! What the results of checks mean, worked out once more: as keepalived.conf(5) has it, and without a line of the balancer's code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use keepalived_core::balance::{DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey, Table, Ticket};
 use keepalived_daemon::checker::Report;
 
-use super::setting::{self, Kind, Service, Setting, Target};
+use super::setting::{self, FileRule, Kind, Service, Setting, Target};
 use crate::clock::Moment;
 
 mod check;
@@ -87,10 +87,10 @@ impl Model {
         for check in &mut model.checks {
             let places = check.users.iter().filter_map(|(service, server)| {
                 let service = model.setting.services.get(*service)?;
-                let entry = there.get(&service.key())?;
+                let entries: Vec<&Entry> = service.keys().filter_map(|key| there.get(&key)).collect();
                 let server = service.servers.get(*server)?;
-                let weight = entry.destinations.get(&server.key()).map_or(0, |server| server.weight);
-                Some((weight > 0, server.weight > 0))
+                let weights = entries.iter().filter_map(|entry| Some(entry.destinations.get(&server.key())?.weight));
+                (!entries.is_empty()).then(|| (weights.max().unwrap_or(0) > 0, server.weight > 0))
             });
             let places: Vec<(bool, bool)> = places.collect();
             if places.iter().any(|(is_there, _)| *is_there) {
@@ -104,8 +104,8 @@ impl Model {
                 let is_sorry = service.sorry.is_some() && service.sorry_key() == server.key();
                 !is_sorry && entry.destinations.get(&server.key()).is_some_and(|entry| entry.weight > 0)
             };
-            let entry = there.get(&service.key());
-            balance.quorum_up = entry.is_some_and(|entry| service.servers.iter().any(|server| serves(server, entry)));
+            let mut entries = service.keys().filter_map(|key| there.get(&key));
+            balance.quorum_up = entries.any(|entry| service.servers.iter().any(|server| serves(server, entry)));
         }
         let told = (0..model.services.len()).filter_map(|at| model.begin_service(at)).collect();
         (model, told)
@@ -131,7 +131,7 @@ impl Model {
         let mut known = Vec::new();
         for service in &self.setting.services {
             let old = before.and_then(|before| {
-                before.successor(before.place(service.number)?, service, self.setting.drain, now, &mut told)
+                before.successor(before.place(&service.name())?, service, self.setting.drain, now, &mut told)
             });
             known.push(old);
         }
@@ -145,7 +145,7 @@ impl Model {
             }
         }
         for gone in before.iter().flat_map(|before| &before.setting.services) {
-            if self.place(gone.number).is_none() {
+            if self.place(&gone.name()).is_none() {
                 told.push(Told::Gone(gone.name()));
             }
         }
@@ -186,8 +186,7 @@ impl Model {
         let same = self.checks.iter().position(|check| check.identity == *identity);
         same.or_else(|| {
             users.iter().find_map(|(service, _)| {
-                let number = next.services.get(*service)?.number;
-                let place = self.place(number)?;
+                let place = self.place(&next.services.get(*service)?.name())?;
                 self.checks.iter().position(|check| {
                     check.identity.server == identity.server
                         && check.identity.check.target == identity.check.target
@@ -197,8 +196,8 @@ impl Model {
         })
     }
 
-    fn place(&self, number: u8) -> Option<usize> {
-        self.setting.services.iter().position(|service| service.number == number)
+    fn place(&self, name: &str) -> Option<usize> {
+        self.setting.services.iter().position(|service| service.name() == name)
     }
 
     /// How a service goes on: servers that stay are as they were told to be.
@@ -216,7 +215,7 @@ impl Model {
         for (server, standing) in old.servers.iter().zip(&balance.servers) {
             before.insert(server.number, *standing);
             if next.servers.iter().all(|kept| kept.number != server.number) && standing.up {
-                told.push(Told::Server(old.name(), server.name(), false));
+                told.push(Told::Server(old.name(), old.name_of(server), false));
                 if drain > 0 {
                     leaving.insert(server.key(), now + Duration::from_secs(drain));
                 }
@@ -252,7 +251,7 @@ impl Model {
             };
             let was = std::mem::replace(standing, now);
             if let Some(server) = service.servers.get(place).filter(|_| !was.is_new && was.up != now.up) {
-                told.push(Told::Server(service.name(), server.name(), now.up));
+                told.push(Told::Server(service.name(), service.name_of(server), now.up));
             }
         }
         told.extend(self.judge(at));
@@ -308,6 +307,9 @@ impl Model {
         {
             return Err(format!("{} is asked a second time while the first goes on", check.identity));
         }
+        if check.phase == Phase::Rests {
+            return Err(format!("{} is asked while it rests", check.identity));
+        }
         if step != check.step {
             return Err(format!("{}: step {step} in place of {}", check.identity, check.step));
         }
@@ -331,13 +333,44 @@ impl Model {
     pub fn ends(&mut self, ticket: Ticket, answer: Answer, now: Moment) -> Vec<Told> {
         let Some(check) = self.running(ticket).and_then(|at| self.checks.get_mut(at)) else { return Vec::new() };
         check.hear(answer);
-        check.phase = Phase::Waits { latest: now + check.identity.check.longest_pause() };
+        check.wait(now);
+        let users = check.users.clone();
+        self.look_at_users(users)
+    }
+
+    fn look_at_users(&mut self, users: Vec<(usize, usize)>) -> Vec<Told> {
         let mut told = Vec::new();
-        for (service, server) in check.users.clone() {
+        for (service, server) in users {
             told.extend(self.look_at(service, server));
             told.extend(self.judge(service));
         }
         told
+    }
+
+    /// The numbers in the files are these. Returns what is told.
+    pub fn reads(&mut self, files: &BTreeMap<u8, i64>) -> Vec<Told> {
+        let mut told = Vec::new();
+        for at in 0..self.checks.len() {
+            let Some(check) = self.checks.get_mut(at) else { break };
+            let Kind::File(rule) = check.identity.check.target.kind else { continue };
+            check.hear(found(rule, files.get(&rule.file).copied().unwrap_or(0)));
+            let users = check.users.clone();
+            told.extend(self.look_at_users(users));
+        }
+        told
+    }
+
+    /// These addresses are not on this machine: checks rest that only virtual servers with `ha_suspend` need of which no address is
+    /// here.
+    pub fn suspend(&mut self, gone: &BTreeSet<u8>, now: Moment) {
+        let is_here = |number: &u8| *number >= setting::MARKS || !gone.contains(number);
+        let services = self.setting.services.iter();
+        let suspended: Vec<bool> =
+            services.map(|service| service.ha_suspend && !service.numbers().iter().any(is_here)).collect();
+        for check in &mut self.checks {
+            let rests = check.users.iter().all(|(service, _)| suspended.get(*service) == Some(&true));
+            check.rest(rests, now);
+        }
     }
 
     fn look_at(&mut self, at: usize, place: usize) -> Option<Told> {
@@ -345,7 +378,7 @@ impl Model {
         let service = self.setting.services.get(at)?;
         let standing = self.services.get_mut(at)?.servers.get_mut(place)?;
         let was = std::mem::replace(standing, now);
-        let (service, server) = (service.name(), service.servers.get(place)?.name());
+        let (service, server) = (service.name(), service.name_of(service.servers.get(place)?));
         if was.up != now.up {
             return Some(Told::Server(service, server, now.up));
         }
@@ -358,7 +391,7 @@ impl Model {
         for (service, balance) in self.setting.services.iter().zip(&mut self.services).filter(|(it, _)| it.omega) {
             for (server, standing) in service.servers.iter().zip(&mut balance.servers) {
                 if std::mem::take(&mut standing.up) {
-                    told.push(Told::Server(service.name(), server.name(), false));
+                    told.push(Told::Server(service.name(), service.name_of(server), false));
                 }
             }
             if std::mem::take(&mut balance.quorum_up) {
@@ -373,10 +406,13 @@ impl Model {
         let late = self.checks.iter().find(|check| {
             let latest = match check.phase {
                 Phase::Waits { latest } => latest.max(awake),
+                // it rests once its answer is given up
+                Phase::Runs { .. } if check.rests => return false,
                 Phase::Runs { since, .. } => {
                     let given_up = since + check.identity.check.target.given_up() + SEARCH;
                     given_up.max(awake) + check.identity.check.longest_pause()
                 }
+                Phase::Rests => return false,
             };
             now > latest + slack
         })?;
@@ -397,38 +433,83 @@ impl Model {
 
     /// Where our servers are in the kernel's table, whether they are up or not.
     pub fn places(&self) -> BTreeMap<ServiceKey, Vec<DestinationKey>> {
-        let places = |service: &Service| {
+        let mut all: BTreeMap<ServiceKey, Vec<DestinationKey>> = BTreeMap::new();
+        for service in &self.setting.services {
             let sorry = service.sorry.map(|_| service.sorry_key());
-            service.servers.iter().map(setting::Server::key).chain(sorry).collect()
-        };
-        self.setting.services.iter().map(|service| (service.key(), places(service))).collect()
+            for key in service.keys() {
+                all.entry(key).or_default().extend(service.servers.iter().map(setting::Server::key).chain(sorry));
+            }
+        }
+        all
     }
 
     /// Servers of ours that get clients in `there`, and do not wait for a program to say their weight.
     pub fn serving(&self, there: &Table) -> Vec<(ServiceKey, DestinationKey)> {
         let is_fixed = |server: &&setting::Server| {
-            server.weight > 0 && server.checks.iter().all(|check| check.target.kind != Kind::Misc(true))
+            let is_fixed = |kind: Kind| !matches!(kind, Kind::Misc(true) | Kind::File(_));
+            server.weight > 0 && server.checks.iter().all(|check| is_fixed(check.target.kind))
         };
+        let is_alone = |key: &ServiceKey| self.sharers(key).count() == 1;
         let mut serving = Vec::new();
         for service in &self.setting.services {
             if !service.servers.iter().all(|server| is_fixed(&server)) {
                 continue;
             }
-            let Some(entry) = there.get(&service.key()) else { continue };
-            let has_clients = |to: &DestinationKey| entry.destinations.get(to).is_some_and(|entry| entry.weight > 0);
-            let is_sorry = |to: &DestinationKey| service.sorry.is_some() && service.sorry_key() == *to;
-            let servers = service.servers.iter().map(setting::Server::key).filter(|to| !is_sorry(to));
-            let servers = servers.filter(has_clients);
-            serving.extend(servers.map(|to| (service.key(), to)));
+            for key in service.keys().filter(is_alone) {
+                let Some(entry) = there.get(&key) else { continue };
+                let has_clients =
+                    |to: &DestinationKey| entry.destinations.get(to).is_some_and(|entry| entry.weight > 0);
+                let is_sorry = |to: &DestinationKey| service.sorry.is_some() && service.sorry_key() == *to;
+                let servers = service.servers.iter().map(setting::Server::key).filter(|to| !is_sorry(to));
+                serving.extend(servers.filter(has_clients).map(|to| (key, to)));
+            }
         }
         serving
     }
 
     /// What of the kernel's table is ours.
     pub fn table(&self) -> Table {
-        let services = self.setting.services.iter().zip(&self.services);
-        services.map(|(service, balance)| (service.key(), balance.entry(service))).collect()
+        let keys: BTreeSet<ServiceKey> = self.setting.services.iter().flat_map(Service::keys).collect();
+        keys.into_iter().filter_map(|key| Some((key, self.entry(&key)?))).collect()
     }
+
+    /// The virtual servers that name a key, in their order.
+    fn sharers(&self, key: &ServiceKey) -> impl Iterator<Item = (&Service, &Balance)> {
+        let services = self.setting.services.iter().zip(&self.services);
+        services.filter(move |(service, _)| service.keys().any(|known| known == *key))
+    }
+
+    /// What the kernel has for a key: the first that names it says how clients are spread, and of two that name a server the first
+    /// counts. A sorry server takes over when none of them has its quorum.
+    fn entry(&self, key: &ServiceKey) -> Option<Entry> {
+        let sharers: Vec<(&Service, &Balance)> = self.sharers(key).collect();
+        let (first, _) = sharers.first()?;
+        let serves = sharers.iter().any(|(_, balance)| balance.quorum_up);
+        let mut destinations = BTreeMap::new();
+        let mut named: BTreeSet<DestinationKey> = BTreeSet::new();
+        for (service, balance) in &sharers {
+            let mine = balance.destinations(service, serves);
+            destinations.extend(mine.into_iter().filter(|(to, _)| !named.contains(to)));
+            named.extend(service.servers.iter().map(setting::Server::key));
+        }
+        for (_, balance) in &sharers {
+            for to in balance.leaving.keys().filter(|to| !named.contains(to)) {
+                destinations.entry(*to).or_insert(setting::entry(0));
+            }
+        }
+        Some(Entry { service: ServiceEntry::new(first.scheduler), destinations })
+    }
+}
+
+/// What the number in a file says: with weight 0 any but 0 is a failure (`reverse`: 0 is), else it is multiplied and added to the
+/// weight; the least of 32 bits, or less, is a failure.
+pub(super) fn found(rule: FileRule, number: i64) -> Answer {
+    if rule.multiplier == 0 {
+        return if (number == 0) == rule.reverse { Answer::Ill } else { Answer::Well(0) };
+    }
+    let sign = if rule.reverse { -1 } else { 1 };
+    let added = number * i64::from(rule.multiplier) * sign;
+    if added <= i64::from(i32::MIN) { Answer::Ill } else { Answer::Well(added) }
 }
 
 impl Balance {
@@ -446,9 +527,9 @@ impl Balance {
         self.weight() > 0 && self.weight() >= needed
     }
 
-    fn entry(&self, service: &Service) -> Entry {
-        let mut destinations: BTreeMap<DestinationKey, DestinationEntry> =
-            self.leaving.keys().map(|key| (*key, setting::entry(0))).collect();
+    /// What it wants to have there; one of those that name the same key `serves`.
+    fn destinations(&self, service: &Service, serves: bool) -> BTreeMap<DestinationKey, DestinationEntry> {
+        let mut destinations = BTreeMap::new();
         let sorry = service.sorry.filter(|_| !self.quorum_up);
         for (server, standing) in service.servers.iter().zip(&self.servers) {
             if standing.up && sorry.is_none() {
@@ -457,11 +538,11 @@ impl Balance {
                 destinations.insert(server.key(), setting::entry(0));
             }
         }
-        if sorry.is_some() {
+        if sorry.is_some() && !serves {
             destinations.insert(service.sorry_key(), setting::entry(1));
         } else if service.sorry_waits() {
             destinations.entry(service.sorry_key()).or_insert(setting::entry(0));
         }
-        Entry { service: ServiceEntry::new(service.scheduler), destinations }
+        destinations
     }
 }

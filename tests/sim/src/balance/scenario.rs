@@ -5,7 +5,7 @@ use std::time::Duration;
 use keepalived_core::balance::Scheduler;
 
 use super::disturbance::{Condition, Disturbance, Meddling};
-use super::setting::{Check, Kind, Server, Service, Setting, Target};
+use super::setting::{Check, FILES, FileRule, Kind, MARKS, Named, Server, Service, Setting, Target};
 use crate::clock::Moment;
 use crate::random::Random;
 
@@ -66,8 +66,15 @@ fn setting(random: &mut Random, usual: &Usual, notifies: bool) -> Setting {
 }
 
 fn service(random: &mut Random, usual: &Usual, number: u8) -> Service {
+    let named = match random.below(10) {
+        0 => Named::Mark,
+        1..4 => Named::Group(group(random)),
+        _ => Named::Address,
+    };
     let mut service = Service {
         number,
+        named,
+        ha_suspend: random.percent(20),
         scheduler: random.pick(&[Scheduler::Rr, Scheduler::Wlc, Scheduler::Sh]),
         quorum: 1,
         hysteresis: 0,
@@ -88,6 +95,11 @@ fn service(random: &mut Random, usual: &Usual, number: u8) -> Service {
     service
 }
 
+/// What a group has besides its own address: what others name, or nobody.
+fn group(random: &mut Random) -> Vec<u8> {
+    (0..random.below(4)).map(|_| random.pick(&[1, 2, 3, 4, 7, MARKS + 1, MARKS + 2])).collect()
+}
+
 fn set_quorum(random: &mut Random, service: &mut Service) {
     let weight: u32 = service.servers.iter().map(|server| server.weight).sum();
     let most = u64::from(weight.max(1));
@@ -103,7 +115,24 @@ fn server(random: &mut Random, usual: &Usual, number: u8) -> Server {
             checks.push(if random.percent(70) { usual.clone() } else { own });
         }
     }
+    if random.percent(15) {
+        checks.push(of_file(random));
+    }
     Server { number, weight: random.pick(&[0, 1, 1, 1, 2, 10]), inhibit: random.percent(30), checks }
+}
+
+/// A check that others tell the result of: nothing else can be set.
+fn of_file(random: &mut Random) -> Check {
+    let rule =
+        FileRule { file: random.pick(&FILES), multiplier: random.pick(&[0, 1, 1, -2]), reverse: random.percent(30) };
+    Check {
+        target: Target { kind: Kind::File(rule), timeout: 0 },
+        delay_loop: 0,
+        retry: 0,
+        delay_before_retry: 0,
+        warmup: 0,
+        alpha: false,
+    }
 }
 
 fn check(random: &mut Random, kind: Kind) -> Check {
@@ -111,6 +140,7 @@ fn check(random: &mut Random, kind: Kind) -> Check {
         Kind::Tcp => kind,
         Kind::Http(_) => Kind::Http(random.pick(&[1, 1, 3])),
         Kind::Misc(_) => Kind::Misc(random.percent(50)),
+        Kind::File(_) => kind,
     };
     Check {
         target: Target { kind, timeout: random.pick(&[1, 1, 3]) },
@@ -170,10 +200,12 @@ impl Author {
         let server = u8::try_from(self.random.between(1, u64::from(SERVERS))).expect("few servers");
         let service = self.service();
         let (begin, end) = match self.random.below(100) {
-            0..30 => {
+            0..24 => {
                 let well = Disturbance::Condition(server, Condition::Well(self.random.pick(&[0, 1, 7])));
                 (Disturbance::Condition(server, self.condition()), Some(well))
             }
+            24..27 => (Disturbance::Writes(self.random.pick(&FILES), self.number()), None),
+            27..30 => (Disturbance::Leaves(service), Some(Disturbance::Comes(service))),
             30..38 => {
                 let of = self.random.percent(60).then_some(server);
                 (Disturbance::Refuse(service, of), Some(Disturbance::Grant(service, of)))
@@ -199,7 +231,7 @@ impl Author {
         self.plan.push((at, begin));
         if let Some(end) = end {
             // whatever concerns the processes ends; servers and the kernel may stay as they are
-            let may_last = matches!(end, Disturbance::Condition(..) | Disturbance::Grant(..));
+            let may_last = matches!(end, Disturbance::Condition(..) | Disturbance::Grant(..) | Disturbance::Comes(_));
             if !(may_last && self.random.percent(25)) {
                 self.plan.push((until, end));
             }
@@ -207,8 +239,12 @@ impl Author {
     }
 
     fn service(&mut self) -> u8 {
-        let numbers: Vec<u8> = self.setting.services.iter().map(|service| service.number).collect();
+        let numbers: Vec<u8> = self.setting.services.iter().flat_map(Service::numbers).collect();
         self.random.pick(&numbers)
+    }
+
+    fn number(&mut self) -> i64 {
+        self.random.pick(&[0, 0, 1, -1, 5, i64::from(i32::MIN)])
     }
 
     fn condition(&mut self) -> Condition {
@@ -243,12 +279,18 @@ impl Author {
             let count = setting.services.len();
             let at = random.index(count);
             let Some(service) = setting.services.get_mut(at) else { continue };
-            match random.below(9) {
+            match random.below(11) {
                 0 if count > 1 => drop(setting.services.remove(at)),
                 1 => {
                     let free = (1..=6).find(|number| setting.services.iter().all(|known| known.number != *number));
                     let new = free.map(|number| self::service(random, usual, number));
                     setting.services.extend(new);
+                }
+                7 => service.ha_suspend = !service.ha_suspend,
+                8 => {
+                    if let Named::Group(others) = &mut service.named {
+                        *others = group(random);
+                    }
                 }
                 2 => service.sorry = random.pick(&[None, Some(false), Some(true)]),
                 3 => set_quorum(random, service),
@@ -272,13 +314,17 @@ fn change_server(random: &mut Random, service: &mut Service) {
     let at = random.index(service.servers.len());
     let Some(server) = service.servers.get_mut(at) else { return };
     let (which, kind) = (random.index(server.checks.len()), random.pick(&[Kind::Tcp, Kind::Http(1), Kind::Misc(true)]));
-    match (random.below(7), server.checks.get_mut(which)) {
+    let which = server.checks.get_mut(which).filter(|check| !matches!(check.target.kind, Kind::File(_)));
+    match (random.below(7), which) {
         (0, _) => server.weight = random.pick(&[0, 1, 2, 10]),
         (1, _) => server.inhibit = !server.inhibit,
         (2, Some(check)) => check.delay_loop = random.pick(&[2, 5, 20]),
         (3, Some(check)) => check.retry = random.pick(&[0, 1, 3]),
         (4, Some(check)) => check.alpha = !check.alpha,
-        (_, Some(_)) => drop(server.checks.remove(which)),
+        (_, Some(check)) => {
+            let gone = check.clone();
+            server.checks.retain(|check| *check != gone);
+        }
         (_, None) => server.checks.push(check(random, kind)),
     }
 }

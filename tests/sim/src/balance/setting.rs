@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepalived_core::balance::{DestinationEntry, DestinationKey, Forwarding, Protocol, Scheduler, ServiceKey};
+use keepalived_core::vrrp::Family;
 
 /// The port of all services and servers.
 pub const PORT: u16 = 80;
@@ -24,11 +25,38 @@ pub struct Setting {
     pub services: Vec<Service>,
 }
 
+/// What a virtual server answers for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Named {
+    /// Its own address.
+    Address,
+    /// Its own firewall mark.
+    Mark,
+    /// A group: its own address and these keys, which others may name, too.
+    Group(Vec<u8>),
+}
+
+/// Keys from this number on are firewall marks; those below are addresses.
+pub const MARKS: u8 = 100;
+
+/// What the kernel calls the key of this number.
+pub fn key(number: u8) -> ServiceKey {
+    if number < MARKS {
+        ServiceKey::Address { address: IpAddr::from([192, 0, 2, number]), port: PORT, protocol: Protocol::Tcp }
+    } else {
+        ServiceKey::Fwmark { mark: u32::from(number), family: Family::V4 }
+    }
+}
+
 /// A virtual server.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Service {
     /// Makes its address; stays across reloads.
     pub number: u8,
+    /// What it answers for.
+    pub named: Named,
+    /// `ha_suspend`
+    pub ha_suspend: bool,
     /// `lvs_sched`
     pub scheduler: Scheduler,
     /// `quorum`
@@ -93,21 +121,60 @@ pub enum Kind {
     Http(u16),
     /// `MISC_CHECK`; true with `misc_dynamic`.
     Misc(bool),
+    /// `FILE_CHECK`
+    File(FileRule),
 }
 
+/// What the number in a file means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FileRule {
+    /// The file: 1 or 2.
+    pub file: u8,
+    /// `weight`
+    pub multiplier: i32,
+    /// `reverse`
+    pub reverse: bool,
+}
+
+/// The files that there are.
+pub const FILES: [u8; 2] = [1, 2];
+
 impl Service {
-    /// What the kernel calls it.
-    pub fn key(&self) -> ServiceKey {
-        ServiceKey::Address { address: self.address(), port: PORT, protocol: Protocol::Tcp }
+    /// The numbers of its keys, each once.
+    pub fn numbers(&self) -> Vec<u8> {
+        match &self.named {
+            Named::Address => vec![self.number],
+            Named::Mark => vec![MARKS + self.number],
+            Named::Group(others) => {
+                let mut all = vec![self.number];
+                for other in others {
+                    if !all.contains(other) {
+                        all.push(*other);
+                    }
+                }
+                all
+            }
+        }
     }
 
-    fn address(&self) -> IpAddr {
-        IpAddr::from([192, 0, 2, self.number])
+    /// What the kernel calls it.
+    pub fn keys(&self) -> impl Iterator<Item = ServiceKey> {
+        self.numbers().into_iter().map(key)
     }
 
     /// What log lines and scripts call it.
     pub fn name(&self) -> String {
-        format!("[{}]:tcp:{PORT}", self.address())
+        match self.named {
+            Named::Address => format!("[192.0.2.{}]:tcp:{PORT}", self.number),
+            Named::Mark => format!("FWM {}", MARKS + self.number),
+            Named::Group(_) => format!("[g{}]:0", self.number),
+        }
+    }
+
+    /// What log lines and scripts call a real server of it.
+    pub fn name_of(&self, server: &Server) -> String {
+        let protocol = if self.named == Named::Mark { "none" } else { "tcp" };
+        format!("[{}]:{protocol}:{PORT}", server.address())
     }
 
     /// Whether the sorry server waits in the table with weight 0. Of one that is a real server, too, what that one says counts.
@@ -135,11 +202,6 @@ impl Server {
     fn address(&self) -> IpAddr {
         IpAddr::from([10, 0, 0, self.number])
     }
-
-    /// What log lines and scripts call it.
-    pub fn name(&self) -> String {
-        format!("[{}]:tcp:{PORT}", self.address())
-    }
 }
 
 impl Check {
@@ -161,6 +223,7 @@ impl Target {
         let own = match self.kind {
             Kind::Tcp | Kind::Http(_) => 4 * self.timeout,
             Kind::Misc(_) => self.timeout,
+            Kind::File(_) => 0,
         };
         Duration::from_secs(own + 40)
     }
@@ -191,12 +254,36 @@ fn write_setting(text: &mut String, setting: &Setting) -> std::fmt::Result {
         writeln!(text, "  lvs_flush_on_stop")?;
     }
     writeln!(text, "}}")?;
+    FILES.iter().try_for_each(|file| writeln!(text, "track_file f{file} {{\n  file /f{file}\n}}"))?;
+    services.iter().try_for_each(|service| write_group(text, service))?;
     services.iter().try_for_each(|service| write_service(text, service))
 }
 
+fn write_group(text: &mut String, service: &Service) -> std::fmt::Result {
+    let Named::Group(_) = service.named else { return Ok(()) };
+    writeln!(text, "virtual_server_group g{} {{", service.number)?;
+    for key in service.keys() {
+        match key {
+            ServiceKey::Address { address, port, .. } => writeln!(text, "  {address} {port}")?,
+            ServiceKey::Fwmark { mark, .. } => writeln!(text, "  fwmark {mark}")?,
+        }
+    }
+    writeln!(text, "}}")
+}
+
 fn write_service(text: &mut String, service: &Service) -> std::fmt::Result {
-    writeln!(text, "virtual_server {} {PORT} {{\n  lvs_sched {}", service.address(), service.scheduler.name())?;
-    writeln!(text, "  lvs_method NAT\n  protocol TCP")?;
+    match service.named {
+        Named::Address => writeln!(text, "virtual_server 192.0.2.{} {PORT} {{", service.number)?,
+        Named::Mark => writeln!(text, "virtual_server fwmark {} {{", MARKS + service.number)?,
+        Named::Group(_) => writeln!(text, "virtual_server group g{} {{", service.number)?,
+    }
+    writeln!(text, "  lvs_sched {}\n  lvs_method NAT", service.scheduler.name())?;
+    if service.named != Named::Mark {
+        writeln!(text, "  protocol TCP")?;
+    }
+    if service.ha_suspend {
+        writeln!(text, "  ha_suspend")?;
+    }
     writeln!(text, "  quorum {}\n  hysteresis {}", service.quorum, service.hysteresis)?;
     if service.omega {
         writeln!(text, "  omega")?;
@@ -220,7 +307,15 @@ fn write_service(text: &mut String, service: &Service) -> std::fmt::Result {
 
 fn write_check(text: &mut String, check: &Check) -> std::fmt::Result {
     let Target { kind, timeout } = check.target;
+    if let Kind::File(FileRule { file, multiplier, reverse }) = kind {
+        let reverse = if reverse { "reverse" } else { "noreverse" };
+        return writeln!(
+            text,
+            "    FILE_CHECK {{\n      track_file f{file}\n      weight {multiplier} {reverse}\n    }}"
+        );
+    }
     match kind {
+        Kind::File(_) => {}
         Kind::Tcp => writeln!(text, "    TCP_CHECK {{\n      connect_timeout {timeout}")?,
         Kind::Http(urls) => {
             writeln!(text, "    HTTP_GET {{\n      connect_timeout {timeout}")?;

@@ -1,18 +1,20 @@
 //! A balancer, its servers, the kernel's table, and what happens in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 use std::ops::Add;
 use std::time::Duration;
 
+use keepalived_config::model::Checker;
 use keepalived_core::balance::{Table, Ticket};
-use keepalived_daemon::checker::{AtExit, Before, Engine, Ran, Report, Unfinished};
+use keepalived_daemon::checker::{AtExit, Before, Engine, Ran, Report, Task, Unfinished, Verdict};
 use keepalived_kernel::fake::FakeDirector;
 
 use super::disturbance::{Condition, Disturbance};
-use super::model::{Answer, Model, Told};
+use super::model::{Answer, Model, Told, found};
 use super::scenario::Scenario;
-use super::setting::{self, Kind, Setting};
+use super::setting::{self, FileRule, Kind, Named, Setting};
 use super::watch::{SLACK, Watch, judge_told};
 use crate::clock::{Clock, Moment};
 use crate::invariant::{Invariant, Violation};
@@ -57,6 +59,10 @@ pub struct World {
     /// Steps that are under way, whether they will be answered or not.
     steps: BTreeMap<Ticket, Step>,
     servers: BTreeMap<u8, Condition>,
+    /// Numbers in files.
+    files: BTreeMap<u8, i64>,
+    /// Addresses of virtual servers that are not on this machine.
+    gone: BTreeSet<u8>,
     /// There is a runner; programs of those before are gone.
     runner: Option<u64>,
     runners: u64,
@@ -171,6 +177,14 @@ pub enum Planted {
     Heirless,
     /// The supervisor does not remember what a checker has to remove.
     Forgiven,
+    /// The checker does not hear what is in files.
+    Unread,
+    /// The checker does not hear which addresses are on this machine.
+    Waking,
+    /// The checker does not see the last key of each group.
+    Short,
+    /// The checker does not see servers of a virtual server whose keys others name before it.
+    Sole,
 }
 
 impl World {
@@ -192,6 +206,8 @@ impl World {
             lives: 0,
             steps: BTreeMap::new(),
             servers: BTreeMap::new(),
+            files: BTreeMap::new(),
+            gone: BTreeSet::new(),
             runner: Some(0),
             runners: 0,
             loses: false,
@@ -380,6 +396,8 @@ impl World {
                     self.watch.awakes(slept_at, now);
                     self.next_turn = Some(now);
                     self.queue.plan(now, Event::Turn);
+                    self.look_outside();
+                    self.waits = true;
                 }
             }
             Disturbance::Condition(server, condition) => drop(self.servers.insert(server, condition)),
@@ -415,9 +433,65 @@ impl World {
             Disturbance::Deliver => self.loses = false,
             Disturbance::Shortage(errno) => self.shortage = Some(errno),
             Disturbance::Plenty => self.shortage = None,
+            Disturbance::Writes(file, number) => {
+                self.files.insert(file, number);
+                self.hear_outside()?;
+            }
+            Disturbance::Leaves(number) => {
+                self.gone.insert(number);
+                self.hear_outside()?;
+            }
+            Disturbance::Comes(number) => {
+                self.gone.remove(&number);
+                self.hear_outside()?;
+            }
             Disturbance::Reload(setting) => self.reload(*setting)?,
         }
         Ok(())
+    }
+
+    /// The checker hears what is in files and which addresses are here, if it has a turn.
+    fn hear_outside(&mut self) -> Result<(), Broken> {
+        if self.paused.is_some() || matches!(self.life, Life::Down { .. }) {
+            return Ok(());
+        }
+        self.look_outside();
+        self.idle = 0;
+        self.turn()
+    }
+
+    /// What the checker process knows from outside: files, and addresses of this machine.
+    fn look_outside(&mut self) {
+        let (now, shown) = (self.now, self.shown());
+        let Life::Up(life) = &mut self.life else { return };
+        let (engine, model) = &mut **life;
+        let files = &self.files;
+        if self.planted != Some(Planted::Unread) {
+            engine.told(|task| read(task, files), shown);
+        }
+        self.expected.extend(model.reads(files));
+        let gone = &self.gone;
+        let is_gone = |address: IpAddr| matches!(address, IpAddr::V4(it) if gone.contains(&it.octets()[3]));
+        if self.planted != Some(Planted::Waking) {
+            engine.suspend(|address| !is_gone(address), shown);
+        }
+        model.suspend(gone, now);
+    }
+
+    /// The setting as the checker is given it.
+    fn text(&self, setting: &Setting) -> String {
+        let mut setting = setting.clone();
+        let mut named: BTreeSet<u8> = BTreeSet::new();
+        for service in &mut setting.services {
+            if let (Some(Planted::Short), Named::Group(others)) = (self.planted, &mut service.named) {
+                others.pop();
+            }
+            if self.planted == Some(Planted::Sole) && service.numbers().iter().any(|key| named.contains(key)) {
+                service.servers.truncate(1);
+            }
+            named.extend(service.numbers());
+        }
+        setting::text(&setting)
     }
 
     /// A checker begins: with what the one before it had, if that died, and the present configuration follows as a reload.
@@ -439,7 +513,7 @@ impl World {
             None => self.watch.begins(&there, &model),
         }
         let of = if self.planted == Some(Planted::Heirless) { &self.setting } else { &first };
-        let config = crate::setting::configuration(&setting::text(of));
+        let config = crate::setting::configuration(&self.text(of));
         let seed = self.random.bits();
         match self.planted {
             Some(Planted::Forgetful) => {
@@ -461,6 +535,7 @@ impl World {
                 if before.is_some_and(|before| before.setting == self.setting) {
                     self.taken_over(&there)?;
                 }
+                self.look_outside();
                 self.turn()?;
                 if first == self.setting { Ok(()) } else { self.reload(self.setting.clone()) }
             }
@@ -545,15 +620,27 @@ impl World {
             self.awake = now;
             self.watch.awakes(slept_at, now);
         }
+        let config = crate::setting::configuration(&self.text(&self.setting));
         let Life::Up(life) = &mut self.life else { return Ok(()) };
         let (engine, model) = &mut **life;
-        let config = crate::setting::configuration(&setting::text(&self.setting));
         self.expected.extend(model.reload(self.setting.clone(), now));
         self.watch.reloads(model);
         engine.reload(shown, config).map_err(|error| (Invariant::Sleeps, format!("no reload: {error}")))?;
         self.idle = 0;
+        self.look_outside();
         self.turn()
     }
+}
+
+/// What the checker process makes of the number in a file (`daemon/src/checker/outside.rs` reads it).
+fn read(task: Task<'_>, files: &BTreeMap<u8, i64>) -> Option<Verdict> {
+    let Checker::File(check) = task.checker else { return None };
+    let file: u8 = check.track_file.strip_prefix('f')?.parse().ok()?;
+    let rule = FileRule { file, multiplier: check.weight.multiplier, reverse: check.weight.reverse };
+    Some(match found(rule, files.get(&file).copied().unwrap_or(0)) {
+        Answer::Well(weight) => Verdict::Passed(weight),
+        Answer::Ill | Answer::Unasked => Verdict::Failed("it holds something else".to_owned()),
+    })
 }
 
 /// How soon the checker notices what others do to the table.

@@ -33,6 +33,8 @@ pub(super) struct Check {
     pub(super) step: u16,
     pub(super) alone: bool,
     pub(super) phase: Phase,
+    /// All its users are suspended.
+    pub(super) rests: bool,
 }
 
 /// What makes two checks one: the server, its weight if that matters, and all that is set.
@@ -49,6 +51,8 @@ pub(super) enum Phase {
     Waits { latest: Moment },
     /// A step is under way since then.
     Runs { ticket: Ticket, since: Moment },
+    /// It does not begin by itself: nobody needs it, or others tell the result.
+    Rests,
 }
 
 /// `BOOTSTRAP_DELAY` of keepalived, before the first step of a check.
@@ -56,8 +60,15 @@ const BOOTSTRAP: Duration = Duration::from_secs(1);
 
 impl Identity {
     pub(super) fn of(server: &setting::Server, check: &setting::Check) -> Self {
-        let weight = matches!(check.target.kind, Kind::Misc(_)).then_some(server.weight);
+        let weight = matches!(check.target.kind, Kind::Misc(_) | Kind::File(_)).then_some(server.weight);
         Self { server: server.number, weight, check: check.clone() }
+    }
+}
+
+impl Identity {
+    /// Whether others tell its results.
+    pub(super) const fn is_told(&self) -> bool {
+        matches!(self.check.target.kind, Kind::File(_))
     }
 }
 
@@ -70,6 +81,7 @@ impl std::fmt::Display for Identity {
 impl Check {
     pub(super) fn new(identity: Identity, users: Vec<(usize, usize)>, now: Moment) -> Self {
         let latest = now + BOOTSTRAP + Duration::from_secs(identity.check.warmup);
+        let phase = if identity.is_told() { Phase::Rests } else { Phase::Waits { latest } };
         Self {
             users,
             up: !identity.check.alpha,
@@ -78,7 +90,8 @@ impl Check {
             weight: 0,
             step: 0,
             alone: false,
-            phase: Phase::Waits { latest },
+            phase,
+            rests: false,
             identity,
         }
     }
@@ -100,9 +113,28 @@ impl Check {
             Phase::Waits { latest } if next.delay_loop < was.check.delay_loop => {
                 *latest = (*latest).min(now + next.longest_pause());
             }
-            Phase::Waits { .. } | Phase::Runs { .. } => {}
+            Phase::Waits { .. } | Phase::Runs { .. } | Phase::Rests => {}
         }
         self
+    }
+
+    /// Nobody needs it, or somebody does again.
+    pub(super) fn rest(&mut self, rests: bool, now: Moment) {
+        let did = std::mem::replace(&mut self.rests, rests);
+        if self.identity.is_told() {
+            return;
+        }
+        match self.phase {
+            Phase::Waits { .. } if rests => self.phase = Phase::Rests,
+            Phase::Rests if did && !rests => self.phase = Phase::Waits { latest: now },
+            Phase::Waits { .. } | Phase::Runs { .. } | Phase::Rests => {}
+        }
+    }
+
+    /// A step has ended.
+    pub(super) fn wait(&mut self, now: Moment) {
+        let latest = now + self.identity.check.longest_pause();
+        self.phase = if self.rests { Phase::Rests } else { Phase::Waits { latest } };
     }
 
     pub(super) fn hear(&mut self, answer: Answer) {

@@ -10,7 +10,7 @@ use super::{Event, NO_ANSWER, Planted, World};
 
 impl World {
     fn place(&self, service: u8, server: Option<u8>) -> (ServiceKey, Option<DestinationKey>) {
-        let key = ServiceKey::Address { address: [192, 0, 2, service].into(), port: PORT, protocol: Protocol::Tcp };
+        let key = setting::key(service);
         let to = server.map(|server| DestinationKey { address: [10, 0, 0, server].into(), port: PORT });
         (key, to)
     }

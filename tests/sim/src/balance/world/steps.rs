@@ -7,7 +7,7 @@ use keepalived_daemon::checker::{Ran, Verdict};
 
 use super::super::disturbance::Condition;
 use super::super::model::Answer;
-use super::super::setting::{Kind, Target};
+use super::super::setting::{self, Kind, Target};
 use super::super::watch::SLACK;
 use super::{Event, Life, Planted, TOGETHER, World};
 use crate::invariant::Invariant;
@@ -39,9 +39,14 @@ impl World {
             std::net::IpAddr::V4(address) => address.octets()[3],
             std::net::IpAddr::V6(_) => 0,
         };
-        let service = match task.service.service {
-            keepalived_config::model::Service::Address { address, .. } => number(address),
-            _ => 0,
+        let service = match &task.service.service {
+            keepalived_config::model::Service::Address { address, .. } => number(*address),
+            keepalived_config::model::Service::Fwmark { mark, .. } => {
+                u8::try_from(*mark).unwrap_or(0).saturating_sub(setting::MARKS)
+            }
+            keepalived_config::model::Service::Group { name, .. } => {
+                name.strip_prefix('g').and_then(|number| number.parse().ok()).unwrap_or(0)
+            }
         };
         let server = number(task.server.address);
         let place = task.server.checkers.iter().position(|checker| std::ptr::eq(checker, task.checker));
