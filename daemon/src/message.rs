@@ -36,8 +36,8 @@ pub enum ToChild {
     Reload,
     /// Are you there?
     Hello(u64),
-    /// Send a `Snapshot`.
-    Report,
+    /// Show how you are.
+    Show,
     /// Forget what was counted.
     ClearCounters,
     /// The process of this role speaks and listens at the packet socket whose descriptor comes along. It replaces the one of a
@@ -134,8 +134,8 @@ pub enum FromChild {
     Happened(Vec<Record>),
     /// From now on this is to be taken back at its end.
     Owes(Debts),
-    /// A `Snapshot` comes in memory.
-    Snapshot,
+    /// How it is: its view (`VrrpView`, `BalanceView`) comes in memory.
+    View,
     /// It got a signal that is for the supervisor.
     Signal(i32),
     /// It cannot run, and ends with this status.

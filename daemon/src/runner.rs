@@ -165,7 +165,7 @@ impl Runner {
                     }
                 }
                 ToChild::Stop => return Some(End::Stop),
-                ToChild::Start | ToChild::Report | ToChild::ClearCounters => {}
+                ToChild::Start | ToChild::Show | ToChild::ClearCounters => {}
             }
         }
     }

@@ -4,8 +4,12 @@
 // what opens files otherwise may wait, or follow a link (clippy.toml); tests may
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+mod balance;
 mod journal;
 mod snapshot;
+mod vrrp;
 
+pub use balance::{BalanceView, CheckView, ServerView, ServiceView};
 pub use journal::{Event, Journal, MOST_KEPT, Record, Subject};
-pub use snapshot::{AddressView, CheckView, InstanceView, MasterView, ServerView, ServiceView, Snapshot};
+pub use snapshot::Snapshot;
+pub use vrrp::{AddressView, InstanceView, MasterView, VrrpView};

@@ -9,25 +9,32 @@ use keepalived_state::{AddressView, InstanceView, Journal, Record, Snapshot};
 
 mod services;
 
-/// The data file: of the checker process if there are virtual servers, else of the vrrp process. Writing to a `String` cannot fail, so results are dropped.
+/// The data file of the vrrp process. Writing to a `String` cannot fail, so results are dropped.
 pub fn data(snapshot: &Snapshot) -> String {
-    let mut text = String::from("------< Global definitions >------\n");
-    writeln!(text, " Router ID = {}", snapshot.router_id).ok();
-    if !snapshot.services.is_empty() {
-        text += "------< LVS Topology >------\n";
-        snapshot.services.iter().for_each(|service| services::describe(&mut text, service));
-        tell(&mut text, &snapshot.journal);
-        return text;
-    }
+    let vrrp = &snapshot.vrrp;
+    let mut text = begin(snapshot);
     text += "------< VRRP Topology >------\n";
-    for instance in &snapshot.instances {
+    for instance in &vrrp.instances {
         describe(&mut text, instance);
     }
-    tell(&mut text, &snapshot.journal);
+    tell(&mut text, &vrrp.journal);
     text += "------< Network events >------\n";
-    writeln!(text, " Adverts for unknown VRIDs = {}", snapshot.unknown_vrid).ok();
-    writeln!(text, " Netlink overruns = {}", snapshot.netlink_overruns).ok();
+    writeln!(text, " Adverts for unknown VRIDs = {}", vrrp.unknown_vrid).ok();
+    writeln!(text, " Netlink overruns = {}", vrrp.netlink_overruns).ok();
     text
+}
+
+/// The data file of the checker process.
+pub fn checker_data(snapshot: &Snapshot) -> String {
+    let mut text = begin(snapshot);
+    text += "------< LVS Topology >------\n";
+    snapshot.balance.services.iter().for_each(|service| services::describe(&mut text, service));
+    tell(&mut text, &snapshot.balance.journal);
+    text
+}
+
+fn begin(snapshot: &Snapshot) -> String {
+    format!("------< Global definitions >------\n Router ID = {}\n", snapshot.router_id)
 }
 
 /// What happened, oldest first.

@@ -11,6 +11,7 @@ use crate::data::address;
 /// The JSON file in layout `version` (`json_version`): 1 is an array of instances, 2 an object that holds it.
 pub fn json(snapshot: &Snapshot, version: u8) -> String {
     let instances: Vec<Value> = snapshot
+        .vrrp
         .instances
         .iter()
         .map(|instance| json!({ "data": data(instance), "stats": statistics(instance) }))

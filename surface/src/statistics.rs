@@ -5,7 +5,7 @@ use keepalived_state::Snapshot;
 /// The statistics file.
 pub fn statistics(snapshot: &Snapshot) -> String {
     let mut text = String::new();
-    for instance in &snapshot.instances {
+    for instance in &snapshot.vrrp.instances {
         let counters = &instance.counters;
         let groups: [(&str, &[(&str, u64)]); 7] = [
             ("Advertisements", &[("Received", counters.advert_rcvd), ("Sent", counters.advert_sent)]),

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use keepalived_core::address::{InterfaceName, VirtualAddress};
 use keepalived_core::time::Instant;
@@ -11,7 +11,7 @@ use keepalived_core::vrrp::{
     AdvertInterval, Cause, ChecksumForm, Counters, Family, Faults, InitialState, Preempt, Priority, State, Transition,
     Version, Vrid,
 };
-use keepalived_state::{AddressView, Event, InstanceView, Record, ServiceView, Snapshot, Subject};
+use keepalived_state::{AddressView, Event, InstanceView, Record, ServiceView, Snapshot, Subject, VrrpView};
 
 fn snapshot() -> Snapshot {
     let instance = InstanceView {
@@ -56,10 +56,8 @@ fn snapshot() -> Snapshot {
         excluded_addresses: vec![],
         counters: Counters { advert_sent: 7, become_master: 1, ..Counters::default() },
     };
-    let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
-    snapshot.router_id = "labB".into();
-    snapshot.instances.push(instance);
-    snapshot
+    let vrrp = VrrpView { instances: vec![instance], ..VrrpView::default() };
+    Snapshot { router_id: "labB".into(), vrrp, ..Snapshot::default() }
 }
 
 const STATISTICS: &str = "\
@@ -142,7 +140,7 @@ fn data_has_keepalives_lines_in_keepalives_order() {
 #[test]
 fn data_tells_what_happened_and_why() {
     let mut snapshot = snapshot();
-    snapshot.journal.push(Record {
+    snapshot.vrrp.journal.push(Record {
         at: UNIX_EPOCH + Duration::from_secs(5),
         subject: Subject::Instance("V2".into()),
         event: Event::Transition(Transition {
@@ -170,13 +168,14 @@ fn data_tells_what_happened_to_servers_and_why() {
         weight: 0,
         servers: Vec::new(),
     };
-    let mut snapshot = Snapshot { services: vec![service], ..Snapshot::empty(UNIX_EPOCH) };
+    let mut snapshot = Snapshot::default();
+    snapshot.balance.services.push(service);
     let of = || "[10.0.0.1]:tcp:80".to_owned();
     let record = |seconds, subject, event| Record { at: UNIX_EPOCH + Duration::from_secs(seconds), subject, event };
     let server = Subject::RealServer { server: "[10.0.1.1]:tcp:80".into(), of: of() };
-    snapshot.journal.push(record(5, server, Event::Down("connection refused".into())));
-    snapshot.journal.push(record(6, Subject::VirtualServer(of()), Event::QuorumLost(0)));
-    let text = keepalived_surface::data(&snapshot);
+    snapshot.balance.journal.push(record(5, server, Event::Down("connection refused".into())));
+    snapshot.balance.journal.push(record(6, Subject::VirtualServer(of()), Event::QuorumLost(0)));
+    let text = keepalived_surface::checker_data(&snapshot);
     assert!(text.contains(" 5.000000 VS [10.0.0.1]:tcp:80 [10.0.1.1]:tcp:80: down: connection refused\n"), "{text}");
     assert!(text.contains(" 6.000000 VS [10.0.0.1]:tcp:80: quorum lost with a weight of 0\n"), "{text}");
 }

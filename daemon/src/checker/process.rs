@@ -14,7 +14,7 @@ use keepalived_kernel::director::Director;
 use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Nested, Reactor, Ready, Token};
-use keepalived_state::{Record, Snapshot};
+use keepalived_state::Record;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::MissedTickBehavior;
@@ -329,11 +329,7 @@ impl Process {
                     Err(error) => FromChild::NotReloaded(error.to_string()),
                 });
             }
-            ToChild::Report => {
-                let mut snapshot = Snapshot::empty(SystemTime::now());
-                view::fill(&self.engine, &mut snapshot);
-                self.supervisor.say_with(&FromChild::Snapshot, &snapshot)?;
-            }
+            ToChild::Show => self.supervisor.say_with(&FromChild::View, &view::of(&self.engine))?,
             ToChild::Peer(Role::Runner) => {
                 let runner = Pipe::from_descriptor(descriptor.ok_or(io::ErrorKind::InvalidData)?)?;
                 reactor.register(&runner, FROM_RUNNER, Interest::Read)?;

@@ -2,13 +2,14 @@
 
 use keepalived_core::balance::ServiceId;
 use keepalived_kernel::director::Director;
-use keepalived_state::{CheckView, ServerView, ServiceView, Snapshot};
+use keepalived_state::{BalanceView, CheckView, ServerView, ServiceView};
 
 use super::engine::Engine;
 use super::{lower, names};
 
-/// Puts everything there is into `snapshot`.
-pub(super) fn fill<D: Director>(engine: &Engine<D>, snapshot: &mut Snapshot) {
+/// Everything that is to be seen; the journal is the supervisor's.
+pub(super) fn of<D: Director>(engine: &Engine<D>) -> BalanceView {
+    let mut view = BalanceView::default();
     let balancer = engine.balancer();
     for (id, server) in (0..).map(ServiceId).zip(&engine.config().virtual_servers) {
         let Some(quorum) = balancer.quorum(id) else { continue };
@@ -26,7 +27,7 @@ pub(super) fn fill<D: Director>(engine: &Engine<D>, snapshot: &mut Snapshot) {
                 checks: checks.collect(),
             })
         });
-        snapshot.services.push(ServiceView {
+        view.services.push(ServiceView {
             name: names::of_service(&server.service),
             quorum_up: quorum.up,
             quorum: quorum.quorum,
@@ -35,4 +36,5 @@ pub(super) fn fill<D: Director>(engine: &Engine<D>, snapshot: &mut Snapshot) {
             servers: servers.collect(),
         });
     }
+    view
 }

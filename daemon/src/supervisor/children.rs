@@ -13,7 +13,7 @@ use keepalived_kernel::ipvs::Ipvs;
 use keepalived_kernel::process::{self, Exit, Pid};
 use keepalived_kernel::reactor::{self, Interest, Token};
 use keepalived_kernel::signal::Signal;
-use keepalived_state::{Event, Snapshot};
+use keepalived_state::{BalanceView, Event, Snapshot, VrrpView};
 use sd_notify::NotifyState;
 
 use super::abandoned::{down_time, unnoticed};
@@ -403,10 +403,7 @@ impl Supervisor {
                 records.into_iter().for_each(|record| journal.push(record));
             }
             FromChild::Owes(debts) => self.debts = debts,
-            FromChild::Snapshot => {
-                let snapshot: Snapshot = message::content(memory)?;
-                self.show(role, snapshot);
-            }
+            FromChild::View => self.show(role, memory)?,
             FromChild::Signal(number) => {
                 if let Some(signal) = Signal::from_number(number) {
                     self.on_signal(signal);
@@ -429,18 +426,31 @@ impl Supervisor {
         self.reload_is_over();
     }
 
-    /// Writes what was asked for of a snapshot.
-    fn show(&mut self, role: Role, mut snapshot: Snapshot) {
-        snapshot.journal = self.journals.get(&role).cloned().unwrap_or_default();
-        snapshot.router_id = self.config.global.router_id.clone().unwrap_or_else(configuration::host_name);
+    /// Writes what was asked for of a process, with the view that it sent.
+    fn show(&mut self, role: Role, view: Option<OwnedFd>) -> io::Result<()> {
+        let journal = self.journals.get(&role).cloned().unwrap_or_default();
+        let router_id = self.config.global.router_id.clone().unwrap_or_else(configuration::host_name);
+        let mut snapshot = Snapshot { router_id, ..Snapshot::default() };
+        let tell: fn(&Snapshot) -> String = match role {
+            Role::Vrrp => {
+                snapshot.vrrp = VrrpView { journal, ..message::content(view)? };
+                keepalived_surface::data
+            }
+            Role::Checker => {
+                snapshot.balance = BalanceView { journal, ..message::content(view)? };
+                keepalived_surface::checker_data
+            }
+            Role::Runner => return Ok(()),
+        };
         let (mine, others) = std::mem::take(&mut self.dumps).into_iter().partition(|(asked, _)| *asked == role);
         self.dumps = others;
         for (_, dump) in mine {
             match dump {
                 Dump::File(file) => file.write(&self.config.global, &snapshot),
-                Dump::Log => self.telling.add(&keepalived_surface::data(&snapshot), reactor::now()),
+                Dump::Log => self.telling.add(&tell(&snapshot), reactor::now()),
             }
         }
+        Ok(())
     }
 
     /// Processes that were killed and do not end are left behind: nobody does their work any more.
@@ -535,14 +545,14 @@ impl Supervisor {
         }
     }
 
-    /// Asks for a snapshot, to dump it when it comes.
+    /// Asks a process how it is, to dump that when it comes.
     pub(super) fn ask(&mut self, role: Role, dump: Dump) {
         if self.worker(role).is_some() {
-            // one snapshot serves all who asked before it comes
+            // one view serves all who asked before it comes
             if !self.dumps.contains(&(role, dump)) {
                 self.dumps.push((role, dump));
             }
-            self.say(role, &ToChild::Report);
+            self.say(role, &ToChild::Show);
         }
     }
 

@@ -39,7 +39,7 @@ impl File {
             }
             Self::CheckerData => {
                 let path = place(global.state_dump_file.as_deref(), "keepalived.data");
-                (with_suffix(&path, "_check"), keepalived_surface::data(snapshot))
+                (with_suffix(&path, "_check"), keepalived_surface::checker_data(snapshot))
             }
             Self::Statistics => {
                 (place(global.stats_dump_file.as_deref(), "keepalived.stats"), keepalived_surface::statistics(snapshot))
@@ -90,7 +90,7 @@ mod tests {
     /// What a dump of a daemon without instances writes to `path`.
     fn written(file: File, globals: &str, path: &Path) -> String {
         let global = from_text(&format!("global_defs {{\n{globals}\n}}\n")).global;
-        file.write(&global, &Snapshot::empty(std::time::SystemTime::UNIX_EPOCH));
+        file.write(&global, &Snapshot::default());
         std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 

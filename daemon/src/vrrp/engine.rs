@@ -4,6 +4,7 @@
 //! then decide on a bounded piece of what is owed to the kernel ([`Engine::order`]), and send one of what is owed to neighbours.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::Config;
@@ -12,7 +13,7 @@ use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{State, ipv4};
 use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::{Incoming, Packets};
-use keepalived_state::Snapshot;
+use keepalived_state::VrrpView;
 
 use super::orders::{Answer, Order};
 use super::report::Report;
@@ -141,9 +142,9 @@ impl<N: Network, P: Packets> Engine<N, P> {
         self.roster.reports(self.now)
     }
 
-    /// Fills in what is to be seen of the instances; journal and time are the process's.
-    pub fn view(&self, now: Instant, snapshot: &mut Snapshot) {
-        self.roster.view(now, snapshot);
+    /// What is to be seen of the instances at `now`, which the wall clock calls `wall`; the journal is the supervisor's.
+    pub fn view(&self, now: Instant, wall: SystemTime) -> VrrpView {
+        self.roster.view(now, wall)
     }
 
     /// Forgets what was counted.

@@ -10,7 +10,7 @@ use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::sockets::{Pair, RawSockets};
-use keepalived_state::{Event, Record, Snapshot, Subject};
+use keepalived_state::{Event, Record, Subject};
 
 use super::abandoned::{Was, remove as remove_abandoned};
 use super::engine::{AtExit, Engine};
@@ -220,9 +220,9 @@ impl Process {
                     Err(error) => self.supervisor.say(&FromChild::NotReloaded(error.to_string())),
                 }
             }
-            ToChild::Report => {
-                let snapshot = self.snapshot();
-                self.supervisor.say_with(&FromChild::Snapshot, &snapshot)?;
+            ToChild::Show => {
+                let view = self.engine.view(reactor::now(), SystemTime::now());
+                self.supervisor.say_with(&FromChild::View, &view)?;
             }
             ToChild::ClearCounters => self.engine.clear_counters(),
         }
@@ -244,17 +244,9 @@ impl Process {
             return;
         }
         self.sync = Sync::start(config, self.sync.take());
-        let snapshot = self.snapshot();
         if let Some(sync) = &self.sync {
-            snapshot.instances.iter().for_each(|instance| sync.follow(&instance.name, instance.state));
+            self.engine.states().into_iter().for_each(|(_, name, state)| sync.follow(name, state));
         }
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        // journal and names are the supervisor's, which outlives this process
-        let mut snapshot = Snapshot::empty(SystemTime::now());
-        self.engine.view(reactor::now(), &mut snapshot);
-        snapshot
     }
 
     /// Logs what the engine reports, and tells the supervisor of transitions.
@@ -344,7 +336,7 @@ fn stand_by(
                 Ok(Some((ToChild::Stop, _))) => {
                     return Err(NotStarted { status: exit::FATAL, reason: String::new() });
                 }
-                Ok(Some((ToChild::Start | ToChild::Peer(_) | ToChild::Report | ToChild::ClearCounters, _))) => {}
+                Ok(Some((ToChild::Start | ToChild::Peer(_) | ToChild::Show | ToChild::ClearCounters, _))) => {}
                 Err(_gone) => {
                     if !startup.keep_addresses {
                         take_back(startup, &mut network);

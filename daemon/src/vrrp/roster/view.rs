@@ -8,18 +8,20 @@ use keepalived_core::address::VirtualAddress;
 use keepalived_core::network::Key;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
-use keepalived_state::{AddressView, InstanceView, MasterView, Snapshot};
+use keepalived_state::{AddressView, InstanceView, Journal, MasterView, VrrpView};
 
 use super::super::slot::Slot;
 use super::Roster;
 
 impl Roster {
-    /// Fills in what is to be seen of the instances.
-    pub(in super::super) fn view(&self, now: Instant, snapshot: &mut Snapshot) {
-        snapshot.instances =
-            self.in_order().into_iter().map(|(index, slot)| self.instance(now, snapshot.taken, index, slot)).collect();
-        snapshot.unknown_vrid = self.unknown_vrids;
-        snapshot.netlink_overruns = self.overruns;
+    /// What is to be seen at `now`, which the wall clock calls `wall`.
+    pub(in super::super) fn view(&self, now: Instant, wall: SystemTime) -> VrrpView {
+        VrrpView {
+            instances: self.in_order().into_iter().map(|(index, slot)| self.instance(now, wall, index, slot)).collect(),
+            unknown_vrid: self.unknown_vrids,
+            netlink_overruns: self.overruns,
+            journal: Journal::default(),
+        }
     }
 
     /// State of every instance, in the order of the configuration.
@@ -39,7 +41,7 @@ impl Roster {
         slots
     }
 
-    fn instance(&self, now: Instant, taken: SystemTime, index: usize, slot: &Slot) -> InstanceView {
+    fn instance(&self, now: Instant, wall: SystemTime, index: usize, slot: &Slot) -> InstanceView {
         let (instance, router) = (&slot.instance, &slot.router);
         let address = |line: &VirtualAddress| AddressView { line: line.clone(), set: self.is_set(index, slot, line) };
         let (group, peers) = match &instance.transport {
@@ -53,7 +55,7 @@ impl Roster {
             family: instance.family,
             state: router.state(),
             initial: instance.initial,
-            since: taken.checked_sub(now.since(router.since())).unwrap_or(taken),
+            since: wall.checked_sub(now.since(router.since())).unwrap_or(wall),
             faults: router.faults(),
             interface: instance.interface,
             source: router.source(),

@@ -7,7 +7,6 @@ use std::time::Duration;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
 use keepalived_kernel::fake::{FakePackets, ReceivedAdvert};
-use keepalived_state::Snapshot;
 
 use super::rig::{ETH0, MILLI, Rig, VIP, configuration, instance, ip, machine, master, one, with_addresses};
 use crate::vrrp::engine::{AtExit, Engine};
@@ -90,10 +89,9 @@ fn ipv6_adverts_leave_from_the_link_local_address() {
 fn adverts_for_unknown_vrids_are_counted() {
     let mut rig = master();
     rig.hear(&with_addresses("X", 99, 200, &["192.0.2.100/24"]), 200);
-    let mut snapshot = Snapshot::empty(std::time::SystemTime::UNIX_EPOCH);
-    rig.engine.view(rig.now, &mut snapshot);
-    assert_eq!((snapshot.unknown_vrid, snapshot.instances.len()), (1, 1));
-    assert!(snapshot.instances[0].addresses[0].set);
+    let view = rig.engine.view(rig.now, std::time::SystemTime::UNIX_EPOCH);
+    assert_eq!((view.unknown_vrid, view.instances.len()), (1, 1));
+    assert!(view.instances[0].addresses[0].set);
 }
 
 // the traps: lengths from the wire, an IP header taken for 20 octets, `unreachable!` on a peer's packet

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use keepalived_core::network::Address;
 use keepalived_core::vrrp::{Fault, State};
 use keepalived_kernel::network::Secondaries;
-use keepalived_state::{InstanceView, Snapshot};
+use keepalived_state::InstanceView;
 
 use super::rig::{ETH0, ETH1, MILLI, Rig, VIP, ip, machine, master, one, plain, under, with_addresses};
 use crate::vrrp::report::Report;
@@ -20,9 +20,7 @@ fn master_with(globals: &str, lines: &str) -> Rig {
 }
 
 fn view(rig: &Rig) -> InstanceView {
-    let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
-    rig.engine.view(rig.now, &mut snapshot);
-    snapshot.instances.remove(0)
+    rig.engine.view(rig.now, SystemTime::UNIX_EPOCH).instances.remove(0)
 }
 
 #[test]

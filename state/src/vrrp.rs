@@ -1,0 +1,124 @@
+//! How the virtual routers are: what the vrrp process shows.
+
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use keepalived_core::address::{InterfaceName, VirtualAddress};
+use keepalived_core::vrrp::{
+    AdvertInterval, ChecksumForm, Counters, Family, Faults, InitialState, Preempt, Priority, State, Version, Vrid,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Journal;
+
+/// The vrrp process at one moment.
+#[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
+pub struct VrrpView {
+    /// Instances, in the order of the configuration.
+    pub instances: Vec<InstanceView>,
+    /// Adverts for VRIDs that are not configured.
+    pub unknown_vrid: u64,
+    /// Times the kernel had lost events and everything was read again.
+    pub netlink_overruns: u64,
+    /// What happened before. The process leaves it empty: the supervisor, which outlives it, keeps the journal.
+    pub journal: Journal,
+}
+
+/// One VRRP instance.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct InstanceView {
+    /// `vrrp_instance NAME`
+    pub name: String,
+    /// Virtual router.
+    pub vrid: Vrid,
+    /// Protocol version.
+    pub version: Version,
+    /// Address family.
+    pub family: Family,
+    /// Now.
+    pub state: State,
+    /// What was configured.
+    pub initial: InitialState,
+    /// When the state began.
+    pub since: SystemTime,
+    /// What keeps it from taking part.
+    pub faults: Faults,
+    /// `interface`
+    pub interface: Option<InterfaceName>,
+    /// Where adverts leave from.
+    pub source: Option<IpAddr>,
+    /// Multicast group, or nothing.
+    pub group: Option<IpAddr>,
+    /// Unicast peers.
+    pub peers: Vec<IpAddr>,
+    /// Configured priority.
+    pub base_priority: Priority,
+    /// Priority that counts.
+    pub effective_priority: Priority,
+    /// Our interval.
+    pub interval: AdvertInterval,
+    /// The master that a backup follows.
+    pub master: Option<MasterView>,
+    /// Master down time as it is now.
+    pub master_down_time: Duration,
+    /// `down_timer_adverts`
+    pub down_timer_adverts: u8,
+    /// Preemption.
+    pub preempt: Preempt,
+    /// `accept`
+    pub accept: bool,
+    /// Strict mode.
+    pub strict: bool,
+    /// Checksum form that is sent.
+    pub checksum: ChecksumForm,
+    /// Whether a password is used.
+    pub has_password: bool,
+    /// `lower_prio_no_advert`
+    pub lower_prio_no_advert: bool,
+    /// `higher_prio_send_advert`
+    pub higher_prio_send_advert: bool,
+    /// `skip_check_adv_addr`
+    pub skip_check_adv_addr: bool,
+    /// `dont_track_primary`
+    pub dont_track_primary: bool,
+    /// `promote_secondaries`
+    pub promote_secondaries: bool,
+    /// `garp_master_delay`
+    pub garp_delay: Duration,
+    /// `garp_master_repeat`
+    pub garp_repeat: u32,
+    /// `garp_master_refresh`
+    pub garp_refresh: Duration,
+    /// `garp_master_refresh_repeat`
+    pub garp_refresh_repeat: u32,
+    /// `garp_lower_prio_delay`
+    pub garp_lower_prio_delay: Duration,
+    /// `garp_lower_prio_repeat`
+    pub garp_lower_prio_repeat: u32,
+    /// `virtual_ipaddress`
+    pub addresses: Vec<AddressView>,
+    /// `virtual_ipaddress_excluded`
+    pub excluded_addresses: Vec<AddressView>,
+    /// What was counted.
+    pub counters: Counters,
+}
+
+/// The master that a backup follows.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct MasterView {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its priority.
+    pub priority: u8,
+    /// Its interval.
+    pub interval: AdvertInterval,
+}
+
+/// One address of an instance.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct AddressView {
+    /// As configured.
+    pub line: VirtualAddress,
+    /// Whether we have it in place now.
+    pub set: bool,
+}
