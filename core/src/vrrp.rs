@@ -6,6 +6,7 @@ pub mod advert;
 pub mod announce;
 mod cause;
 mod counters;
+pub mod duplicate;
 pub mod ipv4;
 mod note;
 mod params;

@@ -59,22 +59,20 @@ pub fn neighbour_advertisement(frame: &mut Vec<u8>, mac: [u8; 6], address: Ipv6A
         .chain([2, 1])
         .chain(mac);
     message.iter_mut().zip(body).for_each(|(to, from)| *to = from);
-    let [high, low] = checksum(address, &message).to_be_bytes();
+    let [high, low] = icmpv6_checksum(address, ALL_NODES, &message).to_be_bytes();
     let [_, _, first, second, ..] = &mut message;
     (*first, *second) = (high, low);
     frame.extend(message);
 }
 
-/// ICMPv6 checksum over the pseudo-header (RFC 4443 §2.3, RFC 8200 §8.1).
-fn checksum(source: Ipv6Addr, message: &[u8]) -> u16 {
+/// ICMPv6 checksum over the pseudo-header (RFC 4443 §2.3, RFC 8200 §8.1) and a message of at most 65,535 octets.
+pub(in super::super) fn icmpv6_checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
     let words = |octets: &[u8]| -> u32 {
         octets.chunks_exact(2).map(|pair| pair.iter().fold(0, |word, octet| word << 8 | u32::from(*octet))).sum()
     };
-    let mut total = words(&source.octets())
-        + words(&ALL_NODES.octets())
-        + u32::from(ADVERTISEMENT_LENGTH)
-        + u32::from(ICMPV6)
-        + words(message);
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+    let mut total =
+        words(&source.octets()) + words(&destination.octets()) + length + u32::from(ICMPV6) + words(message);
     while total > 0xffff {
         total = (total & 0xffff) + (total >> 16);
     }
@@ -106,11 +104,11 @@ mod tests {
         assert_eq!(hex(&frame[58..62]), "20000000");
         assert_eq!(hex(&frame[78..86]), "020102000000000a");
         // a sum over pseudo-header and message with its checksum gives all ones (RFC 1071)
-        assert_eq!(checksum(address, &frame[54..]), 0);
+        assert_eq!(icmpv6_checksum(address, ALL_NODES, &frame[54..]), 0);
         let mut forwarding = Vec::new();
         neighbour_advertisement(&mut forwarding, MAC, address, Router::Yes);
         assert_eq!(hex(&forwarding[58..62]), "a0000000");
-        assert_eq!(checksum(address, &forwarding[54..]), 0);
+        assert_eq!(icmpv6_checksum(address, ALL_NODES, &forwarding[54..]), 0);
     }
 
     fn hex(octets: &[u8]) -> String {
