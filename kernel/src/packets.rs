@@ -1,4 +1,4 @@
-//! Raw packets: adverts out and in, gratuitous ARP and unsolicited NA out.
+//! Raw packets: adverts out and in, announcements and probes for addresses out, what neighbours say about theirs in.
 
 use std::net::IpAddr;
 
@@ -72,13 +72,41 @@ pub struct Incoming<'a> {
     pub octets: &'a [u8],
 }
 
-/// A frame for the neighbours: gratuitous ARP or unsolicited NA, from the Ethernet header on.
+/// A frame for the neighbours: gratuitous ARP, unsolicited NA, or a probe for an address, from the Ethernet header on.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
     /// Out of this link.
     pub link: LinkIndex,
     /// From the Ethernet header on.
     pub octets: &'a [u8],
+}
+
+/// What a neighbour says about the addresses it has, lent to the callback.
+#[derive(Clone, Copy, Debug)]
+pub enum Overheard<'a> {
+    /// A frame, from the Ethernet header on.
+    Arp {
+        /// Link it came through.
+        link: LinkIndex,
+        /// The frame.
+        octets: &'a [u8],
+    },
+    /// A neighbour advertisement whose checksum is right and whose hop limit was 255, from the ICMPv6 header on.
+    Advertisement {
+        /// Link it came through.
+        link: LinkIndex,
+        /// The message.
+        octets: &'a [u8],
+    },
+}
+
+/// Whether what neighbours say about their addresses is kept until it is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Listen {
+    /// It is.
+    Yes,
+    /// It is not; what was kept is thrown away.
+    No,
 }
 
 /// How large a channel's receive buffer is.
@@ -121,4 +149,11 @@ pub trait Packets {
 
     /// Sends frames in order, in as few system calls as possible; `failed` as in [`Packets::send`].
     fn announce(&mut self, frames: &[Frame<'_>], failed: &mut Vec<(usize, i32)>);
+
+    /// Listens on all links to what neighbours say about the addresses they have, or does not; at first it does not. What the
+    /// kernel refuses is as if nobody said anything.
+    fn listen(&mut self, listen: Listen);
+
+    /// Hands over what neighbours have said, at most about `limit` times; false if there may be more.
+    fn overhear(&mut self, limit: usize, deliver: &mut dyn FnMut(Overheard<'_>)) -> bool;
 }

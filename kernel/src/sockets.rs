@@ -1,7 +1,8 @@
-//! Raw sockets for adverts, and a packet socket for frames.
+//! Raw sockets for adverts, a packet socket for frames, and two sockets for what neighbours say about their addresses.
 
 mod mmsg;
 mod open;
+mod overhear;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,7 +21,9 @@ use socket2::Socket;
 use self::mmsg::{Control, Departure, MOST_PACKETS, Name, Packet, Receiver, Sender};
 pub use self::open::Pair;
 pub(crate) use self::open::source_towards;
-use crate::packets::{BufferSize, Channel, ChannelId, ChannelKind, Frame, Incoming, Outgoing, Packets, Sockets};
+use crate::packets::{
+    BufferSize, Channel, ChannelId, ChannelKind, Frame, Incoming, Listen, Outgoing, Overheard, Packets, Sockets,
+};
 use crate::reactor::{nanos, now};
 use crate::socket_option;
 use keepalived_core::network::LinkIndex;
@@ -33,6 +36,7 @@ pub struct RawSockets {
     channels: BTreeMap<ChannelId, Open>,
     next: u32,
     frames: Socket,
+    overhearing: open::Overhearing,
     receiver: Receiver,
     sender: Sender,
     /// All channels were empty at some time after this.
@@ -47,16 +51,25 @@ struct Open {
 }
 
 impl RawSockets {
-    /// Opens the packet socket; channels come later.
+    /// Opens what is there for all links; channels come later.
     ///
     /// # Errors
     /// `CAP_NET_RAW` is missing.
     pub fn new() -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let frames = open::frames()?;
+        let overhearing = open::Overhearing::open()?;
+        let nobody = epoll::EventData::new_u64(u64::MAX);
+        epoll::add(&epoll, &overhearing.arp, nobody, epoll::EventFlags::IN)?;
+        if let Some(advertisements) = &overhearing.advertisements {
+            epoll::add(&epoll, advertisements, nobody, epoll::EventFlags::IN)?;
+        }
         Ok(Self {
-            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            epoll,
             channels: BTreeMap::new(),
             next: 0,
-            frames: open::frames()?,
+            frames,
+            overhearing,
             receiver: Receiver::new(),
             sender: Sender::new(),
             drained: now(),
@@ -181,6 +194,14 @@ impl Packets for RawSockets {
             }
         });
         self.sender.send(self.frames.as_fd(), packets, |at, errno| failed.push((at, errno)));
+    }
+
+    fn listen(&mut self, listen: Listen) {
+        self.switch(listen);
+    }
+
+    fn overhear(&mut self, limit: usize, deliver: &mut dyn FnMut(Overheard<'_>)) -> bool {
+        self.overhear_both(limit, deliver)
     }
 }
 

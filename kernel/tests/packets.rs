@@ -10,10 +10,15 @@ use std::time::Duration;
 use keepalived_core::network::LinkIndex;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::Family;
+use keepalived_core::vrrp::announce::frame::{Router, gratuitous_arp, neighbour_advertisement};
+use keepalived_core::vrrp::duplicate::frame::{advertisement_claim, arp_claim, probe};
+use keepalived_core::vrrp::duplicate::{Claim, Mac};
 use keepalived_kernel::fake::{FakePackets, FakeSockets, ReceivedAdvert};
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::network::Network;
-use keepalived_kernel::packets::{BufferSize, Channel, ChannelId, ChannelKind, Frame, Outgoing, Packets, Sockets};
+use keepalived_kernel::packets::{
+    BufferSize, Channel, ChannelId, ChannelKind, Frame, Listen, Outgoing, Overheard, Packets, Sockets,
+};
 use keepalived_kernel::process::NetworkNamespace;
 use keepalived_kernel::reactor::now;
 use keepalived_kernel::sockets::{Pair, RawSockets};
@@ -72,6 +77,9 @@ impl Wire for FakeWire {
                     received: now(),
                     octets: sent.octets,
                 });
+            }
+            for frame in from.announced.drain(..).chain(from.probed.drain(..)) {
+                to.say(frame);
             }
         }
     }
@@ -221,6 +229,7 @@ fn suite<W: Wire>(wire: &mut W) {
     }
     what_a_channel_is_not_for_it_does_not_hear(wire);
     a_channel_of_any_address_hears_no_group(wire);
+    neighbours_are_overheard_while_somebody_listens(wire);
     a_link_that_is_down_is_told_for_each_advert(wire);
 }
 
@@ -314,6 +323,80 @@ fn what_a_channel_is_not_for_it_does_not_hear<W: Wire>(wire: &mut W) {
     for (side, ids) in [(Side::Left, [group_left, unicast_left]), (Side::Right, [group_right, unicast_right])] {
         ids.into_iter().for_each(|id| drop(wire.end(side).0.close(id)));
     }
+}
+
+/// Who claims addresses in the tests; the kernels at both ends talk, too.
+const MAC: [u8; 6] = [2, 0, 0, 0, 0, 7];
+
+/// What that machine claims; `link` is where.
+fn claims(packets: &mut impl Packets, limit: usize, link: LinkIndex) -> (Vec<Claim>, bool) {
+    let mut claims = Vec::new();
+    let all = packets.overhear(limit, &mut |overheard| {
+        let (on, claim) = match overheard {
+            Overheard::Arp { link, octets } => (link, arp_claim(octets)),
+            Overheard::Advertisement { link, octets } => (link, advertisement_claim(octets)),
+        };
+        assert_eq!(on, link);
+        claims.extend(claim.filter(|claim| claim.holder == Mac(MAC)));
+    });
+    (claims, all)
+}
+
+fn neighbours_are_overheard_while_somebody_listens<W: Wire>(wire: &mut W) {
+    let say = |wire: &mut W, count: u8| {
+        let (left, link) = wire.end(Side::Left);
+        let mut frames = Vec::new();
+        for last in 0..count {
+            let mut write = |write: &dyn Fn(&mut Vec<u8>)| {
+                let mut octets = Vec::new();
+                write(&mut octets);
+                frames.push(octets);
+            };
+            write(&|octets| gratuitous_arp(octets, MAC, [192, 0, 2, last].into()));
+            write(&|octets| {
+                neighbour_advertisement(octets, MAC, [0xfe80, 0, 0, 0, 0, 0, 7, last.into()].into(), Router::No)
+            });
+            // asks, and claims nothing
+            write(&|octets| probe(octets, MAC, [192, 0, 2, last].into()));
+            write(&|octets| probe(octets, MAC, [0xfe80, 0, 0, 0, 0, 0, 7, last.into()].into()));
+        }
+        let frames: Vec<_> = frames.iter().map(|octets| Frame { link, octets }).collect();
+        let mut failed = Vec::new();
+        left.announce(&frames, &mut failed);
+        assert_eq!(failed, []);
+        wire.carry();
+    };
+    say(wire, 1);
+    let (right, link) = wire.end(Side::Right);
+    assert_eq!(claims(right, 10, link), (vec![], true));
+    right.listen(Listen::Yes);
+    wire.end(Side::Left).0.listen(Listen::Yes);
+    say(wire, 20);
+    let (right, link) = wire.end(Side::Right);
+    let (mut heard, mut all) = claims(right, 8, link);
+    assert!(!all && heard.len() < 40);
+    while !all {
+        let (more, rest) = claims(right, 8, link);
+        heard.extend(more);
+        all = rest;
+    }
+    let mut addresses: Vec<_> = heard.iter().map(|claim| claim.address).collect();
+    addresses.sort_unstable();
+    let expected = (0..20).map(|last| IpAddr::from([192, 0, 2, last]));
+    let expected: Vec<_> = expected.chain((0..20).map(|last| IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 7, last]))).collect();
+    assert_eq!(addresses, expected);
+    // nobody overhears itself
+    let (left, link) = wire.end(Side::Left);
+    assert_eq!(claims(left, 100, link), (vec![], true));
+    left.listen(Listen::No);
+    // what was kept is thrown away
+    say(wire, 20);
+    let (right, link) = wire.end(Side::Right);
+    right.listen(Listen::No);
+    assert_eq!(claims(right, 100, link), (vec![], true));
+    right.listen(Listen::Yes);
+    assert_eq!(claims(right, 100, link), (vec![], true));
+    right.listen(Listen::No);
 }
 
 fn a_link_that_is_down_is_told_for_each_advert<W: Wire>(wire: &mut W) {

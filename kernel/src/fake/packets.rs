@@ -6,9 +6,19 @@ use std::net::IpAddr;
 
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::Family;
+use keepalived_core::vrrp::duplicate::frame::probed;
 
-use crate::packets::{BufferSize, Channel, ChannelId, ChannelKind, Frame, Incoming, Outgoing, Packets, Sockets};
 use keepalived_core::network::LinkIndex;
+use crate::packets::{
+    BufferSize, Channel, ChannelId, ChannelKind, Frame, Incoming, Listen, Outgoing, Overheard, Packets, Sockets,
+};
+
+/// Octets of an Ethernet header.
+const ETHERNET: usize = 14;
+/// Octets of an IPv6 header.
+const IPV6: usize = 40;
+/// Octets of a neighbour advertisement without options. An ARP frame is shorter than the headers before it.
+const SHORTEST_ADVERTISEMENT: usize = 24;
 
 /// An advert that was sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,8 +67,13 @@ pub struct ReceivedAdvert {
 pub struct FakePackets {
     /// Adverts that were sent, oldest first.
     pub sent: Vec<SentAdvert>,
-    /// Frames that were sent, oldest first.
+    /// Frames that were sent, but for probes, oldest first.
     pub announced: Vec<SentFrame>,
+    /// Probes for addresses that were sent, oldest first.
+    pub probed: Vec<SentFrame>,
+    /// What neighbours have said while somebody listened.
+    said: VecDeque<SentFrame>,
+    listens: bool,
     inbox: VecDeque<(ChannelId, ReceivedAdvert)>,
     channels: BTreeMap<ChannelId, Channel>,
     buffers: BTreeMap<ChannelId, BufferSize>,
@@ -95,9 +110,17 @@ impl FakePackets {
         ids.len()
     }
 
-    /// Whether `receive` would deliver something.
+    /// A neighbour says something about its addresses: an ARP frame, or a frame with a neighbour advertisement. Nobody hears it
+    /// who does not listen.
+    pub fn say(&mut self, frame: SentFrame) {
+        if self.listens {
+            self.said.push_back(frame);
+        }
+    }
+
+    /// Whether `receive` or `overhear` would deliver something.
     pub fn anything_waiting(&self) -> bool {
-        !self.inbox.is_empty()
+        !self.inbox.is_empty() || !self.said.is_empty()
     }
 
     /// Lets at most this many packets wait to be read; further ones are lost, as with a full receive buffer.
@@ -223,8 +246,32 @@ impl Packets for FakePackets {
         for (at, frame) in frames.iter().enumerate() {
             match self.failure_of(Some(frame.link)) {
                 Some(errno) => failed.push((at, errno)),
-                None => self.announced.push(SentFrame { link: frame.link, octets: frame.octets.to_vec() }),
+                None => {
+                    let sent = SentFrame { link: frame.link, octets: frame.octets.to_vec() };
+                    match probed(frame.octets) {
+                        Some(_) => self.probed.push(sent),
+                        None => self.announced.push(sent),
+                    }
+                }
             }
         }
+    }
+
+    fn listen(&mut self, listen: Listen) {
+        self.listens = listen == Listen::Yes;
+        self.said.clear();
+    }
+
+    fn overhear(&mut self, limit: usize, deliver: &mut dyn FnMut(Overheard<'_>)) -> bool {
+        let some = self.said.len().min(limit);
+        for SentFrame { link, octets } in self.said.drain(..some) {
+            match octets.get(ETHERNET + IPV6..) {
+                Some(octets) if octets.len() >= SHORTEST_ADVERTISEMENT => {
+                    deliver(Overheard::Advertisement { link, octets });
+                }
+                _ => deliver(Overheard::Arp { link, octets: &octets }),
+            }
+        }
+        self.said.is_empty()
     }
 }

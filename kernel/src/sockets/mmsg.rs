@@ -93,6 +93,13 @@ impl Name {
         Self::of(&[&17_u16.to_ne_bytes(), &ether_type, &index.to_ne_bytes(), &[0; 4], &[0; 8]])
     }
 
+    /// The link of a `sockaddr_ll`.
+    pub(crate) fn link_index(&self) -> Option<u32> {
+        let family = u16::from_ne_bytes(*self.octets.first_chunk()?);
+        let index = u32::from_ne_bytes(*self.octets.get(4..)?.first_chunk()?);
+        (family == 17).then_some(index)
+    }
+
     /// The address of a `sockaddr_in6`.
     pub(crate) fn ipv6(&self) -> Option<Ipv6Addr> {
         let family = u16::from_ne_bytes(*self.octets.first_chunk()?);

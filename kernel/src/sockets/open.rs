@@ -92,7 +92,7 @@ fn sender(channel: &Channel) -> io::Result<Socket> {
         Family::V6 => {
             // has to be of protocol 112 for the kernel to work out the checksum, and would hear every advert
             let socket = raw(Family::V6, VRRP)?;
-            socket.attach_filter(&[SockFilter::new(DROP_ALL, 0, 0, 0)])?;
+            socket.attach_filter(&[DROP])?;
             socket.set_multicast_all_v6(false)?;
             socket
         }
@@ -140,9 +140,6 @@ pub(crate) fn source_towards(peer: Ipv6Addr, link: LinkIndex) -> io::Result<Ipv6
     own.map(|own| *own.ip()).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
 }
 
-/// `BPF_RET | BPF_K` with 0: nothing is taken.
-const DROP_ALL: u16 = 0x06;
-
 /// For frames of any protocol; receives nothing.
 pub(crate) fn frames() -> io::Result<Socket> {
     let open = || {
@@ -155,6 +152,64 @@ pub(crate) fn frames() -> io::Result<Socket> {
         io::Error::new(error.kind(), format!("cannot open a packet socket (CAP_NET_RAW is needed): {error}"))
     })
 }
+
+/// `BPF_RET | BPF_K`: so many octets are taken.
+const RETURN: u16 = 0x06;
+const TAKE: SockFilter = SockFilter::new(RETURN, 0, 0, 0xffff);
+const DROP: SockFilter = SockFilter::new(RETURN, 0, 0, 0);
+
+/// Where neighbours are overheard that say which addresses they have.
+///
+/// Both sockets are for all links and stay open: none of their calls waits for the kernel's lock for links, which others may hold
+/// for seconds. A packet socket takes it only to be a member of something (`PACKET_ADD_MEMBERSHIP`), and a raw one only to join
+/// a group; all nodes are in the group that answers go to anyway. But closing a packet socket waits until all processors
+/// have passed it by (`synchronize_net`), some 10 ms. So it is a filter that makes them deaf.
+#[derive(Debug)]
+pub(crate) struct Overhearing {
+    pub(crate) arp: Socket,
+    /// Absent on a machine without IPv6.
+    pub(crate) advertisements: Option<Socket>,
+}
+
+impl Overhearing {
+    /// Opens both, deaf.
+    pub(crate) fn open() -> io::Result<Self> {
+        let kind = Type::RAW.nonblocking().cloexec();
+        let arp = Socket::new(Domain::PACKET, kind, Some(Protocol::from(i32::from(ETH_P_ARP.to_be()))))?;
+        let advertisements = Socket::new(Domain::IPV6, kind, Some(Protocol::ICMPV6)).and_then(|socket| {
+            set(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)?;
+            set(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, 1)?;
+            Ok(socket)
+        });
+        let sockets = Self { arp, advertisements: advertisements.ok() };
+        sockets.deafen()?;
+        Ok(sockets)
+    }
+
+    /// Lets both take what claims an address.
+    pub(crate) fn listen(&self) -> io::Result<()> {
+        // the sender's address, of a frame from the Ethernet header on: a probe has none
+        let arp = [SockFilter::new(LOAD_WORD, 0, 0, 28), SockFilter::new(EQUALS, 0, 1, 0), DROP, TAKE];
+        self.arp.attach_filter(&arp)?;
+        // the type: neighbour advertisement
+        let advertisement = [SockFilter::new(LOAD_OCTET, 0, 0, 0), SockFilter::new(EQUALS, 1, 0, 136), DROP, TAKE];
+        self.advertisements.as_ref().map_or(Ok(()), |socket| socket.attach_filter(&advertisement))
+    }
+
+    /// Lets both take nothing more. What they have stays in them.
+    pub(crate) fn deafen(&self) -> io::Result<()> {
+        self.arp.attach_filter(&[DROP])?;
+        self.advertisements.as_ref().map_or(Ok(()), |socket| socket.attach_filter(&[DROP]))
+    }
+}
+
+const ETH_P_ARP: u16 = 0x0806;
+/// `BPF_LD | BPF_W | BPF_ABS`
+const LOAD_WORD: u16 = 0x20;
+/// `BPF_LD | BPF_B | BPF_ABS`
+const LOAD_OCTET: u16 = 0x30;
+/// `BPF_JMP | BPF_JEQ | BPF_K`
+const EQUALS: u16 = 0x15;
 
 fn raw(family: Family, protocol: i32) -> io::Result<Socket> {
     let domain = match family {
