@@ -2,9 +2,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::SystemTime;
 
+use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::Transition;
+use keepalived_core::vrrp::duplicate::Mac;
 use serde::{Deserialize, Serialize};
 
 /// What a record is about.
@@ -39,6 +42,15 @@ pub struct Record {
 pub enum Event {
     /// An instance went from one state to another.
     Transition(Transition),
+    /// Another machine has an address of an instance that is master here.
+    Duplicate {
+        /// The address.
+        address: IpAddr,
+        /// Where we have it.
+        interface: InterfaceName,
+        /// That machine.
+        holder: Mac,
+    },
     /// A real server answers.
     Up,
     /// A real server does not, or is taken away: why.
@@ -69,6 +81,7 @@ impl fmt::Display for Event {
             Self::Transition(Transition { from, to, priority, cause, .. }) => {
                 write!(f, "{from} -> {to}, priority {priority}: {cause}")
             }
+            Self::Duplicate { address, interface, holder } => write!(f, "{address} is on {holder}, too ({interface})"),
             Self::Up => f.write_str("up"),
             Self::Down(cause) if cause.is_empty() => f.write_str("down"),
             Self::Down(cause) => write!(f, "down: {cause}"),

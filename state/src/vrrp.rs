@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use keepalived_core::address::{InterfaceName, VirtualAddress};
+use keepalived_core::vrrp::duplicate::Mac;
 use keepalived_core::vrrp::{
     AdvertInterval, ChecksumForm, Counters, Family, Faults, InitialState, Preempt, Priority, State, Version, Vrid,
 };
@@ -121,4 +122,6 @@ pub struct AddressView {
     pub line: VirtualAddress,
     /// Whether we have it in place now.
     pub set: bool,
+    /// Another machine that has it, too, as far as probes have found out.
+    pub also_on: Option<Mac>,
 }

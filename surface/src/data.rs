@@ -120,7 +120,11 @@ fn addresses(text: &mut String, title: &str, instance: &InstanceView, views: &[A
     }
     writeln!(text, "   {title} ({}):", views.len()).ok();
     for view in views {
-        writeln!(text, "     {}", address(instance, view)).ok();
+        write!(text, "     {}", address(instance, view)).ok();
+        if let Some(holder) = view.also_on {
+            write!(text, " also on {holder}").ok();
+        }
+        text.push('\n');
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use keepalived_core::address::{InterfaceName, VirtualAddress};
 use keepalived_core::time::Instant;
+use keepalived_core::vrrp::duplicate::Mac;
 use keepalived_core::vrrp::{
     AdvertInterval, Cause, ChecksumForm, Counters, Family, Faults, InitialState, Preempt, Priority, State, Transition,
     Version, Vrid,
@@ -52,6 +53,7 @@ fn snapshot() -> Snapshot {
         addresses: vec![AddressView {
             line: VirtualAddress { prefix: 24, ..VirtualAddress::host(IpAddr::V4(Ipv4Addr::new(10, 5, 0, 110))) },
             set: true,
+            also_on: None,
         }],
         excluded_addresses: vec![],
         counters: Counters { advert_sent: 7, become_master: 1, ..Counters::default() },
@@ -156,6 +158,21 @@ fn data_tells_what_happened_and_why() {
         text.contains(" 5.000000 (V2) BACKUP -> MASTER, priority 100: 10.5.0.2 said farewell (priority 0)\n"),
         "{text}"
     );
+}
+
+// ours: keepalived does not look for it
+#[test]
+fn data_tells_who_has_an_address_of_ours_too() {
+    let mut snapshot = snapshot();
+    let holder = Mac([2, 0, 0, 0, 0, 9]);
+    snapshot.vrrp.instances[0].addresses[0].also_on = Some(holder);
+    let address = snapshot.vrrp.instances[0].addresses[0].line.address;
+    let interface = InterfaceName::new(b"eth0").unwrap();
+    let event = Event::Duplicate { address, interface, holder };
+    snapshot.vrrp.journal.push(Record { at: UNIX_EPOCH, subject: Subject::Instance("V2".into()), event });
+    let text = keepalived_surface::data(&snapshot);
+    assert!(text.contains(" set also on 02:00:00:00:00:09\n"), "{text}");
+    assert!(text.contains(" 0.000000 (V2) 10.5.0.110 is on 02:00:00:00:00:09, too (eth0)\n"), "{text}");
 }
 
 #[test]

@@ -136,6 +136,11 @@ impl NetworkTable {
         self.links.get(&index)
     }
 
+    /// Whether a link has this MAC address.
+    pub fn has_mac(&self, mac: [u8; 6]) -> bool {
+        self.links.values().any(|link| link.mac == Some(mac))
+    }
+
     /// Whether `link` forwards is noted: neighbours are told (the R flag), and who is told no drops its default route.
     pub fn note_forwarding(&mut self, link: LinkIndex, forwards: bool) {
         if forwards {

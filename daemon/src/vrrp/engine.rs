@@ -98,7 +98,8 @@ impl<N: Network, P: Packets> Engine<N, P> {
         }
         self.flush();
         self.roster.announce(now, MOST_ANNOUNCEMENTS, &mut self.packets);
-        if more_events || !all_heard { Some(Instant::ZERO) } else { self.roster.next_wake(now) }
+        let all_overheard = self.roster.look_for_duplicates(now, &mut self.packets);
+        if more_events || !all_heard || !all_overheard { Some(Instant::ZERO) } else { self.roster.next_wake(now) }
     }
 
     /// The next request to the kernel, if the last turn decided on one. It is the caller's to have it carried out

@@ -98,7 +98,8 @@ fn caused_by_others(report: &Report) -> Option<Arc<str>> {
         | Report::Note { name, .. }
         | Report::Unsent { name, .. }
         | Report::AddressLost { name, .. }
-        | Report::AddressRefused { name, .. } => Some(Arc::clone(name)),
+        | Report::AddressRefused { name, .. }
+        | Report::Duplicate { name, .. } => Some(Arc::clone(name)),
         Report::LeftOut { .. }
         | Report::LeftOver { .. }
         | Report::Unguarded { .. }

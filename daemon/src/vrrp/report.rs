@@ -7,6 +7,7 @@ use std::sync::Arc;
 use keepalived_config::InstanceKey;
 use keepalived_config::model::VipLost;
 use keepalived_core::address::InterfaceName;
+use keepalived_core::vrrp::duplicate::Mac;
 use keepalived_core::vrrp::{Note, State, Transition};
 
 /// Something to be logged; transitions also go to the supervisor and into the journal.
@@ -47,6 +48,19 @@ pub enum Report {
         address: IpAddr,
         /// What is done about it.
         answer: VipLost,
+    },
+    /// Another machine has an address that we have in place.
+    Duplicate {
+        /// Key of the instance.
+        key: InstanceKey,
+        /// Instance.
+        name: Arc<str>,
+        /// The address.
+        address: IpAddr,
+        /// Where we have it.
+        interface: InterfaceName,
+        /// That machine.
+        holder: Mac,
     },
     /// The kernel does not take an address.
     AddressRefused {
@@ -165,6 +179,7 @@ impl Report {
             Self::AddressRefused { .. } | Self::NoChannel { .. } | Self::NoDevice { .. } => Level::Error,
             Self::Note { .. }
             | Self::AddressLost { .. }
+            | Self::Duplicate { .. }
             | Self::AddressInterface { .. }
             | Self::Unguarded { .. }
             | Self::NotPromoted { .. }
@@ -204,6 +219,10 @@ impl fmt::Display for Report {
                     "({name}) somebody else removed {address}; giving up mastership for a moment (vip_lost backup)"
                 )
             }
+            Self::Duplicate { name, address, interface, holder, .. } => write!(
+                f,
+                "({name}) {address} is on another machine too: {holder} answers for it on {interface}, and neighbours reach one of the two. Find the machine with that MAC address and remove {address} there; this router goes on"
+            ),
             Self::AddressRefused { name, address, reason } => {
                 write!(f, "({name}) the kernel does not take {address}: {reason}; trying again")
             }

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::{Transport, VipLost};
-use keepalived_core::network::NetworkTable;
+use keepalived_core::network::{LinkIndex, NetworkTable};
 use keepalived_core::time::Instant;
+use keepalived_core::vrrp::duplicate::Duplicates;
 use keepalived_core::vrrp::{Cause, Datagram, Effect, Event, Router, State};
 use keepalived_kernel::packets::{ChannelId, Incoming, Packets};
 
@@ -26,6 +27,7 @@ use super::slot::{Slot, Trouble};
 
 mod addresses;
 mod configure;
+mod duplicates;
 mod ground;
 mod look;
 mod view;
@@ -45,6 +47,9 @@ pub(super) struct Roster {
     table: NetworkTable,
     reconciler: Reconciler,
     neighbours: Neighbours,
+    duplicates: Duplicates<LinkIndex>,
+    /// What neighbours say about their addresses is kept for us.
+    overhears: bool,
     outbox: Outbox,
     deadlines: Deadlines,
     /// Backups whose deadline came while packets were unread.
@@ -100,6 +105,8 @@ impl Roster {
             table,
             reconciler: Reconciler::default(),
             neighbours: Neighbours::default(),
+            duplicates: Duplicates::default(),
+            overhears: false,
             outbox: Outbox::default(),
             deadlines: Deadlines::default(),
             postponed: Vec::new(),
@@ -372,7 +379,11 @@ impl Roster {
     pub(super) fn next_wake(&mut self, now: Instant) -> Option<Instant> {
         let lines = self.lines.next(now);
         let order = self.next_order();
-        [self.deadlines.next(), order, self.neighbours.next(), self.reopen_at, lines].into_iter().flatten().min()
+        let probes = self.duplicates.next();
+        [self.deadlines.next(), order, self.neighbours.next(), self.reopen_at, lines, probes]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What there is to tell since the last call.

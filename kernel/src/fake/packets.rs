@@ -8,10 +8,10 @@ use keepalived_core::time::Instant;
 use keepalived_core::vrrp::Family;
 use keepalived_core::vrrp::duplicate::frame::probed;
 
-use keepalived_core::network::LinkIndex;
 use crate::packets::{
     BufferSize, Channel, ChannelId, ChannelKind, Frame, Incoming, Listen, Outgoing, Overheard, Packets, Sockets,
 };
+use keepalived_core::network::LinkIndex;
 
 /// Octets of an Ethernet header.
 const ETHERNET: usize = 14;
@@ -108,6 +108,11 @@ impl FakePackets {
             }
         }
         ids.len()
+    }
+
+    /// Whether what neighbours say is heard.
+    pub const fn is_listening(&self) -> bool {
+        self.listens
     }
 
     /// A neighbour says something about its addresses: an ARP frame, or a frame with a neighbour advertisement. Nobody hears it

@@ -6,8 +6,8 @@ use keepalived_core::vrrp::Family;
 
 use super::mmsg::MOST_PACKETS;
 use super::{Clock, RawSockets, incoming};
-use keepalived_core::network::LinkIndex;
 use crate::packets::{ChannelId, Listen, Overheard};
+use keepalived_core::network::LinkIndex;
 
 /// Calls that throw away what is left in a socket that takes no more: far more than its buffer holds.
 const MOST_CALLS: usize = 64;

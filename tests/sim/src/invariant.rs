@@ -34,6 +34,8 @@ pub enum Invariant {
     Announces,
     /// No address stays longer than the master down time on a router whose vrrp process is dead.
     NotAbandoned,
+    /// Nobody says that an address is on another machine, too, when it is on one, [`crate::bounds::Bounds::one`] after the last disturbance.
+    NoFalseDuplicate,
     /// A master that is told to stop says farewell.
     Farewell,
     /// Members of a sync group are in the same state.
@@ -85,6 +87,7 @@ impl Invariant {
             | Self::OnlyMastersAnnounce
             | Self::Announces
             | Self::NotAbandoned
+            | Self::NoFalseDuplicate
             | Self::Farewell
             | Self::GroupTogether
             | Self::AdoptionIsQuiet
@@ -109,6 +112,7 @@ impl fmt::Display for Invariant {
             Self::OnlyMastersAnnounce => "only masters announce",
             Self::Announces => "a master announces its addresses",
             Self::NotAbandoned => "no address stays without adverts",
+            Self::NoFalseDuplicate => "no duplicate is said where there is none",
             Self::Farewell => "a master that stops says farewell",
             Self::GroupTogether => "members of a sync group are in the same state",
             Self::AdoptionIsQuiet => "adopting changes nothing",

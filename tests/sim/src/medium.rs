@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use keepalived_core::vrrp::advert::Message;
+use keepalived_core::vrrp::announce::frame;
 use keepalived_kernel::fake::SentAdvert;
 
 use crate::bounds::DELAY;
@@ -105,6 +106,17 @@ pub fn said(octets: &[u8], source: IpAddr) -> Option<Said> {
         _ => Duration::from_millis(u64::from(message.centiseconds()) * 10),
     };
     Some(Said { vrid: message.vrid, priority: message.priority, interval })
+}
+
+/// What the kernel of a router says to a probe for an address that it has: as RFC 826 and RFC 4861 §7.2.4 want it.
+pub fn claim(of: NodeId, address: IpAddr) -> Vec<u8> {
+    let mac = [2, 0xff, 0, 0, 0, u8::try_from(of).unwrap_or(u8::MAX)];
+    let mut octets = Vec::new();
+    match address {
+        IpAddr::V4(address) => frame::gratuitous_arp(&mut octets, mac, address),
+        IpAddr::V6(address) => frame::neighbour_advertisement(&mut octets, mac, address, frame::Router::No),
+    }
+    octets
 }
 
 /// Address that a gratuitous ARP (RFC 826) or an unsolicited NA (RFC 4861 §4.4) is about.

@@ -10,7 +10,7 @@ use keepalived_core::network::{Address, LinkIndex};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{State, Transition};
 use keepalived_daemon::vrrp::{AtExit, Engine, Report, Was, remove_abandoned};
-use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert};
+use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert, SentFrame};
 use keepalived_kernel::network::{Network, Refused};
 
 use crate::bounds::{Bounds, LATENESS};
@@ -131,6 +131,10 @@ pub struct Deeds {
     pub heard: Vec<Heard>,
     /// It has asked its kernel for something that takes time, under this number.
     pub order: Option<u64>,
+    /// Probes for addresses.
+    pub probed: Vec<SentFrame>,
+    /// Virtual routers with an address that it says is on another machine.
+    pub duplicates: Vec<(VirtualId, IpAddr)>,
     /// Everything else it said.
     pub remarks: Vec<String>,
     /// When it wants to be woken; `None`: only when something arrives.
@@ -596,6 +600,19 @@ impl Node {
         packets.deliver(&advert) > 0 && packets.lost() == lost
     }
 
+    /// A neighbour on `segment` says something about its addresses.
+    pub fn say(&mut self, segment: Segment, octets: Vec<u8>) {
+        let link = self.link(segment);
+        if let Life::Up(engine) = &mut self.life {
+            engine.kernel().1.say(SentFrame { link, octets });
+        }
+    }
+
+    /// The segment that the interface `link` is on.
+    pub fn segment(&self, link: LinkIndex) -> Option<Segment> {
+        self.links.iter().find(|(_, known)| **known == link).map(|(segment, _)| *segment)
+    }
+
     /// Changes that this process asked its kernel for.
     pub fn changes(&mut self) -> usize {
         self.network().work().0.saturating_sub(self.network_changes)
@@ -643,10 +660,16 @@ fn collect(engine: &mut FakeEngine, deeds: &mut Deeds) {
         {
             deeds.transitions.push((id, transition.clone()));
         }
+        if let Report::Duplicate { name, address, .. } = &report
+            && let Some(id) = setting::id(name)
+        {
+            deeds.duplicates.push((id, *address));
+        }
         deeds.remarks.push(report.to_string());
     }
     let packets = engine.kernel().1;
     deeds.sent = std::mem::take(&mut packets.sent);
+    deeds.probed = std::mem::take(&mut packets.probed);
 }
 
 /// An address that the engine has announced though it is not its master, of those announced since the last look.

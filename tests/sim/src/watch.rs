@@ -144,6 +144,9 @@ impl Watch {
                 hears_first(id, node, *which, transition, deeds)?;
             }
         }
+        for (which, address) in &deeds.duplicates {
+            self.is_duplicate(now, id, *which, *address, nodes)?;
+        }
         if !deeds.busy && !node.waits() {
             holdings(now, id, node)?;
         }
@@ -268,6 +271,30 @@ impl Watch {
         let Transition { from, to, cause, .. } = transition;
         let text = format!("router {node}: I{id} from {from} to {to} ({cause}), {calm:?} after the last disturbance");
         Err((Invariant::Steady, text))
+    }
+
+    /// Where there is one master, another router has an address of its only if it is frozen.
+    fn is_duplicate(
+        &self,
+        now: Moment,
+        node: NodeId,
+        id: VirtualId,
+        address: IpAddr,
+        nodes: &[Node],
+    ) -> Result<(), Broken> {
+        let others = nodes.iter().enumerate().filter(|(other, _)| *other != node);
+        if others.map(|(_, other)| other).any(|other| other.has(address)) {
+            return Ok(());
+        }
+        let Some((unit, component)) = self.component_of(node, id) else { return Ok(()) };
+        let calm = now.since(self.disturbed_at.max(self.readdressed_at) + self.slack);
+        if self.ongoing || !component.whole || calm <= unit.bounds.one + Bounds::GRACE {
+            return Ok(());
+        }
+        let text = format!(
+            "router {node} says that {address} of I{id} is on another machine, too, {calm:?} after the last disturbance"
+        );
+        Err((Invariant::NoFalseDuplicate, text))
     }
 
     /// A master that has been there, undisturbed, for as long as a backup waits has been heard by one that does not advertise

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use keepalived_core::network::LinkIndex;
 use keepalived_core::vrrp::State;
-use keepalived_kernel::fake::{ReceivedAdvert, SentAdvert};
+use keepalived_core::vrrp::duplicate::frame::probed;
+use keepalived_kernel::fake::{ReceivedAdvert, SentAdvert, SentFrame};
 
-use crate::bounds::{Bounds, LATENESS};
+use crate::bounds::{Bounds, DELAY, LATENESS};
 use crate::clock::Moment;
 use crate::disturbance::{Disturbance, Weather};
 use crate::invariant::{Invariant, Violation};
@@ -52,6 +53,8 @@ pub struct Statistics {
     pub takeovers: usize,
     /// Adverts sent.
     pub adverts: usize,
+    /// Times that an address was said to be on another machine, too.
+    pub duplicates: usize,
     /// Time that passed in the world.
     pub time: Duration,
 }
@@ -64,6 +67,7 @@ impl Add for Statistics {
             events: self.events + other.events,
             takeovers: self.takeovers + other.takeovers,
             adverts: self.adverts + other.adverts,
+            duplicates: self.duplicates + other.duplicates,
             time: self.time + other.time,
         }
     }
@@ -71,10 +75,10 @@ impl Add for Statistics {
 
 impl fmt::Display for Statistics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { events, takeovers, adverts, time } = self;
+        let Self { events, takeovers, adverts, duplicates, time } = self;
         write!(
             f,
-            "{:.1} h of virtual time, {events} events, {adverts} adverts, {takeovers} takeovers",
+            "{:.1} h of virtual time, {events} events, {adverts} adverts, {takeovers} takeovers, {duplicates} duplicates",
             time.as_secs_f64() / 3600.0
         )
     }
@@ -89,6 +93,8 @@ pub enum Planted {
     NoFarewell,
     /// No announcement leaves a router.
     NoAnnouncement,
+    /// A stranger answers each probe.
+    Stranger,
 }
 
 #[derive(Debug)]
@@ -100,6 +106,12 @@ enum Event {
         segment: Segment,
         advert: Box<ReceivedAdvert>,
         said: Option<Said>,
+    },
+    /// A router hears from another one that has an address.
+    Claimed {
+        to: NodeId,
+        segment: Segment,
+        octets: Vec<u8>,
     },
     /// Nothing passes any more, and nobody is told.
     Fails(NodeId, NodeId),
@@ -203,6 +215,12 @@ impl World {
                 Event::Arrives { from, to, segment, advert, said } => {
                     self.arrive(from, to, segment, *advert, said);
                 }
+                Event::Claimed { to, segment, octets } => {
+                    if self.node(to).is_plugged(segment) {
+                        self.node_mut(to).say(segment, octets);
+                        self.schedule(to, at);
+                    }
+                }
                 Event::Turn(node) => {
                     let current = self.node(node).next_turn == Some(at);
                     if current && !self.node(node).paused {
@@ -280,12 +298,36 @@ impl World {
             self.schedule(id, wake);
         }
         self.send(id, deeds.sent);
+        self.ask(id, &deeds.probed);
         Ok(())
+    }
+
+    /// Probes reach the kernels of the other routers: those that have the address say so, even if no process runs.
+    fn ask(&mut self, from: NodeId, probes: &[SentFrame]) {
+        for probe in probes {
+            let (Some(address), Some(segment)) = (probed(&probe.octets), self.node(from).segment(probe.link)) else {
+                continue;
+            };
+            let hear_each_other = |to| self.medium.carries(from, to) && self.medium.carries(to, from);
+            let plugged = |to| self.node(to).is_plugged(segment);
+            let holders: Vec<NodeId> = (0..self.nodes.len())
+                .filter(|to| {
+                    *to != from && plugged(from) && plugged(*to) && hear_each_other(*to) && self.node(*to).has(address)
+                })
+                .collect();
+            self.trace.note(self.now, || format!("router {from}: probe for {address}, answered by {holders:?}"));
+            let stranger = (self.planted == Some(Planted::Stranger)).then_some(self.nodes.len());
+            for holder in holders.into_iter().chain(stranger) {
+                let octets = medium::claim(holder, address);
+                self.plan(self.now + DELAY, Event::Claimed { to: from, segment, octets });
+            }
+        }
     }
 
     fn account(&mut self, id: NodeId, deeds: &Deeds) {
         let now = self.now;
         self.statistics.adverts += deeds.sent.len();
+        self.statistics.duplicates += deeds.duplicates.len();
         let masters = deeds.transitions.iter().filter(|(_, transition)| transition.to.number() == 2);
         self.statistics.takeovers += masters.count();
         for remark in &deeds.remarks {

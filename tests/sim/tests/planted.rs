@@ -184,3 +184,25 @@ fn a_master_that_does_not_announce_is_found() {
     planted.plant(Planted::NoAnnouncement);
     assert_eq!(broken(planted), Some(Invariant::Announces));
 }
+
+#[test]
+fn the_address_of_a_frozen_master_is_a_duplicate_and_that_of_one_that_stops_is_none() {
+    let duplicates = |what| {
+        let world = world(setting(instance(200)), setting(instance(100)), &[(20, what)]);
+        world.run().0.unwrap().duplicates
+    };
+    // its kernel answers for the address as long as nobody removes it
+    for what in [Disturbance::Pause(0), Disturbance::Kill(0)] {
+        assert_eq!(duplicates(what.clone()), 1, "{what}");
+    }
+    for what in [Disturbance::Stop(0), Disturbance::KillWorker(0), Disturbance::PowerCut(0)] {
+        assert_eq!(duplicates(what.clone()), 0, "{what}");
+    }
+}
+
+#[test]
+fn a_duplicate_that_is_none_is_found() {
+    let mut planted = world(setting(instance(200)), setting(instance(100)), &[]);
+    planted.plant(Planted::Stranger);
+    assert_eq!(broken(planted), Some(Invariant::NoFalseDuplicate));
+}

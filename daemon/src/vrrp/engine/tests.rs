@@ -3,6 +3,7 @@
 mod addresses;
 mod adverts;
 mod announcements;
+mod duplicates;
 mod election;
 mod ground;
 mod groups;

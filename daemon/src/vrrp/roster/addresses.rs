@@ -56,6 +56,7 @@ impl Roster {
             self.reconciler.desired.release(index, &Key::Address(**place));
         }
         if !gone.is_empty() {
+            self.forget_probes(gone.iter().copied());
             let gone = gone.iter().map(|(link, address, _)| (*link, *address)).collect();
             self.neighbours.withdraw(index, &gone);
         }
@@ -69,6 +70,7 @@ impl Roster {
         let Some(slot) = self.slot_mut(index) else { return };
         slot.unannounced.clear();
         let places = std::mem::take(&mut slot.places);
+        self.forget_probes(&places);
         if self.at_exit == AtExit::Keep {
             return;
         }
@@ -106,6 +108,7 @@ impl Roster {
                         self.note_forwarding(place.0, network);
                     }
                     self.owe_announcement(holder, place);
+                    self.probe_for(now, place);
                 }
                 Outcome::LeftOverGone { holder, key: Key::Address(place) } => {
                     self.report_left_over(holder, place, LeftOver::Removed);
@@ -182,6 +185,7 @@ impl Roster {
             let places: Vec<AddressKey> = slot.places.iter().filter(there).copied().collect();
             for place in places {
                 self.owe_announcement(index, place);
+                self.probe_for(now, place);
             }
         }
         self.follow_up(now);

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use keepalived_config::InstanceKey;
 use keepalived_config::model::Transport;
 use keepalived_core::address::VirtualAddress;
-use keepalived_core::network::Key;
+use keepalived_core::network::{AddressKey, Key};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
 use keepalived_state::{AddressView, InstanceView, Journal, MasterView, VrrpView};
@@ -43,7 +43,13 @@ impl Roster {
 
     fn instance(&self, now: Instant, wall: SystemTime, index: usize, slot: &Slot) -> InstanceView {
         let (instance, router) = (&slot.instance, &slot.router);
-        let address = |line: &VirtualAddress| AddressView { line: line.clone(), set: self.is_set(index, slot, line) };
+        let address = |line: &VirtualAddress| {
+            let is_set =
+                |place: &&AddressKey| self.reconciler.desired.is_set(index, &Key::Address(**place), &self.table);
+            let place = place(slot, line).filter(is_set);
+            let also_on = place.and_then(|place| self.duplicate_holder(place));
+            AddressView { line: line.clone(), set: place.is_some(), also_on }
+        };
         let (group, peers) = match &instance.transport {
             Transport::Multicast { group, .. } => (Some(*group), Vec::new()),
             Transport::Unicast { peers, .. } => (None, peers.iter().map(|peer| peer.address).collect()),
@@ -92,9 +98,9 @@ impl Roster {
             counters: *router.counters(),
         }
     }
+}
 
-    fn is_set(&self, index: usize, slot: &Slot, line: &VirtualAddress) -> bool {
-        let place = slot.places.iter().find(|(_, address, prefix)| (*address, *prefix) == (line.address, line.prefix));
-        place.is_some_and(|place| self.reconciler.desired.is_set(index, &Key::Address(*place), &self.table))
-    }
+/// Where `slot` holds, or wants, the address of `line`.
+fn place<'a>(slot: &'a Slot, line: &VirtualAddress) -> Option<&'a AddressKey> {
+    slot.places.iter().find(|(_, address, prefix)| (*address, *prefix) == (line.address, line.prefix))
 }
