@@ -11,6 +11,7 @@ pub mod fake;
 pub mod fifo;
 pub mod files;
 pub mod ipvs;
+pub mod links_lock;
 pub mod netlink;
 pub mod network;
 pub mod nftables;

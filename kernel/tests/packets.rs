@@ -14,6 +14,7 @@ use keepalived_core::vrrp::announce::frame::{Router, gratuitous_arp, neighbour_a
 use keepalived_core::vrrp::duplicate::frame::{advertisement_claim, arp_claim, probe};
 use keepalived_core::vrrp::duplicate::{Claim, Mac};
 use keepalived_kernel::fake::{FakePackets, FakeSockets, ReceivedAdvert};
+use keepalived_kernel::links_lock;
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::{
@@ -521,4 +522,32 @@ fn a_link_that_is_not_there_is_an_error_that_says_what_was_tried() {
     let channel = Channel { family: Family::V4, link: Some(LinkIndex(4242)), kind };
     let error = Pair::make(&channel, BUFFER).unwrap_err();
     assert!(error.to_string().contains("4242") && error.to_string().contains("224.0.0.18"), "{error}");
+}
+
+// the thread that sends adverts does all of this
+#[test]
+fn overhearing_waits_for_nobody_who_changes_links() {
+    let Some(_namespace) = lab::fresh_namespace() else { return };
+    let held = match links_lock::hold() {
+        Ok(held) => held,
+        Err(error) => return eprintln!("skipped: nobody can hold the kernel's lock for links here ({error})"),
+    };
+    let mut change = std::process::Command::new("ip").args(["link", "set", "lo", "up"]).spawn().unwrap();
+    let work = std::thread::spawn(|| {
+        let mut sockets = RawSockets::new().unwrap();
+        for listen in [Listen::Yes, Listen::No, Listen::Yes] {
+            sockets.listen(listen);
+            sockets.overhear(10, &mut |_| {});
+        }
+    });
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    while !work.is_finished() && std::time::Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(work.is_finished() && held.is_held());
+    work.join().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(change.try_wait().unwrap(), None, "who changes a link does wait");
+    drop(held);
+    assert!(change.wait().unwrap().success());
 }
