@@ -72,12 +72,13 @@ pub fn run<C>(
 
 fn connect() -> Result<(Reactor, Pipe), NotStarted> {
     let parent = std::env::args().nth(2).and_then(|text| text.parse().ok()).unwrap_or(0);
-    // one whose parent is gone already still begins: what a predecessor left in the kernel is its to take back
-    process::die_with_parent(process::Pid(parent))?;
     let signals = [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR1, Signal::USR2];
     let real_time = [Signal::before_rt_max(1), Signal::after_rt_min(2)].into_iter().flatten();
     let signals: Vec<Signal> = signals.into_iter().chain(real_time).collect();
+    // from here on a signal is read, and kills nobody: the one that tells of the end of the parent comes at any time
     let mut reactor = Reactor::new(&signals)?;
+    // one whose parent is gone already still begins: what a predecessor left in the kernel is its to take back
+    process::die_with_parent(process::Pid(parent))?;
     let pipe = Pipe::from_descriptor(process::inherited(SUPERVISOR)?)?;
     reactor.register(&pipe, FROM_SUPERVISOR, Interest::Read)?;
     Ok((reactor, pipe))

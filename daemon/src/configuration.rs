@@ -4,7 +4,7 @@ mod programs;
 mod route_names;
 
 use std::cmp::Reverse;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -208,6 +208,12 @@ impl Machine {
     }
 }
 
+/// Whether something is there, or that cannot be found out now: whoever runs a script as that user asks again, and does not run it in
+/// doubt.
+fn may_exist<T>(found: io::Result<Option<T>>) -> bool {
+    found.map_or(true, |found| found.is_some())
+}
+
 fn inventory() -> Option<Inventory> {
     Rtnetlink::without_events().and_then(|mut network| network.inventory()).ok()
 }
@@ -232,11 +238,11 @@ impl facts::Facts for Machine {
     }
 
     fn knows_user(&self, name: &str) -> bool {
-        process::user(name).is_some()
+        may_exist(process::find_user(name))
     }
 
     fn knows_group(&self, name: &str) -> bool {
-        process::group(name).is_some()
+        may_exist(process::find_group(name))
     }
 
     fn program(&self, program: &str, owner: facts::Owner<'_>) -> facts::Program {
@@ -262,7 +268,7 @@ pub fn program(program: &str, runner: process::Account) -> facts::Program {
     programs::look_as(program, runner)
 }
 
-fn key_file(path: &str) -> std::io::Result<facts::KeyFile> {
+fn key_file(path: &str) -> io::Result<facts::KeyFile> {
     let file = open_regular(Path::new(path))?;
     let found = file.metadata()?;
     let mut content = Vec::new();

@@ -291,7 +291,7 @@ impl Supervisor {
                 return Some(status);
             }
             stopping.leave_at = Some(now + TO_DIE);
-            for worker in self.workers() {
+            for worker in self.workers_mut() {
                 tracing::warn!("{} process did not stop in time; killing it", worker.role());
                 worker.kill();
             }

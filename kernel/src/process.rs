@@ -11,7 +11,7 @@ mod program;
 mod schedule;
 mod spawn;
 
-pub use account::{Account, find_user, group, supplementary_groups, user};
+pub use account::{Account, find_group, find_user, supplementary_groups};
 pub use background::{Background, daemonise, silence_standard_streams};
 pub use memory::give_back_memory;
 pub use module::load_module;

@@ -8,6 +8,7 @@ use keepalived_kernel::director::Director;
 use keepalived_kernel::ipvs::{Expiry, Ipvs, Timeouts};
 use keepalived_kernel::nftables::Nftables;
 use keepalived_kernel::process::NetworkNamespace;
+use keepalived_kernel::shortage::is_shortage;
 
 use super::names;
 use crate::message::Debts;
@@ -43,6 +44,10 @@ fn choose(config: &Config) -> io::Result<Box<dyn Director>> {
         Backend::Ipvs => ipvs(),
         Backend::Nftables => nftables(),
         Backend::Auto => ipvs().or_else(|error| {
+            // it says nothing about IPVS, and there may be a full table
+            if is_shortage(&error) {
+                return Err(error);
+            }
             match needs_ipvs(config) {
                 None => tracing::info!("IPVS: {error}; balancing by rules of nftables instead"),
                 Some(what) => tracing::warn!("IPVS: {error}; balancing by rules of nftables instead, and {what}"),

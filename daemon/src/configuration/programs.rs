@@ -56,8 +56,8 @@ pub(super) fn look_as(program: &str, runner: Account) -> Program {
 }
 
 fn account(owner: Owner<'_>) -> Option<Account> {
-    let user = owner.user.map_or(Some(Account { uid: 0, gid: 0 }), process::user)?;
-    let gid = owner.group.map_or(Some(user.gid), process::group)?;
+    let user = owner.user.map_or(Ok(Some(Account { uid: 0, gid: 0 })), process::find_user).ok().flatten()?;
+    let gid = owner.group.map_or(Ok(Some(user.gid)), process::find_group).ok().flatten()?;
     Some(Account { gid, ..user })
 }
 

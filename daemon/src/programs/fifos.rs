@@ -154,9 +154,9 @@ impl Channel {
 fn owner(user: &ScriptUser) -> io::Result<(u32, u32)> {
     let unknown =
         |what: &str, name: &str| io::Error::new(io::ErrorKind::NotFound, format!("there is no {what} {name}"));
-    let account = process::user(&user.name).ok_or_else(|| unknown("user", &user.name))?;
+    let account = process::find_user(&user.name)?.ok_or_else(|| unknown("user", &user.name))?;
     let gid = match user.group.as_ref().and_then(|group| group.name.as_deref()) {
-        Some(name) => process::group(name).ok_or_else(|| unknown("group", name))?,
+        Some(name) => process::find_group(name)?.ok_or_else(|| unknown("group", name))?,
         None => account.gid,
     };
     Ok((account.uid, gid))

@@ -50,7 +50,9 @@ fn look(name: &str, group: Option<&str>, all: bool) -> io::Result<Identity> {
     let account = process::find_user(name)?.ok_or_else(|| io::Error::other(format!("there is no user {name}")))?;
     let gid = match group {
         None => account.gid,
-        Some(group) => process::group(group).ok_or_else(|| io::Error::other(format!("there is no group {group}")))?,
+        Some(group) => {
+            process::find_group(group)?.ok_or_else(|| io::Error::other(format!("there is no group {group}")))?
+        }
     };
     let groups = if all { process::supplementary_groups(name, gid) } else { vec![gid] };
     Ok(Identity { uid: account.uid, gid, groups })

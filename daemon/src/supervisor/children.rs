@@ -192,9 +192,8 @@ impl Supervisor {
         let workers = self.posts.iter_mut().filter_map(|post| post.worker.as_mut());
         for worker in workers.filter(|worker| worker.hello_at() <= now) {
             // one that stops has its time from elsewhere
-            if !worker.hello(now) && !stopping {
+            if !worker.hello(now) && !stopping && worker.kill() {
                 tracing::error!("{} process does not answer; killing it and starting another", worker.role());
-                worker.kill();
             }
         }
     }

@@ -89,13 +89,13 @@ impl PidFiles {
         let Some(path) = self.path(role).cloned() else { return };
         let held = self.children.remove(&path).map_or_else(|| PidFile::create(&path), Ok);
         let written = held.and_then(|mut file| {
-            file.write_number(pid)?;
-            file.open_to_readers()?;
-            Ok(file)
+            let written = file.write_number(pid).and_then(|()| file.open_to_readers());
+            // ours all the same: it keeps a second daemon out, and is removed at the end
+            self.children.insert(path.clone(), file);
+            Ok(written?)
         });
-        match written {
-            Ok(file) => drop(self.children.insert(path, file)),
-            Err(error) => tracing::error!("pid file {}: {error}", path.display()),
+        if let Err(error) = written {
+            tracing::error!("pid file {}: {error}", path.display());
         }
     }
 

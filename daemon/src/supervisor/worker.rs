@@ -25,6 +25,8 @@ pub(super) struct Worker {
     connection: Connection,
     /// It has said that it runs.
     pub(super) ready: bool,
+    /// It was killed.
+    killed: bool,
     /// It has said that it stands by.
     pub(super) stands_by: bool,
     /// When it is to begin.
@@ -66,7 +68,17 @@ impl Worker {
         let now = reactor::now();
         let pulse = Pulse::new(now, interval);
         let begins_at = now + startup.stands_by;
-        Ok(Self { role, child, connection, ready: false, stands_by: false, begins_at, pulse, reloading: false })
+        Ok(Self {
+            role,
+            child,
+            connection,
+            ready: false,
+            killed: false,
+            stands_by: false,
+            begins_at,
+            pulse,
+            reloading: false,
+        })
     }
 
     /// When [`Worker::hello`] is due.
@@ -146,9 +158,10 @@ impl Worker {
         self.connection.say(&ToChild::Stop);
     }
 
-    /// Ends it without asking.
-    pub(super) fn kill(&self) {
+    /// Ends it without asking. True the first time: a process that waits for a device ends when that answers.
+    pub(super) fn kill(&mut self) -> bool {
         self.signal(Signal::KILL);
+        !std::mem::replace(&mut self.killed, true)
     }
 
     fn signal(&self, signal: Signal) {

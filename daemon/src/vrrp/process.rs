@@ -50,8 +50,6 @@ struct Process {
     engine: Engine<Rtnetlink, RawSockets>,
     /// Asks the kernel for what takes time, and waits for it.
     kernel_thread: KernelThread<Pair>,
-    /// A configuration that came before this process began.
-    pending: Option<Box<Config>>,
     /// When the routers may begin, until they have.
     begins: Option<Instant>,
     keep_addresses: bool,
@@ -65,7 +63,7 @@ struct Process {
 }
 
 impl Process {
-    fn with(startup: Startup, mut reactor: Reactor, mut supervisor: Connection) -> Result<Self, NotStarted> {
+    fn with(mut startup: Startup, mut reactor: Reactor, mut supervisor: Connection) -> Result<Self, NotStarted> {
         let global = &startup.config.global;
         child::name(global.vrrp.name.as_deref().or(global.process_name.as_deref()));
         schedule::apply("vrrp", &global.vrrp, Some(NICE));
@@ -90,7 +88,8 @@ impl Process {
         process::drop_capabilities(&keep)?;
         // before this process has another thread: capabilities belong to threads
         let log = log::start_anyway(&startup.log, "Keepalived_vrrp");
-        let pending = stand_by(&startup, &mut reactor, &mut supervisor)?;
+        let was_given = stand_by(&mut startup, &mut reactor, &mut supervisor)?;
+        let global = &startup.config.global;
         let now = reactor::now();
         let kernel_thread =
             Rtnetlink::without_events().map_err(|error| explain("netlink", error)).and_then(|network| {
@@ -109,10 +108,9 @@ impl Process {
             reactor,
             engine,
             kernel_thread,
-            pending,
             begins: Some(now + delay),
             keep_addresses: startup.keep_addresses,
-            takes_back: false,
+            takes_back: was_given,
             sync: Sync::start(&startup.config, None),
             untold: Untold::default(),
             _log: log,
@@ -121,10 +119,6 @@ impl Process {
 
     fn run(&mut self) -> u8 {
         self.supervisor.say(&FromChild::Ready);
-        if let Some(config) = self.pending.take() {
-            self.turn();
-            self.apply(&config);
-        }
         let mut ready = Vec::new();
         loop {
             let wake = self.turn();
@@ -302,15 +296,12 @@ impl Process {
     }
 }
 
-/// Waits until this process may begin: its predecessors died one after the other. Returns a configuration that comes meanwhile, which
-/// ends the wait. If the supervisor dies it takes back what the last one left.
-fn stand_by(
-    startup: &Startup,
-    reactor: &mut Reactor,
-    supervisor: &mut Connection,
-) -> Result<Option<Box<Config>>, NotStarted> {
+/// Waits until this process may begin: its predecessors died one after the other. A configuration that comes meanwhile ends the wait
+/// (true), and is what this process begins with: the supervisor has removed the addresses that it takes away. If the supervisor dies
+/// this process takes back what the last one left.
+fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Connection) -> Result<bool, NotStarted> {
     if startup.stands_by.is_zero() {
-        return Ok(None);
+        return Ok(false);
     }
     let mut network = Rtnetlink::without_events().map_err(|error| explain("netlink", error))?;
     supervisor.say(&FromChild::StandsBy);
@@ -329,7 +320,10 @@ fn stand_by(
                 Ok(None) => break,
                 Ok(Some((ToChild::Hello(number), _))) => supervisor.say(&FromChild::Hello(number)),
                 Ok(Some((ToChild::Reload, memory))) => match message::content::<Config>(memory) {
-                    Ok(config) => return Ok(Some(Box::new(config))),
+                    Ok(config) => {
+                        startup.config = config;
+                        return Ok(true);
+                    }
                     Err(error) => supervisor.say(&FromChild::NotReloaded(error.to_string())),
                 },
                 // the supervisor itself removes the addresses
@@ -346,7 +340,7 @@ fn stand_by(
             }
         }
     }
-    Ok(None)
+    Ok(false)
 }
 
 /// Removes the addresses that the process before this one left.

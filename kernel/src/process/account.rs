@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::io;
 
+use nix::errno::Errno;
 use nix::unistd::{Gid, Group, User};
 use serde::{Deserialize, Serialize};
 
@@ -20,18 +21,27 @@ pub struct Account {
 /// # Errors
 /// Whoever knows users does not answer: there may be one.
 pub fn find_user(name: &str) -> io::Result<Option<Account>> {
-    let user = User::from_name(name)?;
+    let user = certain(name, User::from_name)?;
     Ok(user.map(|user| Account { uid: user.uid.as_raw(), gid: user.gid.as_raw() }))
 }
 
-/// The user `name`; `None` also if whoever knows users does not answer.
-pub fn user(name: &str) -> Option<Account> {
-    find_user(name).ok()?
+/// The number of the group `name`; `None` if it is certain that there is none.
+///
+/// # Errors
+/// Whoever knows groups does not answer: there may be one.
+pub fn find_group(name: &str) -> io::Result<Option<u32>> {
+    Ok(certain(name, Group::from_name)?.map(|group| group.gid.as_raw()))
 }
 
-/// The number of the group `name`; `None` also if whoever knows groups does not answer.
-pub fn group(name: &str) -> Option<u32> {
-    Group::from_name(name).ok()?.map(|group| group.gid.as_raw())
+/// What `find` finds, with the answers that mean "there is none" told from those that mean "I do not know" (getpwnam(3)).
+fn certain<T>(name: &str, find: impl FnOnce(&str) -> nix::Result<Option<T>>) -> io::Result<Option<T>> {
+    if name.contains('\0') {
+        return Ok(None);
+    }
+    match find(name) {
+        Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
+        found => Ok(found?),
+    }
 }
 
 /// The numbers of all groups that `name` belongs to, `gid` among them.
@@ -46,9 +56,12 @@ mod tests {
 
     #[test]
     fn root_is_known_everywhere() {
-        assert_eq!(user("root"), Some(Account { uid: 0, gid: 0 }));
-        assert_eq!(group("root"), Some(0));
-        assert_eq!((user("no such user"), group("no such group")), (None, None));
-        assert_eq!(user("nul\0octet"), None);
+        assert_eq!(find_user("root").unwrap(), Some(Account { uid: 0, gid: 0 }));
+        assert_eq!(find_group("root").unwrap(), Some(0));
+        assert_eq!((find_user("no such user").unwrap(), find_group("no such group").unwrap()), (None, None));
+        assert_eq!(find_user("nul\0octet").unwrap(), None);
+        // whoever knows users does not answer
+        let error = certain("any", |_| Err::<Option<()>, _>(Errno::EMFILE)).unwrap_err();
+        assert!(crate::shortage::is_shortage(&error), "{error}");
     }
 }

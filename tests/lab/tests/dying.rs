@@ -105,6 +105,35 @@ fn a_supervisor_that_dies_while_the_next_vrrp_process_has_to_wait_leaves_no_addr
     });
 }
 
+// the one that waited began with the configuration of those before it, and put back what the reload had taken away
+#[test]
+fn a_reload_while_the_next_vrrp_process_has_to_wait_is_where_it_begins() {
+    if !only_ours() {
+        return;
+    }
+    trial("wait-reloaded", |lab| {
+        let a = lab.router(0);
+        let text = Instance::new(PLAIN, 200).every(INTERVAL).alone(a, &[]);
+        let more = "virtual_ipaddress_excluded {\n 192.0.2.77/32\n }\n virtual_ipaddress {";
+        let running = a.start(&Daemon::ours(), "a", &text.replacen("virtual_ipaddress {", more, 1))?;
+        wait_until("it is master", long(), || has(lab))?;
+        for _ in 0..2 {
+            let pid = running.vrrp_pid()?;
+            kill_process(pid, Signal::KILL)?;
+            let another = || Ok(running.vrrp_pid().is_ok_and(|now| now != pid && is_there(now)));
+            wait_until("another vrrp process is there", long(), another)?;
+        }
+        running.wait_for_log("the next starts in 1 s", long())?;
+        running.reload(&text)?;
+        wait_until("it goes on", long(), || Ok(running.log().contains("Reload: ")))?;
+        running.wait_for_log("was master before the process was started anew", long())?;
+        wait_until("the other address is gone", long(), || Ok(!a.has("192.0.2.77".parse()?)?))?;
+        assert!(!running.log().contains("somebody else removed"), "{}", running.log());
+        assert!(has(lab)?);
+        Ok(())
+    });
+}
+
 #[test]
 fn a_supervisor_that_dies_while_the_next_vrrp_process_starts_leaves_no_address() {
     if !only_ours() {

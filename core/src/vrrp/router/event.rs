@@ -33,7 +33,7 @@ pub enum Event<'a> {
     GroupMaster,
     /// A member of its sync group left master.
     GroupBackup,
-    /// The configuration changed; family, version and VRID are the same.
+    /// The configuration changed; family and VRID are the same.
     Reconfigure(Box<Params>),
     /// The daemon stops.
     Stop,
