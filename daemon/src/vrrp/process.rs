@@ -252,13 +252,21 @@ impl Process {
                 Level::Info => tracing::info!("{report}"),
                 Level::Silent => {}
             }
-            if let Report::Transition { key, name, transition, .. } = report {
-                if let Some(sync) = &self.sync {
-                    sync.follow(&name, transition.to);
+            let (key, name, event) = match report {
+                Report::Transition { key, name, transition, .. } => {
+                    if let Some(sync) = &self.sync {
+                        sync.follow(&name, transition.to);
+                    }
+                    (key, name, Event::Transition(transition))
                 }
-                let (subject, event) = (Subject::Instance(name.to_string()), Event::Transition(transition));
-                self.untold.push((key, Record { at: SystemTime::now(), subject, event }));
-            }
+                Report::Duplicate { key, name, address, interface, holder } => {
+                    (key, name, Event::Duplicate { address, interface, holder })
+                }
+                // the journal tells how instances stand; the rest is in the log
+                _ => continue,
+            };
+            let subject = Subject::Instance(name.to_string());
+            self.untold.push((key, Record { at: SystemTime::now(), subject, event }));
         }
         self.untold.tell(&mut self.supervisor, FromChild::Transitions);
     }

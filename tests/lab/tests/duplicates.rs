@@ -4,6 +4,7 @@ use anyhow::Result;
 use keepalived_lab::{
     Builder, Case, Cast, Daemon, Family, Filter, Instance, Running, Version, only_ours, patience, trial_in, wait_until,
 };
+use rustix::process::Signal;
 use std::time::Duration;
 
 const VRID: u8 = 7;
@@ -45,6 +46,12 @@ fn an_address_that_a_third_machine_has_is_said_once_and_served() {
             assert!(lines.len() == 1 && lines.iter().all(says), "{mac}: {lines:?}");
             assert_eq!(found(&backup), Vec::<String>::new());
             assert_eq!(lab.holders(vip)?, [0, 2], "the master goes on");
+            master.signal(Signal::USR1)?;
+            wait_until("the data file and the journal in it have it", patience(Duration::from_secs(1)), || {
+                let data = std::fs::read_to_string(master.file("keepalived.data")).unwrap_or_default();
+                let seen = [format!(" set also on {mac}\n"), format!("(V7) {vip} is on {mac}, too (eth0)\n")];
+                Ok(seen.iter().all(|text| data.contains(text)))
+            })?;
             lab.capture().judge()
         });
     });
