@@ -16,7 +16,7 @@ mod task;
 mod unfinished;
 mod view;
 
-pub use engine::{AtExit, Engine, Ran, Verdict};
+pub use engine::{AtExit, DueStep, Engine, Verdict};
 pub use process::run;
 pub use report::{Level, Report};
 pub use task::{Held, Task};

@@ -121,7 +121,7 @@ pub fn hear(supervisor: &mut Connection) -> Result<Option<(ToChild, Option<Owned
 }
 
 /// A signal that was sent to the child rather than to the supervisor: most are for the supervisor.
-pub fn heed(signal: Signal, supervisor: &mut Connection) -> Option<End> {
+pub fn on_signal(signal: Signal, supervisor: &mut Connection) -> Option<End> {
     match signal {
         // from the terminal and from systemd it goes to every process: the supervisor decides. If that is gone, its end of the pipe says so
         Signal::TERM | Signal::INT => None,

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 
+pub mod backlog;
 pub mod backoff;
 pub mod checker;
 pub mod child;
@@ -23,7 +24,6 @@ pub mod role;
 pub mod runner;
 pub mod schedule;
 pub mod supervisor;
-pub mod untold;
 pub mod vrrp;
 
 use cli::Request;

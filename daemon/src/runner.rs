@@ -120,7 +120,7 @@ impl Runner {
             for ready in &ready {
                 match ready {
                     Ready::Signal(signal) => {
-                        if child::heed(*signal, &mut self.supervisor).is_some() {
+                        if child::on_signal(*signal, &mut self.supervisor).is_some() {
                             return self.stop();
                         }
                     }

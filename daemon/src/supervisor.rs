@@ -26,21 +26,21 @@ mod abandoned;
 mod children;
 mod dump;
 mod introductions;
+mod liveness;
+mod paced_log;
 mod pid_files;
-mod pulse;
 mod reading;
 mod succession;
-mod telling;
 mod worker;
 
 use abandoned::Sweeper;
 use children::Post;
 use dump::{Dump, File};
 use introductions::Introductions;
+use paced_log::PacedLog;
 use pid_files::PidFiles;
 use reading::Reading;
 use succession::Succession;
-use telling::Telling;
 
 /// What the reactor calls the thread that reads a configuration.
 const READING: Token = Token(u64::MAX / 2);
@@ -115,7 +115,7 @@ struct Supervisor {
     /// Whose snapshots are awaited, and what for.
     dumps: Vec<(Role, Dump)>,
     /// Of dumps into the log, what is not there yet.
-    telling: Telling,
+    paced_log: PacedLog,
     introductions: Introductions,
     /// A configuration that is being read.
     reading: Option<Reading>,
@@ -205,9 +205,9 @@ impl Supervisor {
         tracing::info!("Starting Keepalived v{} (keepalived-rs)", env!("CARGO_PKG_VERSION"));
         say(findings);
         let now = reactor::now();
-        let mut telling = Telling::default();
+        let mut paced_log = PacedLog::default();
         if options.dump {
-            telling.add(&dump::configuration(&config), now);
+            paced_log.add(&dump::configuration(&config), now);
         }
         Ok(Self {
             options: options.clone(),
@@ -225,7 +225,7 @@ impl Supervisor {
             succession: Succession::default(),
             abandoned_not_before: now,
             dumps: Vec::new(),
-            telling,
+            paced_log,
             introductions: Introductions::default(),
             reading: None,
             modules_are_loaded: false,
@@ -276,7 +276,8 @@ impl Supervisor {
     fn next_deadline(&self) -> Option<Instant> {
         let kill_at = self.stopping.as_ref().map(Stopping::next_at);
         let again_at = self.introductions.next_at();
-        let others = [self.telling.next_at(), kill_at, self.abandoned_at(), self.catch_up_at(reactor::now()), again_at];
+        let others =
+            [self.paced_log.next_at(), kill_at, self.abandoned_at(), self.catch_up_at(reactor::now()), again_at];
         let of_posts = self.posts.iter().flat_map(Post::next_at);
         others.into_iter().flatten().chain(of_posts).min()
     }
@@ -296,7 +297,7 @@ impl Supervisor {
                 worker.kill();
             }
         }
-        for line in self.telling.due(now) {
+        for line in self.paced_log.due(now) {
             tracing::info!("{line}");
         }
         self.remove_due(now);
@@ -378,7 +379,7 @@ impl Supervisor {
                         }
                         self.supersede(checked.config);
                         if self.options.dump {
-                            self.telling.add(&dump::configuration(&self.config), reactor::now());
+                            self.paced_log.add(&dump::configuration(&self.config), reactor::now());
                         }
                         self.apply();
                     }
@@ -422,7 +423,7 @@ impl Supervisor {
         if let Some(background) = self.background.take() {
             background.failed(status);
         }
-        for line in self.telling.rest() {
+        for line in self.paced_log.rest() {
             tracing::info!("{line}");
         }
         tracing::info!("Stopped Keepalived v{} (keepalived-rs)", env!("CARGO_PKG_VERSION"));

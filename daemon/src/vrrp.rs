@@ -5,6 +5,7 @@ mod batch;
 mod channels;
 mod deadlines;
 mod engine;
+mod instances;
 mod kernel_thread;
 mod lines;
 mod lower;
@@ -14,7 +15,6 @@ mod outbox;
 mod process;
 mod reconciler;
 mod report;
-mod roster;
 mod slot;
 mod sync_daemon;
 

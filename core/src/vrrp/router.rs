@@ -127,7 +127,7 @@ impl Router {
         match event {
             Event::Start => self.start(now, out),
             Event::Resume => self.resume(now, out),
-            Event::Ground { source, faults } => self.ground(now, source, faults, out),
+            Event::Surroundings { source, faults } => self.surroundings(now, source, faults, out),
             Event::Datagram(datagram) => self.datagram(now, datagram, out),
             Event::InPlace => self.in_place(now, out),
             Event::AddressLost => self.yield_for_a_moment(now, out),
@@ -308,7 +308,7 @@ impl Router {
         }
     }
 
-    fn ground(&mut self, now: Instant, source: Option<IpAddr>, faults: Faults, out: &mut Vec<Effect>) {
+    fn surroundings(&mut self, now: Instant, source: Option<IpAddr>, faults: Faults, out: &mut Vec<Effect>) {
         // a farewell needs the address that is about to be forgotten
         let had = (!faults.is_empty()).then_some(self.source).flatten();
         self.source = source.or(had);

@@ -102,7 +102,7 @@ impl Dialogue {
     }
 
     /// Runs one step of `task`.
-    pub(super) async fn hold(&self, task: Task<'_>, step: u16) -> Verdict {
+    pub(super) async fn run(&self, task: Task<'_>, step: u16) -> Verdict {
         self.ask(task, usize::from(step)).await.unwrap_or_else(|verdict| verdict)
     }
 

@@ -31,7 +31,7 @@ pub enum AtExit {
 
 /// A step that is to be run.
 #[derive(Clone, Debug)]
-pub struct Ran {
+pub struct DueStep {
     /// To say how it ended.
     pub ticket: Ticket,
     /// What to do.
@@ -69,7 +69,7 @@ pub struct Engine<D> {
     lowered: Lowered,
     balancer: Balancer,
     effects: Vec<Effect>,
-    due: Vec<Ran>,
+    due: Vec<DueStep>,
     reports: VecDeque<Report>,
     shortage: Shortage,
     starting: bool,
@@ -192,7 +192,7 @@ impl<D: Director> Engine<D> {
     }
 
     /// Steps that are to be run.
-    pub fn due(&mut self) -> impl Iterator<Item = Ran> + '_ {
+    pub fn due(&mut self) -> impl Iterator<Item = DueStep> + '_ {
         self.due.drain(..)
     }
 
@@ -300,7 +300,7 @@ impl<D: Director> Engine<D> {
             match effect {
                 Effect::Run { check, step, ticket } => {
                     if let Some(spot) = self.lowered.spots.get(check.index()) {
-                        self.due.push(Ran { ticket, task: Held::new(&self.config, *spot), step });
+                        self.due.push(DueStep { ticket, task: Held::new(&self.config, *spot), step });
                     }
                 }
                 Effect::Table(service) => self.reconciler.changed(service),

@@ -108,7 +108,7 @@ impl Outside {
     }
 
     /// Looks at what has changed. True if anything that matters has.
-    pub(super) fn attend(&mut self, token: Token, now: Instant) -> bool {
+    pub(super) fn on_ready(&mut self, token: Token, now: Instant) -> bool {
         match token {
             FILES => self.read_files(now),
             ADDRESSES => self.addresses.as_mut().is_some_and(Addresses::listen),

@@ -21,13 +21,14 @@ use tokio::time::MissedTickBehavior;
 
 use super::dialogue::{self, Dialogue};
 use super::director::{self, Remembrance};
-use super::engine::{AtExit, Engine, Ran, Verdict};
+use super::engine::{AtExit, DueStep, Engine, Verdict};
 use super::notify;
 use super::outside::Outside;
 use super::report::Level;
 use super::task::Task;
 use super::unfinished::Before;
 use super::view;
+use crate::backlog::Backlog;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::connection::Connection;
 use crate::exit;
@@ -36,7 +37,6 @@ use crate::message::{self, Debts, FromChild, Startup, ToChild};
 use crate::programs::{Fifos, OrderId, Programs};
 use crate::role::Role;
 use crate::schedule;
-use crate::untold::Untold;
 
 /// NetAdmin for the table, marks and buffers; SysAdmin to enter `net_namespace_ipvs`; Chown and DacOverride for FIFOs, `/proc/sys`
 /// and keys; SysNice and IpcLock for a reload that changes scheduling.
@@ -87,7 +87,7 @@ struct Process {
     dialogue: Rc<Dialogue>,
     programs: Programs,
     /// Checks whose programs run.
-    run_by_programs: BTreeMap<OrderId, Ran>,
+    run_by_programs: BTreeMap<OrderId, DueStep>,
     fifos: Fifos,
     outside: Outside,
     remembrance: Remembrance,
@@ -98,7 +98,7 @@ struct Process {
     inbox: mpsc::UnboundedReceiver<Results>,
     /// Checks were begun, and not all of them have had a turn.
     batch_waits: Rc<Cell<bool>>,
-    untold: Untold<Record>,
+    backlog: Backlog<Record>,
     _log: log::Guard,
 }
 
@@ -145,7 +145,7 @@ impl Process {
             results,
             inbox,
             batch_waits: Rc::default(),
-            untold: Untold::default(),
+            backlog: Backlog::default(),
             _log: log,
         })
     }
@@ -193,7 +193,7 @@ impl Process {
                 self.engine.ended(ticket, &verdict, reactor::now());
             }
             for ready in &ready {
-                if self.attend(*ready, reactor.reactor()).is_some() {
+                if self.on_ready(*ready, reactor.reactor()).is_some() {
                     return Ok(self.stop().await);
                 }
             }
@@ -217,7 +217,7 @@ impl Process {
         self.confess_unfinished();
         self.begin_due(now);
         self.deliver(MOST_REPORTS);
-        let catch_up = (self.programs.is_behind() || self.supervisor.is_behind() || !self.untold.is_empty())
+        let catch_up = (self.programs.is_behind() || self.supervisor.is_behind() || !self.backlog.is_empty())
             .then(|| now + CATCH_UP);
         let more = self.engine.has_reports().then_some(now);
         let next = [wake, programs, self.outside.next_at(now), catch_up, more].into_iter().flatten().min();
@@ -228,10 +228,10 @@ impl Process {
     fn look_at_programs(&mut self, now: Instant) -> Option<Instant> {
         let lost = self.programs.turn(now);
         for (id, how) in self.programs.ended() {
-            if let Some(ran) = self.run_by_programs.remove(&id) {
-                if let Some(Task { checker: Checker::Misc(check), server, .. }) = ran.task.task() {
+            if let Some(due) = self.run_by_programs.remove(&id) {
+                if let Some(Task { checker: Checker::Misc(check), server, .. }) = due.task.task() {
                     let verdict = dialogue::judge_program(check, server.settings.weight, how);
-                    self.engine.ended(ran.ticket, &verdict, now);
+                    self.engine.ended(due.ticket, &verdict, now);
                 }
             } else {
                 self.fifos.ended(id, &how, now, &mut self.programs);
@@ -245,14 +245,14 @@ impl Process {
     /// no others begin, or they would pile up on a machine that cannot do what is due.
     fn begin_due(&mut self, now: Instant) {
         let mut any = false;
-        for ran in self.engine.due() {
+        for due in self.engine.due() {
             any = true;
-            match ran.task.task() {
+            match due.task.task() {
                 Some(Task { checker: Checker::Misc(check), .. }) => {
                     let id = self.programs.run(&check.script, check.timeout, now);
-                    self.run_by_programs.insert(id, ran);
+                    self.run_by_programs.insert(id, due);
                 }
-                _ => begin(ran, Rc::clone(&self.dialogue), self.results.clone()),
+                _ => begin(due, Rc::clone(&self.dialogue), self.results.clone()),
             }
         }
         if any {
@@ -273,15 +273,15 @@ impl Process {
             }
             notify::tell(&report, self.engine.config(), &mut self.programs, &mut self.fifos);
             if let Some(record) = report.record(SystemTime::now()) {
-                self.untold.push(record);
+                self.backlog.push(record);
             }
         }
-        self.untold.tell(&mut self.supervisor, FromChild::Happened);
+        self.backlog.tell(&mut self.supervisor, FromChild::Happened);
     }
 
-    fn attend(&mut self, ready: Ready, reactor: &mut Reactor) -> Option<End> {
+    fn on_ready(&mut self, ready: Ready, reactor: &mut Reactor) -> Option<End> {
         match ready {
-            Ready::Signal(signal) => child::heed(signal, &mut self.supervisor),
+            Ready::Signal(signal) => child::on_signal(signal, &mut self.supervisor),
             Ready::Descriptor { token: FROM_SUPERVISOR, .. } => self.listen(reactor),
             Ready::Descriptor { token: FROM_RUNNER, .. } => {
                 // a pipe that is closed is not reported again
@@ -295,7 +295,7 @@ impl Process {
                 None
             }
             Ready::Descriptor { token, .. } => {
-                if self.outside.attend(token, reactor::now()) {
+                if self.outside.on_ready(token, reactor::now()) {
                     self.hear_outside();
                 }
                 None
@@ -310,7 +310,7 @@ impl Process {
                 Ok(None) => return None,
                 Ok(Some((ToChild::Stop, _))) => return Some(End::Stop),
                 Ok(Some((message, descriptor))) => {
-                    if let Err(error) = self.obey(message, descriptor, reactor) {
+                    if let Err(error) = self.on_message(message, descriptor, reactor) {
                         tracing::error!("message from the supervisor: {error}");
                     }
                 }
@@ -319,7 +319,7 @@ impl Process {
         }
     }
 
-    fn obey(&mut self, message: ToChild, descriptor: Option<OwnedFd>, reactor: &mut Reactor) -> io::Result<()> {
+    fn on_message(&mut self, message: ToChild, descriptor: Option<OwnedFd>, reactor: &mut Reactor) -> io::Result<()> {
         match message {
             ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => {
@@ -404,7 +404,7 @@ impl Process {
         self.deliver(usize::MAX);
         std::mem::take(&mut self.fifos).close(&mut self.programs);
         self.programs.finish();
-        self.untold.tell_all(&mut self.supervisor, FromChild::Happened);
+        self.backlog.tell_all(&mut self.supervisor, FromChild::Happened);
         tracing::info!("Stopped");
         exit::OK
     }
@@ -433,13 +433,13 @@ async fn until(wake: Option<Instant>) {
     }
 }
 
-fn begin(ran: Ran, dialogue: Rc<Dialogue>, results: mpsc::UnboundedSender<Results>) {
+fn begin(due: DueStep, dialogue: Rc<Dialogue>, results: mpsc::UnboundedSender<Results>) {
     tokio::task::spawn_local(async move {
-        let result = match ran.task.task() {
+        let result = match due.task.task() {
             None => Verdict::Unknown("there is no such check".into()),
-            Some(task) => dialogue.hold(task, ran.step).await,
+            Some(task) => dialogue.run(task, due.step).await,
         };
         // nobody hears it at the end of the process
-        results.send((ran.ticket, result)).ok();
+        results.send((due.ticket, result)).ok();
     });
 }

@@ -18,7 +18,7 @@ use sd_notify::NotifyState;
 
 use super::abandoned::{down_time, unnoticed};
 use super::dump::Dump;
-use super::pulse;
+use super::liveness;
 use super::worker::Worker;
 use super::{Supervisor, eprint_all, notify};
 use crate::backoff::Backoff;
@@ -243,7 +243,7 @@ impl Supervisor {
     /// How often a child is asked whether it lives: masters that are frozen have to be noticed before others take over.
     fn hello_interval(&self, role: Role) -> Duration {
         let shortest = (role == Role::Vrrp).then(|| self.config.instances.iter().map(down_time).min()).flatten();
-        pulse::interval(shortest)
+        liveness::interval(shortest)
     }
 
     /// Starts the process of `role`, if it is needed; it stands by for so long before it begins.
@@ -446,7 +446,7 @@ impl Supervisor {
         for (_, dump) in mine {
             match dump {
                 Dump::File(file) => file.write(&self.config.global, &snapshot),
-                Dump::Log => self.telling.add(&tell(&snapshot), reactor::now()),
+                Dump::Log => self.paced_log.add(&tell(&snapshot), reactor::now()),
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use keepalived_kernel::process::{self, Child, Exit, Launch, Pid};
 use keepalived_kernel::reactor;
 use keepalived_kernel::signal::Signal;
 
-use super::pulse::{Next, Pulse};
+use super::liveness::{Liveness, Next};
 use crate::cli::Options;
 use crate::connection::Connection;
 use crate::message::{FromChild, Incoming, SUPERVISOR, Startup, ToChild};
@@ -31,7 +31,7 @@ pub(super) struct Worker {
     pub(super) stands_by: bool,
     /// When it is to begin.
     begins_at: Instant,
-    pulse: Pulse,
+    liveness: Liveness,
     /// It was sent a configuration and has not said yet that it applied it.
     pub(super) reloading: bool,
 }
@@ -66,7 +66,7 @@ impl Worker {
         let mut connection = Connection::new(ours);
         connection.say_with(&ToChild::Start, startup)?;
         let now = reactor::now();
-        let pulse = Pulse::new(now, interval);
+        let liveness = Liveness::new(now, interval);
         let begins_at = now + startup.stands_by;
         Ok(Self {
             role,
@@ -76,19 +76,19 @@ impl Worker {
             killed: false,
             stands_by: false,
             begins_at,
-            pulse,
+            liveness,
             reloading: false,
         })
     }
 
     /// When [`Worker::hello`] is due.
     pub(super) const fn hello_at(&self) -> Instant {
-        self.pulse.next_at()
+        self.liveness.next_at()
     }
 
     /// From now on it is asked so often whether it lives.
     pub(super) fn set_interval(&mut self, interval: Duration) {
-        self.pulse.set_interval(interval);
+        self.liveness.set_interval(interval);
     }
 
     /// When it was started, or is to begin.
@@ -111,7 +111,7 @@ impl Worker {
         // routers that are silent for so long are none, whatever they are busy with: others have their addresses by then
         let reloads = self.reloading && self.role != Role::Vrrp;
         let busy = self.is_at_work() && (!self.ready || reloads);
-        match self.pulse.next(now, busy) {
+        match self.liveness.next(now, busy) {
             Next::Ask(number) => {
                 self.connection.say(&ToChild::Hello(number));
                 true
@@ -123,24 +123,24 @@ impl Worker {
 
     /// Whether it left a question unanswered, for whatever reason it ended.
     pub(super) const fn was_stuck(&self) -> bool {
-        self.pulse.waits()
+        self.liveness.waits()
     }
 
     /// It answered.
     pub(super) fn answered(&mut self, number: u64) {
-        self.pulse.answered(number);
+        self.liveness.answered(number);
     }
 
     /// It said that it runs.
     pub(super) fn has_started(&mut self, now: Instant) {
         self.ready = true;
-        self.pulse.sign_of_life(now);
+        self.liveness.sign_of_life(now);
     }
 
     /// It said that it applied the configuration.
     pub(super) fn has_reloaded(&mut self, now: Instant) {
         self.reloading = false;
-        self.pulse.sign_of_life(now);
+        self.liveness.sign_of_life(now);
     }
 
     /// Its next message.

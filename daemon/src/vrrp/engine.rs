@@ -15,9 +15,9 @@ use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::{Incoming, Packets};
 use keepalived_state::VrrpView;
 
+use super::instances::Instances;
 use super::orders::{Answer, Order};
 use super::report::Report;
-use super::roster::Roster;
 
 /// Packets that are read before anything else is looked at.
 const MOST_PACKETS: usize = 4_096;
@@ -46,7 +46,7 @@ pub enum AtExit {
 pub struct Engine<N, P: Packets> {
     network: N,
     packets: P,
-    roster: Roster,
+    instances: Instances,
     /// The next request to the kernel, until the owner takes it.
     order: Option<Order<P::Sockets>>,
     events: Vec<NetworkEvent>,
@@ -68,22 +68,22 @@ impl<N: Network, P: Packets> Engine<N, P> {
         mut packets: P,
     ) -> std::io::Result<Self> {
         let table = NetworkTable::new(network.inventory()?);
-        let mut roster = Roster::new(table, masters);
-        roster.configure(now, config, &mut network, &mut packets);
-        let mut engine = Self { network, packets, roster, order: None, events: Vec::new(), now };
+        let mut instances = Instances::new(table, masters);
+        instances.configure(now, config, &mut network, &mut packets);
+        let mut engine = Self { network, packets, instances, order: None, events: Vec::new(), now };
         // no advert waits for it yet, and no router starts without its channel
-        while let Some(order) = engine.roster.sockets(&mut engine.packets) {
+        while let Some(order) = engine.instances.sockets(&mut engine.packets) {
             let answer = order.carry_out(&mut engine.network);
             engine.answer(now, answer);
         }
-        engine.roster.adopt_left_overs();
+        engine.instances.adopt_left_overs();
         Ok(engine)
     }
 
     /// Lets the routers begin: at once, or when `vrrp_startup_delay` is over.
     pub fn begin(&mut self, now: Instant) {
         self.now = now;
-        self.roster.begin(now);
+        self.instances.begin(now);
         self.flush();
     }
 
@@ -91,15 +91,15 @@ impl<N: Network, P: Packets> Engine<N, P> {
     pub fn turn(&mut self, now: Instant) -> Option<Instant> {
         self.now = now;
         let more_events = self.look(now);
-        self.roster.reopen(now, &mut self.network);
+        self.instances.reopen(now, &mut self.network);
         let all_heard = self.hear_and_expire(now);
         if self.order.is_none() {
-            self.order = self.roster.decide(now, MOST_CHANGES, &mut self.network, &mut self.packets);
+            self.order = self.instances.decide(now, MOST_CHANGES, &mut self.network, &mut self.packets);
         }
         self.flush();
-        self.roster.announce(now, MOST_ANNOUNCEMENTS, &mut self.packets);
-        let all_overheard = self.roster.look_for_duplicates(now, &mut self.packets);
-        if more_events || !all_heard || !all_overheard { Some(Instant::ZERO) } else { self.roster.next_wake(now) }
+        self.instances.announce(now, MOST_ANNOUNCEMENTS, &mut self.packets);
+        let all_overheard = self.instances.look_for_duplicates(now, &mut self.packets);
+        if more_events || !all_heard || !all_overheard { Some(Instant::ZERO) } else { self.instances.next_wake(now) }
     }
 
     /// The next request to the kernel, if the last turn decided on one. It is the caller's to have it carried out
@@ -111,51 +111,51 @@ impl<N: Network, P: Packets> Engine<N, P> {
     /// What came of the order. A turn follows.
     pub fn answer(&mut self, now: Instant, answer: Answer<P::Sockets>) {
         self.now = now;
-        self.roster.answer(now, answer, &mut self.network, &mut self.packets);
+        self.instances.answer(now, answer, &mut self.network, &mut self.packets);
     }
 
     /// Applies a configuration that has been validated, as a difference to the one before.
     pub fn reload(&mut self, now: Instant, config: &Config) {
         self.now = now;
-        self.roster.configure(now, config, &mut self.network, &mut self.packets);
+        self.instances.configure(now, config, &mut self.network, &mut self.packets);
         self.flush();
     }
 
     /// Says farewell for every master. Turns remove the addresses, as long as [`Engine::owes_removals`].
     pub fn stop(&mut self, now: Instant, at_exit: AtExit) {
         self.now = now;
-        self.roster.stop(now, at_exit);
+        self.instances.stop(now, at_exit);
         self.flush();
     }
 
     /// Whether addresses are still to be changed right now, or are being changed.
     pub fn owes_changes(&self) -> bool {
-        self.roster.owes_changes()
+        self.instances.owes_changes()
     }
 
     /// The same, and whether addresses that are to go are still there because the kernel has refused to remove them.
     pub fn owes_removals(&self) -> bool {
-        self.roster.owes_removals()
+        self.instances.owes_removals()
     }
 
     /// What there is to tell since the last call.
     pub fn reports(&mut self) -> Vec<Report> {
-        self.roster.reports(self.now)
+        self.instances.reports(self.now)
     }
 
     /// What is to be seen of the instances at `now`, which the wall clock calls `wall`; the journal is the supervisor's.
     pub fn view(&self, now: Instant, wall: SystemTime) -> VrrpView {
-        self.roster.view(now, wall)
+        self.instances.view(now, wall)
     }
 
     /// Forgets what was counted.
     pub fn clear_counters(&mut self) {
-        self.roster.clear_counters();
+        self.instances.clear_counters();
     }
 
     /// State of every instance, in the order of the configuration.
     pub fn states(&self) -> Vec<(&InstanceKey, &str, State)> {
-        self.roster.states()
+        self.instances.states()
     }
 
     /// The kernel's side, for tests and for registering descriptors.
@@ -169,12 +169,12 @@ impl<N: Network, P: Packets> Engine<N, P> {
         let mut fired = 0;
         loop {
             let all_heard = self.hear(now);
-            let believe = self.roster.may_believe(now, all_heard);
-            let some = self.roster.expire(now, DEADLINES_AT_ONCE, believe);
+            let believe = self.instances.may_believe(now, all_heard);
+            let some = self.instances.expire(now, DEADLINES_AT_ONCE, believe);
             self.flush();
             fired += some;
             if some < DEADLINES_AT_ONCE || fired >= MOST_DEADLINES {
-                self.roster.resume_postponed();
+                self.instances.resume_postponed();
                 return all_heard;
             }
         }
@@ -182,13 +182,13 @@ impl<N: Network, P: Packets> Engine<N, P> {
 
     /// Hears everything that has arrived; false if there was too much for one turn.
     fn hear(&mut self, now: Instant) -> bool {
-        let roster = &mut self.roster;
+        let instances = &mut self.instances;
         self.packets.receive(MOST_PACKETS, &mut |incoming: Incoming<'_>| {
             let message = match incoming.source {
                 std::net::IpAddr::V4(_) => ipv4::Packet::decode(incoming.octets).map(|packet| packet.payload),
                 std::net::IpAddr::V6(_) => Some(incoming.octets),
             };
-            roster.hear(now, &incoming, message.unwrap_or_default());
+            instances.hear(now, &incoming, message.unwrap_or_default());
         })
     }
 
@@ -197,13 +197,13 @@ impl<N: Network, P: Packets> Engine<N, P> {
         self.events.clear();
         let all = self.network.events(&mut self.events);
         if !self.events.is_empty() {
-            self.roster.look(now, &mut self.events, &mut self.network);
+            self.instances.look(now, &mut self.events, &mut self.network);
         }
         !all
     }
 
     fn flush(&mut self) {
-        self.roster.flush(&mut self.packets);
+        self.instances.flush(&mut self.packets);
     }
 }
 

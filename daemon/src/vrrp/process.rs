@@ -17,13 +17,13 @@ use super::engine::{AtExit, Engine};
 use super::kernel_thread::{Gone, KernelThread};
 use super::report::{Level, Report};
 use super::sync_daemon::Sync;
+use crate::backlog::Backlog;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::connection::Connection;
 use crate::exit;
 use crate::log;
 use crate::message::{self, FromChild, Startup, ToChild};
 use crate::schedule;
-use crate::untold::Untold;
 use keepalived_config::InstanceKey;
 
 const NETWORK: Token = Token(1);
@@ -58,7 +58,7 @@ struct Process {
     takes_back: bool,
     sync: Option<Sync>,
     /// Transitions that the supervisor could not be told yet.
-    untold: Untold<(InstanceKey, Record)>,
+    backlog: Backlog<(InstanceKey, Record)>,
     _log: log::Guard,
 }
 
@@ -112,7 +112,7 @@ impl Process {
             keep_addresses: startup.keep_addresses,
             takes_back: was_given,
             sync: Sync::start(&startup.config, None),
-            untold: Untold::default(),
+            backlog: Backlog::default(),
             _log: log,
         })
     }
@@ -127,7 +127,7 @@ impl Process {
                 tracing::error!("waiting failed: {error}");
                 return exit::FATAL;
             }
-            match self.attend(&ready) {
+            match self.on_ready(&ready) {
                 Ok(None) => {}
                 Ok(Some(End::Stop)) => return self.stop(Some(LAST_PATIENCE)),
                 // nobody else would remove what this process does not
@@ -156,7 +156,7 @@ impl Process {
         }
         self.deliver();
         self.supervisor.catch_up();
-        let retry = (!self.untold.is_empty()).then(|| now + Duration::from_millis(100));
+        let retry = (!self.backlog.is_empty()).then(|| now + Duration::from_millis(100));
         [wake, self.begins, retry, self.supervisor.next_at(now)].into_iter().flatten().min()
     }
 
@@ -168,10 +168,10 @@ impl Process {
         Ok(())
     }
 
-    fn attend(&mut self, ready: &[Ready]) -> Result<Option<End>, Gone> {
+    fn on_ready(&mut self, ready: &[Ready]) -> Result<Option<End>, Gone> {
         for ready in ready {
             let end = match ready {
-                Ready::Signal(signal) => child::heed(*signal, &mut self.supervisor),
+                Ready::Signal(signal) => child::on_signal(*signal, &mut self.supervisor),
                 Ready::Descriptor { token: FROM_SUPERVISOR, .. } => self.listen(),
                 Ready::Descriptor { token: ANSWERS, .. } => {
                     self.take_answer(Duration::ZERO)?;
@@ -193,7 +193,7 @@ impl Process {
                 Ok(None) => return None,
                 Ok(Some((ToChild::Stop, _))) => return Some(End::Stop),
                 Ok(Some((message, memory))) => {
-                    if let Err(error) = self.obey(message, memory) {
+                    if let Err(error) = self.on_message(message, memory) {
                         tracing::error!("message from the supervisor: {error}");
                     }
                 }
@@ -202,7 +202,7 @@ impl Process {
         }
     }
 
-    fn obey(&mut self, message: ToChild, memory: Option<std::os::fd::OwnedFd>) -> io::Result<()> {
+    fn on_message(&mut self, message: ToChild, memory: Option<std::os::fd::OwnedFd>) -> io::Result<()> {
         match message {
             // no script is run here yet
             ToChild::Start | ToChild::Peer(_) | ToChild::Stop => {}
@@ -266,9 +266,9 @@ impl Process {
                 _ => continue,
             };
             let subject = Subject::Instance(name.to_string());
-            self.untold.push((key, Record { at: SystemTime::now(), subject, event }));
+            self.backlog.push((key, Record { at: SystemTime::now(), subject, event }));
         }
-        self.untold.tell(&mut self.supervisor, FromChild::Transitions);
+        self.backlog.tell(&mut self.supervisor, FromChild::Transitions);
     }
 
     /// Ends, and waits for `patience` at most ([`ALONE_PATIENCE`] without one) until the kernel has removed the addresses.
@@ -278,7 +278,7 @@ impl Process {
         self.engine.stop(reactor::now(), at_exit);
         self.deliver();
         let released = self.release(patience);
-        self.untold.tell_all(&mut self.supervisor, FromChild::Transitions);
+        self.backlog.tell_all(&mut self.supervisor, FromChild::Transitions);
         if let Some(sync) = self.sync.take() {
             sync.stop();
         }
@@ -320,7 +320,7 @@ fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Conne
         reactor.wait(Some(until), &mut ready)?;
         for ready in &ready {
             if let Ready::Signal(signal) = ready {
-                child::heed(*signal, supervisor);
+                child::on_signal(*signal, supervisor);
             }
         }
         loop {

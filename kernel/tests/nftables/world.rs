@@ -1,12 +1,12 @@
 //! A client, a director and servers, each in a network namespace of its own, on threads of this process.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keepalived_kernel::process::NetworkNamespace;
 
@@ -108,7 +108,14 @@ impl World {
 
     pub(crate) fn open(&self, to: &str) -> std::io::Result<Connection> {
         let to = to.parse().unwrap();
-        self.as_client(|| Connection::open(None, to))
+        // a link that came up while another test holds the kernel's lock for links loses the first questions for its neighbour
+        let end = Instant::now() + Duration::from_secs(15);
+        loop {
+            match self.as_client(|| Connection::open(None, to)) {
+                Err(error) if error.kind() == ErrorKind::HostUnreachable && Instant::now() < end => {}
+                opened => return opened,
+            }
+        }
     }
 }
 

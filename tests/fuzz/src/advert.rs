@@ -94,7 +94,7 @@ fn router(params: Params, master: bool) -> Router {
     let mut router = Router::new(params);
     let mut effects = Vec::new();
     let (_, own) = addresses(if router.params().family == Family::V6 { IS_V6 | IS_UNICAST } else { IS_UNICAST });
-    router.handle(NOW, Event::Ground { source: Some(own), faults: Faults::NONE }, &mut effects);
+    router.handle(NOW, Event::Surroundings { source: Some(own), faults: Faults::NONE }, &mut effects);
     router.handle(NOW, if master { Event::Resume } else { Event::Start }, &mut effects);
     assert_eq!(router.state(), if master { State::Master } else { State::Backup });
     router

@@ -12,12 +12,12 @@ use crate::time::Instant;
 /// What happened.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
-    /// It may begin. Before this, everything is ignored but [`Event::Ground`].
+    /// It may begin. Before this, everything is ignored but [`Event::Surroundings`].
     Start,
     /// It may begin, and was master a moment ago under another process: it goes on where that one ended.
     Resume,
     /// What it stands on changed, or is told for the first time.
-    Ground {
+    Surroundings {
         /// Address that adverts leave from.
         source: Option<IpAddr>,
         /// What keeps it from taking part.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keepalived_config::model::Checker;
 use keepalived_core::balance::{Table, Ticket};
-use keepalived_daemon::checker::{AtExit, Before, Engine, Ran, Report, Task, Unfinished, Verdict};
+use keepalived_daemon::checker::{AtExit, Before, DueStep, Engine, Report, Task, Unfinished, Verdict};
 use keepalived_kernel::fake::FakeDirector;
 
 use super::disturbance::{Condition, Disturbance};
@@ -313,7 +313,7 @@ impl World {
             self.unfinished = unfinished;
         }
         model.depart(self.now);
-        let due: Vec<Ran> = engine.due().collect();
+        let due: Vec<DueStep> = engine.due().collect();
         for ran in due {
             self.idle = 0;
             self.begin(&ran)?;

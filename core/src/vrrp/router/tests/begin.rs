@@ -13,7 +13,7 @@ use crate::vrrp::types::Version;
 #[test]
 fn an_owner_is_master_at_once() {
     let mut rig = Rig::new(params(Version::V3, 255));
-    rig.tell(Event::Ground { source: Some(OURS), faults: Faults::NONE });
+    rig.tell(Event::Surroundings { source: Some(OURS), faults: Faults::NONE });
     assert_eq!(words(&rig.tell(Event::Start)), ["advertise 255", "INIT to MASTER", "hold"]);
 }
 
@@ -58,10 +58,10 @@ fn down_timer_adverts_replaces_the_three() {
 #[test]
 fn a_process_that_comes_back_goes_on_as_master() {
     let mut rig = Rig::new(params(Version::V3, 100));
-    rig.tell(Event::Ground { source: Some(OURS), faults: Faults::NONE });
+    rig.tell(Event::Surroundings { source: Some(OURS), faults: Faults::NONE });
     assert_eq!(words(&rig.tell(Event::Resume)), ["advertise 100", "INIT to MASTER", "hold"]);
     let mut down = Rig::new(params(Version::V3, 100));
-    down.tell(Event::Ground { source: None, faults: Faults::NONE.with(Fault::InterfaceDown) });
+    down.tell(Event::Surroundings { source: None, faults: Faults::NONE.with(Fault::InterfaceDown) });
     assert_eq!(words(&down.tell(Event::Resume)), ["INIT to FAULT"]);
 }
 

@@ -43,7 +43,7 @@ impl Rig {
 
     pub(super) fn started(params: Params) -> Self {
         let mut rig = Self::new(params);
-        rig.tell(Event::Ground { source: Some(OURS), faults: Faults::NONE });
+        rig.tell(Event::Surroundings { source: Some(OURS), faults: Faults::NONE });
         rig.tell(Event::Start);
         rig
     }

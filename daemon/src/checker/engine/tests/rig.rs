@@ -7,7 +7,7 @@ use keepalived_core::balance::{CheckId, DestinationEntry, DestinationKey};
 use keepalived_core::time::Instant;
 use keepalived_kernel::fake::FakeDirector;
 
-use crate::checker::engine::{Engine, Ran, Verdict};
+use crate::checker::engine::{DueStep, Engine, Verdict};
 use crate::checker::{Before, Task, Unfinished};
 pub(super) use crate::configuration::from_text;
 
@@ -70,13 +70,13 @@ impl Rig {
         for _ in 0..seconds * 2 {
             self.now += SECOND / 2;
             self.engine.turn(self.now);
-            let due: Vec<Ran> = self.engine.due().collect();
-            for ran in due {
+            let due: Vec<DueStep> = self.engine.due().collect();
+            for step in due {
                 let fails = failing
                     .iter()
-                    .any(|last| ran.task.task().unwrap().server.address == IpAddr::from([10, 0, 0, *last]));
+                    .any(|last| step.task.task().unwrap().server.address == IpAddr::from([10, 0, 0, *last]));
                 let result = if fails { Verdict::Failed("connection refused".to_owned()) } else { Verdict::Passed(0) };
-                self.engine.ended(ran.ticket, &result, self.now);
+                self.engine.ended(step.ticket, &result, self.now);
             }
             self.engine.turn(self.now);
         }

@@ -8,7 +8,7 @@ use keepalived_config::model::Checker;
 
 use super::rig::{Rig, SECOND, virtual_server};
 use crate::checker::dialogue::{judge, judge_program};
-use crate::checker::engine::{Ran, Verdict};
+use crate::checker::engine::{DueStep, Verdict};
 use crate::message::HowEnded;
 
 const KINDS: [&str; 10] = [
@@ -27,15 +27,15 @@ const KINDS: [&str; 10] = [
 /// EAGAIN, ENOMEM, ENFILE, EMFILE, ENOBUFS.
 const ERRORS: [i32; 5] = [11, 12, 23, 24, 105];
 
-fn lacks(ran: &Ran, errno: i32) -> Verdict {
-    match ran.task.task().unwrap().checker {
+fn lacks(step: &DueStep, errno: i32) -> Verdict {
+    match step.task.task().unwrap().checker {
         Checker::Misc(check) => judge_program(check, 1, HowEnded::not_run(&io::Error::from_raw_os_error(errno))),
         _ => judge(Err(Failure::Local(errno))),
     }
 }
 
 /// `verdict` is none if nothing ever answers. The table stays, one line says why, and when the shortage is over a server that has failed in the meantime is found.
-fn check(block: &str, verdict: impl Fn(&Ran) -> Option<Verdict>) {
+fn check(block: &str, verdict: impl Fn(&DueStep) -> Option<Verdict>) {
     let server = |last: u8| format!("real_server 10.0.0.{last} 80 {{\n{block}\n}}\n");
     let mut rig = Rig::new(&virtual_server("192.0.2.1 80", &(server(1) + &server(2)), &[]));
     rig.pass(4, &[]);
@@ -44,9 +44,9 @@ fn check(block: &str, verdict: impl Fn(&Ran) -> Option<Verdict>) {
     for _ in 0..80 {
         rig.now += SECOND;
         rig.engine.turn(rig.now);
-        for ran in rig.engine.due().collect::<Vec<_>>() {
-            if let Some(verdict) = verdict(&ran) {
-                rig.engine.ended(ran.ticket, &verdict, rig.now);
+        for step in rig.engine.due().collect::<Vec<_>>() {
+            if let Some(verdict) = verdict(&step) {
+                rig.engine.ended(step.ticket, &verdict, rig.now);
             }
         }
         rig.engine.turn(rig.now);
@@ -64,7 +64,7 @@ fn check(block: &str, verdict: impl Fn(&Ran) -> Option<Verdict>) {
 fn no_kind_of_check_takes_a_shortage_for_a_verdict() {
     for kind in KINDS {
         for errno in ERRORS {
-            check(kind, |ran| Some(lacks(ran, errno)));
+            check(kind, |step| Some(lacks(step, errno)));
         }
         // as when the runner has died, and another does not come
         check(kind, |_| None);

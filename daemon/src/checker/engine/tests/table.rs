@@ -78,9 +78,9 @@ fn what_checks_have_changed_is_no_repair() {
     let mut rig = Rig::new(&configuration("", &[1, 2]));
     rig.now += SECOND * 2;
     rig.engine.turn(rig.now);
-    let ran = rig.engine.due().next().unwrap();
+    let step = rig.engine.due().next().unwrap();
     // the first result of all: nothing is forgiven
-    rig.engine.ended(ran.ticket, &Verdict::Failed("connection refused".to_owned()), rig.now);
+    rig.engine.ended(step.ticket, &Verdict::Failed("connection refused".to_owned()), rig.now);
     rig.pass(31, &[1, 2]);
     let said = rig.said();
     assert!(said.iter().any(|line| line.contains("failed: connection refused")), "{said:?}");
@@ -464,8 +464,8 @@ fn what_this_machine_lacks_changes_no_table() {
         for _ in 0..20 {
             rig.now += SECOND;
             rig.engine.turn(rig.now);
-            for ran in rig.engine.due().collect::<Vec<_>>() {
-                rig.engine.ended(ran.ticket, &Verdict::Unknown(reason.to_owned()), rig.now);
+            for step in rig.engine.due().collect::<Vec<_>>() {
+                rig.engine.ended(step.ticket, &Verdict::Unknown(reason.to_owned()), rig.now);
             }
         }
         let said = rig.said();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keepalived_core::balance::Ticket;
-use keepalived_daemon::checker::{Ran, Verdict};
+use keepalived_daemon::checker::{DueStep, Verdict};
 
 use super::super::disturbance::Condition;
 use super::super::model::Answer;
@@ -26,7 +26,7 @@ const NOT_AWAITED: Duration = Duration::from_secs(10);
 
 impl World {
     /// A step of a check begins: how it will end depends on its server.
-    pub(super) fn begin(&mut self, ran: &Ran) -> Result<(), Broken> {
+    pub(super) fn begin(&mut self, ran: &DueStep) -> Result<(), Broken> {
         if self.planted == Some(Planted::Idle) {
             return Ok(());
         }

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Questions to a child, and its answers.
 #[derive(Debug)]
-pub(super) struct Pulse {
+pub(super) struct Liveness {
     interval: Duration,
     next_at: Instant,
     asked: u64,
@@ -42,7 +42,7 @@ pub(super) fn interval(unnoticed: Option<Duration>) -> Duration {
     unnoticed.map_or(INTERVAL, |it| (it / 2).clamp(SHORTEST, INTERVAL))
 }
 
-impl Pulse {
+impl Liveness {
     /// Of a child that begins.
     pub(super) fn new(now: Instant, interval: Duration) -> Self {
         Self { interval, next_at: now + interval, asked: 0, answered: 0, waits_since: now }
@@ -53,7 +53,7 @@ impl Pulse {
         self.interval = interval;
     }
 
-    /// When [`Pulse::next`] has something to do.
+    /// When [`Liveness::next`] has something to do.
     pub(super) const fn next_at(&self) -> Instant {
         self.next_at
     }
@@ -99,63 +99,63 @@ mod tests {
         Instant::ZERO + Duration::from_secs(seconds)
     }
 
-    fn pulse() -> Pulse {
-        Pulse::new(at(0), INTERVAL)
+    fn liveness() -> Liveness {
+        Liveness::new(at(0), INTERVAL)
     }
 
     #[test]
     fn who_does_not_answer_for_an_interval_is_given_up() {
-        let mut pulse = pulse();
-        assert_eq!(pulse.next_at(), at(5));
-        assert_eq!(pulse.next(at(5), false), Next::Ask(1));
-        pulse.answered(1);
-        assert_eq!(pulse.next(at(10), false), Next::Ask(2));
-        assert!(pulse.waits());
-        assert_eq!(pulse.next(at(15), false), Next::GiveUp);
+        let mut liveness = liveness();
+        assert_eq!(liveness.next_at(), at(5));
+        assert_eq!(liveness.next(at(5), false), Next::Ask(1));
+        liveness.answered(1);
+        assert_eq!(liveness.next(at(10), false), Next::Ask(2));
+        assert!(liveness.waits());
+        assert_eq!(liveness.next(at(15), false), Next::GiveUp);
     }
 
     #[test]
     fn who_is_busy_with_a_configuration_has_a_minute() {
-        let mut pulse = pulse();
-        assert_eq!(pulse.next(at(5), true), Next::Ask(1));
-        assert!((2..13).all(|round| pulse.next(at(round * 5), true) == Next::Wait));
-        assert_eq!(pulse.next(at(65), true), Next::GiveUp);
+        let mut liveness = liveness();
+        assert_eq!(liveness.next(at(5), true), Next::Ask(1));
+        assert!((2..13).all(|round| liveness.next(at(round * 5), true) == Next::Wait));
+        assert_eq!(liveness.next(at(65), true), Next::GiveUp);
     }
 
     #[test]
     fn who_has_just_done_with_a_configuration_has_an_interval_to_answer() {
-        let mut pulse = pulse();
-        assert_eq!(pulse.next(at(5), true), Next::Ask(1));
-        (2..8).for_each(|round| assert_eq!(pulse.next(at(round * 5), true), Next::Wait));
-        pulse.sign_of_life(at(39));
-        assert_eq!(pulse.next(at(40), false), Next::Wait);
-        assert_eq!(pulse.next(at(45), false), Next::GiveUp);
+        let mut liveness = liveness();
+        assert_eq!(liveness.next(at(5), true), Next::Ask(1));
+        (2..8).for_each(|round| assert_eq!(liveness.next(at(round * 5), true), Next::Wait));
+        liveness.sign_of_life(at(39));
+        assert_eq!(liveness.next(at(40), false), Next::Wait);
+        assert_eq!(liveness.next(at(45), false), Next::GiveUp);
     }
 
     #[test]
     fn nobody_is_given_up_because_the_supervisor_was_held_up() {
-        let mut pulse = pulse();
-        assert_eq!(pulse.next(at(5), false), Next::Ask(1));
-        assert_eq!(pulse.next(at(30), false), Next::Wait);
-        pulse.answered(1);
-        assert_eq!(pulse.next(at(35), false), Next::Ask(2));
-        assert_eq!(pulse.next(at(60), false), Next::Wait);
-        assert_eq!(pulse.next(at(65), false), Next::GiveUp);
+        let mut liveness = liveness();
+        assert_eq!(liveness.next(at(5), false), Next::Ask(1));
+        assert_eq!(liveness.next(at(30), false), Next::Wait);
+        liveness.answered(1);
+        assert_eq!(liveness.next(at(35), false), Next::Ask(2));
+        assert_eq!(liveness.next(at(60), false), Next::Wait);
+        assert_eq!(liveness.next(at(65), false), Next::GiveUp);
     }
 
     #[test]
     fn whoever_is_frozen_is_noticed_before_others_take_over() {
         // master down time of three adverts a second apart (RFC 9568 section 6.1), without the skew
         let unnoticed = Duration::from_secs(3);
-        let mut pulse = Pulse::new(at(0), interval(Some(unnoticed)));
-        let mut now = pulse.next_at();
-        assert_eq!(pulse.next(now, false), Next::Ask(1));
-        pulse.answered(1);
+        let mut liveness = Liveness::new(at(0), interval(Some(unnoticed)));
+        let mut now = liveness.next_at();
+        assert_eq!(liveness.next(now, false), Next::Ask(1));
+        liveness.answered(1);
         // frozen right after this answer
         let frozen = now;
         loop {
-            now = pulse.next_at();
-            match pulse.next(now, false) {
+            now = liveness.next_at();
+            match liveness.next(now, false) {
                 Next::GiveUp => break,
                 Next::Ask(_) | Next::Wait => {}
             }
@@ -168,10 +168,10 @@ mod tests {
         assert_eq!(interval(None), INTERVAL);
         assert_eq!(interval(Some(Duration::from_secs(100))), INTERVAL);
         assert_eq!(interval(Some(Duration::from_millis(30))), SHORTEST);
-        let mut pulse = pulse();
-        pulse.set_interval(Duration::from_secs(1));
-        assert!(pulse.next_at() <= at(5));
-        pulse.next(at(5), false);
-        assert_eq!(pulse.next_at(), at(6));
+        let mut liveness = liveness();
+        liveness.set_interval(Duration::from_secs(1));
+        assert!(liveness.next_at() <= at(5));
+        liveness.next(at(5), false);
+        assert_eq!(liveness.next_at(), at(6));
     }
 }

@@ -9,17 +9,17 @@ use crate::message::{FromChild, MOST_RECORDS};
 
 /// What the supervisor could not be told yet; the oldest make room.
 #[derive(Debug)]
-pub struct Untold<T> {
+pub struct Backlog<T> {
     waiting: VecDeque<T>,
 }
 
-impl<T> Default for Untold<T> {
+impl<T> Default for Backlog<T> {
     fn default() -> Self {
         Self { waiting: VecDeque::new() }
     }
 }
 
-impl<T: Clone> Untold<T> {
+impl<T: Clone> Backlog<T> {
     /// One more.
     pub fn push(&mut self, record: T) {
         if self.waiting.len() >= MOST_KEPT {

@@ -13,10 +13,10 @@ use keepalived_kernel::packets::Packets;
 
 use super::super::report::LeftOver;
 use super::super::{lower, slot::Slot};
-use super::Roster;
-use super::ground::Sources;
+use super::Instances;
+use super::surroundings::Sources;
 
-impl Roster {
+impl Instances {
     /// Makes the routers those of `config`. An instance that is the same as before is not touched; one that changed is
     /// told what it is to be now; one that is gone says farewell first.
     pub(in super::super) fn configure(
@@ -75,7 +75,7 @@ impl Roster {
             }
         }
         for index in regrouped {
-            self.tell_ground(now, index);
+            self.tell_surroundings(now, index);
         }
         let buffers = self.buffers();
         for (channel, id) in self.channels.open() {
@@ -84,7 +84,7 @@ impl Roster {
     }
 
     /// Addresses of an earlier run go, unless an instance is master from the start. An instance that is to resume is asked once
-    /// it has: see [`Roster::begin`].
+    /// it has: see [`Instances::begin`].
     pub(in super::super) fn adopt_left_overs(&mut self) {
         self.resume_whole_groups();
         for index in 0..self.slots.len() {

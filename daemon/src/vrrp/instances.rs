@@ -28,8 +28,8 @@ use super::slot::{Slot, Trouble};
 mod addresses;
 mod configure;
 mod duplicates;
-mod ground;
 mod look;
+mod surroundings;
 mod view;
 
 use configure::Evidence;
@@ -37,7 +37,7 @@ use look::Asked;
 
 /// Every router with its surroundings.
 #[derive(Debug)]
-pub(super) struct Roster {
+pub(super) struct Instances {
     slots: Vec<Option<Slot>>,
     /// Places in `slots` that are empty.
     free: Vec<usize>,
@@ -93,7 +93,7 @@ enum FollowUp {
 const LONGEST_POSTPONEMENT: Duration = Duration::from_secs(1);
 /// Unknown VRIDs that are logged at most.
 const MOST_UNKNOWN_LOGGED: usize = 256;
-impl Roster {
+impl Instances {
     /// Nobody yet.
     pub(super) fn new(table: NetworkTable, masters: BTreeSet<InstanceKey>) -> Self {
         Self {

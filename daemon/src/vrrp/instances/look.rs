@@ -11,8 +11,8 @@ use keepalived_kernel::packets::{Channel, Packets};
 
 use super::super::orders::{Answer, Order};
 use super::super::report::Report;
-use super::Roster;
-use super::ground::Touched;
+use super::Instances;
+use super::surroundings::Touched;
 
 /// Pause before links and addresses are read again, if something may be missing or they could not be read.
 const REREAD_PAUSE: Duration = Duration::from_secs(30);
@@ -51,7 +51,7 @@ impl Since {
     }
 }
 
-impl Roster {
+impl Instances {
     /// Looks at what changed about links and addresses.
     pub(in super::super) fn look(&mut self, now: Instant, events: &mut Vec<NetworkEvent>, network: &mut impl Network) {
         let mut touched = Touched::default();
@@ -107,7 +107,7 @@ impl Roster {
                 }
             }
         }
-        self.reground(now, &touched, network);
+        self.refresh(now, &touched, network);
         for (place, holders) in lost {
             self.lost(now, place, &holders);
         }
@@ -159,7 +159,7 @@ impl Roster {
         order
     }
 
-    /// When [`Roster::decide`] has something to do next: `None` while the kernel is being asked, whose answer wakes us.
+    /// When [`Instances::decide`] has something to do next: `None` while the kernel is being asked, whose answer wakes us.
     pub(super) fn next_order(&self) -> Option<Instant> {
         if self.asked.is_some() {
             return None;
@@ -206,7 +206,7 @@ impl Roster {
                 (place, desired.holders(&key).to_vec())
             })
             .collect();
-        self.reground(now, &Touched { all: true, ..Touched::default() }, network);
+        self.refresh(now, &Touched { all: true, ..Touched::default() }, network);
         for (place, holders) in lost {
             self.lost(now, place, &holders);
         }

@@ -17,7 +17,7 @@ use keepalived_kernel::packets::{Channel, Packets};
 use super::super::channels::Buffers;
 use super::super::slot::{Slot, Trouble};
 use super::super::{lower, report::Report};
-use super::Roster;
+use super::Instances;
 
 /// Pause before sockets that could not be opened are tried again.
 const REOPEN_PAUSE: Duration = Duration::from_secs(1);
@@ -57,9 +57,9 @@ fn waits_for_route(slot: &Slot) -> bool {
     routed && slot.own_faults.contains(Fault::NoSource)
 }
 
-impl Roster {
+impl Instances {
     /// Looks again at what the routers stand on that have to do with what changed.
-    pub(super) fn reground(&mut self, now: Instant, touched: &Touched, network: &mut impl Network) {
+    pub(super) fn refresh(&mut self, now: Instant, touched: &Touched, network: &mut impl Network) {
         if touched.is_empty() {
             return;
         }
@@ -149,7 +149,7 @@ impl Roster {
             && slot.router.state() == State::Backup
         {
             slot.own_faults = faults.with(Fault::InterfaceMissing);
-            self.tell_ground(now, index);
+            self.tell_surroundings(now, index);
         }
         if let Some(slot) = self.slot_mut(index) {
             slot.link = link;
@@ -160,11 +160,11 @@ impl Roster {
                 self.reopen_at.get_or_insert(now + REOPEN_PAUSE);
             }
         }
-        self.tell_ground(now, index);
+        self.tell_surroundings(now, index);
     }
 
     /// Tells a router, and those of its sync group, what they stand on.
-    pub(super) fn tell_ground(&mut self, now: Instant, index: usize) {
+    pub(super) fn tell_surroundings(&mut self, now: Instant, index: usize) {
         let Some(slot) = self.slot(index) else { return };
         let members = slot.group.and_then(|group| self.groups.get(group)).cloned().unwrap_or_else(|| vec![index]);
         let in_fault = |member: usize| self.slot(member).is_some_and(|slot| !slot.own_faults.is_empty());
@@ -175,7 +175,7 @@ impl Roster {
                 if any && slot.own_faults.is_empty() { slot.own_faults.with(Fault::Group) } else { slot.own_faults };
             let source = slot.source;
             if member == index || slot.router.faults() != faults {
-                self.tell(now, member, Event::Ground { source, faults });
+                self.tell(now, member, Event::Surroundings { source, faults });
             }
         }
     }
@@ -318,7 +318,7 @@ impl Roster {
             self.channels.leave(index, vrid, &old);
         }
         self.reopen_at.get_or_insert(now + REOPEN_PAUSE);
-        self.tell_ground(now, index);
+        self.tell_surroundings(now, index);
     }
 
     /// How large the receive buffers of all channels are to be.

@@ -13,12 +13,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// Lines that are still to be logged.
 #[derive(Debug, Default)]
-pub(super) struct Telling {
+pub(super) struct PacedLog {
     lines: VecDeque<String>,
     next_at: Option<Instant>,
 }
 
-impl Telling {
+impl PacedLog {
     /// Adds `text`, of which the first piece is due at once.
     pub(super) fn add(&mut self, text: &str, now: Instant) {
         self.lines.extend(text.lines().map(str::to_owned));
@@ -54,16 +54,16 @@ mod tests {
     #[test]
     fn a_long_text_is_told_in_pieces_without_loss() {
         let text: String = (0..1_000).map(|number| format!("{number}\n")).collect();
-        let mut telling = Telling::default();
+        let mut paced_log = PacedLog::default();
         let mut now = Instant::ZERO;
-        telling.add(&text, now);
+        paced_log.add(&text, now);
         let mut told = Vec::new();
-        while let Some(at) = telling.next_at() {
+        while let Some(at) = paced_log.next_at() {
             now = now.max(at);
             let before = told.len();
-            told.extend(telling.due(now));
+            told.extend(paced_log.due(now));
             assert!(told.len() - before <= PIECE);
-            assert_eq!(telling.due(now).count(), 0, "the next piece waits");
+            assert_eq!(paced_log.due(now).count(), 0, "the next piece waits");
         }
         assert_eq!(told.join("\n") + "\n", text);
     }

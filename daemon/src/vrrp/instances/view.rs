@@ -11,9 +11,9 @@ use keepalived_core::vrrp::State;
 use keepalived_state::{AddressView, InstanceView, Journal, MasterView, VrrpView};
 
 use super::super::slot::Slot;
-use super::Roster;
+use super::Instances;
 
-impl Roster {
+impl Instances {
     /// What is to be seen at `now`, which the wall clock calls `wall`.
     pub(in super::super) fn view(&self, now: Instant, wall: SystemTime) -> VrrpView {
         VrrpView {

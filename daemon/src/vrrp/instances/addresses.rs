@@ -18,9 +18,9 @@ use super::super::neighbours::Target;
 use super::super::reconciler::Outcome;
 use super::super::report::{LeftOver, Report};
 use super::super::slot::Trouble;
-use super::{FollowUp, Roster};
+use super::{FollowUp, Instances};
 
-impl Roster {
+impl Instances {
     /// Asks for the addresses of `index` that it does not hold yet, and lets go of those it is not to have any more.
     pub(super) fn hold(&mut self, index: usize) {
         let Some(Some(slot)) = self.slots.get_mut(index) else { return };

@@ -1,4 +1,4 @@
-//! What the roster keeps for itself.
+//! What the instances keep for themselves.
 
 use keepalived_core::network::{Address, LinkIndex, NetworkTable};
 use keepalived_kernel::fake::{FakeNetwork, FakePackets};
@@ -9,12 +9,12 @@ use crate::configuration::from_text;
 
 const ETH0: LinkIndex = LinkIndex(2);
 
-/// A machine with eth0, and a roster of `text` that has begun.
+/// A machine with eth0, and the instances of `text`, which have begun.
 struct Surroundings {
     now: Instant,
     network: FakeNetwork,
     packets: FakePackets,
-    roster: Roster,
+    instances: Instances,
 }
 
 impl Surroundings {
@@ -23,26 +23,26 @@ impl Surroundings {
         let mut network = FakeNetwork::new();
         add_eth0(&mut network);
         let mut packets = FakePackets::new();
-        let mut roster = Roster::new(NetworkTable::new(network.inventory().unwrap()), BTreeSet::new());
-        roster.configure(now, &from_text(text), &mut network, &mut packets);
-        let mut it = Self { now, network, packets, roster };
+        let mut instances = Instances::new(NetworkTable::new(network.inventory().unwrap()), BTreeSet::new());
+        instances.configure(now, &from_text(text), &mut network, &mut packets);
+        let mut it = Self { now, network, packets, instances };
         it.settle();
-        it.roster.begin(now);
+        it.instances.begin(now);
         it
     }
 
     /// The kernel does what it is asked for.
     fn settle(&mut self) {
-        while let Some(order) = self.roster.decide(self.now, 32, &mut self.network, &mut self.packets) {
+        while let Some(order) = self.instances.decide(self.now, 32, &mut self.network, &mut self.packets) {
             let answer = order.carry_out(&mut self.network);
-            self.roster.answer(self.now, answer, &mut self.network, &mut self.packets);
+            self.instances.answer(self.now, answer, &mut self.network, &mut self.packets);
         }
     }
 
     fn look(&mut self) {
         let mut events = Vec::new();
         self.network.events(&mut events);
-        self.roster.look(self.now, &mut events, &mut self.network);
+        self.instances.look(self.now, &mut events, &mut self.network);
         self.settle();
     }
 }
@@ -66,19 +66,20 @@ fn a_group_leaves_in_as_many_steps_as_it_has_members() {
     let text: String = (1..=members).map(instance).collect();
     let mut it = Surroundings::new(&(text + &format!("vrrp_sync_group G {{\n group {{\n{names} }}\n}}\n")));
     it.now += Duration::from_secs(10);
-    while it.roster.expire(it.now, usize::MAX, true) > 0 {}
-    let masters = |roster: &Roster| roster.states().into_iter().filter(|(_, _, state)| *state == State::Master).count();
-    assert_eq!(masters(&it.roster), usize::from(members));
+    while it.instances.expire(it.now, usize::MAX, true) > 0 {}
+    let masters =
+        |instances: &Instances| instances.states().into_iter().filter(|(_, _, state)| *state == State::Master).count();
+    assert_eq!(masters(&it.instances), usize::from(members));
 
-    it.roster.with_router(0, |router, effects| router.handle(it.now, Event::AddressLost, effects));
-    it.roster.act(0);
+    it.instances.with_router(0, |router, effects| router.handle(it.now, Event::AddressLost, effects));
+    it.instances.act(0);
     let mut steps = 0;
-    while let Some((index, _)) = it.roster.follow_ups.pop_front() {
-        it.roster.with_router(index, |router, effects| router.handle(it.now, Event::GroupBackup, effects));
-        it.roster.act(index);
+    while let Some((index, _)) = it.instances.follow_ups.pop_front() {
+        it.instances.with_router(index, |router, effects| router.handle(it.now, Event::GroupBackup, effects));
+        it.instances.act(index);
         steps += 1;
     }
-    assert_eq!((steps, masters(&it.roster)), (members - 1, 0));
+    assert_eq!((steps, masters(&it.instances)), (members - 1, 0));
 }
 
 #[test]
@@ -87,13 +88,13 @@ fn a_channel_that_is_opened_again_and_again_leaves_nothing_behind() {
     for _ in 0..50 {
         it.network.remove_link(ETH0);
         it.look();
-        assert_eq!(it.roster.channels.entries(), 0);
+        assert_eq!(it.instances.channels.entries(), 0);
         add_eth0(&mut it.network);
         it.look();
-        assert_eq!(it.roster.channels.entries(), 3);
+        assert_eq!(it.instances.channels.entries(), 3);
     }
     let none = from_text("");
-    it.roster.configure(it.now, &none, &mut it.network, &mut it.packets);
+    it.instances.configure(it.now, &none, &mut it.network, &mut it.packets);
     it.settle();
-    assert_eq!(it.roster.channels.entries(), 0);
+    assert_eq!(it.instances.channels.entries(), 0);
 }

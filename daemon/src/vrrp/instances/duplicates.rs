@@ -9,14 +9,14 @@ use keepalived_core::vrrp::duplicate::{Finding, Mac};
 use keepalived_kernel::packets::{Frame, Listen, Overheard, Packets};
 
 use super::super::report::Report;
-use super::Roster;
+use super::Instances;
 
 /// Probes that are sent in one turn.
 const MOST_PROBES: usize = 64;
 /// Frames that are looked at in one turn, twice.
 const MOST_OVERHEARD: usize = 64;
 
-impl Roster {
+impl Instances {
     /// What is at `place` is there, for the first time or again.
     pub(super) fn probe_for(&mut self, now: Instant, (link, address, _): AddressKey) {
         if self.table.by_index(link).is_some_and(|link| link.mac.is_some() && !link.loopback) {
