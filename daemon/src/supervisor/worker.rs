@@ -27,6 +27,8 @@ pub(super) struct Worker {
     pub(super) ready: bool,
     /// It was killed.
     killed: bool,
+    /// It was started to stand by for a while.
+    is_standby: bool,
     /// It has said that it stands by.
     pub(super) stands_by: bool,
     /// When it is to begin.
@@ -74,6 +76,7 @@ impl Worker {
             connection,
             ready: false,
             killed: false,
+            is_standby: !startup.stands_by.is_zero(),
             stands_by: false,
             begins_at,
             liveness,
@@ -96,9 +99,9 @@ impl Worker {
         self.begins_at
     }
 
-    /// Whether it is there to do its work, or will be in a moment.
+    /// Whether it is there to do its work, or will be in a moment. What a reload takes away from one that stands by it never had.
     pub(super) const fn is_at_work(&self) -> bool {
-        self.ready || !self.stands_by
+        self.ready || !self.is_standby
     }
 
     /// Whether it came as far as its own code: one like it may be started at once.
@@ -110,7 +113,8 @@ impl Worker {
     pub(super) fn hello(&mut self, now: Instant) -> bool {
         // routers that are silent for so long are none, whatever they are busy with: others have their addresses by then
         let reloads = self.reloading && self.role != Role::Vrrp;
-        let busy = self.is_at_work() && (!self.ready || reloads);
+        let waits = self.stands_by && now < self.begins_at;
+        let busy = (!self.ready && !waits) || reloads;
         match self.liveness.next(now, busy) {
             Next::Ask(number) => {
                 self.connection.say(&ToChild::Hello(number));
