@@ -108,7 +108,7 @@ pub enum Outcome<K, R> {
     },
 }
 
-/// Objects that are wanted or were, and what is to be done about them.
+/// Objects that are wanted or were, and the work that they still need.
 #[derive(Debug)]
 pub struct Desired<O: Object> {
     entries: BTreeMap<O::Key, Entry<O>>,
@@ -218,7 +218,7 @@ impl<O: Object> Desired<O> {
     }
 
     /// The kernel reports that an object is gone. Returns who held it; `None` if the report is about a removal of ours,
-    /// after which it may well be there again.
+    /// after which it can be there again.
     pub fn lost(&mut self, key: &O::Key) -> Option<Vec<Holder>> {
         let Some(entry) = self.entries.get_mut(key) else { return Some(Vec::new()) };
         if entry.own_removals > 0 {

@@ -1,4 +1,4 @@
-//! The processes: supervisor and vrrp.
+//! The processes: supervisor, runner, vrrp and checker.
 #![forbid(unsafe_code)]
 // what opens files otherwise may wait, or follow a link (clippy.toml); tests may
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]

@@ -70,7 +70,7 @@ fn page() -> usize {
     rustix::param::page_size()
 }
 
-/// Two pages, of which the second is not there.
+/// Two pages; the second is not there.
 #[derive(Debug)]
 struct Pages(NonNull<libc::c_void>);
 

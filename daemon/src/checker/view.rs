@@ -7,7 +7,7 @@ use keepalived_state::{BalanceView, CheckView, ServerView, ServiceView};
 use super::engine::Engine;
 use super::{lower, names};
 
-/// Everything that is to be seen; the journal is the supervisor's.
+/// How load balancing stands; the journal is the supervisor's.
 pub(super) fn of<D: Director>(engine: &Engine<D>) -> BalanceView {
     let mut view = BalanceView::default();
     let balancer = engine.balancer();

@@ -25,7 +25,7 @@ pub(super) struct Liveness {
     waits_since: Instant,
 }
 
-/// What is to be done about a child.
+/// What the supervisor does about a child.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Next {
     /// Ask it this.

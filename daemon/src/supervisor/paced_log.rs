@@ -19,7 +19,7 @@ pub(super) struct PacedLog {
 }
 
 impl PacedLog {
-    /// Adds `text`, of which the first piece is due at once.
+    /// Adds `text`. Its first piece is due at once.
     pub(super) fn add(&mut self, text: &str, now: Instant) {
         self.lines.extend(text.lines().map(str::to_owned));
         self.next_at.get_or_insert(now);
@@ -30,7 +30,7 @@ impl PacedLog {
         self.next_at
     }
 
-    /// What is to be logged now.
+    /// What it logs now.
     pub(super) fn due(&mut self, now: Instant) -> impl Iterator<Item = String> + '_ {
         let is_due = self.next_at.is_some_and(|at| at <= now);
         let count = if is_due { self.lines.len().min(PIECE) } else { 0 };

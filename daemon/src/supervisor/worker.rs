@@ -31,7 +31,7 @@ pub(super) struct Worker {
     is_standby: bool,
     /// It has said that it stands by.
     pub(super) stands_by: bool,
-    /// When it is to begin.
+    /// When it begins.
     begins_at: Instant,
     liveness: Liveness,
     /// It was sent a configuration and has not said yet that it applied it.
@@ -94,7 +94,7 @@ impl Worker {
         self.liveness.set_interval(interval);
     }
 
-    /// When it was started, or is to begin.
+    /// When it was started, or when it begins after it stood by.
     pub(super) const fn begins_at(&self) -> Instant {
         self.begins_at
     }

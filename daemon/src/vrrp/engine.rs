@@ -143,7 +143,7 @@ impl<N: Network, P: Packets> Engine<N, P> {
         self.instances.reports(self.now)
     }
 
-    /// What is to be seen of the instances at `now`, which the wall clock calls `wall`; the journal is the supervisor's.
+    /// How the instances stand at `now`, which the wall clock calls `wall`; the journal is the supervisor's.
     pub fn view(&self, now: Instant, wall: SystemTime) -> VrrpView {
         self.instances.view(now, wall)
     }

@@ -42,7 +42,7 @@ impl Reconciler {
         Some(batch)
     }
 
-    /// The kernel has worked through the batch that was under way. Returns the links that are to be told of.
+    /// The kernel has worked through the batch that was under way. Returns the links to report.
     pub(super) fn changed(
         &mut self,
         now: Instant,

@@ -32,13 +32,18 @@ fn start(lab: &Lab) -> Result<Running> {
     Ok(running)
 }
 
+/// Kills the vrrp process, and waits for the next one.
+fn replace(running: &Running) -> Result<()> {
+    let pid = running.vrrp_pid()?;
+    kill_process(pid, Signal::KILL)?;
+    let another = || Ok(running.vrrp_pid().is_ok_and(|now| now != pid && is_there(now)));
+    wait_until("another vrrp process is there", long(), another)
+}
+
 /// Kills vrrp processes as they come, until the next one has to wait for seconds.
 fn wear_out(running: &Running) -> Result<()> {
     for _ in 0..4 {
-        let pid = running.vrrp_pid()?;
-        kill_process(pid, Signal::KILL)?;
-        let another = || Ok(running.vrrp_pid().is_ok_and(|now| now != pid && is_there(now)));
-        wait_until("another vrrp process is there", long(), another)?;
+        replace(running)?;
     }
     Ok(kill_process(running.vrrp_pid()?, Signal::KILL)?)
 }
@@ -94,10 +99,7 @@ fn a_supervisor_that_dies_while_the_next_vrrp_process_has_to_wait_leaves_no_addr
         let running = start(lab)?;
         for _ in 0..2 {
             wait_until("it is master", long(), || has(lab))?;
-            let pid = running.vrrp_pid()?;
-            kill_process(pid, Signal::KILL)?;
-            let another = || Ok(running.vrrp_pid().is_ok_and(|now| now != pid && is_there(now)));
-            wait_until("another vrrp process is there", long(), another)?;
+            replace(&running)?;
         }
         running.wait_for_log("the next starts in 1 s", long())?;
         running.signal(Signal::KILL)?;
@@ -118,10 +120,7 @@ fn a_reload_while_the_next_vrrp_process_has_to_wait_is_where_it_begins() {
         let running = a.start(&Daemon::ours(), "a", &text.replacen("virtual_ipaddress {", more, 1))?;
         wait_until("it is master", long(), || has(lab))?;
         for _ in 0..2 {
-            let pid = running.vrrp_pid()?;
-            kill_process(pid, Signal::KILL)?;
-            let another = || Ok(running.vrrp_pid().is_ok_and(|now| now != pid && is_there(now)));
-            wait_until("another vrrp process is there", long(), another)?;
+            replace(&running)?;
         }
         running.wait_for_log("the next starts in 1 s", long())?;
         running.reload(&text)?;

@@ -79,7 +79,7 @@ impl Instances {
         }
     }
 
-    /// The next piece of what the kernel is to be asked for, so that it agrees with what is held.
+    /// The next request to the kernel, so that it agrees with what is held.
     pub(super) fn change_addresses(&mut self, now: Instant, most: usize, network: &mut impl Network) -> Option<Batch> {
         let mut outcomes = std::mem::take(&mut self.outcomes);
         let batch = self.reconciler.batch(now, most, &mut self.table, &mut outcomes);

@@ -18,7 +18,7 @@ use super::surroundings::Sources;
 
 impl Instances {
     /// Makes the routers those of `config`. An instance that is the same as before is not touched; one that changed is
-    /// told what it is to be now; one that is gone says farewell first.
+    /// told its new parameters; one that is gone says farewell first.
     pub(in super::super) fn configure(
         &mut self,
         now: Instant,

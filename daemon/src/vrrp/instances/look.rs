@@ -138,7 +138,7 @@ impl Instances {
         sockets
     }
 
-    /// The sockets that are to be made or dropped next, if there are any.
+    /// The next sockets to make or drop, if there are any.
     pub(in super::super) fn sockets<P: Packets>(&mut self, packets: &mut P) -> Option<Order<P::Sockets>> {
         let wanted = self.channels.take_wanted(MOST_CHANNELS);
         let order = if wanted.is_empty() {

@@ -321,7 +321,7 @@ impl Instances {
         self.tell_surroundings(now, index);
     }
 
-    /// How large the receive buffers of all channels are to be.
+    /// Sizes of the receive buffers of all channels.
     pub(super) fn buffers(&self) -> Buffers {
         Buffers::of(self.default_buffer, self.slots.iter().flatten())
     }

@@ -1,4 +1,4 @@
-//! What is to be seen of the instances.
+//! What outsiders see of the instances.
 
 use std::time::SystemTime;
 
@@ -14,7 +14,7 @@ use super::super::slot::Slot;
 use super::Instances;
 
 impl Instances {
-    /// What is to be seen at `now`, which the wall clock calls `wall`.
+    /// How the instances stand at `now`, which the wall clock calls `wall`.
     pub(in super::super) fn view(&self, now: Instant, wall: SystemTime) -> VrrpView {
         VrrpView {
             instances: self.in_order().into_iter().map(|(index, slot)| self.instance(now, wall, index, slot)).collect(),
