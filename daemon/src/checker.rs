@@ -14,7 +14,6 @@ mod report;
 mod shortage;
 mod task;
 mod unfinished;
-mod view;
 
 pub use engine::{AtExit, DueStep, Engine, Verdict};
 pub use process::run;

@@ -9,6 +9,7 @@ use std::path::Path;
 
 pub mod backlog;
 pub mod backoff;
+pub mod changes;
 pub mod checker;
 pub mod child;
 pub mod cli;

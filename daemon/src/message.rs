@@ -12,10 +12,11 @@ use keepalived_config::model::{Config, Script};
 use keepalived_kernel::ipvs::{Expiry, Timeouts};
 use keepalived_kernel::pipe::{self, Pipe, Received, Sealed};
 use keepalived_kernel::process::{self, Account};
-use keepalived_state::Record;
+use keepalived_state::{BalanceChange, Record, VrrpChange};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::changes::Changes;
 use crate::checker::Unfinished;
 use crate::log::Destinations;
 use crate::role::Role;
@@ -36,15 +37,22 @@ pub enum ToChild {
     Reload,
     /// Are you there?
     Hello(u64),
-    /// Show how you are.
-    Show,
-    /// Forget what was counted.
-    ClearCounters,
+    /// Tell what became different, with fresh numbers.
+    Refresh(AfterTelling),
     /// The process of this role speaks and listens at the packet socket whose descriptor comes along. It replaces the one of a
     /// process before it.
     Peer(Role),
     /// End in good order.
     Stop,
+}
+
+/// What becomes of counters that have been told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum AfterTelling {
+    /// They go on.
+    KeepCounters,
+    /// They begin at zero.
+    ClearCounters,
 }
 
 /// What a child is started with. The supervisor lends its configuration, the child gets its own.
@@ -134,8 +142,10 @@ pub enum FromChild {
     Happened(Vec<Record>),
     /// From now on this is to be taken back at its end.
     Owes(Debts),
-    /// How it is: its view (`VrrpView`, `BalanceView`) comes in memory.
-    View,
+    /// What became different about virtual routers.
+    VrrpChanges(Changes<VrrpChange>),
+    /// What became different about load balancing.
+    BalanceChanges(Changes<BalanceChange>),
     /// It got a signal that is for the supervisor.
     Signal(i32),
     /// It cannot run, and ends with this status.

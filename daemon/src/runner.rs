@@ -165,7 +165,7 @@ impl Runner {
                     }
                 }
                 ToChild::Stop => return Some(End::Stop),
-                ToChild::Start | ToChild::Show | ToChild::ClearCounters => {}
+                ToChild::Start | ToChild::Refresh(_) => {}
             }
         }
     }

@@ -12,14 +12,13 @@ use keepalived_core::vrrp::State;
 use keepalived_kernel::process::{self, Background, PidFileRefused};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::signal::{self, Signal};
-use keepalived_state::Journal;
 use sd_notify::NotifyState;
 
 use crate::cli::Options;
 use crate::configuration::{self, Verdict};
 use crate::exit;
 use crate::log::{self, Destinations};
-use crate::message::{Debts, ScriptDefault, ToChild};
+use crate::message::{AfterTelling, Debts, ScriptDefault};
 use crate::role::Role;
 
 mod abandoned;
@@ -31,6 +30,7 @@ mod paced_log;
 mod pid_files;
 mod reading;
 mod succession;
+mod views;
 mod worker;
 
 use abandoned::Sweeper;
@@ -41,6 +41,7 @@ use paced_log::PacedLog;
 use pid_files::PidFiles;
 use reading::Reading;
 use succession::Succession;
+use views::Views;
 
 /// What the reactor calls the thread that reads a configuration.
 const READING: Token = Token(u64::MAX / 2);
@@ -98,9 +99,8 @@ struct Supervisor {
     posts: [Post; Role::ALL.len()],
     /// Last state of each instance that the worker told of: what the next one resumes.
     states: BTreeMap<InstanceKey, State>,
-    /// What happened and why; it outlives the workers.
-    /// One for each process, so that what happens often to servers does not displace what happened to instances.
-    journals: BTreeMap<Role, Journal>,
+    /// How the workers are, and what happened and why: that outlives them.
+    views: Views,
     /// What the checker process has to take back at its end; it outlives that process.
     debts: Debts,
     script_default: ScriptDefault,
@@ -112,8 +112,6 @@ struct Supervisor {
     succession: Succession,
     /// Addresses without adverts are not removed before: an attempt has just failed.
     abandoned_not_before: Instant,
-    /// Whose snapshots are awaited, and what for.
-    dumps: Vec<(Role, Dump)>,
     /// Of dumps into the log, what is not there yet.
     paced_log: PacedLog,
     introductions: Introductions,
@@ -217,14 +215,13 @@ impl Supervisor {
             pid_files,
             posts: Role::ALL.map(|role| Post::new(role, now)),
             states: BTreeMap::new(),
-            journals: BTreeMap::new(),
+            views: Views::default(),
             debts: Debts::default(),
             script_default: ScriptDefault::look(),
             sweeper: Sweeper::new(),
             superseded: Vec::new(),
             succession: Succession::default(),
             abandoned_not_before: now,
-            dumps: Vec::new(),
             paced_log,
             introductions: Introductions::default(),
             reading: None,
@@ -317,17 +314,20 @@ impl Supervisor {
                 self.reap_orphans();
             }
             Signal::USR1 => {
-                self.ask(Role::Vrrp, Dump::File(File::Data));
-                self.ask(Role::Checker, Dump::File(File::CheckerData));
+                self.dump(Role::Vrrp, File::Data);
+                self.dump(Role::Checker, File::CheckerData);
             }
-            Signal::USR2 => self.ask(Role::Vrrp, Dump::File(File::Statistics)),
-            other if Some(other) == Signal::after_rt_min(2) => self.ask(Role::Vrrp, Dump::File(File::Json)),
+            Signal::USR2 => self.dump(Role::Vrrp, File::Statistics),
+            other if Some(other) == Signal::after_rt_min(2) => self.dump(Role::Vrrp, File::Json),
             other if Some(other) == Signal::before_rt_max(1) => {
-                self.ask(Role::Vrrp, Dump::File(File::Statistics));
-                self.say(Role::Vrrp, &ToChild::ClearCounters);
+                self.ask(Role::Vrrp, Dump::File(File::Statistics), AfterTelling::ClearCounters);
             }
             _ => {}
         }
+    }
+
+    fn dump(&mut self, role: Role, file: File) {
+        self.ask(role, Dump::File(file), AfterTelling::KeepCounters);
     }
 
     /// Reads the configuration anew. Whatever is wrong with it, what runs goes on.

@@ -6,10 +6,11 @@
 
 mod balance;
 mod journal;
+mod place;
 mod snapshot;
 mod vrrp;
 
-pub use balance::{BalanceView, CheckView, ServerView, ServiceView};
+pub use balance::{BalanceChange, BalanceView, CheckView, ServerView, ServiceView};
 pub use journal::{Event, Journal, MOST_KEPT, Record, Subject};
 pub use snapshot::Snapshot;
-pub use vrrp::{AddressView, InstanceView, MasterView, VrrpView};
+pub use vrrp::{AddressView, InstanceView, MasterView, VrrpChange, VrrpView};

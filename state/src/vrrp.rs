@@ -11,6 +11,25 @@ use keepalived_core::vrrp::{
 use serde::{Deserialize, Serialize};
 
 use crate::Journal;
+use crate::place::{index, put};
+
+/// What became different about the vrrp process. [`VrrpView::apply`] takes it in.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum VrrpChange {
+    /// The view begins anew: the process did, or it has another configuration. Instances follow in order.
+    Begins,
+    /// An instance, by its place in the configuration.
+    Instance(u32, Box<InstanceView>),
+    /// What an instance counted. It changes with each packet, so it is told only to a follower that asks for fresh numbers.
+    Counters(u32, Box<Counters>),
+    /// What the process counted, told on the same condition.
+    Totals {
+        /// Adverts for VRIDs that are not configured.
+        unknown_vrid: u64,
+        /// Times the kernel had lost events and everything was read again.
+        netlink_overruns: u64,
+    },
+}
 
 /// The vrrp process at one moment.
 #[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
@@ -23,6 +42,28 @@ pub struct VrrpView {
     pub netlink_overruns: u64,
     /// What happened before. The process leaves it empty: the supervisor, which outlives it, keeps the journal.
     pub journal: Journal,
+}
+
+impl VrrpView {
+    /// Takes in what became different. The journal stays. An instance whose predecessors have not come is left out: no process of
+    /// ours sends one.
+    pub fn apply(&mut self, change: VrrpChange) {
+        match change {
+            VrrpChange::Begins => {
+                let journal = std::mem::take(&mut self.journal);
+                *self = Self { journal, ..Self::default() };
+            }
+            VrrpChange::Instance(place, view) => put(&mut self.instances, place, *view),
+            VrrpChange::Counters(place, counters) => {
+                if let Some(instance) = self.instances.get_mut(index(place)) {
+                    instance.counters = *counters;
+                }
+            }
+            VrrpChange::Totals { unknown_vrid, netlink_overruns } => {
+                (self.unknown_vrid, self.netlink_overruns) = (unknown_vrid, netlink_overruns);
+            }
+        }
+    }
 }
 
 /// One VRRP instance.

@@ -52,6 +52,8 @@ pub struct Duplicates<L> {
     due: BTreeSet<(Instant, (L, IpAddr))>,
     told: BTreeSet<(L, IpAddr, Mac)>,
     pace: Pace,
+    /// Addresses whose [`Duplicates::holder`] is another one since that was last asked for.
+    changed: BTreeSet<(L, IpAddr)>,
 }
 
 /// The probes for one address.
@@ -80,6 +82,7 @@ impl<L: Copy + Ord> Default for Duplicates<L> {
             due: BTreeSet::new(),
             told: BTreeSet::new(),
             pace: Pace::new(FINDINGS, FINDING_PAUSE),
+            changed: BTreeSet::new(),
         }
     }
 }
@@ -94,6 +97,7 @@ impl<L: Copy + Ord> Duplicates<L> {
     pub fn gone(&mut self, link: L, address: IpAddr) {
         if let Some(series) = self.places.remove(&(link, address)) {
             self.due.remove(&(series.next, (link, address)));
+            self.note_change((link, address), &series);
         }
     }
 
@@ -149,7 +153,9 @@ impl<L: Copy + Ord> Duplicates<L> {
         if now.since(claimed.first) < APART {
             return None;
         }
-        claimed.again = true;
+        if !std::mem::replace(&mut claimed.again, true) {
+            self.changed.insert((link, address));
+        }
         let told = (link, address, holder);
         if self.told.contains(&told) || !self.pace.take(now) {
             return None;
@@ -168,10 +174,28 @@ impl<L: Copy + Ord> Duplicates<L> {
         now.or_else(|| series.before.first().copied())
     }
 
+    /// Addresses whose [`Self::holder`] may be another one since the last call.
+    pub fn take_changed(&mut self) -> BTreeSet<(L, IpAddr)> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Whether [`Self::take_changed`] has any.
+    pub fn has_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// `series` is over, and with it what it found.
+    fn note_change(&mut self, place: (L, IpAddr), series: &Series) {
+        if !series.before.is_empty() || series.claims.iter().any(|claimed| claimed.again) {
+            self.changed.insert(place);
+        }
+    }
+
     fn begin(&mut self, place: (L, IpAddr), next: Instant, before: Vec<Mac>) {
         let series = Series { sent: 0, next, claims: Vec::new(), before };
         if let Some(old) = self.places.insert(place, series) {
             self.due.remove(&(old.next, place));
+            self.note_change(place, &old);
         }
         self.due.insert((next, place));
     }
@@ -179,6 +203,7 @@ impl<L: Copy + Ord> Duplicates<L> {
     /// A series is over. Who did not answer has the address no more, and is told of when it has it again.
     fn end(&mut self, now: Instant, place: (L, IpAddr)) {
         let Some(series) = self.places.remove(&place) else { return };
+        self.note_change(place, &series);
         let holders: Vec<Mac> =
             series.claims.iter().filter(|claimed| claimed.again).map(|claimed| claimed.by).collect();
         let (link, address) = place;

@@ -20,6 +20,10 @@ use super::shortage::Shortage;
 use super::task::{Held, Spot, Task};
 use super::unfinished::{self, Before, Unfinished};
 
+mod view;
+
+use view::PendingChanges;
+
 /// What happens to the table at the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AtExit {
@@ -71,6 +75,8 @@ pub struct Engine<D> {
     effects: Vec<Effect>,
     due: Vec<DueStep>,
     reports: VecDeque<Report>,
+    /// What its follower has to be told of.
+    pending: PendingChanges,
     shortage: Shortage,
     starting: bool,
     /// Whether what is unfinished may have changed since it was last asked for, besides what the reconciler knows of.
@@ -105,6 +111,8 @@ impl<D: Director> Engine<D> {
         let balancer = Balancer::new(params, seed, now, &mut effects);
         let mut reconciler = Reconciler::new(director, config.global.balancing.repair_interval, now);
         reconciler.take_over(there, &unfinished.unremoved, &balancer, now);
+        let mut pending = PendingChanges::default();
+        pending.begin(&config);
         let mut engine = Self {
             reconciler,
             config: Rc::new(config),
@@ -113,6 +121,7 @@ impl<D: Director> Engine<D> {
             effects,
             due: Vec::new(),
             reports: VecDeque::new(),
+            pending,
             shortage: Shortage::default(),
             starting: true,
             leaving_changed: true,
@@ -135,6 +144,7 @@ impl<D: Director> Engine<D> {
         let mut lowered = Lowered::of(&config, Some((&self.config, &self.lowered)))?;
         let params = std::mem::take(&mut lowered.params);
         self.lowered = lowered;
+        self.pending.begin(&config);
         let old = std::mem::replace(&mut self.config, Rc::new(config));
         let mut effects = Vec::new();
         let removed = self.balancer.reconfigure(params, now, &mut effects);
@@ -305,10 +315,25 @@ impl<D: Director> Engine<D> {
                 }
                 Effect::Table(service) => self.reconciler.changed(service),
                 Effect::Lost { check, .. } => self.not_asked(check, "no answer came in time", now),
-                Effect::Found { check, meaning } => self.report_check(check, meaning, reason),
-                Effect::Server { service, server, up } => self.report_server(service, server, up, reason),
-                Effect::Weight { service, server, weight } => self.report_weight(service, server, weight),
+                Effect::Found { check, meaning } => {
+                    for (service, server) in self.balancer.users(check) {
+                        self.pending.server(service, server);
+                    }
+                    self.report_check(check, meaning, reason);
+                }
+                Effect::Server { service, server, up } => {
+                    // the virtual server has another weight
+                    self.pending.service(service);
+                    self.pending.server(service, server);
+                    self.report_server(service, server, up, reason);
+                }
+                Effect::Weight { service, server, weight } => {
+                    self.pending.service(service);
+                    self.pending.server(service, server);
+                    self.report_weight(service, server, weight);
+                }
                 Effect::Quorum { service, quorum } => {
+                    self.pending.service(service);
                     if let Some(server) = self.virtual_server(service) {
                         let service_name = names::of_service(&server.service);
                         self.reports.push_back(Report::Quorum {

@@ -27,8 +27,8 @@ use super::outside::Outside;
 use super::report::Level;
 use super::task::Task;
 use super::unfinished::Before;
-use super::view;
 use crate::backlog::Backlog;
+use crate::changes::ChangeSender;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::connection::Connection;
 use crate::exit;
@@ -68,6 +68,9 @@ const EARLY: Duration = Duration::from_millis(500);
 /// Reports that are told before anything else gets a turn again: when a large site starts there are tens of thousands.
 const MOST_REPORTS: usize = 1_024;
 
+/// Entries of the view that are told in one message: fewer than a millisecond's work, and a message's length with usual names.
+const MOST_CHANGES: usize = 256;
+
 /// How soon what did not fit into a pipe is tried again.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
@@ -99,6 +102,7 @@ struct Process {
     /// Checks were begun, and not all of them have had a turn.
     batch_waits: Rc<Cell<bool>>,
     backlog: Backlog<Record>,
+    changes: ChangeSender,
     _log: log::Guard,
 }
 
@@ -146,6 +150,7 @@ impl Process {
             inbox,
             batch_waits: Rc::default(),
             backlog: Backlog::default(),
+            changes: ChangeSender::default(),
             _log: log,
         })
     }
@@ -220,7 +225,8 @@ impl Process {
         let catch_up = (self.programs.is_behind() || self.supervisor.is_behind() || !self.backlog.is_empty())
             .then(|| now + CATCH_UP);
         let more = self.engine.has_reports().then_some(now);
-        let next = [wake, programs, self.outside.next_at(now), catch_up, more].into_iter().flatten().min();
+        let changes = self.tell_changes(now);
+        let next = [wake, programs, self.outside.next_at(now), catch_up, more, changes].into_iter().flatten().min();
         next.map(|at| at.max(now + TOGETHER))
     }
 
@@ -279,6 +285,14 @@ impl Process {
         self.backlog.tell(&mut self.supervisor, FromChild::Happened);
     }
 
+    /// Tells the supervisor some of what became different. Returns when to do so again.
+    fn tell_changes(&mut self, now: Instant) -> Option<Instant> {
+        let engine = &mut self.engine;
+        let has_changes = engine.has_changes();
+        let next = || Some(FromChild::BalanceChanges(engine.changes(MOST_CHANGES)));
+        self.changes.send(now, &mut self.supervisor, has_changes, next)
+    }
+
     fn on_ready(&mut self, ready: Ready, reactor: &mut Reactor) -> Option<End> {
         match ready {
             Ready::Signal(signal) => child::on_signal(signal, &mut self.supervisor),
@@ -329,13 +343,13 @@ impl Process {
                     Err(error) => FromChild::NotReloaded(error.to_string()),
                 });
             }
-            ToChild::Show => self.supervisor.say_with(&FromChild::View, &view::of(&self.engine))?,
+            ToChild::Refresh(_) => self.engine.request_changes(),
             ToChild::Peer(Role::Runner) => {
                 let runner = Pipe::from_descriptor(descriptor.ok_or(io::ErrorKind::InvalidData)?)?;
                 reactor.register(&runner, FROM_RUNNER, Interest::Read)?;
                 self.programs.connect(Connection::new(runner));
             }
-            ToChild::Start | ToChild::Peer(_) | ToChild::ClearCounters | ToChild::Stop => {}
+            ToChild::Start | ToChild::Peer(_) | ToChild::Stop => {}
         }
         Ok(())
     }

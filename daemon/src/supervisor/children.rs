@@ -1,8 +1,6 @@
 //! The supervisor's children: started when there is something for them to do, watched, and started anew when they die.
 
 use std::collections::BTreeSet;
-use std::io;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use keepalived_config::InstanceKey;
@@ -13,7 +11,7 @@ use keepalived_kernel::ipvs::Ipvs;
 use keepalived_kernel::process::{self, Exit, Pid};
 use keepalived_kernel::reactor::{self, Interest, Token};
 use keepalived_kernel::signal::Signal;
-use keepalived_state::{BalanceView, Event, Snapshot, VrrpView};
+use keepalived_state::Event;
 use sd_notify::NotifyState;
 
 use super::abandoned::{down_time, unnoticed};
@@ -22,10 +20,11 @@ use super::liveness;
 use super::worker::Worker;
 use super::{Supervisor, eprint_all, notify};
 use crate::backoff::Backoff;
+use crate::changes::Changes;
 use crate::cli::Options;
 use crate::configuration;
 use crate::exit;
-use crate::message::{self, FromChild, Incoming, Startup, ToChild};
+use crate::message::{AfterTelling, FromChild, Incoming, Startup, ToChild};
 use crate::role::Role;
 
 /// A place for a child, taken or not.
@@ -329,11 +328,7 @@ impl Supervisor {
         loop {
             let Some(worker) = self.worker_mut(role) else { return };
             match worker.receive() {
-                Ok(Incoming::Message(message, memory)) => {
-                    if let Err(error) = self.on_message(role, message, memory) {
-                        tracing::error!("message from the {role} process: {error}");
-                    }
-                }
+                Ok(Incoming::Message(message, _)) => self.on_message(role, message),
                 Ok(Incoming::Nothing) => return,
                 Ok(Incoming::Closed) => {
                     // its descriptor tells how it ended
@@ -352,7 +347,7 @@ impl Supervisor {
         }
     }
 
-    fn on_message(&mut self, role: Role, message: FromChild, memory: Option<OwnedFd>) -> io::Result<()> {
+    fn on_message(&mut self, role: Role, message: FromChild) {
         match message {
             FromChild::StandsBy => {
                 if let Some(worker) = self.worker_mut(role) {
@@ -368,9 +363,10 @@ impl Supervisor {
                     post.has_run = true;
                 }
                 self.ready_if_all_are();
-                if self.options.dump && role != Role::Runner {
-                    self.ask(role, Dump::Log);
+                if self.options.dump {
+                    self.ask(role, Dump::Log, AfterTelling::KeepCounters);
                 }
+                self.request(role);
             }
             FromChild::Reloaded => {
                 match role {
@@ -394,15 +390,25 @@ impl Supervisor {
                     if let Event::Transition(transition) = &record.event {
                         self.states.insert(key, transition.to);
                     }
-                    self.journals.entry(role).or_default().push(record);
+                    if let Some(journal) = self.views.journal(role) {
+                        journal.push(record);
+                    }
                 }
             }
             FromChild::Happened(records) => {
-                let journal = self.journals.entry(role).or_default();
-                records.into_iter().for_each(|record| journal.push(record));
+                if let Some(journal) = self.views.journal(role) {
+                    records.into_iter().for_each(|record| journal.push(record));
+                }
             }
             FromChild::Owes(debts) => self.debts = debts,
-            FromChild::View => self.show(role, memory)?,
+            FromChild::VrrpChanges(Changes { changes, fresh }) => {
+                self.views.apply_vrrp(changes);
+                self.write_dumps(role, fresh);
+            }
+            FromChild::BalanceChanges(Changes { changes, fresh }) => {
+                self.views.apply_balance(changes);
+                self.write_dumps(role, fresh);
+            }
             FromChild::Signal(number) => {
                 if let Some(signal) = Signal::from_number(number) {
                     self.on_signal(signal);
@@ -415,7 +421,6 @@ impl Supervisor {
                 }
             }
         }
-        Ok(())
     }
 
     fn has_answered_the_reload(&mut self, role: Role) {
@@ -425,31 +430,14 @@ impl Supervisor {
         self.reload_is_over();
     }
 
-    /// Writes what was asked for of a process, with the view that it sent.
-    fn show(&mut self, role: Role, view: Option<OwnedFd>) -> io::Result<()> {
-        let journal = self.journals.get(&role).cloned().unwrap_or_default();
-        let router_id = self.config.global.router_id.clone().unwrap_or_else(configuration::host_name);
-        let mut snapshot = Snapshot { router_id, ..Snapshot::default() };
-        let tell: fn(&Snapshot) -> String = match role {
-            Role::Vrrp => {
-                snapshot.vrrp = VrrpView { journal, ..message::content(view)? };
-                keepalived_surface::data
-            }
-            Role::Checker => {
-                snapshot.balance = BalanceView { journal, ..message::content(view)? };
-                keepalived_surface::checker_data
-            }
-            Role::Runner => return Ok(()),
-        };
-        let (mine, others) = std::mem::take(&mut self.dumps).into_iter().partition(|(asked, _)| *asked == role);
-        self.dumps = others;
-        for (_, dump) in mine {
-            match dump {
-                Dump::File(file) => file.write(&self.config.global, &snapshot),
-                Dump::Log => self.paced_log.add(&tell(&snapshot), reactor::now()),
-            }
+    /// Writes the dumps that waited for a process, if what it told is `fresh`, and asks for those that came since.
+    fn write_dumps(&mut self, role: Role, fresh: bool) {
+        if fresh {
+            let global = &self.config.global;
+            let router_id = global.router_id.clone().unwrap_or_else(configuration::host_name);
+            self.views.write(role, router_id, global, &mut self.paced_log, reactor::now());
+            self.request(role);
         }
-        Ok(())
     }
 
     /// Processes that were killed and do not end are left behind: nobody does their work any more.
@@ -490,6 +478,7 @@ impl Supervisor {
             self.reactor.deregister(&*worker.connection()).ok();
             self.reactor.deregister(worker.child()).ok();
         }
+        self.views.ended(role);
         if role == Role::Vrrp {
             self.remove_superseded();
         }
@@ -544,20 +533,21 @@ impl Supervisor {
         }
     }
 
-    /// Asks a process how it is, to dump that when it comes.
-    pub(super) fn ask(&mut self, role: Role, dump: Dump) {
+    /// Has a dump written once a process has told everything.
+    pub(super) fn ask(&mut self, role: Role, dump: Dump, after: AfterTelling) {
         if self.worker(role).is_some() {
-            // one view serves all who asked before it comes
-            if !self.dumps.contains(&(role, dump)) {
-                self.dumps.push((role, dump));
-            }
-            self.say(role, &ToChild::Show);
+            self.views.ask(role, dump, after);
+            self.request(role);
         }
     }
 
-    pub(super) fn say(&mut self, role: Role, message: &ToChild) {
-        if let Some(worker) = self.worker_mut(role) {
-            worker.connection().say_once(message);
+    /// Asks a process for what the dumps need that wait for it, if it is ready.
+    fn request(&mut self, role: Role) {
+        if self.worker(role).is_some_and(|worker| worker.ready)
+            && let Some(request) = self.views.request(role)
+            && let Some(worker) = self.worker_mut(role)
+        {
+            worker.connection().say(&request);
         }
     }
 

@@ -52,6 +52,11 @@ impl Batch {
         (Self { changes, endangered }, held)
     }
 
+    /// The objects that it changes.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+        self.changes.iter().map(Change::key)
+    }
+
     /// Lets the kernel promote secondary addresses where primary ones go and others stay, makes the changes, and lets it do
     /// again as before.
     pub(super) fn carry_out(mut self, network: &mut impl Network) -> Changed {

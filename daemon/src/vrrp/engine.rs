@@ -13,11 +13,13 @@ use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{State, ipv4};
 use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::{Incoming, Packets};
-use keepalived_state::VrrpView;
+use keepalived_state::{VrrpChange, VrrpView};
 
 use super::instances::Instances;
 use super::orders::{Answer, Order};
 use super::report::Report;
+use crate::changes::Changes;
+use crate::message::AfterTelling;
 
 /// Packets that are read before anything else is looked at.
 const MOST_PACKETS: usize = 4_096;
@@ -148,9 +150,20 @@ impl<N: Network, P: Packets> Engine<N, P> {
         self.instances.view(now, wall)
     }
 
-    /// Forgets what was counted.
-    pub fn clear_counters(&mut self) {
-        self.instances.clear_counters();
+    /// What became different about [`Self::view`] since the last call: instances with `most` addresses, in which each instance counts
+    /// as one more, and at least one instance.
+    pub fn changes(&mut self, now: Instant, wall: SystemTime, most: usize) -> Changes<VrrpChange> {
+        self.instances.changes(now, wall, most)
+    }
+
+    /// Whether [`Self::changes`] has something.
+    pub fn has_changes(&self) -> bool {
+        self.instances.has_changes()
+    }
+
+    /// A follower wants fresh numbers, and to hear when it has everything as it is now.
+    pub fn request_changes(&mut self, after: AfterTelling) {
+        self.instances.request_changes(after);
     }
 
     /// State of every instance, in the order of the configuration.

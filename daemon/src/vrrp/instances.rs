@@ -34,6 +34,7 @@ mod view;
 
 use configure::Evidence;
 use look::Asked;
+use view::{PendingChanges, shown};
 
 /// Every router with its surroundings.
 #[derive(Debug)]
@@ -57,6 +58,8 @@ pub(super) struct Instances {
     /// Since when there has been too much to hear, without a pause.
     flooded_since: Option<Instant>,
     reports: Vec<Report>,
+    /// What the follower of the view has to be told of.
+    pending: PendingChanges,
     lines: Lines,
     effects: Vec<Effect>,
     follow_ups: VecDeque<(usize, FollowUp)>,
@@ -112,6 +115,7 @@ impl Instances {
             postponed: Vec::new(),
             flooded_since: None,
             reports: Vec::new(),
+            pending: PendingChanges::default(),
             lines: Lines::default(),
             effects: Vec::new(),
             follow_ups: VecDeque::new(),
@@ -238,7 +242,11 @@ impl Instances {
 
     fn with_router(&mut self, index: usize, with: impl FnOnce(&mut Router, &mut Vec<Effect>)) {
         if let Some(Some(slot)) = self.slots.get_mut(index) {
+            let before = shown(&slot.router);
             with(&mut slot.router, &mut self.effects);
+            if shown(&slot.router) != before {
+                self.pending.mark(slot.position);
+            }
         }
     }
 

@@ -18,6 +18,7 @@ use super::kernel_thread::{Gone, KernelThread};
 use super::report::{Level, Report};
 use super::sync_daemon::Sync;
 use crate::backlog::Backlog;
+use crate::changes::ChangeSender;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::connection::Connection;
 use crate::exit;
@@ -29,6 +30,9 @@ use keepalived_config::InstanceKey;
 const NETWORK: Token = Token(1);
 const PACKETS: Token = Token(2);
 const ANSWERS: Token = Token(3);
+
+/// Addresses of instances that are told in one message, in which an instance counts as one more: some 0.1 ms of work.
+const MOST_CHANGES: usize = 64;
 
 /// How long the end of this process waits for addresses to be removed. What is left then the supervisor removes.
 const LAST_PATIENCE: Duration = Duration::from_secs(4);
@@ -59,6 +63,7 @@ struct Process {
     sync: Option<Sync>,
     /// Transitions that the supervisor could not be told yet.
     backlog: Backlog<(InstanceKey, Record)>,
+    changes: ChangeSender,
     _log: log::Guard,
 }
 
@@ -113,6 +118,7 @@ impl Process {
             takes_back: was_given,
             sync: Sync::start(&startup.config, None),
             backlog: Backlog::default(),
+            changes: ChangeSender::default(),
             _log: log,
         })
     }
@@ -156,8 +162,17 @@ impl Process {
         }
         self.deliver();
         self.supervisor.catch_up();
+        let changes = self.tell_changes(now);
         let retry = (!self.backlog.is_empty()).then(|| now + Duration::from_millis(100));
-        [wake, self.begins, retry, self.supervisor.next_at(now)].into_iter().flatten().min()
+        [wake, self.begins, retry, self.supervisor.next_at(now), changes].into_iter().flatten().min()
+    }
+
+    /// Tells the supervisor some of what became different. Returns when to do so again.
+    fn tell_changes(&mut self, now: Instant) -> Option<Instant> {
+        let engine = &mut self.engine;
+        let has_changes = engine.has_changes();
+        let next = || Some(FromChild::VrrpChanges(engine.changes(now, SystemTime::now(), MOST_CHANGES)));
+        self.changes.send(now, &mut self.supervisor, has_changes, next)
     }
 
     /// Gives the engine what came of its order, if that is known within `patience`.
@@ -214,11 +229,7 @@ impl Process {
                     Err(error) => self.supervisor.say(&FromChild::NotReloaded(error.to_string())),
                 }
             }
-            ToChild::Show => {
-                let view = self.engine.view(reactor::now(), SystemTime::now());
-                self.supervisor.say_with(&FromChild::View, &view)?;
-            }
-            ToChild::ClearCounters => self.engine.clear_counters(),
+            ToChild::Refresh(after) => self.engine.request_changes(after),
         }
         Ok(())
     }
@@ -338,7 +349,7 @@ fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Conne
                 Ok(Some((ToChild::Stop, _))) => {
                     return Err(NotStarted { status: exit::FATAL, reason: String::new() });
                 }
-                Ok(Some((ToChild::Start | ToChild::Peer(_) | ToChild::Show | ToChild::ClearCounters, _))) => {}
+                Ok(Some((ToChild::Start | ToChild::Peer(_) | ToChild::Refresh(_), _))) => {}
                 Err(_gone) => {
                     if !startup.keep_addresses {
                         take_back(startup, &mut network);

@@ -44,6 +44,8 @@ pub enum Invariant {
     AdoptionIsQuiet,
     /// The engine comes to rest.
     Rests,
+    /// Who follows the differences sees what the engine shows.
+    Followed,
     /// Load balancing: the kernel's table is what the results of checks and the configuration say, as soon as the kernel lets it be.
     Table,
     /// Entries that are not ours stay as they are.
@@ -60,6 +62,8 @@ pub enum Invariant {
     Leaves,
     /// The checker comes to rest, and takes each configuration.
     Sleeps,
+    /// The same as `Followed`, of the checker.
+    CheckerFollowed,
 }
 
 impl Invariant {
@@ -73,7 +77,8 @@ impl Invariant {
             | Self::NoBlame
             | Self::TakesOver
             | Self::Leaves
-            | Self::Sleeps => "--balance ",
+            | Self::Sleeps
+            | Self::CheckerFollowed => "--balance ",
             Self::OneMaster
             | Self::SomeMaster
             | Self::OneHolder
@@ -91,7 +96,8 @@ impl Invariant {
             | Self::Farewell
             | Self::GroupTogether
             | Self::AdoptionIsQuiet
-            | Self::Rests => "",
+            | Self::Rests
+            | Self::Followed => "",
         }
     }
 }
@@ -124,6 +130,7 @@ impl fmt::Display for Invariant {
             Self::NoBlame => "nobody is blamed for what nobody did",
             Self::TakesOver => "a checker that comes back keeps the servers in the table",
             Self::Sleeps => "the checker comes to rest",
+            Self::Followed | Self::CheckerFollowed => "who follows the differences sees what is shown",
             Self::Leaves => "a stop leaves the table as the configuration says",
         })
     }

@@ -14,6 +14,7 @@ pub mod balance;
 pub mod bounds;
 pub mod clock;
 pub mod disturbance;
+pub mod follower;
 pub mod invariant;
 pub mod medium;
 pub mod node;

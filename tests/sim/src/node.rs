@@ -12,9 +12,11 @@ use keepalived_core::vrrp::{State, Transition};
 use keepalived_daemon::vrrp::{AtExit, Engine, Report, Was, remove_abandoned};
 use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert, SentFrame};
 use keepalived_kernel::network::{Network, Refused};
+use keepalived_state::VrrpView;
 
 use crate::bounds::{Bounds, LATENESS};
 use crate::clock::{Clock, Moment, stretched};
+use crate::follower::Follower;
 use crate::medium::announced;
 use crate::scenario::is_virtual;
 use crate::setting::{self, Family, NodeId, Segment, Setting, VirtualId, prefix};
@@ -81,6 +83,8 @@ pub struct Node {
     network_changes: usize,
     turns_in_a_row: usize,
     present: Vec<IpAddr>,
+    /// Its supervisor, as far as that hears what the engine shows.
+    pub follower: Follower<VrrpView>,
 }
 
 #[derive(Debug)]
@@ -143,6 +147,8 @@ pub struct Deeds {
     pub busy: bool,
     /// It has had more to do for so many turns that it will never rest.
     pub restless: bool,
+    /// In what its follower is misled.
+    pub misled: Option<String>,
 }
 
 /// Whether the turns of an engine take time.
@@ -195,6 +201,7 @@ impl Node {
             network_changes: 0,
             turns_in_a_row: 0,
             present: Vec::new(),
+            follower: Follower::default(),
         }
     }
 
@@ -462,6 +469,7 @@ impl Node {
         }
         excuse_those_without_sockets(now, engine, &self.setting, &self.links, self.asked.is_some(), &mut self.views);
         collect(engine, &mut deeds);
+        deeds.misled = self.follower.follow(engine, shown);
         self.takes_back &= engine.owes_changes();
         // an instance that is not in the file has no state
         let mut states = vec![State::Stopped; self.views.len()];

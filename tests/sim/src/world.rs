@@ -95,6 +95,8 @@ pub enum Planted {
     NoAnnouncement,
     /// A stranger answers each probe.
     Stranger,
+    /// What engines show changes, and their followers do not hear all of it.
+    LostChanges,
 }
 
 #[derive(Debug)]
@@ -187,6 +189,9 @@ impl World {
     /// Plants a fault in all routers.
     pub fn plant(&mut self, fault: Planted) {
         self.planted = Some(fault);
+        for node in &mut self.nodes {
+            node.follower.loses = fault == Planted::LostChanges;
+        }
     }
 
     /// Runs it to its end, or to the first promise that is not kept.
@@ -280,6 +285,9 @@ impl World {
         let deeds = node.turn(now, pace, announces);
         if deeds.restless {
             return Err((Invariant::Rests, format!("router {id} wants to be woken at once, again and again")));
+        }
+        if let Some(misled) = deeds.misled {
+            return Err((Invariant::Followed, format!("router {id}: {misled}")));
         }
         self.account(id, &deeds);
         if let Some(number) = deeds.order {

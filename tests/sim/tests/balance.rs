@@ -96,6 +96,11 @@ fn a_change_that_is_told_twice_or_not_at_all_is_found() {
 }
 
 #[test]
+fn a_supervisor_that_loses_changes_of_the_view_is_found() {
+    finds(Invariant::CheckerFollowed, Planted::LostChanges, &[(20, Disturbance::Condition(2, Condition::Refuses))]);
+}
+
+#[test]
 fn a_server_that_is_not_asked_any_more_is_found() {
     finds(Invariant::Asked, Planted::Idle, &[]);
 }

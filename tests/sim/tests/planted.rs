@@ -206,3 +206,10 @@ fn a_duplicate_that_is_none_is_found() {
     planted.plant(Planted::Stranger);
     assert_eq!(broken(planted), Some(Invariant::NoFalseDuplicate));
 }
+
+#[test]
+fn a_follower_that_loses_changes_is_misled() {
+    let mut world = world(setting(instance(200)), setting(instance(100)), &[]);
+    world.plant(Planted::LostChanges);
+    assert_eq!(broken(world), Some(Invariant::Followed));
+}

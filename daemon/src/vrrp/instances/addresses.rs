@@ -63,6 +63,7 @@ impl Instances {
         if let Some(slot) = self.slot_mut(index) {
             slot.places = places;
         }
+        self.mark(index);
     }
 
     pub(super) fn release(&mut self, index: usize) {
@@ -70,6 +71,7 @@ impl Instances {
         let Some(slot) = self.slot_mut(index) else { return };
         slot.unannounced.clear();
         let places = std::mem::take(&mut slot.places);
+        self.mark(index);
         self.forget_probes(&places);
         if self.at_exit == AtExit::Keep {
             return;
@@ -83,6 +85,9 @@ impl Instances {
     pub(super) fn change_addresses(&mut self, now: Instant, most: usize, network: &mut impl Network) -> Option<Batch> {
         let mut outcomes = std::mem::take(&mut self.outcomes);
         let batch = self.reconciler.batch(now, most, &mut self.table, &mut outcomes);
+        for key in batch.iter().flat_map(Batch::keys) {
+            self.mark_holders(&key);
+        }
         self.digest(now, outcomes, network);
         batch
     }
@@ -90,6 +95,12 @@ impl Instances {
     /// The kernel has worked through it.
     pub(super) fn changed(&mut self, now: Instant, changed: Changed, network: &mut impl Network) {
         let mut outcomes = std::mem::take(&mut self.outcomes);
+        for (change, _) in &changed.results {
+            self.mark_holders(&change.key());
+        }
+        for (link, _) in &changed.unguarded {
+            self.mark_on(*link);
+        }
         for (link, reason) in self.reconciler.changed(now, changed, &mut self.table, &mut outcomes) {
             if let Some(link) = self.table.by_index(link) {
                 self.reports.push(Report::Unguarded { interface: link.name, reason });

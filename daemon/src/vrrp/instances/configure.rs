@@ -61,6 +61,7 @@ impl Instances {
                 }
             }
         }
+        self.begin_view();
         let regrouped = self.regroup(config, &keyed);
         let mut sources = Sources::default();
         for (index, new) in concerned {

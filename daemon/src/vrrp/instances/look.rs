@@ -73,6 +73,7 @@ impl Instances {
                     }
                 }
                 NetworkEvent::LinkRemoved(index) => {
+                    self.mark_on(index);
                     self.table.unlink(index);
                     self.reconciler.desired.forget(|Key::Address((on, _, _))| *on == index);
                     touched.links.insert(index);
@@ -85,6 +86,7 @@ impl Instances {
                     // one that we have removed meanwhile: the news of that is still to come
                     let key = Key::Address(address.key());
                     if !self.reconciler.desired.awaits_removal(&key) {
+                        self.mark_holders(&key);
                         self.table.add(address);
                         self.reconciler.desired.arrived(&key);
                     }
@@ -95,6 +97,7 @@ impl Instances {
                         touched.links.insert(link);
                     }
                     touched.addresses.insert(address);
+                    self.mark_holders(&Key::Address(place));
                     if let Some(holders) = self.reconciler.desired.lost(&Key::Address(place)) {
                         self.table.remove(&place);
                         lost.push((place, holders));
@@ -192,6 +195,7 @@ impl Instances {
             self.reread_at.get_or_insert(now + REREAD_PAUSE);
         }
         let Some(inventory) = inventory else { return };
+        self.mark_all();
         let before: Vec<Link> = self.table.links().cloned().collect();
         self.table.reread(inventory);
         for event in since.events {

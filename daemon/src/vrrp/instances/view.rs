@@ -1,19 +1,160 @@
-//! What outsiders see of the instances.
+//! What outsiders see of the instances: all of it, and what became different.
 
-use std::time::SystemTime;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::Transport;
 use keepalived_core::address::VirtualAddress;
-use keepalived_core::network::{AddressKey, Key};
+use keepalived_core::network::{AddressKey, Key, LinkIndex};
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::State;
-use keepalived_state::{AddressView, InstanceView, Journal, MasterView, VrrpView};
+use keepalived_core::vrrp::{AdvertInterval, Faults, Priority, Router, State};
+use keepalived_state::{AddressView, InstanceView, Journal, MasterView, VrrpChange, VrrpView};
 
 use super::super::slot::Slot;
 use super::Instances;
+use crate::changes::{ChangeQueue, Changes, NextChange};
+use crate::message::AfterTelling;
+
+/// What the follower of the view has to be told of. Entries are places in the configuration.
+#[derive(Debug, Default)]
+pub(super) struct PendingChanges {
+    queue: ChangeQueue,
+    /// Which slot is in which place.
+    slots: Vec<usize>,
+    /// Counters begin at zero once they are told.
+    clears: bool,
+}
+
+impl PendingChanges {
+    /// The instance in this place is different.
+    pub(super) fn mark(&mut self, place: usize) {
+        // what has no such number is in no view either
+        if let Ok(place) = u32::try_from(place) {
+            self.queue.mark(place);
+        }
+    }
+
+    fn slot(&self, place: u32) -> Option<usize> {
+        self.slots.get(usize::try_from(place).ok()?).copied()
+    }
+}
+
+/// What the view shows of a router, besides its parameters and its counters.
+type Shown = (State, Instant, Faults, Option<IpAddr>, Priority, Option<(IpAddr, u8, AdvertInterval)>, Duration);
+
+/// What the view shows of `router`: if that is different, its follower is told.
+pub(super) fn shown(router: &Router) -> Shown {
+    let master = router.master().map(|master| (master.address, master.priority, master.interval));
+    let (faults, source, priority) = (router.faults(), router.source(), router.effective_priority());
+    (router.state(), router.since(), faults, source, priority, master, router.master_down_time())
+}
 
 impl Instances {
+    /// The view begins anew: other instances are in it, or in other places.
+    pub(super) fn begin_view(&mut self) {
+        self.pending.slots = self.in_order().into_iter().map(|(index, _)| index).collect();
+        self.pending.queue.begin(self.instances_shown());
+    }
+
+    fn instances_shown(&self) -> u32 {
+        u32::try_from(self.pending.slots.len()).unwrap_or(u32::MAX)
+    }
+
+    /// What the view shows of `index` is different.
+    pub(super) fn mark(&mut self, index: usize) {
+        if let Some(Some(slot)) = self.slots.get(index) {
+            self.pending.mark(slot.position);
+        }
+    }
+
+    /// The kernel has an object, or has it no more: who holds it is shown otherwise.
+    pub(super) fn mark_holders(&mut self, key: &Key) {
+        for holder in self.reconciler.desired.holders(key) {
+            if let Some(Some(slot)) = self.slots.get(*holder) {
+                self.pending.mark(slot.position);
+            }
+        }
+    }
+
+    /// The same for all objects on a link.
+    pub(super) fn mark_on(&mut self, link: LinkIndex) {
+        self.mark_those(|slot| slot.places.iter().any(|(on, _, _)| *on == link));
+    }
+
+    pub(super) fn mark_all(&mut self) {
+        self.mark_those(|_| true);
+    }
+
+    fn mark_those(&mut self, such: impl Fn(&Slot) -> bool) {
+        for slot in self.slots.iter().flatten().filter(|slot| such(slot)) {
+            self.pending.mark(slot.position);
+        }
+    }
+
+    /// Other machines have addresses that they did not have, or have them no more.
+    fn mark_duplicates(&mut self) {
+        let changed = self.duplicates.take_changed();
+        if !changed.is_empty() {
+            let places: BTreeSet<_> = changed.into_iter().collect();
+            self.mark_those(|slot| slot.places.iter().any(|(on, address, _)| places.contains(&(*on, *address))));
+        }
+    }
+
+    /// Whether [`Self::changes`] has something.
+    pub(in super::super) fn has_changes(&self) -> bool {
+        !self.pending.queue.is_empty() || self.duplicates.has_changed()
+    }
+
+    /// A follower wants fresh numbers, and to hear when it has everything as it is now.
+    pub(in super::super) fn request_changes(&mut self, after: AfterTelling) {
+        self.mark_duplicates();
+        self.pending.clears = after == AfterTelling::ClearCounters;
+        self.pending.queue.request(self.instances_shown());
+    }
+
+    /// What became different since the last call, as [`super::super::Engine::changes`] says.
+    pub(in super::super) fn changes(&mut self, now: Instant, wall: SystemTime, most: usize) -> Changes<VrrpChange> {
+        self.mark_duplicates();
+        let mut told = Changes { changes: Vec::new(), fresh: false };
+        let mut work = 0;
+        while work < most
+            && let Some(next) = self.pending.queue.take()
+        {
+            work += 1;
+            match next {
+                NextChange::Begins => told.changes.push(VrrpChange::Begins),
+                NextChange::Entry(place) => {
+                    if let Some(view) = self.pending.slot(place).and_then(|index| self.one(now, wall, index)) {
+                        work += view.addresses.len() + view.excluded_addresses.len();
+                        told.changes.push(VrrpChange::Instance(place, Box::new(view)));
+                    }
+                }
+                NextChange::Numbers(place) => {
+                    let slot = self.pending.slot(place);
+                    if let Some(Some(slot)) = slot.and_then(|index| self.slots.get_mut(index)) {
+                        told.changes.push(VrrpChange::Counters(place, Box::new(*slot.router.counters())));
+                        if self.pending.clears {
+                            slot.router.clear_counters();
+                        }
+                    }
+                }
+                NextChange::Fresh => {
+                    let (unknown_vrid, netlink_overruns) = (self.unknown_vrids, self.overruns);
+                    told.changes.push(VrrpChange::Totals { unknown_vrid, netlink_overruns });
+                    told.fresh = true;
+                    break;
+                }
+            }
+        }
+        told
+    }
+
+    fn one(&self, now: Instant, wall: SystemTime, index: usize) -> Option<InstanceView> {
+        Some(self.instance(now, wall, index, self.slot(index)?))
+    }
+
     /// How the instances stand at `now`, which the wall clock calls `wall`.
     pub(in super::super) fn view(&self, now: Instant, wall: SystemTime) -> VrrpView {
         VrrpView {
@@ -29,11 +170,6 @@ impl Instances {
         self.in_order().into_iter().map(|(_, slot)| (&slot.key, &*slot.name, slot.router.state())).collect()
     }
 
-    /// Forgets what was counted.
-    pub(in super::super) fn clear_counters(&mut self) {
-        self.slots.iter_mut().flatten().for_each(|slot| slot.router.clear_counters());
-    }
-
     fn in_order(&self) -> Vec<(usize, &Slot)> {
         let mut slots: Vec<_> =
             self.slots.iter().enumerate().filter_map(|(index, slot)| Some((index, slot.as_ref()?))).collect();
@@ -43,10 +179,13 @@ impl Instances {
 
     fn instance(&self, now: Instant, wall: SystemTime, index: usize, slot: &Slot) -> InstanceView {
         let (instance, router) = (&slot.instance, &slot.router);
-        let address = |line: &VirtualAddress| {
+        // in the order of the lines: an instance may have thousands
+        let mut places = slot.places.iter().peekable();
+        let mut address = |line: &VirtualAddress| {
             let is_set =
                 |place: &&AddressKey| self.reconciler.desired.is_set(index, &Key::Address(**place), &self.table);
-            let place = place(slot, line).filter(is_set);
+            let place = places.next_if(|place| is_for(place, line));
+            let place = place.or_else(|| slot.places.iter().find(|place| is_for(place, line))).filter(is_set);
             let also_on = place.and_then(|place| self.duplicate_holder(place));
             AddressView { line: line.clone(), set: place.is_some(), also_on }
         };
@@ -93,14 +232,14 @@ impl Instances {
             garp_refresh_repeat: instance.garp.refresh_repeat,
             garp_lower_prio_delay: instance.garp.lower_prio_delay,
             garp_lower_prio_repeat: instance.garp.lower_prio_repeat,
-            addresses: instance.addresses.iter().map(address).collect(),
-            excluded_addresses: instance.excluded_addresses.iter().map(address).collect(),
+            addresses: instance.addresses.iter().map(&mut address).collect(),
+            excluded_addresses: instance.excluded_addresses.iter().map(&mut address).collect(),
             counters: *router.counters(),
         }
     }
 }
 
-/// Where `slot` holds, or wants, the address of `line`.
-fn place<'a>(slot: &'a Slot, line: &VirtualAddress) -> Option<&'a AddressKey> {
-    slot.places.iter().find(|(_, address, prefix)| (*address, *prefix) == (line.address, line.prefix))
+/// Whether an instance holds, or wants, the address of `line` there.
+fn is_for((_, address, prefix): &AddressKey, line: &VirtualAddress) -> bool {
+    (*address, *prefix) == (line.address, line.prefix)
 }

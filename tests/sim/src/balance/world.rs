@@ -10,6 +10,7 @@ use keepalived_config::model::Checker;
 use keepalived_core::balance::{Table, Ticket};
 use keepalived_daemon::checker::{AtExit, Before, DueStep, Engine, Report, Task, Unfinished, Verdict};
 use keepalived_kernel::fake::FakeDirector;
+use keepalived_state::BalanceView;
 
 use super::disturbance::{Condition, Disturbance};
 use super::model::{Answer, Model, Told, found};
@@ -17,6 +18,7 @@ use super::scenario::Scenario;
 use super::setting::{self, FileRule, Kind, Named, Setting};
 use super::watch::{SLACK, Watch, judge_told};
 use crate::clock::{Clock, Moment};
+use crate::follower::Follower;
 use crate::invariant::{Invariant, Violation};
 use crate::queue::Queue;
 use crate::random::Random;
@@ -82,6 +84,8 @@ pub struct World {
     expected: Vec<Told>,
     /// What the checker has told its supervisor to remember.
     unfinished: Unfinished,
+    /// The supervisor, as far as it hears what the checker shows.
+    follower: Follower<BalanceView>,
     watch: Watch,
     trace: Trace,
     queue: Queue<Event>,
@@ -185,6 +189,8 @@ pub enum Planted {
     Short,
     /// The checker does not see servers of a virtual server whose keys others name before it.
     Sole,
+    /// What the checker shows changes, and the supervisor does not hear all of it.
+    LostChanges,
 }
 
 impl World {
@@ -219,6 +225,7 @@ impl World {
             idle_since: Moment::START,
             expected: Vec::new(),
             unfinished: Unfinished::default(),
+            follower: Follower::default(),
             waits: false,
             trace,
             queue: Queue::default(),
@@ -236,6 +243,7 @@ impl World {
     /// Plants a fault.
     pub fn plant(&mut self, fault: Planted) {
         self.planted = Some(fault);
+        self.follower.loses = fault == Planted::LostChanges;
     }
 
     /// Runs it to its end, or to the first promise that is not kept.
@@ -319,6 +327,11 @@ impl World {
             self.begin(&ran)?;
         }
         self.hear()?;
+        if let Life::Up(life) = &mut self.life
+            && let Some(misled) = self.follower.follow(&mut life.0)
+        {
+            return Err((Invariant::CheckerFollowed, misled));
+        }
         self.stand()?;
         if let Some(wake) = wake {
             let at = self.clock.moment(wake).max(self.now + TOGETHER) + self.random.duration(TOGETHER);

@@ -1,0 +1,173 @@
+//! What a process has to tell the follower of its view: plain state, in the engines, without I/O.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::time::Duration;
+
+use keepalived_core::time::Instant;
+use serde::{Deserialize, Serialize};
+
+use crate::connection::Connection;
+use crate::message::FromChild;
+
+/// Entries of a view that its follower has to be told of: each once, however often it changed, so a follower that does not read makes
+/// nothing grow. An entry is a number; what it says is found when it is taken, so the newest counts.
+#[derive(Debug, Default)]
+pub struct ChangeQueue {
+    /// How many entries the view has.
+    entries: u32,
+    begins: bool,
+    /// Entries of a view that has begun, which have not been told yet.
+    ahead: Range<u32>,
+    /// Entries that changed after they were told, in this order.
+    changed: VecDeque<u32>,
+    /// The same, a bit for each entry.
+    is_changed: Vec<u64>,
+    request: Option<Refresh>,
+}
+
+/// The follower asked for fresh numbers.
+#[derive(Clone, Debug)]
+struct Refresh {
+    /// Entries of `changed` that were there when it asked.
+    changed: usize,
+    /// Entries whose numbers have not been told yet.
+    numbers: Range<u32>,
+}
+
+/// What is told next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NextChange {
+    /// The view begins anew.
+    Begins,
+    /// This entry.
+    Entry(u32),
+    /// The numbers of this entry.
+    Numbers(u32),
+    /// Everything is told that the follower asked for.
+    Fresh,
+}
+
+impl ChangeQueue {
+    /// The view has another configuration, with so many entries: all of them are told.
+    pub fn begin(&mut self, entries: u32) {
+        let numbers = 0..self.request.as_ref().map_or(0, |request| if request.numbers.end > 0 { entries } else { 0 });
+        self.request = self.request.is_some().then_some(Refresh { changed: 0, numbers });
+        self.entries = entries;
+        self.begins = true;
+        self.ahead = 0..entries;
+        self.changed = VecDeque::new();
+        self.is_changed = vec![0; index(entries.div_ceil(u64::BITS))];
+    }
+
+    /// This entry changed.
+    pub fn mark(&mut self, entry: u32) {
+        if entry >= self.entries || self.ahead.contains(&entry) {
+            return;
+        }
+        let Some(word) = self.is_changed.get_mut(index(entry / u64::BITS)) else { return };
+        let bit = 1 << (entry % u64::BITS);
+        if *word & bit == 0 {
+            *word |= bit;
+            self.changed.push_back(entry);
+        }
+    }
+
+    /// The follower wants to have everything as it is now, with the numbers of the first `numbers` entries, and to hear when it does.
+    pub fn request(&mut self, numbers: u32) {
+        self.request = Some(Refresh { changed: self.changed.len(), numbers: 0..numbers });
+    }
+
+    /// Whether there is anything to tell.
+    pub fn is_empty(&self) -> bool {
+        !self.begins && self.ahead.is_empty() && self.changed.is_empty() && self.request.is_none()
+    }
+
+    /// Takes what is told next.
+    pub fn take(&mut self) -> Option<NextChange> {
+        if std::mem::take(&mut self.begins) {
+            return Some(NextChange::Begins);
+        }
+        if let Some(entry) = self.ahead.next() {
+            return Some(NextChange::Entry(entry));
+        }
+        match &mut self.request {
+            None => self.take_changed(),
+            Some(request) if request.changed > 0 => {
+                request.changed -= 1;
+                self.take_changed()
+            }
+            Some(request) => Some(match request.numbers.next() {
+                Some(entry) => NextChange::Numbers(entry),
+                None => {
+                    self.request = None;
+                    NextChange::Fresh
+                }
+            }),
+        }
+    }
+
+    fn take_changed(&mut self) -> Option<NextChange> {
+        let entry = self.changed.pop_front()?;
+        if let Some(word) = self.is_changed.get_mut(index(entry / u64::BITS)) {
+            *word &= !(1 << (entry % u64::BITS));
+        }
+        if self.changed.is_empty() {
+            // it may have had room for all entries
+            self.changed = VecDeque::new();
+        }
+        Some(NextChange::Entry(entry))
+    }
+}
+
+fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// Some of what there is to tell.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Changes<C> {
+    /// In this order.
+    pub changes: Vec<C>,
+    /// Whether they end what the follower asked for.
+    pub fresh: bool,
+}
+
+/// From one message with changes to the next: they give way to everything else that the process does.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Sends changes to the supervisor, a message at a time.
+#[derive(Debug, Default)]
+pub struct ChangeSender {
+    /// What the supervisor did not take.
+    refused: Option<FromChild>,
+    not_before: Instant,
+}
+
+impl ChangeSender {
+    /// Sends a message, if it is time: the one that was refused, or the `next`. Returns when to come again; `more` says whether there
+    /// is a next one.
+    pub fn send(
+        &mut self,
+        now: Instant,
+        supervisor: &mut Connection,
+        more: bool,
+        next: impl FnOnce() -> Option<FromChild>,
+    ) -> Option<Instant> {
+        if self.refused.is_none() && !more {
+            return None;
+        }
+        if self.not_before <= now {
+            self.not_before = now + PAUSE;
+            if let Some(message) = self.refused.take().or_else(next)
+                && !supervisor.offer(&message)
+            {
+                self.refused = Some(message);
+            }
+        }
+        Some(self.not_before)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! How the other processes are, as they tell it, and the dumps that wait for fresh numbers.
+
+use std::mem;
+
+use keepalived_config::model::Global;
+use keepalived_core::time::Instant;
+use keepalived_state::{BalanceChange, Journal, Snapshot, VrrpChange};
+
+use super::dump::Dump;
+use super::paced_log::PacedLog;
+use crate::message::{AfterTelling, ToChild};
+use crate::role::Role;
+
+/// What each process has told of itself, and what is asked of it.
+#[derive(Debug, Default)]
+pub(super) struct Views {
+    snapshot: Snapshot,
+    vrrp: WaitingDumps,
+    checker: WaitingDumps,
+}
+
+/// Dumps that need the view of a process.
+#[derive(Debug, Default)]
+struct WaitingDumps {
+    /// The process was asked for them, and has not told everything yet.
+    asked: Vec<Dump>,
+    /// These came later, or when the process was not ready: what it tells now may be older than they are.
+    later: Vec<Dump>,
+    /// What becomes of the counters then.
+    after: Option<AfterTelling>,
+}
+
+impl Views {
+    /// What happened to the subjects of a process; the runner has none.
+    pub(super) const fn journal(&mut self, role: Role) -> Option<&mut Journal> {
+        match role {
+            Role::Vrrp => Some(&mut self.snapshot.vrrp.journal),
+            Role::Checker => Some(&mut self.snapshot.balance.journal),
+            Role::Runner => None,
+        }
+    }
+
+    /// Takes in what became different about virtual routers.
+    pub(super) fn apply_vrrp(&mut self, changes: Vec<VrrpChange>) {
+        changes.into_iter().for_each(|change| self.snapshot.vrrp.apply(change));
+    }
+
+    /// Takes in what became different about load balancing.
+    pub(super) fn apply_balance(&mut self, changes: Vec<BalanceChange>) {
+        changes.into_iter().for_each(|change| self.snapshot.balance.apply(change));
+    }
+
+    /// The process has ended: nothing of what it told is so any more. Dumps wait for the next one.
+    pub(super) fn ended(&mut self, role: Role) {
+        match role {
+            Role::Vrrp => self.snapshot.vrrp.apply(VrrpChange::Begins),
+            Role::Checker => self.snapshot.balance.apply(BalanceChange::Begins),
+            Role::Runner => {}
+        }
+        if let Some(waiting) = self.waiting(role) {
+            for dump in mem::take(&mut waiting.asked) {
+                waiting.add(dump);
+            }
+        }
+    }
+
+    /// `dump` is written once the process has told everything as it is from now on; `after` says what becomes of its counters then.
+    pub(super) fn ask(&mut self, role: Role, dump: Dump, after: AfterTelling) {
+        if let Some(waiting) = self.waiting(role) {
+            waiting.add(dump);
+            if after == AfterTelling::ClearCounters {
+                waiting.after = Some(after);
+            }
+        }
+    }
+
+    /// What to ask a process now that is ready.
+    pub(super) fn request(&mut self, role: Role) -> Option<ToChild> {
+        let waiting = self.waiting(role)?;
+        if !waiting.asked.is_empty() || waiting.later.is_empty() {
+            return None;
+        }
+        waiting.asked = mem::take(&mut waiting.later);
+        Some(ToChild::Refresh(waiting.after.take().unwrap_or(AfterTelling::KeepCounters)))
+    }
+
+    /// A process has told everything that it was asked for: writes the dumps.
+    pub(super) fn write(&mut self, role: Role, router_id: String, global: &Global, log: &mut PacedLog, now: Instant) {
+        self.snapshot.router_id = router_id;
+        let tell = if role == Role::Vrrp { keepalived_surface::data } else { keepalived_surface::checker_data };
+        for dump in self.waiting(role).map(|waiting| mem::take(&mut waiting.asked)).unwrap_or_default() {
+            match dump {
+                Dump::File(file) => file.write(global, &self.snapshot),
+                Dump::Log => log.add(&tell(&self.snapshot), now),
+            }
+        }
+    }
+
+    const fn waiting(&mut self, role: Role) -> Option<&mut WaitingDumps> {
+        match role {
+            Role::Vrrp => Some(&mut self.vrrp),
+            Role::Checker => Some(&mut self.checker),
+            Role::Runner => None,
+        }
+    }
+}
+
+impl WaitingDumps {
+    fn add(&mut self, dump: Dump) {
+        if !self.later.contains(&dump) {
+            self.later.push(dump);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dump::File;
+    use super::*;
+
+    const DATA: Dump = Dump::File(File::Data);
+    const STATISTICS: Dump = Dump::File(File::Statistics);
+
+    fn keeps(message: Option<ToChild>) -> bool {
+        matches!(message, Some(ToChild::Refresh(AfterTelling::KeepCounters)))
+    }
+
+    #[test]
+    fn what_is_asked_for_later_needs_another_answer() {
+        let mut views = Views::default();
+        views.ask(Role::Vrrp, DATA, AfterTelling::KeepCounters);
+        assert!(keeps(views.request(Role::Vrrp)));
+        views.ask(Role::Vrrp, STATISTICS, AfterTelling::ClearCounters);
+        views.ask(Role::Vrrp, STATISTICS, AfterTelling::KeepCounters);
+        assert!(views.request(Role::Vrrp).is_none(), "one at a time");
+        assert_eq!(mem::take(&mut views.vrrp.asked), [DATA]);
+        assert!(matches!(views.request(Role::Vrrp), Some(ToChild::Refresh(AfterTelling::ClearCounters))));
+        assert_eq!(mem::take(&mut views.vrrp.asked), [STATISTICS], "once, however often it was asked for");
+        assert!(views.request(Role::Vrrp).is_none());
+    }
+
+    #[test]
+    fn what_a_process_owed_when_it_died_the_next_one_tells() {
+        let mut views = Views::default();
+        views.ask(Role::Checker, DATA, AfterTelling::KeepCounters);
+        assert!(keeps(views.request(Role::Checker)));
+        views.ended(Role::Checker);
+        assert!(keeps(views.request(Role::Checker)));
+        assert_eq!(views.checker.asked, [DATA]);
+    }
+
+    #[test]
+    fn the_end_of_a_process_leaves_its_journal_only() {
+        let mut views = Views::default();
+        views.apply_vrrp(vec![VrrpChange::Totals { unknown_vrid: 7, netlink_overruns: 0 }]);
+        let record = keepalived_state::Record {
+            at: std::time::UNIX_EPOCH,
+            subject: keepalived_state::Subject::Instance("VI_1".into()),
+            event: keepalived_state::Event::Removed,
+        };
+        views.journal(Role::Vrrp).unwrap().push(record);
+        views.ended(Role::Vrrp);
+        assert_eq!(views.snapshot.vrrp.unknown_vrid, 0);
+        assert_eq!(views.snapshot.vrrp.journal.records().count(), 1);
+    }
+}

@@ -1,0 +1,172 @@
+//! Whatever changes, in whatever order: a view that takes in the differences is the view itself.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use keepalived_core::vrrp::{
+    AdvertInterval, ChecksumForm, Counters, Family, Faults, InitialState, Preempt, Priority, State, Version, Vrid,
+};
+use keepalived_state::{
+    BalanceChange, BalanceView, CheckView, Event, InstanceView, Record, ServerView, ServiceView, Subject, VrrpChange,
+    VrrpView,
+};
+use proptest::prelude::*;
+
+fn index(place: u32) -> usize {
+    usize::try_from(place).unwrap()
+}
+
+fn instance(name: &str, state: State, advert_sent: u64) -> InstanceView {
+    InstanceView {
+        name: name.into(),
+        vrid: Vrid::new(52).unwrap(),
+        version: Version::V3,
+        family: Family::V4,
+        state,
+        initial: InitialState::Backup,
+        since: UNIX_EPOCH,
+        faults: Faults::NONE,
+        interface: None,
+        source: None,
+        group: None,
+        peers: vec![],
+        base_priority: Priority::DEFAULT,
+        effective_priority: Priority::DEFAULT,
+        interval: AdvertInterval::DEFAULT,
+        master: None,
+        master_down_time: Duration::ZERO,
+        down_timer_adverts: 3,
+        preempt: Preempt::Yes,
+        accept: true,
+        strict: false,
+        checksum: ChecksumForm::PseudoHeader,
+        has_password: false,
+        lower_prio_no_advert: false,
+        higher_prio_send_advert: false,
+        skip_check_adv_addr: false,
+        dont_track_primary: false,
+        promote_secondaries: false,
+        garp_delay: Duration::ZERO,
+        garp_repeat: 5,
+        garp_refresh: Duration::ZERO,
+        garp_refresh_repeat: 1,
+        garp_lower_prio_delay: Duration::ZERO,
+        garp_lower_prio_repeat: 5,
+        addresses: vec![],
+        excluded_addresses: vec![],
+        counters: Counters { advert_sent, ..Counters::default() },
+    }
+}
+
+fn instances() -> impl Strategy<Value = Vec<InstanceView>> {
+    let state = prop_oneof![Just(State::Backup), Just(State::Master), Just(State::Fault)];
+    let one = ("[ab]", state, 0..3_u64);
+    prop::collection::vec(one.prop_map(|(name, state, sent)| instance(&name, state, sent)), 0..4)
+}
+
+fn vrrp_views() -> impl Strategy<Value = Vec<VrrpView>> {
+    let view = (instances(), 0..3_u64, 0..2_u64).prop_map(|(instances, unknown_vrid, netlink_overruns)| VrrpView {
+        instances,
+        unknown_vrid,
+        netlink_overruns,
+        ..VrrpView::default()
+    });
+    prop::collection::vec(view, 1..12)
+}
+
+/// What tells a follower that has `old` of `new`.
+fn vrrp_changes(old: &VrrpView, new: &VrrpView) -> Vec<VrrpChange> {
+    let same_shape = old.instances.len() == new.instances.len();
+    let mut changes = if same_shape { vec![] } else { vec![VrrpChange::Begins] };
+    for (place, view) in (0..).zip(&new.instances) {
+        match old.instances.get(index(place)).filter(|_| same_shape) {
+            Some(before) if before == view => {}
+            Some(before) if *before == InstanceView { counters: before.counters, ..view.clone() } => {
+                changes.push(VrrpChange::Counters(place, Box::new(view.counters)));
+            }
+            _ => changes.push(VrrpChange::Instance(place, Box::new(view.clone()))),
+        }
+    }
+    let VrrpView { unknown_vrid, netlink_overruns, .. } = *new;
+    changes.push(VrrpChange::Totals { unknown_vrid, netlink_overruns });
+    changes
+}
+
+fn balance_views() -> impl Strategy<Value = Vec<BalanceView>> {
+    let check = (any::<bool>(), any::<bool>());
+    let check = check.prop_map(|(has_run, up)| CheckView { keyword: "TCP_CHECK".into(), has_run, up });
+    let server = ("[ab]", any::<bool>(), 0..3_u32, prop::collection::vec(check, 0..3));
+    let server = server.prop_map(|(name, up, weight, checks)| ServerView { name, up, weight, checks });
+    let service = ("[ab]", any::<bool>(), 0..3_u64, prop::collection::vec(server, 0..4));
+    let service = service.prop_map(|(name, quorum_up, weight, servers)| {
+        let (quorum, hysteresis) = (1, 0);
+        ServiceView { name, quorum_up, quorum, hysteresis, weight, servers }
+    });
+    let view = prop::collection::vec(service, 0..4);
+    let view = view.prop_map(|services| BalanceView { services, ..BalanceView::default() });
+    prop::collection::vec(view, 1..12)
+}
+
+fn balance_changes(old: &BalanceView, new: &BalanceView) -> Vec<BalanceChange> {
+    let shape = |view: &BalanceView| view.services.iter().map(|service| service.servers.len()).collect::<Vec<_>>();
+    let same_shape = shape(old) == shape(new);
+    let mut changes = if same_shape { vec![] } else { vec![BalanceChange::Begins] };
+    for (place, view) in (0..).zip(&new.services) {
+        let before = old.services.get(index(place)).filter(|_| same_shape);
+        if before.is_none_or(|before| *before != ServiceView { servers: before.servers.clone(), ..view.clone() }) {
+            let alone = ServiceView { servers: vec![], ..view.clone() };
+            changes.push(BalanceChange::Service(place, Box::new(alone)));
+        }
+        for (number, server) in (0..).zip(&view.servers) {
+            if before.and_then(|before| before.servers.get(index(number))) != Some(server) {
+                changes.push(BalanceChange::Server(place, number, Box::new(server.clone())));
+            }
+        }
+    }
+    changes
+}
+
+fn record() -> Record {
+    Record { at: UNIX_EPOCH, subject: Subject::Instance("VI_1".into()), event: Event::Removed }
+}
+
+proptest! {
+    #[test]
+    fn changes_of_routers_make_the_view(views in vrrp_views()) {
+        let mut followed = VrrpView::default();
+        followed.journal.push(record());
+        for view in views {
+            for change in vrrp_changes(&followed, &view) {
+                followed.apply(change);
+            }
+            prop_assert_eq!(followed.journal.records().count(), 1, "the journal is the supervisor's");
+            prop_assert_eq!(VrrpView { journal: view.journal.clone(), ..followed.clone() }, view);
+        }
+    }
+
+    #[test]
+    fn changes_of_servers_make_the_view(views in balance_views()) {
+        let mut followed = BalanceView::default();
+        followed.journal.push(record());
+        for view in views {
+            for change in balance_changes(&followed, &view) {
+                followed.apply(change);
+            }
+            prop_assert_eq!(followed.journal.records().count(), 1, "the journal is the supervisor's");
+            prop_assert_eq!(BalanceView { journal: view.journal.clone(), ..followed.clone() }, view);
+        }
+    }
+
+    /// A process that has been taken over may send anything: a number alone costs nothing.
+    #[test]
+    fn an_entry_without_those_before_it_is_left_out(place in 1..=u32::MAX) {
+        let mut vrrp = VrrpView::default();
+        vrrp.apply(VrrpChange::Instance(place, Box::new(instance("a", State::Backup, 0))));
+        vrrp.apply(VrrpChange::Counters(place, Box::default()));
+        prop_assert_eq!(vrrp, VrrpView::default());
+        let server = ServerView { name: "a".into(), up: true, weight: 1, checks: vec![] };
+        let mut balance = BalanceView::default();
+        balance.apply(BalanceChange::Server(place, 0, Box::new(server)));
+        prop_assert_eq!(balance, BalanceView::default());
+    }
+}
