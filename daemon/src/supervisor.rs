@@ -10,7 +10,7 @@ use keepalived_config::{InstanceKey, Severity};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
 use keepalived_kernel::process::{self, Background, PidFileRefused};
-use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
+use keepalived_kernel::reactor::{self, Reactor, Ready, Token};
 use keepalived_kernel::signal::{self, Signal};
 use sd_notify::NotifyState;
 
@@ -26,19 +26,24 @@ mod children;
 mod dump;
 mod introductions;
 mod liveness;
+mod messages;
 mod paced_log;
 mod pid_files;
+mod post;
 mod reading;
+mod reap;
+mod reload;
+mod share;
 mod succession;
 mod views;
 mod worker;
 
 use abandoned::Sweeper;
-use children::Post;
 use dump::{Dump, File};
 use introductions::Introductions;
 use paced_log::PacedLog;
 use pid_files::PidFiles;
+use post::Post;
 use reading::Reading;
 use succession::Succession;
 use views::Views;
@@ -184,8 +189,7 @@ impl Supervisor {
             PidFileRefused::AlreadyRunning(_) => (exit::OK, "daemon is already running".to_owned()),
             PidFileRefused::Io(error) => fatal("pid file", error),
         })?;
-        let roles: Vec<Role> =
-            Role::ALL.into_iter().filter(|role| children::is_needed(*role, options, &config)).collect();
+        let roles: Vec<Role> = Role::ALL.into_iter().filter(|role| share::is_needed(*role, options, &config)).collect();
         pid_files.take(&roles).map_err(|(path, refused)| {
             // this daemon's own number must not stay for the other one's
             pid_files.remove();
@@ -249,9 +253,9 @@ impl Supervisor {
                 match ready {
                     Ready::Signal(signal) => self.on_signal(signal),
                     Ready::Descriptor { token: READING, .. } => self.has_read(),
-                    Ready::Descriptor { token, .. } => match children::source(token) {
-                        Some((role, children::Source::Speaks)) => self.listen(role),
-                        Some((role, children::Source::Ended)) => {
+                    Ready::Descriptor { token, .. } => match post::source(token) {
+                        Some((role, post::Source::Speaks)) => self.listen(role),
+                        Some((role, post::Source::Ended)) => {
                             self.reap(role);
                             // who ended behind it in the kernel's list
                             self.reap_orphans();
@@ -328,65 +332,6 @@ impl Supervisor {
 
     fn dump(&mut self, role: Role, file: File) {
         self.ask(role, Dump::File(file), AfterTelling::KeepCounters);
-    }
-
-    /// Reads the configuration anew. Whatever is wrong with it, what runs goes on.
-    fn reload(&mut self) {
-        if self.stopping.is_some() {
-            return;
-        }
-        if self.reading.is_some() || self.workers().any(|worker| worker.reloading) {
-            self.reload_again = true;
-            return;
-        }
-        notify(&[NotifyState::Reloading]);
-        tracing::info!("Reloading");
-        let begun = Reading::begin(&self.options).and_then(|reading| {
-            self.reactor.register(&reading, READING, Interest::Read)?;
-            Ok(reading)
-        });
-        match begun {
-            Ok(reading) => self.reading = Some(reading),
-            Err(error) => {
-                tracing::error!("Reload refused: the configuration cannot be read now ({error}); the old one goes on");
-                self.reload_is_over();
-            }
-        }
-    }
-
-    /// A configuration was read: it is put to use, unless it cannot be or the daemon is about to stop.
-    fn has_read(&mut self) {
-        let Some(reading) = self.reading.take() else { return };
-        self.reactor.deregister(&reading).ok();
-        let verdict = reading.verdict();
-        if self.stopping.is_some() {
-            return;
-        }
-        match verdict {
-            Verdict::Unusable { text, .. } => {
-                tracing::error!("{}", text.trim_end());
-                tracing::error!("Reload refused: the configuration cannot be used; the old one goes on");
-            }
-            Verdict::Usable(checked) => {
-                say(&checked.findings);
-                match keepalived_config::plan(&self.config, &checked.config) {
-                    Err(refusal) => tracing::error!("Reload refused: {refusal}; the old configuration goes on"),
-                    Ok(plan) if plan.is_empty() => tracing::info!("Reload: nothing changed"),
-                    Ok(plan) => {
-                        tracing::info!("Reload: {} changes", plan.changes.len());
-                        if let Some(warning) = keepalived_config::plan::leaves_nothing(&self.config, &checked.config) {
-                            tracing::warn!("Reload: {warning}");
-                        }
-                        self.supersede(checked.config);
-                        if self.options.dump {
-                            self.paced_log.add(&dump::configuration(&self.config), reactor::now());
-                        }
-                        self.apply();
-                    }
-                }
-            }
-        }
-        self.reload_is_over();
     }
 
     fn ready(&mut self) {

@@ -1,0 +1,150 @@
+//! What the children say, and what is asked of them.
+
+use keepalived_kernel::reactor;
+use keepalived_kernel::signal::Signal;
+use keepalived_state::Event;
+
+use super::dump::Dump;
+use super::share::is_needed;
+use super::{Supervisor, eprint_all};
+use crate::changes::Changes;
+use crate::configuration;
+use crate::message::{AfterTelling, FromChild, Incoming};
+use crate::role::Role;
+
+impl Supervisor {
+    pub(super) fn listen(&mut self, role: Role) {
+        loop {
+            let Some(worker) = self.worker_mut(role) else { return };
+            match worker.receive() {
+                Ok(Incoming::Message(message, _)) => self.on_message(role, message),
+                Ok(Incoming::Nothing) => return,
+                Ok(Incoming::Closed) => {
+                    // its descriptor tells how it ended
+                    let post = self.posts.iter_mut().find(|post| post.role == role);
+                    if let Some(worker) = post.and_then(|post| post.worker.as_mut()) {
+                        self.reactor.deregister(&*worker.connection()).ok();
+                    }
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!("message from the {role} process: {error}");
+                    worker.kill();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn on_message(&mut self, role: Role, message: FromChild) {
+        match message {
+            FromChild::StandsBy => {
+                if let Some(worker) = self.worker_mut(role) {
+                    worker.stands_by = true;
+                }
+            }
+            FromChild::Ready => {
+                if let Some(worker) = self.worker_mut(role) {
+                    worker.has_started(reactor::now());
+                }
+                if let Some(post) = self.post(role) {
+                    post.idle_since = None;
+                    post.has_run = true;
+                }
+                self.ready_if_all_are();
+                if self.options.dump {
+                    self.ask(role, Dump::Log, AfterTelling::KeepCounters);
+                }
+                self.request(role);
+            }
+            FromChild::Reloaded => {
+                match role {
+                    Role::Vrrp => self.superseded.clear(),
+                    Role::Checker => self.succession.taken(),
+                    Role::Runner => {}
+                }
+                self.has_answered_the_reload(role);
+            }
+            FromChild::NotReloaded(why) => {
+                self.give_again(role, &why);
+                self.has_answered_the_reload(role);
+            }
+            FromChild::Hello(number) => {
+                if let Some(worker) = self.worker_mut(role) {
+                    worker.answered(number);
+                }
+            }
+            FromChild::Transitions(records) => {
+                for (key, record) in records {
+                    if let Event::Transition(transition) = &record.event {
+                        self.states.insert(key, transition.to);
+                    }
+                    if let Some(journal) = self.views.journal(role) {
+                        journal.push(record);
+                    }
+                }
+            }
+            FromChild::Happened(records) => {
+                if let Some(journal) = self.views.journal(role) {
+                    records.into_iter().for_each(|record| journal.push(record));
+                }
+            }
+            FromChild::Owes(debts) => self.debts = debts,
+            FromChild::VrrpChanges(Changes { changes, fresh }) => {
+                self.views.apply_vrrp(changes);
+                self.write_dumps(role, fresh);
+            }
+            FromChild::BalanceChanges(Changes { changes, fresh }) => {
+                self.views.apply_balance(changes);
+                self.write_dumps(role, fresh);
+            }
+            FromChild::Signal(number) => {
+                if let Some(signal) = Signal::from_number(number) {
+                    self.on_signal(signal);
+                }
+            }
+            FromChild::CannotRun(reason) => {
+                tracing::error!("{role} process cannot run: {reason}");
+                if self.background.is_some() && !self.destinations.console {
+                    eprint_all(&format!("keepalived: {reason}\n"));
+                }
+            }
+        }
+    }
+
+    /// Writes the dumps that waited for a process, if what it told is `fresh`, and asks for those that came since.
+    fn write_dumps(&mut self, role: Role, fresh: bool) {
+        if fresh {
+            let global = &self.config.global;
+            let router_id = global.router_id.clone().unwrap_or_else(configuration::host_name);
+            self.views.write(role, router_id, global, &mut self.paced_log, reactor::now());
+            self.request(role);
+        }
+    }
+
+    /// Has a dump written once a process has told everything.
+    pub(super) fn ask(&mut self, role: Role, dump: Dump, after: AfterTelling) {
+        if self.worker(role).is_some() {
+            self.views.ask(role, dump, after);
+            self.request(role);
+        }
+    }
+
+    /// Asks a process for what the dumps need that wait for it, if it is ready.
+    fn request(&mut self, role: Role) {
+        if self.worker(role).is_some_and(|worker| worker.ready)
+            && let Some(request) = self.views.request(role)
+            && let Some(worker) = self.worker_mut(role)
+        {
+            worker.connection().say(&request);
+        }
+    }
+
+    /// The start is over when all children that are needed run.
+    pub(super) fn ready_if_all_are(&mut self) {
+        let runs = |role| self.worker(role).is_some_and(|worker| worker.ready);
+        if Role::ALL.into_iter().all(|role| runs(role) || !is_needed(role, &self.options, &self.config)) {
+            self.ready();
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A reload: the configuration is read anew and handed to the children.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use keepalived_config::InstanceKey;
+use keepalived_config::model::Config;
+use keepalived_kernel::reactor::{self, Interest};
+use sd_notify::NotifyState;
+
+use super::reading::Reading;
+use super::share::with_share;
+use super::{READING, Supervisor, dump, notify, say};
+use crate::configuration::Verdict;
+use crate::message::ToChild;
+use crate::role::Role;
+
+impl Supervisor {
+    /// Reads the configuration anew. Whatever is wrong with it, what runs goes on.
+    pub(super) fn reload(&mut self) {
+        if self.stopping.is_some() {
+            return;
+        }
+        if self.reading.is_some() || self.workers().any(|worker| worker.reloading) {
+            self.reload_again = true;
+            return;
+        }
+        notify(&[NotifyState::Reloading]);
+        tracing::info!("Reloading");
+        let begun = Reading::begin(&self.options).and_then(|reading| {
+            self.reactor.register(&reading, READING, Interest::Read)?;
+            Ok(reading)
+        });
+        match begun {
+            Ok(reading) => self.reading = Some(reading),
+            Err(error) => {
+                tracing::error!("Reload refused: the configuration cannot be read now ({error}); the old one goes on");
+                self.reload_is_over();
+            }
+        }
+    }
+
+    /// A configuration was read: it is put to use, unless it cannot be or the daemon is about to stop.
+    pub(super) fn has_read(&mut self) {
+        let Some(reading) = self.reading.take() else { return };
+        self.reactor.deregister(&reading).ok();
+        let verdict = reading.verdict();
+        if self.stopping.is_some() {
+            return;
+        }
+        match verdict {
+            Verdict::Unusable { text, .. } => {
+                tracing::error!("{}", text.trim_end());
+                tracing::error!("Reload refused: the configuration cannot be used; the old one goes on");
+            }
+            Verdict::Usable(checked) => {
+                say(&checked.findings);
+                match keepalived_config::plan(&self.config, &checked.config) {
+                    Err(refusal) => tracing::error!("Reload refused: {refusal}; the old configuration goes on"),
+                    Ok(plan) if plan.is_empty() => tracing::info!("Reload: nothing changed"),
+                    Ok(plan) => {
+                        tracing::info!("Reload: {} changes", plan.changes.len());
+                        if let Some(warning) = keepalived_config::plan::leaves_nothing(&self.config, &checked.config) {
+                            tracing::warn!("Reload: {warning}");
+                        }
+                        self.supersede(checked.config);
+                        if self.options.dump {
+                            self.paced_log.add(&dump::configuration(&self.config), reactor::now());
+                        }
+                        self.apply();
+                    }
+                }
+            }
+        }
+        self.reload_is_over();
+    }
+
+    /// Hands the new configuration to the children.
+    pub(super) fn apply(&mut self) {
+        let keys: BTreeSet<InstanceKey> =
+            keepalived_config::plan::keyed(&self.config.instances).map(|(key, _)| key).collect();
+        self.states.retain(|key, _| keys.contains(key));
+        let intervals = Role::ALL.map(|role| self.hello_interval(role));
+        for (worker, interval) in self.posts.iter_mut().map(|post| post.worker.as_mut()).zip(intervals) {
+            if let Some(worker) = worker {
+                worker.set_interval(interval);
+            }
+        }
+        Role::ALL.into_iter().for_each(|role| self.give(role));
+        self.start_children();
+    }
+
+    /// Hands the configuration to one child.
+    pub(super) fn give(&mut self, role: Role) {
+        let Some(worker) = self.posts.iter_mut().find(|post| post.role == role).and_then(|post| post.worker.as_mut())
+        else {
+            return;
+        };
+        let say = |share: &Config| worker.connection().say_with(&ToChild::Reload, share);
+        match with_share(&mut self.config, role, say) {
+            Ok(()) => {
+                worker.reloading = true;
+                if let Some(post) = self.post(role) {
+                    post.give_at = None;
+                }
+            }
+            Err(error) => self.give_again(role, &error.to_string()),
+        }
+    }
+
+    /// A child does not have the configuration, for want of something: what it does goes on, and it gets it later.
+    pub(super) fn give_again(&mut self, role: Role, why: &str) {
+        let now = reactor::now();
+        let Some(post) = self.post(role) else { return };
+        let pause = post.give_backoff.next(now).max(Duration::from_secs(1));
+        post.give_at = Some(now + pause);
+        tracing::error!("{role} process has not got the configuration ({why}); trying again in {} s", pause.as_secs());
+    }
+
+    pub(super) fn has_answered_the_reload(&mut self, role: Role) {
+        if let Some(worker) = self.worker_mut(role) {
+            worker.has_reloaded(reactor::now());
+        }
+        self.reload_is_over();
+    }
+
+    /// Once no child is at a configuration any more: a SIGHUP that came meanwhile gets its turn.
+    pub(super) fn reload_is_over(&mut self) {
+        if self.reading.is_some() || self.workers().any(|worker| worker.reloading) {
+            return;
+        }
+        notify(&[NotifyState::Ready]);
+        if std::mem::take(&mut self.reload_again) {
+            self.reload();
+        }
+    }
+}
