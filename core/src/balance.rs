@@ -13,7 +13,7 @@ mod unsupported;
 mod users;
 
 pub use balancer::{Balancer, CheckId, CheckParams, Effect, Params, Removed, Ticket};
-pub use check::{Meaning, Outcome, Pace, Steps};
+pub use check::{CheckResult, Meaning, Pace, Steps};
 pub use few::Few;
 pub use owners::Owners;
 pub use service::{Leaving, Place, Quorum, ServerParams, ServiceId, ServiceParams, Sorry};

@@ -15,7 +15,7 @@ mod shortage;
 mod task;
 mod unfinished;
 
-pub use engine::{AtExit, DueStep, Engine, Verdict};
+pub use engine::{AtExit, DueStep, Engine};
 pub use process::run;
 pub use report::{Level, Report};
 pub use task::{Held, Task};

@@ -67,7 +67,7 @@ pub struct Startup<C = Config> {
     /// How long it stands by before it begins (the vrrp process only): it is there in case that the supervisor dies.
     pub stands_by: Duration,
     /// What the process before this one would have taken back at its end.
-    pub debts: Debts,
+    pub cleanup: Cleanup,
     /// Who runs scripts that name no user.
     pub script_default: ScriptDefault,
     /// Where to log to.
@@ -109,7 +109,7 @@ impl ScriptDefault {
 /// What the checker process has made outside of the load balancer's table, and takes back at its end; and what it still has to remove
 /// from the table. The supervisor remembers it for the process after one that died.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Debts {
+pub struct Cleanup {
     /// How long the kernel remembered connections before `lvs_timeouts`.
     pub timeouts: Option<Timeouts>,
     /// What became of clients of a server that is out before `lvs_expire_failed`.
@@ -141,7 +141,7 @@ pub enum FromChild {
     /// What else happened, in this order; at most [`MOST_RECORDS`].
     Happened(Vec<Record>),
     /// From now on this is to be taken back at its end.
-    Owes(Debts),
+    Cleanup(Cleanup),
     /// What became different about virtual routers.
     VrrpChanges(Changes<VrrpChange>),
     /// What became different about load balancing.

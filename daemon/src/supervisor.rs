@@ -18,7 +18,7 @@ use crate::cli::Options;
 use crate::configuration::{self, Verdict};
 use crate::exit;
 use crate::log::{self, Destinations};
-use crate::message::{AfterTelling, Debts, ScriptDefault};
+use crate::message::{AfterTelling, Cleanup, ScriptDefault};
 use crate::role::Role;
 
 mod abandoned;
@@ -107,7 +107,7 @@ struct Supervisor {
     /// How the workers are, and what happened and why: that outlives them.
     views: Views,
     /// What the checker process has to take back at its end; it outlives that process.
-    debts: Debts,
+    cleanup: Cleanup,
     script_default: ScriptDefault,
     sweeper: Sweeper,
     /// Instances of an earlier configuration with the addresses that they have no more, until the vrrp process has taken the present
@@ -220,7 +220,7 @@ impl Supervisor {
             posts: Role::ALL.map(|role| Post::new(role, now)),
             states: BTreeMap::new(),
             views: Views::default(),
-            debts: Debts::default(),
+            cleanup: Cleanup::default(),
             script_default: ScriptDefault::look(),
             sweeper: Sweeper::new(),
             superseded: Vec::new(),
@@ -241,7 +241,7 @@ impl Supervisor {
         let mut ready = Vec::new();
         loop {
             let now = reactor::now();
-            if let Some(status) = self.attend_deadlines(now) {
+            if let Some(status) = self.on_deadlines(now) {
                 return self.end(status);
             }
             ready.clear();
@@ -283,7 +283,7 @@ impl Supervisor {
         others.into_iter().flatten().chain(of_posts).min()
     }
 
-    fn attend_deadlines(&mut self, now: Instant) -> Option<u8> {
+    fn on_deadlines(&mut self, now: Instant) -> Option<u8> {
         if let Some(stopping) = &mut self.stopping
             && stopping.next_at() <= now
         {

@@ -5,9 +5,9 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::check::{Check, Meaning, Outcome, Pace};
+use super::check::{Check, CheckResult, Meaning, Pace};
 use super::owners::Owners;
-use super::service::{Leaving, News, Place, Quorum, Service, ServiceId, ServiceParams};
+use super::service::{Leaving, Place, Quorum, Service, ServiceId, ServiceParams};
 use super::table::{DestinationKey, Entry, ServiceKey};
 use super::users::Users;
 use crate::time::Instant;
@@ -285,7 +285,7 @@ impl Balancer {
         for (ticket, check) in lost {
             self.under_way.remove(&ticket);
             out.extend([Effect::Lost { check, ticket }]);
-            self.conclude(check, Outcome::Unknown, now, out);
+            self.conclude(check, &CheckResult::Unknown(String::new()), now, out);
         }
         self.search = (!self.under_way.is_empty()).then(|| now + SEARCH);
     }
@@ -300,23 +300,23 @@ impl Balancer {
     pub fn ended(
         &mut self,
         ticket: Ticket,
-        outcome: Outcome,
+        result: &CheckResult,
         now: Instant,
         out: &mut impl Extend<Effect>,
     ) -> Option<CheckId> {
         let id = self.under_way.remove(&ticket)?;
-        self.conclude(id, outcome, now, out);
+        self.conclude(id, result, now, out);
         Some(id)
     }
 
     /// Somebody else tells the result of a check that does not run by itself.
-    pub fn told(&mut self, id: CheckId, outcome: Outcome, now: Instant, out: &mut impl Extend<Effect>) {
-        self.conclude(id, outcome, now, out);
+    pub fn told(&mut self, id: CheckId, result: &CheckResult, now: Instant, out: &mut impl Extend<Effect>) {
+        self.conclude(id, result, now, out);
     }
 
-    fn conclude(&mut self, id: CheckId, outcome: Outcome, now: Instant, out: &mut impl Extend<Effect>) {
+    fn conclude(&mut self, id: CheckId, result: &CheckResult, now: Instant, out: &mut impl Extend<Effect>) {
         let Some(check) = self.checks.get_mut(id.index()) else { return };
-        let meaning = check.end(now, outcome);
+        let meaning = check.end(now, result);
         if let Some(at) = check.due() {
             self.due.push(Reverse((at, id)));
         }
@@ -335,8 +335,8 @@ impl Balancer {
     fn server_changed(&mut self, id: ServiceId, place: u32, out: &mut impl Extend<Effect>) {
         let Some(service) = self.services.get_mut(index(id)) else { return };
         let place = usize::try_from(place).unwrap_or(usize::MAX);
-        let Some(news) = service.look(place, &self.checks) else { return };
-        out.extend([tell(id, place, news)]);
+        let Some(effect) = service.look(id, place, &self.checks) else { return };
+        out.extend([effect]);
         if service.judge() {
             out.extend([Effect::Quorum { service: id, quorum: service.quorum() }]);
         }
@@ -347,7 +347,7 @@ impl Balancer {
     fn look_again(&mut self, id: ServiceId, out: &mut impl Extend<Effect>) {
         let Some(service) = self.services.get_mut(index(id)) else { return };
         for place in 0..service.standings.len() {
-            out.extend(service.look(place, &self.checks).map(|news| tell(id, place, news)));
+            out.extend(service.look(id, place, &self.checks));
         }
         if service.judge() {
             out.extend([Effect::Quorum { service: id, quorum: service.quorum() }]);
@@ -505,13 +505,6 @@ impl Balancer {
 fn tell_table(owners: &Owners, id: ServiceId, out: &mut impl Extend<Effect>) {
     out.extend([Effect::Table(id)]);
     out.extend(owners.besides(id).iter().copied().map(Effect::Table));
-}
-
-fn tell(service: ServiceId, server: usize, news: News) -> Effect {
-    match news {
-        News::Up(up) => Effect::Server { service, server, up },
-        News::Weight(weight) => Effect::Weight { service, server, weight },
-    }
 }
 
 fn index(id: ServiceId) -> usize {

@@ -50,18 +50,28 @@ impl Steps {
     }
 }
 
-/// How a step of a check ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    /// As it should; this much is added to the server's weight (`misc_dynamic`, `FILE_CHECK`; 0 for all others).
+/// The result of a step of a check. The reasons are for people: no decision depends on them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CheckResult {
+    /// It succeeded; this much is added to the server's weight (`misc_dynamic`, `FILE_CHECK`; 0 for all others).
     Passed {
         /// May be negative.
         weight: i64,
     },
-    /// Not as it should.
-    Failed,
-    /// This machine could not ask: that says nothing about the server.
-    Unknown,
+    /// It failed: why.
+    Failed(String),
+    /// This machine could not ask: why. That says nothing about the server.
+    Unknown(String),
+}
+
+impl CheckResult {
+    /// Why it did not succeed; empty if it did.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Passed { .. } => "",
+            Self::Failed(reason) | Self::Unknown(reason) => reason,
+        }
+    }
 }
 
 /// What a result means.
@@ -186,11 +196,11 @@ impl Check {
     }
 
     /// A step ended, or somebody tells the result.
-    pub(super) fn end(&mut self, now: Instant, outcome: Outcome) -> Meaning {
-        let (meaning, pause) = match outcome {
-            Outcome::Passed { weight } => self.passed(weight),
-            Outcome::Failed => self.failed(),
-            Outcome::Unknown => (Meaning::Same, self.pace.delay_loop),
+    pub(super) fn end(&mut self, now: Instant, result: &CheckResult) -> Meaning {
+        let (meaning, pause) = match result {
+            CheckResult::Passed { weight } => self.passed(*weight),
+            CheckResult::Failed(_) => self.failed(),
+            CheckResult::Unknown(_) => (Meaning::Same, self.pace.delay_loop),
         };
         self.phase = match self.pace.steps {
             Steps::Told => Phase::Resting,

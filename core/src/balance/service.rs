@@ -6,7 +6,7 @@ use std::num::NonZeroU16;
 
 use serde::{Deserialize, Serialize};
 
-use super::balancer::CheckId;
+use super::balancer::{CheckId, Effect};
 use super::check::Check;
 use super::few::Few;
 use super::table::{DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey};
@@ -145,15 +145,6 @@ impl Standing {
     }
 }
 
-/// What is new about a server.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum News {
-    /// It went up or down.
-    Up(bool),
-    /// It is up with another weight.
-    Weight(u32),
-}
-
 impl Service {
     /// A virtual server whose checks stand as they stand.
     pub(super) fn new(mut params: ServiceParams, checks: &[Check]) -> Self {
@@ -198,16 +189,16 @@ impl Service {
         self.servers().map(|(server, was)| (server.place, was.up)).filter(move |(place, _)| !kept.contains(place))
     }
 
-    /// Looks at a server again.
-    pub(super) fn look(&mut self, place: usize, checks: &[Check]) -> Option<News> {
-        let standing = self.standings.get_mut(place)?;
-        let now = Standing::of(self.params.servers.get(place)?, checks);
+    /// Looks at a server again, after a result of a check of it. This virtual server is `id`.
+    pub(super) fn look(&mut self, id: ServiceId, server: usize, checks: &[Check]) -> Option<Effect> {
+        let standing = self.standings.get_mut(server)?;
+        let now = Standing::of(self.params.servers.get(server)?, checks);
         let was = std::mem::replace(standing, now);
         self.live_weight = self.live_weight - was.counted() + now.counted();
         if was.up != now.up {
-            return Some(News::Up(now.up));
+            return Some(Effect::Server { service: id, server, up: now.up });
         }
-        (now.up && was.weight != now.weight).then_some(News::Weight(now.weight))
+        (now.up && was.weight != now.weight).then_some(Effect::Weight { service: id, server, weight: now.weight })
     }
 
     /// A server goes down because all do.

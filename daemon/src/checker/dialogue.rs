@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use keepalived_checks::{BadTls, Failure, Tls, Trust};
 use keepalived_config::model::{Checker, Config, HttpProtocol, MiscCheck, Ssl};
+use keepalived_core::balance::CheckResult;
 use keepalived_core::time::Instant;
 use keepalived_kernel::reactor;
 
-use super::engine::Verdict;
 use super::task::Task;
 use crate::message::{Blame, HowEnded};
 
@@ -48,7 +48,7 @@ impl Lazy {
     }
 
     /// What there is, or what `make` makes if nothing has been made, or if it may be tried again.
-    fn get(&self, now: Instant, make: impl FnOnce() -> Result<Tls, BadTls>) -> Result<Tls, Verdict> {
+    fn get(&self, now: Instant, make: impl FnOnce() -> Result<Tls, BadTls>) -> Result<Tls, CheckResult> {
         let mut made = self.made.borrow_mut();
         let is_due = made.as_ref().is_none_or(|made| made.as_ref().is_err_and(|problem| problem.is_over(now)));
         if is_due {
@@ -57,8 +57,8 @@ impl Lazy {
         }
         match made.as_ref() {
             Some(Ok(tls)) => Ok(tls.clone()),
-            Some(Err(problem)) => Err(Verdict::Unknown(problem.why.clone())),
-            None => Err(Verdict::Unknown("there is no TLS".into())),
+            Some(Err(problem)) => Err(CheckResult::Unknown(problem.why.clone())),
+            None => Err(CheckResult::Unknown("there is no TLS".into())),
         }
     }
 
@@ -92,7 +92,7 @@ impl Dialogue {
         dialogue
     }
 
-    fn tls(&self, secure: bool, verify: bool) -> Result<Tls, Verdict> {
+    fn tls(&self, secure: bool, verify: bool) -> Result<Tls, CheckResult> {
         let now = reactor::now();
         match (secure, verify) {
             (false, _) => self.none.get(now, || Tls::new(&Ssl::default(), Trust::Anyone)),
@@ -102,18 +102,18 @@ impl Dialogue {
     }
 
     /// Runs one step of `task`.
-    pub(super) async fn run(&self, task: Task<'_>, step: u16) -> Verdict {
-        self.ask(task, usize::from(step)).await.unwrap_or_else(|verdict| verdict)
+    pub(super) async fn run(&self, task: Task<'_>, step: u16) -> CheckResult {
+        self.ask(task, usize::from(step)).await.unwrap_or_else(|result| result)
     }
 
-    async fn ask(&self, task: Task<'_>, step: usize) -> Result<Verdict, Verdict> {
+    async fn ask(&self, task: Task<'_>, step: usize) -> Result<CheckResult, CheckResult> {
         let host = task.host(step);
         // most checks are of TCP, and each that is under way takes as much room as the largest that is not boxed
         let ended = match task.checker {
             Checker::Tcp(check) => keepalived_checks::tcp(check).await,
             Checker::Http(check) => {
                 // the number comes from the same check
-                let url = check.urls.get(step).ok_or_else(|| Verdict::Unknown("there is no such url".into()))?;
+                let url = check.urls.get(step).ok_or_else(|| CheckResult::Unknown("there is no such url".into()))?;
                 let tls = self.tls(check.secure, check.verify)?;
                 match check.protocol {
                     HttpProtocol::V2 => Box::pin(keepalived_checks::http2(check, url, host, &tls)).await,
@@ -129,7 +129,7 @@ impl Dialogue {
             Checker::Ping(check) => Box::pin(keepalived_checks::ping(check)).await,
             Checker::Udp(check) => Box::pin(keepalived_checks::udp(check)).await,
             Checker::Misc(_) | Checker::File(_) | Checker::Bfd(_) => {
-                return Err(Verdict::Unknown("it does not run by itself".into()));
+                return Err(CheckResult::Unknown("it does not run by itself".into()));
             }
         };
         Ok(judge(ended))
@@ -137,27 +137,27 @@ impl Dialogue {
 }
 
 /// What the end of a dialogue says about the server.
-pub(super) fn judge(ended: Result<(), Failure>) -> Verdict {
+pub(super) fn judge(ended: Result<(), Failure>) -> CheckResult {
     match ended {
-        Ok(()) => Verdict::Passed(0),
-        Err(failure @ Failure::Local(..)) => Verdict::Unknown(failure.to_string()),
-        Err(failure) => Verdict::Failed(failure.to_string()),
+        Ok(()) => CheckResult::Passed { weight: 0 },
+        Err(failure @ Failure::Local(..)) => CheckResult::Unknown(failure.to_string()),
+        Err(failure) => CheckResult::Failed(failure.to_string()),
     }
 }
 
 /// What the end of a `MISC_CHECK`'s program says about the server: 0 is success; with `misc_dynamic`, 2 to 255 are, too, and stand
 /// for a weight of two less.
-pub(super) fn judge_program(check: &MiscCheck, weight: u32, ended: HowEnded) -> Verdict {
+pub(super) fn judge_program(check: &MiscCheck, weight: u32, ended: HowEnded) -> CheckResult {
     match ended {
-        HowEnded::Status(0) => Verdict::Passed(0),
+        HowEnded::Status(0) => CheckResult::Passed { weight: 0 },
         HowEnded::Status(status @ 2..=255) if check.dynamic => {
-            Verdict::Passed(i64::from(status) - 2 - i64::from(weight))
+            CheckResult::Passed { weight: i64::from(status) - 2 - i64::from(weight) }
         }
-        HowEnded::Status(status) => Verdict::Failed(format!("exited with status {status}")),
-        HowEnded::Signal(number) => Verdict::Failed(format!("ended by signal {number}")),
-        HowEnded::TimedOut => Verdict::Failed(format!("timed out after {} s", check.timeout.as_secs_f32())),
-        HowEnded::NotRun(Blame::Program, why) => Verdict::Failed(why),
-        HowEnded::NotRun(Blame::Machine, why) => Verdict::Unknown(why),
+        HowEnded::Status(status) => CheckResult::Failed(format!("exited with status {status}")),
+        HowEnded::Signal(number) => CheckResult::Failed(format!("ended by signal {number}")),
+        HowEnded::TimedOut => CheckResult::Failed(format!("timed out after {} s", check.timeout.as_secs_f32())),
+        HowEnded::NotRun(Blame::Program, why) => CheckResult::Failed(why),
+        HowEnded::NotRun(Blame::Machine, why) => CheckResult::Unknown(why),
     }
 }
 
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn files_that_are_wrong_are_read_by_the_next_reload() {
         let lazy = Lazy::new("over TLS");
-        assert!(matches!(lazy.get(START, || bad(false)), Err(Verdict::Unknown(why)) if why.contains("/key")));
+        assert!(matches!(lazy.get(START, || bad(false)), Err(CheckResult::Unknown(why)) if why.contains("/key")));
         assert!(lazy.get(START + AGAIN * 9, never).is_err());
     }
 }

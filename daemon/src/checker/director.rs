@@ -11,7 +11,7 @@ use keepalived_kernel::process::NetworkNamespace;
 use keepalived_kernel::shortage::is_shortage;
 
 use super::names;
-use crate::message::Debts;
+use crate::message::Cleanup;
 
 /// Opens the load balancer that `config` asks for.
 ///
@@ -94,21 +94,21 @@ fn nftables() -> io::Result<Box<dyn Director>> {
 /// `lvs_timeouts` and `lvs_expire_failed`, and what the kernel had before us: that is there again at the end, and as soon as the
 /// configuration says nothing.
 #[derive(Debug)]
-pub(super) struct Remembrance {
+pub(super) struct KernelSettings {
     timeouts: Option<Timeouts>,
     expiry: Option<Expiry>,
 }
 
-impl Remembrance {
+impl KernelSettings {
     /// Begins; the process before this one, which died, may have known what there was before it.
-    pub(super) const fn new(debts: &Debts) -> Self {
-        Self { timeouts: debts.timeouts, expiry: debts.expiry }
+    pub(super) const fn new(cleanup: &Cleanup) -> Self {
+        Self { timeouts: cleanup.timeouts, expiry: cleanup.expiry }
     }
 
     /// Notes what there was before us, if anything was changed or is about to be.
-    pub(super) const fn confess(&self, debts: &mut Debts) {
-        debts.timeouts = self.timeouts;
-        debts.expiry = self.expiry;
+    pub(super) const fn add_to(&self, cleanup: &mut Cleanup) {
+        cleanup.timeouts = self.timeouts;
+        cleanup.expiry = self.expiry;
     }
 
     /// Looks what there is before [`Self::apply`] changes it for the first time.

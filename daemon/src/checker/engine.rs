@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use keepalived_config::model::{Config, FlushOnStop, Service, VirtualServer};
 use keepalived_core::balance::{
-    Balancer, Change, CheckId, Effect, Entry, Leaving, Meaning, Outcome, Params, Removed, ServiceId, ServiceKey, Table,
-    Ticket,
+    Balancer, Change, CheckId, CheckResult, Effect, Entry, Leaving, Meaning, Params, Removed, ServiceId, ServiceKey,
+    Table, Ticket,
 };
 use keepalived_core::time::Instant;
 use keepalived_kernel::director::Director;
@@ -42,27 +42,6 @@ pub struct DueStep {
     pub task: Held,
     /// Which url.
     pub step: u16,
-}
-
-/// How a step of a check ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Verdict {
-    /// As it should; this much is added to the server's weight.
-    Passed(i64),
-    /// Not as it should: why.
-    Failed(String),
-    /// This machine could not ask: why. That says nothing about the server.
-    Unknown(String),
-}
-
-impl Verdict {
-    fn outcome(&self) -> (Outcome, &str) {
-        match self {
-            Self::Passed(weight) => (Outcome::Passed { weight: *weight }, ""),
-            Self::Failed(reason) => (Outcome::Failed, reason),
-            Self::Unknown(reason) => (Outcome::Unknown, reason),
-        }
-    }
 }
 
 /// All load balancing on one kernel.
@@ -207,13 +186,12 @@ impl<D: Director> Engine<D> {
     }
 
     /// A step ended.
-    pub fn ended(&mut self, ticket: Ticket, verdict: &Verdict, now: Instant) {
-        let (outcome, reason) = verdict.outcome();
+    pub fn ended(&mut self, ticket: Ticket, result: &CheckResult, now: Instant) {
         let mut effects = std::mem::take(&mut self.effects);
-        let check = self.balancer.ended(ticket, outcome, now, &mut effects);
+        let check = self.balancer.ended(ticket, result, now, &mut effects);
         self.effects = effects;
-        self.apply_effects(reason, now);
-        if let (Some(check), Verdict::Unknown(reason)) = (check, verdict) {
+        self.apply_effects(result.reason(), now);
+        if let (Some(check), CheckResult::Unknown(reason)) = (check, result) {
             self.not_asked(check, reason, now);
         }
     }
@@ -224,18 +202,17 @@ impl<D: Director> Engine<D> {
         }
     }
 
-    /// Somebody else knows how checks that do not run by themselves stand.
-    pub fn told(&mut self, which: impl Fn(Task<'_>) -> Option<Verdict>, now: Instant) {
+    /// Files and BFD sessions give the results of checks that do not run by themselves.
+    pub fn told(&mut self, which: impl Fn(Task<'_>) -> Option<CheckResult>, now: Instant) {
         let config = Rc::clone(&self.config);
-        let verdict = |spot: &Spot| which(Task::at(&config, *spot)?);
-        let verdicts =
-            (0..).zip(&self.lowered.spots).filter_map(|(number, spot)| Some((CheckId(number), verdict(spot)?)));
-        for (check, verdict) in verdicts.collect::<Vec<_>>() {
-            let (outcome, reason) = verdict.outcome();
+        let result = |spot: &Spot| which(Task::at(&config, *spot)?);
+        let results =
+            (0..).zip(&self.lowered.spots).filter_map(|(number, spot)| Some((CheckId(number), result(spot)?)));
+        for (check, result) in results.collect::<Vec<_>>() {
             let mut effects = std::mem::take(&mut self.effects);
-            self.balancer.told(check, outcome, now, &mut effects);
+            self.balancer.told(check, &result, now, &mut effects);
             self.effects = effects;
-            self.apply_effects(reason, now);
+            self.apply_effects(result.reason(), now);
         }
     }
 

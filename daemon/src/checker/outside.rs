@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keepalived_config::model::{Checker, Config, FileCheck};
+use keepalived_core::balance::CheckResult;
 use keepalived_core::network::{AddressKey, NetworkEvent};
 use keepalived_core::pace::Pace;
 use keepalived_core::time::Instant;
@@ -16,7 +17,6 @@ use keepalived_kernel::reactor::{Interest, Reactor, Token};
 use keepalived_kernel::shortage::is_shortage;
 use keepalived_kernel::watch::Watch;
 
-use super::engine::Verdict;
 use super::task::Task;
 
 const FILES: Token = Token(2);
@@ -151,12 +151,12 @@ impl Outside {
     }
 
     /// How a check that follows a file stands; `None` for all others.
-    pub(super) fn result(&self, task: Task<'_>) -> Option<Verdict> {
+    pub(super) fn result(&self, task: Task<'_>) -> Option<CheckResult> {
         let Checker::File(check) = task.checker else { return None };
         let file = self.numbers.get(&check.track_file)?;
         Some(match judge(check, file.number?) {
-            Ok(weight) => Verdict::Passed(weight),
-            Err(why) => Verdict::Failed(format!("{} {why}", file.path.display())),
+            Ok(weight) => CheckResult::Passed { weight },
+            Err(why) => CheckResult::Failed(format!("{} {why}", file.path.display())),
         })
     }
 

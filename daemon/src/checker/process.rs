@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use keepalived_config::model::{Checker, Config};
-use keepalived_core::balance::Ticket;
+use keepalived_core::balance::{CheckResult, Ticket};
 use keepalived_core::time::Instant;
 use keepalived_kernel::director::Director;
 use keepalived_kernel::pipe::Pipe;
@@ -20,8 +20,8 @@ use tokio::task::LocalSet;
 use tokio::time::MissedTickBehavior;
 
 use super::dialogue::{self, Dialogue};
-use super::director::{self, Remembrance};
-use super::engine::{AtExit, DueStep, Engine, Verdict};
+use super::director::{self, KernelSettings};
+use super::engine::{AtExit, DueStep, Engine};
 use super::notify;
 use super::outside::Outside;
 use super::report::Level;
@@ -33,7 +33,7 @@ use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::connection::Connection;
 use crate::exit;
 use crate::log;
-use crate::message::{self, Debts, FromChild, Startup, ToChild};
+use crate::message::{self, Cleanup, FromChild, Startup, ToChild};
 use crate::programs::{Fifos, OrderId, Programs};
 use crate::role::Role;
 use crate::schedule;
@@ -80,7 +80,7 @@ pub fn run() -> u8 {
 }
 
 /// A step that ended, and how.
-type Results = (Ticket, Verdict);
+type Results = (Ticket, CheckResult);
 
 struct Process {
     supervisor: Connection,
@@ -93,9 +93,9 @@ struct Process {
     run_by_programs: BTreeMap<OrderId, DueStep>,
     fifos: Fifos,
     outside: Outside,
-    remembrance: Remembrance,
+    kernel_settings: KernelSettings,
     /// What the supervisor was told to remember.
-    debts: Debts,
+    cleanup: Cleanup,
     keep_services: bool,
     results: mpsc::UnboundedSender<Results>,
     inbox: mpsc::UnboundedReceiver<Results>,
@@ -121,16 +121,16 @@ impl Process {
             tracing::warn!("PING_CHECK may not be permitted: net.ipv4.ping_group_range cannot be changed: {error}");
         }
         let director = director::open(&startup.config)?;
-        let mut remembrance = Remembrance::new(&startup.debts);
-        let mut debts = startup.debts;
-        let fifos = Fifos::new(debts.pipes.clone());
-        remembrance.look(&global.balancing);
-        confess(&mut supervisor, &mut debts, |owed| remembrance.confess(owed));
-        remembrance.apply(&global.balancing);
+        let mut kernel_settings = KernelSettings::new(&startup.cleanup);
+        let mut cleanup = startup.cleanup;
+        let fifos = Fifos::new(cleanup.pipes.clone());
+        kernel_settings.look(&global.balancing);
+        tell_cleanup(&mut supervisor, &mut cleanup, |cleanup| kernel_settings.add_to(cleanup));
+        kernel_settings.apply(&global.balancing);
         let dialogue = Rc::new(Dialogue::new(&startup.config));
         let now = reactor::now();
         let seed = global.random_seed.map_or_else(|| now.as_nanos(), u64::from);
-        let before = if startup.resumes { Before::Process(debts.unfinished.clone()) } else { Before::Nothing };
+        let before = if startup.resumes { Before::Process(cleanup.unfinished.clone()) } else { Before::Nothing };
         let engine = Engine::new(now, startup.config, director, &before, seed)?;
         process::give_back_memory();
         let (results, inbox) = mpsc::unbounded_channel();
@@ -143,8 +143,8 @@ impl Process {
             run_by_programs: BTreeMap::new(),
             fifos,
             outside: Outside::default(),
-            remembrance,
-            debts,
+            kernel_settings,
+            cleanup,
             keep_services: startup.keep_services,
             results,
             inbox,
@@ -171,7 +171,7 @@ impl Process {
         let reactor = self.reactor.take().ok_or(io::ErrorKind::NotConnected)?;
         let mut reactor = Nested::new(reactor)?;
         self.open_fifos();
-        self.confess();
+        self.tell_cleanup();
         self.look_outside(reactor.reactor());
         if let Some(monitor) = self.engine.director().monitor()
             && let Err(error) = reactor.reactor().register(monitor, TABLE, Interest::Read)
@@ -194,8 +194,8 @@ impl Process {
                 () = until(wake) => {}
                 _ = early.tick() => {}
             }
-            for (ticket, verdict) in results.drain(..) {
-                self.engine.ended(ticket, &verdict, reactor::now());
+            for (ticket, result) in results.drain(..) {
+                self.engine.ended(ticket, &result, reactor::now());
             }
             for ready in &ready {
                 if self.on_ready(*ready, reactor.reactor()).is_some() {
@@ -219,7 +219,7 @@ impl Process {
         } else {
             self.engine.turn(now)
         };
-        self.confess_unfinished();
+        self.tell_unfinished();
         self.begin_due(now);
         self.deliver(MOST_REPORTS);
         let catch_up = (self.programs.is_behind() || self.supervisor.is_behind() || !self.backlog.is_empty())
@@ -236,8 +236,8 @@ impl Process {
         for (id, how) in self.programs.ended() {
             if let Some(due) = self.run_by_programs.remove(&id) {
                 if let Some(Task { checker: Checker::Misc(check), server, .. }) = due.task.task() {
-                    let verdict = dialogue::judge_program(check, server.settings.weight, how);
-                    self.engine.ended(due.ticket, &verdict, now);
+                    let result = dialogue::judge_program(check, server.settings.weight, how);
+                    self.engine.ended(due.ticket, &result, now);
                 }
             } else {
                 self.fifos.ended(id, &how, now, &mut self.programs);
@@ -361,13 +361,13 @@ impl Process {
         schedule::apply("checker", &config.global.checker, None);
         self.dialogue = Rc::new(Dialogue::new(&config));
         self.engine.reload(now, config)?;
-        self.confess_unfinished();
-        self.remembrance.look(&self.engine.config().global.balancing);
-        self.confess();
-        self.remembrance.apply(&self.engine.config().global.balancing);
+        self.tell_unfinished();
+        self.kernel_settings.look(&self.engine.config().global.balancing);
+        self.tell_cleanup();
+        self.kernel_settings.apply(&self.engine.config().global.balancing);
         process::give_back_memory();
         self.open_fifos();
-        self.confess();
+        self.tell_cleanup();
         self.look_outside(reactor);
         Ok(())
     }
@@ -395,26 +395,26 @@ impl Process {
     }
 
     /// Tells the supervisor what is to be taken back at the end, if it has changed.
-    fn confess(&mut self) {
-        let remembrance = &self.remembrance;
+    fn tell_cleanup(&mut self) {
+        let kernel_settings = &self.kernel_settings;
         let pipes = self.fifos.made();
-        confess(&mut self.supervisor, &mut self.debts, |owed| {
-            remembrance.confess(owed);
-            owed.pipes = pipes;
+        tell_cleanup(&mut self.supervisor, &mut self.cleanup, |cleanup| {
+            kernel_settings.add_to(cleanup);
+            cleanup.pipes = pipes;
         });
     }
 
     /// Tells the supervisor what a process after this one would have to remove from the table, if it has changed.
-    fn confess_unfinished(&mut self) {
+    fn tell_unfinished(&mut self) {
         if let Some(unfinished) = self.engine.unfinished() {
-            confess(&mut self.supervisor, &mut self.debts, |owed| owed.unfinished = unfinished);
+            tell_cleanup(&mut self.supervisor, &mut self.cleanup, |cleanup| cleanup.unfinished = unfinished);
         }
     }
 
     async fn stop(&mut self) -> u8 {
         let at_exit = if self.keep_services { AtExit::Keep } else { AtExit::Release };
         self.engine.stop(at_exit, reactor::now());
-        self.remembrance.end(&self.engine.config().global.balancing);
+        self.kernel_settings.end(&self.engine.config().global.balancing);
         self.deliver(usize::MAX);
         std::mem::take(&mut self.fifos).close(&mut self.programs);
         self.programs.finish();
@@ -425,12 +425,12 @@ impl Process {
 }
 
 /// Changes what is `told` to the supervisor.
-fn confess(supervisor: &mut Connection, told: &mut Debts, change: impl FnOnce(&mut Debts)) {
-    let mut owed = told.clone();
-    change(&mut owed);
-    if owed != *told {
-        supervisor.say(&FromChild::Owes(owed.clone()));
-        *told = owed;
+fn tell_cleanup(supervisor: &mut Connection, told: &mut Cleanup, change: impl FnOnce(&mut Cleanup)) {
+    let mut cleanup = told.clone();
+    change(&mut cleanup);
+    if cleanup != *told {
+        supervisor.say(&FromChild::Cleanup(cleanup.clone()));
+        *told = cleanup;
     }
 }
 
@@ -450,7 +450,7 @@ async fn until(wake: Option<Instant>) {
 fn begin(due: DueStep, dialogue: Rc<Dialogue>, results: mpsc::UnboundedSender<Results>) {
     tokio::task::spawn_local(async move {
         let result = match due.task.task() {
-            None => Verdict::Unknown("there is no such check".into()),
+            None => CheckResult::Unknown("there is no such check".into()),
             Some(task) => dialogue.run(task, due.step).await,
         };
         // nobody hears it at the end of the process

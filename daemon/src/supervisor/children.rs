@@ -72,7 +72,7 @@ impl Supervisor {
         };
         let script_default = self.script_default;
         let interval = self.hello_interval(role);
-        let (debts, log, options) = (self.debts.clone(), self.destinations.clone(), &self.options);
+        let (cleanup, log, options) = (self.cleanup.clone(), self.destinations.clone(), &self.options);
         let present = &mut self.config;
         let first = if follows { self.succession.first(present) } else { present };
         let started = with_share(first, role, |config| {
@@ -82,7 +82,7 @@ impl Supervisor {
                 resumes: begins != Begins::Fresh,
                 script_default,
                 stands_by,
-                debts,
+                cleanup,
                 log,
                 keep_addresses: options.keep_addresses,
                 keep_services: options.keep_services,

@@ -89,7 +89,7 @@ impl Supervisor {
                     records.into_iter().for_each(|record| journal.push(record));
                 }
             }
-            FromChild::Owes(debts) => self.debts = debts,
+            FromChild::Cleanup(cleanup) => self.cleanup = cleanup,
             FromChild::VrrpChanges(Changes { changes, fresh }) => {
                 self.views.apply_vrrp(changes);
                 self.write_dumps(role, fresh);

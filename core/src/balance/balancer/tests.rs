@@ -15,6 +15,8 @@ use super::*;
 mod lost;
 mod shared;
 
+const FAILED: CheckResult = CheckResult::Failed(String::new());
+
 fn place(last: u8) -> Place {
     Place { address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)), port: NonZeroU16::new(80) }
 }
@@ -113,19 +115,19 @@ impl Rig {
     }
 
     /// A check ends.
-    fn end(&mut self, check: u32, outcome: Outcome) -> String {
+    fn end(&mut self, check: u32, result: &CheckResult) -> String {
         let mut out = Vec::new();
-        self.balancer.told(CheckId(check), outcome, self.now, &mut out);
+        self.balancer.told(CheckId(check), result, self.now, &mut out);
         self.write(&out);
         self.said()
     }
 
     fn fail(&mut self, check: u32) -> String {
-        self.end(check, Outcome::Failed)
+        self.end(check, &FAILED)
     }
 
     fn pass(&mut self, check: u32) -> String {
-        self.end(check, Outcome::Passed { weight: 0 })
+        self.end(check, &CheckResult::Passed { weight: 0 })
     }
 
     fn reconfigure(&mut self, params: Params) -> Vec<Removed> {
@@ -277,11 +279,11 @@ fn what_checks_add_to_the_weight_adds_up() {
     let mut rig =
         Rig::new(with(params, |service| service.servers[0].checks = [0, 1].map(CheckId).into_iter().collect()));
     rig.said();
-    assert_eq!(rig.end(0, Outcome::Passed { weight: 5 }), "W1=15");
-    assert_eq!((rig.end(1, Outcome::Passed { weight: -3 }), rig.table()), ("W1=12".into(), "1:12".into()));
-    assert_eq!((rig.end(1, Outcome::Passed { weight: -100 }), rig.table()), ("W1=0 Q-".into(), "1:0".into()));
+    assert_eq!(rig.end(0, &CheckResult::Passed { weight: 5 }), "W1=15");
+    assert_eq!((rig.end(1, &CheckResult::Passed { weight: -3 }), rig.table()), ("W1=12".into(), "1:12".into()));
+    assert_eq!((rig.end(1, &CheckResult::Passed { weight: -100 }), rig.table()), ("W1=0 Q-".into(), "1:0".into()));
     assert_eq!(
-        (rig.end(0, Outcome::Passed { weight: i64::MAX }), rig.table()),
+        (rig.end(0, &CheckResult::Passed { weight: i64::MAX }), rig.table()),
         ("W1=2147483647 Q+".into(), "1:2147483647".into())
     );
 }
@@ -368,7 +370,7 @@ fn a_step_that_is_under_way_outlives_a_reload() {
     rig.reconfigure(params);
     let ended = |rig: &mut Rig, of: CheckId| {
         let (_, ticket) = *tickets.iter().find(|(check, _)| *check == of).expect("both run");
-        rig.balancer.ended(ticket, Outcome::Failed, now, &mut Vec::new())
+        rig.balancer.ended(ticket, &FAILED, now, &mut Vec::new())
     };
     assert_eq!(ended(&mut rig, CheckId(0)), None, "its check is gone");
     assert_eq!(ended(&mut rig, CheckId(1)), Some(CheckId(0)));
@@ -455,7 +457,8 @@ proptest! {
             if number >= weights.len() {
                 continue;
             }
-            rig.end(check, if passes { Outcome::Passed { weight } } else { Outcome::Failed });
+            let result = if passes { CheckResult::Passed { weight } } else { FAILED };
+            rig.end(check, &result);
             up[number] = passes;
             added[number] = if passes { weight } else { 0 };
             let sum = live(&up, &added);

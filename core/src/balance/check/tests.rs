@@ -2,6 +2,9 @@
 
 use super::*;
 
+const FAILED: CheckResult = CheckResult::Failed(String::new());
+const UNKNOWN: CheckResult = CheckResult::Unknown(String::new());
+
 fn pace() -> Pace {
     Pace {
         delay_loop: Duration::from_secs(6),
@@ -22,8 +25,8 @@ fn run(mut check: Check, outcomes: &str) -> (String, Vec<u64>) {
         let now = check.due().expect("a check that ended is due again");
         assert!(check.begin(now).is_some());
         times.push(now.since(Instant::ZERO).as_secs());
-        let outcome = if outcome == '.' { Outcome::Passed { weight: 0 } } else { Outcome::Failed };
-        letters.push(match check.end(now, outcome) {
+        let result = if outcome == '.' { CheckResult::Passed { weight: 0 } } else { FAILED };
+        letters.push(match check.end(now, &result) {
             Meaning::Same => ' ',
             Meaning::Forgiven { .. } => 'f',
             Meaning::Confirmed => 'C',
@@ -94,10 +97,10 @@ fn the_first_check_comes_within_the_warmup() {
 fn what_a_success_adds_to_the_weight_is_told() {
     let mut check = begun(pace());
     let now = Instant::ZERO;
-    assert_eq!(check.end(now, Outcome::Passed { weight: 3 }), Meaning::Confirmed);
-    assert_eq!((check.weight(), check.end(now, Outcome::Passed { weight: 3 })), (3, Meaning::Same));
-    assert_eq!((check.end(now, Outcome::Passed { weight: -1 }), check.weight()), (Meaning::Weight, -1));
-    assert_eq!((check.end(now, Outcome::Failed), check.weight()), (Meaning::Down { forgiven: 0 }, 0));
+    assert_eq!(check.end(now, &CheckResult::Passed { weight: 3 }), Meaning::Confirmed);
+    assert_eq!((check.weight(), check.end(now, &CheckResult::Passed { weight: 3 })), (3, Meaning::Same));
+    assert_eq!((check.end(now, &CheckResult::Passed { weight: -1 }), check.weight()), (Meaning::Weight, -1));
+    assert_eq!((check.end(now, &FAILED), check.weight()), (Meaning::Down { forgiven: 0 }, 0));
 }
 
 #[test]
@@ -106,7 +109,7 @@ fn a_suspended_check_rests_and_keeps_its_verdict() {
     let now = Instant::ZERO + Duration::from_secs(1);
     check.begin(now);
     check.suspend(true, now);
-    check.end(now, Outcome::Failed);
+    check.end(now, &FAILED);
     assert_eq!((check.due(), check.is_up()), (None, false));
     check.suspend(false, now);
     assert_eq!(check.due(), Some(now));
@@ -116,7 +119,7 @@ fn a_suspended_check_rests_and_keeps_its_verdict() {
 fn what_others_tell_is_never_due() {
     let mut check = begun(Pace { steps: Steps::Told, retry: 3, ..pace() });
     assert_eq!(check.due(), None);
-    assert_eq!(check.end(Instant::ZERO, Outcome::Failed), Meaning::Down { forgiven: 0 });
+    assert_eq!(check.end(Instant::ZERO, &FAILED), Meaning::Down { forgiven: 0 });
     check.suspend(false, Instant::ZERO);
     assert_eq!(check.due(), None);
 }
@@ -126,22 +129,22 @@ fn what_could_not_be_asked_changes_nothing() {
     let mut check = begun(Pace { retry: 1, ..pace() });
     let now = Instant::ZERO;
     for _ in 0..3 {
-        assert_eq!(check.end(now, Outcome::Unknown), Meaning::Same);
+        assert_eq!(check.end(now, &UNKNOWN), Meaning::Same);
         assert_eq!(check.due(), Some(now + Duration::from_secs(6)));
     }
-    assert_eq!(check.end(now, Outcome::Failed), Meaning::Down { forgiven: 0 }, "still the first result");
+    assert_eq!(check.end(now, &FAILED), Meaning::Down { forgiven: 0 }, "still the first result");
 }
 
 #[test]
 fn another_pace_keeps_what_was_found_out() {
     let mut check = begun(Pace { retry: 3, ..pace() });
     let now = Instant::ZERO + Duration::from_secs(1);
-    for outcome in [Outcome::Passed { weight: 0 }, Outcome::Failed, Outcome::Failed] {
-        check.end(now, outcome);
+    for result in [CheckResult::Passed { weight: 0 }, FAILED, FAILED] {
+        check.end(now, &result);
     }
     // two failures were forgiven; with one only, the next counts
     let mut check = check.at_pace(Rc::new(Pace { retry: 1, ..pace() }), false, now);
-    assert_eq!(check.end(now, Outcome::Failed), Meaning::Down { forgiven: 1 });
+    assert_eq!(check.end(now, &FAILED), Meaning::Down { forgiven: 1 });
 }
 
 // what is in the kernel's table when a checker begins is up whatever `alpha` says, and what the one before took out is not

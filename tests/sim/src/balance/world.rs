@@ -7,8 +7,8 @@ use std::ops::Add;
 use std::time::Duration;
 
 use keepalived_config::model::Checker;
-use keepalived_core::balance::{Table, Ticket};
-use keepalived_daemon::checker::{AtExit, Before, DueStep, Engine, Report, Task, Unfinished, Verdict};
+use keepalived_core::balance::{CheckResult, Table, Ticket};
+use keepalived_daemon::checker::{AtExit, Before, DueStep, Engine, Report, Task, Unfinished};
 use keepalived_kernel::fake::FakeDirector;
 use keepalived_state::BalanceView;
 
@@ -646,13 +646,13 @@ impl World {
 }
 
 /// What the checker process makes of the number in a file (`daemon/src/checker/outside.rs` reads it).
-fn read(task: Task<'_>, files: &BTreeMap<u8, i64>) -> Option<Verdict> {
+fn read(task: Task<'_>, files: &BTreeMap<u8, i64>) -> Option<CheckResult> {
     let Checker::File(check) = task.checker else { return None };
     let file: u8 = check.track_file.strip_prefix('f')?.parse().ok()?;
     let rule = FileRule { file, multiplier: check.weight.multiplier, reverse: check.weight.reverse };
     Some(match found(rule, files.get(&file).copied().unwrap_or(0)) {
-        Answer::Well(weight) => Verdict::Passed(weight),
-        Answer::Ill | Answer::Unasked => Verdict::Failed("it holds something else".to_owned()),
+        Answer::Well(weight) => CheckResult::Passed { weight },
+        Answer::Ill | Answer::Unasked => CheckResult::Failed("it holds something else".to_owned()),
     })
 }
 

@@ -31,7 +31,7 @@ fn an_answer_that_comes_after_all_counts_for_nothing() {
     let Some(Effect::Run { ticket, .. }) = out.last().copied() else { panic!("{out:?}") };
     rig.balancer.handle_timeout(at(80), &mut out);
     assert!(out.contains(&Effect::Lost { check: CheckId(0), ticket }));
-    assert_eq!(rig.balancer.ended(ticket, Outcome::Failed, at(81), &mut out), None);
+    assert_eq!(rig.balancer.ended(ticket, &FAILED, at(81), &mut out), None);
     assert_eq!(rig.table(), "1:1");
     assert_eq!(rig.balancer.next_deadline(), Some(at(81)), "it is due again");
 }

@@ -37,7 +37,7 @@ fn a_service_that_two_name_has_the_servers_of_both_and_one_owner() {
 fn what_happens_to_the_second_concerns_the_owner() {
     let mut rig = Rig::new(overlapping());
     let mut out = Vec::new();
-    rig.balancer.told(CheckId(3), Outcome::Failed, rig.now, &mut out);
+    rig.balancer.told(CheckId(3), &FAILED, rig.now, &mut out);
     for owner in [ServiceId(0), ServiceId(1)] {
         assert!(out.contains(&Effect::Table(owner)), "{owner:?}: {out:?}");
     }

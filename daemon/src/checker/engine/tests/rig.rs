@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use keepalived_core::balance::{CheckId, DestinationEntry, DestinationKey};
+use keepalived_core::balance::{CheckId, CheckResult, DestinationEntry, DestinationKey};
 use keepalived_core::time::Instant;
 use keepalived_kernel::fake::FakeDirector;
 
-use crate::checker::engine::{DueStep, Engine, Verdict};
+use crate::checker::engine::{DueStep, Engine};
 use crate::checker::{Before, Task, Unfinished};
 pub(super) use crate::configuration::from_text;
 
@@ -75,7 +75,11 @@ impl Rig {
                 let fails = failing
                     .iter()
                     .any(|last| step.task.task().unwrap().server.address == IpAddr::from([10, 0, 0, *last]));
-                let result = if fails { Verdict::Failed("connection refused".to_owned()) } else { Verdict::Passed(0) };
+                let result = if fails {
+                    CheckResult::Failed("connection refused".to_owned())
+                } else {
+                    CheckResult::Passed { weight: 0 }
+                };
                 self.engine.ended(step.ticket, &result, self.now);
             }
             self.engine.turn(self.now);

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use keepalived_config::model::{Checker, Schedule};
 use keepalived_core::balance::{
-    DestinationEntry, DestinationKey, Forwarding, Granularity, Protocol, Scheduler, ServiceEntry, ServiceKey, Tunnel,
-    TunnelChecksum,
+    CheckResult, DestinationEntry, DestinationKey, Forwarding, Granularity, Protocol, Scheduler, ServiceEntry,
+    ServiceKey, Tunnel, TunnelChecksum,
 };
 use keepalived_core::vrrp::Family;
 
 use super::rig::{Rig, configuration, virtual_server};
-use crate::checker::{Task, Verdict};
+use crate::checker::Task;
 
 /// The only virtual server that the kernel has been given, and its only real server.
 fn made(text: &str) -> (ServiceKey, ServiceEntry, DestinationKey, DestinationEntry) {
@@ -277,10 +277,10 @@ fn a_number_in_a_file_adds_to_the_weight() {
     let mut rig = Rig::new(&text);
     assert_eq!(rig.table(), "10.0.0.1:5");
     let of_file = |task: Task<'_>| matches!(task.checker, Checker::File(_));
-    rig.engine.told(|task| of_file(task).then_some(Verdict::Passed(6)), rig.now);
+    rig.engine.told(|task| of_file(task).then_some(CheckResult::Passed { weight: 6 }), rig.now);
     rig.engine.turn(rig.now);
     assert_eq!(rig.table(), "10.0.0.1:11");
-    rig.engine.told(|task| of_file(task).then_some(Verdict::Failed("holds 1".into())), rig.now);
+    rig.engine.told(|task| of_file(task).then_some(CheckResult::Failed("holds 1".into())), rig.now);
     rig.engine.turn(rig.now);
     assert_eq!(rig.table(), "");
 }
@@ -300,10 +300,10 @@ fn a_server_is_up_until_its_bfd_session_is_said_to_be_down() {
     rig.pass(10, &[]);
     assert_eq!(rig.table(), "10.0.0.1:1", "nothing runs by itself");
     let is = |task: Task<'_>, name: &str| matches!(task.checker, Checker::Bfd(check) if check.instance == name);
-    rig.engine.told(|task| is(task, "late").then_some(Verdict::Passed(0)), rig.now);
+    rig.engine.told(|task| is(task, "late").then_some(CheckResult::Passed { weight: 0 }), rig.now);
     rig.engine.turn(rig.now);
     assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:2");
-    rig.engine.told(|task| is(task, "plain").then_some(Verdict::Failed("session down".into())), rig.now);
+    rig.engine.told(|task| is(task, "plain").then_some(CheckResult::Failed("session down".into())), rig.now);
     rig.engine.turn(rig.now);
     assert_eq!(rig.table(), "10.0.0.2:2");
 }

@@ -5,10 +5,11 @@ use std::io;
 
 use keepalived_checks::Failure;
 use keepalived_config::model::Checker;
+use keepalived_core::balance::CheckResult;
 
 use super::rig::{Rig, SECOND, virtual_server};
 use crate::checker::dialogue::{judge, judge_program};
-use crate::checker::engine::{DueStep, Verdict};
+use crate::checker::engine::DueStep;
 use crate::message::HowEnded;
 
 const KINDS: [&str; 10] = [
@@ -27,7 +28,7 @@ const KINDS: [&str; 10] = [
 /// EAGAIN, ENOMEM, ENFILE, EMFILE, ENOBUFS.
 const ERRORS: [i32; 5] = [11, 12, 23, 24, 105];
 
-fn lacks(step: &DueStep, errno: i32) -> Verdict {
+fn lacks(step: &DueStep, errno: i32) -> CheckResult {
     match step.task.task().unwrap().checker {
         Checker::Misc(check) => judge_program(check, 1, HowEnded::not_run(&io::Error::from_raw_os_error(errno))),
         _ => judge(Err(Failure::Local(errno))),
@@ -35,7 +36,7 @@ fn lacks(step: &DueStep, errno: i32) -> Verdict {
 }
 
 /// `verdict` is none if nothing ever answers. The table stays, one line says why, and when the shortage is over a server that has failed in the meantime is found.
-fn check(block: &str, verdict: impl Fn(&DueStep) -> Option<Verdict>) {
+fn check(block: &str, verdict: impl Fn(&DueStep) -> Option<CheckResult>) {
     let server = |last: u8| format!("real_server 10.0.0.{last} 80 {{\n{block}\n}}\n");
     let mut rig = Rig::new(&virtual_server("192.0.2.1 80", &(server(1) + &server(2)), &[]));
     rig.pass(4, &[]);

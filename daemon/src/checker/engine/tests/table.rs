@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use keepalived_core::balance::{DestinationKey, Protocol, ServiceKey};
+use keepalived_core::balance::{CheckResult, DestinationKey, Protocol, ServiceKey};
 use keepalived_kernel::fake::FakeDirector;
 
 use super::rig::{Rig, SECOND, configuration, from_text, virtual_server};
-use crate::checker::engine::{AtExit, Verdict};
+use crate::checker::engine::AtExit;
 
 #[test]
 fn servers_that_answer_are_in_the_table() {
@@ -80,7 +80,7 @@ fn what_checks_have_changed_is_no_repair() {
     rig.engine.turn(rig.now);
     let step = rig.engine.due().next().unwrap();
     // the first result of all: nothing is forgiven
-    rig.engine.ended(step.ticket, &Verdict::Failed("connection refused".to_owned()), rig.now);
+    rig.engine.ended(step.ticket, &CheckResult::Failed("connection refused".to_owned()), rig.now);
     rig.pass(31, &[1, 2]);
     let said = rig.said();
     assert!(said.iter().any(|line| line.contains("failed: connection refused")), "{said:?}");
@@ -465,7 +465,7 @@ fn what_this_machine_lacks_changes_no_table() {
             rig.now += SECOND;
             rig.engine.turn(rig.now);
             for step in rig.engine.due().collect::<Vec<_>>() {
-                rig.engine.ended(step.ticket, &Verdict::Unknown(reason.to_owned()), rig.now);
+                rig.engine.ended(step.ticket, &CheckResult::Unknown(reason.to_owned()), rig.now);
             }
         }
         let said = rig.said();

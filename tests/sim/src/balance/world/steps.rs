@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use keepalived_core::balance::Ticket;
-use keepalived_daemon::checker::{DueStep, Verdict};
+use keepalived_core::balance::{CheckResult, Ticket};
+use keepalived_daemon::checker::DueStep;
 
 use super::super::disturbance::Condition;
 use super::super::model::Answer;
@@ -119,10 +119,10 @@ impl World {
         let (engine, model) = &mut **life;
         self.expected.extend(model.ends(ticket, answer, now));
         let verdict = match answer {
-            Answer::Ill if self.planted == Some(Planted::Deaf) => Verdict::Passed(0),
-            Answer::Ill => Verdict::Failed("it is not well".to_owned()),
-            Answer::Well(weight) => Verdict::Passed(weight),
-            Answer::Unasked => Verdict::Unknown(format!("error {}", shortage.unwrap_or_default())),
+            Answer::Ill if self.planted == Some(Planted::Deaf) => CheckResult::Passed { weight: 0 },
+            Answer::Ill => CheckResult::Failed("it is not well".to_owned()),
+            Answer::Well(weight) => CheckResult::Passed { weight },
+            Answer::Unasked => CheckResult::Unknown(format!("error {}", shortage.unwrap_or_default())),
         };
         self.idle = 0;
         engine.ended(ticket, &verdict, shown);
