@@ -48,10 +48,10 @@ use reading::Reading;
 use succession::Succession;
 use views::Views;
 
-/// What the reactor calls the thread that reads a configuration.
+/// The reactor's token of the thread that reads a configuration.
 const READING: Token = Token(u64::MAX / 2);
 
-/// keepalived's: files are for their owner alone. Pid files say otherwise themselves.
+/// keepalived's umask: only the owner may read files. Pid files set their own mode.
 const UMASK: u32 = 0o177;
 
 /// Runs the daemon; returns its exit status.
@@ -102,27 +102,27 @@ struct Supervisor {
     destinations: Destinations,
     pid_files: PidFiles,
     posts: [Post; Role::ALL.len()],
-    /// Last state of each instance that the worker told of: what the next one resumes.
+    /// Last known state of each instance. The next vrrp process resumes from it.
     states: BTreeMap<InstanceKey, State>,
-    /// How the workers are, and what happened and why: that outlives them.
+    /// Views of the workers, and the journals, which outlive them.
     views: Views,
-    /// What the checker process has to take back at its end; it outlives that process.
+    /// What a checker process undoes at its end. It outlives that process.
     cleanup: Cleanup,
     script_default: ScriptDefault,
     sweeper: Sweeper,
-    /// Instances of an earlier configuration with the addresses that they have no more, until the vrrp process has taken the present
-    /// one: a successor would not know of them.
+    /// Instances of an earlier configuration, with addresses that the present one does not have, until the vrrp process has taken the
+    /// present one. A new process would not know of them.
     superseded: Vec<Instance>,
-    /// What the next checker process begins with.
+    /// The configuration with which the next checker process begins.
     succession: Succession,
-    /// Addresses without adverts are not removed before: an attempt has just failed.
+    /// The earliest time to remove addresses without adverts: an attempt has just failed.
     abandoned_not_before: Instant,
-    /// Of dumps into the log, what is not there yet.
+    /// Lines of dumps that are not in the log yet.
     paced_log: PacedLog,
     introductions: Introductions,
-    /// A configuration that is being read.
+    /// The configuration that a thread is reading.
     reading: Option<Reading>,
-    /// Once is enough: what cannot be loaded now cannot be loaded later.
+    /// Kernel modules are loaded once: what cannot be loaded now cannot be loaded later.
     modules_are_loaded: bool,
     /// A SIGHUP came while a reload was under way.
     reload_again: bool,
@@ -133,14 +133,14 @@ struct Supervisor {
 
 struct Stopping {
     status: u8,
-    /// When those are killed that have not ended.
+    /// When to kill processes that have not ended.
     kill_at: Instant,
-    /// When those are not waited for any longer that were killed, if they were: a process that the kernel lets wait ends when it
-    /// is let go, and changes addresses until then.
+    /// When to stop waiting for processes that were killed. A process that waits in the kernel ends only when the kernel returns, and
+    /// changes addresses until then.
     leave_at: Option<Instant>,
 }
 
-/// For so long a process that was killed is waited for at most; the systemd unit allows 60 s for the whole stop.
+/// How long to wait for a process that was killed. The systemd unit allows 60 s for the whole stop.
 const TO_DIE: Duration = Duration::from_secs(45);
 
 impl Stopping {
@@ -181,7 +181,7 @@ impl Supervisor {
         let name = global.process_name.as_deref().unwrap_or("keepalived");
         process::set_name(name).map_err(|error| fatal("process name", error))?;
         process::adopt_orphans().map_err(|error| fatal("child subreaper", error))?;
-        // children must not die of a reader that went away
+        // a closed log pipe must not kill a child
         signal::ignore(Signal::PIPE).map_err(|error| fatal("SIGPIPE", error))?;
         let reactor = Reactor::new(&signals()).map_err(|error| fatal("signals", error))?;
         let mut pid_files = PidFiles::new(options, global);
@@ -191,7 +191,7 @@ impl Supervisor {
         })?;
         let roles: Vec<Role> = Role::ALL.into_iter().filter(|role| share::is_needed(*role, options, &config)).collect();
         pid_files.take(&roles).map_err(|(path, refused)| {
-            // this daemon's own number must not stay for the other one's
+            // our number must not stay in a file of the other daemon
             pid_files.remove();
             (exit::OK, format!("daemon is already running: pid file {}: {refused}", path.display()))
         })?;
@@ -257,7 +257,7 @@ impl Supervisor {
                         Some((role, post::Source::Speaks)) => self.listen(role),
                         Some((role, post::Source::Ended)) => {
                             self.reap(role);
-                            // who ended behind it in the kernel's list
+                            // orphans that ended behind it in the kernel's list
                             self.reap_orphans();
                         }
                         None => {}
@@ -355,7 +355,7 @@ impl Supervisor {
         for post in &mut self.posts {
             post.respawn_at = None;
         }
-        // the others may still want programs run: the runner ends with the last of them
+        // the others may still have programs to run: the runner ends with the last of them
         for worker in self.workers_mut().filter(|worker| worker.role() != Role::Runner) {
             worker.stop();
         }
@@ -382,7 +382,7 @@ fn signals() -> Vec<Signal> {
     ordinary.into_iter().chain(real_time.into_iter().flatten()).collect()
 }
 
-/// Logs what was found in the configuration.
+/// Logs the findings of a configuration.
 fn say(findings: &[(Severity, String)]) {
     for (severity, text) in findings {
         let text = text.trim_end();

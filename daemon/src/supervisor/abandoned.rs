@@ -1,5 +1,5 @@
-//! Addresses of masters without adverts. While the vrrp process is away nobody sends adverts for its addresses, and another router has
-//! them once the master down time is over. They are removed then, whatever keeps the vrrp process away.
+//! Addresses without adverts. While no vrrp process runs, no adverts leave for its addresses, and after the master down time another
+//! router has them. The supervisor removes them then, whatever keeps the vrrp process away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -17,13 +17,13 @@ use super::Supervisor;
 use crate::role::Role;
 use crate::vrrp::{Removed, Was, lines, remove_abandoned};
 
-/// A process that begins has this long to say that it runs: a large configuration takes its time.
+/// How long a new process may take until it runs: a large configuration takes time.
 const TO_BEGIN: Duration = Duration::from_secs(5);
 
-/// From an attempt that failed to the next.
+/// Pause after an attempt that failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The way to the kernel's addresses, open before it is needed: in a shortage of descriptors it could not be opened any more.
+/// A netlink socket for removing addresses. It is open from the start: a shortage of descriptors could prevent that later.
 #[derive(Debug)]
 pub(super) struct Sweeper(Option<Rtnetlink>);
 
@@ -41,13 +41,13 @@ impl Sweeper {
     }
 }
 
-/// How long other routers wait for the adverts of `instance` at least.
+/// The shortest time that other routers wait for adverts of `instance`.
 pub(super) fn down_time(instance: &Instance) -> Duration {
     instance.advert_interval.duration() * u32::from(instance.down_timer_adverts)
 }
 
-/// By name of each instance, how long other routers wait at least before one of them is master. A sync group is left as soon as one
-/// of its members is.
+/// The shortest time until another router is master, by the name of the instance. For a sync group the shortest time of its members
+/// counts.
 pub(super) fn unnoticed(config: &Config) -> BTreeMap<&str, Duration> {
     let mut times: BTreeMap<&str, Duration> =
         config.instances.iter().map(|instance| (instance.name.as_str(), down_time(instance))).collect();
@@ -63,15 +63,14 @@ pub(super) fn unnoticed(config: &Config) -> BTreeMap<&str, Duration> {
     times
 }
 
-/// When addresses are due that nobody has sent adverts for since `since`. `begins` is when a process begins that has not said yet
-/// that it runs.
+/// When to remove addresses whose last adverts left at `since`. `begins` is when a process begins that does not run yet.
 fn due(since: Instant, unnoticed: Duration, begins: Option<Instant>) -> Instant {
     let over = since + unnoticed;
-    // one that only stands by until after that does not count
+    // a process that stands by for longer than that does not count
     begins.filter(|at| *at <= over).map_or(over, |at| over.max(at + TO_BEGIN))
 }
 
-/// Instances of `before` with those addresses that no instance of `now` has in the same place.
+/// Instances of `before`, with the addresses that no instance of `now` has on the same interface.
 fn given_up(before: Vec<Instance>, now: &[Instance]) -> Vec<Instance> {
     let place =
         |instance: &Instance, line: &VirtualAddress| (line.device.or(instance.interface), line.address, line.prefix);
@@ -93,7 +92,7 @@ fn was(state: Option<&State>) -> Was {
 }
 
 impl Supervisor {
-    /// When the next addresses are due, if nothing happens before.
+    /// When the next addresses are due.
     pub(super) fn abandoned_at(&self) -> Option<Instant> {
         let next = self.instances_due().map(|(_, at)| at).min()?;
         Some(next.max(self.abandoned_not_before))
@@ -108,7 +107,7 @@ impl Supervisor {
         self.remove_addresses_of(&due);
     }
 
-    /// The daemon ends. Whatever addresses the vrrp process has left behind go.
+    /// Removes all addresses that the vrrp process has left behind: the daemon ends.
     pub(super) fn remove_all_abandoned(&mut self) {
         if self.worker(Role::Vrrp).is_none() {
             let all = self.instances_due().map(|(key, _)| key).collect();
@@ -116,11 +115,11 @@ impl Supervisor {
         }
     }
 
-    /// Puts `config` in force, and remembers what its processes may not know of the one before: the addresses that it does not have,
-    /// and virtual servers until the checker process has taken it.
+    /// Puts `config` in force. Remembers, of the configuration before, what its processes may not know: addresses that `config` does
+    /// not have, and virtual servers until the checker process has taken `config`.
     pub(super) fn supersede(&mut self, config: Config) {
         let mut before = std::mem::replace(&mut self.config, config);
-        // only a master has its addresses; on a kernel without marks, what an administrator set looks the same
+        // only a master has its addresses; without marks of the kernel, an administrator's address looks the same
         let masters = keepalived_config::plan::keyed(&before.instances)
             .filter(|(key, _)| self.states.get(key) == Some(&State::Master))
             .map(|(_, instance)| instance.clone())
@@ -135,20 +134,20 @@ impl Supervisor {
         }
     }
 
-    /// The vrrp process died, perhaps before it took the configuration.
+    /// Removes superseded addresses: the vrrp process died, perhaps before it took the configuration.
     pub(super) fn remove_superseded(&mut self) {
         let instances = std::mem::take(&mut self.superseded);
         if instances.is_empty() || self.options.keep_addresses {
             return;
         }
         if let Err(error) = self.sweeper.remove(instances.iter().map(|instance| (instance, Was::Master))) {
-            tracing::error!("addresses of the configuration before this one cannot be removed: {error}");
+            tracing::error!("cannot remove addresses of the previous configuration: {error}");
             self.superseded = instances;
         }
     }
 
-    /// Instances that nobody sends adverts for, with the time at which their addresses are due. One that had left MASTER may have
-    /// died before its addresses were removed.
+    /// Instances without adverts, and when to remove their addresses. The process may have died after an instance left MASTER and before
+    /// the kernel removed its addresses.
     fn instances_due(&self) -> impl Iterator<Item = (InstanceKey, Instant)> {
         let silence = self.posts.iter().find(|post| post.role == Role::Vrrp).and_then(|post| {
             let since = post.idle_since?;
@@ -177,13 +176,13 @@ impl Supervisor {
         let Removed { gone, refused } = match self.sweeper.remove(instances) {
             Ok(removed) => removed,
             Err(error) => {
-                tracing::error!("addresses that nobody sends adverts for cannot be removed: {error}; trying again");
+                tracing::error!("cannot remove addresses without adverts: {error}; trying again");
                 return;
             }
         };
         for (address, why) in &refused {
             tracing::error!(
-                "address {address}, which nobody sends adverts for, cannot be removed: {why}; trying again"
+                "cannot remove {address}, for which no adverts are sent: {why}; trying again"
             );
         }
         if !gone.is_empty() {
@@ -213,7 +212,7 @@ mod tests {
         let text = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n advert_int 2\n virtual_ipaddress {\n 192.0.2.9\n }\n}\n";
         let config = from_text(text);
         let wait = down_time(&config.instances[0]);
-        // RFC 9568 section 6.1: three intervals and the skew of whoever takes over
+        // RFC 9568 section 6.1: three intervals and the skew of the router that takes over
         assert_eq!(wait, Duration::from_secs(6));
         assert_eq!(due(at(1_000), wait, None), at(7_000));
     }

@@ -1,4 +1,4 @@
-//! The supervisor's children: started when there is something for them to do, and asked whether they live.
+//! Starts the supervisor's children when the configuration needs them, and asks whether they live.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,25 +18,25 @@ use super::{Supervisor, liveness};
 use crate::message::Startup;
 use crate::role::Role;
 
-/// Under what circumstances a child begins.
+/// How a child begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Begins {
-    /// There was none before it.
+    /// As the first of its role.
     Fresh,
-    /// The one before it ended, and for this long nobody did its work.
+    /// After one that ended, and a gap in which no process did its work.
     After(Duration),
 }
 
-/// How long a kernel module is waited for: no router waits longer than for its election.
+/// How long to wait for a kernel module: not longer than an election takes.
 const TO_LOAD: Duration = Duration::from_secs(2);
 
 impl Supervisor {
-    /// Starts those that are needed and not there.
+    /// Starts the children that are needed and do not run.
     pub(super) fn start_children(&mut self) {
         self.load_modules();
         let now = reactor::now();
         for role in Role::ALL {
-            // a reload does not let one wait that died
+            // a reload starts a child that waits for its back-off at once
             let died = self.post(role).is_some_and(|post| post.respawn_at.take().is_some());
             let gap = self.post(role).map_or(Duration::ZERO, |post| post.gap(now));
             self.start_worker(role, if died { Begins::After(gap) } else { Begins::Fresh }, Duration::ZERO);
@@ -53,9 +53,9 @@ impl Supervisor {
         }
     }
 
-    /// Starts the process of `role`, if it is needed; it stands by for so long before it begins.
+    /// Starts the process of `role` if it is needed. It stands by for that long before it begins.
     pub(super) fn start_worker(&mut self, role: Role, begins: Begins, stands_by: Duration) {
-        // a checker process is needed as well to take away what the one before has left
+        // a checker process also removes what the one before it has left
         let follows = role == Role::Checker && self.succession.is_open();
         let is_needed = follows || is_needed(role, &self.options, &self.config);
         if !is_needed || self.worker(role).is_some() || self.stopping.is_some() {
@@ -63,7 +63,7 @@ impl Supervisor {
         }
         let masters = match begins {
             Begins::Fresh => BTreeSet::new(),
-            // once another router may be master, those that may not preempt it have to listen first
+            // once another router may be master, instances that may not preempt listen first
             Begins::After(gap) => {
                 let unnoticed = unnoticed(&self.config);
                 let in_time = |name: &str| unnoticed.get(name).is_some_and(|time| gap + stands_by < *time);
@@ -96,7 +96,7 @@ impl Supervisor {
                     .register(&*worker.connection(), token(role, Source::Speaks), Interest::Read)
                     .and_then(|()| self.reactor.register(worker.child(), token(role, Source::Ended), Interest::Read));
                 if let Err(error) = registered {
-                    tracing::error!("{role} process cannot be watched: {error}");
+                    tracing::error!("cannot watch the {role} process: {error}");
                 }
                 self.pid_files.child(role, worker.pid());
                 if let Some(post) = self.post(role) {
@@ -117,7 +117,7 @@ impl Supervisor {
         }
     }
 
-    /// The children give up the right to load kernel modules.
+    /// Loads kernel modules: the children give up the right to do so.
     fn load_modules(&mut self) {
         let needs_it = !self.modules_are_loaded
             && uses_ipvs(&self.config)
@@ -125,13 +125,13 @@ impl Supervisor {
         if needs_it {
             self.modules_are_loaded = true;
             if let Err(error) = Ipvs::load(TO_LOAD) {
-                // whoever needs it says what follows from that
+                // the process that needs it says what follows from that
                 tracing::info!("IPVS: {error}");
             }
         }
     }
 
-    /// Instances that were master when the worker was last heard of, and are `such`.
+    /// Instances whose last known state is MASTER, and for which `such` holds.
     fn masters(&self, such: impl Fn(&Instance) -> bool) -> BTreeSet<InstanceKey> {
         keepalived_config::plan::keyed(&self.config.instances)
             .filter(|(key, instance)| self.states.get(key) == Some(&State::Master) && such(instance))
@@ -139,25 +139,25 @@ impl Supervisor {
             .collect()
     }
 
-    /// Asks those children that are due whether they live.
+    /// Asks whether the children live, each when it is due.
     pub(super) fn say_hello(&mut self, now: Instant) {
         let stopping = self.stopping.is_some();
         let workers = self.posts.iter_mut().filter_map(|post| post.worker.as_mut());
         for worker in workers.filter(|worker| worker.hello_at() <= now) {
-            // one that stops has its time from elsewhere
+            // a stop has its own time limit
             if !worker.hello(now) && !stopping && worker.kill() {
                 tracing::error!("{} process does not answer; killing it and starting another", worker.role());
             }
         }
     }
 
-    /// How often a child is asked whether it lives: masters that are frozen have to be noticed before others take over.
+    /// How often to ask whether a child lives: the supervisor notices a frozen master before other routers take over.
     pub(super) fn hello_interval(&self, role: Role) -> Duration {
         let shortest = (role == Role::Vrrp).then(|| self.config.instances.iter().map(down_time).min()).flatten();
         liveness::interval(shortest)
     }
 
-    /// Does again what could not be done before.
+    /// Sends what a child did not take, hands over configurations and connects processes, where that failed before.
     pub(super) fn try_again(&mut self, now: Instant) {
         for role in Role::ALL {
             let Some(post) = self.post(role) else { continue };
@@ -172,12 +172,12 @@ impl Supervisor {
         self.introduce_again(now);
     }
 
-    /// When to send a child what it did not take before.
+    /// When to send children what they did not take.
     pub(super) fn catch_up_at(&self, now: Instant) -> Option<Instant> {
         self.workers().filter_map(|worker| worker.catch_up_at(now)).min()
     }
 
-    /// The runner stops after the others, which may still want programs run.
+    /// Stops the runner once the others have ended: until then they may have programs to run.
     pub(super) fn stop_the_runner(&mut self) {
         if self.workers().all(|worker| worker.role() == Role::Runner) {
             self.workers_mut().for_each(Worker::stop);

@@ -9,7 +9,7 @@ use keepalived_state::Snapshot;
 use crate::files;
 use crate::host::Host;
 
-/// Where the state is to be shown.
+/// Where a dump goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Dump {
     File(File),
@@ -17,7 +17,7 @@ pub(super) enum Dump {
     Log,
 }
 
-/// What is to be written.
+/// Which file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum File {
     /// `keepalived.data`
@@ -31,7 +31,7 @@ pub(super) enum File {
 }
 
 impl File {
-    /// Writes it. A file that cannot be written is an error in the log, and nothing else.
+    /// Writes the file. A failure is logged, and has no other effect.
     pub(super) fn write(self, global: &Global, snapshot: &Snapshot) {
         let (path, text) = match self {
             Self::Data => {
@@ -61,7 +61,7 @@ pub(super) fn configuration(config: &Config) -> String {
     dump_on(config, &Host::look())
 }
 
-/// Without a leading `/` in the temporary directory; with a trailing one, a directory.
+/// Where the file goes: a relative path is below the temporary directory, a path that ends with `/` is a directory.
 fn place(configured: Option<&str>, default: &str) -> PathBuf {
     let directory = files::temporary_directory();
     match configured {
@@ -71,7 +71,7 @@ fn place(configured: Option<&str>, default: &str) -> PathBuf {
     }
 }
 
-/// `suffix` before the last dot of the name.
+/// `path` with `suffix` before the last dot of its name.
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_owned();
     name.push(suffix);

@@ -1,4 +1,4 @@
-//! Processes that speak with each other get the two ends of a connection: anew when one of them is new.
+//! Connects processes that speak with each other. Each new process gets a new connection.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::Supervisor;
 use crate::message::ToChild;
 use crate::role::Role;
 
-/// From an attempt that failed to the next.
+/// Pause after an attempt that failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Pairs that could not be connected.
@@ -21,21 +21,21 @@ pub(super) struct Introductions {
 }
 
 impl Introductions {
-    /// When they are tried again.
+    /// When to try again.
     pub(super) const fn next_at(&self) -> Option<Instant> {
         self.again_at
     }
 }
 
 impl Supervisor {
-    /// Connects a new process with all that it speaks with.
+    /// Connects a new process with each that it speaks with.
     pub(super) fn introduce(&mut self, newcomer: Role) {
         for pair in Role::PAIRS.into_iter().filter(|(one, other)| newcomer == *one || newcomer == *other) {
             self.connect(pair);
         }
     }
 
-    /// Connects those again that could not be connected.
+    /// Tries again to connect pairs for which that failed.
     pub(super) fn introduce_again(&mut self, now: Instant) {
         if self.introductions.again_at.take_if(|at| *at <= now).is_some() {
             for pair in std::mem::take(&mut self.introductions.owed) {
@@ -44,7 +44,7 @@ impl Supervisor {
         }
     }
 
-    /// Connects two processes if both are there.
+    /// Connects two processes if both run.
     fn connect(&mut self, (one, other): (Role, Role)) {
         if self.worker(one).is_none() || self.worker(other).is_none() {
             return;
@@ -58,7 +58,7 @@ impl Supervisor {
                 }
             }
             Err(error) => {
-                tracing::error!("{one} and {other} process cannot be connected: {error}; trying again");
+                tracing::error!("cannot connect the {one} and the {other} process: {error}; trying again");
                 self.introductions.owed.insert((one, other));
                 self.introductions.again_at = Some(reactor::now() + PAUSE);
             }

@@ -1,17 +1,17 @@
-//! Whether a child lives: it is asked again and again, and has to answer.
+//! Whether a child lives: the supervisor asks it at intervals, and it answers.
 
 use std::time::Duration;
 
 use keepalived_core::time::Instant;
 
-/// From one question to the next, where nothing is in a hurry; so long a child may take to answer.
+/// Interval of the questions to a child that is not urgent, and how long it may take to answer.
 pub(super) const INTERVAL: Duration = Duration::from_secs(5);
 
-/// The shortest of such times: a child that is merely slow must not be killed over and over.
+/// The shortest interval: the supervisor must not kill a child that is merely slow.
 const SHORTEST: Duration = Duration::from_millis(500);
 
-/// The same while it starts, or a checker takes a configuration: a large one takes its time, and whoever is killed over it has to
-/// begin again.
+/// How long a child may take to answer while it starts, and a checker while it takes a configuration. A large configuration takes
+/// time, and a process that is killed meanwhile starts again from the beginning.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Questions to a child, and its answers.
@@ -21,34 +21,34 @@ pub(super) struct Liveness {
     next_at: Instant,
     asked: u64,
     answered: u64,
-    /// When the question was asked that waits for an answer, or when it last gave a sign of life.
+    /// When the open question was asked, or the last sign of life came.
     waits_since: Instant,
 }
 
-/// What the supervisor does about a child.
+/// What the supervisor does next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Next {
-    /// Ask it this.
+    /// Ask this question.
     Ask(u64),
-    /// It may still answer.
+    /// Wait: the child may still answer.
     Wait,
-    /// It does not answer any more.
+    /// Kill the child: it does not answer.
     GiveUp,
 }
 
-/// How often to ask a child that is missed after `unnoticed`: a question and its answer have to fit. `None` is a child that nobody
-/// misses so soon.
+/// How often to ask a child. Within `unnoticed` after its last answer the supervisor asks and misses the answer. `None`: nothing is
+/// urgent.
 pub(super) fn interval(unnoticed: Option<Duration>) -> Duration {
     unnoticed.map_or(INTERVAL, |it| (it / 2).clamp(SHORTEST, INTERVAL))
 }
 
 impl Liveness {
-    /// Of a child that begins.
+    /// Questions to a new child.
     pub(super) fn new(now: Instant, interval: Duration) -> Self {
         Self { interval, next_at: now + interval, asked: 0, answered: 0, waits_since: now }
     }
 
-    /// From now on it is asked so often.
+    /// Sets the interval.
     pub(super) fn set_interval(&mut self, interval: Duration) {
         self.interval = interval;
     }
@@ -58,9 +58,9 @@ impl Liveness {
         self.next_at
     }
 
-    /// The next question is due. `busy` is a child that may take its time.
+    /// What to do when the next question is due. A `busy` child may take more time.
     pub(super) fn next(&mut self, now: Instant, busy: bool) -> Next {
-        // the supervisor was held up itself, or with the whole machine: an answer may lie unread
+        // the supervisor itself did not run in time: an answer may be unread
         let late = now.since(self.next_at) > self.interval / 5;
         self.next_at = now + self.interval;
         if !self.waits() {
@@ -75,12 +75,12 @@ impl Liveness {
         if now.since(self.waits_since) < patience { Next::Wait } else { Next::GiveUp }
     }
 
-    /// It answered.
+    /// The child answered.
     pub(super) fn answered(&mut self, number: u64) {
         self.answered = number;
     }
 
-    /// It said something else: what it was busy with is done.
+    /// The child finished what it was busy with.
     pub(super) fn sign_of_life(&mut self, now: Instant) {
         self.waits_since = now;
     }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_given_up_because_the_supervisor_was_held_up() {
+    fn no_child_is_killed_because_the_supervisor_was_held_up() {
         let mut liveness = liveness();
         assert_eq!(liveness.next(at(5), false), Next::Ask(1));
         assert_eq!(liveness.next(at(30), false), Next::Wait);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_frozen_is_noticed_before_others_take_over() {
+    fn a_frozen_child_is_noticed_before_other_routers_take_over() {
         // master down time of three adverts a second apart (RFC 9568 section 6.1), without the skew
         let unnoticed = Duration::from_secs(3);
         let mut liveness = Liveness::new(at(0), interval(Some(unnoticed)));

@@ -1,4 +1,4 @@
-//! What the children say, and what is asked of them.
+//! Messages of the children, and requests to them.
 
 use keepalived_kernel::reactor;
 use keepalived_kernel::signal::Signal;

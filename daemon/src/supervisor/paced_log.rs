@@ -1,17 +1,17 @@
-//! Long texts into the log, piece by piece: the log drops what it is given faster than it can write.
+//! Long texts for the log, in pieces: the log drops lines that come faster than it can write.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use keepalived_core::time::Instant;
 
-/// Lines at a time: well below what waits for a slow file at most, and what syslog's socket holds.
+/// Lines at a time: fewer than the log's queue and syslog's socket hold.
 const PIECE: usize = 256;
 
-/// From one piece to the next.
+/// Pause between two pieces.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Lines that are still to be logged.
+/// Lines that wait for the log.
 #[derive(Debug, Default)]
 pub(super) struct PacedLog {
     lines: VecDeque<String>,
@@ -25,12 +25,12 @@ impl PacedLog {
         self.next_at.get_or_insert(now);
     }
 
-    /// When [`Self::due`] has something to say.
+    /// When [`Self::due`] has lines.
     pub(super) const fn next_at(&self) -> Option<Instant> {
         self.next_at
     }
 
-    /// What it logs now.
+    /// The lines to log now.
     pub(super) fn due(&mut self, now: Instant) -> impl Iterator<Item = String> + '_ {
         let is_due = self.next_at.is_some_and(|at| at <= now);
         let count = if is_due { self.lines.len().min(PIECE) } else { 0 };
@@ -40,7 +40,7 @@ impl PacedLog {
         self.lines.drain(..count)
     }
 
-    /// All that is left: the end does not wait.
+    /// All lines that are left, without a pause: the daemon ends.
     pub(super) fn rest(&mut self) -> impl Iterator<Item = String> + '_ {
         self.next_at = None;
         self.lines.drain(..)

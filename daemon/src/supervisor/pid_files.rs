@@ -1,4 +1,4 @@
-//! Where the numbers of the processes stand.
+//! Pid files of the daemon and its children.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -18,12 +18,12 @@ pub(super) struct PidFiles {
     vrrp_path: PathBuf,
     checkers_path: PathBuf,
     main: Option<PidFile>,
-    /// Those of children, held as well: a second daemon with the same names must not run.
+    /// Those of children. They are locked, too: a second daemon with the same names must not run.
     children: BTreeMap<PathBuf, PidFile>,
 }
 
 impl PidFiles {
-    /// As the command line says, else as keepalived 2.4 names them.
+    /// Paths from the command line, else those of keepalived 2.4.
     pub(super) fn new(options: &Options, global: &Global) -> Self {
         let own_directory = global.use_pid_dir || global.instance.is_some() || global.net_namespace.is_some();
         let mut directory = PathBuf::from(RUN_DIRECTORY);
@@ -41,7 +41,7 @@ impl PidFiles {
         }
     }
 
-    /// Takes the daemon's own.
+    /// Takes the daemon's own pid file.
     ///
     /// # Errors
     /// Another daemon holds it, or it cannot be written.
@@ -59,7 +59,7 @@ impl PidFiles {
         Ok(())
     }
 
-    /// Takes those of the children in `roles`.
+    /// Takes the pid files of the children in `roles`.
     ///
     /// # Errors
     /// The path of one that another daemon holds: it has the same children, on the same interfaces.
@@ -84,13 +84,13 @@ impl PidFiles {
         }
     }
 
-    /// Notes the number of a child. That it cannot be written is an error in the log only.
+    /// Writes the process id of a child. A failure is logged, and has no other effect.
     pub(super) fn child(&mut self, role: Role, pid: Pid) {
         let Some(path) = self.path(role).cloned() else { return };
         let held = self.children.remove(&path).map_or_else(|| PidFile::create(&path), Ok);
         let written = held.and_then(|mut file| {
             let written = file.write_number(pid).and_then(|()| file.open_to_readers());
-            // ours all the same: it keeps a second daemon out, and is removed at the end
+            // the lock is ours: it keeps a second daemon out, and the file is removed at the end
             self.children.insert(path.clone(), file);
             Ok(written?)
         });
@@ -99,7 +99,7 @@ impl PidFiles {
         }
     }
 
-    /// Removes what is there.
+    /// Removes our pid files.
     pub(super) fn remove(&mut self) {
         for (path, file) in std::mem::take(&mut self.children) {
             if let Err(error) = file.remove() {

@@ -1,4 +1,4 @@
-//! The places for children: who is in which, and which descriptor is whose.
+//! The posts of the supervisor's children, one for each role, and their tokens in the reactor.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use super::worker::Worker;
 use crate::backoff::Backoff;
 use crate::role::Role;
 
-/// A place for a child, taken or not.
+/// The post of a role: its child, and when to start another.
 #[derive(Debug)]
 pub(super) struct Post {
     pub(super) role: Role,
     pub(super) worker: Option<Worker>,
     pub(super) backoff: Backoff,
     pub(super) respawn_at: Option<Instant>,
-    /// The worker could not take a configuration; it gets it again then.
+    /// When to hand over the configuration again that the worker could not take.
     pub(super) give_at: Option<Instant>,
     pub(super) give_backoff: Backoff,
-    /// Since when nobody does its work, as far as we know; `None` while a worker does.
+    /// Since when no worker does its work; `None` while one does.
     pub(super) idle_since: Option<Instant>,
-    /// A worker of it has run: what keeps the next one from it may pass.
+    /// A worker has run before, so what keeps the next one from starting may pass.
     pub(super) has_run: bool,
 }
 
@@ -40,13 +40,13 @@ impl Post {
         }
     }
 
-    /// When there is something to do about it.
+    /// When something is due: a start, a configuration, a question.
     pub(super) fn next_at(&self) -> impl Iterator<Item = Instant> {
         let hello_at = self.worker.as_ref().map(Worker::hello_at);
         [self.respawn_at, self.give_at, hello_at].into_iter().flatten()
     }
 
-    /// For how long nobody has done its work.
+    /// For how long no worker has done its work.
     pub(super) fn gap(&self, now: Instant) -> Duration {
         self.idle_since.map_or(Duration::ZERO, |since| now.since(since))
     }
@@ -61,13 +61,13 @@ pub(super) enum Source {
     Ended,
 }
 
-/// What the reactor calls a descriptor of a child.
+/// The reactor's token of a descriptor of a child.
 pub(super) fn token(role: Role, source: Source) -> Token {
     let place = (0..).zip(Role::ALL).find(|(_, known)| *known == role).map_or(0, |(place, _)| place);
     Token(place * 2 + u64::from(source == Source::Ended))
 }
 
-/// Whose descriptor it is.
+/// Which child a token belongs to, and which of its descriptors.
 pub(super) fn source(ready: Token) -> Option<(Role, Source)> {
     let all = Role::ALL.into_iter().flat_map(|role| [(role, Source::Speaks), (role, Source::Ended)]);
     all.into_iter().find(|(role, source)| token(*role, *source) == ready)

@@ -1,5 +1,5 @@
-//! A configuration that is read while the daemon runs: on a thread of its own, because files and name services may let us wait, and
-//! signals and deaths of children do not.
+//! Reads a configuration while the daemon runs, on a thread of its own: files and name services may be slow, and the supervisor goes
+//! on to handle signals and deaths of children.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -20,7 +20,7 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Begins to read what `options` name.
+    /// Begins to read the configuration that `options` name.
     ///
     /// # Errors
     /// Out of descriptors or threads.
@@ -32,7 +32,7 @@ impl Reading {
     fn of(read: impl FnOnce() -> Verdict + Send + 'static) -> io::Result<Self> {
         let (done, theirs) = pipe::pair()?;
         let read = move || {
-            // closed whatever happens to the thread
+            // closed even if the thread panics
             let _theirs = theirs;
             read()
         };
@@ -40,7 +40,7 @@ impl Reading {
         Ok(Self { thread, done })
     }
 
-    /// What it found. Waits for the thread, which is about to end once the descriptor is readable.
+    /// The verdict. Waits for the thread, which ends as soon as the descriptor is readable.
     pub(super) fn verdict(self) -> Verdict {
         self.thread.join().unwrap_or_else(|_| Verdict::Unusable {
             text: "reading the configuration failed; please report this with the file".into(),

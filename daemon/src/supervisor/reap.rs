@@ -1,4 +1,4 @@
-//! Children that end: who takes their place, and when.
+//! Children that end: whether and when another one starts.
 
 use keepalived_core::time::Instant;
 use keepalived_kernel::process::{self, Exit, Pid};
@@ -11,12 +11,12 @@ use crate::exit;
 use crate::role::Role;
 
 impl Supervisor {
-    /// Finds out whether a child has ended, and starts it anew where that makes sense.
+    /// If a child has ended, starts another one where that makes sense.
     pub(super) fn reap(&mut self, role: Role) {
         let Some(worker) = self.worker(role) else { return };
         let Ok(Some(ended)) = worker.ended() else { return };
         let pid = worker.pid();
-        // what it said last
+        // its last messages
         self.listen(role);
         let was_stuck = self.worker(role).is_some_and(Worker::was_stuck);
         let now = reactor::now();
@@ -24,9 +24,9 @@ impl Supervisor {
         let Some(post) = self.post(role) else { return };
         let had_run = post.has_run;
         let had_lived = post.worker.as_ref().is_some_and(Worker::has_lived);
-        // one that never got to its work leaves it undone for as long as before
+        // a child that never ran leaves `idle_since` as it was
         post.idle_since.get_or_insert(if was_stuck { Instant::ZERO } else { now });
-        // the next one starts with the configuration as it is
+        // the next one starts with the present configuration
         post.give_at = None;
         if let Some(mut worker) = post.worker.take() {
             self.reactor.deregister(&*worker.connection()).ok();
@@ -38,14 +38,14 @@ impl Supervisor {
         }
         if self.stopping.is_some() {
             if role == Role::Vrrp && ended == Exit::Status(exit::OK.into()) {
-                // it took back what it had
+                // it removed its addresses
                 self.states.clear();
             }
             self.stop_the_runner();
             return;
         }
         match ended {
-            // later, what keeps it from its work may pass: memory that is short, a descriptor too many
+            // a child that ran before may have met a shortage of memory or descriptors, which passes
             Exit::Status(status) if exit::is_permanent(status) && !had_run => {
                 tracing::error!("{role} process({pid}) {ended}: it cannot run; stopping");
                 self.stop(u8::try_from(status).unwrap_or(exit::FATAL));
@@ -63,12 +63,12 @@ impl Supervisor {
                     tracing::warn!("{role} process dies again and again; the next starts in {} s", pause.as_secs());
                 }
                 if pause.is_zero() || (role == Role::Vrrp && had_lived) {
-                    // if the supervisor dies, too, addresses without adverts need somebody who removes them
+                    // if the supervisor dies, too, this process removes addresses without adverts
                     self.start_worker(role, Begins::After(gap), pause);
                 } else {
                     post.respawn_at = Some(now + pause);
                 }
-                // the one that died may have been the last to be waited for; its successor has the new configuration
+                // the reload may have waited only for this one; its successor starts with the new configuration
                 if was_reloading {
                     self.reload_is_over();
                 }
@@ -76,7 +76,7 @@ impl Supervisor {
         }
     }
 
-    /// Processes that were killed and do not end are left behind: nobody does their work any more.
+    /// Gives up on processes that were killed and do not end.
     pub(super) fn leave_behind(&mut self, now: Instant) {
         for post in self.posts.iter_mut().filter(|post| post.worker.is_some()) {
             tracing::error!("{} process does not end", post.role);
@@ -85,11 +85,11 @@ impl Supervisor {
         }
     }
 
-    /// What scripts leave in the background becomes ours when they end, and would stay as a zombie.
+    /// Reaps processes that scripts left in the background: they are our children now, and would stay as zombies.
     pub(super) fn reap_orphans(&self) {
         let own: Vec<Pid> = self.workers().map(Worker::pid).collect();
         if let Err(error) = process::reap_orphans(&own) {
-            tracing::warn!("orphans of scripts cannot be reaped: {error}");
+            tracing::warn!("cannot reap orphans of scripts: {error}");
         }
     }
 }

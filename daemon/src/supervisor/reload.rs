@@ -1,4 +1,4 @@
-//! A reload: the configuration is read anew and handed to the children.
+//! A reload: reads the configuration anew and hands it to the children.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::message::ToChild;
 use crate::role::Role;
 
 impl Supervisor {
-    /// Reads the configuration anew. Whatever is wrong with it, what runs goes on.
+    /// Begins to read the configuration anew. If it cannot be used, the old one stays in force.
     pub(super) fn reload(&mut self) {
         if self.stopping.is_some() {
             return;
@@ -40,7 +40,7 @@ impl Supervisor {
         }
     }
 
-    /// A configuration was read: it is put to use, unless it cannot be or the daemon is about to stop.
+    /// Puts a configuration in force that was read, unless it cannot be used or the daemon stops.
     pub(super) fn has_read(&mut self) {
         let Some(reading) = self.reading.take() else { return };
         self.reactor.deregister(&reading).ok();
@@ -108,13 +108,13 @@ impl Supervisor {
         }
     }
 
-    /// A child does not have the configuration, for want of something: what it does goes on, and it gets it later.
+    /// Hands the configuration over later: the child could not take it, and goes on with the old one.
     pub(super) fn give_again(&mut self, role: Role, why: &str) {
         let now = reactor::now();
         let Some(post) = self.post(role) else { return };
         let pause = post.give_backoff.next(now).max(Duration::from_secs(1));
         post.give_at = Some(now + pause);
-        tracing::error!("{role} process has not got the configuration ({why}); trying again in {} s", pause.as_secs());
+        tracing::error!("{role} process does not have the configuration ({why}); trying again in {} s", pause.as_secs());
     }
 
     pub(super) fn has_answered_the_reload(&mut self, role: Role) {
@@ -124,7 +124,7 @@ impl Supervisor {
         self.reload_is_over();
     }
 
-    /// Once no child is at a configuration any more: a SIGHUP that came meanwhile gets its turn.
+    /// Ends the reload once all children have answered. Begins another if a SIGHUP came meanwhile.
     pub(super) fn reload_is_over(&mut self) {
         if self.reading.is_some() || self.workers().any(|worker| worker.reloading) {
             return;

@@ -5,7 +5,7 @@ use keepalived_config::model::{Backend, Checker, Config};
 use crate::cli::Options;
 use crate::role::Role;
 
-/// Lends `config` without what is large and none of `role`'s business.
+/// Lends `config` without the large parts that `role` does not need.
 pub(super) fn with_share<R>(config: &mut Config, role: Role, lend: impl FnOnce(&Config) -> R) -> R {
     let instances = (role != Role::Vrrp).then(|| std::mem::take(&mut config.instances));
     let servers = (role != Role::Checker).then(|| std::mem::take(&mut config.virtual_servers));
@@ -19,7 +19,7 @@ pub(super) fn with_share<R>(config: &mut Config, role: Role, lend: impl FnOnce(&
     result
 }
 
-/// Whether there is something for `role` to do.
+/// Whether `config` needs the process of `role`.
 pub(super) fn is_needed(role: Role, options: &Options, config: &Config) -> bool {
     let has_servers = options.checker && !config.virtual_servers.is_empty();
     match role {
@@ -29,7 +29,7 @@ pub(super) fn is_needed(role: Role, options: &Options, config: &Config) -> bool 
     }
 }
 
-/// Whether the checker process will want programs run.
+/// Whether the checker process may have programs to run.
 fn runs_programs(config: &Config) -> bool {
     let fifos = &config.global.fifos;
     let of_fifo = [&fifos.all, &fifos.lvs].into_iter().any(|fifo| fifo.script.is_some());
@@ -47,7 +47,7 @@ fn runs_programs(config: &Config) -> bool {
         })
 }
 
-/// Whether IPVS may be asked for something.
+/// Whether a process may use IPVS.
 pub(super) fn uses_ipvs(config: &Config) -> bool {
     let balancing = &config.global.balancing;
     balancing.sync_daemon.is_some() || (balancing.backend != Backend::Nftables && !config.virtual_servers.is_empty())

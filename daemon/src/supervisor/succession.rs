@@ -1,9 +1,9 @@
-//! What a checker process begins with after one that died: the configuration which that one had, then the present one as a reload.
-//! Otherwise what reloads took away meanwhile would stay in the kernel's table as an entry of others.
+//! The configuration with which a checker process begins after one that died: first the one that that process had, then the present
+//! one as a reload. Otherwise entries that reloads removed meanwhile would stay in the kernel's table, as entries of others.
 
 use keepalived_config::model::Config;
 
-/// The configuration that checker processes had, while none of them has said that it took the present one.
+/// The configuration that checker processes had, until one of them has taken the present one.
 #[derive(Debug, Default)]
 pub(super) struct Succession {
     had: Option<Box<Config>>,
@@ -23,12 +23,12 @@ impl Succession {
         self.had = None;
     }
 
-    /// Whether a checker process has to be given the present configuration after it has begun.
+    /// Whether a checker process gets the present configuration as a reload after it has begun.
     pub(super) const fn is_open(&self) -> bool {
         self.had.is_some()
     }
 
-    /// What a checker process begins with; `present` is the configuration in force.
+    /// The configuration with which a checker process begins; `present` is the one in force.
     pub(super) fn first<'a>(&'a mut self, present: &'a mut Config) -> &'a mut Config {
         self.had.as_deref_mut().unwrap_or(present)
     }

@@ -1,4 +1,4 @@
-//! How the other processes are, as they tell it, and the dumps that wait for fresh numbers.
+//! The views of the other processes, fed by their changes, and dumps that wait for fresh numbers.
 
 use std::mem;
 
@@ -11,7 +11,8 @@ use super::paced_log::PacedLog;
 use crate::message::{AfterTelling, ToChild};
 use crate::role::Role;
 
-/// What each process has told of itself, and what is asked of it.
+/// The view and the journal of each process, and the dumps that wait for it. Each process has a journal of its own, so frequent changes
+/// of servers do not displace changes of instances.
 #[derive(Debug, Default)]
 pub(super) struct Views {
     snapshot: Snapshot,
@@ -22,16 +23,16 @@ pub(super) struct Views {
 /// Dumps that need the view of a process.
 #[derive(Debug, Default)]
 struct WaitingDumps {
-    /// The process was asked for them, and has not told everything yet.
+    /// The process was asked to refresh its view for these, and has not finished.
     asked: Vec<Dump>,
-    /// These came later, or when the process was not ready: what it tells now may be older than they are.
+    /// These came later, or while the process was not ready. They need another refresh: what comes now may be older than they are.
     later: Vec<Dump>,
-    /// What becomes of the counters then.
+    /// What the process does with its counters after that refresh.
     after: Option<AfterTelling>,
 }
 
 impl Views {
-    /// What happened to the subjects of a process; the runner has none.
+    /// The journal of a process; the runner has none.
     pub(super) const fn journal(&mut self, role: Role) -> Option<&mut Journal> {
         match role {
             Role::Vrrp => Some(&mut self.snapshot.vrrp.journal),
@@ -40,17 +41,17 @@ impl Views {
         }
     }
 
-    /// Takes in what became different about virtual routers.
+    /// Applies changes of virtual routers.
     pub(super) fn apply_vrrp(&mut self, changes: Vec<VrrpChange>) {
         changes.into_iter().for_each(|change| self.snapshot.vrrp.apply(change));
     }
 
-    /// Takes in what became different about load balancing.
+    /// Applies changes of load balancing.
     pub(super) fn apply_balance(&mut self, changes: Vec<BalanceChange>) {
         changes.into_iter().for_each(|change| self.snapshot.balance.apply(change));
     }
 
-    /// The process has ended: nothing of what it told is so any more. Dumps wait for the next one.
+    /// Drops the view of a process that has ended. Dumps wait for the next process.
     pub(super) fn ended(&mut self, role: Role) {
         match role {
             Role::Vrrp => self.snapshot.vrrp.apply(VrrpChange::Begins),
@@ -64,7 +65,7 @@ impl Views {
         }
     }
 
-    /// `dump` is written once the process has told everything as it is from now on; `after` says what becomes of its counters then.
+    /// Has `dump` written after the next refresh. `after` says what the process does with its counters then.
     pub(super) fn ask(&mut self, role: Role, dump: Dump, after: AfterTelling) {
         if let Some(waiting) = self.waiting(role) {
             waiting.add(dump);
@@ -74,7 +75,7 @@ impl Views {
         }
     }
 
-    /// What to ask a process now that is ready.
+    /// The request to a process that is ready, if dumps wait for it.
     pub(super) fn request(&mut self, role: Role) -> Option<ToChild> {
         let waiting = self.waiting(role)?;
         if !waiting.asked.is_empty() || waiting.later.is_empty() {
@@ -84,7 +85,7 @@ impl Views {
         Some(ToChild::Refresh(waiting.after.take().unwrap_or(AfterTelling::KeepCounters)))
     }
 
-    /// A process has told everything that it was asked for: writes the dumps.
+    /// Writes the dumps that waited for this refresh.
     pub(super) fn write(&mut self, role: Role, router_id: String, global: &Global, log: &mut PacedLog, now: Instant) {
         self.snapshot.router_id = router_id;
         let tell = if role == Role::Vrrp { keepalived_surface::data } else { keepalived_surface::checker_data };

@@ -23,24 +23,24 @@ pub(super) struct Worker {
     role: Role,
     child: Child,
     connection: Connection,
-    /// It has said that it runs.
+    /// It runs.
     pub(super) ready: bool,
     /// It was killed.
     killed: bool,
-    /// It was started to stand by for a while.
+    /// It was started to stand by.
     is_standby: bool,
-    /// It has said that it stands by.
+    /// It stands by.
     pub(super) stands_by: bool,
     /// When it begins.
     begins_at: Instant,
     liveness: Liveness,
-    /// It was sent a configuration and has not said yet that it applied it.
+    /// It has a new configuration and has not applied it yet.
     pub(super) reloading: bool,
 }
 
 impl Worker {
-    /// Starts this program again as `role`. Only in the foreground does it keep the console: whoever waits for
-    /// the end of a daemon's output would wait for ever. It is asked every `interval` whether it lives.
+    /// Starts this program again as `role`. It keeps the console only in the foreground: a reader that waits for the end of a daemon's
+    /// output would wait for ever. `interval` is that of the questions whether it lives.
     pub(super) fn start(
         role: Role,
         startup: &Startup<&Config>,
@@ -89,29 +89,29 @@ impl Worker {
         self.liveness.next_at()
     }
 
-    /// From now on it is asked so often whether it lives.
+    /// Sets how often it is asked whether it lives.
     pub(super) fn set_interval(&mut self, interval: Duration) {
         self.liveness.set_interval(interval);
     }
 
-    /// When it was started, or when it begins after it stood by.
+    /// When it started, or will begin after it stood by.
     pub(super) const fn begins_at(&self) -> Instant {
         self.begins_at
     }
 
-    /// Whether it is there to do its work, or will be in a moment. What a reload takes away from one that stands by it never had.
+    /// Whether it does its work, or will in a moment. One that stands by never had what a reload takes away.
     pub(super) const fn is_at_work(&self) -> bool {
         self.ready || !self.is_standby
     }
 
-    /// Whether it came as far as its own code: one like it may be started at once.
+    /// Whether it got as far as its own code. Another one may start at once then.
     pub(super) const fn has_lived(&self) -> bool {
         self.ready || self.stands_by
     }
 
-    /// Asks whether it is there. False if it has not answered for too long.
+    /// Asks whether it lives. False if it has not answered for too long.
     pub(super) fn hello(&mut self, now: Instant) -> bool {
-        // routers that are silent for so long are none, whatever they are busy with: others have their addresses by then
+        // a router that is silent for that long has lost its addresses to others, whatever it is busy with
         let reloads = self.reloading && self.role != Role::Vrrp;
         let waits = self.stands_by && now < self.begins_at;
         let busy = (!self.ready && !waits) || reloads;
@@ -125,23 +125,23 @@ impl Worker {
         }
     }
 
-    /// Whether it left a question unanswered, for whatever reason it ended.
+    /// Whether a question was open when it ended.
     pub(super) const fn was_stuck(&self) -> bool {
         self.liveness.waits()
     }
 
-    /// It answered.
+    /// Notes its answer.
     pub(super) fn answered(&mut self, number: u64) {
         self.liveness.answered(number);
     }
 
-    /// It said that it runs.
+    /// Notes that it runs.
     pub(super) fn has_started(&mut self, now: Instant) {
         self.ready = true;
         self.liveness.sign_of_life(now);
     }
 
-    /// It said that it applied the configuration.
+    /// Notes that it applied the configuration.
     pub(super) fn has_reloaded(&mut self, now: Instant) {
         self.reloading = false;
         self.liveness.sign_of_life(now);
@@ -162,7 +162,7 @@ impl Worker {
         self.connection.say(&ToChild::Stop);
     }
 
-    /// Ends it without asking. True the first time: a process that waits for a device ends when that answers.
+    /// Kills it. True the first time: a process that waits for a device ends only when that answers.
     pub(super) fn kill(&mut self) -> bool {
         self.signal(Signal::KILL);
         !std::mem::replace(&mut self.killed, true)
@@ -174,12 +174,12 @@ impl Worker {
         }
     }
 
-    /// When to send it what it did not take before.
+    /// When to send it what it did not take.
     pub(super) fn catch_up_at(&self, now: Instant) -> Option<Instant> {
         self.connection.next_at(now)
     }
 
-    /// What it is told through.
+    /// The connection to it.
     pub(super) const fn connection(&mut self) -> &mut Connection {
         &mut self.connection
     }
