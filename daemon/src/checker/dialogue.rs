@@ -1,4 +1,4 @@
-//! From a task to the dialogue that it needs, and from its end to a result.
+//! Runs the dialogue that a step of a check needs, and turns its end into a result.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -15,19 +15,19 @@ use crate::message::{Blame, HowEnded};
 /// What all dialogues share.
 #[derive(Debug)]
 pub(super) struct Dialogue {
-    /// For those without TLS, whatever is wrong with it.
+    /// For checks without TLS: no broken TLS file concerns them.
     none: Lazy,
-    /// For those that believe anyone.
+    /// For checks that accept any certificate.
     anyone: Lazy,
-    /// For those with `tls_verify`. Made if there are any: many systems have no authorities that they trust.
+    /// For checks with `tls_verify`. Made only if there are any: many systems have no trusted authorities.
     authorities: Lazy,
     ssl: Ssl,
 }
 
-/// How long files that a shortage kept from being read are left alone: each attempt reads all of them.
+/// Pause before files are read again that could not be read for a shortage: each attempt reads all of them.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// TLS that is made when it is needed, from files that are read once: what is wrong with a file is looked at again by a reload.
+/// TLS that is made when a check needs it. Its files are read once, and again by a reload.
 #[derive(Debug)]
 struct Lazy {
     which: &'static str,
@@ -38,7 +38,7 @@ struct Lazy {
 #[derive(Debug)]
 struct Problem {
     why: String,
-    /// When the files are read again: this machine was short of something.
+    /// When to read the files again: this machine was short of something.
     again: Option<Instant>,
 }
 
@@ -47,7 +47,7 @@ impl Lazy {
         Self { which, made: RefCell::new(None) }
     }
 
-    /// What there is, or what `make` makes if nothing has been made, or if it may be tried again.
+    /// The TLS, made by `make` if there is none yet and it may be tried.
     fn get(&self, now: Instant, make: impl FnOnce() -> Result<Tls, BadTls>) -> Result<Tls, CheckResult> {
         let mut made = self.made.borrow_mut();
         let is_due = made.as_ref().is_none_or(|made| made.as_ref().is_err_and(|problem| problem.is_over(now)));
@@ -62,12 +62,12 @@ impl Lazy {
         }
     }
 
-    /// A problem, which is said unless it is the same as `before`.
+    /// A problem. Logs it unless it is the same as `before`.
     fn problem(&self, error: &BadTls, before: Option<&Problem>, now: Instant) -> Problem {
         let (why, which) = (error.to_string(), self.which);
         if before.is_none_or(|before| before.why != why) {
             let then = if error.is_shortage { ", until the files can be read" } else { "" };
-            tracing::error!("{why}; checks {which} cannot be made{then}, and their servers stay as they are");
+            tracing::error!("{why}; checks {which} do not run{then}, and their servers stay as they are");
         }
         Problem { why, again: error.is_shortage.then(|| now + AGAIN) }
     }
@@ -87,7 +87,7 @@ impl Dialogue {
             authorities: Lazy::new("with tls_verify"),
             ssl: config.ssl.clone().unwrap_or_default(),
         };
-        // what is wrong is said at once
+        // logs what is wrong at once
         dialogue.tls(true, false).ok();
         dialogue
     }
@@ -108,7 +108,7 @@ impl Dialogue {
 
     async fn ask(&self, task: Task<'_>, step: usize) -> Result<CheckResult, CheckResult> {
         let host = task.host(step);
-        // most checks are of TCP, and each that is under way takes as much room as the largest that is not boxed
+        // most checks are TCP checks; a future takes as much room as its largest branch that is not boxed
         let ended = match task.checker {
             Checker::Tcp(check) => keepalived_checks::tcp(check).await,
             Checker::Http(check) => {

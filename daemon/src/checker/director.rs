@@ -21,7 +21,7 @@ pub(super) fn open(config: &Config) -> io::Result<Box<dyn Director>> {
     within(&config.global.balancing, || choose(config))
 }
 
-/// Opens something where the load balancer is.
+/// Opens something in the network namespace of the load balancer.
 fn within<T>(balancing: &Balancing, open: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let here = match &balancing.namespace {
         IpvsNamespace::Ours | IpvsNamespace::Default => None,
@@ -32,7 +32,7 @@ fn within<T>(balancing: &Balancing, open: impl FnOnce() -> io::Result<T>) -> io:
         }
     };
     let opened = open();
-    // sockets stay where they were opened; checks are made from where we are
+    // a socket stays in the namespace where it was opened; checks run in ours
     if let Some(here) = here {
         here.enter()?;
     }
@@ -44,7 +44,7 @@ fn choose(config: &Config) -> io::Result<Box<dyn Director>> {
         Backend::Ipvs => ipvs(),
         Backend::Nftables => nftables(),
         Backend::Auto => ipvs().or_else(|error| {
-            // it says nothing about IPVS, and there may be a full table
+            // the error says nothing about IPVS, and its table may be full
             if is_shortage(&error) {
                 return Err(error);
             }
@@ -57,7 +57,7 @@ fn choose(config: &Config) -> io::Result<Box<dyn Director>> {
     }
 }
 
-/// Something that this configuration asks for and nftables does not do; in words, and where.
+/// Something in this configuration that nftables cannot do, in words.
 fn needs_ipvs(config: &Config) -> Option<String> {
     let Balancing { sync_daemon, tcp_timeout, tcp_fin_timeout, udp_timeout, expire_failed, .. } =
         &config.global.balancing;
@@ -91,8 +91,8 @@ fn nftables() -> io::Result<Box<dyn Director>> {
     Ok(Box::new(Nftables::open(Nftables::TABLE)?))
 }
 
-/// `lvs_timeouts` and `lvs_expire_failed`, and what the kernel had before us: that is there again at the end, and as soon as the
-/// configuration says nothing.
+/// The kernel's values of `lvs_timeouts` and `lvs_expire_failed` from before us. They are restored at the end, and as soon as the
+/// configuration sets nothing.
 #[derive(Debug)]
 pub(super) struct KernelSettings {
     timeouts: Option<Timeouts>,
@@ -100,18 +100,18 @@ pub(super) struct KernelSettings {
 }
 
 impl KernelSettings {
-    /// Begins; the process before this one, which died, may have known what there was before it.
+    /// Begins with the values that a process before this one has found, if it died.
     pub(super) const fn new(cleanup: &Cleanup) -> Self {
         Self { timeouts: cleanup.timeouts, expiry: cleanup.expiry }
     }
 
-    /// Notes what there was before us, if anything was changed or is about to be.
+    /// Puts the values from before us into `cleanup`.
     pub(super) const fn add_to(&self, cleanup: &mut Cleanup) {
         cleanup.timeouts = self.timeouts;
         cleanup.expiry = self.expiry;
     }
 
-    /// Looks what there is before [`Self::apply`] changes it for the first time.
+    /// Reads the kernel's values before [`Self::apply`] changes them for the first time.
     pub(super) fn look(&mut self, balancing: &Balancing) {
         let Balancing { tcp_timeout, tcp_fin_timeout, udp_timeout, backend, expire_failed, .. } = *balancing;
         if backend == Backend::Nftables {
@@ -128,7 +128,7 @@ impl KernelSettings {
         }
     }
 
-    /// Makes it what the configuration says.
+    /// Sets the values that the configuration asks for.
     pub(super) fn apply(&self, balancing: &Balancing) {
         if let Some(before) = self.timeouts {
             let wanted = Timeouts {
@@ -149,17 +149,17 @@ impl KernelSettings {
         }
     }
 
-    /// The end: as it was before us.
+    /// Restores the values from before us.
     pub(super) fn end(&mut self, balancing: &Balancing) {
         if let Some(before) = self.timeouts.take()
             && let Err(error) = set_timeouts(balancing, before)
         {
-            tracing::error!("lvs_timeouts: what was there before could not be set: {error}");
+            tracing::error!("lvs_timeouts: cannot restore the values from before: {error}");
         }
         if let Some(before) = self.expiry.take()
             && let Err(error) = within(balancing, || before.set())
         {
-            tracing::error!("lvs_expire_failed: what was there before could not be set: {error}");
+            tracing::error!("lvs_expire_failed: cannot restore the values from before: {error}");
         }
     }
 }

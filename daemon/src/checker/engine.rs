@@ -1,4 +1,4 @@
-//! The checker process without its descriptors: what the balancer decides, and the kernel's table made to match.
+//! The checker process without its descriptors: runs the balancer, and makes the kernel's table match its decisions.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -24,19 +24,19 @@ mod view;
 
 use view::PendingChanges;
 
-/// What happens to the table at the end.
+/// What a stop does to the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AtExit {
-    /// Our virtual servers are removed; with `lvs_flush_on_stop`, all.
+    /// Remove our virtual servers; with `lvs_flush_on_stop`, all.
     Release,
-    /// It stays (`--dont-release-ipvs`).
+    /// Leave it (`--dont-release-ipvs`).
     Keep,
 }
 
-/// A step that is to be run.
+/// A step of a check that is due.
 #[derive(Clone, Debug)]
 pub struct DueStep {
-    /// To say how it ended.
+    /// Names it in [`Engine::ended`].
     pub ticket: Ticket,
     /// What to do.
     pub task: Held,
@@ -54,23 +54,22 @@ pub struct Engine<D> {
     effects: Vec<Effect>,
     due: Vec<DueStep>,
     reports: VecDeque<Report>,
-    /// What its follower has to be told of.
+    /// Changes of the view that its follower does not know.
     pending: PendingChanges,
     shortage: Shortage,
     starting: bool,
-    /// Whether what is unfinished may have changed since it was last asked for, besides what the reconciler knows of.
+    /// Whether servers that leave may have changed since [`Self::unfinished`] was last called.
     leaving_changed: bool,
-    /// When the first server that drains was to go at that time.
+    /// When the first server that drains was due to go at that time.
     departure: Option<Instant>,
 }
 
 impl<D: Director> Engine<D> {
-    /// Begins: takes over what is in the kernel's table, and makes the rest. After a process that died, servers that are not in the
-    /// table are taken for failed until a check says otherwise, since that process has taken them out; and what it left unfinished
-    /// goes on.
+    /// Takes over what is in the kernel's table, and adds the rest. After a process that died, a server that is not in the table counts
+    /// as failed until a check succeeds, since that process had removed it. What that process left unfinished goes on.
     ///
     /// # Errors
-    /// The kernel's table cannot be read, or the configuration is more than anybody has.
+    /// The kernel's table cannot be read, or the configuration has too many entries.
     pub fn new(now: Instant, config: Config, mut director: D, before: &Before, seed: u64) -> io::Result<Self> {
         let mut lowered = Lowered::of(&config, None)?;
         let mut there = director.read()?;
@@ -115,10 +114,10 @@ impl<D: Director> Engine<D> {
         Ok(engine)
     }
 
-    /// Goes on with another configuration: what is the same keeps what is known about it.
+    /// Goes on with another configuration. What is the same in both keeps its state.
     ///
     /// # Errors
-    /// The configuration is more than anybody has; the old one goes on.
+    /// The configuration has too many entries; the old one goes on.
     pub fn reload(&mut self, now: Instant, config: Config) -> io::Result<()> {
         let mut lowered = Lowered::of(&config, Some((&self.config, &self.lowered)))?;
         let params = std::mem::take(&mut lowered.params);
@@ -132,14 +131,14 @@ impl<D: Director> Engine<D> {
         }
         self.effects.append(&mut effects);
         self.apply_effects("", now);
-        // places among the virtual servers have changed: everything is looked at again
+        // places of virtual servers have changed: compare everything again
         self.reconciler.reconfigure(&self.balancer, self.config.global.balancing.repair_interval, now);
         self.leaving_changed = true;
         self.take_news();
         Ok(())
     }
 
-    /// What a process after this one would have to remove; `None` if it is what it was when this was last asked.
+    /// What a process after this one would have to remove; `None` if that has not changed since the last call.
     pub fn unfinished(&mut self) -> Option<Unfinished> {
         let departure = self.balancer.next_departure();
         let leaving_changed = std::mem::take(&mut self.leaving_changed) || self.departure != departure;
@@ -159,7 +158,7 @@ impl<D: Director> Engine<D> {
         Some(Unfinished { draining, unremoved: self.reconciler.unremoved().take(unfinished::MOST).collect() })
     }
 
-    /// Lets everything happen that is due, and brings the kernel's table up to date. Returns when to come again.
+    /// Does what is due, and brings the kernel's table up to date. Returns when to call it again.
     pub fn turn(&mut self, now: Instant) -> Option<Instant> {
         let mut effects = std::mem::take(&mut self.effects);
         self.balancer.handle_timeout(now, &mut effects);
@@ -168,7 +167,7 @@ impl<D: Director> Engine<D> {
         self.balancer.next_deadline().into_iter().chain(table).min()
     }
 
-    /// Brings the kernel's table up to date, and lets nothing begin. Returns when to come again for that.
+    /// Brings the kernel's table up to date; no check begins. Returns when to call it again for that.
     pub fn settle(&mut self, now: Instant) -> Option<Instant> {
         self.apply_effects("", now);
         let next = self.reconciler.tend(&self.balancer, now);
@@ -180,12 +179,12 @@ impl<D: Director> Engine<D> {
         self.reports.extend(self.reconciler.news());
     }
 
-    /// Steps that are to be run.
+    /// Takes the steps that are due.
     pub fn due(&mut self) -> impl Iterator<Item = DueStep> + '_ {
         self.due.drain(..)
     }
 
-    /// A step ended.
+    /// A step ended with this result.
     pub fn ended(&mut self, ticket: Ticket, result: &CheckResult, now: Instant) {
         let mut effects = std::mem::take(&mut self.effects);
         let check = self.balancer.ended(ticket, result, now, &mut effects);
@@ -216,11 +215,11 @@ impl<D: Director> Engine<D> {
         }
     }
 
-    /// The checks of virtual servers with `ha_suspend` rest unless their address is on this machine.
+    /// Suspends the checks of virtual servers with `ha_suspend` while their addresses are not on this machine.
     pub fn suspend(&mut self, is_here: impl Fn(std::net::IpAddr) -> bool, now: Instant) {
         for (id, server) in (0..).map(ServiceId).zip(&self.config.virtual_servers) {
             let may_rest = server.settings.ha_suspend;
-            // one that rested before a reload may have lost the keyword
+            // a suspended virtual server may have lost the keyword in a reload
             if !may_rest && !self.balancer.is_suspended(id) {
                 continue;
             }
@@ -232,15 +231,15 @@ impl<D: Director> Engine<D> {
         }
     }
 
-    /// Others may have changed the kernel's table.
+    /// Another program may have changed the kernel's table.
     pub fn table_changed(&mut self, now: Instant) {
         self.reconciler.look_soon(now);
     }
 
-    /// Ends.
+    /// Ends, and leaves the table as `at_exit` says.
     pub fn stop(&mut self, at_exit: AtExit, now: Instant) {
         if at_exit == AtExit::Keep {
-            // what goes on being served is not down, whatever `omega` says
+            // a service that stays in the table is not down, whatever `omega` says
             return;
         }
         let mut effects = std::mem::take(&mut self.effects);
@@ -251,23 +250,23 @@ impl<D: Director> Engine<D> {
         self.take_news();
     }
 
-    /// What happened and was not asked for yet, in order; `most` of it.
+    /// Takes at most `most` reports, in order.
     pub fn reports(&mut self, most: usize) -> impl Iterator<Item = Report> + '_ {
         let most = most.min(self.reports.len());
         self.reports.drain(..most)
     }
 
-    /// Whether there is more to report.
+    /// Whether [`Self::reports`] has more.
     pub fn has_reports(&self) -> bool {
         !self.reports.is_empty()
     }
 
-    /// What is in force.
+    /// The configuration in force.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// How everything stands.
+    /// The balancer, with the states of all servers.
     pub const fn balancer(&self) -> &Balancer {
         &self.balancer
     }
@@ -404,8 +403,8 @@ impl<D: Director> Engine<D> {
     }
 }
 
-/// Servers that are in the kernel's table are up until a check says otherwise, whatever `alpha` says; and when we resume, those that
-/// are not there are down. A check that is shared is up if the table of one of its users says so.
+/// Servers in the kernel's table are up until a check fails, even with `alpha`. After a process that died, servers that are not in the
+/// table are down. A shared check is up if one of its users is in the table.
 fn adopt(lowered: &mut Lowered, there: &Table, resumes: bool) {
     let Params { services, checks, .. } = &mut lowered.params;
     let mut up = Vec::new();
@@ -420,7 +419,7 @@ fn adopt(lowered: &mut Lowered, there: &Table, resumes: bool) {
                 there.get(key).and_then(|entry| entry.destinations.get(&to)).is_some_and(|entry| entry.weight > 0)
             });
             if is_there {
-                // one that is the sorry server, too, may be there for want of a quorum
+                // a sorry server may be there because there is no quorum
                 service.serves |= service.sorry.is_none_or(|sorry| sorry.place != server.place);
                 up.extend(server.checks.iter().copied());
                 continue;
@@ -438,7 +437,7 @@ fn adopt(lowered: &mut Lowered, there: &Table, resumes: bool) {
     }
 }
 
-/// Servers that the process before let drain go on draining.
+/// Lets servers go on draining that drained when the process before this one died.
 fn drain_on(lowered: &mut Lowered, config: &Config, unfinished: &Unfinished) {
     let draining: HashMap<&Service, &Vec<Leaving>> =
         unfinished.draining.iter().map(|(service, leaving)| (service, leaving)).collect();

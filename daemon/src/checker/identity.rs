@@ -1,4 +1,4 @@
-//! What makes two checks one.
+//! Identities of checks: equal checks of one server run once.
 
 use std::hash::{DefaultHasher, Hasher as _};
 
@@ -8,19 +8,19 @@ use keepalived_core::balance::CheckId;
 
 use super::task::Task;
 
-/// Stands for a check: a large site has tens of thousands, and what they stand for is in the configuration.
+/// A digest of a check. A large site has tens of thousands, whose settings are in the configuration.
 pub(super) type Identity = [u64; 2];
 
 /// The identities of all checks of a configuration, by their numbers; each is there once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Identities {
     all: Vec<Identity>,
-    /// Where in `all` each stands. Their first halves are as good as any hash.
+    /// Index of each in `all`. The first half of a digest serves as its hash.
     places: HashTable<u32>,
 }
 
 impl Identities {
-    /// With room for so many.
+    /// An empty set with room for so many.
     pub(super) fn with_capacity(count: usize) -> Self {
         Self { all: Vec::with_capacity(count), places: HashTable::with_capacity(count) }
     }
@@ -43,7 +43,7 @@ impl Identities {
         self.places.find(hash(identity), is_it).copied().map(CheckId)
     }
 
-    /// Gives back room that is not needed.
+    /// Frees unused room.
     pub(super) fn shrink(&mut self) {
         self.all.shrink_to_fit();
     }
@@ -57,15 +57,15 @@ fn hash(identity: &Identity) -> u64 {
     identity[0]
 }
 
-/// Makes 128 bits that stand for a check.
+/// Makes a digest of 128 bits.
 #[derive(Default)]
 pub(super) struct Digest {
     octets: Vec<u8>,
 }
 
 impl Digest {
-    /// Of everything that makes two checks one. A program may look at anything: it is shared on one server only, where its weight
-    /// is the same.
+    /// A digest of all settings that matter for the result. Programs are shared only within one server with the same weight: they may
+    /// depend on anything.
     pub(super) fn identity(&mut self, task: &Task<'_>) -> Identity {
         let of_server = matches!(task.checker, Checker::Misc(_) | Checker::File(_) | Checker::Bfd(_));
         let server = of_server.then_some((task.server.address, task.server.port, task.server.settings.weight));
@@ -73,7 +73,7 @@ impl Digest {
         self.of(&(task.checker, hosts, server))
     }
 
-    /// Of what stays the same if only the pace of a check is changed.
+    /// A digest without the pace, so that a check keeps its state when only its pace changes.
     pub(super) fn target(&mut self, task: &Task<'_>) -> Identity {
         let mut checker = task.checker.clone();
         if let Some(schedule) = checker.schedule_mut() {

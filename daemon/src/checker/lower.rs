@@ -1,4 +1,4 @@
-//! From what the configuration says to what the balancer is told, and what each check has to do.
+//! Turns a configuration into the parameters of the balancer and the spots of its checks.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -18,27 +18,27 @@ use super::identity::{Digest, Identities};
 use super::task::{Spot, Task};
 use crate::programs;
 
-/// A step whose own deadline is over by this much will not end.
+/// How long after its own deadline a step counts as lost.
 const MORE: Duration = Duration::from_secs(30);
 
-/// A configuration as the balancer wants it.
+/// A configuration in the form of the balancer.
 #[derive(Debug, Default)]
 pub(super) struct Lowered {
     pub(super) params: Params,
-    /// Where each check stands.
+    /// Where each check is in the configuration.
     pub(super) spots: Vec<Spot>,
-    /// What makes each check the same, for the next reload.
+    /// The identity of each check, for the next reload.
     identities: Identities,
 }
 
-/// A configuration that was in force, and what became of it.
+/// The configuration that was in force, and its lowered form.
 pub(super) type Before<'a> = (&'a Config, &'a Lowered);
 
 impl Lowered {
-    /// What `config` says; `before` is what was in force.
+    /// Lowers `config`; `before` was in force until now.
     ///
     /// # Errors
-    /// Groups that stand for more addresses than anybody has.
+    /// Groups have too many addresses.
     pub(super) fn of(config: &Config, before: Option<Before<'_>>) -> io::Result<Self> {
         let mut lowered = Self::default();
         lowered.params.drain = config.global.balancing.drain_timeout;
@@ -80,13 +80,13 @@ struct Checks<'a> {
     params: Vec<CheckParams>,
     spots: Vec<Spot>,
     identities: Identities,
-    /// Where checks stand that were not there before as they are.
+    /// Spots of checks that were not in the configuration before in the same form.
     untraced: Vec<(CheckId, Spot)>,
     digest: Digest,
 }
 
 impl<'a> Checks<'a> {
-    /// With room for so many.
+    /// An empty list with room for so many.
     fn new(before: Option<Before<'a>>, count: usize) -> Self {
         Self {
             before,
@@ -125,8 +125,7 @@ impl<'a> Checks<'a> {
         pace
     }
 
-    /// Finds checks whose pace alone was changed. One that several virtual servers share goes on as that of the first of them
-    /// that had it.
+    /// Finds checks of which only the pace changed. A check that several virtual servers share goes on as that of the first one.
     fn trace(&mut self, config: &Config) {
         let Some((old_config, old)) = self.before else { return };
         let untraced = std::mem::take(&mut self.untraced);
@@ -190,7 +189,7 @@ fn pace(checker: &Checker) -> Pace {
     }
 }
 
-/// How long a step may take: what ends it has its own time, and this much more.
+/// How long a step may take: its own deadline, and some time more.
 fn limit(checker: &Checker) -> Duration {
     let own = match checker {
         Checker::Misc(check) => programs::patience(check.timeout),
@@ -215,7 +214,7 @@ fn lower_service(
         forwarding: sorry.forwarding,
         inhibit: sorry.inhibit,
     });
-    // as the kernel tells it: otherwise each look would find a difference
+    // in the form that the kernel reports; otherwise each look would find a difference
     let granularity = settings.persistence_granularity.filter(|granularity| !granularity.is_whole());
     let service = ServiceEntry {
         scheduler: settings.scheduler,

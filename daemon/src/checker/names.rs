@@ -1,4 +1,4 @@
-//! What virtual and real servers are called in log lines, and in the lines of a FIFO (interfaces.md section 2): scripts read both.
+//! Names of virtual and real servers in log lines and FIFOs (interfaces.md section 2): scripts read both.
 
 use std::fmt::Write as _;
 

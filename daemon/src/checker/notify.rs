@@ -1,11 +1,11 @@
-//! Who is told what happens to servers: scripts and named pipes (interfaces.md sections 1 and 2).
+//! Notifications about servers: scripts and named pipes (interfaces.md sections 1 and 2).
 
 use keepalived_config::model::Config;
 
 use super::report::Report;
 use crate::programs::{Fifos, Programs};
 
-/// Tells of `report` whoever wants to know.
+/// Runs the scripts and writes to the FIFOs that are configured for `report`.
 pub(super) fn tell(report: &Report, config: &Config, programs: &mut Programs, fifos: &mut Fifos) {
     match report {
         Report::Server { service, server, name, service_name, up, .. } => {

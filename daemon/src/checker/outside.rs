@@ -1,4 +1,4 @@
-//! What the checker process hears from outside: numbers in files (`FILE_CHECK`), addresses of this machine (`ha_suspend`).
+//! What the checker process watches on this machine: numbers in files (`FILE_CHECK`) and addresses (`ha_suspend`).
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -25,15 +25,15 @@ const ADDRESSES: Token = Token(3);
 /// At or below this a weight means that the server is down.
 const FAULT: i64 = -2_147_483_648;
 
-/// How often a file is read again at once.
+/// How many changes of a file are read at once.
 const READS_AT_ONCE: u32 = 5;
-/// After that it is read once in this time.
+/// Interval of reading after that.
 const READ_PAUSE: Duration = Duration::from_secs(1);
 
-/// Octets of a file that are looked at: a number is shorter.
+/// Octets that are read of a file: a number is shorter.
 const MOST_READ: u64 = 128;
 
-/// Files and addresses that matter.
+/// The files and addresses that the configuration names.
 #[derive(Debug, Default)]
 pub(super) struct Outside {
     /// Number of each track file that a check follows.
@@ -48,13 +48,13 @@ struct Followed {
     path: PathBuf,
     /// Its number; none while it has never been read.
     number: Option<i64>,
-    /// It has changed and was not read: the number may be another by now. It is read again as `pace` allows.
+    /// It has changed since it was read. It is read again when `pace` allows.
     is_unread: bool,
-    /// A shortage on this machine kept it from being read, which was said.
+    /// It could not be read for a shortage on this machine, and that was logged.
     is_short: bool,
-    /// Who changes it without a pause must not keep us busy, and the log.
+    /// Bounds how often it is read and logged if it changes without a pause.
     pace: Pace,
-    /// Why it could not be read the last time, unless there was none.
+    /// Why it could not be read the last time; `None` also if it did not exist.
     problem: Option<String>,
 }
 
@@ -72,7 +72,7 @@ impl Outside {
         if config.virtual_servers.iter().any(|server| server.settings.ha_suspend) {
             match watch_addresses(reactor) {
                 Ok(addresses) => outside.addresses = Some(addresses),
-                Err(error) => tracing::error!("ha_suspend: the addresses of this machine cannot be watched: {error}"),
+                Err(error) => tracing::error!("ha_suspend: cannot watch the addresses of this machine: {error}"),
             }
         }
         outside
@@ -107,7 +107,7 @@ impl Outside {
         }
     }
 
-    /// Looks at what has changed. True if anything that matters has.
+    /// Handles readiness of a descriptor. True if a number or an address has changed.
     pub(super) fn on_ready(&mut self, token: Token, now: Instant) -> bool {
         match token {
             FILES => self.read_files(now),
@@ -135,7 +135,7 @@ impl Outside {
         any
     }
 
-    /// Looks again at what could not be read, or not so soon. True if anything has changed.
+    /// Reads again files that could not be read, or not so soon. True if a number has changed.
     pub(super) fn catch_up(&mut self, now: Instant) -> bool {
         let mut any = false;
         for file in self.numbers.values_mut().filter(|file| file.is_unread) {
@@ -144,13 +144,13 @@ impl Outside {
         any
     }
 
-    /// When there is something to look at again.
+    /// When [`Self::catch_up`] is due.
     pub(super) fn next_at(&mut self, now: Instant) -> Option<Instant> {
         let unread = self.numbers.values_mut().filter(|file| file.is_unread);
         unread.map(|file| file.pace.next(now).unwrap_or(now + READ_PAUSE)).min()
     }
 
-    /// How a check that follows a file stands; `None` for all others.
+    /// The result of a check that follows a file; `None` for all others.
     pub(super) fn result(&self, task: Task<'_>) -> Option<CheckResult> {
         let Checker::File(check) = task.checker else { return None };
         let file = self.numbers.get(&check.track_file)?;
@@ -160,7 +160,7 @@ impl Outside {
         })
     }
 
-    /// Whether `address` is on this machine; yes if nobody knows.
+    /// Whether `address` is on this machine; yes if that is not known.
     pub(super) fn has(&self, address: IpAddr) -> bool {
         self.addresses.as_ref().is_none_or(|known| known.here.iter().any(|(_, here, _)| *here == address))
     }
@@ -175,7 +175,7 @@ impl Followed {
         file
     }
 
-    /// Reads it, if its pace allows. True if the number is another now.
+    /// Reads the file if its pace allows. True if the number has changed.
     fn read(&mut self, now: Instant) -> bool {
         self.pace.take(now) && self.take(number_in(&self.path))
     }
@@ -189,7 +189,7 @@ impl Followed {
                 }
                 false
             }
-            // what is not there, or no file, is 0
+            // a missing file counts as 0
             read => {
                 (self.is_unread, self.is_short) = (false, false);
                 self.note(read.as_ref().err());
@@ -199,7 +199,7 @@ impl Followed {
         }
     }
 
-    /// Says once what is wrong. That there is no file yet is nothing wrong.
+    /// Logs once why it cannot be read. A missing file is no error.
     fn note(&mut self, error: Option<&io::Error>) {
         let problem = error.filter(|error| error.kind() != io::ErrorKind::NotFound).map(io::Error::to_string);
         if let Some(why) = problem.as_ref().filter(|_| problem != self.problem) {
@@ -224,7 +224,7 @@ impl Addresses {
                     }
                     NetworkEvent::Overrun => match self.network.inventory() {
                         Ok(inventory) => self.here = inventory.addresses.iter().map(|address| address.key()).collect(),
-                        Err(error) => tracing::error!("the addresses of this machine cannot be read: {error}"),
+                        Err(error) => tracing::error!("cannot read the addresses of this machine: {error}"),
                     },
                     NetworkEvent::Link(_) | NetworkEvent::LinkRemoved(_) => {}
                 }
@@ -321,7 +321,7 @@ mod tests {
         for step in 0..1_000_u32 {
             std::fs::write(&path, step.to_string()).unwrap();
             let now = start + Duration::from_millis(step.into());
-            // as if the kernel had told of it
+            // as if the kernel had reported it
             let file = outside.numbers.get_mut("n").unwrap();
             file.is_unread = true;
             changes += u32::from(file.read(now));

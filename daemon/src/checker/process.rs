@@ -1,4 +1,4 @@
-//! The checker process: owns the descriptors, runs the dialogues, and tells the supervisor.
+//! The checker process: owns the descriptors, runs the dialogues, and reports to the supervisor.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -52,26 +52,25 @@ const KEPT: [Capability; 8] = [
 ];
 
 const FROM_RUNNER: Token = Token(1);
-/// The kernel tells what others do to the load balancer's table.
+/// The kernel reports what others do to the load balancer's table.
 const TABLE: Token = Token(4);
 
-/// Results that are dealt with before the kernel's table is brought up to date.
+/// Results that are handled before the kernel's table is brought up to date.
 const MOST_RESULTS: usize = 4_096;
 
-/// What is due within this time begins together: waking up for each check alone costs as much as the check.
+/// Checks that are due within this time begin together: a wake-up costs as much as a check.
 const TOGETHER: Duration = Duration::from_millis(10);
 
-/// A timer of the runtime that is always there. One that is set when there is none, or none that is as early, costs a write and a
-/// wait more: this one is earlier than what a check may take.
+/// Interval of a timer that is always set. It is earlier than the deadlines of checks, so setting one of these costs no system call.
 const EARLY: Duration = Duration::from_millis(500);
 
-/// Reports that are told before anything else gets a turn again: when a large site starts there are tens of thousands.
+/// Reports that are handled in one turn: when a large site starts there are tens of thousands.
 const MOST_REPORTS: usize = 1_024;
 
 /// Entries of the view that are told in one message: fewer than a millisecond's work, and a message's length with usual names.
 const MOST_CHANGES: usize = 256;
 
-/// How soon what did not fit into a pipe is tried again.
+/// Pause before what did not fit into a pipe is tried again.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
 /// Runs the checker process until it is told to stop; returns its exit status.
@@ -79,12 +78,12 @@ pub fn run() -> u8 {
     child::run(Process::with, Process::run)
 }
 
-/// A step that ended, and how.
+/// A step that ended, and its result.
 type Results = (Ticket, CheckResult);
 
 struct Process {
     supervisor: Connection,
-    /// Until the loop begins.
+    /// `None` once the loop has begun.
     reactor: Option<Reactor>,
     engine: Engine<Box<dyn Director>>,
     dialogue: Rc<Dialogue>,
@@ -94,12 +93,12 @@ struct Process {
     fifos: Fifos,
     outside: Outside,
     kernel_settings: KernelSettings,
-    /// What the supervisor was told to remember.
+    /// What the supervisor remembers for the process after this one.
     cleanup: Cleanup,
     keep_services: bool,
     results: mpsc::UnboundedSender<Results>,
     inbox: mpsc::UnboundedReceiver<Results>,
-    /// Checks were begun, and not all of them have had a turn.
+    /// Checks have begun, and not all of them have had a turn.
     batch_waits: Rc<Cell<bool>>,
     backlog: Backlog<Record>,
     changes: ChangeSender,
@@ -118,7 +117,7 @@ impl Process {
         if pings(&startup.config)
             && let Err(error) = keepalived_kernel::dial::allow_ping(0)
         {
-            tracing::warn!("PING_CHECK may not be permitted: net.ipv4.ping_group_range cannot be changed: {error}");
+            tracing::warn!("PING_CHECK may fail: cannot change net.ipv4.ping_group_range: {error}");
         }
         let director = director::open(&startup.config)?;
         let mut kernel_settings = KernelSettings::new(&startup.cleanup);
@@ -176,7 +175,7 @@ impl Process {
         if let Some(monitor) = self.engine.director().monitor()
             && let Err(error) = reactor.reactor().register(monitor, TABLE, Interest::Read)
         {
-            tracing::warn!("the load balancer's table cannot be watched: {error}");
+            tracing::warn!("cannot watch the load balancer's table: {error}");
         }
         self.supervisor.say(&FromChild::Ready);
         let mut ready = Vec::new();
@@ -187,7 +186,7 @@ impl Process {
             let wake = self.turn();
             ready.clear();
             tokio::select! {
-                // told to stop before anything else
+                // messages, such as Stop, come first
                 biased;
                 came = reactor.ready(&mut ready) => came?,
                 _ = self.inbox.recv_many(&mut results, MOST_RESULTS) => {}
@@ -205,7 +204,7 @@ impl Process {
         }
     }
 
-    /// Brings everything up to date. Returns when to do so again.
+    /// One turn: does what is due. Returns when the next one is due.
     fn turn(&mut self) -> Option<Instant> {
         let now = reactor::now();
         let programs = self.look_at_programs(now);
@@ -230,7 +229,7 @@ impl Process {
         next.map(|at| at.max(now + TOGETHER))
     }
 
-    /// What became of the programs that the runner runs for us. Returns when to look again.
+    /// Handles the ends of programs that the runner ran for us. Returns when to look again.
     fn look_at_programs(&mut self, now: Instant) -> Option<Instant> {
         let lost = self.programs.turn(now);
         for (id, how) in self.programs.ended() {
@@ -247,8 +246,8 @@ impl Process {
         [lost, reader].into_iter().flatten().min()
     }
 
-    /// Begins what is due. Tasks run in the order in which they were begun: the last one tells when all have had a turn. Until then
-    /// no others begin, or they would pile up on a machine that cannot do what is due.
+    /// Begins the checks that are due. Tasks run in their order, and the last one says that all have had a turn. No others begin before:
+    /// they would pile up on a machine that is too slow.
     fn begin_due(&mut self, now: Instant) {
         let mut any = false;
         for due in self.engine.due() {
@@ -355,7 +354,7 @@ impl Process {
     }
 
     fn reload(&mut self, config: Config, reactor: &mut Reactor) -> io::Result<()> {
-        // what is to be told is about the configuration that is still in force
+        // the reports are about the configuration that is still in force
         self.deliver(usize::MAX);
         let now = reactor::now();
         schedule::apply("checker", &config.global.checker, None);
@@ -378,15 +377,15 @@ impl Process {
         self.fifos.reload(wanted, global.scripts.user.as_ref(), &mut self.programs);
     }
 
-    /// Watches what the configuration needs, from the beginning.
+    /// Watches the files and addresses of the configuration, instead of those before.
     fn look_outside(&mut self, reactor: &mut Reactor) {
-        // what was watched before is closed first
+        // closes the old watches first
         self.outside = Outside::default();
         self.outside = Outside::new(self.engine.config(), reactor);
         self.hear_outside();
     }
 
-    /// What is known from outside, to those whom it concerns.
+    /// Passes on the numbers in files and the addresses of this machine.
     fn hear_outside(&mut self) {
         let now = reactor::now();
         let outside = &self.outside;
@@ -394,7 +393,7 @@ impl Process {
         self.engine.suspend(|address| outside.has(address), now);
     }
 
-    /// Tells the supervisor what is to be taken back at the end, if it has changed.
+    /// Tells the supervisor what the end of this process undoes, if that has changed.
     fn tell_cleanup(&mut self) {
         let kernel_settings = &self.kernel_settings;
         let pipes = self.fifos.made();
@@ -424,7 +423,7 @@ impl Process {
     }
 }
 
-/// Changes what is `told` to the supervisor.
+/// Changes `told`, and tells the supervisor if it is different.
 fn tell_cleanup(supervisor: &mut Connection, told: &mut Cleanup, change: impl FnOnce(&mut Cleanup)) {
     let mut cleanup = told.clone();
     change(&mut cleanup);
@@ -453,7 +452,7 @@ fn begin(due: DueStep, dialogue: Rc<Dialogue>, results: mpsc::UnboundedSender<Re
             None => CheckResult::Unknown("there is no such check".into()),
             Some(task) => dialogue.run(task, due.step).await,
         };
-        // nobody hears it at the end of the process
+        // the receiver is gone at the end of the process
         results.send((due.ticket, result)).ok();
     });
 }

@@ -1,5 +1,4 @@
-//! Makes the kernel's table what it ought to be: at once when that changes, again when the kernel refused, and when others were at
-//! the table.
+//! Makes the kernel's table match the balancer's: at once after a change, again after a refusal, and after others changed it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
@@ -20,48 +19,48 @@ mod verify;
 
 use again::Again;
 
-/// Virtual servers that are looked at together.
+/// Virtual servers that one call compares.
 const MOST_LOOKED_AT: u32 = 64;
 
-/// Others change a table in several steps: so long are they waited for.
+/// Pause before a look: others change a table in several steps.
 const THEIR_TURN: Duration = Duration::from_millis(100);
 
-/// Others may change the table all the time, and to look at a large one takes a while.
+/// Shortest time between two looks: others may change the table all the time, and a look at a large one takes long.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-/// A server of ours that may be in the table, nobody knows how. No configuration asks for this weight, so the next changes
-/// write the server or remove it.
+/// A server of ours that may be in the table in an unknown form. No configuration has this weight, so the next change writes or removes
+/// the server.
 const UNKNOWN: DestinationEntry =
     DestinationEntry { weight: u32::MAX, forwarding: Forwarding::Nat, upper_threshold: 0, lower_threshold: 0 };
 
-/// The kernel's table, and what we know of it.
+/// The kernel's table, and our part of it.
 #[derive(Debug)]
 pub(super) struct Reconciler<D> {
     director: D,
-    /// What we have made of it: our virtual servers, and in them our real servers.
+    /// Our part as we wrote it: our virtual servers, and in them our real servers.
     table: Table,
-    /// Virtual servers whose part of the table may have to change.
+    /// Virtual servers whose entries may have to change.
     dirty: BTreeSet<ServiceId>,
-    /// Services that we have made, and that no virtual server names any more.
+    /// Services that we wrote and no virtual server names any more.
     doomed: BTreeSet<ServiceKey>,
-    /// Services that a reload brought and that were not looked at yet: what others had there before is no damage.
+    /// Services that a reload added and no look has compared yet: what others had there before is no damage.
     unseen: BTreeSet<ServiceKey>,
-    /// How far the look has come that is under way.
+    /// The look that is under way.
     look: Option<Look>,
-    /// When the next one begins.
+    /// When the next look begins.
     look_at: Option<Instant>,
-    /// When the last one ended.
+    /// When the last look ended.
     looked_at: Instant,
-    /// Others have changed something while a look was under way.
+    /// Others have changed the table during the look.
     look_once_more: bool,
     /// `lvs_repair_interval`; zero is never.
     interval: Duration,
-    /// What the kernel has not done yet.
+    /// Changes that the kernel refused.
     again: Again,
-    /// What the kernel did not remove, and whether that has changed since it was last asked for.
+    /// Entries that the kernel did not remove, and whether they have changed since [`Self::has_changed`] was last called.
     unremoved: BTreeSet<Where>,
     has_changed: bool,
-    /// What the kernel made of services that it does not keep as we write them.
+    /// The kernel's form of services that it does not keep as we write them.
     unkept: BTreeMap<ServiceKey, Entry>,
     news: Vec<Report>,
 }
@@ -69,13 +68,13 @@ pub(super) struct Reconciler<D> {
 /// A look at the kernel's table, piece by piece.
 #[derive(Debug)]
 struct Look {
-    /// What there was when it began, and was not looked at yet.
+    /// Entries from when it began that are not compared yet.
     services: BTreeMap<ServiceKey, ServiceEntry>,
     /// Of our virtual servers.
     next: u32,
-    /// What it took to repair what was looked at.
+    /// How many changes repaired the damage so far.
     changes: usize,
-    /// Some of what was repaired.
+    /// Some of the repaired services.
     repaired: Vec<ServiceKey>,
 }
 
@@ -101,7 +100,7 @@ impl<D: Director> Reconciler<D> {
         }
     }
 
-    /// Takes over what is in the table: of that, what is ours. The process before this one had still to remove `unremoved`.
+    /// Takes over our entries of the table. The process before this one had still to remove `unremoved`.
     pub(super) fn take_over(&mut self, there: Table, unremoved: &[Where], balancer: &Balancer, now: Instant) {
         self.know_all(there, unremoved, balancer);
         self.dirty = balancer.services().collect();
@@ -109,7 +108,7 @@ impl<D: Director> Reconciler<D> {
         self.look_at = self.next_look(now);
     }
 
-    /// Another configuration: all that is not named any more goes, all else is made what it ought to be, and a look follows.
+    /// Takes another configuration: removes services that it does not name, updates all others, and begins a look.
     pub(super) fn reconfigure(&mut self, balancer: &Balancer, interval: Duration, now: Instant) {
         self.look = None;
         self.doomed.extend(self.table.keys().copied());
@@ -121,15 +120,15 @@ impl<D: Director> Reconciler<D> {
         self.look_at = Some(now);
     }
 
-    /// The part of a virtual server may have to change.
+    /// The entries of a virtual server may have to change.
     pub(super) fn changed(&mut self, id: ServiceId) {
         self.dirty.insert(id);
     }
 
-    /// Makes what has changed, tries again what was refused if it is time, and looks at a piece of the table if it is. Returns when
-    /// to come again.
+    /// Writes what has changed. If it is time, tries again what was refused, and compares a piece of the table. Returns when to call it
+    /// again.
     pub(super) fn tend(&mut self, balancer: &Balancer, now: Instant) -> Option<Instant> {
-        // what checks have changed is no repair
+        // changes that checks cause are no repair
         self.program(balancer, now);
         if self.again.is_due(now) {
             self.try_again(balancer, now);
@@ -153,13 +152,13 @@ impl<D: Director> Reconciler<D> {
         self.look_at.into_iter().chain(self.again.at()).min()
     }
 
-    /// The kernel says that others have changed something: a look begins as soon as they are done, and not too soon after the last.
+    /// Others have changed the table: a look begins as soon as they are done, and not too soon after the last one.
     pub(super) fn look_soon(&mut self, now: Instant) {
         let soon = (now + THEIR_TURN).max(self.looked_at + BETWEEN_LOOKS);
         if self.look.is_none() {
             self.look_at = Some(self.look_at.map_or(soon, |at| at.min(soon)));
         } else {
-            // what was looked at may have been changed after that
+            // they may have changed what the look has compared already
             self.look_once_more = true;
         }
     }
@@ -168,8 +167,8 @@ impl<D: Director> Reconciler<D> {
         (!self.interval.is_zero()).then(|| now + self.interval)
     }
 
-    /// Compares a piece of the kernel's table with what it ought to be, and repairs what others have changed. What others have added
-    /// stays. Returns whether there is more to look at, in the next call: checks have to go on meanwhile.
+    /// Compares a piece of the kernel's table with the balancer's, and repairs what others have changed. What others have added stays.
+    /// Returns whether the next call has more to compare: checks go on meanwhile.
     fn look(&mut self, balancer: &Balancer, now: Instant) -> io::Result<bool> {
         let mut look = match self.look.take() {
             Some(look) => look,
@@ -201,14 +200,14 @@ impl<D: Director> Reconciler<D> {
         if look.changes == 0 {
             return;
         }
-        // whoever repairs for ever what nobody else damages has made a mistake
+        // if repairs never hold and no other program changes the table, the fault is ours
         let unkept = self.verify(&look.repaired, balancer);
         if unkept < look.changes {
             self.news.push(Report::Repaired { changes: look.changes });
         }
     }
 
-    /// Finds out what there is of a virtual server; `services` were there when the look began.
+    /// Reads the entries of a virtual server; `services` were there when the look began.
     fn look_at(
         &mut self,
         id: ServiceId,
@@ -222,7 +221,7 @@ impl<D: Director> Reconciler<D> {
                 None => None,
             };
             let made = self.table.remove(&key);
-            // one whose servers are all gone may be gone itself by now: it is made again, which is no harm if it is not
+            // a service without servers may be gone by now: writing it again does no harm
             let there = there.filter(|there| !is_empty(there) || made.as_ref().is_none_or(is_empty));
             if let Some(there) = there {
                 self.know(key, there, &places, made);
@@ -232,7 +231,7 @@ impl<D: Director> Reconciler<D> {
         Ok(())
     }
 
-    /// Of what is there, what is ours: our virtual servers, and in them the places of our real servers; and `unremoved`.
+    /// Our part of `there`: our virtual servers, in them the places of our real servers, and `unremoved`.
     fn know_all(&mut self, mut there: Table, unremoved: &[Where], balancer: &Balancer) {
         let mut doomed: BTreeMap<ServiceKey, HashSet<DestinationKey>> = BTreeMap::new();
         for (key, to) in unremoved {
@@ -257,10 +256,10 @@ impl<D: Director> Reconciler<D> {
         }
     }
 
-    /// Of a virtual server that is there, the `places` of our real servers and what we had `made`.
+    /// Our part of a virtual server in the table: the `places` of our real servers, and what we had `made`.
     fn know(&mut self, key: ServiceKey, mut there: Entry, places: &HashSet<DestinationKey>, made: Option<Entry>) {
         ours(&mut there, places, made.as_ref());
-        // what the kernel makes of what we write is as good as it gets
+        // the kernel's own form of what we write counts as right
         let entry = match made {
             Some(made) if self.unkept.get(&key) == Some(&there) => made,
             _ => there,
@@ -272,8 +271,8 @@ impl<D: Director> Reconciler<D> {
         self.program_and_note(balancer, now, &mut Vec::new());
     }
 
-    /// Makes the kernel's table what it ought to be, where that may have changed. Returns how many changes it took that nothing but
-    /// others explains, and notes some of the services that they concern.
+    /// Makes the kernel's table match where it may differ. Returns how many changes only others can have caused, and notes some of the
+    /// services concerned.
     fn program_and_note(&mut self, balancer: &Balancer, now: Instant, noted: &mut Vec<ServiceKey>) -> usize {
         let mut made = 0;
         let mut changes = Vec::new();
@@ -290,7 +289,7 @@ impl<D: Director> Reconciler<D> {
                 let more = changes.len().saturating_sub(before);
                 if more > 0 {
                     self.unkept.remove(&key);
-                    // what the kernel has not done yet was changed by nobody else
+                    // a difference that a refusal left was not made by others
                     if !self.again.concerns(&key) && !self.unseen.contains(&key) {
                         made += more;
                         verify::note(noted, key);
@@ -328,7 +327,7 @@ impl<D: Director> Reconciler<D> {
             }
             Err(error) => {
                 self.again.unanswered(changes, &error, now, &mut self.news);
-                // it may still be there, and it is ours
+                // the entry may still be there, and it is ours
                 let is_removal =
                     |change: &&Change| matches!(change, Change::RemoveDestination(..) | Change::RemoveService(_));
                 changes.iter().filter(is_removal).for_each(|change| self.forget(change));
@@ -336,8 +335,7 @@ impl<D: Director> Reconciler<D> {
         }
     }
 
-    /// A change that was refused is not in the table, but what was to change or to go is, and stays ours. How it is exactly is found
-    /// out before it is tried again.
+    /// After a refused change the old entry is still in the table, and stays ours. The next attempt reads first in what form.
     fn forget(&mut self, change: &Change) {
         match change {
             Change::AddService(key, _) => drop(self.table.remove(key)),
@@ -357,22 +355,22 @@ impl<D: Director> Reconciler<D> {
         }
     }
 
-    /// What was to be removed there is not there any more, or is wanted again.
+    /// The entry is gone, or is wanted again.
     fn is_removed(&mut self, place: Where) {
         self.has_changed |= self.unremoved.remove(&place);
     }
 
-    /// What the kernel did not remove.
+    /// Entries that the kernel did not remove.
     pub(super) fn unremoved(&self) -> impl Iterator<Item = Where> + '_ {
         self.unremoved.iter().copied()
     }
 
-    /// Whether [`Self::unremoved`] has changed since this was last asked.
+    /// Whether [`Self::unremoved`] has changed since the last call.
     pub(super) fn has_changed(&mut self) -> bool {
         std::mem::take(&mut self.has_changed)
     }
 
-    /// Looks at the services that the kernel has not done everything for, and makes them what they ought to be.
+    /// Reads the services that have refused changes, and makes them match.
     fn try_again(&mut self, balancer: &Balancer, now: Instant) {
         let mut services = match self.director.services() {
             Ok(services) => services,
@@ -382,14 +380,14 @@ impl<D: Director> Reconciler<D> {
             }
         };
         let keys = self.again.begin();
-        // what is still there is refused once more, or goes
+        // what is still there is refused again, or goes
         let before = self.unremoved.len();
         self.unremoved.retain(|(key, _)| !keys.contains(key));
         self.has_changed |= self.unremoved.len() < before;
         let is_named = |id: &ServiceId| balancer.keys(*id).iter().any(|key| keys.contains(key));
         let mut gone = keys.clone();
         for id in balancer.services().filter(is_named) {
-            // the others of its services are as we know them
+            // its other services are as we know them
             for (key, places) in balancer.places(id).filter(|(key, _)| keys.contains(key)) {
                 gone.remove(&key);
                 let made = self.table.remove(&key);
@@ -410,7 +408,7 @@ impl<D: Director> Reconciler<D> {
         self.again.end();
     }
 
-    /// A service as the kernel has it. If its servers cannot be read, those that we have `made` stay ours, and are written again.
+    /// A service as the kernel has it. If its servers cannot be read, those that we `made` stay ours, and are written again.
     fn read_one(
         &mut self,
         key: ServiceKey,
@@ -424,7 +422,7 @@ impl<D: Director> Reconciler<D> {
         Some(Entry { service, destinations })
     }
 
-    /// The end: ours goes, or `everything`.
+    /// Removes our entries, or `everything`: the process ends.
     pub(super) fn clear(&mut self, everything: bool, now: Instant) {
         let mut doomed: BTreeSet<ServiceKey> = std::mem::take(&mut self.table).into_keys().collect();
         doomed.append(&mut self.again.begin());
@@ -440,7 +438,7 @@ impl<D: Director> Reconciler<D> {
         self.make(&changes, now);
     }
 
-    /// What happened and was not asked for yet.
+    /// Takes the reports.
     pub(super) fn news(&mut self) -> impl Iterator<Item = Report> + '_ {
         self.news.drain(..)
     }
@@ -451,7 +449,7 @@ impl<D: Director> Reconciler<D> {
     }
 }
 
-/// Leaves of what is there the `places` of our real servers, and what we had `made`.
+/// Keeps of the servers in the table those at `places` of ours, and those that we had `made`.
 fn ours(there: &mut Entry, places: &HashSet<DestinationKey>, made: Option<&Entry>) {
     let is_made = |to: &DestinationKey| made.is_some_and(|made| made.destinations.contains_key(to));
     there.destinations.retain(|to, _| places.contains(to) || is_made(to));

@@ -1,4 +1,4 @@
-//! What the checker process has to say, as data: the log renders it, and scripts, FIFOs and mail follow from it.
+//! Reports of the checker's engine, as data: log lines, scripts, FIFOs and records of the journal follow from them.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -9,26 +9,26 @@ use keepalived_state::{Event, Record, Subject};
 /// Something that happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Report {
-    /// A check came to something.
+    /// The result of a check is worth a log line.
     Check {
         /// Which.
         check: CheckId,
         /// `TCP_CHECK on service [10.0.0.1]:tcp:80`
         name: String,
-        /// What it came to.
+        /// What the result means.
         meaning: Meaning,
         /// Why it failed; empty if it did not.
         reason: String,
-        /// Each failure is to be said (`log_all_failures`).
+        /// Whether each failure is logged (`log_all_failures`).
         all_failures: bool,
     },
-    /// A check could not be made, for a reason that lies with this machine.
+    /// A check could not run, for a reason on this machine.
     NotAsked {
         /// `PING_CHECK on service [10.0.0.1]:tcp:80`
         name: String,
         /// Why.
         reason: String,
-        /// How many others could not be made for the same reason since that was last said.
+        /// How many others could not run for the same reason since the last such line.
         more: usize,
     },
     /// A real server went up or down.
@@ -57,7 +57,7 @@ pub enum Report {
         /// The new one.
         weight: u32,
     },
-    /// A quorum was gained or lost, or is said at the start.
+    /// A quorum was gained or lost, or is reported at the start.
     Quorum {
         /// Of this virtual server.
         service: ServiceId,
@@ -65,7 +65,7 @@ pub enum Report {
         service_name: String,
         /// How it stands.
         quorum: Quorum,
-        /// Whether it is said because we start.
+        /// Whether the process has just started.
         starting: bool,
     },
     /// A virtual server is not configured any more.
@@ -73,29 +73,29 @@ pub enum Report {
         /// What it is called.
         service_name: String,
     },
-    /// The kernel did not do something.
+    /// The kernel refused something.
     Refused {
         /// What, in words.
         what: String,
         /// What the kernel says.
         error: String,
     },
-    /// The kernel did what it had refused before.
+    /// The kernel accepted what it had refused before.
     Granted {
         /// What, in words.
         what: String,
     },
-    /// The kernel has something else than what we have just written: a fault of ours.
+    /// The kernel's table is not what we have just written: a fault of ours.
     Unkept {
         /// Which virtual server.
         service: String,
     },
-    /// Somebody else changed the kernel's table, and it was repaired.
+    /// Another program changed the kernel's table, and we repaired it.
     Repaired {
-        /// How many changes that took.
+        /// How many changes the repair took.
         changes: usize,
     },
-    /// Entries that were there from before were taken over.
+    /// Entries from before the start were taken over.
     Adopted {
         /// Virtual servers.
         services: usize,
@@ -104,7 +104,7 @@ pub enum Report {
     },
 }
 
-/// How loudly it is said.
+/// The level of a log line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Level {
     /// Something is wrong.
@@ -113,12 +113,12 @@ pub enum Level {
     Warning,
     /// As it should be.
     Info,
-    /// In detail only.
+    /// Only in a detailed log.
     Detail,
 }
 
 impl Report {
-    /// How loudly it is said.
+    /// The level of its log line.
     pub fn level(&self) -> Level {
         match self {
             Self::Check { meaning: Meaning::Forgiven { .. }, all_failures: false, .. } => Level::Detail,
@@ -129,11 +129,11 @@ impl Report {
     }
 }
 
-/// Octets of a cause in the journal: fifty records go into one message.
+/// Characters of a cause in the journal: fifty records go into one message.
 const LONGEST_CAUSE: usize = 200;
 
 impl Report {
-    /// What the journal keeps of it.
+    /// Its record in the journal, if it has one.
     pub fn record(&self, at: SystemTime) -> Option<Record> {
         let (service, server, event) = match self {
             Self::Server { name, service_name, up: true, .. } => (service_name, Some(name), Event::Up),
@@ -159,7 +159,7 @@ impl Report {
     }
 }
 
-/// keepalived's words where it has some, which scripts look for; then why.
+/// The log line. It begins with keepalived's words where keepalived has some, because scripts look for these.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -170,8 +170,8 @@ impl fmt::Display for Report {
                 Meaning::Up | Meaning::Confirmed | Meaning::Weight | Meaning::Same => write!(f, "{name} success"),
             },
             Self::NotAsked { name, reason, more } => {
-                write!(f, "{name} could not be made, which changes nothing: {reason}")?;
-                if *more > 0 { write!(f, "; {more} more since that was last said") } else { Ok(()) }
+                write!(f, "{name} could not run, which changes nothing: {reason}")?;
+                if *more > 0 { write!(f, "; {more} more since the last such line") } else { Ok(()) }
             }
             Self::Server { name, service_name, up, inhibit, reason, .. } => {
                 match (*up, *inhibit) {
@@ -211,7 +211,7 @@ impl fmt::Display for Report {
                  please report it; it is not repaired again"
             ),
             Self::Repaired { changes } => {
-                write!(f, "somebody else changed the load balancer's table; {changes} changes were made to repair it")
+                write!(f, "another program changed the load balancer's table; {changes} changes were made to repair it")
             }
             Self::Adopted { services, servers } => {
                 write!(f, "took over {services} virtual servers and {servers} real servers that were there")

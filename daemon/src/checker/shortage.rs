@@ -1,17 +1,17 @@
-//! Checks that could not be made: a shortage on this machine concerns all of them at once, and one line says it.
+//! Checks that could not run: a shortage on this machine concerns all of them at once, and is logged once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keepalived_core::time::Instant;
 
-/// For so long after a line the same reason is counted only.
+/// How long after a line the same reason is only counted.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// Reasons that are told apart at most; all others are one.
+/// How many reasons are told apart; all others are one.
 const MOST_REASONS: usize = 32;
 
-/// What was said about checks that could not be made.
+/// What was logged about checks that could not run.
 #[derive(Debug, Default)]
 pub(super) struct Shortage {
     reasons: BTreeMap<String, Said>,
@@ -24,7 +24,7 @@ struct Said {
 }
 
 impl Shortage {
-    /// A check could not be made. `None` if that was said a short while ago, else how many were not said since.
+    /// A check could not run. `None` if that was logged a short while ago, else how many were not logged since.
     pub(super) fn is_worth_saying(&mut self, reason: &str, now: Instant) -> Option<usize> {
         let is_full = self.reasons.len() >= MOST_REASONS && !self.reasons.contains_key(reason);
         let reason = if is_full { "" } else { reason };
@@ -38,7 +38,7 @@ impl Shortage {
                 Some(std::mem::take(&mut said.more))
             }
             None => {
-                // those that are over make room
+                // reasons that are over make room
                 self.reasons.retain(|_, said| said.more > 0 || now.since(said.at) < QUIET);
                 self.reasons.insert(reason.to_owned(), Said { at: now, more: 0 });
                 Some(0)

@@ -1,4 +1,4 @@
-//! What a check has to do: it stands in the configuration, and nothing is copied of it, since large sites have tens of thousands.
+//! Tasks of checks. They refer to the configuration and copy nothing of it: large sites have tens of thousands.
 
 use std::rc::Rc;
 
@@ -7,7 +7,7 @@ use keepalived_core::balance::Place;
 
 use super::lower::place;
 
-/// Where a check stands in a configuration.
+/// Where a check is in a configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Spot {
     pub(super) service: u32,
@@ -15,14 +15,14 @@ pub(super) struct Spot {
     pub(super) checker: u32,
 }
 
-/// A check and whose it is. One that several virtual servers share on a server is that of the first of them.
+/// A check, its real server and its virtual server. A check that several virtual servers share belongs to the first one.
 #[derive(Clone, Copy, Debug)]
 pub struct Task<'a> {
     /// The virtual server.
     pub service: &'a VirtualServer,
-    /// The server that it is about.
+    /// The server that it checks.
     pub server: &'a RealServer,
-    /// How it asks.
+    /// Its settings.
     pub checker: &'a Checker,
 }
 
@@ -39,7 +39,7 @@ impl<'a> Task<'a> {
         place(self.server)
     }
 
-    /// The host that a step asks for, of those that ask for one; `None` is the address.
+    /// The host that a step asks for; `None` is the address.
     pub fn host(&self, step: usize) -> Option<&'a str> {
         match self.checker {
             Checker::Http(check) => check.host(check.urls.get(step)?, self.server, self.service),
@@ -59,7 +59,7 @@ impl<'a> Task<'a> {
     }
 }
 
-/// A task that stays what it is while the configuration changes.
+/// A task that outlives a change of the configuration.
 #[derive(Clone, Debug)]
 pub struct Held {
     config: Rc<Config>,
@@ -71,7 +71,7 @@ impl Held {
         Self { config: Rc::clone(config), spot }
     }
 
-    /// What is to be done; there is always something.
+    /// The task; there always is one.
     pub fn task(&self) -> Option<Task<'_>> {
         Task::at(&self.config, self.spot)
     }

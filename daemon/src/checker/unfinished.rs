@@ -7,24 +7,24 @@ use serde::{Deserialize, Serialize};
 /// A virtual server in the kernel's table, or one real server of it.
 pub(super) type Where = (ServiceKey, Option<DestinationKey>);
 
-/// Entries of each kind that are remembered: a few megabytes. A successor takes what is beyond for entries of others.
+/// How many entries of each kind are remembered: a few megabytes. The next process takes the rest for entries of others.
 pub(super) const MOST: usize = 65_536;
 
-/// What the checker process still has to remove from the kernel's table, and no configuration names any more. The supervisor remembers
-/// it for the process after one that died.
+/// Entries that the checker process still has to remove from the kernel's table, and no configuration names any more. The supervisor
+/// remembers them for the next process if this one dies.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Unfinished {
     /// Real servers that keep their connections for a while, by virtual server.
     pub(super) draining: Vec<(Service, Vec<Leaving>)>,
-    /// What the kernel refused to remove, or did not answer about.
+    /// Entries that the kernel refused to remove, or gave no answer about.
     pub(super) unremoved: Vec<Where>,
 }
 
 /// What was before a checker process.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Before {
-    /// No other one.
+    /// None.
     Nothing,
-    /// One that died and left this.
+    /// A process that died and left this.
     Process(Unfinished),
 }

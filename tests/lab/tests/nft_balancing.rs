@@ -271,7 +271,7 @@ fn what_others_damage_is_repaired() {
             site.nft(damage)?;
             let repaired = || Ok(site.nft("-s list table inet keepalived_balance").is_ok_and(|now| now == intact));
             wait_until(&format!("{damage}: it is repaired"), Duration::from_secs(5), repaired)?;
-            let said = || Ok(site.running()?.log().matches("somebody else changed").count() == repairs);
+            let said = || Ok(site.running()?.log().matches("another program changed").count() == repairs);
             wait_until(&format!("{damage}: it is said"), SOON, said)?;
             site.answers(VIP, &[(1, 5), (2, 5)])?;
         }
@@ -333,7 +333,7 @@ fn what_others_have_of_their_own_does_not_concern_us() {
         // two looks
         std::thread::sleep(Duration::from_millis(2200));
         let log = site.running()?.log();
-        ensure!(!log.contains("somebody else changed"), "{log}");
+        ensure!(!log.contains("another program changed"), "{log}");
         site.stop()?;
         let left = site.nft("list ruleset")?;
         ensure!(left.contains("table inet theirs") && !left.contains("keepalived"), "{left}");

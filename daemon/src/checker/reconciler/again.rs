@@ -1,4 +1,4 @@
-//! What the kernel refused, or did not answer: tried again after a pause, and said once.
+//! Changes that the kernel refused or did not answer: tried again after a pause, and logged once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -11,31 +11,31 @@ use keepalived_kernel::director::Refused;
 use super::super::report::Report;
 use super::super::unfinished::Where;
 
-/// The first pause; each one that follows is twice as long, up to the second one.
+/// The first pause. Each later pause is twice as long, up to the longest one.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Refusals that are remembered, so that each is said once. What comes after is said again and again.
+/// How many refusals are remembered, so each is logged once. Others are logged each time.
 const MOST_REMEMBERED: usize = 10_000;
 
-/// What is tried again, and when.
+/// What to try again, and when.
 #[derive(Debug, Default)]
 pub(super) struct Again {
-    /// Services that the kernel may not have done everything for.
+    /// Services with changes that the kernel may not have made.
     keys: BTreeSet<ServiceKey>,
     at: Option<Instant>,
     /// The last pause; zero while all is well.
     pause: Duration,
-    /// What was refused, and what was said about it.
+    /// Refused changes, and the log lines about them.
     refused: BTreeMap<Where, String>,
-    /// The kernel does not answer at all; what was said about it.
+    /// The log line about a kernel that does not answer.
     silence: Option<String>,
-    /// The table cannot be read; what was said about it.
+    /// The log line about a table that cannot be read.
     unreadable: Option<String>,
 }
 
 impl Again {
-    /// When something is tried again.
+    /// When to try again.
     pub(super) const fn at(&self) -> Option<Instant> {
         self.at
     }
@@ -44,18 +44,18 @@ impl Again {
         self.at.is_some_and(|at| at <= now)
     }
 
-    /// Whether the kernel may not have done everything for this service.
+    /// Whether the kernel may not have made a change of this service.
     pub(super) fn concerns(&self, key: &ServiceKey) -> bool {
         self.keys.contains(key)
     }
 
-    /// Begins to try again: what it is about.
+    /// Begins to try again: takes the services.
     pub(super) fn begin(&mut self) -> BTreeSet<ServiceKey> {
         self.at = None;
         std::mem::take(&mut self.keys)
     }
 
-    /// It was tried again. If nothing was refused all is well.
+    /// Ends the attempt. If the kernel refused nothing, all is well.
     pub(super) fn end(&mut self) {
         if self.keys.is_empty() {
             self.pause = Duration::ZERO;
@@ -63,14 +63,14 @@ impl Again {
     }
 
     fn postpone(&mut self, now: Instant) {
-        // several refusals of one moment are one
+        // several refusals of one moment count as one
         if self.at.is_none_or(|at| at <= now) {
             self.pause = (self.pause * 2).clamp(SHORTEST, LONGEST);
             self.at = Some(now + self.pause);
         }
     }
 
-    /// The kernel has answered to `changes`.
+    /// The kernel has answered `changes`.
     pub(super) fn answered(&mut self, changes: &[Change], refused: &[Refused], now: Instant, news: &mut Vec<Report>) {
         self.silence = None;
         if !self.refused.is_empty() {
@@ -97,7 +97,7 @@ impl Again {
         }
     }
 
-    /// The kernel has not answered to `changes`: how many were made is not known.
+    /// The kernel has not answered `changes`. How many it made is not known.
     pub(super) fn unanswered(&mut self, changes: &[Change], error: &io::Error, now: Instant, news: &mut Vec<Report>) {
         self.keys.extend(changes.iter().map(Change::service));
         let error = error.to_string();

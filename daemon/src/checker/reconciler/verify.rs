@@ -1,5 +1,5 @@
-//! Whether the kernel keeps what we write. A repair that finds right after our own write what we did not write has no other cause
-//! than us: it is a fault of ours, it is called so, and it is not repaired for ever.
+//! Whether the kernel keeps what we write. If the table differs right after our own write, the fault is ours: it is logged as such, and
+//! not repaired for ever.
 
 use keepalived_core::balance::{Balancer, Entry, ServiceKey, Table, difference};
 use keepalived_kernel::director::Director;
@@ -7,7 +7,7 @@ use keepalived_kernel::director::Director;
 use super::super::report::Report;
 use super::{Reconciler, again, ours};
 
-/// Services that are read again after a look that has repaired some.
+/// How many repaired services are read again after a look.
 const MOST_VERIFIED: usize = 16;
 
 /// Notes a service that was repaired.
@@ -18,8 +18,8 @@ pub(super) fn note(repaired: &mut Vec<ServiceKey>, key: ServiceKey) {
 }
 
 impl<D: Director> Reconciler<D> {
-    /// Reads again what was repaired. What differs is written once more and read at once: if it still differs, the kernel does not
-    /// keep what we write. Returns how many changes such services took.
+    /// Reads repaired services again. Writes what differs once more and reads it at once: if it still differs, the kernel does not keep
+    /// what we write. Returns how many changes such services took.
     pub(super) fn verify(&mut self, repaired: &[ServiceKey], balancer: &Balancer) -> usize {
         let unlike = self.unlike(repaired, balancer);
         if unlike.is_empty() {
@@ -30,7 +30,7 @@ impl<D: Director> Reconciler<D> {
             difference(*key, there.as_ref(), self.table.get(key), &mut changes);
         }
         if self.director.change(&changes).is_ok_and(|refused| !refused.is_empty()) {
-            // what is refused is another matter
+            // refusals are handled elsewhere
             return 0;
         }
         let keys: Vec<ServiceKey> = unlike.into_iter().map(|(key, _)| key).collect();
@@ -44,7 +44,7 @@ impl<D: Director> Reconciler<D> {
         changes.iter().filter(|change| is_unkept(&change.service())).count()
     }
 
-    /// Which of `keys` are not what we have made of them, and what they are.
+    /// Which of `keys` differ from what we wrote, and how they are.
     fn unlike(&mut self, keys: &[ServiceKey], balancer: &Balancer) -> Vec<(ServiceKey, Option<Entry>)> {
         let mut there: Table = match self.director.reread(keys) {
             Ok(there) => there,

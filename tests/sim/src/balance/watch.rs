@@ -250,7 +250,7 @@ impl Watch {
         if std::mem::take(&mut self.meddled) {
             return Ok(());
         }
-        broken(Invariant::NoBlame, "the checker says that somebody else changed the table".to_owned())
+        broken(Invariant::NoBlame, "the checker says that others changed the table".to_owned())
     }
 }
 

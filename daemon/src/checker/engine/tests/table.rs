@@ -66,7 +66,7 @@ fn what_others_change_is_repaired_and_said() {
     rig.begin_look();
     assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:2 10.0.0.9:1");
     let said = rig.said();
-    let repaired = "somebody else changed the load balancer's table; 1 changes were made to repair it";
+    let repaired = "another program changed the load balancer's table; 1 changes were made to repair it";
     assert!(said.iter().any(|line| line == repaired), "{said:#?}");
     rig.engine.director().table_mut().clear();
     rig.begin_look();
@@ -84,7 +84,7 @@ fn what_checks_have_changed_is_no_repair() {
     rig.pass(31, &[1, 2]);
     let said = rig.said();
     assert!(said.iter().any(|line| line.contains("failed: connection refused")), "{said:?}");
-    assert!(!said.iter().any(|line| line.starts_with("somebody else")), "{said:?}");
+    assert!(!said.iter().any(|line| line.starts_with("another program")), "{said:?}");
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_large_table_is_looked_at_in_pieces() {
     assert_eq!(*rig.engine.director().table(), whole);
     let repaired = |rig: &mut Rig, changes: usize| {
         let said = rig.said();
-        let line = format!("somebody else changed the load balancer's table; {changes} changes were made to repair it");
+        let line = format!("another program changed the load balancer's table; {changes} changes were made to repair it");
         assert!(said.contains(&line), "{said:#?}");
     };
     repaired(&mut rig, 450);
@@ -252,7 +252,7 @@ fn what_the_kernel_refuses_is_said_and_tried_again() {
 // seeds 34, 62 and 156 of the simulator
 #[test]
 fn what_the_kernel_did_not_do_was_changed_by_nobody_else() {
-    let blames = |rig: &mut Rig| rig.said().iter().any(|line| line.starts_with("somebody else"));
+    let blames = |rig: &mut Rig| rig.said().iter().any(|line| line.starts_with("another program"));
     let every_second = "global_defs {\n lvs_repair_interval 1\n}\n".to_owned();
     let key = ServiceKey::Address { address: IpAddr::from([192, 0, 2, 1]), port: 80, protocol: Protocol::Tcp };
     let server = DestinationKey { address: IpAddr::from([10, 0, 0, 2]), port: 80 };
@@ -276,7 +276,7 @@ fn what_the_kernel_did_not_do_was_changed_by_nobody_else() {
     assert!(!blames(&mut rig), "no answer");
     rig.engine.director().table_mut().clear();
     rig.pass(2, &[2]);
-    assert!(blames(&mut rig), "but this was somebody else");
+    assert!(blames(&mut rig), "but this was another program");
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn what_is_refused_is_tried_again_even_if_the_table_is_never_looked_at() {
 // seed 6160 of the simulator
 #[test]
 fn what_was_there_before_a_reload_named_it_was_changed_by_nobody_else() {
-    let blames = |rig: &mut Rig| rig.said().iter().any(|line| line.starts_with("somebody else"));
+    let blames = |rig: &mut Rig| rig.said().iter().any(|line| line.starts_with("another program"));
     let (one, other) = (configuration("sorry_server 10.0.0.9 80", &[1]), virtual_server("192.0.2.2 80", "", &[3]));
     let mut left = Rig::new(&one);
     left.pass(3, &[1]);
@@ -325,7 +325,7 @@ fn what_was_there_before_a_reload_named_it_was_changed_by_nobody_else() {
     assert!(!blames(&mut rig), "it was there before");
     rig.engine.director().table_mut().clear();
     rig.pass(61, &[]);
-    assert!(blames(&mut rig), "but this was somebody else");
+    assert!(blames(&mut rig), "but this was another program");
 }
 
 // seeds 1643 and 3265 of the simulator: it counted as a server of others, and stayed for ever
@@ -386,7 +386,7 @@ fn a_server_stays_ours_while_the_servers_of_its_service_cannot_be_read() {
         rig.engine.director().fail_reading_servers(None);
         rig.pass(90, &[3]);
         assert_eq!(rig.table(), if lines.is_empty() { "10.0.0.1:1" } else { "10.0.0.1:1 10.0.0.3:0" });
-        assert!(!rig.said().iter().any(|line| line.starts_with("somebody else")));
+        assert!(!rig.said().iter().any(|line| line.starts_with("another program")));
     }
 }
 
@@ -402,7 +402,7 @@ fn a_table_that_others_have_changed_is_looked_at_when_a_reload_comes() {
     assert_eq!(rig.table(), "10.0.0.1:1 10.0.0.2:2");
 }
 
-/// Tried after public reports: only the last one's servers were in the table, and each look found "somebody else".
+/// Tried after public reports: only the last one's servers were in the table, and each look found "another program".
 #[test]
 fn a_service_that_is_named_twice_has_one_owner() {
     let group = |name: &str, lines: &str| format!("virtual_server_group {name} {{\n {lines}\n}}\n");
@@ -420,7 +420,7 @@ fn a_service_that_is_named_twice_has_one_owner() {
         assert!(rig.table().contains("10.0.0.1:1 10.0.0.2:2"), "{text}: {}", rig.table());
         rig.pass(100, &[]);
         let said = rig.said();
-        assert!(!said.iter().any(|line| line.contains("somebody else")), "{text}{said:#?}");
+        assert!(!said.iter().any(|line| line.contains("another program")), "{text}{said:#?}");
         rig.pass(3, &[2]);
         assert!(!rig.table().contains("10.0.0.2"), "{text}: {}", rig.table());
         rig.pass(3, &[]);
