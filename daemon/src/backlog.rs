@@ -1,4 +1,4 @@
-//! Records on their way to the supervisor, which may be slow for a moment.
+//! Records for the supervisor's journals, which wait while the supervisor is slow.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use keepalived_state::MOST_KEPT;
 use crate::connection::Connection;
 use crate::message::{FromChild, MOST_RECORDS};
 
-/// What the supervisor could not be told yet; the oldest make room.
+/// Records that the supervisor has not taken yet. The oldest make room.
 #[derive(Debug)]
 pub struct Backlog<T> {
     waiting: VecDeque<T>,
@@ -20,7 +20,7 @@ impl<T> Default for Backlog<T> {
 }
 
 impl<T: Clone> Backlog<T> {
-    /// One more.
+    /// Adds a record.
     pub fn push(&mut self, record: T) {
         if self.waiting.len() >= MOST_KEPT {
             self.waiting.pop_front();
@@ -28,12 +28,12 @@ impl<T: Clone> Backlog<T> {
         self.waiting.push_back(record);
     }
 
-    /// Whether anything waits.
+    /// Whether no record waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Tells as much as the supervisor takes now, in messages of at most [`MOST_RECORDS`].
+    /// Sends as many records as the supervisor takes now, in messages of at most [`MOST_RECORDS`].
     pub fn tell(&mut self, supervisor: &mut Connection, message: impl Fn(Vec<T>) -> FromChild) {
         while !self.waiting.is_empty() {
             let some: Vec<T> = self.waiting.iter().take(MOST_RECORDS).cloned().collect();
@@ -45,7 +45,7 @@ impl<T: Clone> Backlog<T> {
         }
     }
 
-    /// Tells everything: this process ends.
+    /// Sends all records: this process ends.
     pub fn tell_all(&mut self, supervisor: &mut Connection, message: impl Fn(Vec<T>) -> FromChild) {
         while !self.waiting.is_empty() {
             let some = self.waiting.drain(..self.waiting.len().min(MOST_RECORDS)).collect();

@@ -1,4 +1,4 @@
-//! How long to wait before a process or a program that died is started anew.
+//! Pauses before a process or a program that died is started again.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use keepalived_core::time::Instant;
 
 /// Deaths further apart than this are not a series.
 const SERIES: Duration = Duration::from_secs(60);
-/// Pause at most.
+/// The longest pause.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// None the first time, then doubling from one second to a minute while deaths come in a series (keepalived's

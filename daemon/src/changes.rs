@@ -1,4 +1,5 @@
-//! What a process has to tell the follower of its view: plain state, in the engines, without I/O.
+//! Changes of a process's view that its follower, the supervisor, does not know yet. The queue is plain state in the engines; the sender
+//! belongs to the process.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -10,32 +11,32 @@ use serde::{Deserialize, Serialize};
 use crate::connection::Connection;
 use crate::message::FromChild;
 
-/// Entries of a view that its follower has to be told of: each once, however often it changed, so a follower that does not read makes
-/// nothing grow. An entry is a number; what it says is found when it is taken, so the newest counts.
+/// The entries of a view that the follower does not know yet. Each waits once, however often it changes, so a follower that does not read
+/// makes nothing grow. An entry is a number; its owner reads the entry itself when it is taken, so the newest state counts.
 #[derive(Debug, Default)]
 pub struct ChangeQueue {
     /// How many entries the view has.
     entries: u32,
     begins: bool,
-    /// Entries of a view that has begun, which have not been told yet.
+    /// Entries of a new view that have not been taken for the first time.
     ahead: Range<u32>,
-    /// Entries that changed after they were told, in this order.
+    /// Entries that changed after they were taken, in this order.
     changed: VecDeque<u32>,
     /// The same, a bit for each entry.
     is_changed: Vec<u64>,
     request: Option<Refresh>,
 }
 
-/// The follower asked for fresh numbers.
+/// The follower wants everything as it was when it asked, and fresh numbers.
 #[derive(Clone, Debug)]
 struct Refresh {
     /// Entries of `changed` that were there when it asked.
     changed: usize,
-    /// Entries whose numbers have not been told yet.
+    /// Entries whose numbers have not been taken yet.
     numbers: Range<u32>,
 }
 
-/// What is told next.
+/// What to send next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NextChange {
     /// The view begins anew.
@@ -44,12 +45,12 @@ pub enum NextChange {
     Entry(u32),
     /// The numbers of this entry.
     Numbers(u32),
-    /// Everything is told that the follower asked for.
+    /// The mark: the follower has everything that it asked for.
     Fresh,
 }
 
 impl ChangeQueue {
-    /// The view has another configuration, with so many entries: all of them are told.
+    /// Begins a view of another configuration with so many entries.
     pub fn begin(&mut self, entries: u32) {
         let numbers = 0..self.request.as_ref().map_or(0, |request| if request.numbers.end > 0 { entries } else { 0 });
         self.request = self.request.is_some().then_some(Refresh { changed: 0, numbers });
@@ -60,7 +61,7 @@ impl ChangeQueue {
         self.is_changed = vec![0; index(entries.div_ceil(u64::BITS))];
     }
 
-    /// This entry changed.
+    /// Notes that this entry changed.
     pub fn mark(&mut self, entry: u32) {
         if entry >= self.entries || self.ahead.contains(&entry) {
             return;
@@ -73,17 +74,17 @@ impl ChangeQueue {
         }
     }
 
-    /// The follower wants to have everything as it is now, with the numbers of the first `numbers` entries, and to hear when it does.
+    /// Notes that the follower wants everything as it is now, with the numbers of the first `numbers` entries, and then the mark.
     pub fn request(&mut self, numbers: u32) {
         self.request = Some(Refresh { changed: self.changed.len(), numbers: 0..numbers });
     }
 
-    /// Whether there is anything to tell.
+    /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         !self.begins && self.ahead.is_empty() && self.changed.is_empty() && self.request.is_none()
     }
 
-    /// Takes what is told next.
+    /// Takes what to send next.
     pub fn take(&mut self) -> Option<NextChange> {
         if std::mem::take(&mut self.begins) {
             return Some(NextChange::Begins);
@@ -113,7 +114,7 @@ impl ChangeQueue {
             *word &= !(1 << (entry % u64::BITS));
         }
         if self.changed.is_empty() {
-            // it may have had room for all entries
+            // frees its memory: it may have had room for all entries
             self.changed = VecDeque::new();
         }
         Some(NextChange::Entry(entry))
@@ -124,29 +125,28 @@ fn index(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// Some of what there is to tell.
+/// Some changes of a view, in one message.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Changes<C> {
-    /// In this order.
+    /// The changes, in this order.
     pub changes: Vec<C>,
-    /// Whether they end what the follower asked for.
+    /// The mark: with these, the follower has everything that it asked for.
     pub fresh: bool,
 }
 
-/// From one message with changes to the next: they give way to everything else that the process does.
+/// Pause between two messages with changes: the process has more important work.
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// Sends changes to the supervisor, a message at a time.
 #[derive(Debug, Default)]
 pub struct ChangeSender {
-    /// What the supervisor did not take.
+    /// The message that the supervisor did not take.
     refused: Option<FromChild>,
     not_before: Instant,
 }
 
 impl ChangeSender {
-    /// Sends a message, if it is time: the one that was refused, or the `next`. Returns when to come again; `more` says whether there
-    /// is a next one.
+    /// If it is time, sends the message that was refused, or the `next` one if there is `more`. Returns when to call it again.
     pub fn send(
         &mut self,
         now: Instant,

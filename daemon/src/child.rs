@@ -1,4 +1,4 @@
-//! What all children of the supervisor have in common: how they begin, what they hear, what they say.
+//! Common to all children of the supervisor: start, messages, signals.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -14,7 +14,7 @@ use crate::connection::Connection;
 use crate::exit;
 use crate::message::{self, FromChild, Incoming, SUPERVISOR, Startup, ToChild};
 
-/// What the reactor calls the pipe to the supervisor.
+/// The reactor's token of the pipe to the supervisor.
 pub const FROM_SUPERVISOR: Token = Token(0);
 
 /// How long the first message may take.
@@ -45,18 +45,18 @@ impl From<io::Error> for NotStarted {
 pub enum End {
     /// It was told to.
     Stop,
-    /// There is nobody to work for.
+    /// The supervisor is gone.
     SupervisorGone,
 }
 
-/// Runs a child: `begin` makes it of what the supervisor says first, `run` runs it and returns its exit status.
+/// Runs a child: `begin` makes it from the first message of the supervisor, `run` runs it and returns its exit status.
 pub fn run<C>(
     begin: impl FnOnce(Startup, Reactor, Connection) -> Result<C, NotStarted>,
     run: impl FnOnce(&mut C) -> u8,
 ) -> u8 {
     let started = connect().and_then(|(mut reactor, mut pipe)| {
         let startup = first_message(&mut reactor, &mut pipe)?;
-        // to complain by: the child owns its end from now on
+        // for an error: the child owns the other end from now on
         let mut voice = Connection::new(pipe.try_clone()?);
         begin(startup, reactor, Connection::new(pipe)).inspect_err(|refused| {
             if !refused.reason.is_empty() {
@@ -75,9 +75,9 @@ fn connect() -> Result<(Reactor, Pipe), NotStarted> {
     let signals = [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR1, Signal::USR2];
     let real_time = [Signal::before_rt_max(1), Signal::after_rt_min(2)].into_iter().flatten();
     let signals: Vec<Signal> = signals.into_iter().chain(real_time).collect();
-    // from here on a signal is read, and kills nobody: the one that tells of the end of the parent comes at any time
+    // from here on signals are read and do not kill: the one for the death of the parent may come at any time
     let mut reactor = Reactor::new(&signals)?;
-    // one whose parent is gone already still begins: what a predecessor left in the kernel is its to take back
+    // begins even if the parent is gone already: it has to remove what its predecessor left in the kernel
     process::die_with_parent(process::Pid(parent))?;
     let pipe = Pipe::from_descriptor(process::inherited(SUPERVISOR)?)?;
     reactor.register(&pipe, FROM_SUPERVISOR, Interest::Read)?;
@@ -101,10 +101,10 @@ fn first_message(reactor: &mut Reactor, pipe: &mut Pipe) -> io::Result<Startup> 
     }
 }
 
-/// The next message of the supervisor, with what came beside it; `None` for now.
+/// The next message of the supervisor, and the descriptor that came with it; `None` if there is none now.
 ///
 /// # Errors
-/// The supervisor is gone, or says what nobody understands.
+/// The supervisor is gone, or its message cannot be read.
 pub fn hear(supervisor: &mut Connection) -> Result<Option<(ToChild, Option<OwnedFd>)>, End> {
     match supervisor.hear() {
         Ok(Incoming::Nothing) => Ok(None),
@@ -120,10 +120,10 @@ pub fn hear(supervisor: &mut Connection) -> Result<Option<(ToChild, Option<Owned
     }
 }
 
-/// A signal that was sent to the child rather than to the supervisor: most are for the supervisor.
+/// Handles a signal to the child: passes most of them on to the supervisor.
 pub fn on_signal(signal: Signal, supervisor: &mut Connection) -> Option<End> {
     match signal {
-        // from the terminal and from systemd it goes to every process: the supervisor decides. If that is gone, its end of the pipe says so
+        // the terminal and systemd send it to every process, and the supervisor decides. If that is gone, the pipe is closed
         Signal::TERM | Signal::INT => None,
         signal => {
             supervisor.say_once(&FromChild::Signal(signal.number()));
@@ -132,7 +132,7 @@ pub fn on_signal(signal: Signal, supervisor: &mut Connection) -> Option<End> {
     }
 }
 
-/// Takes the name that the configuration gives to this process.
+/// Sets the name of this process that the configuration gives.
 pub fn name(name: Option<&str>) {
     if let Err(error) = process::set_name(name.unwrap_or("keepalived")) {
         tracing::warn!("process name: {error}");

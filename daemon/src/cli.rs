@@ -8,12 +8,12 @@ mod table;
 use table::Name;
 pub use table::{OPTIONS, Row, Takes};
 
-/// What `--help` prints.
+/// The text of `--help`.
 pub fn help() -> String {
     table::help()
 }
 
-/// What the command line asks for.
+/// The request of a command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// Run.
@@ -26,7 +26,7 @@ pub enum Request {
     Help,
     /// Print the number of a signal (`--signum`).
     SignalNumber(String),
-    /// Become genhash (`--genhash`), which is another issue.
+    /// Become genhash (`--genhash`).
     Genhash,
 }
 
@@ -140,11 +140,11 @@ impl Default for Options {
     }
 }
 
-/// A command line that cannot be followed; the daemon exits with 1.
+/// Errors of a command line; the daemon exits with 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused(pub Vec<String>);
 
-/// What was understood, and what is worth a word though it does not stop us.
+/// A parsed command line, with remarks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parsed {
     /// What to do.
@@ -276,7 +276,7 @@ impl Reading {
         if !self.errors.is_empty() {
             return Err(Refused(self.errors));
         }
-        // both together are what there is without either
+        // both together are the same as neither
         self.options.vrrp = self.only_vrrp || !self.only_checker || self.options.all;
         self.options.checker = self.only_checker || !self.only_vrrp || self.options.all;
         if !self.unexpected.is_empty() {

@@ -26,12 +26,12 @@ use crate::exit;
 use crate::files::FileSource;
 use route_names::RouteNames;
 
-/// A configuration that can be used, with what there is to say about it.
+/// A configuration that can be used, with its findings.
 #[derive(Debug)]
 pub struct Checked {
-    /// What it means.
+    /// The configuration.
     pub config: Config,
-    /// Rendered for the log, with how bad each is: the worst ones, and how to see the others.
+    /// Findings for the log, with their severity: the worst ones, and how to see the others.
     pub findings: Vec<(Severity, String)>,
 }
 
@@ -40,7 +40,7 @@ pub struct Checked {
 pub enum Verdict {
     /// It can.
     Usable(Box<Checked>),
-    /// It cannot; the text says why, and the daemon would exit with the status.
+    /// It cannot.
     Unusable {
         /// For people.
         text: String,
@@ -66,9 +66,9 @@ fn judge(options: &Options, machine: &Machine) -> Verdict {
     Verdict::Usable(Box::new(Checked { config: loaded.config, findings }))
 }
 
-/// The same, for a thread of a daemon that runs: it gives way to the processes which move addresses.
+/// The same, for a thread of a running daemon: it gives way to the processes that move addresses.
 pub fn check_politely(options: &Options) -> Verdict {
-    // on Linux the nice value belongs to the thread; where it is refused, reading is merely less polite
+    // on Linux the nice value belongs to the thread; if it is refused, reading takes more of the processor
     process::set_nice(POLITE).ok();
     // a daemon that runs is where it belongs
     judge(options, &Machine::look(Place::Here))
@@ -110,7 +110,7 @@ fn shown(loaded: &Loaded) -> String {
 /// The most findings of one configuration that are logged: it may be read again and again.
 const MOST_LOGGED: usize = 20;
 
-/// What is logged of what was found, in the order of the text: of many the worst ones, and how to see the others.
+/// The findings to log, in the order of the text: of many the worst ones, and how to see the others.
 fn logged(loaded: &Loaded, options: &Options) -> Vec<(Severity, String)> {
     let mut findings: Vec<&Finding> = loaded.findings.iter().collect();
     if findings.len() > MOST_LOGGED {
@@ -151,7 +151,7 @@ pub fn host_name() -> String {
     name.trim().split('.').next().unwrap_or_default().to_owned()
 }
 
-/// In which network namespace interfaces are looked at.
+/// The network namespace of the interfaces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place<'a> {
     /// That of the calling thread.
@@ -163,26 +163,26 @@ pub enum Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// Where a daemon with these options would run.
+    /// The namespace in which a daemon with these options would run.
     fn of(options: &'a Options) -> Self {
         options.namespace.as_deref().map_or(Self::Configured, Self::Named)
     }
 }
 
-/// The interfaces that there are: the facts of this machine.
+/// The interfaces and programs of this machine.
 #[derive(Clone, Debug)]
 pub struct Machine {
     links: Vec<Link>,
     known: bool,
-    /// The namespace to look at is not there.
+    /// The namespace does not exist.
     is_missing: bool,
-    /// Whether the configuration may name a namespace to look at.
+    /// Whether the namespace of the configuration counts.
     follows_configuration: bool,
     route_names: RouteNames,
 }
 
 impl Machine {
-    /// If the interfaces cannot be read, each is taken for present: the vrrp process will find out.
+    /// If the interfaces cannot be read, each counts as present: the vrrp process finds out later.
     pub fn look(place: Place<'_>) -> Self {
         match place {
             Place::Named(name) => Self::look_inside(name),
@@ -196,7 +196,7 @@ impl Machine {
         let Ok(namespace) = NetworkNamespace::named(namespace) else {
             return Self { is_missing: true, ..Self::with(None) };
         };
-        // only this thread is moved, and it ends here
+        // moves only this thread, which ends here
         let look = || namespace.enter().ok().and_then(|()| inventory());
         Self::with(std::thread::scope(|scope| scope.spawn(look).join()).ok().flatten())
     }
@@ -208,8 +208,7 @@ impl Machine {
     }
 }
 
-/// Whether something is there, or that cannot be found out now: whoever runs a script as that user asks again, and does not run it in
-/// doubt.
+/// Whether something exists. It counts as existing if the lookup fails: the runner looks again, and in doubt does not run the script.
 fn may_exist<T>(found: io::Result<Option<T>>) -> bool {
     found.map_or(true, |found| found.is_some())
 }
@@ -276,10 +275,10 @@ fn key_file(path: &str) -> io::Result<facts::KeyFile> {
     Ok(facts::KeyFile::Present { content, open: found.mode() & 0o077 != 0 })
 }
 
-/// A file of iproute2 that is longer is none.
+/// The longest file of iproute2 that is read.
 const LARGEST_TABLE: u64 = 1024 * 1024;
 
-/// More of a key file is not read; keys are shorter.
+/// The longest key file that is read.
 const LONGEST_KEY: u64 = 4096;
 
 /// What `text` means on a machine with every interface; for tests.
@@ -317,7 +316,7 @@ mod tests {
             let size: usize = lines.iter().map(|(_, text)| text.len()).sum();
             assert!(size < 20_000, "{size}");
         }
-        // what keeps the daemon from running is among them, wherever it stands
+        // fatal findings are among them, wherever they are
         let lines = logged("foo\n".repeat(500) + "global_defs {\nvrrp_version\n}\n");
         assert!(lines.iter().any(|(_, text)| text.contains("missing-parameter")), "{lines:#?}");
     }

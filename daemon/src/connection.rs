@@ -1,4 +1,4 @@
-//! What one process of ours says to another: it arrives, in order, however slow the other is and whatever this machine lacks.
+//! Connections between our processes. Messages arrive in order, however slow the other process is and even in a shortage.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,13 +13,13 @@ use serde::de::DeserializeOwned;
 
 use crate::message::{self, Incoming};
 
-/// How soon what could not be sent is tried again.
+/// Pause before what could not be sent is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How long the end of a process waits for the other to hear what it said last.
+/// How long a process that ends waits until its last messages are sent.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// One end of a pipe to another process, and what that one has not been sent yet.
+/// One end of a pipe to another process, and messages that wait to be sent.
 #[derive(Debug)]
 pub struct Connection {
     pipe: Pipe,
@@ -33,17 +33,17 @@ struct Letter {
 }
 
 impl Connection {
-    /// Speaks and hears through `pipe`.
+    /// A connection through `pipe`.
     pub const fn new(pipe: Pipe) -> Self {
         Self { pipe, waiting: VecDeque::new() }
     }
 
-    /// Says something.
+    /// Sends a message, as soon as the other takes it.
     pub fn say<T: Serialize>(&mut self, message: &T) {
         self.post(message, None);
     }
 
-    /// The same, unless it is what was said last and has not been sent yet.
+    /// The same, unless the last message that waits is equal.
     pub fn say_once<T: Serialize>(&mut self, message: &T) {
         let is_last = |letter: &Letter| message::encode(message).is_ok_and(|octets| octets == letter.octets);
         if !self.waiting.back().is_some_and(is_last) {
@@ -51,28 +51,28 @@ impl Connection {
         }
     }
 
-    /// Says something with `content` in memory beside it.
+    /// Sends a message with `content` in memory beside it.
     ///
     /// # Errors
-    /// There is no memory for it; nothing was said.
+    /// There is no memory for it; nothing is sent.
     pub fn say_with<T: Serialize, C: Serialize>(&mut self, message: &T, content: &C) -> io::Result<()> {
         let memory = message::memory(content)?;
         self.post(message, Some(memory));
         Ok(())
     }
 
-    /// Says something and hands `descriptor` over.
+    /// Sends a message with `descriptor`.
     pub fn hand_over<T: Serialize>(&mut self, message: &T, descriptor: OwnedFd) {
         self.post(message, Some(descriptor));
     }
 
-    /// Says something if it can be sent at once, for those who keep it themselves until then. False if it cannot.
+    /// Sends a message if the other takes it at once, and does not keep it. False if it does not.
     pub fn offer<T: Serialize>(&mut self, message: &T) -> bool {
         self.catch_up();
         !self.is_behind() && self.pipe_takes(message)
     }
 
-    /// Sends what waits, as much as the other takes.
+    /// Sends as many messages that wait as the other takes.
     pub fn catch_up(&mut self) {
         while let Some(letter) = self.waiting.front() {
             match message::post(&self.pipe, &letter.octets, letter.beside.as_ref().map(OwnedFd::as_fd)) {
@@ -84,7 +84,7 @@ impl Connection {
         }
     }
 
-    /// Whether something waits to be sent.
+    /// Whether messages wait.
     pub fn is_behind(&self) -> bool {
         !self.waiting.is_empty()
     }
@@ -94,7 +94,7 @@ impl Connection {
         self.is_behind().then(|| now + PAUSE)
     }
 
-    /// Sends what waits before this process ends, and waits a moment for the other.
+    /// Sends messages that wait before this process ends, and gives the other a moment.
     pub fn finish(&mut self) {
         let end = reactor::now() + LAST_WORDS;
         self.catch_up();
@@ -118,7 +118,7 @@ impl Connection {
                 self.waiting.push_back(Letter { octets, beside });
                 self.catch_up();
             }
-            Err(error) => tracing::error!("a message cannot be written: {error}; please report this"),
+            Err(error) => tracing::error!("cannot encode a message: {error}; please report this"),
         }
     }
 

@@ -2,11 +2,11 @@
 
 /// All is well, or it runs already.
 pub const OK: u8 = 0;
-/// A bad option, or something that cannot be helped.
+/// A bad option, or an error that another attempt does not help.
 pub const FATAL: u8 = 1;
-/// The configuration keeps it from running.
+/// The configuration cannot be used.
 pub const CONFIGURATION: u8 = 2;
-/// Of a child: this machine is short of something. A moment later it may run.
+/// Of a child: this machine is short of something. It may run later.
 pub const SHORT: u8 = 3;
 /// A permission is missing.
 pub const NO_PERMISSION: u8 = 4;

@@ -42,7 +42,7 @@ impl Source for FileSource {
 
     fn directory(&self, path: &Path) -> PathBuf {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // it is there, for the file has been read
+        // it exists: the file has been read
         fs::canonicalize(parent).unwrap_or_else(|_| parent.to_owned())
     }
 
@@ -69,7 +69,7 @@ pub fn temporary_directory() -> PathBuf {
         .unwrap_or_else(|| PathBuf::from("/tmp"))
 }
 
-/// A name of our own in the directory of `path`, for what is to take its place.
+/// A temporary name in the directory of `path`, for the file that will replace it.
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
@@ -106,7 +106,7 @@ pub fn rewrite(path: &Path, text: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Puts `text` into `path` in one step, readable by its owner alone. A link or a file of somebody else at that name is
+/// Puts `text` into `path` in one step, readable by its owner alone. A link, or a file of another user, at that name is
 /// replaced, not followed.
 ///
 /// # Errors
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn what_cannot_be_put_in_place_leaves_nothing() {
         let folder = std::env::temp_dir().join(format!("keepalived-replace-{}", std::process::id()));
-        // a directory stands where the file should be
+        // a directory has the name of the file
         fs::create_dir_all(folder.join("keepalived.data")).unwrap();
         assert!(replace(&folder.join("keepalived.data"), b"text").is_err());
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);

@@ -1,4 +1,4 @@
-//! What the dump shows of this machine beside the configuration.
+//! Facts of this machine that the dump shows beside the configuration.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -13,13 +13,13 @@ use keepalived_kernel::network::Network;
 
 use crate::configuration::host_name;
 
-/// More users than fit are not shown.
+/// The longest user database that is read.
 const LARGEST_TABLE: u64 = 16 * 1024 * 1024;
 
 /// `RT_SCOPE_LINK`
 const LINK_LOCAL: u8 = 253;
 
-/// This machine, as it was when somebody looked.
+/// This machine at the time of the last look.
 #[derive(Clone, Debug)]
 pub struct Host {
     inventory: Inventory,

@@ -86,7 +86,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 fn run(mut options: cli::Options) -> u8 {
-    // a daemon in the background leaves the directory that it was started in, and reads the file again at a reload
+    // a daemon in the background changes its directory, and reads the file again at a reload
     if let Ok(path) = std::path::absolute(&options.config) {
         options.config = path;
     }

@@ -18,10 +18,10 @@ use crate::cli::Options;
 
 mod syslog;
 
-/// Lines that wait for a slow console or file at most.
+/// How many lines wait for a slow console or file.
 const MOST_WAITING: usize = 4_096;
 
-/// Where one process logs to. Handed from the supervisor to its children.
+/// The destinations of a process's log. The supervisor passes them to its children.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destinations {
     /// Standard error.
@@ -32,14 +32,14 @@ pub struct Destinations {
     pub syslog: Option<u8>,
     /// Console and file get JSON lines.
     pub json: bool,
-    /// How much detail: 0 is what an administrator wants to read.
+    /// The level of detail: 0 is for administrators.
     pub detail: u8,
     /// Added to the name that syslog shows, as keepalived does for namespaces and instances.
     pub suffix: String,
 }
 
 impl Destinations {
-    /// What the command line asks for. The console works in the foreground only, as with keepalived.
+    /// The destinations of the command line. The console works in the foreground only, as with keepalived.
     pub fn new(options: &Options) -> Self {
         let default_file = || crate::files::temporary_directory().join("keepalived.log");
         Self {
@@ -53,7 +53,7 @@ impl Destinations {
     }
 }
 
-/// Keeps the writers alive; dropping it writes what still waits.
+/// Keeps the writers alive. Dropping it writes the lines that wait.
 #[derive(Debug)]
 #[must_use = "dropping it ends logging to console and file"]
 pub struct Guard(#[expect(dead_code, reason = "held for its drop")] Vec<WorkerGuard>);
@@ -61,14 +61,14 @@ pub struct Guard(#[expect(dead_code, reason = "held for its drop")] Vec<WorkerGu
 /// Sets up logging of this process under the name `ident`.
 ///
 /// # Errors
-/// The log file cannot be opened, or no thread can be started that writes.
+/// The log file cannot be opened, or the writer's thread cannot be started.
 pub fn start(destinations: &Destinations, ident: &str) -> io::Result<Guard> {
     let file = destinations.file.as_deref().map(open).transpose()?;
     let (guard, problem) = begin(destinations, file, ident);
     problem.map_or(Ok(guard), Err)
 }
 
-/// The same for a child: a log file that cannot be opened any more is no reason to serve nobody.
+/// The same for a child, which runs even if the log file cannot be opened.
 pub fn start_anyway(destinations: &Destinations, ident: &str) -> Guard {
     let opened = destinations.file.as_deref().map(open).transpose();
     let (file, not_opened) = match opened {
@@ -100,7 +100,7 @@ fn begin(destinations: &Destinations, file: Option<File>, ident: &str) -> (Guard
             None
         }
     };
-    // what libraries tell for their own developers (HTTP/2: each frame) is nothing for an administrator
+    // libraries log details for their developers (HTTP/2: each frame), which do not concern an administrator
     let level = if destinations.detail > 0 { LevelFilter::DEBUG } else { LevelFilter::INFO };
     let ours = Targets::new().with_target("keepalived", level).with_default(LevelFilter::WARN);
     let console = destinations.console.then(io::stderr).and_then(|console| keep(non_blocking(console)));
@@ -116,16 +116,16 @@ fn begin(destinations: &Destinations, file: Option<File>, ident: &str) -> (Guard
         // a second start in one process (tests) keeps the first
         .try_init()
         .ok();
-    // a daemon has no standard error to say its last words on
+    // a daemon has no standard error for the message of a panic
     std::panic::set_hook(Box::new(|panic| tracing::error!("internal error: {panic}; please report this")));
     (Guard(guards), problem)
 }
 
 fn non_blocking(writer: impl io::Write + Send + 'static) -> io::Result<(NonBlocking, WorkerGuard)> {
-    // what waits is written at once, line by line whole: other processes write into the same file
+    // each line is written at once and whole: other processes write to the same file
     let writer = io::BufWriter::with_capacity(64 * 1024, writer);
     let builder = NonBlockingBuilder::default().buffered_lines_limit(MOST_WAITING).lossy(true).thread_name("log");
-    // the crate panics where no thread can be started; the hook for what nobody expects comes after this
+    // the crate panics if no thread can be started; our hook for panics is set after this
     std::panic::set_hook(Box::new(|_| {}));
     catch_unwind(AssertUnwindSafe(|| builder.finish(writer)))
         .map_err(|_| io::Error::new(io::ErrorKind::WouldBlock, "cannot start the thread that writes the log"))

@@ -1,5 +1,5 @@
-//! What the processes say to each other: one set of enums, encoded with postcard over a packet socket. What may be large
-//! goes through sealed memory beside the message.
+//! Messages between the processes: one set of enums, encoded with postcard, over packet sockets. Large contents go through sealed memory
+//! beside the message.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -22,10 +22,10 @@ use crate::log::Destinations;
 use crate::role::Role;
 use keepalived_config::InstanceKey;
 
-/// Number of the descriptor that the supervisor of a child talks through.
+/// Number of the descriptor of a child's connection to the supervisor.
 pub const SUPERVISOR: RawFd = 3;
 
-/// Octets of memory that are accepted from another process of ours.
+/// The most octets that are read from memory of another process of ours.
 const LARGEST_MEMORY: usize = 256 * 1024 * 1024;
 
 /// From the supervisor to one of its children.
@@ -35,18 +35,17 @@ pub enum ToChild {
     Start,
     /// A configuration that has been validated; it comes in memory.
     Reload,
-    /// Are you there?
+    /// A question whether the child lives; it answers with the number.
     Hello(u64),
-    /// Tell what became different, with fresh numbers.
+    /// Send all changes of the view that wait, and fresh numbers; then [`Changes::fresh`].
     Refresh(AfterTelling),
-    /// The process of this role speaks and listens at the packet socket whose descriptor comes along. It replaces the one of a
-    /// process before it.
+    /// The connection to the process of this role; its descriptor comes along. It replaces the connection to a process before it.
     Peer(Role),
     /// End in good order.
     Stop,
 }
 
-/// What becomes of counters that have been told.
+/// What happens to counters that have been sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum AfterTelling {
     /// They go on.
@@ -55,20 +54,20 @@ pub enum AfterTelling {
     ClearCounters,
 }
 
-/// What a child is started with. The supervisor lends its configuration, the child gets its own.
+/// The contents of [`ToChild::Start`]. The supervisor lends its configuration, the child gets its own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Startup<C = Config> {
-    /// What to run: the child's share of the configuration.
+    /// The child's share of the configuration.
     pub config: C,
     /// Instances that were master when the vrrp process before this one died.
     pub masters: BTreeSet<InstanceKey>,
-    /// Whether the process before this one died: then nothing is delayed, and what it left in the kernel is taken over.
+    /// Whether the process before this one died. Then nothing is delayed, and this one takes over what is in the kernel.
     pub resumes: bool,
-    /// How long it stands by before it begins (the vrrp process only): it is there in case that the supervisor dies.
+    /// How long it stands by before it begins (vrrp process only). Meanwhile it acts if the supervisor dies.
     pub stands_by: Duration,
-    /// What the process before this one would have taken back at its end.
+    /// What the process before this one would have undone at its end.
     pub cleanup: Cleanup,
-    /// Who runs scripts that name no user.
+    /// The user of scripts that name none.
     pub script_default: ScriptDefault,
     /// Where to log to.
     pub log: Destinations,
@@ -78,27 +77,27 @@ pub struct Startup<C = Config> {
     pub keep_services: bool,
 }
 
-/// Who runs scripts that name no user. Found out once, before anything starts: a user that is removed later, or a name service that
-/// does not answer, must not make root of it.
+/// The user of scripts that name none. It is looked up once, before anything starts: a user that is removed later, or a name service
+/// that fails, must not turn it into root.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum ScriptDefault {
     /// The user `keepalived_script`.
     User(Account),
-    /// There is no such user: the daemon's.
+    /// The daemon's user: there is no such user.
     Ours,
-    /// Whether there is one could not be found out: they are not run.
+    /// It could not be looked up. Such scripts are not run.
     Unknown,
 }
 
 impl ScriptDefault {
-    /// Asks this machine.
+    /// Looks it up.
     pub fn look() -> Self {
         match process::find_user("keepalived_script") {
             Ok(Some(account)) => Self::User(account),
             Ok(None) => Self::Ours,
             Err(error) => {
                 tracing::warn!(
-                    "the user keepalived_script cannot be looked up ({error}): scripts without a user are not run"
+                    "cannot look up the user keepalived_script ({error}): scripts without a user are not run"
                 );
                 Self::Unknown
             }
@@ -106,21 +105,21 @@ impl ScriptDefault {
     }
 }
 
-/// What the checker process has made outside of the load balancer's table, and takes back at its end; and what it still has to remove
-/// from the table. The supervisor remembers it for the process after one that died.
+/// What the checker process undoes at its end outside of the load balancer's table, and what it still has to remove from the table. The
+/// supervisor remembers it for the next process if this one dies.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Cleanup {
-    /// How long the kernel remembered connections before `lvs_timeouts`.
+    /// The kernel's timeouts of connections before `lvs_timeouts`.
     pub timeouts: Option<Timeouts>,
-    /// What became of clients of a server that is out before `lvs_expire_failed`.
+    /// The kernel's settings before `lvs_expire_failed`.
     pub expiry: Option<Expiry>,
-    /// Named pipes that were not there before.
+    /// Named pipes that it made.
     pub pipes: BTreeSet<PathBuf>,
-    /// What it still has to remove from the table.
+    /// Entries that it still has to remove from the table.
     pub unfinished: Unfinished,
 }
 
-/// Transitions in one message: even with the longest names and causes they fit a packet.
+/// Records in one message: even with the longest names and causes they fit into a packet.
 pub const MOST_RECORDS: usize = 50;
 
 /// From a child to the supervisor.
@@ -134,17 +133,17 @@ pub enum FromChild {
     Reloaded,
     /// It could not take the configuration, for this reason, and goes on with the old one.
     NotReloaded(String),
-    /// I am here.
+    /// The answer to [`ToChild::Hello`].
     Hello(u64),
-    /// Instances changed their states, in this order; at most [`MOST_RECORDS`].
+    /// Transitions of instances, in this order; at most [`MOST_RECORDS`].
     Transitions(Vec<(InstanceKey, Record)>),
-    /// What else happened, in this order; at most [`MOST_RECORDS`].
+    /// Other records, in this order; at most [`MOST_RECORDS`].
     Happened(Vec<Record>),
-    /// From now on this is to be taken back at its end.
+    /// What it undoes at its end from now on.
     Cleanup(Cleanup),
-    /// What became different about virtual routers.
+    /// Changes of the view of virtual routers.
     VrrpChanges(Changes<VrrpChange>),
-    /// What became different about load balancing.
+    /// Changes of the view of load balancing.
     BalanceChanges(Changes<BalanceChange>),
     /// It got a signal that is for the supervisor.
     Signal(i32),
@@ -157,11 +156,11 @@ pub enum FromChild {
 pub enum Request {
     /// Run a program.
     Run(Order),
-    /// End a program that is not wanted any more.
+    /// End a program.
     End {
         /// As in its order.
         id: u64,
-        /// It has so long to end by itself, before it is asked to.
+        /// How long it may take to end by itself before the runner asks it to.
         within: Duration,
     },
 }
@@ -169,26 +168,26 @@ pub enum Request {
 /// A program to run.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Order {
-    /// What the answer will call it.
+    /// Names it in the answer.
     pub id: u64,
     /// The program.
     pub script: Script,
-    /// What follows its own arguments.
+    /// Arguments after its own.
     pub extra: Vec<String>,
     /// How long it may run.
     pub lives: Lives,
-    /// What it tells of, if it is a notification: of those that have to wait the last one about a subject counts.
+    /// The subject, if it is a notification. Of notifications about one subject that wait, only the last one runs.
     pub about: String,
 }
 
 /// How long a program may run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Lives {
-    /// As long as it likes, even when whoever ordered it is gone.
+    /// Without a limit, even if the process that ordered it is gone.
     Freely,
-    /// So long at most.
+    /// For this time.
     AtMost(Duration),
-    /// Until [`Request::End`], or until whoever ordered it is gone.
+    /// Until [`Request::End`], or until the process that ordered it is gone.
     WhileWanted,
 }
 
@@ -206,21 +205,21 @@ pub struct Ended {
 pub enum HowEnded {
     /// By itself, with this status.
     Status(i32),
-    /// By a signal that was not ours.
+    /// By a signal that we did not send.
     Signal(i32),
     /// Its time was over.
     TimedOut,
-    /// It could not be run: what that says, and why.
+    /// It could not be run: where the fault lies, and the reason.
     NotRun(Blame, String),
 }
 
-/// What it says that a program could not be run.
+/// Where the fault lies if a program could not be run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Blame {
-    /// Something about the program: it is missing, may not be executed, or is no program.
+    /// With the program: it is missing, may not be executed, or is no program.
     Program,
-    /// Something about this machine: no processes, descriptors or memory left, an unknown user, no runner. It says nothing about
-    /// what the program would have found out.
+    /// With this machine: no processes, descriptors or memory left, an unknown user, no runner. It says nothing about the result of the
+    /// program.
     Machine,
 }
 
@@ -245,12 +244,12 @@ impl fmt::Display for HowEnded {
     }
 }
 
-/// Something that came in.
+/// The result of a receive.
 #[derive(Debug)]
 pub enum Incoming<T> {
     /// A message and the memory beside it.
     Message(T, Option<OwnedFd>),
-    /// Nothing for now.
+    /// No message now.
     Nothing,
     /// The other process is gone.
     Closed,
@@ -269,8 +268,8 @@ pub fn post(pipe: &Pipe, octets: &[u8], beside: Option<BorrowedFd<'_>>) -> io::R
     pipe.send(IN_MEMORY, &descriptors)
 }
 
-/// Says that the message itself comes in memory: the first descriptor. No encoded message looks like this, because no enum of
-/// ours has so many variants and no text such a length.
+/// Stands for a message that itself comes in memory, as the first descriptor. No encoded message looks like this: no enum of ours has that
+/// many variants.
 const IN_MEMORY: &[u8] = &[0xff];
 
 /// Memory with `content`, to be sent beside a message.
@@ -278,7 +277,7 @@ const IN_MEMORY: &[u8] = &[0xff];
 /// # Errors
 /// Out of memory or descriptors.
 pub fn memory<C: Serialize>(content: &C) -> io::Result<OwnedFd> {
-    // written as it is encoded: a large configuration would need much memory once more
+    // written while it is encoded: a large configuration would need its memory twice
     pipe::memory("keepalived", |writer| {
         postcard::to_io(content, writer).map_err(io::Error::other)?;
         Ok(())
@@ -288,7 +287,7 @@ pub fn memory<C: Serialize>(content: &C) -> io::Result<OwnedFd> {
 /// Takes the next message.
 ///
 /// # Errors
-/// A message that is none of ours, or a broken socket.
+/// The message cannot be decoded, or the socket is broken.
 pub fn receive<T: DeserializeOwned>(pipe: &mut Pipe) -> io::Result<Incoming<T>> {
     Ok(match pipe.receive()? {
         Received::Message { octets: IN_MEMORY, descriptors } => {
@@ -305,11 +304,11 @@ pub fn receive<T: DeserializeOwned>(pipe: &mut Pipe) -> io::Result<Incoming<T>> 
 /// Reads what came in memory beside a message.
 ///
 /// # Errors
-/// Nothing came, or it is not what it should be.
+/// No memory came, or its contents cannot be decoded.
 pub fn content<C: DeserializeOwned>(memory: Option<OwnedFd>) -> io::Result<C> {
     let memory = memory.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a message without its memory"))?;
     let sealed = Sealed::open(memory, LARGEST_MEMORY)?;
-    // for one text at a time; what is not needed of it is never touched
+    // room for one text at a time; pages that are not needed are never touched
     let mut room = vec![0; sealed.length()];
     let read = postcard::from_io((BufReader::new(sealed), &mut room));
     read.map(|(content, _)| content).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
@@ -322,10 +321,10 @@ fn read(memory: Option<OwnedFd>) -> io::Result<Vec<u8>> {
     Ok(octets)
 }
 
-/// A message as it is sent.
+/// Encodes a message.
 ///
 /// # Errors
-/// It cannot be written, which is a fault of ours.
+/// It cannot be encoded, which is a fault of ours.
 pub fn encode<T: Serialize>(value: &T) -> io::Result<Vec<u8>> {
     postcard::to_stdvec(value).map_err(io::Error::other)
 }

@@ -1,5 +1,5 @@
-//! Programs that the runner runs for a process: those whose end is awaited, those that tell of something, and those that run until
-//! they are told to end. Plain state: whoever owns it says what time it is, and asks what has ended.
+//! Programs that the runner runs for a process: checks, notifications, and readers of FIFOs. Plain state: its owner passes the time and
+//! asks which programs have ended.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -15,32 +15,32 @@ mod reader;
 
 pub(crate) use fifos::Fifos;
 
-/// Requests that wait for a runner at most; the oldest one whose end nobody awaits makes room.
+/// How many requests wait for a runner. The oldest notification makes room.
 const MOST_WAITING: usize = 10_000;
 
-/// The runner ends a program whose time is over, and says so. An answer that has not come by then is lost.
+/// How long after its limit an answer counts as lost: the runner ends such a program, and answers.
 const TO_ANSWER: Duration = Duration::from_secs(10);
 
-/// How long the answer to an order is awaited: its program may run for `limit`.
+/// How long to wait for the answer to an order whose program may run for `limit`.
 pub(crate) const fn patience(limit: Duration) -> Duration {
     limit.saturating_add(TO_ANSWER)
 }
 
-/// What an order is called, here and in the answer.
+/// Names an order, here and in its answer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct OrderId(u64);
 
-/// The way to the runner.
+/// The orders of a process to the runner.
 #[derive(Debug, Default)]
 pub(crate) struct Programs {
     runner: Option<Connection>,
-    /// What the runner has not been told yet.
+    /// Requests that the runner has not got yet.
     waiting: VecDeque<Request>,
-    /// Orders whose end is awaited. A runner that takes over gets them again.
+    /// Orders that wait for their answers. A new runner gets them again.
     awaited: BTreeMap<OrderId, Awaited>,
-    /// When the answers to them are lost.
+    /// When these answers count as lost.
     lost_at: BTreeSet<(Instant, OrderId)>,
-    /// What nobody was told yet.
+    /// Ends that the owner has not taken yet.
     ended: Vec<(OrderId, HowEnded)>,
     last: u64,
 }
@@ -54,7 +54,7 @@ struct Awaited {
 }
 
 impl Programs {
-    /// A runner is there. What was awaited from the one before is ordered again.
+    /// Connects to a new runner, and repeats the orders that wait for answers.
     pub(crate) fn connect(&mut self, runner: Connection) {
         // the programs of a runner that died end with it
         let unwanted = self.awaited.iter().filter(|(_, awaited)| awaited.unwanted);
@@ -71,14 +71,12 @@ impl Programs {
         self.send();
     }
 
-    /// Has a program tell of something, and does not care how it ends. Of those about one subject that have to wait, the last one
-    /// counts.
+    /// Orders a notification. Its end is not reported. Of notifications about one subject that wait, only the last one runs.
     pub(crate) fn notify(&mut self, script: &Script, about: String) {
         self.order(script, Vec::new(), Lives::Freely, about);
     }
 
-    /// Has a program run to its end, which comes within `limit`; [`Self::ended`] tells of it. If the runner does not say so in time
-    /// it is not awaited any longer.
+    /// Orders a program that may run for `limit`. [`Self::ended`] reports its end, also if the answer of the runner is lost.
     pub(crate) fn run(&mut self, script: &Script, limit: Duration, now: Instant) -> OrderId {
         let order = self.order(script, Vec::new(), Lives::AtMost(limit), String::new());
         let lost_at = now + patience(limit);
@@ -89,13 +87,13 @@ impl Programs {
         order
     }
 
-    /// Has a program run with these arguments besides its own until [`Self::end`]; [`Self::ended`] tells of its end, whatever it
-    /// comes from.
+    /// Orders a program with these additional arguments that runs until [`Self::end`]. [`Self::ended`] reports its end, whatever the
+    /// cause.
     pub(crate) fn keep(&mut self, script: &Script, extra: Vec<String>) -> OrderId {
         self.order(script, extra, Lives::WhileWanted, String::new())
     }
 
-    /// A program is not wanted any more. It has so long to end by itself.
+    /// Orders the end of a program. It may take that long to end by itself.
     pub(crate) fn end(&mut self, id: OrderId, within: Duration) {
         if self.withdraw(id) {
             self.end_of(id, HowEnded::TimedOut);
@@ -106,19 +104,19 @@ impl Programs {
         }
     }
 
-    /// Takes back an order that the runner has not got yet. False if it has.
+    /// Withdraws an order that the runner has not got yet. False if it has got it.
     fn withdraw(&mut self, id: OrderId) -> bool {
         let is_it = |request: &Request| matches!(request, Request::Run(order) if order.id == id.0);
         let place = self.waiting.iter().position(is_it);
         place.and_then(|place| self.waiting.remove(place)).is_some()
     }
 
-    /// What has ended since this was last asked.
+    /// Takes the programs that have ended.
     pub(crate) fn ended(&mut self) -> Vec<(OrderId, HowEnded)> {
         std::mem::take(&mut self.ended)
     }
 
-    /// Sends what waits, and gives up what is not answered. Returns when to come again for that.
+    /// Sends what waits, and gives up orders whose answers are lost. Returns when to call it again.
     pub(crate) fn turn(&mut self, now: Instant) -> Option<Instant> {
         self.send();
         while let Some((_, id)) = self.lost_at.first().copied().filter(|(at, _)| *at <= now) {
@@ -138,7 +136,7 @@ impl Programs {
     }
 
     fn end_of(&mut self, id: OrderId, how: HowEnded) {
-        // what was given up is not heard of again
+        // no answer counts after that
         let Some(awaited) = self.awaited.remove(&id) else { return };
         if let Some(at) = awaited.lost_at {
             self.lost_at.remove(&(at, id));
@@ -164,7 +162,7 @@ impl Programs {
         id
     }
 
-    /// Hears what has ended. False if the runner is gone.
+    /// Reads answers. False if the runner is gone.
     pub(crate) fn listen(&mut self) -> bool {
         self.send();
         loop {

@@ -1,17 +1,17 @@
-//! What the processes of the daemon are for.
+//! Roles of the daemon's processes.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a child is for.
+/// The role of a child.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Role {
     /// Runs programs for the others.
     Runner,
-    /// Asks real servers whether they answer, and tells the kernel's load balancer.
+    /// Checks real servers and programs the kernel's load balancer.
     Checker,
-    /// The virtual routers.
+    /// Runs the virtual routers.
     Vrrp,
 }
 
@@ -22,7 +22,7 @@ impl Role {
     /// Pairs that speak with each other without the supervisor, by a connection of their own.
     pub const PAIRS: [(Self, Self); 2] = [(Self::Runner, Self::Checker), (Self::Runner, Self::Vrrp)];
 
-    /// First argument of a process of this role; people never write it.
+    /// First argument of a process of this role. For our use only.
     pub const fn argument(self) -> &'static str {
         match self {
             Self::Runner => "--runner-process-of",
@@ -32,7 +32,7 @@ impl Role {
     }
 }
 
-/// As messages and keepalived call it.
+/// The name in messages, as keepalived has it.
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

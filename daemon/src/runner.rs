@@ -1,6 +1,6 @@
 //! The runner: runs programs for the other processes, as the users that the configuration says, and watches the time.
 //!
-//! It is small, has one thread and forks nothing but these programs. It keeps its rights: programs of root inherit them.
+//! It forks nothing but these programs. It keeps its capabilities: programs of root inherit them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -25,16 +25,16 @@ use crate::message::{
     self, Ended, FromChild, HowEnded, Incoming, Lives, Order, Request, ScriptDefault, Startup, ToChild,
 };
 
-/// A program that was asked to end and does not is killed after this.
+/// How long a program that was asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long a notification may take that begins when the daemon stops: the supervisor kills what has not stopped after
-/// `child_wait_time`, and before that we ask, and then kill.
+/// How long a notification may run that begins when the daemon stops. The supervisor kills us after `child_wait_time`; before that we
+/// ask programs to end, and then kill them.
 fn to_tell(child_wait_time: Duration) -> Duration {
     child_wait_time.saturating_sub(GRACE + GRACE).max(GRACE)
 }
 
-/// Environment that could make a program load or read something else (as keepalived).
+/// Variables that could make a program load or read other files (as keepalived).
 const NOT_INHERITED: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
 
 mod command;
@@ -55,13 +55,13 @@ struct Runner {
     reactor: Reactor,
     config: Config,
     script_default: ScriptDefault,
-    /// Users as they were when their first script ran.
+    /// Users, each looked up when its first script ran.
     users: Users,
     environment: Vec<(OsString, OsString)>,
-    /// Those who want programs run.
+    /// Processes that order programs.
     clients: BTreeMap<Token, Connection>,
     running: HashMap<Token, Running>,
-    /// Orders that wait until programs of a client that is gone have ended.
+    /// Orders that wait for the ends of programs of a client that is gone.
     held: Vec<(Token, Order)>,
     notices: Notices,
     last_token: u64,
@@ -73,7 +73,7 @@ struct Running {
     client: Token,
     order: u64,
     lives: Lives,
-    /// When it is asked to end, and after that when it is killed.
+    /// When to ask it to end; once it was asked, when to kill it.
     deadline: Option<Instant>,
     /// It was asked to end.
     asked: bool,
@@ -191,7 +191,7 @@ impl Runner {
                 Ok(Incoming::Nothing) => return,
                 gone => {
                     if let Err(error) = gone {
-                        tracing::error!("an order that cannot be read: {error}");
+                        tracing::error!("cannot read an order: {error}");
                     }
                     self.forget(token);
                     return;
@@ -200,8 +200,7 @@ impl Runner {
         }
     }
 
-    /// A client is gone, and with it the wish for those that run while they are wanted. What else runs for it goes on: a
-    /// notification is still one.
+    /// A client is gone: ends programs that run while they are wanted. Notifications go on.
     fn forget(&mut self, client: Token) {
         if let Some(pipe) = self.clients.remove(&client) {
             self.reactor.deregister(&pipe).ok();
@@ -214,7 +213,7 @@ impl Runner {
         }
     }
 
-    /// Whether something runs that was wanted only by a client that is gone.
+    /// Whether a program still runs that only a client wanted which is gone.
     fn has_orphans(&self) -> bool {
         let mut kept = self.running.values().filter(|running| running.lives == Lives::WhileWanted);
         kept.any(|running| !self.clients.contains_key(&running.client))
@@ -229,7 +228,7 @@ impl Runner {
             }
             return;
         }
-        // the client may be the successor of one that died: two at a time would share what is there for one
+        // a new client may follow one that died: two readers at a time would share the lines
         if order.lives == Lives::WhileWanted && self.has_orphans() {
             self.held.push((client, order));
         } else {
@@ -250,7 +249,7 @@ impl Runner {
         }
     }
 
-    /// Starts notifications that have their turn.
+    /// Starts notifications whose turn it is.
     fn notify(&mut self) {
         let now = reactor::now();
         while let Some((client, order)) = self.notices.next(now) {
@@ -273,7 +272,7 @@ impl Runner {
 
     fn begin(&mut self, client: Token, order: Order) {
         if let Err(error) = self.launch(client, &order) {
-            // whoever ordered it hears why, and says so when it matters: a check runs every few seconds
+            // the client gets the reason, and logs it when it matters: a check runs every few seconds
             tracing::debug!("script {}: {error}", order.script.argv.first().map(String::as_str).unwrap_or_default());
             self.answer(client, Ended { id: order.id, how: HowEnded::not_run(&error) });
         }
@@ -283,7 +282,7 @@ impl Runner {
         let child = process::start(&self.program(order)?)?;
         let token = self.token();
         if let Err(error) = self.reactor.register(&child, token, Interest::Read) {
-            // nobody would see how it ends, and it may be started once more
+            // without a descriptor we would not see its end, and it may be started again
             process::signal_group(&child, Signal::KILL).ok();
             return Err(error);
         }
@@ -309,7 +308,7 @@ impl Runner {
             judge(file, runs)?;
         }
         let (file, arguments) = command::executed(command, extra);
-        // a check or a reader that outlives this process would run beside the one that its successor starts
+        // a check or a reader must not outlive this process, or it would run beside the one that the next runner starts
         let orphaned = if *lives == Lives::Freely { Orphaned::Asked } else { Orphaned::Killed };
         Ok(Program { file: file.into(), arguments, environment: self.environment.clone(), identity, orphaned })
     }
@@ -341,7 +340,7 @@ impl Runner {
         }
     }
 
-    /// Sends what waits, and says when to do so again.
+    /// Sends what waits. Returns when to do so again.
     fn catch_up(&mut self, now: Instant) -> Option<Instant> {
         let connections = std::iter::once(&mut self.supervisor).chain(self.clients.values_mut());
         let late = connections.filter_map(|connection| {
@@ -351,7 +350,7 @@ impl Runner {
         late.min()
     }
 
-    /// Ends programs whose time is over: first asks, then kills.
+    /// Ends programs whose time is over: asks first, then kills.
     fn hurry(&mut self, now: Instant) {
         for running in self.running.values_mut().filter(|running| running.deadline.is_some_and(|at| at <= now)) {
             let signal = if running.asked { Signal::KILL } else { Signal::TERM };
@@ -361,10 +360,9 @@ impl Runner {
         }
     }
 
-    /// Of checks nobody wants the answers any more; those that run while they are wanted may read to the end what they read;
-    /// notifications have their time.
+    /// Stops: ends checks, lets readers read the rest, and gives notifications their time.
     fn stop(&mut self) -> u8 {
-        // what was ordered last
+        // the last orders
         for client in self.clients.keys().copied().collect::<Vec<_>>() {
             self.take_orders(client);
         }
@@ -376,7 +374,7 @@ impl Runner {
             match running.lives {
                 Lives::AtMost(_) => running.deadline = Some(now),
                 Lives::WhileWanted => drop(running.deadline.get_or_insert(now)),
-                // those that have run for longer are no messages
+                // a program that has run for longer is no notification
                 Lives::Freely => running.deadline = Some((running.begun + to_tell).max(now)),
             }
         }
@@ -402,20 +400,20 @@ impl Runner {
     }
 }
 
-/// `enable_script_security`, at the moment of execution: what was safe, or not there, when the configuration was read may be
-/// anything now. A way that only root can change stays what it is until the program is executed, so the path will do.
+/// `enable_script_security`, at the moment of execution: a path that was safe, or missing, when the configuration was read may be unsafe
+/// now. A path that only root can change stays the same until the program is executed.
 fn judge(file: &str, runs: Account) -> io::Result<()> {
     match configuration::program(file, runs) {
         facts::Program::Insecure(weakness) => {
             let what = format!("not run (enable_script_security): others than root may change {}", weakness.path);
             Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
         }
-        // what cannot be looked at is not run as root
+        // a program that cannot be examined is not run as root
         facts::Program::Unknown if runs.uid == 0 => {
             let what = "not run (enable_script_security): it cannot be looked at";
             Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
         }
-        // whatever else is wrong with it, executing it tells
+        // execution reports all other errors
         _ => Ok(()),
     }
 }
@@ -445,7 +443,7 @@ mod tests {
         }
         let path = std::env::temp_dir().join(format!("keepalived-judged-{}", std::process::id()));
         let file = path.to_str().unwrap();
-        // not there when the configuration was read, and not now: executing it says so
+        // missing when the configuration was read, and now: execution reports that
         assert!(judge(file, ROOT).is_ok());
         std::fs::write(&path, "#!/bin/sh\n").unwrap();
         let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();

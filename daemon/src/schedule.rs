@@ -1,4 +1,4 @@
-//! How the threads of a process of ours compete for the processors, as configured.
+//! Scheduling of our processes' threads, as configured.
 
 use std::io;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub fn apply_unheard(prefix: &str, settings: &ProcessSettings, usual_nice: Optio
     note("timer slack", process::precise_timers());
     match settings.nice.and_then(|nice| i8::try_from(nice).ok()) {
         Some(nice) => note(&format!("{prefix}_priority"), process::set_nice(nice)),
-        // where it is not allowed, we are as late as everybody else
+        // if it is not allowed, timers may be as late as those of other programs
         None => drop(usual_nice.map(process::set_nice)),
     }
     if let Some(priority) = settings.rt_priority {

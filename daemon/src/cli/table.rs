@@ -1,4 +1,4 @@
-//! One row an option: parser, help and manual come from it.
+//! A row for each option: parser, help and manual are made from it.
 
 /// An option.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub enum Takes {
     Value(&'static str),
 }
 
-/// Options by what they do; several spellings without effect so far share a name.
+/// Options by their effects. Several options without an effect share a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
     UseFile,
@@ -167,7 +167,7 @@ pub(super) fn by_letter(letter: char) -> Option<&'static Row> {
     OPTIONS.iter().find(|row| row.short == Some(letter))
 }
 
-/// The option `--word`, which may be abbreviated as long as it is clear which is meant (getopt_long(3)).
+/// The option `--word`, which may be abbreviated while it is unambiguous (getopt_long(3)).
 pub(super) fn by_word(word: &str) -> Result<&'static Row, String> {
     if let Some(exact) = OPTIONS.iter().find(|row| row.long == word) {
         return Ok(exact);

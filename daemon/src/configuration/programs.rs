@@ -1,6 +1,6 @@
-//! Whether a program can be run by somebody, and whether others than root could put one of their own in its place.
+//! Whether a user can run a program, and whether users other than root could replace it.
 //!
-//! Modes decide, as with keepalived; access lists and capabilities of files are not looked at.
+//! Modes decide, as with keepalived; access lists and capabilities of files do not count.
 
 use std::fs::Metadata;
 use std::io::ErrorKind;
@@ -12,13 +12,13 @@ use keepalived_kernel::process::{self, Account};
 
 /// The `x` bits of owner, group and others.
 const EXECUTE: [u32; 3] = [0o100, 0o010, 0o001];
-/// What makes a program run as its owner, or with its group.
+/// The set-user-ID and set-group-ID bits.
 const SET_USER: u32 = 0o4000;
 const SET_GROUP: u32 = 0o2000;
 /// In a directory with this bit, only the owner of a file can replace it.
 const STICKY: u32 = 0o1000;
 
-/// What `program` is if `owner` runs it.
+/// Whether `owner` can run `program`, and how safe it is.
 pub(super) fn look(program: &str, owner: Owner<'_>) -> Program {
     account(owner).map_or(Program::Unknown, |runner| look_as(program, runner))
 }
@@ -91,7 +91,7 @@ fn becomes_root(found: &Metadata) -> bool {
     (found.uid() == 0 && has(SET_USER | owner)) || (found.gid() == 0 && has(SET_GROUP | group))
 }
 
-/// `path` without `.`, and `..` with what is before it: only the text counts, as with keepalived.
+/// `path` without `.` and `..`, as text only, as with keepalived.
 fn tidied(path: &Path) -> PathBuf {
     let mut out = PathBuf::from("/");
     for component in path.components() {
@@ -106,7 +106,7 @@ fn tidied(path: &Path) -> PathBuf {
     out
 }
 
-/// The first thing on the way to `path`, or it itself, that others than root could replace or change.
+/// The first part of `path` that users other than root could replace or change.
 fn weakness(path: &Path) -> Option<Weakness> {
     let mut way: Vec<&Path> = path.ancestors().collect();
     way.reverse();

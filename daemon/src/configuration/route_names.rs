@@ -1,4 +1,4 @@
-//! The names that iproute2's files give to numbers of routes and rules. Each file is read once: a configuration may have many names.
+//! Names of iproute2's files for numbers in routes and rules. Each file is read once: a configuration may have many names.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -6,15 +6,15 @@ use std::path::Path;
 
 use keepalived_config::facts::RouteName;
 
-/// Where iproute2 has its files; of two that name a thing the first counts.
+/// Directories of iproute2's files; of two files of one name the first counts.
 const DIRECTORIES: [&str; 3] = ["/etc/iproute2", "/usr/share/iproute2", "/usr/lib/iproute2"];
 
-/// What has been read so far.
+/// The files that have been read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RouteNames(RefCell<HashMap<RouteName, HashMap<String, u32>>>);
 
 impl RouteNames {
-    /// The number of `name`. `read` gives the text of a file.
+    /// The number of `name`. `read` reads a file.
     pub(super) fn number(&self, kind: RouteName, name: &str, read: impl Fn(&Path) -> Option<String>) -> Option<u32> {
         let mut known = self.0.borrow_mut();
         let numbers = known.entry(kind).or_insert_with(|| {

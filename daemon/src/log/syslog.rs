@@ -1,4 +1,4 @@
-//! Syslog through `/dev/log` (RFC 3164 as syslog(3) speaks it), without ever waiting for it.
+//! Syslog through `/dev/log` (RFC 3164, in the form of syslog(3)). Never blocks.
 
 use std::fmt::Write as _;
 use std::os::unix::net::UnixDatagram;
@@ -11,7 +11,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 const DEVICE: &str = "/dev/log";
-/// Octets of one line; what is longer is cut.
+/// The longest line in octets; longer lines are cut.
 const LONGEST: usize = 2_048;
 
 /// A layer that writes events to the local syslog daemon. Lines that it does not take at once are counted, and the count
@@ -47,7 +47,7 @@ impl Syslog {
         };
         let sent = match sent {
             Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => {
-                // the syslog daemon was started, or started anew
+                // the syslog daemon was started or restarted
                 *socket = connect();
                 socket.as_ref().map_or(Err(error), |socket| socket.send(octets))
             }

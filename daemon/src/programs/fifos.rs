@@ -1,4 +1,4 @@
-//! Named pipes that are told what happens (interfaces.md section 2), and the programs that read them.
+//! Notify FIFOs (interfaces.md section 2), and the programs that read them.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -14,22 +14,22 @@ use super::reader::{Ending, Reader};
 use super::{OrderId, Programs};
 use crate::message::HowEnded;
 
-/// How long the reader of a named pipe that is closed may take to read to its end.
+/// How long the reader of a closed named pipe may take to read the rest.
 const TO_THE_END: Duration = Duration::from_secs(1);
 
-/// The named pipes that a process tells what happens.
+/// The notify FIFOs of a process.
 #[derive(Debug, Default)]
 pub(crate) struct Fifos {
     channels: Vec<Channel>,
-    /// Pipes that the process before this one made: they are ours as well.
+    /// Pipes that the process before this one made: this one removes them at the end.
     made_before: BTreeSet<PathBuf>,
 }
 
-/// A named pipe, and who reads it.
+/// A named pipe and its reader.
 #[derive(Debug)]
 struct Channel {
     settings: FifoSettings,
-    /// Who runs scripts that name no user.
+    /// The user of scripts that name none.
     user: Option<ScriptUser>,
     path: String,
     fifo: Fifo,
@@ -37,19 +37,19 @@ struct Channel {
 }
 
 impl Fifos {
-    /// None are open yet. Those of `made_before` are removed at the end as if they had been made here.
+    /// No open pipes. Those of `made_before` are removed at the end, as if this process had made them.
     pub(crate) fn new(made_before: BTreeSet<PathBuf>) -> Self {
         Self { channels: Vec::new(), made_before }
     }
 
-    /// Goes on with the pipes `wanted`, the one for everything first: opens them, and starts the programs that read them; those
-    /// without a user are run by `user`. A pipe that stays is not closed, and its reader reads on if that stays, too.
+    /// Takes another configuration: opens the pipes `wanted`, the one for everything first, and starts their readers. `user` runs
+    /// readers without a user. A pipe that stays remains open, and so does an unchanged reader.
     pub(crate) fn reload(&mut self, wanted: [&FifoSettings; 2], user: Option<&ScriptUser>, programs: &mut Programs) {
         let [all, own] = wanted;
-        // one path for both: one of them is enough
+        // two pipes with one path are one
         let wanted: Vec<_> = std::iter::once(all).chain((own.path != all.path).then_some(own)).collect();
         let mut before = std::mem::take(&mut self.channels);
-        // those that go are closed first: one of the others may be where a link was
+        // closes first what goes: its path may have been a link to a path that is wanted
         for gone in before.extract_if(.., |channel| !wanted.iter().any(|settings| channel.is_at(settings))) {
             gone.close(programs);
         }
@@ -59,7 +59,7 @@ impl Fifos {
             let channel = known.map_or_else(|| self.open(settings, path), |channel| Some((channel, true)));
             let Some((mut channel, is_known)) = channel else { continue };
             if !is_known || channel.settings.script != settings.script || channel.user.as_ref() != user {
-                // lines that the old one has not read are for the new one
+                // the new reader gets the lines that the old one has not read
                 let old = channel.reader.take().and_then(|reader| reader.end(programs, Duration::ZERO));
                 channel.read(settings, user.cloned(), programs, old);
             }
@@ -84,13 +84,13 @@ impl Fifos {
         Some((Channel { settings, user: None, path, fifo, reader: None }, false))
     }
 
-    /// Named pipes that were not there before us, and go at the end.
+    /// Named pipes that we made, and remove at the end.
     pub(crate) fn made(&self) -> BTreeSet<PathBuf> {
         let ours = self.channels.iter().filter(|channel| channel.fifo.is_ours());
         ours.map(|channel| channel.fifo.path().to_owned()).collect()
     }
 
-    /// Each line is followed by a NUL: keepalived's readers know it.
+    /// Writes a line to each pipe that wants it. A NUL follows each line, as with keepalived.
     pub(crate) fn write(&mut self, line: &str) {
         for Channel { fifo, .. } in &mut self.channels {
             if let Err(error) = fifo.write(format!("{line}\0").as_bytes()) {
@@ -99,14 +99,14 @@ impl Fifos {
         }
     }
 
-    /// A program of this process has ended, which may be one of the readers.
+    /// A program has ended. If it is a reader, it is started again.
     pub(crate) fn ended(&mut self, id: OrderId, how: &HowEnded, now: Instant, programs: &mut Programs) {
         for reader in self.readers() {
             reader.ended(id, how, now, programs);
         }
     }
 
-    /// Starts readers again that have ended. Returns when to come again.
+    /// Starts readers again that have ended. Returns when to call it again.
     pub(crate) fn turn(&mut self, now: Instant, programs: &mut Programs) -> Option<Instant> {
         self.readers().filter_map(|reader| reader.turn(now, programs)).min()
     }
@@ -115,19 +115,19 @@ impl Fifos {
         self.channels.iter_mut().filter_map(|channel| channel.reader.as_mut())
     }
 
-    /// The end: named pipes that are ours go.
+    /// Closes all pipes and removes those that are ours: the process ends.
     pub(crate) fn close(self, programs: &mut Programs) {
         self.channels.into_iter().for_each(|channel| channel.close(programs));
     }
 }
 
 impl Channel {
-    /// Whether it is the pipe of `settings`, whoever reads it.
+    /// Whether it is the pipe of `settings`, with any reader.
     fn is_at(&self, settings: &FifoSettings) -> bool {
         self.settings.path == settings.path && self.settings.user == settings.user
     }
 
-    /// Has it read by the script of `settings`, once the one before has ended.
+    /// Starts the reader of `settings` once the reader before has ended.
     fn read(
         &mut self,
         settings: &FifoSettings,
@@ -141,7 +141,7 @@ impl Channel {
         self.user = user;
     }
 
-    /// Whoever reads it comes to its end, and has a while for that.
+    /// Ends the reader, which has a while to read the rest.
     fn close(self, programs: &mut Programs) {
         self.fifo.remove();
         if let Some(reader) = self.reader {
@@ -150,7 +150,7 @@ impl Channel {
     }
 }
 
-/// User and group. Who cannot be found owns nothing, and nobody else owns it instead.
+/// User and group of a pipe. If one of them cannot be found the pipe has no owner, rather than another one.
 fn owner(user: &ScriptUser) -> io::Result<(u32, u32)> {
     let unknown =
         |what: &str, name: &str| io::Error::new(io::ErrorKind::NotFound, format!("there is no {what} {name}"));

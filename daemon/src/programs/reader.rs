@@ -1,4 +1,4 @@
-//! The programs of `*_notify_fifo_script`: each reads a named pipe as long as that is told of anything.
+//! Readers: the programs of `*_notify_fifo_script`. Each reads a named pipe as long as that is open.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{OrderId, Programs};
 use crate::backoff::Backoff;
 use crate::message::HowEnded;
 
-/// A program that runs all the time: it is started again when it ends, soon at first, later after a pause.
+/// A program that runs all the time. If it ends it is started again, soon at first, later after a pause.
 #[derive(Debug)]
 pub(super) struct Reader {
     script: Script,
@@ -20,14 +20,14 @@ pub(super) struct Reader {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
-    /// The reader before this one has not ended yet: two at a time would share the lines.
+    /// It waits for the reader before it to end: two at a time would share the lines.
     After(OrderId),
     Runs(OrderId),
-    /// It is started at this time.
+    /// It starts at this time.
     Rests(Instant),
 }
 
-/// A reader that was told to end, and has not done so yet.
+/// A reader that has been told to end, and runs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ending(OrderId);
 
@@ -41,7 +41,7 @@ impl Reader {
         Self { script: script.clone(), path: path.to_owned(), phase, backoff: Backoff::default() }
     }
 
-    /// It is to end: by itself within this time, for the pipe has come to its end, or because it is asked to.
+    /// Ends it: it may end by itself within this time, because the pipe is closed; then the runner asks it to end.
     pub(super) fn end(self, programs: &mut Programs, within: Duration) -> Option<Ending> {
         match self.phase {
             Phase::Runs(id) => {
@@ -53,7 +53,7 @@ impl Reader {
         }
     }
 
-    /// A program of this process has ended, which may be this one.
+    /// A program has ended. If it is this one, it is started again.
     pub(super) fn ended(&mut self, id: OrderId, how: &HowEnded, now: Instant, programs: &mut Programs) {
         if self.phase == Phase::After(id) {
             self.run(programs);
@@ -64,7 +64,7 @@ impl Reader {
         }
     }
 
-    /// Starts it if it is time to. Returns when it is.
+    /// Starts it if it is due. Returns when it will be.
     pub(super) fn turn(&mut self, now: Instant, programs: &mut Programs) -> Option<Instant> {
         match self.phase {
             Phase::Rests(until) if until > now => return Some(until),

@@ -1,4 +1,4 @@
-//! What is awaited from the runner: here the runner is the test.
+//! Orders and their answers; the test plays the runner.
 
 use keepalived_kernel::pipe;
 

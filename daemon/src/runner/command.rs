@@ -1,4 +1,4 @@
-//! What is executed for a command of the configuration.
+//! How a command of the configuration is executed.
 
 use std::ffi::OsString;
 use std::net::TcpStream;
@@ -8,10 +8,10 @@ use std::process;
 
 use keepalived_config::model::Command;
 
-/// First argument of a process that connects; people never write it.
+/// First argument of a process that connects. For our use only.
 pub const CONNECTS: &str = "--connection-for";
 
-/// The statuses of a shell: it could not open what it should, or not run what it should.
+/// Exit statuses of a shell: it could not open a file, or could not run a program.
 const NOT_OPENED: u8 = 1;
 const NOT_RUN: u8 = 127;
 
@@ -23,7 +23,7 @@ pub(super) fn executed(command: Command<'_>, extra: &[String]) -> (String, Vec<O
     };
     match command {
         Command::Program { file, arguments } => (file.to_owned(), words(&[], arguments)),
-        // the words are handed over as they are: none of them is read as the shell's
+        // the words are passed on as they are: the shell interprets none of them
         Command::Redirection { path, reader } => ("/bin/sh".to_owned(), words(&["-c", r#"<"$0" "$@""#, path], reader)),
         Command::Connection { host, port, reader } => {
             ("/proc/self/exe".to_owned(), words(&[CONNECTS, host, &port.to_string()], reader))
@@ -39,15 +39,15 @@ pub(super) fn judged(command: Command<'_>) -> Option<&str> {
     }
 }
 
-/// A process that connects: to HOST and PORT of `arguments`, and becomes the program that follows, which reads what comes. Returns its
-/// exit status: without a program, 0 if the connection is made.
+/// Connects to HOST and PORT of `arguments`, and becomes the program that follows, with the connection as its input. Returns the exit
+/// status: without a program, 0 if the connection was made.
 pub fn connect(arguments: Vec<OsString>) -> u8 {
     let mut words = arguments.into_iter();
     let peer = words.next().zip(words.next());
     let peer = peer.and_then(|(host, port)| Some((host.into_string().ok()?, port.to_str()?.parse::<u16>().ok()?)));
     let Some(stream) = peer.and_then(|(host, port)| TcpStream::connect((host, port)).ok()) else { return NOT_OPENED };
     let Some(reader) = words.next() else { return 0 };
-    // it returns only if it fails, and nobody reads why
+    // it returns only if it fails, and the status says that
     let _error = process::Command::new(reader).args(words).stdin(OwnedFd::from(stream)).exec();
     NOT_RUN
 }
@@ -64,7 +64,7 @@ mod tests {
         Script { argv: words.iter().map(|word| (*word).to_owned()).collect(), user: None, group: None }
     }
 
-    /// Statuses as observed with keepalived 2.2.7, where dash is /bin/sh; no word is the shell's.
+    /// Statuses as observed with keepalived 2.2.7, where dash is /bin/sh; the shell interprets no word.
     #[test]
     fn a_shell_opens_what_a_redirection_names() {
         let status = |words: &[&str], extra: &[String]| {

@@ -1,4 +1,4 @@
-//! Notifications that wait for their turn: their programs may hang, and this machine may have no room for them.
+//! Notifications that wait for their turn: programs may hang, and this machine may be short of processes.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -8,17 +8,16 @@ use keepalived_kernel::reactor::Token;
 
 use crate::message::Order;
 
-/// Programs that tell of one subject and run at a time, at most: those of a router that changes its state while they take their time.
-/// Some that hang for ever must not keep all later ones from telling, either.
+/// How many programs run at a time for one subject. More than one: a few that hang for ever must not block all later ones.
 const MOST_ABOUT_ONE: usize = 4;
 
-/// Programs that tell of anything and run at a time, at most.
+/// How many notifications run at a time.
 const MOST: usize = 512;
 
-/// Orders that wait, at most: one for each subject. The oldest makes room.
+/// How many orders wait, one for each subject. The oldest makes room.
 const MOST_WAITING: usize = 10_000;
 
-/// How soon a shortage is believed to be over.
+/// Pause after a shortage.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Orders that wait for their turn, and what runs meanwhile.
@@ -27,12 +26,12 @@ pub(super) struct Notices {
     waiting: VecDeque<(Token, Order)>,
     /// How many programs run for each subject.
     running: HashMap<String, usize>,
-    /// Until then this machine is not asked again for what it had not.
+    /// The end of the pause after a shortage.
     short_until: Option<Instant>,
 }
 
 impl Notices {
-    /// Takes an order; of those that wait and tell of one subject, the last one counts. Says if it has to wait since too many run.
+    /// Takes an order. Of orders that wait for one subject only the last one stays. Says if it waits because too many run.
     pub(super) fn push(&mut self, client: Token, order: Order) -> Option<usize> {
         let is_same = |(_, other): &(Token, Order)| other.about == order.about;
         let waited = self.waiting.iter().position(is_same).map(|place| self.waiting.remove(place)).is_some();
@@ -48,7 +47,7 @@ impl Notices {
         self.running.get(subject).copied().unwrap_or_default()
     }
 
-    /// The next that may be started: it counts as running.
+    /// Takes the next order that may start. It counts as running.
     pub(super) fn next(&mut self, now: Instant) -> Option<(Token, Order)> {
         if self.short_until.is_some_and(|until| now < until) || self.running.values().sum::<usize>() >= MOST {
             return None;
@@ -59,19 +58,20 @@ impl Notices {
         Some((client, order))
     }
 
-    /// It runs: there is no shortage. True if there was one.
+    /// It runs, so there is no shortage. True if there was one.
     pub(super) fn started(&mut self) -> bool {
         self.short_until.take().is_some()
     }
 
-    /// This machine has no room for it now: it is the next once more, unless a later one came. True if there was room before.
+    /// It could not start for a shortage: it is the next one again, unless a later one about its subject came. True if there was no
+    /// shortage before.
     pub(super) fn postpone(&mut self, client: Token, order: Order, now: Instant) -> bool {
         self.ended(&order.about);
         self.waiting.push_front((client, order));
         self.short_until.replace(now + RETRY).is_none()
     }
 
-    /// One that tells of `subject` has ended, or cannot be run at all.
+    /// A program for `subject` has ended, or cannot be run at all.
     pub(super) fn ended(&mut self, subject: &str) {
         if let Some(count) = self.running.get_mut(subject) {
             *count = count.saturating_sub(1);
@@ -81,12 +81,12 @@ impl Notices {
         }
     }
 
-    /// When to look for the next.
+    /// When to take the next one.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.short_until.filter(|_| !self.waiting.is_empty())
     }
 
-    /// Those that have not begun.
+    /// How many wait.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }

@@ -1,4 +1,4 @@
-//! Who runs a script.
+//! The users that run scripts.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,7 +8,7 @@ use keepalived_kernel::process::{self, Account, Identity};
 
 use crate::message::ScriptDefault;
 
-/// Users of one configuration: each is looked up once, and is what it was then. There are as many as the configuration names.
+/// The users of one configuration. Each is looked up once and then stays the same. There are as many as the configuration names.
 #[derive(Debug, Default)]
 pub(super) struct Users {
     known: BTreeMap<(String, Option<String>, bool), Identity>,
@@ -18,7 +18,7 @@ impl Users {
     /// Without `user`, as `default` says; `None` is who we are.
     ///
     /// # Errors
-    /// There is no such user or group, or it cannot be found out: nobody runs the script then.
+    /// The user or group does not exist, or cannot be looked up. Then the script is not run.
     pub(super) fn identity(
         &mut self,
         user: Option<&ScriptUser>,

@@ -181,9 +181,7 @@ impl Supervisor {
             }
         };
         for (address, why) in &refused {
-            tracing::error!(
-                "cannot remove {address}, for which no adverts are sent: {why}; trying again"
-            );
+            tracing::error!("cannot remove {address}, for which no adverts are sent: {why}; trying again");
         }
         if !gone.is_empty() {
             tracing::warn!(

@@ -114,7 +114,10 @@ impl Supervisor {
         let Some(post) = self.post(role) else { return };
         let pause = post.give_backoff.next(now).max(Duration::from_secs(1));
         post.give_at = Some(now + pause);
-        tracing::error!("{role} process does not have the configuration ({why}); trying again in {} s", pause.as_secs());
+        tracing::error!(
+            "{role} process does not have the configuration ({why}); trying again in {} s",
+            pause.as_secs()
+        );
     }
 
     pub(super) fn has_answered_the_reload(&mut self, role: Role) {

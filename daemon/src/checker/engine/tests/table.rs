@@ -107,7 +107,8 @@ fn a_large_table_is_looked_at_in_pieces() {
     assert_eq!(*rig.engine.director().table(), whole);
     let repaired = |rig: &mut Rig, changes: usize| {
         let said = rig.said();
-        let line = format!("another program changed the load balancer's table; {changes} changes were made to repair it");
+        let line =
+            format!("another program changed the load balancer's table; {changes} changes were made to repair it");
         assert!(said.contains(&line), "{said:#?}");
     };
     repaired(&mut rig, 450);
