@@ -134,18 +134,22 @@ pub struct Changes<C> {
     pub fresh: bool,
 }
 
-/// Pause between two messages with changes: the process has more important work.
-const PAUSE: Duration = Duration::from_millis(2);
-
 /// Sends changes to the supervisor, a message at a time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ChangeSender {
+    /// From one message to the next: the process has more important work.
+    pause: Duration,
     /// The message that the supervisor did not take.
     refused: Option<FromChild>,
     not_before: Instant,
 }
 
 impl ChangeSender {
+    /// Sends one message in each `pause`.
+    pub const fn new(pause: Duration) -> Self {
+        Self { pause, refused: None, not_before: Instant::ZERO }
+    }
+
     /// If it is time, sends the message that was refused, or the `next` one if there is `more`. Returns when to call it again.
     pub fn send(
         &mut self,
@@ -158,7 +162,7 @@ impl ChangeSender {
             return None;
         }
         if self.not_before <= now {
-            self.not_before = now + PAUSE;
+            self.not_before = now + self.pause;
             if let Some(message) = self.refused.take().or_else(next)
                 && !supervisor.offer(&message)
             {

@@ -1,5 +1,7 @@
 use super::*;
 
+const PAUSE: Duration = Duration::from_millis(2);
+
 fn all(queue: &mut ChangeQueue) -> Vec<NextChange> {
     std::iter::from_fn(|| queue.take()).collect()
 }
@@ -90,7 +92,7 @@ fn a_request_survives_another_configuration() {
 fn a_supervisor_that_does_not_read_makes_nothing_grow() {
     let (one, mut other) = keepalived_kernel::pipe::pair().map(|(one, other)| (Connection::new(one), other)).unwrap();
     let mut supervisor = one;
-    let mut sender = ChangeSender::default();
+    let mut sender = ChangeSender::new(PAUSE);
     let mut now = Instant::ZERO + Duration::from_secs(1);
     let made = std::cell::Cell::new(0_u64);
     let mut send = |now: Instant, supervisor: &mut Connection| {

@@ -67,8 +67,11 @@ const EARLY: Duration = Duration::from_millis(500);
 /// Reports that are handled in one turn: when a large site starts there are tens of thousands.
 const MOST_REPORTS: usize = 1_024;
 
-/// Entries of the view that are told in one message: fewer than a millisecond's work, and a message's length with usual names.
-const MOST_CHANGES: usize = 256;
+/// Entries of the view in one message: fewer than a millisecond's work.
+const MOST_CHANGES: usize = 512;
+
+/// From one such message to the next. Each wakes the process, which handles results of checks in larger batches if it is woken less often.
+const CHANGES_PAUSE: Duration = Duration::from_millis(25);
 
 /// Pause before what did not fit into a pipe is tried again.
 const CATCH_UP: Duration = Duration::from_millis(20);
@@ -149,7 +152,7 @@ impl Process {
             inbox,
             batch_waits: Rc::default(),
             backlog: Backlog::default(),
-            changes: ChangeSender::default(),
+            changes: ChangeSender::new(CHANGES_PAUSE),
             _log: log,
         })
     }

@@ -34,6 +34,9 @@ const ANSWERS: Token = Token(3);
 /// Addresses of instances that are told in one message, in which an instance counts as one more: some 0.1 ms of work.
 const MOST_CHANGES: usize = 64;
 
+/// From one such message to the next.
+const CHANGES_PAUSE: Duration = Duration::from_millis(2);
+
 /// How long the end of this process waits for addresses to be removed. What is left then the supervisor removes.
 const LAST_PATIENCE: Duration = Duration::from_secs(4);
 
@@ -118,7 +121,7 @@ impl Process {
             takes_back: was_given,
             sync: Sync::start(&startup.config, None),
             backlog: Backlog::default(),
-            changes: ChangeSender::default(),
+            changes: ChangeSender::new(CHANGES_PAUSE),
             _log: log,
         })
     }
