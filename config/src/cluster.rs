@@ -49,7 +49,7 @@ pub fn compare(members: &[Member<'_>]) -> Vec<Between> {
     for (member, node) in members.iter().enumerate() {
         for instance in &node.loaded.config.instances {
             let router = Router { member, node: *node, instance };
-            routers.entry((instance.vrid, instance.family)).or_default().push(router);
+            routers.entry((instance.settings.vrid, instance.settings.family)).or_default().push(router);
         }
     }
     for group in routers.values() {
@@ -97,7 +97,7 @@ impl Router<'_> {
 
     /// A finding about `keyword` here.
     fn report(&self, rule: &'static Rule, keyword: &str, message: String) -> Between {
-        let message = format!("instance {} (VRID {}): {message}", self.instance.name, self.instance.vrid);
+        let message = format!("instance {} (VRID {}): {message}", self.instance.name, self.instance.settings.vrid);
         let finding = match self.place(keyword) {
             Some(span) => Finding::at(rule, span, message),
             None => Finding::anywhere(rule, message),
@@ -126,17 +126,21 @@ fn alone(router: &Router<'_>, members: &[Member<'_>]) -> Between {
             Some(Router { member, node: *node, instance })
         });
     match namesake {
-        Some(other) if other.instance.vrid != router.instance.vrid => {
+        Some(other) if other.instance.settings.vrid != router.instance.settings.vrid => {
             let there = other.address("virtual_router_id");
-            let message = format!("{there} gives the instance of this name VRID {}", other.instance.vrid);
+            let message = format!("{there} gives the instance of this name VRID {}", other.instance.settings.vrid);
             router
                 .report(&rule::CLUSTER_VRID, "virtual_router_id", message)
                 .note("they do not hear each other: both become master")
                 .help("give both the same virtual_router_id")
         }
         Some(other) => {
-            let message =
-                format!("it is {} here and {} at {}", router.instance.family, other.instance.family, other.address(""));
+            let message = format!(
+                "it is {} here and {} at {}",
+                router.instance.settings.family,
+                other.instance.settings.family,
+                other.address("")
+            );
             router.report(&rule::CLUSTER_VRID, "virtual_ipaddress", message)
         }
         None => {
@@ -150,11 +154,11 @@ fn alone(router: &Router<'_>, members: &[Member<'_>]) -> Between {
 fn pair(first: &Router<'_>, other: &Router<'_>) -> Vec<Between> {
     let (here, there) = (other.instance, first.instance);
     let mut found = Vec::new();
-    if here.version != there.version {
+    if here.settings.version != there.settings.version {
         let message = format!(
             "version {} here, {} at {}",
-            here.version.number(),
-            there.version.number(),
+            here.settings.version.number(),
+            there.settings.version.number(),
             first.address("version")
         );
         let between = other.report(&rule::CLUSTER_VERSION, "version", message);
@@ -166,7 +170,7 @@ fn pair(first: &Router<'_>, other: &Router<'_>) -> Vec<Between> {
     found.extend(authentication(first, other));
     found.extend(addresses(first, other));
     found.extend(transport(first, other));
-    if here.checksum != there.checksum {
+    if here.settings.checksum != there.settings.checksum {
         let message = format!("another form of the version 3 checksum than at {}", first.address("v3_checksum_as_v2"));
         let between = other.report(&rule::CLUSTER_CHECKSUM, "v3_checksum_as_v2", message);
         found.push(between.note("a keepalived that expects the other form refuses the adverts"));
@@ -175,13 +179,13 @@ fn pair(first: &Router<'_>, other: &Router<'_>) -> Vec<Between> {
 }
 
 fn interval(first: &Router<'_>, other: &Router<'_>) -> Option<Between> {
-    let (here, there) = (other.instance.advert_interval, first.instance.advert_interval);
+    let (here, there) = (other.instance.settings.interval, first.instance.settings.interval);
     if here == there {
         return None;
     }
     let message =
         format!("advert_int is {:?} here, {:?} at {}", here.duration(), there.duration(), first.address("advert_int"));
-    let consequence = match other.instance.version {
+    let consequence = match other.instance.settings.version {
         Version::V2 => "version 2 refuses adverts with another interval: both become master",
         Version::V3 => "a backup goes by the master's interval, so the time to fail over depends on who is master",
     };
@@ -249,7 +253,7 @@ fn equal_priorities(group: &[Router<'_>]) -> Vec<Between> {
     let mut seen: BTreeMap<u8, &Router<'_>> = BTreeMap::new();
     let mut found = Vec::new();
     for router in group {
-        let priority = router.instance.priority;
+        let priority = router.instance.settings.priority;
         let Some(first) = seen.insert(priority.get(), router).filter(|first| first.member != router.member) else {
             continue;
         };
@@ -270,7 +274,7 @@ fn equal_priorities(group: &[Router<'_>]) -> Vec<Between> {
 /// address; who believes its peers only has to have one of that scope.
 fn scopes(group: &[Router<'_>]) -> Vec<Between> {
     let mut found = Vec::new();
-    for router in group.iter().filter(|router| router.instance.family == Family::V6) {
+    for router in group.iter().filter(|router| router.instance.settings.family == Family::V6) {
         let Transport::Unicast { source: None, peers, .. } = &router.instance.transport else { continue };
         let link_local = peers.iter().all(|peer| is_link_local(peer.address));
         for other in group.iter().filter(|other| other.member != router.member) {

@@ -216,5 +216,11 @@ fn first_key(instance: &Instance) -> InstanceKey {
         Transport::Multicast { group, .. } => Channel::Multicast(*group),
         Transport::Unicast { source, .. } => Channel::Unicast(*source),
     };
-    InstanceKey { vrid: instance.vrid, family: instance.family, interface: instance.interface, channel, ordinal: 0 }
+    InstanceKey {
+        vrid: instance.settings.vrid,
+        family: instance.settings.family,
+        interface: instance.interface,
+        channel,
+        ordinal: 0,
+    }
 }

@@ -23,21 +23,30 @@ fn ip(text: &str) -> IpAddr {
 fn defaults_are_those_of_keepalived() {
     let (found, ids) = instance(VIP);
     assert_eq!(ids, NONE);
-    assert_eq!((found.version, found.family, found.priority.get()), (Version::V2, Family::V4, 100));
-    assert_eq!((found.initial, found.preempt, found.accept), (InitialState::Backup, Preempt::Yes, true));
-    assert_eq!((found.advert_interval.duration(), found.down_timer_adverts), (Duration::from_secs(1), 3));
+    assert_eq!(
+        (found.settings.version, found.settings.family, found.settings.priority.get()),
+        (Version::V2, Family::V4, 100)
+    );
+    assert_eq!(
+        (found.settings.initial, found.settings.preempt, found.accept),
+        (InitialState::Backup, Preempt::Yes, true)
+    );
+    assert_eq!((found.settings.interval.duration(), found.settings.down_adverts), (Duration::from_secs(1), 3));
     assert_eq!(found.transport, Transport::Multicast { group: ip("224.0.0.18"), source: None });
-    assert_eq!((found.garp.delay, found.garp.repeat), (Duration::from_secs(5), 5));
-    assert_eq!((found.garp.refresh, found.garp.refresh_repeat), (Duration::ZERO, 1));
-    assert_eq!((found.garp.lower_prio_delay, found.garp.lower_prio_repeat), (Duration::from_secs(5), 5));
-    assert!(!found.strict && !found.lower_prio_no_advert && !found.higher_prio_send_advert);
+    assert_eq!((found.settings.garp.delay, found.settings.garp.repeat), (Duration::from_secs(5), 5));
+    assert_eq!((found.settings.garp.refresh, found.settings.garp.refresh_repeat), (Duration::ZERO, 1));
+    assert_eq!(
+        (found.settings.garp.lower_prio_delay, found.settings.garp.lower_prio_repeat),
+        (Duration::from_secs(5), 5)
+    );
+    assert!(!found.settings.strict && !found.settings.lower_prio_no_advert && !found.settings.higher_prio_send_advert);
 }
 
 #[test]
 fn state_and_priority_set_each_other() {
     let check = |body: &str, priority: u8, initial, expected: &[&str]| {
         let (found, ids) = instance(&format!("{body}\n{VIP}"));
-        assert_eq!((found.priority.get(), found.initial), (priority, initial), "{body}");
+        assert_eq!((found.settings.priority.get(), found.settings.initial), (priority, initial), "{body}");
         assert_eq!(ids, expected, "{body}");
     };
     use InitialState::{Backup, Master};
@@ -60,7 +69,7 @@ fn state_and_priority_set_each_other() {
 fn preemption_is_cleared_where_it_cannot_work() {
     let check = |body: &str, preempt, expected: &[&str]| {
         let (found, ids) = instance(&format!("{body}\n{VIP}"));
-        assert_eq!(found.preempt, preempt, "{body}");
+        assert_eq!(found.settings.preempt, preempt, "{body}");
         assert_eq!(ids, expected, "{body}");
     };
     check("nopreempt", Preempt::No, &[]);
@@ -81,7 +90,7 @@ fn preemption_is_cleared_where_it_cannot_work() {
 fn intervals_are_rounded_to_what_the_version_can_say() {
     let check = |body: &str, millis, expected: &[&str]| {
         let (found, ids) = instance(&format!("{body}\n{VIP}"));
-        assert_eq!(found.advert_interval.duration(), Duration::from_millis(millis), "{body}");
+        assert_eq!(found.settings.interval.duration(), Duration::from_millis(millis), "{body}");
         assert_eq!(ids, expected, "{body}");
     };
     check("advert_int 3", 3000, &[]);
@@ -102,7 +111,7 @@ fn intervals_are_rounded_to_what_the_version_can_say() {
 fn version_and_family() {
     let check = |global: &str, body: &str, version, family, expected: &[&str]| {
         let (found, ids) = instance_under(global, body);
-        assert_eq!((found.version, found.family), (version, family), "{body}");
+        assert_eq!((found.settings.version, found.settings.family), (version, family), "{body}");
         assert_eq!(ids, expected, "{body}");
     };
     let six = "virtual_ipaddress { fe80::1 }";
@@ -242,21 +251,31 @@ fn pass_authentication() {
 fn announcements() {
     let (found, ids) = instance_under("vrrp_garp_master_delay 1\nvrrp_garp_master_repeat 2", VIP);
     assert_eq!(ids, NONE);
-    assert_eq!((found.garp.delay.as_secs(), found.garp.repeat), (1, 2));
-    assert_eq!((found.garp.lower_prio_delay.as_secs(), found.garp.lower_prio_repeat), (1, 2));
+    assert_eq!((found.settings.garp.delay.as_secs(), found.settings.garp.repeat), (1, 2));
+    assert_eq!((found.settings.garp.lower_prio_delay.as_secs(), found.settings.garp.lower_prio_repeat), (1, 2));
     let (found, ids) = instance_under("vrrp_min_garp", VIP);
-    assert_eq!((found.garp.delay.as_secs(), found.garp.repeat, found.garp.refresh_repeat, ids), (0, 1, 0, vec![]));
+    assert_eq!(
+        (found.settings.garp.delay.as_secs(), found.settings.garp.repeat, found.settings.garp.refresh_repeat, ids),
+        (0, 1, 0, vec![])
+    );
     let (found, _) =
         instance_under("vrrp_min_garp\nvrrp_garp_master_repeat 4", &format!("garp_master_refresh 60\n{VIP}"));
-    assert_eq!((found.garp.repeat, found.garp.refresh.as_secs()), (4, 60));
+    assert_eq!((found.settings.garp.repeat, found.settings.garp.refresh.as_secs()), (4, 60));
     let (found, ids) = instance(&format!("garp_master_repeat 0\ngarp_master_delay 5000\ngarp_extra_if all 30\n{VIP}"));
     assert_eq!(ids, ["number-adjusted", "number-range"]);
-    assert_eq!((found.garp.repeat, found.garp.delay.as_secs(), found.garp.extra_interface.as_secs()), (1, 5, 30));
+    assert_eq!(
+        (
+            found.settings.garp.repeat,
+            found.settings.garp.delay.as_secs(),
+            found.settings.garp.extra_interface.as_secs()
+        ),
+        (1, 5, 30)
+    );
     let (found, ids) = instance(&format!("vmac_garp_intvl all 40\n{VIP}"));
-    assert_eq!((found.garp.extra_interface.as_secs(), ids), (40, vec!["deprecated"]));
+    assert_eq!((found.settings.garp.extra_interface.as_secs(), ids), (40, vec!["deprecated"]));
     // without `all` virtual MACs only
     let (found, ids) = instance(&format!("garp_extra_if 40\n{VIP}"));
-    assert_eq!((found.garp.extra_interface.as_secs(), ids), (0, vec![]));
+    assert_eq!((found.settings.garp.extra_interface.as_secs(), ids), (0, vec![]));
 }
 
 #[test]
@@ -266,15 +285,15 @@ fn strict_mode_has_its_way() {
     );
     let (found, ids) = instance_under("vrrp_strict", &body);
     assert_eq!(ids, ["strict-conflict"; 5]);
-    assert_eq!((found.strict, found.down_timer_adverts, found.accept), (true, 3, false));
-    assert!(found.lower_prio_no_advert && !found.higher_prio_send_advert);
-    assert_eq!((found.garp.lower_prio_delay.as_secs(), found.garp.lower_prio_repeat), (0, 0));
+    assert_eq!((found.settings.strict, found.settings.down_adverts, found.accept), (true, 3, false));
+    assert!(found.settings.lower_prio_no_advert && !found.settings.higher_prio_send_advert);
+    assert_eq!((found.settings.garp.lower_prio_delay.as_secs(), found.settings.garp.lower_prio_repeat), (0, 0));
     let (found, _) = instance_under("vrrp_strict", &format!("strict_mode off\n{VIP}"));
-    assert!(!found.strict && found.accept);
+    assert!(!found.settings.strict && found.accept);
     let (found, _) = instance_under("vrrp_strict", &format!("version 3\naccept\n{VIP}"));
     assert!(found.accept);
     let (found, _) = instance_under("vrrp_strict", &format!("priority 255\n{VIP}"));
-    assert!(found.accept && found.owner_ignore_adverts);
+    assert!(found.accept && found.settings.owner_ignore_adverts);
     let (_, ids) = instance_under("vrrp_strict", &format!("unicast_peer {{ 10.0.0.2 }}\n{VIP}"));
     assert_eq!(ids, ["strict-unicast"]);
     let (_, ids) = instance_under("vrrp_strict", "virtual_ipaddress { 2001:db8::1 }");
@@ -288,10 +307,14 @@ fn switches_and_globals() {
         VIP,
     );
     assert_eq!(ids, NONE);
-    assert!(found.lower_prio_no_advert && found.higher_prio_send_advert && found.skip_check_adv_addr);
-    assert_eq!(found.down_timer_adverts, 5);
+    assert!(
+        found.settings.lower_prio_no_advert
+            && found.settings.higher_prio_send_advert
+            && found.settings.skip_check_adv_addr
+    );
+    assert_eq!(found.settings.down_adverts, 5);
     let (found, ids) = instance_under("vrrp_lower_prio_no_advert", &format!("lower_prio_no_advert off\n{VIP}"));
-    assert!(!found.lower_prio_no_advert && ids.is_empty());
+    assert!(!found.settings.lower_prio_no_advert && ids.is_empty());
     for word in ["YES", "On", "1"] {
         assert_eq!(instance(&format!("strict_mode {word}\n{VIP}")).1, ["bool-invalid"], "{word}");
     }

@@ -27,7 +27,7 @@ fn check(old: &str, new: &str, expected: &str) {
     let shown = plan.changes.iter().map(|change| match change {
         Change::Removed(key) => format!("-{}", key.vrid),
         Change::Changed { key, .. } => format!("~{}", key.vrid),
-        Change::Added(instance) => format!("+{}", instance.vrid),
+        Change::Added(instance) => format!("+{}", instance.settings.vrid),
         Change::GlobalChanged => "global".to_owned(),
         Change::SyncGroupsChanged => "sync".to_owned(),
         Change::GarpGroupsChanged => "garp".to_owned(),

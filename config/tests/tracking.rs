@@ -250,8 +250,11 @@ fn defaults_are_those_of_keepalived() {
     assert_eq!((config.global.child_wait_time.as_secs(), config.global.vrrp_rx_multiplier), (5, 3));
     assert_eq!(config.global.vmac_names.prefix, "vrrp");
     let instance = &config.instances[0];
-    assert_eq!((instance.priority.get(), instance.debug, instance.mail), (100, 0, false));
-    assert_eq!((instance.garp.delay.as_secs(), instance.garp.repeat, instance.garp.refresh_repeat), (5, 5, 1));
+    assert_eq!((instance.settings.priority.get(), instance.debug, instance.mail), (100, 0, false));
+    assert_eq!(
+        (instance.settings.garp.delay.as_secs(), instance.settings.garp.repeat, instance.settings.garp.refresh_repeat),
+        (5, 5, 1)
+    );
     let loaded = text(&(SCRIPT.replace("weight 5\n", "") + "track_file f {\nfile /run/f\n}\n"));
     let script = &loaded.config.scripts[0];
     assert_eq!((script.interval, script.timeout, script.rise, script.fall), (script.timeout, script.interval, 1, 1));

@@ -18,7 +18,7 @@ pub mod wait;
 pub use cause::{Cause, Fault, Faults, State, Transition};
 pub use counters::Counters;
 pub use note::Note;
-pub use params::{ChecksumForm, InitialState, Params, Peer, Preempt, Reach};
+pub use params::{ChecksumForm, InitialState, Params, Peer, Preempt, Reach, Settings};
 pub use receive::{Datagram, Refusal};
 pub use router::{Effect, Event, Group, Router, Seen};
 pub use types::{AdvertInterval, Family, IntervalRefused, Password, Priority, Version, Vrid};

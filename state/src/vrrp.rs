@@ -5,9 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use keepalived_core::address::{InterfaceName, VirtualAddress};
 use keepalived_core::vrrp::duplicate::Mac;
-use keepalived_core::vrrp::{
-    AdvertInterval, ChecksumForm, Counters, Family, Faults, InitialState, Preempt, Priority, State, Version, Vrid,
-};
+use keepalived_core::vrrp::{AdvertInterval, Counters, Faults, Priority, Settings, State};
 use serde::{Deserialize, Serialize};
 
 use crate::Journal;
@@ -71,16 +69,10 @@ impl VrrpView {
 pub struct InstanceView {
     /// `vrrp_instance NAME`
     pub name: String,
-    /// Virtual router.
-    pub vrid: Vrid,
-    /// Protocol version.
-    pub version: Version,
-    /// Address family.
-    pub family: Family,
+    /// What was configured.
+    pub settings: Settings,
     /// Now.
     pub state: State,
-    /// What was configured.
-    pub initial: InitialState,
     /// When the state began.
     pub since: SystemTime,
     /// What keeps it from taking part.
@@ -93,50 +85,20 @@ pub struct InstanceView {
     pub group: Option<IpAddr>,
     /// Unicast peers.
     pub peers: Vec<IpAddr>,
-    /// Configured priority.
-    pub base_priority: Priority,
     /// Priority that counts.
     pub effective_priority: Priority,
-    /// Our interval.
-    pub interval: AdvertInterval,
     /// The master that a backup follows.
     pub master: Option<MasterView>,
     /// Master down time as it is now.
     pub master_down_time: Duration,
-    /// `down_timer_adverts`
-    pub down_timer_adverts: u8,
-    /// Preemption.
-    pub preempt: Preempt,
     /// `accept`
     pub accept: bool,
-    /// Strict mode.
-    pub strict: bool,
-    /// Checksum form that is sent.
-    pub checksum: ChecksumForm,
     /// Whether a password is used.
     pub has_password: bool,
-    /// `lower_prio_no_advert`
-    pub lower_prio_no_advert: bool,
-    /// `higher_prio_send_advert`
-    pub higher_prio_send_advert: bool,
-    /// `skip_check_adv_addr`
-    pub skip_check_adv_addr: bool,
     /// `dont_track_primary`
     pub dont_track_primary: bool,
     /// `promote_secondaries`
     pub promote_secondaries: bool,
-    /// `garp_master_delay`
-    pub garp_delay: Duration,
-    /// `garp_master_repeat`
-    pub garp_repeat: u32,
-    /// `garp_master_refresh`
-    pub garp_refresh: Duration,
-    /// `garp_master_refresh_repeat`
-    pub garp_refresh_repeat: u32,
-    /// `garp_lower_prio_delay`
-    pub garp_lower_prio_delay: Duration,
-    /// `garp_lower_prio_repeat`
-    pub garp_lower_prio_repeat: u32,
     /// `virtual_ipaddress`
     pub addresses: Vec<AddressView>,
     /// `virtual_ipaddress_excluded`

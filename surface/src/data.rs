@@ -57,7 +57,7 @@ fn describe(text: &mut String, instance: &InstanceView) {
         State::Master => State::Master,
         _ => State::Backup,
     };
-    line("VRRP Version", &instance.version.number());
+    line("VRRP Version", &instance.settings.version.number());
     line("State", &instance.state);
     line("Wantstate", &wanted);
     line("Faults", &instance.faults);
@@ -77,31 +77,31 @@ fn describe(text: &mut String, instance: &InstanceView) {
         line("Master priority", &master.priority);
         line("Master advert interval", &format_args!("{} milli-sec", master.interval.duration().as_millis()));
     }
-    line("Gratuitous ARP delay", &instance.garp_delay.as_secs());
-    line("Gratuitous ARP repeat", &instance.garp_repeat);
-    line("Gratuitous ARP refresh", &instance.garp_refresh.as_secs());
-    line("Gratuitous ARP refresh repeat", &instance.garp_refresh_repeat);
-    line("Gratuitous ARP lower priority delay", &instance.garp_lower_prio_delay.as_secs());
-    line("Gratuitous ARP lower priority repeat", &instance.garp_lower_prio_repeat);
-    line("Down timer adverts", &instance.down_timer_adverts);
-    line("Send advert after receive lower priority advert", &!instance.lower_prio_no_advert);
-    line("Send advert after receive higher priority advert", &instance.higher_prio_send_advert);
-    line("Virtual Router ID", &instance.vrid);
-    line("Priority", &instance.base_priority);
+    line("Gratuitous ARP delay", &instance.settings.garp.delay.as_secs());
+    line("Gratuitous ARP repeat", &instance.settings.garp.repeat);
+    line("Gratuitous ARP refresh", &instance.settings.garp.refresh.as_secs());
+    line("Gratuitous ARP refresh repeat", &instance.settings.garp.refresh_repeat);
+    line("Gratuitous ARP lower priority delay", &instance.settings.garp.lower_prio_delay.as_secs());
+    line("Gratuitous ARP lower priority repeat", &instance.settings.garp.lower_prio_repeat);
+    line("Down timer adverts", &instance.settings.down_adverts);
+    line("Send advert after receive lower priority advert", &!instance.settings.lower_prio_no_advert);
+    line("Send advert after receive higher priority advert", &instance.settings.higher_prio_send_advert);
+    line("Virtual Router ID", &instance.settings.vrid);
+    line("Priority", &instance.settings.priority);
     line("Effective priority", &instance.effective_priority);
     line("Total priority", &instance.effective_priority);
-    let interval = instance.interval.duration();
-    match instance.version {
+    let interval = instance.settings.interval.duration();
+    match instance.settings.version {
         Version::V2 => line("Advert interval", &format_args!("{} sec", interval.as_secs())),
         Version::V3 => line("Advert interval", &format_args!("{} milli-sec", interval.as_millis())),
     }
     line("Accept", &enabled(instance.accept));
-    line("Preempt", &enabled(instance.preempt != Preempt::No));
-    if let Preempt::After(delay) = instance.preempt {
+    line("Preempt", &enabled(instance.settings.preempt != Preempt::No));
+    if let Preempt::After(delay) = instance.settings.preempt {
         line("Preempt delay", &format_args!("{} secs", delay.as_secs_f64()));
     }
     line("Promote_secondaries", &enabled(instance.promote_secondaries));
-    if instance.version == Version::V2 {
+    if instance.settings.version == Version::V2 {
         line("Authentication type", &if instance.has_password { "SIMPLE_PASSWORD" } else { "none" });
     }
     if !instance.peers.is_empty() {

@@ -22,41 +22,41 @@ pub fn json(snapshot: &Snapshot, version: u8) -> String {
 
 fn data(instance: &InstanceView) -> Value {
     let since = instance.since.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let preempt_delay = match instance.preempt {
+    let preempt_delay = match instance.settings.preempt {
         Preempt::After(delay) => delay.as_secs(),
         Preempt::Yes | Preempt::No => 0,
     };
-    let master_interval = instance.master.map_or(instance.interval, |master| master.interval);
+    let master_interval = instance.master.map_or(instance.settings.interval, |master| master.interval);
     let wanted = if instance.state == State::Master { State::Master } else { State::Backup };
     let mut data = json!({
         "iname": instance.name,
         "dont_track_primary": u8::from(instance.dont_track_primary),
-        "skip_check_adv_addr": u8::from(instance.skip_check_adv_addr),
-        "strict_mode": u8::from(instance.strict),
+        "skip_check_adv_addr": u8::from(instance.settings.skip_check_adv_addr),
+        "strict_mode": u8::from(instance.settings.strict),
         "vmac_ifname": "",
         "master_priority": instance.master.map_or(0, |master| master.priority),
         "last_transition": since.as_secs_f64(),
-        "garp_delay": instance.garp_delay.as_secs(),
-        "garp_refresh": instance.garp_refresh.as_secs(),
-        "garp_rep": instance.garp_repeat,
-        "garp_refresh_rep": instance.garp_refresh_repeat,
-        "garp_lower_prio_delay": instance.garp_lower_prio_delay.as_secs(),
-        "garp_lower_prio_rep": instance.garp_lower_prio_repeat,
-        "lower_prio_no_advert": u8::from(instance.lower_prio_no_advert),
-        "higher_prio_send_advert": u8::from(instance.higher_prio_send_advert),
-        "vrid": instance.vrid.get(),
-        "base_priority": instance.base_priority.get(),
+        "garp_delay": instance.settings.garp.delay.as_secs(),
+        "garp_refresh": instance.settings.garp.refresh.as_secs(),
+        "garp_rep": instance.settings.garp.repeat,
+        "garp_refresh_rep": instance.settings.garp.refresh_repeat,
+        "garp_lower_prio_delay": instance.settings.garp.lower_prio_delay.as_secs(),
+        "garp_lower_prio_rep": instance.settings.garp.lower_prio_repeat,
+        "lower_prio_no_advert": u8::from(instance.settings.lower_prio_no_advert),
+        "higher_prio_send_advert": u8::from(instance.settings.higher_prio_send_advert),
+        "vrid": instance.settings.vrid.get(),
+        "base_priority": instance.settings.priority.get(),
         "effective_priority": instance.effective_priority.get(),
         "vipset": instance.addresses.iter().any(|address| address.set),
         "promote_secondaries": instance.promote_secondaries,
-        "adver_int": instance.interval.duration().as_secs_f64(),
+        "adver_int": instance.settings.interval.duration().as_secs_f64(),
         "master_adver_int": master_interval.duration().as_secs_f64(),
         "accept": u8::from(instance.accept),
-        "nopreempt": instance.preempt == Preempt::No,
+        "nopreempt": instance.settings.preempt == Preempt::No,
         "preempt_delay": preempt_delay,
         "state": instance.state.number(),
         "wantstate": wanted.number(),
-        "version": instance.version.number(),
+        "version": instance.settings.version.number(),
         "smtp_alert": false,
         "notify_deleted": false,
         "auth_type": u8::from(instance.has_password),

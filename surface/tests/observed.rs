@@ -7,49 +7,48 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use keepalived_core::address::{InterfaceName, VirtualAddress};
 use keepalived_core::time::Instant;
+use keepalived_core::vrrp::announce::Garp;
 use keepalived_core::vrrp::duplicate::Mac;
 use keepalived_core::vrrp::{
-    AdvertInterval, Cause, ChecksumForm, Counters, Family, Faults, InitialState, Preempt, Priority, State, Transition,
-    Version, Vrid,
+    AdvertInterval, Cause, ChecksumForm, Counters, Family, Faults, InitialState, Preempt, Priority, Settings, State,
+    Transition, Version, Vrid,
 };
 use keepalived_state::{AddressView, Event, InstanceView, Record, ServiceView, Snapshot, Subject, VrrpView};
 
 fn snapshot() -> Snapshot {
     let instance = InstanceView {
         name: "V2".into(),
-        vrid: Vrid::new(52).unwrap(),
-        version: Version::V2,
-        family: Family::V4,
+        settings: Settings {
+            vrid: Vrid::new(52).unwrap(),
+            version: Version::V2,
+            family: Family::V4,
+            priority: Priority::DEFAULT,
+            initial: InitialState::Backup,
+            interval: AdvertInterval::DEFAULT,
+            down_adverts: 3,
+            preempt: Preempt::Yes,
+            checksum: ChecksumForm::PseudoHeader,
+            strict: false,
+            skip_check_adv_addr: false,
+            lower_prio_no_advert: false,
+            higher_prio_send_advert: false,
+            owner_ignore_adverts: false,
+            garp: Garp::default(),
+        },
         state: State::Master,
-        initial: InitialState::Backup,
         since: UNIX_EPOCH + Duration::from_micros(1_795_235_391_706_373),
         faults: Faults::NONE,
         interface: InterfaceName::new(b"e0"),
         source: Some(IpAddr::from([10, 5, 0, 1])),
         group: Some(IpAddr::from([224, 0, 0, 18])),
         peers: vec![],
-        base_priority: Priority::DEFAULT,
         effective_priority: Priority::DEFAULT,
-        interval: AdvertInterval::DEFAULT,
         master: None,
         master_down_time: Duration::from_micros(3_609_375),
-        down_timer_adverts: 3,
-        preempt: Preempt::Yes,
         accept: true,
-        strict: false,
-        checksum: ChecksumForm::PseudoHeader,
         has_password: false,
-        lower_prio_no_advert: false,
-        higher_prio_send_advert: false,
-        skip_check_adv_addr: false,
         dont_track_primary: false,
         promote_secondaries: false,
-        garp_delay: Duration::from_secs(5),
-        garp_repeat: 5,
-        garp_refresh: Duration::ZERO,
-        garp_refresh_repeat: 1,
-        garp_lower_prio_delay: Duration::from_secs(5),
-        garp_lower_prio_repeat: 5,
         addresses: vec![AddressView {
             line: VirtualAddress { prefix: 24, ..VirtualAddress::host(IpAddr::V4(Ipv4Addr::new(10, 5, 0, 110))) },
             set: true,

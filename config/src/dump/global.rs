@@ -164,7 +164,7 @@ fn sync_daemon(page: &mut Page<'_>) {
         say!(page, " LVS syncd vrrp {} = {name}", if found.is_some() { "instance" } else { "name" });
     }
     say!(page, " LVS syncd interface = {}", daemon.interface);
-    let id = daemon.id.or(found.map(|instance| instance.vrid.get())).unwrap_or_default();
+    let id = daemon.id.or(found.map(|instance| instance.settings.vrid.get())).unwrap_or_default();
     say!(page, " LVS syncd syncid = {id}");
     if let Some(most) = daemon.most_octets {
         say!(page, " LVS syncd maxlen = {most}");

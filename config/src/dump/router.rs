@@ -34,16 +34,16 @@ pub(super) fn write(page: &mut Page<'_>) {
 
 /// Whether it begins as master, or would like to.
 fn wants_master(instance: &Instance) -> bool {
-    instance.initial == InitialState::Master
+    instance.settings.initial == InitialState::Master
 }
 
 fn one(page: &mut Page<'_>, instance: &Instance, group: Option<&str>) {
     say!(page, " VRRP Instance = {}", instance.name);
-    say!(page, "   VRRP Version = {}", instance.version.number());
+    say!(page, "   VRRP Version = {}", instance.settings.version.number());
     if let Some(group) = group {
         say!(page, "   Sync group = {group}");
     }
-    if instance.family == Family::V6 {
+    if instance.settings.family == Family::V6 {
         say!(page, "   Using Native IPv6");
     }
     flags(page, instance);
@@ -80,20 +80,21 @@ fn flags(page: &mut Page<'_>, instance: &Instance) {
         Transport::Multicast { source, .. } => (source.is_some(), false),
         Transport::Unicast { source, .. } => (source.is_some(), true),
     };
-    let of_others = |address: &keepalived_core::address::VirtualAddress| Family::of(address.address) != instance.family;
+    let of_others =
+        |address: &keepalived_core::address::VirtualAddress| Family::of(address.address) != instance.settings.family;
     let any = [
         source,
         unicast,
         instance.dont_track_primary,
         instance.linkbeat,
-        instance.skip_check_adv_addr,
+        instance.settings.skip_check_adv_addr,
         instance.track_src_ip,
         instance.promote_secondaries,
-        instance.preempt == Preempt::No,
-        instance.checksum == ChecksumForm::Plain,
+        instance.settings.preempt == Preempt::No,
+        instance.settings.checksum == ChecksumForm::Plain,
         instance.own_link.is_some(),
         instance.vmac_addresses,
-        !instance.garp.extra_interface.is_zero(),
+        !instance.settings.garp.extra_interface.is_zero(),
         instance.excluded_addresses.iter().any(of_others),
     ];
     if !any.contains(&true) {
@@ -160,10 +161,10 @@ fn origin(page: &mut Page<'_>, instance: &Instance) {
     if instance.dont_track_primary {
         say!(page, "   VRRP interface tracking disabled");
     }
-    if instance.skip_check_adv_addr {
+    if instance.settings.skip_check_adv_addr {
         say!(page, "   Skip checking advert IP addresses");
     }
-    if instance.strict {
+    if instance.settings.strict {
         say!(page, "   Enforcing strict VRRP compliance");
     }
     let (Transport::Multicast { source, .. } | Transport::Unicast { source, .. }) = &instance.transport;
@@ -171,14 +172,14 @@ fn origin(page: &mut Page<'_>, instance: &Instance) {
         Some(OwnLink::Ipvlan(ipvlan)) => ipvlan.address,
         _ => None,
     };
-    let looked_up = || instance.interface.and_then(|name| page.host.source(name, instance.family));
+    let looked_up = || instance.interface.and_then(|name| page.host.source(name, instance.settings.family));
     match (source.or(of_ipvlan), looked_up()) {
         (Some(source), _) => say!(page, "   Using src_ip = {source} (from configuration)"),
         (None, Some(source)) => say!(page, "   Using src_ip = {source}"),
         (None, None) => say!(page, "   Using src_ip = (none)"),
     }
     if let Transport::Multicast { group, .. } = &instance.transport {
-        match instance.family {
+        match instance.settings.family {
             Family::V4 => say!(page, "   Multicast address {group}"),
             Family::V6 => {
                 let index = instance.interface.and_then(|name| page.host.index(name)).unwrap_or_default();
@@ -189,14 +190,14 @@ fn origin(page: &mut Page<'_>, instance: &Instance) {
 }
 
 fn announcements(page: &mut Page<'_>, instance: &Instance) {
-    let garp = &instance.garp;
+    let garp = &instance.settings.garp;
     say!(page, "   Gratuitous ARP delay = {}", garp.delay.as_secs());
     say!(page, "   Gratuitous ARP repeat = {}", garp.repeat);
     say!(page, "   Gratuitous ARP refresh = {}", garp.refresh.as_secs());
     say!(page, "   Gratuitous ARP refresh repeat = {}", garp.refresh_repeat);
     say!(page, "   Gratuitous ARP lower priority delay = {}", garp.lower_prio_delay.as_secs());
     say!(page, "   Gratuitous ARP lower priority repeat = {}", garp.lower_prio_repeat);
-    say!(page, "   Down timer adverts = {}", instance.down_timer_adverts);
+    say!(page, "   Down timer adverts = {}", instance.settings.down_adverts);
     let elsewhere = || {
         let all = instance.addresses.iter().chain(&instance.excluded_addresses);
         all.filter(|line| line.device.is_some_and(|device| Some(device) != instance.interface))
@@ -208,28 +209,28 @@ fn announcements(page: &mut Page<'_>, instance: &Instance) {
     } else if garp.extra_interface.is_zero() && !garp.extra_vmac.is_zero() && any_vmac {
         say!(page, "   Gratuitous ARP for each secondary VMAC = {}", garp.extra_vmac.as_secs());
     }
-    say!(page, "   Send advert after receive lower priority advert = {}", !instance.lower_prio_no_advert);
-    say!(page, "   Send advert after receive higher priority advert = {}", instance.higher_prio_send_advert);
-    if instance.priority.is_owner() {
-        say!(page, "   Address owner ignores received adverts = {}", instance.owner_ignore_adverts);
+    say!(page, "   Send advert after receive lower priority advert = {}", !instance.settings.lower_prio_no_advert);
+    say!(page, "   Send advert after receive higher priority advert = {}", instance.settings.higher_prio_send_advert);
+    if instance.settings.priority.is_owner() {
+        say!(page, "   Address owner ignores received adverts = {}", instance.settings.owner_ignore_adverts);
     }
 }
 
 fn standing(page: &mut Page<'_>, instance: &Instance) {
-    say!(page, "   Virtual Router ID = {}", instance.vrid);
-    say!(page, "   Priority = {}", instance.priority);
-    if instance.preempt == Preempt::No {
+    say!(page, "   Virtual Router ID = {}", instance.settings.vrid);
+    say!(page, "   Priority = {}", instance.settings.priority);
+    if instance.settings.preempt == Preempt::No {
         say!(page, "   Highest other priority = {}", instance.timer_expired_backup.unwrap_or_default());
     }
-    let interval = instance.advert_interval.duration();
-    match instance.version {
+    let interval = instance.settings.interval.duration();
+    match instance.settings.version {
         Version::V2 => say!(page, "   Advert interval = {} sec", interval.as_secs()),
         Version::V3 => say!(page, "   Advert interval = {} milli-sec", interval.as_millis()),
     }
     say!(page, "   Last advert sent = 0.000000");
     say!(page, "   Accept = {}", enabled(instance.accept));
-    say!(page, "   Preempt = {}", enabled(instance.preempt != Preempt::No));
-    if let Preempt::After(delay) = instance.preempt {
+    say!(page, "   Preempt = {}", enabled(instance.settings.preempt != Preempt::No));
+    if let Preempt::After(delay) = instance.settings.preempt {
         say!(page, "   Preempt delay = {} secs", delay.as_secs_f64());
     }
     say!(page, "   Promote_secondaries = {}", enabled(instance.promote_secondaries));
@@ -241,7 +242,7 @@ fn authentication(page: &mut Page<'_>, instance: &Instance) {
     } else if instance.password.is_some() {
         say!(page, "   Authentication type = SIMPLE_PASSWORD");
         say!(page, "   Password = ********");
-    } else if instance.version == Version::V2 {
+    } else if instance.settings.version == Version::V2 {
         say!(page, "   Authentication type = none");
     }
     if let Some(hmac) = &instance.hmac {
@@ -258,8 +259,8 @@ fn authentication(page: &mut Page<'_>, instance: &Instance) {
             Replay::Monotonic => say!(page, "     Anti replay = monotonic"),
         }
     }
-    if instance.version == Version::V3 && instance.family == Family::V4 {
-        let plain = instance.checksum == ChecksumForm::Plain;
+    if instance.settings.version == Version::V3 && instance.settings.family == Family::V4 {
+        let plain = instance.settings.checksum == ChecksumForm::Plain;
         say!(page, "   VRRPv3 uses VRRPv2 checksum = {}", enabled(plain));
     }
 }
@@ -272,7 +273,7 @@ fn unicast(page: &mut Page<'_>, instance: &Instance) {
     for peer in peers {
         say!(page, "     {} min_ttl {} max_ttl {}", peer.address, peer.min_ttl, peer.max_ttl);
     }
-    let old = instance.checksum == ChecksumForm::OldUnicast;
+    let old = instance.settings.checksum == ChecksumForm::OldUnicast;
     say!(page, "   Unicast checksum compatibility = {}", if old { "config" } else { "no" });
 }
 
@@ -301,7 +302,7 @@ fn sync_group(page: &mut Page<'_>, group: &SyncGroup, instances: &HashMap<&str, 
     let waiting = members().filter(|member| of_group || has_scripts(member.tracks.as_deref())).count();
     let state = if waiting > 0 {
         "INIT"
-    } else if members().all(|member| wants_master(member) && member.priority.is_owner()) {
+    } else if members().all(|member| wants_master(member) && member.settings.priority.is_owner()) {
         "MASTER"
     } else {
         "BACKUP"

@@ -82,9 +82,9 @@ pub(super) fn own_link(page: &Page<'_>, instance: &Instance) -> Option<String> {
         OwnLink::Ipvlan(ipvlan) => ipvlan.name,
     };
     let prefix = &page.config.global.vmac_names.prefix;
-    let made = || match instance.family {
-        Family::V4 => format!("{prefix}.{}", instance.vrid),
-        Family::V6 => format!("{prefix}6.{}", instance.vrid),
+    let made = || match instance.settings.family {
+        Family::V4 => format!("{prefix}.{}", instance.settings.vrid),
+        Family::V6 => format!("{prefix}6.{}", instance.settings.vrid),
     };
     Some(written.map_or_else(made, |name| name.to_string()))
 }

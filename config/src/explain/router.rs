@@ -9,7 +9,7 @@ use keepalived_core::vrrp::{Family, Priority};
 use serde::Serialize;
 
 use super::tracker::{TrackerStory, stories};
-use crate::model::{Config, Instance, Preempt, Transport};
+use crate::model::{Config, Instance, Preempt, Settings, Transport};
 
 /// One instance.
 #[derive(Clone, Debug, Serialize)]
@@ -68,11 +68,11 @@ pub(super) fn story(instance: &Instance, config: &Config) -> RouterStory {
     RouterStory {
         name: instance.name.clone(),
         identity: identity(instance),
-        priority: instance.priority.get(),
+        priority: instance.settings.priority.get(),
         all_well,
         trackers,
         sync_group: group.map(|group| group.name.clone()),
-        failover: failover(instance, Priority::new(all_well).unwrap_or(instance.priority)),
+        failover: failover(instance, Priority::new(all_well).unwrap_or(instance.settings.priority)),
         adverts: adverts(instance),
         addresses: (instance.addresses.len(), instance.excluded_addresses.len()),
         preemption: preemption(instance),
@@ -81,27 +81,32 @@ pub(super) fn story(instance: &Instance, config: &Config) -> RouterStory {
 
 fn identity(instance: &Instance) -> String {
     let interface = instance.interface.map(|name| format!(" on {name}")).unwrap_or_default();
-    format!("VRID {}, VRRP version {}, {}{interface}", instance.vrid, instance.version.number(), instance.family)
+    format!(
+        "VRID {}, VRRP version {}, {}{interface}",
+        instance.settings.vrid,
+        instance.settings.version.number(),
+        instance.settings.family
+    )
 }
 
 /// The skew goes by the priority of the moment: that with all trackers well.
 fn failover(instance: &Instance, priority: Priority) -> Failover {
-    let Instance { version, advert_interval, down_timer_adverts, .. } = *instance;
-    let latest = down_interval(version, priority, advert_interval, down_timer_adverts);
+    let Settings { version, interval, down_adverts, .. } = instance.settings;
+    let latest = down_interval(version, priority, interval, down_adverts);
     Failover {
-        soonest: latest.saturating_sub(advert_interval.duration()),
+        soonest: latest.saturating_sub(interval.duration()),
         latest,
-        farewell: skew_time(version, priority, advert_interval),
-        announced_again: instance.garp.delay,
+        farewell: skew_time(version, priority, interval),
+        announced_again: instance.settings.garp.delay,
     }
 }
 
 fn adverts(instance: &Instance) -> Adverts {
-    let header = match instance.family {
+    let header = match instance.settings.family {
         Family::V4 => 20,
         Family::V6 => 40,
     };
-    let message = length_with(instance.version, instance.family, instance.addresses.len());
+    let message = length_with(instance.settings.version, instance.settings.family, instance.addresses.len());
     let (copies, destination) = match &instance.transport {
         Transport::Multicast { group, .. } => (1, group.to_string()),
         Transport::Unicast { peers, .. } => {
@@ -111,17 +116,17 @@ fn adverts(instance: &Instance) -> Adverts {
     };
     Adverts {
         octets: message.saturating_add(header),
-        interval: instance.advert_interval.duration(),
+        interval: instance.settings.interval.duration(),
         copies,
         destination,
     }
 }
 
 fn preemption(instance: &Instance) -> String {
-    if instance.priority.is_owner() {
+    if instance.settings.priority.is_owner() {
         return "it owns the addresses and takes them at once".to_owned();
     }
-    match instance.preempt {
+    match instance.settings.preempt {
         Preempt::No => "it leaves a master of lower priority alone".to_owned(),
         Preempt::After(delay) => format!("it takes over from a master of lower priority, {delay:?} after it is fit to"),
         Preempt::Yes => "it takes over from a master of lower priority".to_owned(),

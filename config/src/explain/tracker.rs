@@ -135,7 +135,7 @@ pub(super) fn stories(instance: &Instance, group: Option<&SyncGroup>, config: &C
             None => subjects.push(Together(vec![tracker])),
         }
     }
-    let base = i32::from(instance.priority.get());
+    let base = i32::from(instance.settings.priority.get());
     let gain = |together: &Together<'_>| {
         let (up, down) = together.up_and_down();
         if together.is_file() { 0 } else { up.max(down) }
@@ -146,7 +146,7 @@ pub(super) fn stories(instance: &Instance, group: Option<&SyncGroup>, config: &C
         if let Some(weight) = together.fault() {
             return Effect::Fault { while_up: weight.reverse };
         }
-        if instance.priority.is_owner() {
+        if instance.settings.priority.is_owner() {
             return Effect::None;
         }
         if together.is_file() {
@@ -161,7 +161,8 @@ pub(super) fn stories(instance: &Instance, group: Option<&SyncGroup>, config: &C
         effect: effect(together),
         within: together.within(),
     };
-    let all_well = if instance.priority.is_owner() { instance.priority.get() } else { priority(well) };
+    let all_well =
+        if instance.settings.priority.is_owner() { instance.settings.priority.get() } else { priority(well) };
     (all_well, subjects.iter().map(story).collect())
 }
 

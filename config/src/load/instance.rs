@@ -18,7 +18,7 @@ use super::transport::{self, Endpoint};
 use super::{notify, own_link, policy};
 use crate::facts::InterfaceFacts;
 use crate::finding::{Finding, rule};
-use crate::model::{ChecksumForm, Global, InitialState, Instance, Preempt, Transport};
+use crate::model::{ChecksumForm, Global, InitialState, Instance, Preempt, Settings, Transport};
 use crate::span::Span;
 use crate::syntax::Node;
 
@@ -94,18 +94,28 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, trackers: &mut Trackers) -
     let initial = if authentication.header.is_some() && !priority.is_owner() { InitialState::Backup } else { initial };
     let own_link = own_link::read(reading, draft, vrid, family, strict);
     let own_link = own_link.and_then(|own| own_link::fitted(reading, draft, own, link, &transport));
-    let instance = Instance {
-        name: draft.name.clone(),
-        interface: link.name,
+    let settings = Settings {
         // stands in for one that is missing, so that everything after it is checked all the same
         vrid: vrid.or(Vrid::new(1))?,
         version,
         family,
         priority,
         initial,
-        advert_interval,
-        down_timer_adverts: down_timer_adverts(reading, draft, strict),
+        interval: advert_interval,
+        down_adverts: down_timer_adverts(reading, draft, strict),
         preempt,
+        checksum,
+        strict,
+        skip_check_adv_addr: manners.skip_check_adv_addr,
+        lower_prio_no_advert: manners.lower_prio_no_advert,
+        higher_prio_send_advert: manners.higher_prio_send_advert,
+        owner_ignore_adverts: manners.owner_ignore_adverts && priority.is_owner(),
+        garp: pacing.over(&draft.defaults.pacing, strict),
+    };
+    let instance = Instance {
+        name: draft.name.clone(),
+        interface: link.name,
+        settings,
         accept: accept(reading, draft, version, priority, strict),
         transport,
         addresses,
@@ -113,17 +123,10 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, trackers: &mut Trackers) -
         password: authentication.password,
         authentication_header: authentication.header,
         hmac: authentication.hmac,
-        checksum,
-        strict,
-        skip_check_adv_addr: manners.skip_check_adv_addr,
-        lower_prio_no_advert: manners.lower_prio_no_advert,
-        higher_prio_send_advert: manners.higher_prio_send_advert,
-        owner_ignore_adverts: manners.owner_ignore_adverts && priority.is_owner(),
         dont_track_primary: statements.has("dont_track_primary"),
         track_src_ip: statements.has("track_src_ip"),
         promote_secondaries: statements.has("promote_secondaries") && own_link.is_none(),
         rx_buffer: reading.integer(statements.last("kernel_rx_buf_size")),
-        garp: pacing.over(&draft.defaults.pacing, strict),
         own_link,
         vmac_addresses: statements.has("use_vmac_addr"),
         vrf: vrf(reading, draft, link),

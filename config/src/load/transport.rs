@@ -183,8 +183,8 @@ pub(super) fn claim(
     taken: &mut HashMap<Endpoint, (String, Option<Span>)>,
 ) {
     let endpoint = |source, destination| Endpoint {
-        vrid: instance.vrid,
-        family: instance.family,
+        vrid: instance.settings.vrid,
+        family: instance.settings.family,
         interface: instance.interface,
         source,
         destination,
@@ -199,7 +199,7 @@ pub(super) fn claim(
         let interface = instance.interface.map(|name| format!(" on {name}")).unwrap_or_default();
         let message = format!(
             "{} and {other} both use VRID {} with {}{interface}",
-            instance.name, instance.vrid, instance.family
+            instance.name, instance.settings.vrid, instance.settings.family
         );
         let finding =
             Finding::at(&rule::DUPLICATE_VRID, at, message).help("give one of them another virtual_router_id");

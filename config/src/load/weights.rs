@@ -17,7 +17,7 @@ pub(super) fn settle(reading: &mut Reading<'_>, instances: &mut [Instance], grou
     for instance in instances.iter_mut() {
         let group = of_member.get(&instance.name).and_then(|index| groups.get(*index));
         let block = blocks.instances.get(&instance.name).copied();
-        let owner = instance.priority.is_owner();
+        let owner = instance.settings.priority.is_owner();
         let reason = match group {
             Some(group) if !group.tracking_weight => Some(format!("sync group {}", group.name)),
             _ if owner => Some("priority 255".to_owned()),
@@ -37,7 +37,7 @@ pub(super) fn settle(reading: &mut Reading<'_>, instances: &mut [Instance], grou
         }
     }
     let owners: HashMap<&str, bool> =
-        instances.iter().map(|instance| (instance.name.as_str(), instance.priority.is_owner())).collect();
+        instances.iter().map(|instance| (instance.name.as_str(), instance.settings.priority.is_owner())).collect();
     for group in groups.iter() {
         let count = group.members.iter().filter(|member| owners.get(member.as_str()) == Some(&true)).count();
         if count > 0 && count < group.members.len() {
@@ -149,7 +149,7 @@ fn strip(reading: &mut Reading<'_>, instance: &mut Instance, reason: &str, group
 /// Priorities stay between 1 and 254: a weight can only push towards a side where there is room.
 fn without_effect(reading: &mut Reading<'_>, instance: &Instance, block: Option<Node<'_>>) {
     let Some(tracks) = &instance.tracks else { return };
-    let priority = instance.priority.get();
+    let priority = instance.settings.priority.get();
     let lines = [("track_script", &tracks.scripts), ("track_process", &tracks.processes), ("track_bfd", &tracks.bfds)];
     let named = lines
         .iter()

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepalived_core::address::{InterfaceName, VirtualAddress};
-use keepalived_core::vrrp::{AdvertInterval, Family, Password, Priority, Version, Vrid};
-pub use keepalived_core::vrrp::{ChecksumForm, InitialState, Peer, Preempt};
+use keepalived_core::vrrp::Password;
+pub use keepalived_core::vrrp::announce::Garp;
+pub use keepalived_core::vrrp::{ChecksumForm, InitialState, Peer, Preempt, Settings};
 use serde::{Deserialize, Serialize};
 
 use super::{PolicyRule, Route, Script, Tracks};
@@ -17,22 +18,8 @@ pub struct Instance {
     pub name: String,
     /// `interface`; absent only for unicast with a source address.
     pub interface: Option<InterfaceName>,
-    /// `virtual_router_id`
-    pub vrid: Vrid,
-    /// `version`, or what the family asks for.
-    pub version: Version,
-    /// Of the addresses, peers, source or `native_ipv6`.
-    pub family: Family,
-    /// `priority`
-    pub priority: Priority,
-    /// `state`: only `MASTER` with priority 255 becomes master at once.
-    pub initial: InitialState,
-    /// `advert_int`
-    pub advert_interval: AdvertInterval,
-    /// `down_timer_adverts`
-    pub down_timer_adverts: u8,
-    /// `nopreempt`, after what clears it.
-    pub preempt: Preempt,
+    /// What its router obeys.
+    pub settings: Settings,
     /// `accept`, `no_accept` (the firewall rules are another issue).
     pub accept: bool,
     /// Where adverts go and come from.
@@ -43,18 +30,6 @@ pub struct Instance {
     pub excluded_addresses: Vec<VirtualAddress>,
     /// `auth_type PASS`; version 2 only.
     pub password: Option<Password>,
-    /// `v3_checksum_as_v2` and `old_unicast_checksum`
-    pub checksum: ChecksumForm,
-    /// Strict protocol compliance.
-    pub strict: bool,
-    /// `skip_check_adv_addr`
-    pub skip_check_adv_addr: bool,
-    /// `lower_prio_no_advert`
-    pub lower_prio_no_advert: bool,
-    /// `higher_prio_send_advert`
-    pub higher_prio_send_advert: bool,
-    /// `owner_ignore_adverts`
-    pub owner_ignore_adverts: bool,
     /// `dont_track_primary`
     pub dont_track_primary: bool,
     /// `track_src_ip`
@@ -63,8 +38,6 @@ pub struct Instance {
     pub promote_secondaries: bool,
     /// `kernel_rx_buf_size`, octets
     pub rx_buffer: Option<u32>,
-    /// Gratuitous ARP and unsolicited NA.
-    pub garp: Garp,
     /// `auth_type AH`; version 2 over IPv4 only, and without `password`.
     pub authentication_header: Option<Password>,
     /// `auth_hmac`, which excludes the others.
@@ -252,43 +225,6 @@ pub enum Transport {
         /// `unicast_fault_no_peer` with an empty peer list: stay in FAULT.
         fault_without_peer: bool,
     },
-}
-
-/// Announcements to the neighbours' caches.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Garp {
-    /// `garp_master_delay`: from becoming master to the second burst; zero is no second burst.
-    pub delay: Duration,
-    /// `garp_master_repeat`: rounds in a burst.
-    pub repeat: u32,
-    /// `garp_master_refresh`: period while master; zero is never.
-    pub refresh: Duration,
-    /// `garp_master_refresh_repeat`
-    pub refresh_repeat: u32,
-    /// `garp_lower_prio_delay`
-    pub lower_prio_delay: Duration,
-    /// `garp_lower_prio_repeat`
-    pub lower_prio_repeat: u32,
-    /// `garp_extra_if all`: on other interfaces, with or without a virtual MAC.
-    pub extra_interface: Duration,
-    /// `garp_extra_if`: on other interfaces with a virtual MAC.
-    pub extra_vmac: Duration,
-}
-
-impl Default for Garp {
-    fn default() -> Self {
-        let delay = Duration::from_secs(5);
-        Self {
-            delay,
-            repeat: 5,
-            refresh: Duration::ZERO,
-            refresh_repeat: 1,
-            lower_prio_delay: delay,
-            lower_prio_repeat: 5,
-            extra_interface: Duration::ZERO,
-            extra_vmac: Duration::ZERO,
-        }
-    }
 }
 
 /// `vrrp_sync_group`: instances that change state together.

@@ -158,7 +158,7 @@ pub const fn address_length(family: Family) -> usize {
 
 /// Octets of the message that `params` leads to.
 pub fn length(params: &Params) -> usize {
-    length_with(params.version, params.family, params.addresses.len())
+    length_with(params.settings.version, params.settings.family, params.addresses.len())
 }
 
 /// Octets of a message with so many addresses.
@@ -191,7 +191,12 @@ pub fn encode(
     }
     let start = out.len();
     let count = u8::try_from(params.addresses.len()).unwrap_or(u8::MAX);
-    out.extend([params.version.number() << 4 | TYPE_ADVERTISEMENT, params.vrid.get(), priority, count]);
+    out.extend([
+        params.settings.version.number() << 4 | TYPE_ADVERTISEMENT,
+        params.settings.vrid.get(),
+        priority,
+        count,
+    ]);
     out.extend(word(params));
     out.extend([0, 0]);
     for address in params.addresses.iter().take(MOST_ADDRESSES) {
@@ -200,7 +205,7 @@ pub fn encode(
             IpAddr::V6(address) => out.extend(address.octets()),
         }
     }
-    if trailer_length(params.version, params.family) > 0 {
+    if trailer_length(params.settings.version, params.settings.family) > 0 {
         out.extend(params.password.as_ref().map_or([0; AUTHENTICATION_LENGTH], |password| *Password::octets(password)));
     }
     let message = out.get(start..).unwrap_or_default();
@@ -214,7 +219,7 @@ pub fn encode(
 fn checksummed(params: &Params, message: &[u8], source: IpAddr, destination: IpAddr) -> u64 {
     let plain = sum(0, message);
     match (source, destination) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => match (params.version, params.checksum) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => match (params.settings.version, params.settings.checksum) {
             (Version::V2, _) | (Version::V3, ChecksumForm::Plain) => plain,
             (Version::V3, ChecksumForm::PseudoHeader) => pseudo_header(plain, source, destination, message.len()),
             (Version::V3, ChecksumForm::OldUnicast) => pseudo_header(plain, source, OLD_GROUP, message.len()),
@@ -237,8 +242,8 @@ pub const fn ttl(params: &Params) -> u8 {
 }
 
 fn word(params: &Params) -> [u8; 2] {
-    let centis = params.interval.centis().count();
-    match params.version {
+    let centis = params.settings.interval.centis().count();
+    match params.settings.version {
         Version::V2 => {
             let auth = if params.password.is_some() { AUTH_PASS } else { AUTH_NONE };
             [auth, u8::try_from(centis / 100).unwrap_or(u8::MAX)]

@@ -2,27 +2,47 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Instant;
 
 pub mod frame;
 
 /// How often and when a router announces its addresses.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Params {
-    /// From becoming master to the second burst; zero is no second burst.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Garp {
+    /// `garp_master_delay`: from becoming master to the second burst; zero is no second burst.
     pub delay: Duration,
-    /// Rounds in a burst.
+    /// `garp_master_repeat`: rounds in a burst.
     pub repeat: u32,
-    /// Period while master; zero is never.
+    /// `garp_master_refresh`: period while master; zero is never.
     pub refresh: Duration,
-    /// Rounds in a refresh.
+    /// `garp_master_refresh_repeat`: rounds in a refresh.
     pub refresh_repeat: u32,
-    /// From hearing a lower claim to the second burst it causes; zero is none.
+    /// `garp_lower_prio_delay`: from hearing a lower claim to the second burst it causes; zero is none.
     pub lower_prio_delay: Duration,
-    /// Rounds in each of those bursts; 0 is none.
+    /// `garp_lower_prio_repeat`: rounds in each of those bursts; 0 is none.
     pub lower_prio_repeat: u32,
-    /// Period of announcements on interfaces other than the router's own, one address each; zero is never.
+    /// `garp_extra_if all`: period of announcements on interfaces other than the router's own, one address each; zero is never.
     pub extra_interface: Duration,
+    /// `garp_extra_if`: the same on other interfaces with a virtual MAC only.
+    pub extra_vmac: Duration,
+}
+
+impl Default for Garp {
+    fn default() -> Self {
+        let delay = Duration::from_secs(5);
+        Self {
+            delay,
+            repeat: 5,
+            refresh: Duration::ZERO,
+            refresh_repeat: 1,
+            lower_prio_delay: delay,
+            lower_prio_repeat: 5,
+            extra_interface: Duration::ZERO,
+            extra_vmac: Duration::ZERO,
+        }
+    }
 }
 
 /// Rounds that one burst may have at most, whatever is configured: 2^32 frames would never end.
@@ -50,18 +70,18 @@ pub struct Due {
 impl Schedule {
     /// Some addresses are in place: returns the rounds to announce them now, and plans what is not planned already. An address
     /// that comes and goes puts nothing off.
-    pub fn in_place(&mut self, now: Instant, params: &Params) -> u32 {
+    pub fn in_place(&mut self, now: Instant, garp: &Garp) -> u32 {
         let first = |planned: Option<Instant>, period: Duration, after: Duration| {
             planned.or_else(|| (!period.is_zero()).then(|| now + after))
         };
-        self.second = self.second.or_else(|| (!params.delay.is_zero()).then(|| (now + params.delay, params.repeat)));
-        self.refresh = first(self.refresh, params.refresh, params.delay + params.refresh);
-        self.extra = first(self.extra, params.extra_interface, params.extra_interface);
-        params.repeat.min(MOST_ROUNDS)
+        self.second = self.second.or_else(|| (!garp.delay.is_zero()).then(|| (now + garp.delay, garp.repeat)));
+        self.refresh = first(self.refresh, garp.refresh, garp.delay + garp.refresh);
+        self.extra = first(self.extra, garp.extra_interface, garp.extra_interface);
+        garp.repeat.min(MOST_ROUNDS)
     }
 
     /// The parameters are others now: what comes every so often begins, ends, or comes as often as they say.
-    pub fn reconfigure(&mut self, now: Instant, old: &Params, new: &Params) {
+    pub fn reconfigure(&mut self, now: Instant, old: &Garp, new: &Garp) {
         let planned = |planned: Option<Instant>, old: Duration, new: Duration| {
             let next = (!new.is_zero()).then(|| now + new);
             match (planned, next) {
@@ -77,27 +97,27 @@ impl Schedule {
 
     /// A lower claim was heard: returns the rounds to announce now. At most one burst an interval, so that a rival
     /// cannot turn each of its packets into many of ours.
-    pub fn lower_claim(&mut self, now: Instant, interval: Duration, params: &Params) -> u32 {
-        if self.lower.is_some_and(|until| now < until) || params.lower_prio_repeat == 0 {
+    pub fn lower_claim(&mut self, now: Instant, interval: Duration, garp: &Garp) -> u32 {
+        if self.lower.is_some_and(|until| now < until) || garp.lower_prio_repeat == 0 {
             return 0;
         }
         self.lower = Some(now + interval);
-        if !params.lower_prio_delay.is_zero() {
-            self.second = Some((now + params.lower_prio_delay, params.lower_prio_repeat));
+        if !garp.lower_prio_delay.is_zero() {
+            self.second = Some((now + garp.lower_prio_delay, garp.lower_prio_repeat));
         }
-        params.lower_prio_repeat.min(MOST_ROUNDS)
+        garp.lower_prio_repeat.min(MOST_ROUNDS)
     }
 
     /// What is due by `now`.
-    pub fn due(&mut self, now: Instant, params: &Params) -> Due {
+    pub fn due(&mut self, now: Instant, garp: &Garp) -> Due {
         let mut rounds = 0;
         if let Some((_, repeat)) = self.second.take_if(|(at, _)| *at <= now) {
             rounds = repeat;
         }
-        if again(&mut self.refresh, now, params.refresh) {
-            rounds = rounds.max(params.refresh_repeat);
+        if again(&mut self.refresh, now, garp.refresh) {
+            rounds = rounds.max(garp.refresh_repeat);
         }
-        Due { rounds: rounds.min(MOST_ROUNDS), extra: again(&mut self.extra, now, params.extra_interface) }
+        Due { rounds: rounds.min(MOST_ROUNDS), extra: again(&mut self.extra, now, garp.extra_interface) }
     }
 
     /// When [`Schedule::due`] has something next.

@@ -5,48 +5,56 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::announce;
+use super::announce::Garp;
 use super::types::{AdvertInterval, Family, Password, Priority, Version, Vrid};
+
+/// What an instance is configured to be, as far as its [`super::Router`] obeys it and everyone may see it: configuration, router
+/// and view hold this one struct.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Settings {
+    /// `virtual_router_id`: the identifier on the wire.
+    pub vrid: Vrid,
+    /// `version`, sent and accepted.
+    pub version: Version,
+    /// Family of the adverts and of the advertised addresses.
+    pub family: Family,
+    /// `priority`, before anything that is tracked adds to it.
+    pub priority: Priority,
+    /// `state`: only an owner that wants it is master at once.
+    pub initial: InitialState,
+    /// `advert_int`: our own advertisement interval.
+    pub interval: AdvertInterval,
+    /// `down_timer_adverts`: how many intervals of silence mean that the master is down; the RFCs say 3.
+    pub down_adverts: u8,
+    /// Whether, and after how long, a lower-priority master is replaced.
+    pub preempt: Preempt,
+    /// `v3_checksum_as_v2`, `old_unicast_checksum`: the form that version 3 over IPv4 sends; it accepts all.
+    pub checksum: ChecksumForm,
+    /// `strict_mode`: refuse what keepalived tolerates though the RFC does not, an advert without addresses.
+    pub strict: bool,
+    /// `skip_check_adv_addr`: do not compare the address list again while the master stays the same.
+    pub skip_check_adv_addr: bool,
+    /// `lower_prio_no_advert`: do not answer a lower-priority advert with our own (RFC 5798; RFC 9568 §6.4.3 wants the answer).
+    pub lower_prio_no_advert: bool,
+    /// `higher_prio_send_advert`: send one last advert before yielding to a higher priority.
+    pub higher_prio_send_advert: bool,
+    /// `owner_ignore_adverts`: an owner ignores what it hears.
+    pub owner_ignore_adverts: bool,
+    /// Gratuitous ARP and unsolicited NA.
+    pub garp: Garp,
+}
 
 /// Parameters of a [`super::Router`], lowered from the configuration by its process.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Params {
-    /// Identifier on the wire.
-    pub vrid: Vrid,
-    /// Version sent and accepted.
-    pub version: Version,
-    /// Family of the adverts and of the advertised addresses.
-    pub family: Family,
-    /// Base priority.
-    pub priority: Priority,
-    /// What it wants at start; only an owner that wants it is master at once.
-    pub initial: InitialState,
-    /// Our own advertisement interval.
-    pub interval: AdvertInterval,
-    /// How many intervals of silence mean that the master is down; the RFCs say 3.
-    pub down_adverts: u8,
-    /// Whether, and after how long, a lower-priority master is replaced.
-    pub preempt: Preempt,
+    /// What the configuration says.
+    pub settings: Settings,
     /// Where adverts go.
     pub reach: Reach,
     /// Addresses in the advert, in its order.
     pub addresses: Vec<IpAddr>,
     /// Plain-text password; version 2 only.
     pub password: Option<Password>,
-    /// Checksum form sent by version 3 over IPv4; all are accepted.
-    pub checksum: ChecksumForm,
-    /// Refuse what keepalived tolerates though the RFC does not: an advert without addresses.
-    pub strict: bool,
-    /// Do not compare the address list again while the master stays the same.
-    pub skip_address_check: bool,
-    /// Do not answer a lower-priority advert with our own (RFC 5798; RFC 9568 §6.4.3 wants the answer).
-    pub lower_prio_no_advert: bool,
-    /// Send one last advert before yielding to a higher priority.
-    pub higher_prio_send_advert: bool,
-    /// An owner ignores what it hears.
-    pub owner_ignores_adverts: bool,
-    /// Gratuitous ARP and unsolicited NA.
-    pub announce: announce::Params,
     /// Where in the interval adverts fall, as a fraction of 65,536: instances that become master at the same moment are
     /// spread by it, and those with the same phase share a wake-up.
     pub phase: u16,
@@ -112,8 +120,8 @@ pub enum ChecksumForm {
 }
 
 #[cfg(test)]
-impl Params {
-    /// What the tests start from: VRID 51, priority 100, one second, 224.0.0.18, 192.0.2.100.
+impl Settings {
+    /// What the tests start from: VRID 51, priority 100, one second.
     pub(super) fn example(version: Version) -> Self {
         Self {
             vrid: Vrid::new(51).unwrap(),
@@ -124,25 +132,33 @@ impl Params {
             interval: AdvertInterval::DEFAULT,
             down_adverts: 3,
             preempt: Preempt::Yes,
+            checksum: ChecksumForm::PseudoHeader,
+            strict: false,
+            skip_check_adv_addr: false,
+            lower_prio_no_advert: false,
+            higher_prio_send_advert: false,
+            owner_ignore_adverts: false,
+            garp: Garp::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Params {
+    /// The same, to 224.0.0.18, with 192.0.2.100.
+    pub(super) fn example(version: Version) -> Self {
+        Self {
+            settings: Settings::example(version),
             reach: Reach::Multicast(IpAddr::from([224, 0, 0, 18])),
             addresses: vec![IpAddr::from([192, 0, 2, 100])],
             password: None,
-            checksum: ChecksumForm::PseudoHeader,
-            strict: false,
-            skip_address_check: false,
-            lower_prio_no_advert: false,
-            higher_prio_send_advert: false,
-            owner_ignores_adverts: false,
-            announce: announce::Params {
-                delay: Duration::from_secs(5),
-                repeat: 5,
-                refresh: Duration::ZERO,
-                refresh_repeat: 1,
-                lower_prio_delay: Duration::from_secs(5),
-                lower_prio_repeat: 5,
-                extra_interface: Duration::ZERO,
-            },
             phase: 0,
         }
+    }
+
+    /// With other settings.
+    pub(super) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
     }
 }

@@ -172,7 +172,7 @@ pub(super) fn check(
             if accepted.addresses_differ {
                 count(&mut counters.addr_list_err);
             }
-            if params.version == Version::V3 && accepted.interval != params.interval {
+            if params.settings.version == Version::V3 && accepted.interval != params.settings.interval {
                 count(&mut counters.advert_interval_err);
             }
         }
@@ -190,7 +190,7 @@ fn judge(
     let message = Message::decode(datagram.message).ok_or(Refusal::Length)?;
     // a message of the other version has another length: say what is wrong
     length_fits(params, &message).map_err(|refusal| match message.version {
-        version @ (2 | 3) if version != params.version.number() => Refusal::Version(version),
+        version @ (2 | 3) if version != params.settings.version.number() => Refusal::Version(version),
         _ => refusal,
     })?;
     if datagram.source.is_unspecified() || datagram.source.is_multicast() {
@@ -199,17 +199,17 @@ fn judge(
     if matches!(params.reach, Reach::Multicast(_)) && datagram.ttl != 255 {
         return Err(Refusal::Ttl(datagram.ttl));
     }
-    if message.version != params.version.number() {
+    if message.version != params.settings.version.number() {
         return Err(Refusal::Version(message.version));
     }
-    if params.version == Version::V2 {
+    if params.settings.version == Version::V2 {
         version_2_fits(params, &message)?;
     }
     if message.kind != advert::TYPE_ADVERTISEMENT {
         return Err(Refusal::Type(message.kind));
     }
-    let interval = match params.version {
-        Version::V2 => params.interval,
+    let interval = match params.settings.version {
+        Version::V2 => params.settings.interval,
         Version::V3 => {
             AdvertInterval::new(Version::V3, Centis::new(message.centiseconds())).map_err(|_| Refusal::ZeroInterval)?
         }
@@ -220,34 +220,34 @@ fn judge(
     {
         return Err(Refusal::Destination(datagram.destination));
     }
-    if params.owner_ignores_adverts && params.priority.is_owner() {
+    if params.settings.owner_ignore_adverts && params.settings.priority.is_owner() {
         return Err(Refusal::OwnerIgnores);
     }
-    if params.strict && message.count == 0 {
+    if params.settings.strict && message.count == 0 {
         return Err(Refusal::NoAddresses);
     }
     source_is_known(params, datagram)?;
-    let compare = !(params.skip_address_check && circumstances.known_master == Some(datagram.source));
+    let compare = !(params.settings.skip_check_adv_addr && circumstances.known_master == Some(datagram.source));
     Ok(Accepted {
         source: datagram.source,
         received: datagram.received,
         priority: message.priority,
         interval,
-        checksum: checksum.filter(|form| *form != params.checksum),
-        addresses_differ: compare && !message.addresses(params.family).eq(params.addresses.iter().copied()),
+        checksum: checksum.filter(|form| *form != params.settings.checksum),
+        addresses_differ: compare && !message.addresses(params.settings.family).eq(params.addresses.iter().copied()),
     })
 }
 
 /// The length has to be exactly what the count makes it. A packet that is shorter than an Ethernet frame may be longer
 /// by 2 modulo 4 octets: there are senders that count their padding (keepalived, observed).
 fn length_fits(params: &Params, message: &Message<'_>) -> Result<(), Refusal> {
-    let addresses = usize::from(message.count) * advert::address_length(params.family);
-    let expected = addresses + advert::trailer_length(params.version, params.family);
+    let addresses = usize::from(message.count) * advert::address_length(params.settings.family);
+    let expected = addresses + advert::trailer_length(params.settings.version, params.settings.family);
     let surplus = message.body.len().checked_sub(expected).ok_or(Refusal::Length)?;
     let below_minimum = ipv4::HEADER_LENGTH + advert::HEADER_LENGTH + expected < MINIMUM_ETHERNET_PAYLOAD;
     match surplus {
         0 => Ok(()),
-        _ if params.family == Family::V4 && below_minimum && surplus % 4 == 2 => Ok(()),
+        _ if params.settings.family == Family::V4 && below_minimum && surplus % 4 == 2 => Ok(()),
         _ => Err(Refusal::Length),
     }
 }
@@ -261,7 +261,7 @@ fn version_2_fits(params: &Params, message: &Message<'_>) -> Result<(), Refusal>
     match (params.password, theirs) {
         (None, AuthType::None) => {}
         (Some(password), AuthType::Pass) => {
-            let sent = message.authentication(params.family).ok_or(Refusal::Length)?;
+            let sent = message.authentication(params.settings.family).ok_or(Refusal::Length)?;
             if !password.matches(sent) {
                 return Err(Refusal::AuthFailure);
             }
@@ -270,7 +270,7 @@ fn version_2_fits(params: &Params, message: &Message<'_>) -> Result<(), Refusal>
             return Err(Refusal::AuthTypeMismatch);
         }
     }
-    if u16::from(message.seconds()) * 100 == params.interval.centis().count() {
+    if u16::from(message.seconds()) * 100 == params.settings.interval.centis().count() {
         Ok(())
     } else {
         Err(Refusal::Interval(message.seconds()))
@@ -291,11 +291,11 @@ fn checksum_fits(
         }
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return Err(Refusal::Checksum),
     };
-    match params.version {
+    match params.settings.version {
         Version::V2 => message.plain_checksum_is_right().then_some(None).ok_or(Refusal::Checksum),
         Version::V3 => {
             let form = message
-                .checksum_form(source, destination, advert::OLD_GROUP, params.checksum)
+                .checksum_form(source, destination, advert::OLD_GROUP, params.settings.checksum)
                 .ok_or(Refusal::Checksum)?;
             count(match form {
                 ChecksumForm::PseudoHeader => &mut counters.checksum_pseudo_header,

@@ -107,7 +107,7 @@ struct Master {
 impl Router {
     /// A router in INIT, in no sync group.
     pub fn new(params: Params) -> Self {
-        let takeovers = Pace::new(TAKEOVERS, down_time(&params, params.interval));
+        let takeovers = Pace::new(TAKEOVERS, down_time(&params, params.settings.interval));
         Self {
             params,
             role: Role::Init,
@@ -180,7 +180,7 @@ impl Router {
                     self.advertise(now, out);
                 }
                 if let Role::Master(master) = &mut self.role {
-                    let due = master.schedule.due(now, &self.params.announce);
+                    let due = master.schedule.due(now, &self.params.settings.garp);
                     if due.rounds > 0 {
                         out.push(Effect::Announce { rounds: due.rounds });
                     }
@@ -226,7 +226,7 @@ impl Router {
 
     /// Priority that counts in an election.
     pub const fn effective_priority(&self) -> Priority {
-        self.params.priority
+        self.params.settings.priority
     }
 
     /// What it counted.
@@ -270,7 +270,7 @@ impl Router {
     pub fn master_down_time(&self) -> Duration {
         let interval = match &self.role {
             Role::Backup(backup) => followed_interval(&self.params, backup),
-            Role::Init | Role::Master(_) | Role::Fault | Role::Stopped => self.params.interval,
+            Role::Init | Role::Master(_) | Role::Fault | Role::Stopped => self.params.settings.interval,
         };
         down_time(&self.params, interval)
     }
@@ -286,8 +286,8 @@ impl Router {
         }
         if !self.faults.is_empty() {
             self.change(now, Role::Fault, Cause::Fault(self.faults), out);
-        } else if self.params.priority.is_owner()
-            && self.params.initial == InitialState::Master
+        } else if self.params.settings.priority.is_owner()
+            && self.params.settings.initial == InitialState::Master
             && self.group != Group::Mixed
         {
             // RFC 9568 §6.4.1 (110)
@@ -357,8 +357,8 @@ impl Router {
 
     fn may_be_our_own(&self, now: Instant, advert: &Accepted) -> bool {
         let Role::Master(master) = &self.role else { return false };
-        let (ours, theirs) = (self.params.priority.get(), advert.priority);
-        let lately = theirs > ours && master.claims.may_be_ours(now, theirs, self.params.interval.duration());
+        let (ours, theirs) = (self.params.settings.priority.get(), advert.priority);
+        let lately = theirs > ours && master.claims.may_be_ours(now, theirs, self.params.settings.interval.duration());
         Some(advert.source) == self.source && (theirs == ours || lately)
     }
 
@@ -374,8 +374,8 @@ impl Router {
         }
         let seen =
             Seen { address: advert.source, priority: advert.priority, interval: advert.interval, at: advert.received };
-        let lower = advert.priority < self.params.priority.get();
-        let follow = match (self.params.preempt, lower) {
+        let lower = advert.priority < self.params.settings.priority.get();
+        let follow = match (self.params.settings.preempt, lower) {
             (_, false) => {
                 backup.hold = Hold::Idle;
                 true
@@ -401,8 +401,8 @@ impl Router {
         if backup.master.is_none_or(|master| master.address != seen.address) {
             self.noted = 0;
         }
-        let interval = match self.params.version {
-            Version::V2 => self.params.interval,
+        let interval = match self.params.settings.version {
+            Version::V2 => self.params.settings.interval,
             Version::V3 => advert.interval,
         };
         *backup = Backup {
@@ -419,12 +419,12 @@ impl Router {
 
     /// RFC 9568 §6.4.3 (700 to 790).
     fn master_hears(&mut self, now: Instant, advert: &Accepted, out: &mut Vec<Effect>) {
-        let ours = self.params.priority.get();
+        let ours = self.params.settings.priority.get();
         let Role::Master(master) = &mut self.role else { return };
         // an advert that was on its way when we sent our last one has been answered by that
         let unanswered = advert.received >= master.last_advert;
         if advert.priority == FAREWELL {
-            if unanswered && master.answers.take(now, self.params.interval.duration()) {
+            if unanswered && master.answers.take(now, self.params.settings.interval.duration()) {
                 self.advertise(now, out);
             }
             return;
@@ -435,7 +435,7 @@ impl Router {
         }
         match priority.cmp(&ours).then_with(|| Some(source).cmp(&self.source)) {
             std::cmp::Ordering::Greater => {
-                if self.params.higher_prio_send_advert {
+                if self.params.settings.higher_prio_send_advert {
                     self.advertise(now, out);
                 }
                 self.become_backup(now, Cause::HigherClaim { by: source, priority }, out);
@@ -448,13 +448,13 @@ impl Router {
                 if !unanswered {
                     return;
                 }
-                let interval = self.params.interval.duration();
+                let interval = self.params.settings.interval.duration();
                 let Role::Master(master) = &mut self.role else { return };
-                if !self.params.lower_prio_no_advert && master.answers.take(now, interval) {
+                if !self.params.settings.lower_prio_no_advert && master.answers.take(now, interval) {
                     self.advertise(now, out);
                 }
                 let Role::Master(master) = &mut self.role else { return };
-                let rounds = master.schedule.lower_claim(now, interval, &self.params.announce);
+                let rounds = master.schedule.lower_claim(now, interval, &self.params.settings.garp);
                 if rounds > 0 {
                     out.push(Effect::Announce { rounds });
                 }
@@ -464,7 +464,7 @@ impl Router {
 
     fn in_place(&mut self, now: Instant, out: &mut Vec<Effect>) {
         if let Role::Master(master) = &mut self.role {
-            let rounds = master.schedule.in_place(now, &self.params.announce);
+            let rounds = master.schedule.in_place(now, &self.params.settings.garp);
             out.push(Effect::AnnounceNew { rounds });
         }
     }
@@ -476,7 +476,7 @@ impl Router {
         }
         self.leave_master(out);
         self.become_backup(now, Cause::AddressLost, out);
-        let skew = skew_time(&self.params, self.params.interval);
+        let skew = skew_time(&self.params, self.params.settings.interval);
         if let Role::Backup(backup) = &mut self.role {
             backup.down_at = now + skew;
         }
@@ -484,10 +484,10 @@ impl Router {
 
     fn reconfigure(&mut self, now: Instant, params: Params, out: &mut Vec<Effect>) {
         let old = std::mem::replace(&mut self.params, params);
-        if (old.interval, old.down_adverts, old.priority)
-            != (self.params.interval, self.params.down_adverts, self.params.priority)
+        if (old.settings.interval, old.settings.down_adverts, old.settings.priority)
+            != (self.params.settings.interval, self.params.settings.down_adverts, self.params.settings.priority)
         {
-            self.takeovers = Pace::new(TAKEOVERS, down_time(&self.params, self.params.interval));
+            self.takeovers = Pace::new(TAKEOVERS, down_time(&self.params, self.params.settings.interval));
         }
         match &mut self.role {
             Role::Init | Role::Fault | Role::Stopped => {}
@@ -500,7 +500,7 @@ impl Router {
             }
             Role::Master(master) => {
                 master.next_advert = next_in_phase(now, &self.params);
-                master.schedule.reconfigure(now, &old.announce, &self.params.announce);
+                master.schedule.reconfigure(now, &old.settings.garp, &self.params.settings.garp);
                 self.advertise(now, out);
                 out.push(Effect::Hold);
             }
@@ -541,7 +541,7 @@ impl Router {
 
     fn become_backup(&mut self, now: Instant, cause: Cause, out: &mut Vec<Effect>) {
         let backup = Backup {
-            down_at: now + down_time(&self.params, self.params.interval),
+            down_at: now + down_time(&self.params, self.params.settings.interval),
             heard_at: now,
             master: None,
             rival: None,
@@ -572,7 +572,7 @@ impl Router {
         let priority = self.effective_priority().get();
         if let Role::Master(master) = &mut self.role {
             master.last_advert = now;
-            master.claims.sent(now, priority, self.params.interval.duration());
+            master.claims.sent(now, priority, self.params.settings.interval.duration());
         }
         out.push(Effect::Advertise { priority });
     }

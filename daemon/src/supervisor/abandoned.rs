@@ -43,7 +43,7 @@ impl Sweeper {
 
 /// The shortest time that other routers wait for adverts of `instance`.
 pub(super) fn down_time(instance: &Instance) -> Duration {
-    instance.advert_interval.duration() * u32::from(instance.down_timer_adverts)
+    instance.settings.interval.duration() * u32::from(instance.settings.down_adverts)
 }
 
 /// The shortest time until another router is master, by the name of the instance. For a sync group the shortest time of its members

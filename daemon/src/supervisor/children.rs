@@ -67,7 +67,7 @@ impl Supervisor {
             Begins::After(gap) => {
                 let unnoticed = unnoticed(&self.config);
                 let in_time = |name: &str| unnoticed.get(name).is_some_and(|time| gap + stands_by < *time);
-                self.masters(|instance| instance.preempt == Preempt::Yes || in_time(&instance.name))
+                self.masters(|instance| instance.settings.preempt == Preempt::Yes || in_time(&instance.name))
             }
         };
         let script_default = self.script_default;

@@ -40,7 +40,7 @@ pub fn remove<'a>(
     let table = NetworkTable::new(network.inventory()?);
     let mut gone = Vec::new();
     for (instance, was) in instances {
-        let unmarked = was == Was::Master && !instance.priority.is_owner();
+        let unmarked = was == Was::Master && !instance.settings.priority.is_owner();
         for line in lower::lines(instance) {
             let Some(link) = line.device.or(instance.interface).and_then(|name| table.by_name(&name)) else {
                 continue;

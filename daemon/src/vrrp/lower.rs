@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use keepalived_config::model::{Config, GarpGroup, Global, Instance, Transport};
 use keepalived_core::address::{Broadcast, InterfaceName, VirtualAddress};
 use keepalived_core::network::{Address, LinkIndex};
-use keepalived_core::vrrp::announce;
 use keepalived_core::vrrp::{AdvertInterval, Family, Params, Reach};
 use keepalived_kernel::packets::ChannelKind;
 
@@ -27,33 +26,11 @@ const MOST_PHASES: u16 = 64;
 /// The parameters of an instance's router. `number` tells instances apart, for their phase.
 pub(super) fn params(instance: &Instance, number: usize) -> Params {
     Params {
-        vrid: instance.vrid,
-        version: instance.version,
-        family: instance.family,
-        priority: instance.priority,
-        initial: instance.initial,
-        interval: instance.advert_interval,
-        down_adverts: instance.down_timer_adverts,
-        preempt: instance.preempt,
+        settings: instance.settings,
         reach: reach(&instance.transport),
         addresses: instance.addresses.iter().map(|line| line.address).collect(),
         password: instance.password,
-        checksum: instance.checksum,
-        strict: instance.strict,
-        skip_address_check: instance.skip_check_adv_addr,
-        lower_prio_no_advert: instance.lower_prio_no_advert,
-        higher_prio_send_advert: instance.higher_prio_send_advert,
-        owner_ignores_adverts: instance.owner_ignore_adverts,
-        announce: announce::Params {
-            delay: instance.garp.delay,
-            repeat: instance.garp.repeat,
-            refresh: instance.garp.refresh,
-            refresh_repeat: instance.garp.refresh_repeat,
-            lower_prio_delay: instance.garp.lower_prio_delay,
-            lower_prio_repeat: instance.garp.lower_prio_repeat,
-            extra_interface: instance.garp.extra_interface,
-        },
-        phase: phase(instance.advert_interval, number),
+        phase: phase(instance.settings.interval, number),
     }
 }
 
@@ -96,7 +73,7 @@ pub(super) fn routed_peer(transport: &Transport) -> Option<Ipv6Addr> {
 /// arrive, or its own not leave. IPv4 multicast works with any, unless `track_src_ip` asks for more.
 pub(super) fn needs_its_source(instance: &Instance) -> bool {
     let unicast = matches!(instance.transport, Transport::Unicast { .. });
-    unicast || instance.family == Family::V6 || instance.track_src_ip
+    unicast || instance.settings.family == Family::V6 || instance.track_src_ip
 }
 
 /// What the instance's channel receives, once the address it sends from is known.
@@ -170,7 +147,7 @@ pub(super) fn pace(global: &Global, groups: &[GarpGroup]) -> Pace {
 
 /// Of each sync group, whether every member owns its addresses and wants to be master: only then they begin as master.
 pub(super) fn groups_of_owners(config: &Config) -> Vec<bool> {
-    let others = config.instances.iter().filter(|instance| !instance.priority.is_owner());
+    let others = config.instances.iter().filter(|instance| !instance.settings.priority.is_owner());
     let others: BTreeSet<&str> = others.map(|instance| instance.name.as_str()).collect();
     let owns = |member: &String| !others.contains(member.as_str());
     config.sync_groups.iter().map(|group| group.members.iter().all(owns)).collect()

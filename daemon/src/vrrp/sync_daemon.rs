@@ -47,7 +47,7 @@ impl Sync {
         };
         let followed = settings.instance.as_ref();
         let instance = followed.and_then(|name| config.instances.iter().find(|instance| instance.name == *name));
-        let sync_id = settings.id.unwrap_or_else(|| instance.map_or(0, |instance| instance.vrid.get()));
+        let sync_id = settings.id.unwrap_or_else(|| instance.map_or(0, |instance| instance.settings.vrid.get()));
         let of_kernel = settings.clone();
         let open = move || match Ipvs::open() {
             Ok(ipvs) => Some(OfKernel { settings: of_kernel, sync_id, ipvs }),

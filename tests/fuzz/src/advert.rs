@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use keepalived_core::time::{Centis, Instant};
 use keepalived_core::vrrp::advert::{self, Message};
+use keepalived_core::vrrp::announce::Garp;
 use keepalived_core::vrrp::{
     AdvertInterval, ChecksumForm, Datagram, Event, Family, Faults, InitialState, Params, Password, Peer, Preempt,
-    Priority, Reach, Router, State, Version, Vrid, announce, ipv4 as header,
+    Priority, Reach, Router, Settings, State, Version, Vrid, ipv4 as header,
 };
 
 const NOW: Instant = Instant::from_nanos(1_000_000_000_000);
@@ -40,7 +41,7 @@ fn is_heard(data: &[u8]) -> bool {
     if kind & MENDS != 0 {
         mend(&mut octets, source, destination);
     }
-    let message = match params.family {
+    let message = match params.settings.family {
         Family::V4 => header::Packet::decode(&octets).map(|packet| packet.payload).unwrap_or_default(),
         Family::V6 => octets.as_slice(),
     };
@@ -93,7 +94,8 @@ pub fn advert_input(kind: u8, priority: u8) -> Vec<u8> {
 fn router(params: Params, master: bool) -> Router {
     let mut router = Router::new(params);
     let mut effects = Vec::new();
-    let (_, own) = addresses(if router.params().family == Family::V6 { IS_V6 | IS_UNICAST } else { IS_UNICAST });
+    let (_, own) =
+        addresses(if router.params().settings.family == Family::V6 { IS_V6 | IS_UNICAST } else { IS_UNICAST });
     router.handle(NOW, Event::Surroundings { source: Some(own), faults: Faults::NONE }, &mut effects);
     router.handle(NOW, if master { Event::Resume } else { Event::Start }, &mut effects);
     assert_eq!(router.state(), if master { State::Master } else { State::Backup });
@@ -120,7 +122,7 @@ fn params(kind: u8) -> Params {
     } else {
         IpAddr::V4(Ipv4Addr::new(192, 0, 2, 100))
     };
-    Params {
+    let settings = Settings {
         vrid: Vrid::new(51).expect("not zero"),
         version,
         family: if kind & IS_V6 != 0 { Family::V6 } else { Family::V4 },
@@ -129,6 +131,16 @@ fn params(kind: u8) -> Params {
         interval: AdvertInterval::new(version, Centis::new(100)).expect("both versions know a second"),
         down_adverts: 3,
         preempt: if kind & IS_MODEST != 0 { Preempt::No } else { Preempt::Yes },
+        checksum: ChecksumForm::PseudoHeader,
+        strict: kind & IS_STRICT != 0,
+        skip_check_adv_addr: false,
+        lower_prio_no_advert: kind & IS_MODEST != 0,
+        higher_prio_send_advert: kind & IS_STRICT != 0,
+        owner_ignore_adverts: false,
+        garp: Garp::default(),
+    };
+    Params {
+        settings,
         reach: if kind & IS_UNICAST != 0 {
             Reach::Unicast { peers, ttl: 255, check_source: true }
         } else {
@@ -138,21 +150,6 @@ fn params(kind: u8) -> Params {
         // only there it has a place in the packet; the configuration sees to that
         password: (kind & (HAS_PASSWORD | IS_V2 | IS_V6) == HAS_PASSWORD | IS_V2)
             .then(|| Password::truncated(b"secret")),
-        checksum: ChecksumForm::PseudoHeader,
-        strict: kind & IS_STRICT != 0,
-        skip_address_check: false,
-        lower_prio_no_advert: kind & IS_MODEST != 0,
-        higher_prio_send_advert: kind & IS_STRICT != 0,
-        owner_ignores_adverts: false,
-        announce: announce::Params {
-            delay: Duration::from_secs(5),
-            repeat: 5,
-            refresh: Duration::ZERO,
-            refresh_repeat: 1,
-            lower_prio_delay: Duration::from_secs(5),
-            lower_prio_repeat: 5,
-            extra_interface: Duration::ZERO,
-        },
         phase: 0,
     }
 }

@@ -11,13 +11,11 @@ const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 fn params(vrid: u8, version: Version, centis: u16, addresses: &[&str]) -> Params {
     let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
     let family = Family::of(addresses[0]);
-    Params {
-        vrid: Vrid::new(vrid).unwrap(),
-        family,
-        interval: AdvertInterval::new(version, Centis::new(centis)).unwrap(),
-        addresses,
-        ..Params::example(version)
-    }
+    Params { addresses, ..Params::example(version) }.with(|it| {
+        it.vrid = Vrid::new(vrid).unwrap();
+        it.family = family;
+        it.interval = AdvertInterval::new(version, Centis::new(centis)).unwrap();
+    })
 }
 
 /// What we send is what was captured, the IP header checksum aside, which the kernel fills in.
@@ -30,7 +28,7 @@ fn check(params: &Params, source: IpAddr, destination: &str, captured: &str) {
     let mut sent = vec![0xa5; 3];
     encode(&mut sent, params, 254, source, destination.parse().unwrap(), 1);
     let mut sent = sent.split_off(3);
-    if params.family == Family::V4 {
+    if params.settings.family == Family::V4 {
         sent[10..12].copy_from_slice(&captured[10..12]);
     }
     assert_eq!(sent, captured);
@@ -73,7 +71,7 @@ fn version_3_with_the_pseudo_header() {
 // spec: rfc9568/5.2.8
 #[test]
 fn version_3_without_the_pseudo_header() {
-    let params = Params { checksum: ChecksumForm::Plain, ..params(53, Version::V3, 50, &["10.0.0.120"]) };
+    let params = params(53, Version::V3, 50, &["10.0.0.120"]).with(|it| it.checksum = ChecksumForm::Plain);
     let captured = "45c0 0020 0001 0000 ff70 d099 0a00 0001 e000 0012 3135 fe01 0032 db8e 0a00 0078";
     // keepalived 2.2.7 does not know v3_checksum_as_v2, so this one field is computed here (RFC 1071)
     let plain = !fold(sum(0, &[0x31, 0x35, 0xfe, 1, 0, 0x32, 0, 0, 10, 0, 0, 0x78]));
@@ -119,7 +117,7 @@ proptest::proptest! {
         form in 0_usize..3,
     ) {
         let checksum = [ChecksumForm::PseudoHeader, ChecksumForm::Plain, ChecksumForm::OldUnicast][form];
-        let mut params = Params { checksum, ..params(vrid, Version::V3, centis, &["10.0.0.1"]) };
+        let mut params = params(vrid, Version::V3, centis, &["10.0.0.1"]).with(|it| it.checksum = checksum);
         params.addresses = addresses.iter().map(|octets| IpAddr::from(*octets)).collect();
         let destination = Ipv4Addr::new(10, 0, 0, 2);
         let mut out = Vec::new();

@@ -1,6 +1,6 @@
 use super::*;
 
-const PARAMS: Params = Params {
+const GARP: Garp = Garp {
     delay: Duration::from_secs(5),
     repeat: 5,
     refresh: Duration::from_secs(60),
@@ -8,6 +8,7 @@ const PARAMS: Params = Params {
     lower_prio_delay: Duration::from_secs(3),
     lower_prio_repeat: 4,
     extra_interface: Duration::ZERO,
+    extra_vmac: Duration::ZERO,
 };
 
 const fn at(seconds: u64) -> Instant {
@@ -15,7 +16,7 @@ const fn at(seconds: u64) -> Instant {
 }
 
 /// Everything that is due up to `until`, with its second.
-fn series(schedule: &mut Schedule, params: &Params, until: u64) -> Vec<(u64, u32)> {
+fn series(schedule: &mut Schedule, params: &Garp, until: u64) -> Vec<(u64, u32)> {
     let mut announced = Vec::new();
     while let Some(next) = schedule.next().filter(|next| *next <= at(until)) {
         announced.push((next.as_nanos() / 1_000_000_000, schedule.due(next, params).rounds));
@@ -27,13 +28,13 @@ fn series(schedule: &mut Schedule, params: &Params, until: u64) -> Vec<(u64, u32
 #[test]
 fn burst_second_burst_and_refreshes() {
     let mut schedule = Schedule::default();
-    assert_eq!(schedule.in_place(at(100), &PARAMS), 5);
-    assert_eq!(series(&mut schedule, &PARAMS, 300), [(105, 5), (165, 2), (225, 2), (285, 2)]);
+    assert_eq!(schedule.in_place(at(100), &GARP), 5);
+    assert_eq!(series(&mut schedule, &GARP, 300), [(105, 5), (165, 2), (225, 2), (285, 2)]);
 }
 
 #[test]
 fn zero_delay_is_no_second_burst_and_zero_refresh_never() {
-    let params = Params { delay: Duration::ZERO, refresh: Duration::ZERO, ..PARAMS };
+    let params = Garp { delay: Duration::ZERO, refresh: Duration::ZERO, ..GARP };
     let mut schedule = Schedule::default();
     assert_eq!(schedule.in_place(at(100), &params), 5);
     assert_eq!(schedule.next(), None);
@@ -43,25 +44,25 @@ fn zero_delay_is_no_second_burst_and_zero_refresh_never() {
 fn a_lower_claim_causes_two_bursts_at_most_once_an_interval() {
     let mut schedule = Schedule::default();
     let interval = Duration::from_secs(1);
-    assert_eq!(schedule.lower_claim(at(10), interval, &PARAMS), 4);
-    assert_eq!(schedule.lower_claim(at(10), interval, &PARAMS), 0);
-    assert_eq!(series(&mut schedule, &PARAMS, 60), [(13, 4)]);
-    assert_eq!(schedule.lower_claim(at(11), interval, &PARAMS), 4);
-    let silent = Params { lower_prio_repeat: 0, ..PARAMS };
+    assert_eq!(schedule.lower_claim(at(10), interval, &GARP), 4);
+    assert_eq!(schedule.lower_claim(at(10), interval, &GARP), 0);
+    assert_eq!(series(&mut schedule, &GARP, 60), [(13, 4)]);
+    assert_eq!(schedule.lower_claim(at(11), interval, &GARP), 4);
+    let silent = Garp { lower_prio_repeat: 0, ..GARP };
     assert_eq!(Schedule::default().lower_claim(at(10), interval, &silent), 0);
 }
 
 #[test]
 fn a_stall_is_made_up_for_by_one_refresh() {
     let mut schedule = Schedule::default();
-    schedule.in_place(at(0), &PARAMS);
-    assert_eq!(schedule.due(at(10_000), &PARAMS).rounds, 5);
+    schedule.in_place(at(0), &GARP);
+    assert_eq!(schedule.due(at(10_000), &GARP).rounds, 5);
     assert_eq!(schedule.next(), Some(at(10_060)));
 }
 
 #[test]
 fn an_endless_burst_is_bounded() {
-    let params = Params { repeat: u32::MAX, ..PARAMS };
+    let params = Garp { repeat: u32::MAX, ..GARP };
     assert_eq!(Schedule::default().in_place(at(0), &params), MOST_ROUNDS);
 }
 
@@ -88,7 +89,7 @@ fn a_full_pacer_drops_and_counts() {
 #[test]
 fn other_interfaces_are_announced_on_at_their_own_pace() {
     let params =
-        Params { extra_interface: Duration::from_secs(7), refresh: Duration::ZERO, delay: Duration::ZERO, ..PARAMS };
+        Garp { extra_interface: Duration::from_secs(7), refresh: Duration::ZERO, delay: Duration::ZERO, ..GARP };
     let mut schedule = Schedule::default();
     schedule.in_place(at(100), &params);
     for expected in [107, 114, 121] {
@@ -100,12 +101,12 @@ fn other_interfaces_are_announced_on_at_their_own_pace() {
 // a refresh without a period was due again at once, for ever
 #[test]
 fn what_comes_every_so_often_follows_a_reload() {
-    let every = |seconds| Params {
+    let every = |seconds| Garp {
         refresh: Duration::from_secs(seconds),
         refresh_repeat: 2,
         extra_interface: Duration::from_secs(seconds),
         delay: Duration::ZERO,
-        ..PARAMS
+        ..GARP
     };
     let mut schedule = Schedule::default();
     schedule.in_place(at(0), &every(5));

@@ -104,7 +104,7 @@ fn every_truncation_and_every_count_that_does_not_fit_is_refused() {
 // keepalived, observed: surplus 2, 6, 14 and 18 accepted, 1 and 4 rejected
 #[test]
 fn padding_that_the_sender_counts_is_tolerated() {
-    let ours = Params { checksum: ChecksumForm::Plain, ..Params::example(Version::V3) };
+    let ours = Params::example(Version::V3).with(|it| it.checksum = ChecksumForm::Plain);
     for (surplus, taken) in [(2, true), (6, true), (14, true), (18, true), (1, false), (4, false)] {
         let mut octets = message(&ours, GROUP);
         octets.extend(vec![0; surplus]);
@@ -118,9 +118,9 @@ fn every_form_of_the_checksum_is_accepted_and_counted_and_changes_nothing() {
     let ours = unicast(Version::V3, true, peer());
     let forms = [ChecksumForm::PseudoHeader, ChecksumForm::Plain, ChecksumForm::OldUnicast];
     for theirs in forms {
-        let octets = message(&Params { checksum: theirs, ..ours.clone() }, OURS);
+        let octets = message(&ours.clone().with(|it| it.checksum = theirs), OURS);
         for configured in forms {
-            let ours = Params { checksum: configured, ..ours.clone() };
+            let ours = ours.clone().with(|it| it.checksum = configured);
             let (verdict, counters) = verdict(&ours, OURS, 255, &octets);
             assert_eq!(verdict.unwrap().checksum, (theirs != configured).then_some(theirs));
             let counts = [counters.checksum_pseudo_header, counters.checksum_plain, counters.checksum_old_unicast];
@@ -135,7 +135,7 @@ fn every_form_of_the_checksum_is_accepted_and_counted_and_changes_nothing() {
 fn a_wrong_checksum_is_refused_whatever_is_configured() {
     for version in [Version::V2, Version::V3] {
         for checksum in [ChecksumForm::PseudoHeader, ChecksumForm::Plain, ChecksumForm::OldUnicast] {
-            let ours = Params { checksum, ..Params::example(version) };
+            let ours = Params::example(version).with(|it| it.checksum = checksum);
             let mut octets = message(&ours, GROUP);
             octets[7] ^= 1;
             assert_eq!(refusal(&ours, &octets), Refusal::Checksum);
@@ -146,7 +146,7 @@ fn a_wrong_checksum_is_refused_whatever_is_configured() {
 // spec: rfc9568/5.2.6
 #[test]
 fn reserved_bits_are_ignored() {
-    let ours = Params { checksum: ChecksumForm::Plain, ..Params::example(Version::V3) };
+    let ours = Params::example(Version::V3).with(|it| it.checksum = ChecksumForm::Plain);
     let mut octets = message(&ours, GROUP);
     octets[4] |= 0xf0;
     recompute(&mut octets);
@@ -156,9 +156,8 @@ fn reserved_bits_are_ignored() {
 // spec: rfc3768/7.1 (interval); keepalived drops as well
 #[test]
 fn version_2_wants_the_same_interval_and_version_3_learns_it() {
-    let slow = |version| Params {
-        interval: AdvertInterval::new(version, Centis::new(200)).unwrap(),
-        ..Params::example(version)
+    let slow = |version| {
+        Params::example(version).with(|it| it.interval = AdvertInterval::new(version, Centis::new(200)).unwrap())
     };
     assert_eq!(refusal(&Params::example(Version::V2), &message(&slow(Version::V2), GROUP)), Refusal::Interval(2));
     let (verdict, counters) = verdict(&Params::example(Version::V3), GROUP, 255, &message(&slow(Version::V3), GROUP));
@@ -169,10 +168,8 @@ fn version_2_wants_the_same_interval_and_version_3_learns_it() {
 // the trap: rejected adverts teach nothing, the longest interval is not an overflow
 #[test]
 fn the_longest_interval_is_taken_as_it_is() {
-    let longest = Params {
-        interval: AdvertInterval::new(Version::V3, Centis::new(4095)).unwrap(),
-        ..Params::example(Version::V3)
-    };
+    let longest = AdvertInterval::new(Version::V3, Centis::new(4095)).unwrap();
+    let longest = Params::example(Version::V3).with(|it| it.interval = longest);
     assert_eq!(accepted(&Params::example(Version::V3), &message(&longest, GROUP)).interval.centis().count(), 4095);
 }
 
@@ -203,9 +200,12 @@ fn another_destination_than_the_group_is_refused() {
 
 #[test]
 fn an_owner_may_be_told_to_ignore() {
-    let owner = Params { owner_ignores_adverts: true, priority: Priority::OWNER, ..Params::example(Version::V3) };
+    let owner = Params::example(Version::V3).with(|it| {
+        it.owner_ignore_adverts = true;
+        it.priority = Priority::OWNER;
+    });
     assert_eq!(refusal(&owner, &message(&Params::example(Version::V3), GROUP)), Refusal::OwnerIgnores);
-    let not_owner = Params { priority: Priority::DEFAULT, ..owner };
+    let not_owner = owner.with(|it| it.priority = Priority::DEFAULT);
     assert!(verdict(&not_owner, GROUP, 255, &message(&Params::example(Version::V3), GROUP)).0.is_ok());
 }
 
@@ -218,13 +218,13 @@ fn another_address_list_is_accepted_counted_and_said() {
     assert!(judged.unwrap().addresses_differ);
     assert_eq!((counters.addr_list_err, counters.advert_rcvd), (1, 1));
     // spec: rfc9568/5.2.5, errata 8299: refused in strict mode
-    let strict = Params { strict: true, ..Params::example(Version::V3) };
+    let strict = Params::example(Version::V3).with(|it| it.strict = true);
     assert_eq!(refusal(&strict, &octets), Refusal::NoAddresses);
 }
 
 #[test]
 fn skip_check_adv_addr_trusts_the_master_it_knows() {
-    let ours = Params { skip_address_check: true, ..Params::example(Version::V3) };
+    let ours = Params::example(Version::V3).with(|it| it.skip_check_adv_addr = true);
     let octets = message(&Params { addresses: vec![], ..Params::example(Version::V3) }, GROUP);
     let datagram = Datagram { source: SOURCE, destination: GROUP, ttl: 255, received: Instant::ZERO, message: &octets };
     for (known_master, differ) in [(Some(SOURCE), false), (Some(OURS), true), (None, true)] {
@@ -249,12 +249,8 @@ fn version_2_over_ipv6_has_no_authentication_data() {
     let address = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x100));
     let group = IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12));
     let source = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2));
-    let ours = Params {
-        family: Family::V6,
-        reach: Reach::Multicast(group),
-        addresses: vec![address],
-        ..Params::example(Version::V2)
-    };
+    let ours = Params { reach: Reach::Multicast(group), addresses: vec![address], ..Params::example(Version::V2) };
+    let ours = ours.with(|it| it.family = Family::V6);
     let mut octets = Vec::new();
     advert::encode(&mut octets, &ours, 200, source, group, 1);
     assert_eq!(octets.len(), 8 + 16);

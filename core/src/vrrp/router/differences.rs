@@ -27,19 +27,21 @@ impl Router {
             let ours = &self.params.addresses;
             let theirs = || {
                 let message = Message::decode(datagram.message).into_iter();
-                message.flat_map(|message| message.addresses(self.params.family).collect::<Vec<_>>())
+                message.flat_map(|message| message.addresses(self.params.settings.family).collect::<Vec<_>>())
             };
             let strangers = !ours.is_empty() && theirs().next().is_some() && !theirs().any(|it| ours.contains(&it));
             let note = match strangers {
                 true => {
                     let addresses = theirs().take(MOST_NAMED).collect();
-                    Note::OtherRouter { source, vrid: self.params.vrid, addresses }
+                    Note::OtherRouter { source, vrid: self.params.settings.vrid, addresses }
                 }
                 false => Note::AddressesDiffer { source },
             };
             self.note(now, note, out);
         }
-        if self.params.version == Version::V3 && advert.interval != self.params.interval && advert.priority != FAREWELL
+        if self.params.settings.version == Version::V3
+            && advert.interval != self.params.settings.interval
+            && advert.priority != FAREWELL
         {
             self.note(now, Note::IntervalDiffers { source, theirs: advert.interval }, out);
         }

@@ -11,25 +11,25 @@ use crate::time::Instant;
 
 /// Interval that the timers of a backup go by: in version 3 the one that its master advertises (RFC 9568 §6.1).
 pub(super) fn followed_interval(params: &Params, backup: &Backup) -> AdvertInterval {
-    match (params.version, backup.master) {
+    match (params.settings.version, backup.master) {
         (Version::V3, Some(master)) => master.interval,
-        (Version::V2, _) | (Version::V3, None) => params.interval,
+        (Version::V2, _) | (Version::V3, None) => params.settings.interval,
     }
 }
 
 /// The skew of a router with `params` behind a master with `interval`.
 pub(super) fn skew_time(params: &Params, interval: AdvertInterval) -> Duration {
-    wait::skew_time(params.version, params.priority, interval)
+    wait::skew_time(params.settings.version, params.settings.priority, interval)
 }
 
 /// How long it waits for that master's next advert.
 pub(super) fn down_time(params: &Params, interval: AdvertInterval) -> Duration {
-    wait::down_interval(params.version, params.priority, interval, params.down_adverts)
+    wait::down_interval(params.settings.version, params.settings.priority, interval, params.settings.down_adverts)
 }
 
 /// The next point of time with our phase. It is at most an interval away.
 pub(super) fn next_in_phase(now: Instant, params: &Params) -> Instant {
-    let interval = params.interval.duration().as_nanos();
+    let interval = params.settings.interval.duration().as_nanos();
     let phase = interval * u128::from(params.phase) / 65_536;
     let into = (u128::from(now.as_nanos()) + interval - phase) % interval;
     now + Duration::from_nanos(u64::try_from(interval - into).unwrap_or(u64::MAX))

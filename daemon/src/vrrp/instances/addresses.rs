@@ -24,7 +24,7 @@ impl Instances {
     /// Asks for the addresses of `index` that it does not hold yet, and lets go of those it is not to have any more.
     pub(super) fn hold(&mut self, index: usize) {
         let Some(Some(slot)) = self.slots.get_mut(index) else { return };
-        let owner = slot.instance.priority.is_owner();
+        let owner = slot.instance.settings.priority.is_owner();
         let name = Arc::clone(&slot.name);
         let old = slot.places.clone();
         let (mut wanted, mut homeless) = (Vec::new(), Vec::new());

@@ -109,7 +109,7 @@ impl Instances {
     /// The same, for one instance. What nothing says to be ours stays: it may be the machine's only address.
     pub(super) fn adopt_left_overs_of(&mut self, index: usize, evidence: Evidence) {
         let Some(Some(slot)) = self.slots.get(index) else { return };
-        let owner = slot.instance.priority.is_owner();
+        let owner = slot.instance.settings.priority.is_owner();
         // an older kernel does not say who set an address: one that we can do without is taken for ours
         let untold = slot.source.is_some() && !self.table.tells_who();
         let mut stay = Vec::new();

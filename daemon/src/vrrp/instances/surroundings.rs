@@ -124,7 +124,7 @@ impl Instances {
         }
         let missing = faults.contains(Fault::InterfaceMissing);
         let wanted = source.filter(|_| !missing).map(|source| Channel {
-            family: slot.instance.family,
+            family: slot.instance.settings.family,
             link,
             kind: lower::channel_kind(&slot.instance.transport, source),
         });
@@ -223,13 +223,15 @@ impl Instances {
         if let Some(peer) = lower::routed_peer(&instance.transport) {
             return self.source_towards(slot, peer, link, sources, network);
         }
-        let family = instance.family;
+        let family = instance.settings.family;
         let found = *sources
             .first
             .entry((link, family))
             .or_insert_with(|| self.table.source(link, family, |address| self.virtual_addresses.contains(&address)));
         // the owner's own address is the virtual one
-        found.or_else(|| if instance.priority.is_owner() { self.table.source(link, family, |_| false) } else { None })
+        found.or_else(|| {
+            if instance.settings.priority.is_owner() { self.table.source(link, family, |_| false) } else { None }
+        })
     }
 
     /// Where adverts to `peer` leave from: as before while that address is there, else where the kernel's route says. Never
@@ -242,7 +244,8 @@ impl Instances {
         sources: &mut Sources,
         network: &mut impl Network,
     ) -> Option<IpAddr> {
-        let is_own = |address: IpAddr| slot.instance.priority.is_owner() || !self.virtual_addresses.contains(&address);
+        let is_own =
+            |address: IpAddr| slot.instance.settings.priority.is_owner() || !self.virtual_addresses.contains(&address);
         let stays = |source: &IpAddr| is_own(*source) && is_global(*source) && self.table.has(*source, None);
         if let Some(source) = slot.source.filter(stays) {
             return Some(source);
@@ -259,7 +262,7 @@ impl Instances {
         if slot.channel.as_ref().map(|(channel, _)| channel) == wanted.as_ref() {
             return true;
         }
-        let vrid = slot.instance.vrid.get();
+        let vrid = slot.instance.settings.vrid.get();
         let entered = wanted.as_ref().and_then(|channel| self.channels.enter(index, vrid, channel));
         // what it hears through until the new one is open: on another link that would be others
         let serves = |(old, _): &(Channel, _)| {
@@ -314,7 +317,7 @@ impl Instances {
             self.reports.push(Report::NoChannel { name: Arc::clone(&slot.name), reason: error.to_string() });
         }
         if let Some((old, _)) = slot.channel.take() {
-            let vrid = slot.instance.vrid.get();
+            let vrid = slot.instance.settings.vrid.get();
             self.channels.leave(index, vrid, &old);
         }
         self.reopen_at.get_or_insert(now + REOPEN_PAUSE);

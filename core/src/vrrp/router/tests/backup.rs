@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::rig::{LOWER_ADDRESS, Rig, SECOND, THEIRS, packet, params, with_interval, words};
 use crate::vrrp::cause::{Cause, State};
-use crate::vrrp::params::{Params, Preempt};
+use crate::vrrp::params::Preempt;
 use crate::vrrp::router::{Effect, Event, Group};
 use crate::vrrp::types::Version;
 
@@ -19,7 +19,7 @@ fn fix_checksum(octets: &mut [u8], taken: u16) {
 #[test]
 fn a_farewell_shortens_the_wait_to_the_skew() {
     for preempt in [Preempt::Yes, Preempt::No] {
-        let mut rig = Rig::started(Params { preempt, ..params(Version::V3, 100) });
+        let mut rig = Rig::started(params(Version::V3, 100).with(|it| it.preempt = preempt));
         rig.hear(THEIRS, 200);
         assert_eq!(rig.hear(THEIRS, 0), []);
         assert_eq!(rig.until_deadline(), Duration::from_nanos(609_375_000));
@@ -100,7 +100,7 @@ fn equal_priority_is_followed_by_a_backup() {
 // spec: rfc9568/6.4.2-440 (Preempt_Mode false)
 #[test]
 fn nopreempt_follows_a_lower_master_for_ever() {
-    let mut rig = Rig::started(Params { preempt: Preempt::No, ..params(Version::V2, 200) });
+    let mut rig = Rig::started(params(Version::V2, 200).with(|it| it.preempt = Preempt::No));
     for _ in 0..100 {
         rig.skip(Duration::from_secs(1));
         assert_eq!(rig.expire(), []);
@@ -112,7 +112,7 @@ fn nopreempt_follows_a_lower_master_for_ever() {
 // keepalived, observed: delay 3 s, master after 6 s
 #[test]
 fn preempt_delay_begins_with_the_first_lower_advert() {
-    let mut rig = Rig::started(Params { preempt: Preempt::After(Duration::from_secs(3)), ..params(Version::V2, 200) });
+    let mut rig = Rig::started(params(Version::V2, 200).with(|it| it.preempt = Preempt::After(Duration::from_secs(3))));
     let start = rig.now;
     while rig.router.state() == State::Backup {
         rig.skip(Duration::from_millis(100));
@@ -128,7 +128,7 @@ fn preempt_delay_begins_with_the_first_lower_advert() {
 
 #[test]
 fn preempt_delay_is_cancelled_by_an_equal_or_higher_master() {
-    let mut rig = Rig::started(Params { preempt: Preempt::After(Duration::from_secs(3)), ..params(Version::V2, 100) });
+    let mut rig = Rig::started(params(Version::V2, 100).with(|it| it.preempt = Preempt::After(Duration::from_secs(3))));
     rig.hear(THEIRS, 50);
     rig.skip(Duration::from_secs(2));
     rig.hear(THEIRS, 100);
@@ -141,7 +141,7 @@ fn preempt_delay_is_cancelled_by_an_equal_or_higher_master() {
 // keepalived, observed: with silence the instance is master after the plain master down time
 #[test]
 fn preempt_delay_does_not_delay_after_silence() {
-    let rig = Rig::started(Params { preempt: Preempt::After(Duration::from_secs(300)), ..params(Version::V2, 100) });
+    let rig = Rig::started(params(Version::V2, 100).with(|it| it.preempt = Preempt::After(Duration::from_secs(300))));
     assert_eq!(rig.until_deadline(), Duration::from_nanos(3 * SECOND + 609_375_000));
 }
 
@@ -168,7 +168,7 @@ fn a_grouped_router_asks_and_waits_another_down_time() {
 // spec: rfc9568/6.4.2-440: without preemption a lower master is followed, in its interval
 #[test]
 fn a_lower_master_that_is_followed_teaches_its_interval() {
-    let mut rig = Rig::started(Params { preempt: Preempt::No, ..params(Version::V3, 100) });
+    let mut rig = Rig::started(params(Version::V3, 100).with(|it| it.preempt = Preempt::No));
     rig.peer = with_interval(rig.peer.clone(), 50);
     rig.hear(THEIRS, 1);
     assert_eq!(rig.until_deadline(), Duration::from_nanos(SECOND * 3 / 2 + 304_687_500));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::rig::{OURS, Rig, SECOND, THEIRS, params, with_interval, words};
 use crate::vrrp::cause::{Fault, Faults, State};
 use crate::vrrp::counters::Counters;
-use crate::vrrp::params::{InitialState, Params};
+use crate::vrrp::params::InitialState;
 use crate::vrrp::router::Event;
 use crate::vrrp::types::Version;
 
@@ -21,7 +21,7 @@ fn an_owner_is_master_at_once() {
 #[test]
 fn everybody_else_waits_the_master_down_time() {
     for initial in [InitialState::Master, InitialState::Backup] {
-        let mut rig = Rig::started(Params { initial, ..params(Version::V2, 100) });
+        let mut rig = Rig::started(params(Version::V2, 100).with(|it| it.initial = initial));
         // RFC 3768 §6.1: 3 * 1 s + (256 - 100) / 256 s
         assert_eq!(rig.until_deadline(), Duration::from_nanos(3 * SECOND + 609_375_000));
         rig.skip(rig.until_deadline());
@@ -32,7 +32,7 @@ fn everybody_else_waits_the_master_down_time() {
 // keepalived, observed: 255 with state BACKUP waits too
 #[test]
 fn an_owner_that_begins_as_backup_waits() {
-    let rig = Rig::started(Params { initial: InitialState::Backup, ..params(Version::V3, 255) });
+    let rig = Rig::started(params(Version::V3, 255).with(|it| it.initial = InitialState::Backup));
     assert_eq!(rig.router.state(), State::Backup);
 }
 
@@ -41,7 +41,7 @@ fn an_owner_that_begins_as_backup_waits() {
 fn skew_follows_the_interval_in_version_3_and_a_second_in_version_2() {
     let skew_of = |version, centis, priority| {
         let params = with_interval(params(version, priority), centis);
-        Rig::started(params.clone()).until_deadline() - params.interval.duration() * 3
+        Rig::started(params.clone()).until_deadline() - params.settings.interval.duration() * 3
     };
     assert_eq!(skew_of(Version::V3, 50, 100), Duration::from_nanos(304_687_500));
     assert_eq!(skew_of(Version::V3, 300, 100), Duration::from_nanos(1_828_125_000));
@@ -51,7 +51,7 @@ fn skew_follows_the_interval_in_version_3_and_a_second_in_version_2() {
 
 #[test]
 fn down_timer_adverts_replaces_the_three() {
-    let rig = Rig::started(Params { down_adverts: 5, ..params(Version::V2, 100) });
+    let rig = Rig::started(params(Version::V2, 100).with(|it| it.down_adverts = 5));
     assert_eq!(rig.until_deadline(), Duration::from_nanos(5 * SECOND + 609_375_000));
 }
 

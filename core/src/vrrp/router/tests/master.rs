@@ -40,7 +40,7 @@ fn a_master_that_yields_learns_the_interval() {
 
 #[test]
 fn higher_prio_send_advert_sends_a_last_one() {
-    let mut rig = Rig::master(Params { higher_prio_send_advert: true, ..params(Version::V3, 100) });
+    let mut rig = Rig::master(params(Version::V3, 100).with(|it| it.higher_prio_send_advert = true));
     rig.skip(Duration::from_millis(10));
     assert_eq!(words(&rig.hear(THEIRS, 200)), ["advertise 100", "release", "MASTER to BACKUP"]);
 }
@@ -60,7 +60,7 @@ fn a_master_answers_a_lower_claim() {
 
 #[test]
 fn lower_prio_no_advert_is_silent() {
-    let mut rig = Rig::master(Params { lower_prio_no_advert: true, ..params(Version::V3, 100) });
+    let mut rig = Rig::master(params(Version::V3, 100).with(|it| it.lower_prio_no_advert = true));
     rig.skip(Duration::from_millis(10));
     assert!(!words(&rig.hear(THEIRS, 99)).contains(&"advertise 100".into()));
 }
@@ -132,7 +132,7 @@ fn a_stall_is_not_made_up_for_by_a_series_of_adverts() {
 #[test]
 fn announcements_end_with_the_master_state_and_do_not_add_up() {
     let mut params = params(Version::V3, 100);
-    params.announce.refresh = Duration::from_secs(10);
+    params.settings.garp.refresh = Duration::from_secs(10);
     let mut rig = Rig::master(params);
     for _ in 0..3 {
         rig.tell(Event::InPlace);

@@ -51,9 +51,9 @@ fn our_own_advert_from_our_own_address_is_a_warning_only() {
 fn what_differs_in_an_accepted_advert_is_noted_and_then_known() {
     let mut rig = Rig::started(params(Version::V3, 100));
     let peer = with_interval(rig.peer.clone(), 200);
-    let theirs = peer.interval;
+    let theirs = peer.settings.interval;
     let addresses = [peer.addresses.clone(), vec![OURS]].concat();
-    rig.peer = Params { checksum: ChecksumForm::Plain, addresses, ..peer };
+    rig.peer = Params { addresses, ..peer.with(|it| it.checksum = ChecksumForm::Plain) };
     assert_eq!(
         rig.hear(THEIRS, 200),
         [
@@ -117,7 +117,7 @@ fn a_router_without_any_address_of_ours_is_called_another_virtual_router() {
     let ours = rig.peer.addresses.clone();
     let four: Vec<IpAddr> = (1..=4).map(|last| IpAddr::from([203, 0, 113, last])).collect();
     rig.peer.addresses = four.clone();
-    let vrid = rig.peer.vrid;
+    let vrid = rig.peer.settings.vrid;
     let note = Note::OtherRouter { source: THEIRS, vrid, addresses: four[..3].to_vec() };
     let text = note.to_string();
     assert!(text.contains("VRID 51") && text.contains("203.0.113.1") && text.contains("another virtual_router_id"));

@@ -17,11 +17,10 @@ pub(super) const THEIRS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 pub(super) const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 
 pub(super) fn params(version: Version, priority: u8) -> Params {
-    Params {
-        priority: Priority::new(priority).unwrap(),
-        initial: if priority == 255 { InitialState::Master } else { InitialState::Backup },
-        ..Params::example(version)
-    }
+    Params::example(version).with(|it| {
+        it.priority = Priority::new(priority).unwrap();
+        it.initial = if priority == 255 { InitialState::Master } else { InitialState::Backup };
+    })
 }
 
 /// A router and a clock: each step returns what the router wants, as short words.
@@ -118,6 +117,6 @@ pub(super) fn words(effects: &[Effect]) -> Vec<String> {
 }
 
 pub(super) fn with_interval(mut params: Params, centis: u16) -> Params {
-    params.interval = AdvertInterval::new(params.version, Centis::new(centis)).unwrap();
+    params.settings.interval = AdvertInterval::new(params.settings.version, Centis::new(centis)).unwrap();
     params
 }
