@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use keepalived_config::model::{Instance, VirtualServer};
+use keepalived_config::model::{Instance, Settings, VirtualServer};
 use keepalived_config::plan::{Change, Edit, Plan, RealServerEdit, VirtualServerEdit, keyed, leaves_nothing, plan};
 use keepalived_config::syntax::Node;
 use keepalived_config::{Loaded, fatal};
@@ -85,7 +85,7 @@ fn describe(out: &mut String, change: &Change, old: &Loaded, new: &Loaded) {
             statements(out, block(old, "vrrp_instance", name), block(new, "vrrp_instance", &instance.name));
         }
         Change::Added(instance) => {
-            let Instance { name, vrid, .. } = instance.as_ref();
+            let Instance { name, settings: Settings { vrid, .. }, .. } = instance.as_ref();
             writeln!(out, "+ instance {name} (VRID {vrid}): it starts as at a start of the daemon").ok();
         }
         Change::GlobalChanged => {

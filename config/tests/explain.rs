@@ -53,7 +53,9 @@ fn weights_say_who_takes_over() {
     assert_eq!(effect("0", ""), (100, Effect::Fault { while_up: false }));
     assert_eq!(effect("20", ""), (120, priority(120, 100, false)));
     assert_eq!(effect("-20", ""), (100, priority(100, 80, false)));
-    assert_eq!(effect("-20 reverse", ""), (100, priority(100, 80, true)));
+    // keepalived 2.2.7: 100 while the script succeeds, 120 while it fails; 80 and 100 with a positive weight
+    assert_eq!(effect("-20 reverse", ""), (120, priority(120, 100, true)));
+    assert_eq!(effect("20 reverse", ""), (100, priority(100, 80, true)));
     assert_eq!(effect("20", "priority 250"), (254, priority(254, 250, false)));
     assert_eq!(effect("-20", "priority 10"), (10, priority(10, 1, false)));
     // an owner's priority never changes: loading leaves the tracker out, and says so
@@ -83,7 +85,7 @@ fn trackers_of_one_command_count_together() {
     assert_eq!(seen.trackers[0].effect, Effect::Priority { well: 254, ill: 1, while_up: false });
     // one counts what is up, the other what is down: together they move nothing
     let against = router(&(script("down", "-20") + &script("up", "-20 reverse")), "track_script {\ndown\nup\n}");
-    assert_eq!(against.trackers[0].effect, Effect::Priority { well: 80, ill: 80, while_up: false });
+    assert_eq!(against.trackers[0].effect, Effect::Priority { well: 100, ill: 100, while_up: false });
     // the same interface, tracked by the instance and by its group
     let group = "vrrp_sync_group G {\ngroup {\nA\n}\ntrack_interface {\neth1\n}\n}\n";
     assert_eq!(router(group, "track_interface {\neth1\n}").trackers.len(), 1);

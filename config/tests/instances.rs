@@ -326,7 +326,7 @@ fn switches_and_globals() {
 
 #[test]
 fn checksum_forms() {
-    let form = |global: &str, body: &str| instance_under(global, &format!("{body}\n{VIP}")).0.checksum;
+    let form = |global: &str, body: &str| instance_under(global, &format!("{body}\n{VIP}")).0.settings.checksum;
     assert_eq!(form("", "version 3"), ChecksumForm::PseudoHeader);
     assert_eq!(form("v3_checksum_as_v2", "version 3"), ChecksumForm::Plain);
     assert_eq!(form("v3_checksum_as_v2", "version 3\nv3_checksum_as_v2 off"), ChecksumForm::PseudoHeader);

@@ -25,6 +25,7 @@ pub mod role;
 pub mod runner;
 pub mod schedule;
 pub mod supervisor;
+mod track_files;
 pub mod vrrp;
 
 use cli::Request;

@@ -1,7 +1,7 @@
 //! Messages between the processes: one set of enums, encoded with postcard, over packet sockets. Large contents go through sealed memory
 //! beside the message.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, BufReader, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use keepalived_config::model::{Config, Script};
+use keepalived_core::vrrp::tracking::{TrackerId, TrackerState};
 use keepalived_kernel::ipvs::{Expiry, Timeouts};
 use keepalived_kernel::pipe::{self, Pipe, Received, Sealed};
 use keepalived_kernel::process::{self, Account};
@@ -61,6 +62,8 @@ pub struct Startup<C = Config> {
     pub config: C,
     /// Instances that were master when the vrrp process before this one died.
     pub masters: BTreeSet<InstanceKey>,
+    /// Results of the trackers of the vrrp process before this one.
+    pub trackers: BTreeMap<TrackerId, TrackerState>,
     /// Whether the process before this one died. Then nothing is delayed, and this one takes over what is in the kernel.
     pub resumes: bool,
     /// How long it stands by before it begins (vrrp process only). Meanwhile it acts if the supervisor dies.
@@ -139,6 +142,8 @@ pub enum FromChild {
     Transitions(Vec<(InstanceKey, Record)>),
     /// Other records, in this order; at most [`MOST_RECORDS`].
     Happened(Vec<Record>),
+    /// The result of a tracker.
+    Tracked(TrackerId, TrackerState),
     /// What it undoes at its end from now on.
     Cleanup(Cleanup),
     /// Changes of the view of virtual routers.
@@ -174,6 +179,8 @@ pub struct Order {
     pub script: Script,
     /// Arguments after its own.
     pub extra: Vec<String>,
+    /// Variables beside those of the daemon.
+    pub environment: Vec<(String, String)>,
     /// How long it may run.
     pub lives: Lives,
     /// The subject, if it is a notification. Of notifications about one subject that wait, only the last one runs.

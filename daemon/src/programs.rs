@@ -30,6 +30,24 @@ pub(crate) const fn patience(limit: Duration) -> Duration {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct OrderId(u64);
 
+/// Something that a program tells of.
+#[derive(Debug)]
+pub(crate) struct Notice<'a> {
+    /// The program.
+    pub(crate) script: &'a Script,
+    /// What follows its own arguments.
+    pub(crate) extra: Vec<String>,
+    /// Variables beside those of the daemon.
+    pub(crate) environment: Vec<(String, String)>,
+    /// Its subject: of notices about one that have to wait, the last one counts.
+    pub(crate) about: String,
+}
+
+/// An order for a program that tells of nothing; it gets its number later.
+fn plain(script: &Script, extra: Vec<String>, lives: Lives) -> Order {
+    Order { id: 0, script: script.clone(), extra, environment: Vec::new(), lives, about: String::new() }
+}
+
 /// The orders of a process to the runner.
 #[derive(Debug, Default)]
 pub(crate) struct Programs {
@@ -72,13 +90,15 @@ impl Programs {
     }
 
     /// Orders a notification. Its end is not reported. Of notifications about one subject that wait, only the last one runs.
-    pub(crate) fn notify(&mut self, script: &Script, about: String) {
-        self.order(script, Vec::new(), Lives::Freely, about);
+    pub(crate) fn notify(&mut self, notice: Notice<'_>) {
+        let Notice { script, extra, environment, about } = notice;
+        let order = Order { id: 0, script: script.clone(), extra, environment, lives: Lives::Freely, about };
+        self.order(order);
     }
 
     /// Orders a program that may run for `limit`. [`Self::ended`] reports its end, also if the answer of the runner is lost.
     pub(crate) fn run(&mut self, script: &Script, limit: Duration, now: Instant) -> OrderId {
-        let order = self.order(script, Vec::new(), Lives::AtMost(limit), String::new());
+        let order = self.order(plain(script, Vec::new(), Lives::AtMost(limit)));
         let lost_at = now + patience(limit);
         if let Some(awaited) = self.awaited.get_mut(&order) {
             awaited.lost_at = Some(lost_at);
@@ -90,7 +110,7 @@ impl Programs {
     /// Orders a program with these additional arguments that runs until [`Self::end`]. [`Self::ended`] reports its end, whatever the
     /// cause.
     pub(crate) fn keep(&mut self, script: &Script, extra: Vec<String>) -> OrderId {
-        self.order(script, extra, Lives::WhileWanted, String::new())
+        self.order(plain(script, extra, Lives::WhileWanted))
     }
 
     /// Orders the end of a program. It may take that long to end by itself.
@@ -144,10 +164,11 @@ impl Programs {
         self.ended.push((id, how));
     }
 
-    fn order(&mut self, script: &Script, extra: Vec<String>, lives: Lives, about: String) -> OrderId {
+    fn order(&mut self, order: Order) -> OrderId {
         self.last += 1;
         let id = OrderId(self.last);
-        let order = Order { id: self.last, script: script.clone(), extra, lives, about };
+        let order = Order { id: self.last, ..order };
+        let lives = order.lives;
         if lives != Lives::Freely {
             self.awaited.insert(id, Awaited { order: order.clone(), lost_at: None, unwanted: false });
         }

@@ -254,7 +254,7 @@ impl Runner {
         let now = reactor::now();
         while let Some((client, order)) = self.notices.next(now) {
             let (name, about) = (order.script.argv.first().cloned().unwrap_or_default(), order.about.clone());
-            match self.launch(client, &order) {
+            match self.launch(client, &order, now) {
                 Ok(()) if self.notices.started() => tracing::info!("scripts that notify are run again"),
                 Ok(()) => {}
                 Err(error) if is_shortage(&error) => {
@@ -264,21 +264,21 @@ impl Runner {
                 }
                 Err(error) => {
                     tracing::error!("script {name}: {error}");
-                    self.notices.ended(&about);
+                    self.notices.ended(&about, now);
                 }
             }
         }
     }
 
     fn begin(&mut self, client: Token, order: Order) {
-        if let Err(error) = self.launch(client, &order) {
+        if let Err(error) = self.launch(client, &order, reactor::now()) {
             // the client gets the reason, and logs it when it matters: a check runs every few seconds
             tracing::debug!("script {}: {error}", order.script.argv.first().map(String::as_str).unwrap_or_default());
             self.answer(client, Ended { id: order.id, how: HowEnded::not_run(&error) });
         }
     }
 
-    fn launch(&mut self, client: Token, order: &Order) -> io::Result<()> {
+    fn launch(&mut self, client: Token, order: &Order, begun: Instant) -> io::Result<()> {
         let child = process::start(&self.program(order)?)?;
         let token = self.token();
         if let Err(error) = self.reactor.register(&child, token, Interest::Read) {
@@ -286,7 +286,6 @@ impl Runner {
             process::signal_group(&child, Signal::KILL).ok();
             return Err(error);
         }
-        let begun = reactor::now();
         let deadline = match order.lives {
             Lives::AtMost(limit) => Some(begun + limit),
             Lives::Freely | Lives::WhileWanted => None,
@@ -310,7 +309,9 @@ impl Runner {
         let (file, arguments) = command::executed(command, extra);
         // a check or a reader must not outlive this process, or it would run beside the one that the next runner starts
         let orphaned = if *lives == Lives::Freely { Orphaned::Asked } else { Orphaned::Killed };
-        Ok(Program { file: file.into(), arguments, environment: self.environment.clone(), identity, orphaned })
+        let ours = order.environment.iter().map(|(name, value)| (name.into(), value.into()));
+        let environment = self.environment.iter().cloned().chain(ours).collect();
+        Ok(Program { file: file.into(), arguments, environment, identity, orphaned })
     }
 
     fn reap(&mut self, token: Token) {
@@ -319,7 +320,7 @@ impl Runner {
         let Some(running) = self.running.remove(&token) else { return };
         self.reactor.deregister(&running.child).ok();
         if running.lives == Lives::Freely {
-            self.notices.ended(&running.about);
+            self.notices.ended(&running.about, running.begun);
         }
         let how = match ended {
             _ if running.asked => HowEnded::TimedOut,

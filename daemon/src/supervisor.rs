@@ -9,6 +9,7 @@ use keepalived_config::model::{Config, Instance};
 use keepalived_config::{InstanceKey, Severity};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
+use keepalived_core::vrrp::tracking::{TrackerId, TrackerState};
 use keepalived_kernel::process::{self, Background, PidFileRefused};
 use keepalived_kernel::reactor::{self, Reactor, Ready, Token};
 use keepalived_kernel::signal::{self, Signal};
@@ -106,8 +107,10 @@ struct Supervisor {
     states: BTreeMap<InstanceKey, State>,
     /// Views of the workers, and the journals, which outlive them.
     views: Views,
-    /// What a checker process undoes at its end. It outlives that process.
-    cleanup: Cleanup,
+    /// What each process undoes at its end. It outlives that process.
+    cleanup: BTreeMap<Role, Cleanup>,
+    /// Results of the trackers of the vrrp process.
+    trackers: BTreeMap<TrackerId, TrackerState>,
     script_default: ScriptDefault,
     sweeper: Sweeper,
     /// Instances of an earlier configuration, with addresses that the present one does not have, until the vrrp process has taken the
@@ -220,7 +223,8 @@ impl Supervisor {
             posts: Role::ALL.map(|role| Post::new(role, now)),
             states: BTreeMap::new(),
             views: Views::default(),
-            cleanup: Cleanup::default(),
+            cleanup: BTreeMap::new(),
+            trackers: BTreeMap::new(),
             script_default: ScriptDefault::look(),
             sweeper: Sweeper::new(),
             superseded: Vec::new(),

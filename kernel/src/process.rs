@@ -2,6 +2,8 @@
 
 mod account;
 mod background;
+mod events;
+mod list;
 mod memory;
 mod module;
 mod namespace;
@@ -13,6 +15,8 @@ mod spawn;
 
 pub use account::{Account, find_group, find_user, supplementary_groups};
 pub use background::{Background, daemonise, silence_standard_streams};
+pub use events::{ProcessEvent, ProcessEvents};
+pub use list::{Watched, command_line, list, short_name};
 pub use memory::give_back_memory;
 pub use module::load_module;
 pub use namespace::{NetworkNamespace, enter_network_namespace};

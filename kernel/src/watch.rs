@@ -1,6 +1,6 @@
 //! Files that others write: who wants to know of changes watches their directories, so that a file may come and go.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::io;
 use std::mem::MaybeUninit;
@@ -8,15 +8,26 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 
-/// What happens to files in some directories. Its descriptor is readable when something has.
+/// What happens to some files. Its descriptor is readable when something has.
 #[derive(Debug)]
 pub struct Watch {
     inotify: OwnedFd,
     directories: HashMap<i32, PathBuf>,
+    files: BTreeSet<PathBuf>,
 }
+
+/// One set for all directories: a second one for the same directory would replace the first.
+const FLAGS: WatchFlags = WatchFlags::CLOSE_WRITE
+    .union(WatchFlags::MOVED_TO)
+    .union(WatchFlags::MOVED_FROM)
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::CREATE)
+    .union(WatchFlags::MOVE_SELF)
+    .union(WatchFlags::DELETE_SELF)
+    .union(WatchFlags::ONLYDIR);
 
 impl Watch {
     /// One that watches nothing yet.
@@ -25,21 +36,36 @@ impl Watch {
     /// Out of descriptors.
     pub fn new() -> io::Result<Self> {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        Ok(Self { inotify, directories: HashMap::new() })
+        Ok(Self { inotify, directories: HashMap::new(), files: BTreeSet::new() })
     }
 
-    /// Watches the directory of `file`.
+    /// Watches `file`. It need not be there, and neither need its directories.
     ///
     /// # Errors
-    /// There is no such directory.
+    /// Its directory is there and cannot be watched.
     pub fn add(&mut self, file: &Path) -> io::Result<()> {
-        let directory = file.parent().unwrap_or(Path::new("/"));
-        let flags = WatchFlags::CLOSE_WRITE
-            | WatchFlags::MOVED_TO
-            | WatchFlags::MOVED_FROM
-            | WatchFlags::DELETE
-            | WatchFlags::ONLYDIR;
-        let number = inotify::add_watch(&self.inotify, directory, flags)?;
+        self.files.insert(file.to_owned());
+        self.watch(file)
+    }
+
+    /// Watches the directory of `file`, or the nearest one above it that is there.
+    fn watch(&mut self, file: &Path) -> io::Result<()> {
+        // a directory may be made while the one above it is not watched yet
+        let mut nearest = None;
+        loop {
+            let above = file.ancestors().skip(1).find_map(|directory| match self.watch_directory(directory) {
+                Err(Errno::NOENT | Errno::NOTDIR) => None,
+                watched => Some(watched.map(|()| directory)),
+            });
+            match above.transpose()? {
+                above if above == nearest => return Ok(()),
+                above => nearest = above,
+            }
+        }
+    }
+
+    fn watch_directory(&mut self, directory: &Path) -> Result<(), Errno> {
+        let number = inotify::add_watch(&self.inotify, directory, FLAGS)?;
         self.directories.insert(number, directory.to_owned());
         Ok(())
     }
@@ -52,20 +78,50 @@ impl Watch {
         let mut buffer = [MaybeUninit::<u8>::uninit(); 4096];
         let mut reader = inotify::Reader::new(&self.inotify, &mut buffer);
         let mut files = Vec::new();
-        loop {
+        let mut directories_changed = false;
+        let mut moved = Vec::new();
+        let all = loop {
             match reader.next() {
-                Ok(event) if event.events().contains(inotify::ReadFlags::QUEUE_OVERFLOW) => return Ok(None),
+                Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => break false,
                 Ok(event) => {
+                    let of = event.events();
+                    if of.contains(ReadFlags::IGNORED) {
+                        self.directories.remove(&event.wd());
+                    }
+                    if of.contains(ReadFlags::MOVE_SELF) {
+                        moved.push(event.wd());
+                    }
+                    let gone = ReadFlags::IGNORED | ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF | ReadFlags::ISDIR;
+                    directories_changed |= of.intersects(gone);
                     let Some(directory) = self.directories.get(&event.wd()) else { continue };
-                    if let Some(name) = event.file_name() {
+                    // a file that was just made has nothing in it yet
+                    if let Some(name) = event.file_name().filter(|_| !of.contains(ReadFlags::CREATE)) {
                         files.push(directory.join(OsString::from_vec(name.to_bytes().to_vec())));
                     }
                 }
-                Err(Errno::AGAIN) => return Ok(Some(files)),
+                Err(Errno::AGAIN) => break true,
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
+        };
+        if directories_changed || !all {
+            for number in moved {
+                self.directories.remove(&number);
+                inotify::remove_watch(&self.inotify, number).ok();
+            }
+            files.extend(self.follow());
         }
+        Ok(all.then_some(files))
+    }
+
+    /// Directories came, went or have another name. Returns the files that may be others now.
+    fn follow(&mut self) -> Vec<PathBuf> {
+        let files = self.files.clone();
+        for file in &files {
+            // one that cannot be watched any more was readable before: its last number stays
+            self.watch(file).ok();
+        }
+        files.into_iter().collect()
     }
 }
 
@@ -94,6 +150,30 @@ mod tests {
         std::fs::remove_file(&other).unwrap();
         assert_eq!(watch.changed().unwrap(), Some(vec![other]));
         std::fs::remove_dir_all(&folder).unwrap();
-        assert!(watch.add(Path::new("/nonexistent/value")).is_err());
+    }
+
+    #[test]
+    fn folders_that_come_later_are_watched() {
+        let folder = std::env::temp_dir().join(format!("keepalived-watch-later-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("a/b/value");
+        let mut watch = Watch::new().unwrap();
+        watch.add(&file).unwrap();
+        let has = |watch: &mut Watch| watch.changed().unwrap().unwrap().contains(&file);
+        for _ in 0..2 {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            has(&mut watch);
+            std::fs::write(&file, "1").unwrap();
+            assert!(has(&mut watch), "written");
+            std::fs::rename(folder.join("a"), folder.join("c")).unwrap();
+            assert!(has(&mut watch), "gone with its folder");
+            std::fs::rename(folder.join("c"), folder.join("a")).unwrap();
+            assert!(has(&mut watch), "back with its folder");
+            std::fs::write(&file, "2").unwrap();
+            assert!(has(&mut watch), "written again");
+            std::fs::remove_dir_all(folder.join("a")).unwrap();
+            assert!(has(&mut watch), "deleted with its folder");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -3,9 +3,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use keepalived_core::vrrp::{
-    AdvertInterval, ChecksumForm, Counters, Family, Faults, InitialState, Preempt, Priority, State, Version, Vrid,
-};
+use keepalived_core::vrrp::{Counters, Family, Faults, Priority, Settings, State, Version, Vrid};
 use keepalived_state::{
     BalanceChange, BalanceView, CheckView, Event, InstanceView, Record, ServerView, ServiceView, Subject, VrrpChange,
     VrrpView,
@@ -19,39 +17,21 @@ fn index(place: u32) -> usize {
 fn instance(name: &str, state: State, advert_sent: u64) -> InstanceView {
     InstanceView {
         name: name.into(),
-        vrid: Vrid::new(52).unwrap(),
-        version: Version::V3,
-        family: Family::V4,
+        settings: Settings::new(Vrid::new(52).unwrap(), Version::V3, Family::V4),
         state,
-        initial: InitialState::Backup,
         since: UNIX_EPOCH,
         faults: Faults::NONE,
         interface: None,
         source: None,
         group: None,
         peers: vec![],
-        base_priority: Priority::DEFAULT,
         effective_priority: Priority::DEFAULT,
-        interval: AdvertInterval::DEFAULT,
         master: None,
         master_down_time: Duration::ZERO,
-        down_timer_adverts: 3,
-        preempt: Preempt::Yes,
         accept: true,
-        strict: false,
-        checksum: ChecksumForm::PseudoHeader,
         has_password: false,
-        lower_prio_no_advert: false,
-        higher_prio_send_advert: false,
-        skip_check_adv_addr: false,
         dont_track_primary: false,
         promote_secondaries: false,
-        garp_delay: Duration::ZERO,
-        garp_repeat: 5,
-        garp_refresh: Duration::ZERO,
-        garp_refresh_repeat: 1,
-        garp_lower_prio_delay: Duration::ZERO,
-        garp_lower_prio_repeat: 5,
         addresses: vec![],
         excluded_addresses: vec![],
         counters: Counters { advert_sent, ..Counters::default() },

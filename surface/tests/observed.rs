@@ -7,34 +7,14 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use keepalived_core::address::{InterfaceName, VirtualAddress};
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::announce::Garp;
 use keepalived_core::vrrp::duplicate::Mac;
-use keepalived_core::vrrp::{
-    AdvertInterval, Cause, ChecksumForm, Counters, Family, Faults, InitialState, Preempt, Priority, Settings, State,
-    Transition, Version, Vrid,
-};
+use keepalived_core::vrrp::{Cause, Counters, Family, Faults, Priority, Settings, State, Transition, Version, Vrid};
 use keepalived_state::{AddressView, Event, InstanceView, Record, ServiceView, Snapshot, Subject, VrrpView};
 
 fn snapshot() -> Snapshot {
     let instance = InstanceView {
         name: "V2".into(),
-        settings: Settings {
-            vrid: Vrid::new(52).unwrap(),
-            version: Version::V2,
-            family: Family::V4,
-            priority: Priority::DEFAULT,
-            initial: InitialState::Backup,
-            interval: AdvertInterval::DEFAULT,
-            down_adverts: 3,
-            preempt: Preempt::Yes,
-            checksum: ChecksumForm::PseudoHeader,
-            strict: false,
-            skip_check_adv_addr: false,
-            lower_prio_no_advert: false,
-            higher_prio_send_advert: false,
-            owner_ignore_adverts: false,
-            garp: Garp::default(),
-        },
+        settings: Settings::new(Vrid::new(52).unwrap(), Version::V2, Family::V4),
         state: State::Master,
         since: UNIX_EPOCH + Duration::from_micros(1_795_235_391_706_373),
         faults: Faults::NONE,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
+use keepalived_core::vrrp::tracking::{Influence, TrackerState};
 use serde::Serialize;
 
 use crate::model::{Config, Instance, Script, SyncGroup, Track, Tracks, Weight};
@@ -166,11 +167,13 @@ pub(super) fn stories(instance: &Instance, group: Option<&SyncGroup>, config: &C
     (all_well, subjects.iter().map(story).collect())
 }
 
-/// What a weight adds while a thing is up, and while it is down: a positive one counts up, a negative one down, and `reverse`
-/// exchanges the two.
+/// What a weight adds while a thing is up, and while it is down.
 fn up_and_down(weight: Weight) -> (i32, i32) {
-    let value = i32::from(weight.value);
-    if (value > 0) != weight.reverse { (value, 0) } else { (0, value) }
+    let adds = |state| match weight.influence(state) {
+        Influence::Adds(sum) => sum,
+        Influence::None | Influence::Waits | Influence::Fault => 0,
+    };
+    (adds(TrackerState::Up), adds(TrackerState::Down))
 }
 
 fn all<'a>(tracks: &'a Tracks, config: &'a Config) -> Vec<Tracker<'a>> {

@@ -108,8 +108,8 @@ rows! {
         "track_group", "NAME", Value::Text, "", "static ones only; needs iif", "", "Group of instances that its deletion concerns", "route-rule" => LineOption, Accepted;
     }
     in "<track line>" => {
-        "weight", "N", int(-254, 254), "that of what is tracked", "interfaces, scripts and BFD sessions -253 to 253", "", "What is added to the priority here", "script-track" => LineOption, Accepted, details "0 means FAULT on failure. A positive weight is added while it works, a negative one while it does not.";
-        "reverse", "none", Value::None, "", "", "", "Count working as failing, and failing as working", "script-track" => LineOption, Accepted;
-        "noreverse", "none", Value::None, "", "not for interfaces", "", "Take reverse back that the definition says", "script-track" => LineOption, Accepted;
+        "weight", "N", int(-254, 254), "that of what is tracked", "interfaces, scripts and BFD sessions -253 to 253", "", "What is added to the priority here", "script-track" => LineOption, Effective, shown "tracker::a_weight_counts_while_up_or_while_down", details "0 means FAULT on failure. A positive weight is added while it works, a negative one while it does not.";
+        "reverse", "none", Value::None, "", "", "", "Count working as failing, and failing as working", "script-track" => LineOption, Effective, shown "tracker::a_weight_counts_while_up_or_while_down";
+        "noreverse", "none", Value::None, "", "not for interfaces", "", "Take reverse back that the definition says", "script-track" => LineOption, Effective, shown "tracker::a_weight_counts_while_up_or_while_down";
     }
 }

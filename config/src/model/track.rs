@@ -3,18 +3,10 @@
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
+pub use keepalived_core::vrrp::tracking::Weight;
 use serde::{Deserialize, Serialize};
 
 use super::Script;
-
-/// `weight N [reverse]`: what a tracker adds to a priority while it is up, or takes from it while it is down.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Weight {
-    /// -254 to 254; 0 is FAULT instead of another priority.
-    pub value: i16,
-    /// `reverse`: up and down change places.
-    pub reverse: bool,
-}
 
 /// Everything that an instance or a sync group tracks.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -125,9 +117,9 @@ pub enum ParameterMatch {
     None,
     /// All of them, as they are.
     Exact,
-    /// These, and any after them.
+    /// These; the last one may be longer than it is written here.
     Initial,
-    /// These, the last of them perhaps cut short.
+    /// These, and any after them.
     Partial,
 }
 

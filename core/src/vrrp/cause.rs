@@ -1,11 +1,13 @@
 //! States, and why a router went from one to the other.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::tracking::{TrackerId, TrackerKind, TrackerState};
 use super::types::Priority;
 use crate::time::Instant;
 
@@ -50,7 +52,7 @@ impl fmt::Display for State {
 }
 
 /// One thing that keeps a router from taking part.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Fault {
     /// Its interface does not exist.
     InterfaceMissing,
@@ -64,32 +66,15 @@ pub enum Fault {
     NoPeer,
     /// Its sockets could not be opened.
     NoSocket,
+    /// Something that it tracks without weight.
+    Tracker {
+        /// What.
+        tracker: TrackerId,
+        /// How that is.
+        state: TrackerState,
+    },
     /// Another member of its sync group is in fault.
     Group,
-}
-
-impl Fault {
-    const ALL: [Self; 7] = [
-        Self::InterfaceMissing,
-        Self::InterfaceDown,
-        Self::AddressInterface,
-        Self::NoSource,
-        Self::NoPeer,
-        Self::NoSocket,
-        Self::Group,
-    ];
-
-    const fn bit(self) -> u8 {
-        match self {
-            Self::InterfaceMissing => 1,
-            Self::InterfaceDown => 2,
-            Self::NoSource => 4,
-            Self::NoPeer => 8,
-            Self::NoSocket => 16,
-            Self::Group => 32,
-            Self::AddressInterface => 64,
-        }
-    }
 }
 
 impl fmt::Display for Fault {
@@ -101,44 +86,61 @@ impl fmt::Display for Fault {
             Self::NoSource => "no source address",
             Self::NoPeer => "no unicast peer",
             Self::NoSocket => "no socket",
+            Self::Tracker { tracker, state } => return write!(f, "tracked {tracker} {}", word(tracker.kind, *state)),
             Self::Group => "sync group member in fault",
         })
     }
 }
 
-/// A set of faults.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub struct Faults(u8);
+fn word(kind: TrackerKind, state: TrackerState) -> String {
+    let word = match (kind, state) {
+        (_, TrackerState::Initial) => "without result",
+        (TrackerKind::Script, TrackerState::Up) => "succeeded",
+        (TrackerKind::Script, TrackerState::Down) => "failed",
+        (TrackerKind::Process, TrackerState::Up) => "running",
+        (TrackerKind::Process, TrackerState::Down) => "not running",
+        (_, TrackerState::Up) => "up",
+        (_, TrackerState::Down) => "down",
+        (_, TrackerState::Number(number)) => return format!("holds {number}"),
+    };
+    word.to_owned()
+}
+
+/// A set of faults, each by its name.
+#[derive(Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Faults(BTreeSet<Fault>);
 
 impl Faults {
     /// No fault.
-    pub const NONE: Self = Self(0);
+    pub const NONE: Self = Self(BTreeSet::new());
 
     /// This set and `fault`.
     #[must_use]
-    pub const fn with(self, fault: Fault) -> Self {
-        Self(self.0 | fault.bit())
+    pub fn with(mut self, fault: Fault) -> Self {
+        self.0.insert(fault);
+        self
     }
 
-    /// This set without `fault`.
+    /// This set and all of `others`.
     #[must_use]
-    pub const fn without(self, fault: Fault) -> Self {
-        Self(self.0 & !fault.bit())
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
     }
 
     /// Whether `fault` is in it.
-    pub const fn contains(self, fault: Fault) -> bool {
-        self.0 & fault.bit() != 0
+    pub fn contains(&self, fault: &Fault) -> bool {
+        self.0.contains(fault)
     }
 
     /// Whether it is empty.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The faults in it.
-    pub fn iter(self) -> impl Iterator<Item = Fault> {
-        Fault::ALL.into_iter().filter(move |fault| self.contains(*fault))
+    pub fn iter(&self) -> impl Iterator<Item = &Fault> {
+        self.0.iter()
     }
 }
 

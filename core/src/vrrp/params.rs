@@ -119,14 +119,13 @@ pub enum ChecksumForm {
     OldUnicast,
 }
 
-#[cfg(test)]
 impl Settings {
-    /// What the tests start from: VRID 51, priority 100, one second.
-    pub(super) fn example(version: Version) -> Self {
+    /// What an instance has if nothing else is configured: keepalived's defaults.
+    pub fn new(vrid: Vrid, version: Version, family: Family) -> Self {
         Self {
-            vrid: Vrid::new(51).unwrap(),
+            vrid,
             version,
-            family: Family::V4,
+            family,
             priority: Priority::DEFAULT,
             initial: InitialState::Backup,
             interval: AdvertInterval::DEFAULT,
@@ -145,10 +144,10 @@ impl Settings {
 
 #[cfg(test)]
 impl Params {
-    /// The same, to 224.0.0.18, with 192.0.2.100.
+    /// What the tests start from: VRID 51, over IPv4 to 224.0.0.18, with 192.0.2.100.
     pub(super) fn example(version: Version) -> Self {
         Self {
-            settings: Settings::example(version),
+            settings: Settings::new(Vrid::new(51).unwrap(), version, Family::V4),
             reach: Reach::Multicast(IpAddr::from([224, 0, 0, 18])),
             addresses: vec![IpAddr::from([192, 0, 2, 100])],
             password: None,

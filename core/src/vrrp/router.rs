@@ -46,6 +46,8 @@ pub struct Router {
     params: Params,
     role: Role,
     since: Instant,
+    /// What the configuration says and trackers add to it.
+    priority: Priority,
     source: Option<IpAddr>,
     faults: Faults,
     counters: Counters,
@@ -102,14 +104,18 @@ struct Master {
     schedule: Schedule,
     answers: Answers,
     claims: Claims,
+    /// From then on a lower claim is told again.
+    tells_lower_from: Instant,
 }
 
 impl Router {
     /// A router in INIT, in no sync group.
     pub fn new(params: Params) -> Self {
-        let takeovers = Pace::new(TAKEOVERS, down_time(&params, params.settings.interval));
+        let priority = params.settings.priority;
+        let takeovers = Pace::new(TAKEOVERS, down_time(&params, priority, params.settings.interval));
         Self {
             params,
+            priority,
             role: Role::Init,
             since: Instant::ZERO,
             source: None,
@@ -141,7 +147,8 @@ impl Router {
                     self.become_backup(now, Cause::GroupBackup, out);
                 }
             }
-            Event::Reconfigure(params) => self.reconfigure(now, *params, out),
+            Event::Priority(priority) => self.prioritise(now, priority, out),
+            Event::Reconfigure { params, priority } => self.reconfigure(now, *params, priority, out),
             Event::Stop => self.stop(now, Cause::Stopped, out),
             Event::Remove => self.stop(now, Cause::Removed, out),
         }
@@ -167,7 +174,8 @@ impl Router {
                 self.takeovers.take(now);
                 if self.group != Group::None {
                     backup.asks = true;
-                    backup.down_at = now + down_time(&self.params, followed_interval(&self.params, backup));
+                    backup.down_at =
+                        now + down_time(&self.params, self.priority, followed_interval(&self.params, backup));
                     out.push(Effect::AsksGroup);
                 } else {
                     let cause = takeover_cause(now, backup);
@@ -226,7 +234,7 @@ impl Router {
 
     /// Priority that counts in an election.
     pub const fn effective_priority(&self) -> Priority {
-        self.params.settings.priority
+        self.priority
     }
 
     /// What it counted.
@@ -240,8 +248,8 @@ impl Router {
     }
 
     /// What keeps it from taking part.
-    pub const fn faults(&self) -> Faults {
-        self.faults
+    pub const fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// Address its adverts leave from.
@@ -272,7 +280,7 @@ impl Router {
             Role::Backup(backup) => followed_interval(&self.params, backup),
             Role::Init | Role::Master(_) | Role::Fault | Role::Stopped => self.params.settings.interval,
         };
-        down_time(&self.params, interval)
+        down_time(&self.params, self.priority, interval)
     }
 
     /// Tells it what kind of sync group it is in.
@@ -285,7 +293,7 @@ impl Router {
             return;
         }
         if !self.faults.is_empty() {
-            self.change(now, Role::Fault, Cause::Fault(self.faults), out);
+            self.change(now, Role::Fault, Cause::Fault(self.faults.clone()), out);
         } else if self.params.settings.priority.is_owner()
             && self.params.settings.initial == InitialState::Master
             && self.group != Group::Mixed
@@ -312,13 +320,14 @@ impl Router {
         // a farewell needs the address that is about to be forgotten
         let had = (!faults.is_empty()).then_some(self.source).flatten();
         self.source = source.or(had);
+        let is_well = faults.is_empty();
         self.faults = faults;
-        match (&self.role, faults.is_empty()) {
+        match (&self.role, is_well) {
             (Role::Init | Role::Stopped, _) | (Role::Fault, false) | (Role::Backup(_) | Role::Master(_), true) => {}
-            (Role::Backup(_), false) => self.change(now, Role::Fault, Cause::Fault(faults), out),
+            (Role::Backup(_), false) => self.change(now, Role::Fault, Cause::Fault(self.faults.clone()), out),
             (Role::Master(_), false) => {
                 self.leave_master(out);
-                self.change(now, Role::Fault, Cause::Fault(faults), out);
+                self.change(now, Role::Fault, Cause::Fault(self.faults.clone()), out);
             }
             (Role::Fault, true) => {
                 if matches!(self.params.reach, Reach::Unicast { .. }) {
@@ -357,7 +366,7 @@ impl Router {
 
     fn may_be_our_own(&self, now: Instant, advert: &Accepted) -> bool {
         let Role::Master(master) = &self.role else { return false };
-        let (ours, theirs) = (self.params.settings.priority.get(), advert.priority);
+        let (ours, theirs) = (self.priority.get(), advert.priority);
         let lately = theirs > ours && master.claims.may_be_ours(now, theirs, self.params.settings.interval.duration());
         Some(advert.source) == self.source && (theirs == ours || lately)
     }
@@ -368,13 +377,13 @@ impl Router {
         if advert.priority == FAREWELL {
             // the skew is that of the master that leaves: a farewell teaches nothing
             let interval = followed_interval(&self.params, backup);
-            backup.down_at = advert.received + skew_time(&self.params, interval);
+            backup.down_at = advert.received + skew_time(&self.params, self.priority, interval);
             backup.left = Some(advert.source);
             return;
         }
         let seen =
             Seen { address: advert.source, priority: advert.priority, interval: advert.interval, at: advert.received };
-        let lower = advert.priority < self.params.settings.priority.get();
+        let lower = advert.priority < self.priority.get();
         let follow = match (self.params.settings.preempt, lower) {
             (_, false) => {
                 backup.hold = Hold::Idle;
@@ -406,7 +415,7 @@ impl Router {
             Version::V3 => advert.interval,
         };
         *backup = Backup {
-            down_at: advert.received + down_time(&self.params, interval),
+            down_at: advert.received + down_time(&self.params, self.priority, interval),
             heard_at: advert.received,
             master: Some(seen),
             rival: None,
@@ -419,7 +428,7 @@ impl Router {
 
     /// RFC 9568 §6.4.3 (700 to 790).
     fn master_hears(&mut self, now: Instant, advert: &Accepted, out: &mut Vec<Effect>) {
-        let ours = self.params.settings.priority.get();
+        let ours = self.priority.get();
         let Role::Master(master) = &mut self.role else { return };
         // an advert that was on its way when we sent our last one has been answered by that
         let unanswered = advert.received >= master.last_advert;
@@ -450,6 +459,10 @@ impl Router {
                 }
                 let interval = self.params.settings.interval.duration();
                 let Role::Master(master) = &mut self.role else { return };
+                let tells = now >= master.tells_lower_from;
+                if tells {
+                    master.tells_lower_from = now + interval;
+                }
                 if !self.params.settings.lower_prio_no_advert && master.answers.take(now, interval) {
                     self.advertise(now, out);
                 }
@@ -457,6 +470,9 @@ impl Router {
                 let rounds = master.schedule.lower_claim(now, interval, &self.params.settings.garp);
                 if rounds > 0 {
                     out.push(Effect::Announce { rounds });
+                }
+                if tells {
+                    out.push(Effect::LowerPriority { source, priority });
                 }
             }
         }
@@ -476,26 +492,42 @@ impl Router {
         }
         self.leave_master(out);
         self.become_backup(now, Cause::AddressLost, out);
-        let skew = skew_time(&self.params, self.params.settings.interval);
+        let skew = skew_time(&self.params, self.priority, self.params.settings.interval);
         if let Role::Backup(backup) = &mut self.role {
             backup.down_at = now + skew;
         }
     }
 
-    fn reconfigure(&mut self, now: Instant, params: Params, out: &mut Vec<Effect>) {
+    /// Trackers add another sum. A backup waits as long as its new priority says; a master sends it with its next advert.
+    fn prioritise(&mut self, now: Instant, priority: Priority, out: &mut Vec<Effect>) {
+        let before = std::mem::replace(&mut self.priority, priority);
+        if before == priority {
+            return;
+        }
+        if let Role::Backup(backup) = &mut self.role {
+            let interval = followed_interval(&self.params, backup);
+            let was = down_time(&self.params, before, interval);
+            backup.down_at = backup.down_at.before(was) + down_time(&self.params, priority, interval);
+        }
+        if !matches!(self.role, Role::Init | Role::Stopped) {
+            out.push(Effect::Priority { at: now, before, priority });
+        }
+    }
+
+    fn reconfigure(&mut self, now: Instant, params: Params, priority: Priority, out: &mut Vec<Effect>) {
         let old = std::mem::replace(&mut self.params, params);
-        if (old.settings.interval, old.settings.down_adverts, old.settings.priority)
-            != (self.params.settings.interval, self.params.settings.down_adverts, self.params.settings.priority)
-        {
-            self.takeovers = Pace::new(TAKEOVERS, down_time(&self.params, self.params.settings.interval));
+        let old_priority = std::mem::replace(&mut self.priority, priority);
+        let (before, after) = (&old.settings, &self.params.settings);
+        if (before.interval, before.down_adverts, old_priority) != (after.interval, after.down_adverts, priority) {
+            self.takeovers = Pace::new(TAKEOVERS, down_time(&self.params, priority, after.interval));
         }
         match &mut self.role {
             Role::Init | Role::Fault | Role::Stopped => {}
             Role::Backup(backup) => {
                 // a running timer goes on; only what the new values make of it is added or taken away
                 let interval = |params: &Params| followed_interval(params, backup);
-                let (before, after) =
-                    (down_time(&old, interval(&old)), down_time(&self.params, interval(&self.params)));
+                let before = down_time(&old, old_priority, interval(&old));
+                let after = down_time(&self.params, priority, interval(&self.params));
                 backup.down_at = backup.down_at.before(before) + after;
             }
             Role::Master(master) => {
@@ -530,6 +562,7 @@ impl Router {
             last_advert: now,
             schedule: Schedule::default(),
             answers: Answers::default(),
+            tells_lower_from: now,
             claims: Claims::first(now, self.effective_priority().get()),
         });
         count(&mut self.counters.become_master);
@@ -541,7 +574,7 @@ impl Router {
 
     fn become_backup(&mut self, now: Instant, cause: Cause, out: &mut Vec<Effect>) {
         let backup = Backup {
-            down_at: now + down_time(&self.params, self.params.settings.interval),
+            down_at: now + down_time(&self.params, self.priority, self.params.settings.interval),
             heard_at: now,
             master: None,
             rival: None,

@@ -1,9 +1,9 @@
 //! Notifications about servers: scripts and named pipes (interfaces.md sections 1 and 2).
 
-use keepalived_config::model::Config;
+use keepalived_config::model::{Config, Script};
 
 use super::report::Report;
-use crate::programs::{Fifos, Programs};
+use crate::programs::{Fifos, Notice, Programs};
 
 /// Runs the scripts and writes to the FIFOs that are configured for `report`.
 pub(super) fn tell(report: &Report, config: &Config, programs: &mut Programs, fifos: &mut Fifos) {
@@ -16,7 +16,7 @@ pub(super) fn tell(report: &Report, config: &Config, programs: &mut Programs, fi
             if let Some(script) =
                 extras.and_then(|extras| if *up { extras.notify_up.as_ref() } else { extras.notify_down.as_ref() })
             {
-                programs.notify(script, format!("RS {name} {service_name}"));
+                programs.notify(notice(script, format!("RS {name} {service_name}")));
             }
             fifos.write(&format!("RS {name} {service_name} {}\n", state(*up)));
         }
@@ -26,13 +26,18 @@ pub(super) fn tell(report: &Report, config: &Config, programs: &mut Programs, fi
                 let settings = &virtual_server.settings;
                 let script = if quorum.up { &settings.quorum_up } else { &settings.quorum_down };
                 if let Some(script) = script {
-                    programs.notify(script, format!("VS {service_name}"));
+                    programs.notify(notice(script, format!("VS {service_name}")));
                 }
             }
             fifos.write(&format!("VS {service_name} {}\n", state(quorum.up)));
         }
         _ => {}
     }
+}
+
+/// These scripts get no arguments of ours.
+const fn notice(script: &Script, about: String) -> Notice<'_> {
+    Notice { script, extra: Vec::new(), environment: Vec::new(), about }
 }
 
 const fn state(up: bool) -> &'static str {

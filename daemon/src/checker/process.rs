@@ -125,7 +125,8 @@ impl Process {
         let director = director::open(&startup.config)?;
         let mut kernel_settings = KernelSettings::new(&startup.cleanup);
         let mut cleanup = startup.cleanup;
-        let fifos = Fifos::new(cleanup.pipes.clone());
+        // as with keepalived a NUL follows each line
+        let fifos = Fifos::new(cleanup.pipes.clone(), "\0");
         kernel_settings.look(&global.balancing);
         tell_cleanup(&mut supervisor, &mut cleanup, |cleanup| kernel_settings.add_to(cleanup));
         kernel_settings.apply(&global.balancing);

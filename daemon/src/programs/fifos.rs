@@ -21,6 +21,8 @@ const TO_THE_END: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(crate) struct Fifos {
     channels: Vec<Channel>,
+    /// What follows each line.
+    ending: &'static str,
     /// Pipes that the process before this one made: this one removes them at the end.
     made_before: BTreeSet<PathBuf>,
 }
@@ -37,9 +39,9 @@ struct Channel {
 }
 
 impl Fifos {
-    /// No open pipes. Those of `made_before` are removed at the end, as if this process had made them.
-    pub(crate) fn new(made_before: BTreeSet<PathBuf>) -> Self {
-        Self { channels: Vec::new(), made_before }
+    /// No open pipes; `ending` follows each line. Those of `made_before` are removed at the end, as if this process had made them.
+    pub(crate) fn new(made_before: BTreeSet<PathBuf>, ending: &'static str) -> Self {
+        Self { channels: Vec::new(), ending, made_before }
     }
 
     /// Takes another configuration: opens the pipes `wanted`, the one for everything first, and starts their readers. `user` runs
@@ -90,10 +92,11 @@ impl Fifos {
         ours.map(|channel| channel.fifo.path().to_owned()).collect()
     }
 
-    /// Writes a line to each pipe that wants it. A NUL follows each line, as with keepalived.
+    /// Writes a line to each pipe.
     pub(crate) fn write(&mut self, line: &str) {
-        for Channel { fifo, .. } in &mut self.channels {
-            if let Err(error) = fifo.write(format!("{line}\0").as_bytes()) {
+        let Self { channels, ending, .. } = self;
+        for Channel { fifo, .. } in channels {
+            if let Err(error) = fifo.write(format!("{line}{ending}").as_bytes()) {
                 tracing::warn!("notify FIFO {}: {error}; a line is lost", fifo.path().display());
             }
         }

@@ -8,10 +8,17 @@ use keepalived_kernel::reactor::Token;
 
 use crate::message::Order;
 
-/// How many programs run at a time for one subject. More than one: a few that hang for ever must not block all later ones.
+/// A program that tells of a subject begins when the one before it has ended, or has run for so long: one that hangs must not keep all
+/// later ones from telling.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Programs that tell of one subject and run at a time, at most: those that hang.
 const MOST_ABOUT_ONE: usize = 4;
 
-/// How many notifications run at a time.
+/// Programs that tell of anything and run at a time, at most. Those that have run for longer than [`PATIENCE`] do not count.
+const MOST_AT_ONCE: usize = 32;
+
+/// The same, however long they have run.
 const MOST: usize = 512;
 
 /// How many orders wait, one for each subject. The oldest makes room.
@@ -24,8 +31,8 @@ const RETRY: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Notices {
     waiting: VecDeque<(Token, Order)>,
-    /// How many programs run for each subject.
-    running: HashMap<String, usize>,
+    /// When the programs began that run for each subject.
+    running: HashMap<String, Vec<Instant>>,
     /// The end of the pause after a shortage.
     short_until: Option<Instant>,
 }
@@ -38,23 +45,35 @@ impl Notices {
         if self.waiting.len() >= MOST_WAITING {
             self.waiting.pop_front();
         }
-        let running = self.about(&order.about);
+        let running = self.running.get(&order.about).map_or(0, Vec::len);
         self.waiting.push_back((client, order));
         (running >= MOST_ABOUT_ONE && !waited).then_some(running)
     }
 
-    fn about(&self, subject: &str) -> usize {
-        self.running.get(subject).copied().unwrap_or_default()
+    /// When the next program about `subject` may begin; `None` if one has to end first.
+    fn may_begin(&self, subject: &str) -> Option<Instant> {
+        let begun = self.running.get(subject).map(Vec::as_slice).unwrap_or_default();
+        let after = begun.iter().max().map_or(Instant::ZERO, |last| *last + PATIENCE);
+        (begun.len() < MOST_ABOUT_ONE).then_some(after)
+    }
+
+    /// When there is room for one more about anything; `None` if one has to end first.
+    fn has_room(&self) -> Option<Instant> {
+        let mut begun: Vec<Instant> = self.running.values().flatten().copied().collect();
+        begun.sort_unstable();
+        let waits_for = begun.len().checked_sub(MOST_AT_ONCE).and_then(|at| begun.get(at));
+        (begun.len() < MOST).then(|| waits_for.map_or(Instant::ZERO, |first| *first + PATIENCE))
     }
 
     /// Takes the next order that may start. It counts as running.
     pub(super) fn next(&mut self, now: Instant) -> Option<(Token, Order)> {
-        if self.short_until.is_some_and(|until| now < until) || self.running.values().sum::<usize>() >= MOST {
+        let may = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if self.waiting.is_empty() || self.short_until.is_some_and(|until| now < until) || !may(self.has_room()) {
             return None;
         }
-        let place = self.waiting.iter().position(|(_, order)| self.about(&order.about) < MOST_ABOUT_ONE)?;
+        let place = self.waiting.iter().position(|(_, order)| may(self.may_begin(&order.about)))?;
         let (client, order) = self.waiting.remove(place)?;
-        *self.running.entry(order.about.clone()).or_default() += 1;
+        self.running.entry(order.about.clone()).or_default().push(now);
         Some((client, order))
     }
 
@@ -66,24 +85,30 @@ impl Notices {
     /// It could not start for a shortage: it is the next one again, unless a later one about its subject came. True if there was no
     /// shortage before.
     pub(super) fn postpone(&mut self, client: Token, order: Order, now: Instant) -> bool {
-        self.ended(&order.about);
+        self.ended(&order.about, now);
         self.waiting.push_front((client, order));
         self.short_until.replace(now + RETRY).is_none()
     }
 
-    /// A program for `subject` has ended, or cannot be run at all.
-    pub(super) fn ended(&mut self, subject: &str) {
-        if let Some(count) = self.running.get_mut(subject) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
+    /// One that tells of `subject` has ended, or cannot be run at all; it began at `begun`.
+    pub(super) fn ended(&mut self, subject: &str, begun: Instant) {
+        if let Some(running) = self.running.get_mut(subject) {
+            if let Some(place) = running.iter().position(|at| *at == begun) {
+                running.swap_remove(place);
+            }
+            if running.is_empty() {
                 self.running.remove(subject);
             }
         }
     }
 
-    /// When to take the next one.
+    /// When to look for the next, though none has ended.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.short_until.filter(|_| !self.waiting.is_empty())
+        if self.waiting.is_empty() {
+            return None;
+        }
+        let first = self.waiting.iter().filter_map(|(_, order)| self.may_begin(&order.about)).min()?;
+        Some(self.has_room()?.max(first).max(self.short_until.unwrap_or_default()))
     }
 
     /// How many wait.
@@ -104,7 +129,7 @@ mod tests {
 
     fn order(id: u64, about: &str) -> Order {
         let script = Script { argv: vec!["/bin/true".into()], user: None, group: None };
-        Order { id, script, extra: Vec::new(), lives: Lives::Freely, about: about.into() }
+        Order { id, script, extra: Vec::new(), environment: Vec::new(), lives: Lives::Freely, about: about.into() }
     }
 
     fn begun(notices: &mut Notices, now: Instant) -> Vec<u64> {
@@ -112,23 +137,36 @@ mod tests {
     }
 
     #[test]
-    fn programs_that_hang_do_not_pile_up_and_the_last_state_is_told() {
+    fn one_at_a_time_tells_of_a_subject_and_the_last_state_is_told() {
         let mut notices = Notices::default();
         let mut all = Vec::new();
         for id in 1..=20 {
-            let says = notices.push(CLIENT, order(id, "VS a"));
-            assert_eq!(says.is_some(), id == 5, "said once: {id}");
+            assert_eq!(notices.push(CLIENT, order(id, "VS a")), None);
             all.extend(begun(&mut notices, NOW));
         }
-        assert_eq!(all, [1, 2, 3, 4]);
+        assert_eq!(all, [1]);
         notices.push(CLIENT, order(30, "VS b"));
         assert_eq!(begun(&mut notices, NOW), [30], "others are not concerned");
-        notices.ended("VS a");
+        notices.ended("VS a", NOW);
         assert_eq!(begun(&mut notices, NOW), [20], "the last one");
-        for _ in 0..4 {
-            notices.ended("VS a");
+        notices.ended("VS a", NOW);
+        assert_eq!((begun(&mut notices, NOW), notices.len(), notices.deadline()), (vec![], 0, None));
+    }
+
+    #[test]
+    fn programs_that_hang_do_not_pile_up_and_the_last_state_is_told() {
+        let mut notices = Notices::default();
+        let (mut now, mut all) = (NOW, Vec::new());
+        for id in 1..=20 {
+            let says = notices.push(CLIENT, order(id, "VS a"));
+            assert_eq!(says.is_some(), id == 5, "said once: {id}");
+            all.extend(begun(&mut notices, now));
+            now = notices.deadline().unwrap_or(now + PATIENCE);
         }
-        assert_eq!((begun(&mut notices, NOW), notices.len()), (vec![], 0));
+        assert_eq!(all, [1, 2, 3, 4]);
+        assert_eq!(notices.deadline(), None, "one has to end");
+        notices.ended("VS a", NOW);
+        assert_eq!(begun(&mut notices, now), [20], "the last one");
     }
 
     #[test]
@@ -137,7 +175,14 @@ mod tests {
         for id in 0..20_000 {
             notices.push(CLIENT, order(id, &format!("RS {id}")));
         }
-        assert_eq!((begun(&mut notices, NOW).len(), notices.len()), (MOST, MOST_WAITING - MOST));
+        assert_eq!((begun(&mut notices, NOW).len(), notices.len()), (MOST_AT_ONCE, MOST_WAITING - MOST_AT_ONCE));
+        // these hang
+        let mut now = NOW;
+        for _ in 0..MOST {
+            now = notices.deadline().unwrap_or(now);
+            begun(&mut notices, now);
+        }
+        assert_eq!((notices.len(), notices.deadline()), (MOST_WAITING - MOST, None));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Starts the supervisor's children when the configuration needs them, and asks whether they live.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use keepalived_config::InstanceKey;
@@ -72,13 +72,16 @@ impl Supervisor {
         };
         let script_default = self.script_default;
         let interval = self.hello_interval(role);
-        let (cleanup, log, options) = (self.cleanup.clone(), self.destinations.clone(), &self.options);
+        let cleanup = self.cleanup.get(&role).cloned().unwrap_or_default();
+        let trackers = if role == Role::Vrrp { self.trackers.clone() } else { BTreeMap::new() };
+        let (log, options) = (self.destinations.clone(), &self.options);
         let present = &mut self.config;
         let first = if follows { self.succession.first(present) } else { present };
-        let started = with_share(first, role, |config| {
+        let started = with_share(first, role, options.checker, |config| {
             let startup = Startup {
                 config,
                 masters,
+                trackers,
                 resumes: begins != Begins::Fresh,
                 script_default,
                 stands_by,

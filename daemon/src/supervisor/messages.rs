@@ -5,7 +5,7 @@ use keepalived_kernel::signal::Signal;
 use keepalived_state::Event;
 
 use super::dump::Dump;
-use super::share::is_needed;
+use super::share::{has_tracker, is_needed};
 use super::{Supervisor, eprint_all};
 use crate::changes::Changes;
 use crate::configuration;
@@ -59,7 +59,11 @@ impl Supervisor {
             }
             FromChild::Reloaded => {
                 match role {
-                    Role::Vrrp => self.superseded.clear(),
+                    Role::Vrrp => {
+                        self.superseded.clear();
+                        let config = &self.config;
+                        self.trackers.retain(|tracker, _| has_tracker(config, tracker));
+                    }
                     Role::Checker => self.succession.taken(),
                     Role::Runner => {}
                 }
@@ -89,7 +93,8 @@ impl Supervisor {
                     records.into_iter().for_each(|record| journal.push(record));
                 }
             }
-            FromChild::Cleanup(cleanup) => self.cleanup = cleanup,
+            FromChild::Tracked(tracker, state) => drop(self.trackers.insert(tracker, state)),
+            FromChild::Cleanup(cleanup) => drop(self.cleanup.insert(role, cleanup)),
             FromChild::VrrpChanges(Changes { changes, fresh }) => {
                 self.views.apply_vrrp(changes);
                 self.write_dumps(role, fresh);

@@ -97,7 +97,7 @@ impl Supervisor {
             return;
         };
         let say = |share: &Config| worker.connection().say_with(&ToChild::Reload, share);
-        match with_share(&mut self.config, role, say) {
+        match with_share(&mut self.config, role, self.options.checker, say) {
             Ok(()) => {
                 worker.reloading = true;
                 if let Some(post) = self.post(role) {

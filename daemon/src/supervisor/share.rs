@@ -1,15 +1,22 @@
 //! Which process a configuration needs, and what of it each gets.
 
-use keepalived_config::model::{Backend, Checker, Config};
+use keepalived_config::model::{Backend, Checker, Config, Tracks};
+use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind};
 
 use crate::cli::Options;
 use crate::role::Role;
 
-/// Lends `config` without the large parts that `role` does not need.
-pub(super) fn with_share<R>(config: &mut Config, role: Role, lend: impl FnOnce(&Config) -> R) -> R {
+/// Lends `config` without the large parts that `role` does not need. `checks` says whether checker processes may run.
+pub(super) fn with_share<R>(config: &mut Config, role: Role, checks: bool, lend: impl FnOnce(&Config) -> R) -> R {
     let instances = (role != Role::Vrrp).then(|| std::mem::take(&mut config.instances));
     let servers = (role != Role::Checker).then(|| std::mem::take(&mut config.virtual_servers));
+    // as with keepalived the checker process starts the reader of the pipe that both processes write to
+    let checker_runs = checks && servers.as_ref().is_some_and(|servers| !servers.is_empty());
+    let reader = (role == Role::Vrrp && checker_runs).then(|| config.global.fifos.all.script.take()).flatten();
     let result = lend(config);
+    if reader.is_some() {
+        config.global.fifos.all.script = reader;
+    }
     if let Some(instances) = instances {
         config.instances = instances;
     }
@@ -22,15 +29,26 @@ pub(super) fn with_share<R>(config: &mut Config, role: Role, lend: impl FnOnce(&
 /// Whether `config` needs the process of `role`.
 pub(super) fn is_needed(role: Role, options: &Options, config: &Config) -> bool {
     let has_servers = options.checker && !config.virtual_servers.is_empty();
+    let has_routers = options.vrrp && (!config.instances.is_empty() || options.all);
     match role {
-        Role::Runner => has_servers && runs_programs(config),
+        Role::Runner => has_servers && checker_runs_programs(config) || has_routers && vrrp_runs_programs(config),
         Role::Checker => has_servers,
-        Role::Vrrp => options.vrrp && (!config.instances.is_empty() || options.all),
+        Role::Vrrp => has_routers,
     }
 }
 
+/// Whether the vrrp process may have programs to run.
+fn vrrp_runs_programs(config: &Config) -> bool {
+    let fifos = &config.global.fifos;
+    let of_fifo = [&fifos.all, &fifos.vrrp].into_iter().any(|fifo| fifo.script.is_some());
+    let tracks = |tracks: &Option<Box<Tracks>>| tracks.as_ref().is_some_and(|tracks| !tracks.scripts.is_empty());
+    of_fifo
+        || config.instances.iter().any(|instance| instance.notify.is_some() || tracks(&instance.tracks))
+        || config.sync_groups.iter().any(|group| group.notify.is_some() || tracks(&group.tracks))
+}
+
 /// Whether the checker process may have programs to run.
-fn runs_programs(config: &Config) -> bool {
+fn checker_runs_programs(config: &Config) -> bool {
     let fifos = &config.global.fifos;
     let of_fifo = [&fifos.all, &fifos.lvs].into_iter().any(|fifo| fifo.script.is_some());
     let servers = || config.virtual_servers.iter().flat_map(|service| &service.real_servers);
@@ -45,6 +63,18 @@ fn runs_programs(config: &Config) -> bool {
             extras.is_some_and(|extras| extras.notify_up.is_some() || extras.notify_down.is_some())
                 || server.checkers.iter().any(|checker| matches!(checker, Checker::Misc(_)))
         })
+}
+
+/// Whether a tracker that a vrrp process hands on is configured.
+pub(super) fn has_tracker(config: &Config, tracker: &TrackerId) -> bool {
+    let name = &tracker.name;
+    match tracker.kind {
+        TrackerKind::Script => config.scripts.iter().any(|script| script.name == *name),
+        TrackerKind::File => config.files.iter().any(|file| file.name == *name),
+        TrackerKind::Process => config.processes.iter().any(|process| process.name == *name),
+        // each vrrp process looks at these itself
+        TrackerKind::Interface | TrackerKind::Bfd => false,
+    }
 }
 
 /// Whether a process may use IPVS.

@@ -3,17 +3,19 @@
 //! [`Engine::turn`] is one round: hear everything that has arrived, then let deadlines fire, then send what they made,
 //! then decide on a bounded piece of what is owed to the kernel ([`Engine::order`]), and send one of what is owed to neighbours.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::Config;
 use keepalived_core::network::{NetworkEvent, NetworkTable};
 use keepalived_core::time::Instant;
+use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState};
 use keepalived_core::vrrp::{State, ipv4};
 use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::{Incoming, Packets};
 use keepalived_state::{VrrpChange, VrrpView};
+use serde::{Deserialize, Serialize};
 
 use super::instances::Instances;
 use super::orders::{Answer, Order};
@@ -43,6 +45,21 @@ pub enum AtExit {
     Keep,
 }
 
+/// What the vrrp process before this one knew when it died.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Inherited {
+    /// Instances that were master.
+    pub masters: BTreeSet<InstanceKey>,
+    /// Results of trackers.
+    pub trackers: BTreeMap<TrackerId, TrackerState>,
+}
+
+impl From<BTreeSet<InstanceKey>> for Inherited {
+    fn from(masters: BTreeSet<InstanceKey>) -> Self {
+        Self { masters, trackers: BTreeMap::new() }
+    }
+}
+
 /// All instances on one kernel.
 #[derive(Debug)]
 pub struct Engine<N, P: Packets> {
@@ -58,19 +75,19 @@ pub struct Engine<N, P: Packets> {
 
 impl<N: Network, P: Packets> Engine<N, P> {
     /// Reads what the kernel has, opens the sockets that `config` needs, and removes what an earlier run left behind,
-    /// except for the instances in `masters`, which go on as masters once [`Engine::begin`] is called.
+    /// except for the instances that `inherited` says were master, which go on as masters once [`Engine::begin`] is called.
     ///
     /// # Errors
     /// The kernel could not be read.
     pub fn new(
         now: Instant,
         config: &Config,
-        masters: BTreeSet<InstanceKey>,
+        inherited: impl Into<Inherited>,
         mut network: N,
         mut packets: P,
     ) -> std::io::Result<Self> {
         let table = NetworkTable::new(network.inventory()?);
-        let mut instances = Instances::new(table, masters);
+        let mut instances = Instances::new(table, inherited.into());
         instances.configure(now, config, &mut network, &mut packets);
         let mut engine = Self { network, packets, instances, order: None, events: Vec::new(), now };
         // no advert waits for it yet, and no router starts without its channel
@@ -123,6 +140,18 @@ impl<N: Network, P: Packets> Engine<N, P> {
         self.flush();
     }
 
+    /// A tracker has a result; `detail` says why, in words, and may be empty.
+    pub fn track(&mut self, now: Instant, tracker: &TrackerId, state: TrackerState, detail: String) {
+        self.now = now;
+        self.instances.track(now, tracker, state, detail);
+        self.flush();
+    }
+
+    /// Names of the trackers of this kind that any instance follows.
+    pub fn tracked(&self, kind: TrackerKind) -> BTreeSet<&str> {
+        self.instances.tracked(kind)
+    }
+
     /// Says farewell for every master. Turns remove the addresses, as long as [`Engine::owes_removals`].
     pub fn stop(&mut self, now: Instant, at_exit: AtExit) {
         self.now = now;
@@ -171,6 +200,11 @@ impl<N: Network, P: Packets> Engine<N, P> {
         self.instances.states()
     }
 
+    /// Name, state and effective priority of every instance, in the order of the configuration.
+    pub fn standing(&self) -> Vec<(&str, State, u8)> {
+        self.instances.standing()
+    }
+
     /// The kernel's side, for tests and for registering descriptors.
     pub const fn kernel(&mut self) -> (&mut N, &mut P) {
         (&mut self.network, &mut self.packets)
@@ -209,7 +243,7 @@ impl<N: Network, P: Packets> Engine<N, P> {
     fn look(&mut self, now: Instant) -> bool {
         self.events.clear();
         let all = self.network.events(&mut self.events);
-        if !self.events.is_empty() {
+        if !self.events.is_empty() || self.instances.next_link().is_some_and(|at| at <= now) {
             self.instances.look(now, &mut self.events, &mut self.network);
         }
         !all

@@ -12,28 +12,32 @@ use keepalived_config::model::{Transport, VipLost};
 use keepalived_core::network::{LinkIndex, NetworkTable};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::duplicate::Duplicates;
-use keepalived_core::vrrp::{Cause, Datagram, Effect, Event, Router, State};
+use keepalived_core::vrrp::tracking::{TrackerId, TrackerState, Trackers};
+use keepalived_core::vrrp::{Cause, Datagram, Effect, Event, Router, State, Transition};
 use keepalived_kernel::packets::{ChannelId, Incoming, Packets};
 
 use super::channels::Channels;
 use super::deadlines::Deadlines;
-use super::engine::AtExit;
+use super::engine::{AtExit, Inherited};
 use super::lines::Lines;
 use super::neighbours::Neighbours;
 use super::outbox::Outbox;
 use super::reconciler::{Outcome, Reconciler};
 use super::report::{Report, Said};
 use super::slot::{Slot, Trouble};
+use super::sync_groups::SyncGroups;
 
 mod addresses;
 mod configure;
 mod duplicates;
 mod look;
 mod surroundings;
+mod tracking;
 mod view;
 
 use configure::Evidence;
 use look::Asked;
+use tracking::LinkDelays;
 use view::{PendingChanges, shown};
 
 /// Every router with its surroundings.
@@ -43,7 +47,11 @@ pub(super) struct Instances {
     /// Places in `slots` that are empty.
     free: Vec<usize>,
     by_key: BTreeMap<InstanceKey, usize>,
-    groups: Vec<Vec<usize>>,
+    groups: SyncGroups,
+    trackers: Trackers,
+    link_delays: LinkDelays,
+    /// What the process before this one knew, until the trackers are configured.
+    known_trackers: BTreeMap<TrackerId, TrackerState>,
     channels: Channels,
     table: NetworkTable,
     reconciler: Reconciler,
@@ -97,13 +105,16 @@ const LONGEST_POSTPONEMENT: Duration = Duration::from_secs(1);
 /// Unknown VRIDs that are logged at most.
 const MOST_UNKNOWN_LOGGED: usize = 256;
 impl Instances {
-    /// Nobody yet.
-    pub(super) fn new(table: NetworkTable, masters: BTreeSet<InstanceKey>) -> Self {
+    /// None, on the machine of `table`. `inherited` is from the process before this one.
+    pub(super) fn new(table: NetworkTable, inherited: Inherited) -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
             by_key: BTreeMap::new(),
-            groups: Vec::new(),
+            groups: SyncGroups::default(),
+            trackers: Trackers::default(),
+            link_delays: LinkDelays::default(),
+            known_trackers: inherited.trackers,
             channels: Channels::default(),
             table,
             reconciler: Reconciler::default(),
@@ -121,7 +132,7 @@ impl Instances {
             follow_ups: VecDeque::new(),
             outcomes: Vec::new(),
             asked: None,
-            masters,
+            masters: inherited.masters,
             begun: false,
             at_exit: AtExit::Release,
             vip_lost: VipLost::Restore,
@@ -266,15 +277,19 @@ impl Instances {
                 Effect::AnnounceElsewhere => self.announce_elsewhere(index),
                 Effect::AnnounceSource => self.announce_source(index),
                 Effect::AsksGroup => self.group_asked(index),
-                Effect::Transition(transition) => {
-                    let Some(slot) = self.slot_mut(index) else { continue };
-                    slot.said.clear();
-                    let (key, name) = (slot.key.clone(), Arc::clone(&slot.name));
-                    // a member that leaves because another did has nothing to add: all of them have been told
-                    if transition.from == State::Master && transition.cause != Cause::GroupBackup {
-                        self.group_left(index);
+                Effect::Transition(transition) => self.transition(index, transition),
+                Effect::Priority { before, priority, .. } => {
+                    if let Some(slot) = self.slot(index) {
+                        let (key, name) = (slot.key.clone(), Arc::clone(&slot.name));
+                        let state = slot.router.state();
+                        self.reports.push(Report::Priority { key, name, before, priority, state });
                     }
-                    self.reports.push(Report::Transition { key, name, transition, said: Said::Yes });
+                }
+                Effect::LowerPriority { source, priority } => {
+                    if let Some(slot) = self.slot(index) {
+                        let (name, ours) = (Arc::clone(&slot.name), slot.router.effective_priority());
+                        self.reports.push(Report::LowerPriority { name, source, priority, ours });
+                    }
                 }
                 Effect::Note(note) => {
                     if let Some(slot) = self.slot(index) {
@@ -288,6 +303,24 @@ impl Instances {
         self.effects = effects;
         let deadline = self.slot(index).and_then(|slot| slot.router.next_deadline());
         self.deadlines.set(index, deadline);
+    }
+
+    fn transition(&mut self, index: usize, transition: Transition) {
+        let Some(slot) = self.slot_mut(index) else { return };
+        slot.said.clear();
+        let (key, name) = (slot.key.clone(), Arc::clone(&slot.name));
+        // a member that leaves because another did has nothing to add: all of them have been told
+        if transition.from == State::Master && transition.cause != Cause::GroupBackup {
+            self.group_left(index);
+        }
+        let (state, cause) = (transition.to, transition.cause.clone());
+        let of_group = |name| Report::Group { name, state, cause: cause.clone(), said: Said::Yes };
+        self.reports.extend(self.groups.begins(index, state).map(of_group));
+        self.reports.push(Report::Transition { key, name, transition, said: Said::Yes });
+        let slots = &self.slots;
+        let state_of =
+            |index: usize| slots.get(index).and_then(Option::as_ref).map_or(State::Init, |slot| slot.router.state());
+        self.reports.extend(self.groups.reached(index, state, state_of).map(of_group));
     }
 
     /// Does what effects meant for other routers. Bounded: a follow-up changes a state, and a state changes once.
@@ -314,11 +347,7 @@ impl Instances {
 
     /// All members that ask have waited; if all ask, the one whose timer ended goes first.
     fn group_asked(&mut self, index: usize) {
-        let Some(members) = self.slot(index).and_then(|slot| slot.group).and_then(|group| self.groups.get(group))
-        else {
-            self.follow_ups.push_back((index, FollowUp::GroupMaster));
-            return;
-        };
+        let members = self.groups.members(index);
         let asks = |member: &usize| self.slot(*member).is_some_and(|slot| slot.router.asks_group());
         if members.iter().all(asks) {
             self.follow_ups.push_back((index, FollowUp::GroupMaster));
@@ -329,10 +358,8 @@ impl Instances {
 
     /// A member left master: the others do.
     fn group_left(&mut self, index: usize) {
-        if let Some(members) = self.slot(index).and_then(|slot| slot.group).and_then(|group| self.groups.get(group)) {
-            let others = members.iter().filter(|member| **member != index);
-            self.follow_ups.extend(others.map(|member| (*member, FollowUp::GroupBackup)));
-        }
+        let others = self.groups.members(index).into_iter().filter(|member| *member != index);
+        self.follow_ups.extend(others.map(|member| (member, FollowUp::GroupBackup)));
     }
 
     /// Sends a piece of the announcements that are due.
@@ -365,22 +392,13 @@ impl Instances {
                 }
             }
         }
-        self.part(0..self.slots.len());
+        // each says farewell itself: the end of one must not silence the others of its sync group
         for slot in 0..self.slots.len() {
+            self.groups.part(slot);
             self.tell(now, slot, Event::Stop);
         }
-    }
-
-    /// These routers end, each with a farewell of its own: the end of one must not silence the others of its sync group.
-    fn part(&mut self, ending: impl IntoIterator<Item = usize>) {
-        for index in ending {
-            if let Some(slot) = self.slot_mut(index)
-                && let Some(group) = slot.group.take()
-                && let Some(members) = self.groups.get_mut(group)
-            {
-                members.retain(|member| *member != index);
-            }
-        }
+        let of_group = |name| Report::Group { name, state: State::Stopped, cause: Cause::Stopped, said: Said::Yes };
+        self.reports.extend(self.groups.stop().into_iter().map(of_group));
     }
 
     /// When something is due next.
@@ -388,7 +406,7 @@ impl Instances {
         let lines = self.lines.next(now);
         let order = self.next_order();
         let probes = self.duplicates.next();
-        [self.deadlines.next(), order, self.neighbours.next(), self.reopen_at, lines, probes]
+        [self.deadlines.next(), order, self.neighbours.next(), self.reopen_at, lines, probes, self.next_link()]
             .into_iter()
             .flatten()
             .min()
@@ -397,9 +415,11 @@ impl Instances {
     /// What there is to tell since the last call.
     pub(super) fn reports(&mut self, now: Instant) -> Vec<Report> {
         let mut reports = std::mem::take(&mut self.reports);
-        let slots = &self.slots;
-        let state =
-            |name: &str| slots.iter().flatten().find(|slot| &*slot.name == name).map(|slot| slot.router.state());
+        let (slots, groups) = (&self.slots, &self.groups);
+        let state = |name: &str| {
+            let named = slots.iter().flatten().find(|slot| &*slot.name == name);
+            named.map(|slot| slot.router.state()).or_else(|| groups.state(name))
+        };
         self.lines.thin(now, &mut reports, state);
         reports
     }

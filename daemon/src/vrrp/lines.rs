@@ -55,7 +55,7 @@ impl Lines {
             }
             *self.left_out.entry(name).or_default() += 1;
             match report {
-                Report::Transition { said, .. } => {
+                Report::Transition { said, .. } | Report::Group { said, .. } => {
                     *said = Said::No;
                     true
                 }
@@ -95,16 +95,20 @@ impl Lines {
 fn caused_by_others(report: &Report) -> Option<Arc<str>> {
     match report {
         Report::Transition { name, .. }
+        | Report::Group { name, .. }
         | Report::Note { name, .. }
         | Report::Unsent { name, .. }
         | Report::AddressLost { name, .. }
         | Report::AddressRefused { name, .. }
         | Report::Duplicate { name, .. } => Some(Arc::clone(name)),
         Report::LeftOut { .. }
+        | Report::LowerPriority { .. }
         | Report::LeftOver { .. }
         | Report::Unguarded { .. }
         | Report::AddressInterface { .. }
         | Report::NoDevice { .. }
+        | Report::Priority { .. }
+        | Report::Tracker { .. }
         | Report::NotPromoted { .. }
         | Report::NoChannel { .. }
         | Report::UnknownVrid { .. }

@@ -1,9 +1,8 @@
 //! From what the configuration says to what machines and kernel are told.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use keepalived_config::model::{Config, GarpGroup, Global, Instance, Transport};
+use keepalived_config::model::{GarpGroup, Global, Instance, Transport};
 use keepalived_core::address::{Broadcast, InterfaceName, VirtualAddress};
 use keepalived_core::network::{Address, LinkIndex};
 use keepalived_core::vrrp::{AdvertInterval, Family, Params, Reach};
@@ -143,12 +142,4 @@ pub(super) fn pace(global: &Global, groups: &[GarpGroup]) -> Pace {
         }
     }
     pace
-}
-
-/// Of each sync group, whether every member owns its addresses and wants to be master: only then they begin as master.
-pub(super) fn groups_of_owners(config: &Config) -> Vec<bool> {
-    let others = config.instances.iter().filter(|instance| !instance.settings.priority.is_owner());
-    let others: BTreeSet<&str> = others.map(|instance| instance.name.as_str()).collect();
-    let owns = |member: &String| !others.contains(member.as_str());
-    config.sync_groups.iter().map(|group| group.members.iter().all(owns)).collect()
 }

@@ -1,35 +1,46 @@
 //! The vrrp process: owns the descriptors, turns readiness into turns of the engine, and tells the supervisor.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime};
 
 use keepalived_config::model::{Config, Global};
 use keepalived_config::plan;
 use keepalived_core::time::Instant;
 use keepalived_kernel::netlink::Rtnetlink;
+use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::sockets::{Pair, RawSockets};
 use keepalived_state::{Event, Record, Subject};
 
 use super::abandoned::{Was, remove as remove_abandoned};
-use super::engine::{AtExit, Engine};
+use super::engine::{AtExit, Engine, Inherited};
 use super::kernel_thread::{Gone, KernelThread};
+use super::notify::Notifications;
 use super::report::{Level, Report};
 use super::sync_daemon::Sync;
+use super::tracking::{self, Tracking};
 use crate::backlog::Backlog;
 use crate::changes::ChangeSender;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::connection::Connection;
 use crate::exit;
 use crate::log;
-use crate::message::{self, FromChild, Startup, ToChild};
+use crate::message::{self, Cleanup, FromChild, Startup, ToChild};
+use crate::programs::Programs;
+use crate::role::Role;
 use crate::schedule;
 use keepalived_config::InstanceKey;
 
 const NETWORK: Token = Token(1);
 const PACKETS: Token = Token(2);
 const ANSWERS: Token = Token(3);
+const FROM_RUNNER: Token = Token(4);
+
+/// How soon what did not fit into a pipe is tried again.
+const CATCH_UP: Duration = Duration::from_millis(20);
 
 /// Addresses of instances that are told in one message, in which an instance counts as one more: some 0.1 ms of work.
 const MOST_CHANGES: usize = 64;
@@ -64,6 +75,12 @@ struct Process {
     /// would look after them if this process died.
     takes_back: bool,
     sync: Option<Sync>,
+    programs: Programs,
+    notifications: Notifications,
+    tracking: Tracking,
+    /// What the supervisor was told to remember.
+    cleanup: Cleanup,
+    writes_states_on_reload: bool,
     /// Transitions that the supervisor could not be told yet.
     backlog: Backlog<(InstanceKey, Record)>,
     changes: ChangeSender,
@@ -96,7 +113,7 @@ impl Process {
         process::drop_capabilities(&keep)?;
         // before this process has another thread: capabilities belong to threads
         let log = log::start_anyway(&startup.log, "Keepalived_vrrp");
-        let was_given = stand_by(&mut startup, &mut reactor, &mut supervisor)?;
+        let stood_by = stand_by(&mut startup, &mut reactor, &mut supervisor)?;
         let global = &startup.config.global;
         let now = reactor::now();
         let kernel_thread =
@@ -106,7 +123,20 @@ impl Process {
             })?;
         kernel_thread.schedule(&global.vrrp);
         reactor.register(&kernel_thread, ANSWERS, Interest::Read)?;
-        let engine = Engine::new(now, &startup.config, startup.masters.clone(), network, packets)?;
+        let inherited = Inherited { masters: startup.masters.clone(), trackers: startup.trackers.clone() };
+        let mut engine = Engine::new(now, &startup.config, inherited, network, packets)?;
+        let mut tracking = Tracking::default();
+        let is_tracked = |kind, name: &str| engine.tracked(kind).contains(name);
+        tracking.configure(now, &startup.config, is_tracked, &startup.trackers, &mut reactor);
+        for (tracker, state, detail) in tracking.states() {
+            engine.track(now, &tracker, state, detail);
+        }
+        let mut programs = Programs::default();
+        if let Some(runner) = stood_by.runner {
+            connect(&mut programs, &mut reactor, runner)?;
+        }
+        let mut notifications = Notifications::new(startup.cleanup.pipes.clone());
+        notifications.configure(&startup.config, &mut programs);
         let delay = if startup.resumes { Duration::ZERO } else { startup_delay(global, process::uptime()) };
         if !delay.is_zero() {
             tracing::info!("Delaying startup for {:.3} s", delay.as_secs_f64());
@@ -118,8 +148,13 @@ impl Process {
             kernel_thread,
             begins: Some(now + delay),
             keep_addresses: startup.keep_addresses,
-            takes_back: was_given,
+            takes_back: stood_by.was_given,
             sync: Sync::start(&startup.config, None),
+            programs,
+            notifications,
+            tracking,
+            cleanup: startup.cleanup,
+            writes_states_on_reload: startup.config.global.fifos.states_on_reload,
             backlog: Backlog::default(),
             changes: ChangeSender::new(CHANGES_PAUSE),
             _log: log,
@@ -127,6 +162,7 @@ impl Process {
     }
 
     fn run(&mut self) -> u8 {
+        self.tell_pipes();
         self.supervisor.say(&FromChild::Ready);
         let mut ready = Vec::new();
         loop {
@@ -156,6 +192,7 @@ impl Process {
             self.engine.begin(now);
         }
         let wake = self.engine.turn(now);
+        let programs = self.look_at_programs(now);
         if let Some(order) = self.engine.order() {
             self.kernel_thread.give(order);
         }
@@ -167,7 +204,11 @@ impl Process {
         self.supervisor.catch_up();
         let changes = self.tell_changes(now);
         let retry = (!self.backlog.is_empty()).then(|| now + Duration::from_millis(100));
-        [wake, self.begins, retry, self.supervisor.next_at(now), changes].into_iter().flatten().min()
+        let catch_up = self.programs.is_behind().then(|| now + CATCH_UP);
+        [wake, programs, self.begins, retry, catch_up, self.supervisor.next_at(now), changes]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Tells the supervisor some of what became different. Returns when to do so again.
@@ -176,6 +217,27 @@ impl Process {
         let has_changes = engine.has_changes();
         let next = || Some(FromChild::VrrpChanges(engine.changes(now, SystemTime::now(), MOST_CHANGES)));
         self.changes.send(now, &mut self.supervisor, has_changes, next)
+    }
+
+    /// What became of the programs that the runner runs for us, and what is due. Returns when to look again.
+    fn look_at_programs(&mut self, now: Instant) -> Option<Instant> {
+        let lost = self.programs.turn(now);
+        for (order, how) in self.programs.ended() {
+            match self.tracking.ended(order, how.clone()) {
+                Some(result) => self.track(now, result),
+                None => self.notifications.ended(order, &how, now, &mut self.programs),
+            }
+        }
+        let readers = self.notifications.turn(now, &mut self.programs);
+        let (results, due) = self.tracking.turn(now, &mut self.programs, &mut self.reactor);
+        self.track(now, results);
+        [lost, readers, due].into_iter().flatten().min()
+    }
+
+    fn track(&mut self, now: Instant, results: impl IntoIterator<Item = tracking::Result>) {
+        for (tracker, state, detail) in results {
+            self.engine.track(now, &tracker, state, detail);
+        }
     }
 
     /// Gives the engine what came of its order, if that is known within `patience`.
@@ -195,8 +257,19 @@ impl Process {
                     self.take_answer(Duration::ZERO)?;
                     None
                 }
-                // the engine reads network and packets in each turn
-                Ready::Descriptor { .. } | Ready::Deadline => None,
+                Ready::Descriptor { token: FROM_RUNNER, .. } => {
+                    // a pipe that is closed is not reported again
+                    self.programs.listen();
+                    None
+                }
+                // the engine reads them in each turn
+                Ready::Descriptor { token: NETWORK | PACKETS, .. } | Ready::Deadline => None,
+                Ready::Descriptor { token, .. } => {
+                    let now = reactor::now();
+                    let results = self.tracking.on_ready(*token, now);
+                    self.track(now, results);
+                    None
+                }
             };
             if end.is_some() {
                 return Ok(end);
@@ -220,9 +293,11 @@ impl Process {
         }
     }
 
-    fn on_message(&mut self, message: ToChild, memory: Option<std::os::fd::OwnedFd>) -> io::Result<()> {
+    fn on_message(&mut self, message: ToChild, memory: Option<OwnedFd>) -> io::Result<()> {
         match message {
-            // no script is run here yet
+            ToChild::Peer(Role::Runner) => {
+                connect(&mut self.programs, &mut self.reactor, memory.ok_or(io::ErrorKind::InvalidData)?)?;
+            }
             ToChild::Start | ToChild::Peer(_) | ToChild::Stop => {}
             ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => {
@@ -240,7 +315,24 @@ impl Process {
     fn apply(&mut self, config: &Config) {
         schedule::apply("vrrp", &config.global.vrrp, Some(NICE));
         self.kernel_thread.schedule(&config.global.vrrp);
-        self.engine.reload(reactor::now(), config);
+        // what happened is told as the configuration says that is still in force
+        self.deliver();
+        let now = reactor::now();
+        self.notifications.add(config);
+        self.engine.reload(now, config);
+        self.deliver();
+        let engine = &self.engine;
+        let is_tracked = |kind, name: &str| engine.tracked(kind).contains(name);
+        self.tracking.configure(now, config, is_tracked, &BTreeMap::new(), &mut self.reactor);
+        self.track(now, self.tracking.states());
+        self.notifications.configure(config, &mut self.programs);
+        self.writes_states_on_reload = config.global.fifos.states_on_reload;
+        if self.writes_states_on_reload {
+            for (name, state, priority) in self.engine.standing() {
+                self.notifications.write_state(name, state, priority);
+            }
+        }
+        self.tell_pipes();
         self.resync(config);
         self.takes_back = true;
     }
@@ -257,9 +349,19 @@ impl Process {
         }
     }
 
+    /// Tells the supervisor of named pipes that are to be removed after us, if it does not know of them.
+    fn tell_pipes(&mut self) {
+        let pipes = self.notifications.pipes();
+        if pipes != self.cleanup.pipes {
+            self.cleanup.pipes = pipes;
+            self.supervisor.say(&FromChild::Cleanup(self.cleanup.clone()));
+        }
+    }
+
     /// Logs what the engine reports, and tells the supervisor of transitions.
     fn deliver(&mut self) {
         for report in self.engine.reports() {
+            self.notifications.tell(&report, &mut self.programs);
             match report.level() {
                 Level::Error => tracing::error!("{report}"),
                 Level::Warning => tracing::warn!("{report}"),
@@ -276,6 +378,10 @@ impl Process {
                 Report::Duplicate { key, name, address, interface, holder } => {
                     (key, name, Event::Duplicate { address, interface, holder })
                 }
+                Report::Tracker { tracker, state, .. } => {
+                    self.supervisor.say(&FromChild::Tracked(tracker, state));
+                    continue;
+                }
                 // the journal tells how instances stand; the rest is in the log
                 _ => continue,
             };
@@ -291,6 +397,8 @@ impl Process {
         let at_exit = if self.keep_addresses { AtExit::Keep } else { AtExit::Release };
         self.engine.stop(reactor::now(), at_exit);
         self.deliver();
+        self.notifications.close(&mut self.programs);
+        self.programs.finish();
         let released = self.release(patience);
         self.backlog.tell_all(&mut self.supervisor, FromChild::Transitions);
         if let Some(sync) = self.sync.take() {
@@ -318,12 +426,29 @@ impl Process {
     }
 }
 
-/// Waits until this process may begin: its predecessors died one after the other. A configuration that comes meanwhile ends the wait
-/// (true), and is what this process begins with: the supervisor has removed the addresses that it takes away. If the supervisor dies
+/// The runner speaks at `descriptor`.
+fn connect(programs: &mut Programs, reactor: &mut Reactor, descriptor: OwnedFd) -> io::Result<()> {
+    let runner = Pipe::from_descriptor(descriptor)?;
+    reactor.register(&runner, FROM_RUNNER, Interest::Read)?;
+    programs.connect(Connection::new(runner));
+    Ok(())
+}
+
+/// What came while a process stood by.
+#[derive(Default)]
+struct StoodBy {
+    /// A configuration came, and ended the wait.
+    was_given: bool,
+    /// Where the runner speaks.
+    runner: Option<OwnedFd>,
+}
+
+/// Waits until this process may begin: its predecessors died one after the other. A configuration that comes meanwhile ends the wait, and is what this process begins with: the supervisor has removed the addresses that it takes away. If the supervisor dies
 /// this process takes back what the last one left.
-fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Connection) -> Result<bool, NotStarted> {
+fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Connection) -> Result<StoodBy, NotStarted> {
+    let mut stood_by = StoodBy::default();
     if startup.stands_by.is_zero() {
-        return Ok(false);
+        return Ok(stood_by);
     }
     let mut network = Rtnetlink::without_events().map_err(|error| explain("netlink", error))?;
     supervisor.say(&FromChild::StandsBy);
@@ -344,7 +469,8 @@ fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Conne
                 Ok(Some((ToChild::Reload, memory))) => match message::content::<Config>(memory) {
                     Ok(config) => {
                         startup.config = config;
-                        return Ok(true);
+                        stood_by.was_given = true;
+                        return Ok(stood_by);
                     }
                     Err(error) => supervisor.say(&FromChild::NotReloaded(error.to_string())),
                 },
@@ -352,6 +478,7 @@ fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Conne
                 Ok(Some((ToChild::Stop, _))) => {
                     return Err(NotStarted { status: exit::FATAL, reason: String::new() });
                 }
+                Ok(Some((ToChild::Peer(Role::Runner), runner))) => stood_by.runner = runner,
                 Ok(Some((ToChild::Start | ToChild::Peer(_) | ToChild::Refresh(_), _))) => {}
                 Err(_gone) => {
                     if !startup.keep_addresses {
@@ -362,7 +489,7 @@ fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Conne
             }
         }
     }
-    Ok(false)
+    Ok(stood_by)
 }
 
 /// Removes the addresses that the process before this one left.

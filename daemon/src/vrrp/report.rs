@@ -8,7 +8,8 @@ use keepalived_config::InstanceKey;
 use keepalived_config::model::VipLost;
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::duplicate::Mac;
-use keepalived_core::vrrp::{Note, State, Transition};
+use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState};
+use keepalived_core::vrrp::{Cause, Note, Priority, State, Transition};
 
 /// Something to be logged; transitions also go to the supervisor and into the journal.
 #[derive(Clone, Debug)]
@@ -24,6 +25,28 @@ pub enum Report {
         /// Whether it is logged.
         said: Said,
     },
+    /// All members of a sync group have reached a state.
+    Group {
+        /// Its name.
+        name: Arc<str>,
+        /// The state.
+        state: State,
+        /// Why the last member, or at the start the first one, did.
+        cause: Cause,
+        /// Whether it is logged.
+        said: Said,
+    },
+    /// A master heard a router with a lower claim (`notify_master_rx_lower_pri`).
+    LowerPriority {
+        /// Instance.
+        name: Arc<str>,
+        /// That router.
+        source: IpAddr,
+        /// Its priority.
+        priority: u8,
+        /// Ours.
+        ours: Priority,
+    },
     /// Lines about an instance that were too many to be logged.
     LeftOut {
         /// Instance.
@@ -32,6 +55,30 @@ pub enum Report {
         count: u64,
         /// Where they led.
         state: State,
+    },
+    /// The priority of an instance is another one: what it tracks adds up to something else.
+    Priority {
+        /// Its key.
+        key: InstanceKey,
+        /// Its name.
+        name: Arc<str>,
+        /// The priority before.
+        before: Priority,
+        /// The priority now.
+        priority: Priority,
+        /// The state that it has meanwhile.
+        state: State,
+    },
+    /// Something that is tracked has another result.
+    Tracker {
+        /// What.
+        tracker: TrackerId,
+        /// The result before.
+        before: TrackerState,
+        /// The result now.
+        state: TrackerState,
+        /// Why, in words; may be empty.
+        detail: String,
     },
     /// A router noticed something in an advert.
     Note {
@@ -188,8 +235,13 @@ impl Report {
             | Self::Unsent { .. }
             | Self::UnknownVrid { .. }
             | Self::Overrun => Level::Warning,
-            Self::LeftOver { fate: LeftOver::Removed, .. } => Level::Info,
-            Self::Transition { said: Said::No, .. } => Level::Silent,
+            Self::LeftOver { fate: LeftOver::Removed, .. } | Self::Priority { .. } | Self::Tracker { .. } => {
+                Level::Info
+            }
+            Self::Transition { said: Said::No, .. }
+            | Self::Group { said: Said::No, .. }
+            | Self::LowerPriority { .. } => Level::Silent,
+            Self::Group { .. } => Level::Info,
             Self::Transition { transition, .. } => match transition.to {
                 State::Fault => Level::Warning,
                 State::Init | State::Backup | State::Master | State::Stopped => Level::Info,
@@ -206,8 +258,25 @@ impl fmt::Display for Report {
                 State::Stopped => write!(f, "({name}) stopped: {}", transition.cause),
                 to => write!(f, "({name}) Entering {to} STATE: {}", transition.cause),
             },
+            Self::Group { name, state, .. } => write!(f, "VRRP_Group({name}) Syncing instances to {state} state"),
+            Self::LowerPriority { name, source, priority, .. } => {
+                write!(f, "({name}) {source} sends the lower priority {priority}")
+            }
             Self::LeftOut { name, count, state } => {
                 write!(f, "({name}) {count} more lines like these were left out; it is in {state} STATE now")
+            }
+            Self::Priority { name, before, priority, .. } => {
+                write!(f, "({name}) Changing effective priority from {before} to {priority}")
+            }
+            Self::Tracker { tracker, state, detail, .. } => {
+                match (tracker.kind, state) {
+                    (TrackerKind::Script, TrackerState::Up) => write!(f, "VRRP_Script({}) succeeded", tracker.name)?,
+                    (TrackerKind::Script, _) => write!(f, "VRRP_Script({}) failed", tracker.name)?,
+                    (TrackerKind::File, _) => write!(f, "VRRP_Track_File({}) holds {state}", tracker.name)?,
+                    (TrackerKind::Process, _) => write!(f, "VRRP_Track_Process({}) is {state}", tracker.name)?,
+                    (TrackerKind::Interface | TrackerKind::Bfd, _) => write!(f, "tracked {tracker} is {state}")?,
+                }
+                if detail.is_empty() { Ok(()) } else { write!(f, ": {detail}") }
             }
             Self::Note { name, note } => write!(f, "({name}) {note}"),
             Self::AddressLost { name, address, answer: VipLost::Restore } => {

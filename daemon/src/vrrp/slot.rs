@@ -7,6 +7,7 @@ use std::sync::Arc;
 use keepalived_config::InstanceKey;
 use keepalived_config::model::Instance;
 use keepalived_core::network::{AddressKey, LinkIndex};
+use keepalived_core::vrrp::tracking::Sum;
 use keepalived_core::vrrp::{Faults, Router};
 use keepalived_kernel::packets::{Channel, ChannelId};
 
@@ -42,14 +43,14 @@ pub(super) struct Slot {
     pub(super) channel: Option<(Channel, ChannelId)>,
     /// The channel that is being opened for it.
     pub(super) opening: Option<Channel>,
-    /// Its router starts once that is open.
+    /// Its router starts once that is open, and what it tracks has had a result.
     pub(super) starts_later: bool,
-    /// What keeps it from taking part, its sync group aside.
+    /// What about its surroundings keeps it from taking part.
     pub(super) own_faults: Faults,
+    /// What its trackers come to.
+    pub(super) tracked: Sum,
     /// Address its adverts leave from.
     pub(super) source: Option<IpAddr>,
-    /// Sync group it is in.
-    pub(super) group: Option<usize>,
     /// Addresses it holds, or has asked for, in the order of the configuration.
     pub(super) places: Vec<AddressKey>,
     /// Of those, the ones that came into place and have not been announced yet.
@@ -58,4 +59,16 @@ pub(super) struct Slot {
     pub(super) said: BTreeSet<Trouble>,
     /// IPv4 identification of its last advert.
     pub(super) identification: u16,
+}
+
+impl Slot {
+    /// What keeps it from taking part, its sync group aside.
+    pub(super) fn faults(&self) -> Faults {
+        self.own_faults.clone().and(self.tracked.faults.clone())
+    }
+
+    /// Whether anything does.
+    pub(super) fn is_in_fault(&self) -> bool {
+        !self.own_faults.is_empty() || !self.tracked.faults.is_empty()
+    }
 }

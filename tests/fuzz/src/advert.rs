@@ -3,12 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use keepalived_core::time::{Centis, Instant};
+use keepalived_core::time::Instant;
 use keepalived_core::vrrp::advert::{self, Message};
-use keepalived_core::vrrp::announce::Garp;
 use keepalived_core::vrrp::{
-    AdvertInterval, ChecksumForm, Datagram, Event, Family, Faults, InitialState, Params, Password, Peer, Preempt,
-    Priority, Reach, Router, Settings, State, Version, Vrid, ipv4 as header,
+    Datagram, Event, Family, Faults, Params, Password, Peer, Preempt, Reach, Router, Settings, State, Version, Vrid,
+    ipv4 as header,
 };
 
 const NOW: Instant = Instant::from_nanos(1_000_000_000_000);
@@ -122,22 +121,13 @@ fn params(kind: u8) -> Params {
     } else {
         IpAddr::V4(Ipv4Addr::new(192, 0, 2, 100))
     };
+    let family = if kind & IS_V6 != 0 { Family::V6 } else { Family::V4 };
     let settings = Settings {
-        vrid: Vrid::new(51).expect("not zero"),
-        version,
-        family: if kind & IS_V6 != 0 { Family::V6 } else { Family::V4 },
-        priority: Priority::DEFAULT,
-        initial: InitialState::Backup,
-        interval: AdvertInterval::new(version, Centis::new(100)).expect("both versions know a second"),
-        down_adverts: 3,
         preempt: if kind & IS_MODEST != 0 { Preempt::No } else { Preempt::Yes },
-        checksum: ChecksumForm::PseudoHeader,
         strict: kind & IS_STRICT != 0,
-        skip_check_adv_addr: false,
         lower_prio_no_advert: kind & IS_MODEST != 0,
         higher_prio_send_advert: kind & IS_STRICT != 0,
-        owner_ignore_adverts: false,
-        garp: Garp::default(),
+        ..Settings::new(Vrid::new(51).expect("not zero"), version, family)
     };
     Params {
         settings,

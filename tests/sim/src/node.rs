@@ -259,7 +259,7 @@ impl Node {
         for (key, instance) in keepalived_config::plan::keyed(&self.config.instances) {
             if masters.contains(&key) {
                 wanted.extend(instance.addresses.iter().map(|line| line.address));
-            } else if instance.priority.is_owner() {
+            } else if instance.settings.priority.is_owner() {
                 // becomes master at once
                 return false;
             }

@@ -6,7 +6,7 @@ use super::super::cause::{Faults, Transition};
 use super::super::note::Note;
 use super::super::params::Params;
 use super::super::receive::Datagram;
-use super::super::types::AdvertInterval;
+use super::super::types::{AdvertInterval, Priority};
 use crate::time::Instant;
 
 /// What happened.
@@ -33,8 +33,15 @@ pub enum Event<'a> {
     GroupMaster,
     /// A member of its sync group left master.
     GroupBackup,
+    /// Trackers make its priority this.
+    Priority(Priority),
     /// The configuration changed; family and VRID are the same.
-    Reconfigure(Box<Params>),
+    Reconfigure {
+        /// What it is told to be now.
+        params: Box<Params>,
+        /// With what trackers add to its priority.
+        priority: Priority,
+    },
     /// The daemon stops.
     Stop,
     /// The configuration no longer has it.
@@ -71,6 +78,22 @@ pub enum Effect {
     AsksGroup,
     /// The state changed.
     Transition(Transition),
+    /// The priority that counts is another one.
+    Priority {
+        /// When.
+        at: Instant,
+        /// The one before.
+        before: Priority,
+        /// The one now.
+        priority: Priority,
+    },
+    /// A master heard a lower claim that it answers: at most one in each interval of ours.
+    LowerPriority {
+        /// Who claims.
+        source: IpAddr,
+        /// With which priority.
+        priority: u8,
+    },
     /// Something an administrator should hear about once.
     Note(Note),
 }

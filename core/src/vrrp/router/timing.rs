@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::cause::Cause;
 use super::super::params::Params;
-use super::super::types::{AdvertInterval, Version};
+use super::super::types::{AdvertInterval, Priority, Version};
 use super::super::wait;
 use super::Backup;
 use crate::time::Instant;
@@ -17,14 +17,14 @@ pub(super) fn followed_interval(params: &Params, backup: &Backup) -> AdvertInter
     }
 }
 
-/// The skew of a router with `params` behind a master with `interval`.
-pub(super) fn skew_time(params: &Params, interval: AdvertInterval) -> Duration {
-    wait::skew_time(params.settings.version, params.settings.priority, interval)
+/// The skew of a router with `params` and `priority` behind a master with `interval`.
+pub(super) fn skew_time(params: &Params, priority: Priority, interval: AdvertInterval) -> Duration {
+    wait::skew_time(params.settings.version, priority, interval)
 }
 
 /// How long it waits for that master's next advert.
-pub(super) fn down_time(params: &Params, interval: AdvertInterval) -> Duration {
-    wait::down_interval(params.settings.version, params.settings.priority, interval, params.settings.down_adverts)
+pub(super) fn down_time(params: &Params, priority: Priority, interval: AdvertInterval) -> Duration {
+    wait::down_interval(params.settings.version, priority, interval, params.settings.down_adverts)
 }
 
 /// The next point of time with our phase. It is at most an interval away.

@@ -75,7 +75,7 @@ struct Pipes(Fifos, Programs);
 
 impl Pipes {
     fn new(config: &Config, made_before: &[PathBuf]) -> Self {
-        let mut pipes = Self(Fifos::new(made_before.iter().cloned().collect()), Programs::default());
+        let mut pipes = Self(Fifos::new(made_before.iter().cloned().collect(), "\0"), Programs::default());
         pipes.reload(config);
         pipes
     }

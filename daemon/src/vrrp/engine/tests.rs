@@ -13,3 +13,4 @@ mod scale;
 mod settings;
 mod slow;
 mod surroundings;
+mod tracking;

@@ -7,7 +7,8 @@ use keepalived_config::model::{Config, Instance};
 use keepalived_config::{InstanceKey, plan};
 use keepalived_core::network::Object;
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::{Event, Faults, Group, Router};
+use keepalived_core::vrrp::tracking::Sum;
+use keepalived_core::vrrp::{Event, Faults, Router};
 use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::Packets;
 
@@ -27,7 +28,8 @@ impl Instances {
         packets: &mut impl Packets,
     ) {
         self.vip_lost = config.global.vip_lost;
-        self.lines.configure(config.instances.iter().map(|instance| instance.name.as_str()));
+        let groups = config.sync_groups.iter().map(|group| group.name.as_str());
+        self.lines.configure(config.instances.iter().map(|instance| instance.name.as_str()).chain(groups));
         self.log_unknown_vrids = config.global.log_unknown_vrids;
         self.default_buffer = config.global.vrrp_rx_buffer;
         self.neighbours.set_pace(lower::pace(&config.global, &config.garp_groups));
@@ -39,7 +41,8 @@ impl Instances {
             .collect();
         let gone: Vec<usize> =
             self.by_key.iter().filter(|(key, _)| !keyed.contains_key(key)).map(|(_, slot)| *slot).collect();
-        self.part(gone.iter().copied());
+        // each says farewell itself: the end of one must not silence the others of its sync group
+        gone.iter().for_each(|slot| self.groups.part(*slot));
         for slot in &gone {
             self.tell(now, *slot, Event::Remove);
         }
@@ -63,20 +66,24 @@ impl Instances {
         }
         self.begin_view();
         let regrouped = self.regroup(config, &keyed);
+        self.configure_trackers(now, config);
         let mut sources = Sources::default();
         for (index, new) in concerned {
             self.stand(now, index, &mut sources, network);
-            if !new {
-                let params = self.slot(index).map(|slot| lower::params(&slot.instance, index));
-                if let Some(params) = params {
-                    self.tell(now, index, Event::Reconfigure(Box::new(params)));
-                }
-            } else if self.begun {
+            if let Some(slot) = self.slot(index).filter(|_| !new) {
+                let params = Box::new(lower::params(&slot.instance, index));
+                let priority = self.trackers.sum(index).priority(params.settings.priority);
+                self.tell(now, index, Event::Reconfigure { params, priority });
+            } else if new && self.begun {
                 self.start(now, index);
             }
         }
         for index in regrouped {
             self.tell_surroundings(now, index);
+        }
+        // a sync group that tracks something else concerns members that are as they were
+        for index in 0..self.slots.len() {
+            self.tell_tracked(now, index);
         }
         let buffers = self.buffers();
         for (channel, id) in self.channels.open() {
@@ -97,7 +104,7 @@ impl Instances {
 
     /// A sync group resumes as a whole or not at all: a member may have been silent for longer than another router waits.
     fn resume_whole_groups(&mut self) {
-        for members in &self.groups {
+        for members in self.groups.each() {
             let keys: Vec<_> =
                 members.iter().filter_map(|index| Some(self.slots.get(*index)?.as_ref()?.key.clone())).collect();
             if keys.iter().any(|key| !self.masters.contains(key)) {
@@ -138,11 +145,10 @@ impl Instances {
 
     /// The router of `index` starts: once its channel is open, if that is being opened.
     pub(super) fn start(&mut self, now: Instant, index: usize) {
+        let must_wait = self.must_wait(index);
         let Some(slot) = self.slot_mut(index) else { return };
-        if slot.opening.is_some() {
-            slot.starts_later = true;
-        } else {
-            slot.starts_later = false;
+        slot.starts_later = must_wait;
+        if !must_wait {
             self.tell(now, index, Event::Start);
         }
     }
@@ -161,8 +167,8 @@ impl Instances {
             opening: None,
             starts_later: false,
             own_faults: Faults::NONE,
+            tracked: Sum::default(),
             source: None,
-            group: None,
             places: Vec::new(),
             unannounced: Vec::new(),
             said: BTreeSet::new(),
@@ -190,6 +196,7 @@ impl Instances {
 
     fn forget(&mut self, index: usize) {
         self.enter(index, None);
+        self.trackers.unfollow(index);
         self.neighbours.cancel(index);
         self.deadlines.remove(index);
         if let Some(place) = self.slots.get_mut(index)
@@ -202,36 +209,18 @@ impl Instances {
 
     /// Puts the members of each sync group together. Returns those that are in a group now or were before: what one of
     /// them stands on concerns the others, or does not any more.
-    fn regroup(&mut self, config: &Config, keyed: &Keyed<'_>) -> Vec<usize> {
-        let before: BTreeSet<usize> = self.groups.iter().flatten().copied().collect();
+    fn regroup(&mut self, config: &Config, keyed: &Keyed<'_>) -> BTreeSet<usize> {
         let by_name: BTreeMap<&str, usize> = keyed
             .iter()
             .filter_map(|(key, (_, instance))| Some((instance.name.as_str(), *self.by_key.get(key)?)))
             .collect();
-        self.groups = config
-            .sync_groups
-            .iter()
-            .map(|group| group.members.iter().filter_map(|name| by_name.get(name.as_str()).copied()).collect())
-            .collect();
-        for slot in self.slots.iter_mut().flatten() {
-            slot.group = None;
-        }
-        for (group, members) in self.groups.iter().enumerate() {
-            for member in members {
-                if let Some(Some(slot)) = self.slots.get_mut(*member) {
-                    slot.group = Some(group);
-                }
+        let concerned = self.groups.configure(config, &by_name);
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if let Some(slot) = slot {
+                slot.router.set_group(self.groups.kind(index));
             }
         }
-        let owners = lower::groups_of_owners(config);
-        for slot in self.slots.iter_mut().flatten() {
-            slot.router.set_group(match slot.group.map(|group| owners.get(group)) {
-                None => Group::None,
-                Some(Some(true)) => Group::OfOwners,
-                Some(Some(false) | None) => Group::Mixed,
-            });
-        }
-        before.into_iter().chain(self.groups.iter().flatten().copied()).collect()
+        concerned
     }
 }
 

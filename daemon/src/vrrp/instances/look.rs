@@ -110,7 +110,7 @@ impl Instances {
                 }
             }
         }
-        self.refresh(now, &touched, network);
+        self.refresh(now, touched, network);
         for (place, holders) in lost {
             self.lost(now, place, &holders);
         }
@@ -210,7 +210,7 @@ impl Instances {
                 (place, desired.holders(&key).to_vec())
             })
             .collect();
-        self.refresh(now, &Touched { all: true, ..Touched::default() }, network);
+        self.refresh(now, Touched { all: true, ..Touched::default() }, network);
         for (place, holders) in lost {
             self.lost(now, place, &holders);
         }

@@ -54,12 +54,13 @@ const fn is_global(address: IpAddr) -> bool {
 /// Whether only a route keeps it from having a source address: the kernel does not tell us when one comes.
 fn waits_for_route(slot: &Slot) -> bool {
     let routed = slot.link.is_some() && lower::routed_peer(&slot.instance.transport).is_some();
-    routed && slot.own_faults.contains(Fault::NoSource)
+    routed && slot.own_faults.contains(&Fault::NoSource)
 }
 
 impl Instances {
     /// Looks again at what the routers stand on that have to do with what changed.
-    pub(super) fn refresh(&mut self, now: Instant, touched: &Touched, network: &mut impl Network) {
+    pub(super) fn refresh(&mut self, now: Instant, mut touched: Touched, network: &mut impl Network) {
+        self.expire_links(now, &mut touched);
         if touched.is_empty() {
             return;
         }
@@ -84,6 +85,7 @@ impl Instances {
                 self.hold(index);
             }
         }
+        self.track_links(now);
         self.follow_up(now);
     }
 
@@ -94,7 +96,7 @@ impl Instances {
         }
         let mut sources = Sources::default();
         for index in 0..self.slots.len() {
-            let closed = |slot: &Slot| slot.own_faults.contains(Fault::NoSocket) && slot.opening.is_none();
+            let closed = |slot: &Slot| slot.own_faults.contains(&Fault::NoSocket) && slot.opening.is_none();
             let waits = |slot: &Slot| closed(slot) || waits_for_route(slot);
             if self.slot(index).is_some_and(waits) {
                 self.stand(now, index, &mut sources, network);
@@ -108,7 +110,7 @@ impl Instances {
         let (link, mut faults) = self.link_of(slot);
         if let Some(unserved) = self.unserved(slot) {
             faults = faults.with(Fault::AddressInterface);
-            if !slot.own_faults.contains(Fault::AddressInterface) {
+            if !slot.own_faults.contains(&Fault::AddressInterface) {
                 self.reports.push(unserved);
             }
         }
@@ -122,7 +124,7 @@ impl Instances {
         {
             faults = faults.with(Fault::NoPeer);
         }
-        let missing = faults.contains(Fault::InterfaceMissing);
+        let missing = faults.contains(&Fault::InterfaceMissing);
         let wanted = source.filter(|_| !missing).map(|source| Channel {
             family: slot.instance.settings.family,
             link,
@@ -148,7 +150,7 @@ impl Instances {
             && made_again(slot)
             && slot.router.state() == State::Backup
         {
-            slot.own_faults = faults.with(Fault::InterfaceMissing);
+            slot.own_faults = faults.clone().with(Fault::InterfaceMissing);
             self.tell_surroundings(now, index);
         }
         if let Some(slot) = self.slot_mut(index) {
@@ -165,16 +167,14 @@ impl Instances {
 
     /// Tells a router, and those of its sync group, what they stand on.
     pub(super) fn tell_surroundings(&mut self, now: Instant, index: usize) {
-        let Some(slot) = self.slot(index) else { return };
-        let members = slot.group.and_then(|group| self.groups.get(group)).cloned().unwrap_or_else(|| vec![index]);
-        let in_fault = |member: usize| self.slot(member).is_some_and(|slot| !slot.own_faults.is_empty());
-        let any = members.iter().any(|member| in_fault(*member));
+        let members = self.groups.members(index);
+        let any = members.iter().any(|member| self.slot(*member).is_some_and(Slot::is_in_fault));
         for member in members {
             let Some(slot) = self.slot(member) else { continue };
-            let faults =
-                if any && slot.own_faults.is_empty() { slot.own_faults.with(Fault::Group) } else { slot.own_faults };
+            let own = slot.faults();
+            let faults = if any && own.is_empty() { own.with(Fault::Group) } else { own };
             let source = slot.source;
-            if member == index || slot.router.faults() != faults {
+            if member == index || *slot.router.faults() != faults {
                 self.tell(now, member, Event::Surroundings { source, faults });
             }
         }
@@ -184,7 +184,7 @@ impl Instances {
         let Some(name) = &slot.instance.interface else { return (None, Faults::NONE) };
         match self.table.by_name(name) {
             None => (None, Faults::NONE.with(Fault::InterfaceMissing)),
-            Some(link) if !link.running && !slot.instance.dont_track_primary => {
+            Some(link) if !slot.instance.dont_track_primary && !self.is_running(*name) => {
                 (Some(link.index), Faults::NONE.with(Fault::InterfaceDown))
             }
             Some(link) => (Some(link.index), Faults::NONE),
@@ -200,9 +200,8 @@ impl Instances {
     fn unserved(&self, slot: &Slot) -> Option<Report> {
         lower::lines(&slot.instance).filter(|line| line.tracked).find_map(|line| {
             let interface = line.device.filter(|device| Some(*device) != slot.instance.interface)?;
-            let link = self.table.by_name(&interface);
-            let (name, address, there) = (Arc::clone(&slot.name), line.address, link.is_some());
-            let serves = link.is_some_and(|link| link.running);
+            let there = self.table.by_name(&interface).is_some();
+            let (name, address, serves) = (Arc::clone(&slot.name), line.address, self.is_running(interface));
             (!serves).then_some(Report::AddressInterface { name, address, interface, there })
         })
     }
@@ -301,9 +300,7 @@ impl Instances {
                     Ok(_) => self.stand(now, index, &mut sources, network),
                     Err(error) => self.not_opened(now, index, error),
                 }
-                if self.slot(index).is_some_and(|slot| slot.starts_later) {
-                    self.start(now, index);
-                }
+                self.start_waiting(now, index);
             }
         }
     }
@@ -312,7 +309,7 @@ impl Instances {
     fn not_opened(&mut self, now: Instant, index: usize, error: &io::Error) {
         let Some(Some(slot)) = self.slots.get_mut(index) else { return };
         slot.opening = None;
-        slot.own_faults = slot.own_faults.with(Fault::NoSocket);
+        slot.own_faults = std::mem::take(&mut slot.own_faults).with(Fault::NoSocket);
         if slot.said.insert(Trouble::NoChannel) {
             self.reports.push(Report::NoChannel { name: Arc::clone(&slot.name), reason: error.to_string() });
         }

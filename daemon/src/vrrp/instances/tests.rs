@@ -23,7 +23,7 @@ impl Surroundings {
         let mut network = FakeNetwork::new();
         add_eth0(&mut network);
         let mut packets = FakePackets::new();
-        let mut instances = Instances::new(NetworkTable::new(network.inventory().unwrap()), BTreeSet::new());
+        let mut instances = Instances::new(NetworkTable::new(network.inventory().unwrap()), Inherited::default());
         instances.configure(now, &from_text(text), &mut network, &mut packets);
         let mut it = Self { now, network, packets, instances };
         it.settle();

@@ -48,7 +48,7 @@ type Shown = (State, Instant, Faults, Option<IpAddr>, Priority, Option<(IpAddr, 
 pub(super) fn shown(router: &Router) -> Shown {
     let master = router.master().map(|master| (master.address, master.priority, master.interval));
     let (faults, source, priority) = (router.faults(), router.source(), router.effective_priority());
-    (router.state(), router.since(), faults, source, priority, master, router.master_down_time())
+    (router.state(), router.since(), faults.clone(), source, priority, master, router.master_down_time())
 }
 
 impl Instances {
@@ -170,6 +170,18 @@ impl Instances {
         self.in_order().into_iter().map(|(_, slot)| (&slot.key, &*slot.name, slot.router.state())).collect()
     }
 
+    /// Name, state and effective priority of every instance, in the order of the configuration.
+    pub(in super::super) fn standing(&self) -> Vec<(&str, State, u8)> {
+        let standing = |slot: &'_ Slot| (slot.router.state(), slot.router.effective_priority().get());
+        self.in_order()
+            .into_iter()
+            .map(|(_, slot)| {
+                let (state, priority) = standing(slot);
+                (&*slot.name, state, priority)
+            })
+            .collect()
+    }
+
     fn in_order(&self) -> Vec<(usize, &Slot)> {
         let mut slots: Vec<_> =
             self.slots.iter().enumerate().filter_map(|(index, slot)| Some((index, slot.as_ref()?))).collect();
@@ -198,7 +210,7 @@ impl Instances {
             settings: instance.settings,
             state: router.state(),
             since: wall.checked_sub(now.since(router.since())).unwrap_or(wall),
-            faults: router.faults(),
+            faults: router.faults().clone(),
             interface: instance.interface,
             source: router.source(),
             group,

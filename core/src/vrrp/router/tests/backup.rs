@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rig::{LOWER_ADDRESS, Rig, SECOND, THEIRS, packet, params, with_interval, words};
+use super::rig::{LOWER_ADDRESS, Rig, SECOND, THEIRS, packet, params, reconfigure, with_interval, words};
 use crate::vrrp::cause::{Cause, State};
 use crate::vrrp::params::Preempt;
 use crate::vrrp::router::{Effect, Event, Group};
@@ -149,7 +149,7 @@ fn preempt_delay_does_not_delay_after_silence() {
 fn a_changed_priority_moves_the_running_timer_by_the_difference_of_skew() {
     let mut rig = Rig::started(params(Version::V2, 100));
     rig.skip(Duration::from_secs(1));
-    rig.tell(Event::Reconfigure(Box::new(params(Version::V2, 228))));
+    rig.tell(reconfigure(params(Version::V2, 228)));
     assert_eq!(rig.until_deadline(), Duration::from_nanos(2 * SECOND + SECOND * 28 / 256));
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::rig::{LOWER_ADDRESS, MILLI, Rig, SECOND, THEIRS, packet, params, with_interval, words};
+use super::rig::{LOWER_ADDRESS, MILLI, Rig, SECOND, THEIRS, packet, params, reconfigure, with_interval, words};
 use crate::time::Instant;
 use crate::vrrp::cause::State;
 use crate::vrrp::params::Params;
@@ -161,7 +161,7 @@ fn announcements_end_with_the_master_state_and_do_not_add_up() {
 #[test]
 fn a_reconfigured_master_advertises_at_once() {
     let mut rig = Rig::master(params(Version::V2, 100));
-    assert_eq!(words(&rig.tell(Event::Reconfigure(Box::new(params(Version::V2, 50))))), ["advertise 50", "hold"]);
+    assert_eq!(words(&rig.tell(reconfigure(params(Version::V2, 50)))), ["advertise 50", "hold"]);
     assert_eq!(rig.router.state(), State::Master);
 }
 

@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::rig::{LOWER_ADDRESS, OURS, Rig, THEIRS, packet, params, with_interval, words};
+use super::rig::{LOWER_ADDRESS, OURS, Rig, THEIRS, packet, params, reconfigure, with_interval, words};
 use crate::time::Instant;
 use crate::vrrp::cause::State;
 use crate::vrrp::note::Note;
 use crate::vrrp::params::{ChecksumForm, Params};
 use crate::vrrp::receive::Refusal;
-use crate::vrrp::router::{Effect, Event};
+use crate::vrrp::router::Effect;
 use crate::vrrp::types::Version;
 
 #[test]
@@ -89,7 +89,7 @@ fn routers_that_share_a_source_address_yield_to_the_higher_priority() {
 fn what_we_may_have_sent_ourselves_makes_no_master_yield() {
     let mut rig = Rig::master(params(Version::V3, 200));
     for priority in [150, 100] {
-        rig.tell(Event::Reconfigure(Box::new(params(Version::V3, priority))));
+        rig.tell(reconfigure(params(Version::V3, priority)));
         rig.skip(Duration::from_secs(1));
         rig.expire();
         rig.skip(Duration::from_millis(10));
@@ -104,7 +104,7 @@ fn what_we_may_have_sent_ourselves_makes_no_master_yield() {
     assert_eq!(rig.router.state(), State::Backup);
     // nor is more than we ever said
     let mut rig = Rig::master(params(Version::V3, 200));
-    rig.tell(Event::Reconfigure(Box::new(params(Version::V3, 100))));
+    rig.tell(reconfigure(params(Version::V3, 100)));
     rig.skip(Duration::from_millis(10));
     rig.hear(OURS, 201);
     assert_eq!(rig.router.state(), State::Backup);

@@ -102,21 +102,37 @@ pub(super) fn packet(params: &Params, source: IpAddr, priority: u8) -> Vec<u8> {
 pub(super) fn words(effects: &[Effect]) -> Vec<String> {
     effects
         .iter()
-        .map(|effect| match effect {
-            Effect::Advertise { priority } => format!("advertise {priority}"),
-            Effect::Hold => "hold".into(),
-            Effect::Release => "release".into(),
-            Effect::Announce { rounds } | Effect::AnnounceNew { rounds } => format!("announce {rounds}"),
-            Effect::AnnounceElsewhere => "announce elsewhere".into(),
-            Effect::AnnounceSource => "announce source".into(),
-            Effect::AsksGroup => "asks".into(),
-            Effect::Transition(transition) => format!("{} to {}", transition.from, transition.to),
-            Effect::Note(note) => format!("note: {note}").split(':').next().unwrap_or_default().into(),
+        .filter_map(|effect| match effect {
+            // the tests of the engine have it
+            Effect::LowerPriority { .. } => None,
+            effect => Some(word(effect)),
         })
         .collect()
+}
+
+fn word(effect: &Effect) -> String {
+    match effect {
+        Effect::LowerPriority { .. } => "lower priority".into(),
+        Effect::Priority { priority, .. } => format!("priority {priority}"),
+        Effect::Advertise { priority } => format!("advertise {priority}"),
+        Effect::Hold => "hold".into(),
+        Effect::Release => "release".into(),
+        Effect::Announce { rounds } | Effect::AnnounceNew { rounds } => format!("announce {rounds}"),
+        Effect::AnnounceElsewhere => "announce elsewhere".into(),
+        Effect::AnnounceSource => "announce source".into(),
+        Effect::AsksGroup => "asks".into(),
+        Effect::Transition(transition) => format!("{} to {}", transition.from, transition.to),
+        Effect::Note(note) => format!("note: {note}").split(':').next().unwrap_or_default().into(),
+    }
 }
 
 pub(super) fn with_interval(mut params: Params, centis: u16) -> Params {
     params.settings.interval = AdvertInterval::new(params.settings.version, Centis::new(centis)).unwrap();
     params
+}
+
+/// Another configuration, with nothing that trackers add.
+pub(super) fn reconfigure(params: Params) -> Event<'static> {
+    let priority = params.settings.priority;
+    Event::Reconfigure { params: Box::new(params), priority }
 }

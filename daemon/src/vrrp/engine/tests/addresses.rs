@@ -226,7 +226,7 @@ fn masters_that_never_resumed_leave_nothing_behind() {
         network.add_address(ours);
         network.events(&mut Vec::new());
         let config = configuration(&one(100));
-        let masters = keepalived_config::plan::keyed(&config.instances).map(|(key, _)| key).collect();
+        let masters: BTreeSet<_> = keepalived_config::plan::keyed(&config.instances).map(|(key, _)| key).collect();
         let now = Instant::from_nanos(1_000_000_000_000);
         let mut rig = Rig::around(Engine::new(now, &config, masters, network, FakePackets::new()).unwrap(), now);
         rig.turn();

@@ -178,7 +178,7 @@ fn what_is_missing_can_be_made_a_fault() {
         let rig = Rig::new(&under("", lines));
         let expected = if fault.is_some() { State::Fault } else { State::Backup };
         assert_eq!(rig.state("A"), expected, "{lines}");
-        assert!(fault.is_none_or(|fault| view(&rig).faults.contains(fault)), "{lines}");
+        assert!(fault.is_none_or(|fault| view(&rig).faults.contains(&fault)), "{lines}");
     }
 }
 

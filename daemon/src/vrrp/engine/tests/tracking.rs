@@ -1,0 +1,279 @@
+//! Trackers: priorities and faults that follow from their results (behaviour.md sections 4 and 6, interfaces.md section 9).
+
+use std::time::Duration;
+
+use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState};
+use keepalived_core::vrrp::{Cause, Fault, State};
+
+use super::rig::{ETH1, Rig, VIP, ip, message, one, with_addresses};
+use crate::vrrp::report::Report;
+
+const SCRIPT: &str = "vrrp_script chk {\n script \"/bin/true\"\n interval 1\n WEIGHT\n}\n";
+
+/// Instance A with `lines`, below a script with `weight`.
+fn text(weight: &str, lines: &str) -> String {
+    let script = SCRIPT.replace("WEIGHT", weight);
+    script + &one(100).replace("priority 100", &format!("priority 100\n {lines}"))
+}
+
+fn tracked(weight: &str) -> String {
+    text(weight, "track_script {\n chk\n }")
+}
+
+impl Rig {
+    fn script(&mut self, state: TrackerState) {
+        self.tracker(TrackerKind::Script, "chk", state);
+    }
+
+    fn tracker(&mut self, kind: TrackerKind, name: &str, state: TrackerState) {
+        self.engine.track(self.now, &TrackerId::new(kind, name), state, String::new());
+        self.settle();
+    }
+
+    fn priority(&self) -> u8 {
+        self.engine.standing()[0].2
+    }
+}
+
+#[test]
+fn an_instance_waits_for_the_first_result_of_an_unweighted_script() {
+    let mut rig = Rig::new(&tracked("weight 0"));
+    rig.pass(Duration::from_secs(10));
+    assert_eq!(rig.state("A"), State::Init);
+    assert!(rig.reports.is_empty(), "nothing is said: {:?}", rig.reports);
+    rig.script(TrackerState::Up);
+    assert_eq!(rig.state("A"), State::Backup);
+    // the whole master down time
+    rig.pass(Duration::from_millis(3600));
+    assert_eq!(rig.state("A"), State::Backup);
+    rig.pass(Duration::from_millis(20));
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Master, true));
+}
+
+#[test]
+fn a_script_that_fails_from_the_start_is_a_fault() {
+    let mut rig = Rig::new(&tracked("weight 0"));
+    rig.script(TrackerState::Down);
+    assert_eq!(rig.state("A"), State::Fault);
+    let fault = Fault::Tracker { tracker: TrackerId::new(TrackerKind::Script, "chk"), state: TrackerState::Down };
+    let cause = |report: &Report| match report {
+        Report::Transition { transition, .. } => Some(transition.cause.clone()),
+        _ => None,
+    };
+    let Some(Cause::Fault(faults)) = rig.reports.iter().find_map(cause) else { panic!("{:?}", rig.reports) };
+    assert!(faults.contains(&fault) && faults.to_string() == "tracked script chk failed", "{faults}");
+    rig.script(TrackerState::Up);
+    assert_eq!(rig.state("A"), State::Backup);
+    let mut rig = Rig::new(&tracked("weight 0\n init_fail"));
+    assert_eq!(rig.state("A"), State::Fault, "init_fail: it failed before it ran");
+    rig.script(TrackerState::Up);
+    assert_eq!(rig.state("A"), State::Backup);
+}
+
+#[test]
+fn a_master_whose_script_fails_says_farewell_and_gives_its_addresses_up() {
+    let mut rig = Rig::new(&tracked("weight 0"));
+    rig.script(TrackerState::Up);
+    rig.pass(Duration::from_secs(4));
+    rig.sent(51);
+    rig.script(TrackerState::Down);
+    assert_eq!((rig.state("A"), rig.has(VIP), rig.sent(51)), (State::Fault, false, vec![0]));
+    rig.script(TrackerState::Up);
+    rig.pass(Duration::from_secs(4));
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Master, true));
+}
+
+#[test]
+fn a_master_sends_another_priority_with_its_next_regular_advert() {
+    let mut rig = Rig::new(&tracked("weight 20"));
+    assert_eq!((rig.state("A"), rig.priority()), (State::Backup, 100));
+    rig.pass(Duration::from_secs(4));
+    rig.sent(51);
+    rig.script(TrackerState::Up);
+    assert_eq!((rig.priority(), rig.sent(51)), (120, vec![]));
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(rig.sent(51), [120]);
+    let said: Vec<String> = rig.reports.iter().map(ToString::to_string).collect();
+    assert!(said.iter().any(|line| line == "(A) Changing effective priority from 100 to 120"), "{said:?}");
+    assert_eq!(rig.state("A"), State::Master);
+    // the priority of a master that is lower than ours was and higher than ours is
+    rig.script(TrackerState::Down);
+    rig.hear(&one(110), 110);
+    assert_eq!(rig.state("A"), State::Backup);
+}
+
+#[test]
+fn a_backup_waits_as_long_as_its_priority_says() {
+    // skew in version 2: (256 - priority) / 256 s
+    for (weight, state, millis) in [("weight -50", TrackerState::Down, 3805), ("weight 50", TrackerState::Up, 3415)] {
+        let mut rig = Rig::new(&tracked(weight));
+        rig.pass(Duration::from_secs(1));
+        rig.script(state);
+        rig.pass(Duration::from_millis(millis - 1000 - 5));
+        assert_eq!(rig.state("A"), State::Backup, "{weight}");
+        rig.pass(Duration::from_millis(10));
+        assert_eq!(rig.state("A"), State::Master, "{weight}");
+    }
+}
+
+#[test]
+fn an_owner_has_no_other_priority_and_can_be_in_fault() {
+    let owner = |weight: &str| tracked(weight).replace("priority 100", "priority 255");
+    let mut rig = Rig::new(&owner("weight -50"));
+    rig.script(TrackerState::Down);
+    assert_eq!((rig.state("A"), rig.priority()), (State::Master, 255));
+    let mut rig = Rig::new(&owner("weight 0"));
+    rig.script(TrackerState::Down);
+    assert_eq!(rig.state("A"), State::Fault);
+}
+
+#[test]
+fn a_tracked_interface_is_a_fault_or_a_weight() {
+    let mut rig = Rig::new(&text("", "track_interface {\n eth1\n }"));
+    rig.pass(Duration::from_secs(4));
+    assert_eq!(rig.state("A"), State::Master);
+    rig.network().set_running(ETH1, false);
+    rig.settle();
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Fault, false));
+    rig.network().set_running(ETH1, true);
+    rig.settle();
+    assert_eq!(rig.state("A"), State::Backup);
+
+    let mut rig = Rig::new(&text("", "track_interface {\n eth1 weight -30\n }"));
+    rig.pass(Duration::from_secs(4));
+    assert_eq!(rig.priority(), 100);
+    rig.network().set_running(ETH1, false);
+    rig.settle();
+    assert_eq!((rig.state("A"), rig.priority()), (State::Master, 70));
+    rig.network().remove_link(ETH1);
+    rig.settle();
+    assert_eq!(rig.priority(), 70, "one that is gone is down");
+}
+
+#[test]
+fn an_interface_that_comes_and_goes_counts_once_it_has_lasted() {
+    let delays = "interface_up_down_delays {\n eth1 1 2\n}\n";
+    let mut rig = Rig::new(&(delays.to_owned() + &text("", "track_interface {\n eth1\n }")));
+    rig.pass(Duration::from_secs(4));
+    rig.network().set_running(ETH1, false);
+    rig.pass(Duration::from_millis(900));
+    assert_eq!(rig.state("A"), State::Master);
+    rig.network().set_running(ETH1, true);
+    rig.pass(Duration::from_secs(5));
+    assert_eq!(rig.state("A"), State::Master, "it was nothing");
+    rig.network().set_running(ETH1, false);
+    rig.pass(Duration::from_millis(1100));
+    assert_eq!(rig.state("A"), State::Fault);
+    rig.network().set_running(ETH1, true);
+    rig.pass(Duration::from_millis(1900));
+    assert_eq!(rig.state("A"), State::Fault);
+    rig.pass(Duration::from_millis(200));
+    assert_eq!(rig.state("A"), State::Backup);
+}
+
+fn group(lines: &str) -> String {
+    let group = format!("vrrp_sync_group G {{\n group {{\n A\n B\n }}\n {lines}\n}}\n");
+    SCRIPT.replace("WEIGHT", "weight 0") + &one(100) + &with_addresses("B", 52, 100, &["192.0.2.102/24"]) + &group
+}
+
+#[test]
+fn what_a_group_tracks_concerns_all_members() {
+    let mut rig = Rig::new(&group("track_script {\n chk\n }"));
+    rig.pass(Duration::from_secs(5));
+    assert_eq!((rig.state("A"), rig.state("B")), (State::Init, State::Init));
+    rig.script(TrackerState::Up);
+    rig.pass(Duration::from_secs(10));
+    assert_eq!((rig.state("A"), rig.state("B")), (State::Master, State::Master));
+    rig.script(TrackerState::Down);
+    assert_eq!((rig.state("A"), rig.state("B")), (State::Fault, State::Fault));
+    // a reload that takes the tracker away ends the fault
+    rig.reload(&group(""));
+    assert_eq!((rig.state("A"), rig.state("B")), (State::Backup, State::Backup));
+    rig.reload(&group("track_script {\n chk\n }"));
+    assert_eq!(rig.state("A"), State::Backup, "one that runs does not wait for a new script");
+}
+
+#[test]
+fn a_group_tracks_interfaces_files_and_processes_too() {
+    let defined = "track_file f {\n file /run/f\n}\nvrrp_track_process p {\n process p\n weight 0\n}\n";
+    let with = |lines: &str| defined.to_owned() + &group(lines);
+    let both = |rig: &Rig| (rig.state("A"), rig.state("B"));
+    let mut rig = Rig::new(&with("track_interface {\n eth1\n }"));
+    assert_eq!(both(&rig), (State::Backup, State::Backup));
+    rig.network().set_running(ETH1, false);
+    rig.settle();
+    assert_eq!(both(&rig), (State::Fault, State::Fault));
+    let mut rig = Rig::new(&with("track_file {\n f weight 0\n }"));
+    assert_eq!(both(&rig), (State::Backup, State::Backup));
+    rig.tracker(TrackerKind::File, "f", TrackerState::Number(1));
+    assert_eq!(both(&rig), (State::Fault, State::Fault));
+    let mut rig = Rig::new(&with("track_process {\n p\n }"));
+    rig.tracker(TrackerKind::Process, "p", TrackerState::Down);
+    assert_eq!(both(&rig), (State::Fault, State::Fault));
+}
+
+/// With `sync_group_tracking_weight` each member has a priority of its own.
+#[test]
+fn members_keep_their_weights_where_the_group_says_so() {
+    let text =
+        |lines: &str| group(lines).replacen("priority 100", "priority 100\n track_script {\n chk weight 30\n }", 1);
+    let mut rig = Rig::new(&text("sync_group_tracking_weight"));
+    rig.script(TrackerState::Up);
+    assert_eq!(rig.engine.standing().iter().map(|(_, _, priority)| *priority).collect::<Vec<_>>(), [130, 100]);
+    let mut rig = Rig::new(&text(""));
+    rig.script(TrackerState::Up);
+    assert_eq!(rig.engine.standing().iter().map(|(_, _, priority)| *priority).collect::<Vec<_>>(), [100, 100]);
+}
+
+#[test]
+fn a_reload_keeps_what_trackers_add() {
+    let mut rig = Rig::new(&tracked("weight 20"));
+    rig.script(TrackerState::Up);
+    rig.pass(Duration::from_secs(4));
+    rig.reload(&tracked("weight 20").replace("priority 100", "priority 150"));
+    assert_eq!((rig.state("A"), rig.priority()), (State::Master, 170));
+    rig.reload(&tracked("weight 30"));
+    assert_eq!(rig.priority(), 130);
+    rig.reload(&text("weight 30", ""));
+    assert_eq!(rig.priority(), 100);
+}
+
+/// interfaces.md section 1: in a group, first BACKUP is said of the group before its members; MASTER, FAULT and STOP of the members
+/// first.
+#[test]
+fn a_group_is_said_to_have_a_state_once_all_members_do() {
+    let mut rig = Rig::new(&group(""));
+    rig.pass(Duration::from_secs(10));
+    rig.stop(crate::vrrp::engine::AtExit::Release);
+    let reports = rig.engine.reports();
+    rig.reports.extend(reports);
+    let said = |report: &Report| match report {
+        Report::Transition { name, transition, .. } => Some(format!("{name} {}", transition.to)),
+        Report::Group { name, state, .. } => Some(format!("{name} {state}")),
+        _ => None,
+    };
+    let said: Vec<String> = rig.reports.iter().filter_map(said).collect();
+    let expected =
+        ["G BACKUP", "A BACKUP", "B BACKUP", "A MASTER", "B MASTER", "G MASTER", "A STOP", "B STOP", "G STOP"];
+    let mut sorted = said.clone();
+    // which member goes first is the timers'
+    if let Some(at) = said.iter().position(|line| line == "B MASTER").filter(|at| said[at + 1] == "A MASTER") {
+        sorted.swap(at, at + 1);
+    }
+    assert_eq!(sorted, expected);
+}
+
+#[test]
+fn a_lower_claim_is_told_once_an_interval() {
+    let mut rig = Rig::new(&one(100));
+    rig.pass(Duration::from_secs(4));
+    for _ in 0..30 {
+        rig.hear(&one(50), 50);
+        rig.pass(Duration::from_millis(100));
+    }
+    let told = rig.reports.iter().filter(|report| matches!(report, Report::LowerPriority { priority: 50, .. })).count();
+    assert_eq!(told, 3);
+    let lower = |report: &&Report| matches!(report, Report::LowerPriority { source, .. } if *source == ip("192.0.2.2"));
+    assert!(rig.reports.iter().any(|report| lower(&report)));
+    assert!(rig.packets().sent.iter().all(|advert| message(advert)[2] == 100));
+}

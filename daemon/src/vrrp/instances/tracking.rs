@@ -1,0 +1,199 @@
+//! What routers track: the results of trackers become faults and priorities.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keepalived_config::model::{Config, Instance, SyncGroup, Tracks};
+use keepalived_core::address::InterfaceName;
+use keepalived_core::network::NetworkTable;
+use keepalived_core::time::Instant;
+use keepalived_core::vrrp::Event;
+use keepalived_core::vrrp::tracking::damper::Damper;
+use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState, Weight};
+
+use super::super::report::Report;
+use super::Instances;
+use super::surroundings::Touched;
+
+/// Interfaces whose ups and downs have to last before they count (`interface_up_down_delays`).
+#[derive(Debug, Default)]
+pub(super) struct LinkDelays(BTreeMap<InterfaceName, Damper>);
+
+impl LinkDelays {
+    fn configure(&mut self, config: &Config, table: &NetworkTable) {
+        let mut before = std::mem::take(&mut self.0);
+        for line in &config.interface_delays {
+            let running = table.by_name(&line.interface).is_some_and(|link| link.running);
+            let mut damper = before.remove(&line.interface).unwrap_or_else(|| Damper::new(running, line.up, line.down));
+            damper.reconfigure(line.up, line.down);
+            self.0.insert(line.interface, damper);
+        }
+    }
+
+    /// Looks at the links. True if one of these counts as something else now.
+    fn look(&mut self, now: Instant, table: &NetworkTable) -> bool {
+        let mut any = false;
+        for (name, damper) in &mut self.0 {
+            any |= damper.set(now, table.by_name(name).is_some_and(|link| link.running));
+            any |= damper.expire(now);
+        }
+        any
+    }
+
+    fn next(&self) -> Option<Instant> {
+        self.0.values().filter_map(Damper::next).min()
+    }
+
+    fn counts(&self, name: InterfaceName) -> Option<bool> {
+        self.0.get(&name).map(Damper::counts)
+    }
+}
+
+impl Instances {
+    /// What is tracked, and who follows it, becomes that of `config`; `known` is what the process before this one knew.
+    pub(super) fn configure_trackers(&mut self, now: Instant, config: &Config) {
+        self.link_delays.configure(config, &self.table);
+        let groups: BTreeMap<&str, &SyncGroup> = config
+            .sync_groups
+            .iter()
+            .flat_map(|group| group.members.iter().map(move |name| (&**name, group)))
+            .collect();
+        let mut trackers = BTreeMap::new();
+        let mut followed_by = BTreeMap::new();
+        for (index, slot) in self.slots.iter().enumerate() {
+            let Some(slot) = slot else { continue };
+            let followed = followed(&slot.instance, groups.get(&*slot.name).copied());
+            trackers.extend(followed.iter().map(|(id, _)| (id.clone(), TrackerState::Initial)));
+            followed_by.insert(index, followed);
+        }
+        for (id, state) in &mut trackers {
+            *state = match id.kind {
+                TrackerKind::Interface => self.state_of_link(&id.name),
+                _ => self.known_trackers.get(id).copied().unwrap_or_else(|| initial(id, config)),
+            };
+        }
+        self.trackers.configure(now, trackers);
+        for (index, followed) in followed_by {
+            self.trackers.follow(index, followed);
+        }
+        self.known_trackers.clear();
+        self.track_links(now);
+    }
+
+    fn state_of_link(&self, name: &str) -> TrackerState {
+        let running = InterfaceName::new(name.as_bytes()).is_some_and(|name| self.is_running(name));
+        if running { TrackerState::Up } else { TrackerState::Down }
+    }
+
+    /// Whether an interface counts as up: it is, and has been for long enough.
+    pub(super) fn is_running(&self, name: InterfaceName) -> bool {
+        let now = || self.table.by_name(&name).is_some_and(|link| link.running);
+        self.link_delays.counts(name).unwrap_or_else(now)
+    }
+
+    /// Follows the links that changed, and those whose change has lasted by now.
+    pub(super) fn expire_links(&mut self, now: Instant, touched: &mut Touched) {
+        // which one does not matter: this is rare
+        touched.all |= self.link_delays.look(now, &self.table);
+    }
+
+    /// When a change of a link has lasted for long enough.
+    pub(in super::super) fn next_link(&self) -> Option<Instant> {
+        self.link_delays.next()
+    }
+
+    /// Brings the trackers of interfaces up to date.
+    pub(super) fn track_links(&mut self, now: Instant) {
+        let interfaces: Vec<TrackerId> =
+            self.trackers.iter().map(|(id, _)| id).filter(|id| id.kind == TrackerKind::Interface).cloned().collect();
+        for id in interfaces {
+            let state = self.state_of_link(&id.name);
+            self.track(now, &id, state, String::new());
+        }
+    }
+
+    /// A tracker has a result: routers that follow it get another priority, a fault, or may start.
+    pub(in super::super) fn track(&mut self, now: Instant, id: &TrackerId, state: TrackerState, detail: String) {
+        let before = self.trackers.get(id).map(|tracker| tracker.state);
+        let Some(concerned) = self.trackers.set(now, id, state, detail.clone()) else { return };
+        if let Some(before) = before {
+            self.reports.push(Report::Tracker { tracker: id.clone(), before, state, detail });
+        }
+        for index in concerned {
+            self.tell_tracked(now, index);
+        }
+    }
+
+    /// Tells a router what its trackers come to.
+    pub(super) fn tell_tracked(&mut self, now: Instant, index: usize) {
+        let sum = self.trackers.sum(index);
+        let Some(slot) = self.slot_mut(index) else { return };
+        let priority = sum.priority(slot.instance.settings.priority);
+        let is_other = slot.router.effective_priority() != priority;
+        let before = std::mem::replace(&mut slot.tracked, sum);
+        let (faults_differ, waited) = (before.faults != slot.tracked.faults, before.waits && !slot.tracked.waits);
+        if is_other {
+            self.tell(now, index, Event::Priority(priority));
+        }
+        if faults_differ {
+            self.tell_surroundings(now, index);
+        }
+        if waited {
+            self.start_waiting(now, index);
+        }
+    }
+
+    /// Those of its sync group, or it alone, that wait for a first result: they start, if none has to wait any more.
+    pub(super) fn start_waiting(&mut self, now: Instant, index: usize) {
+        for member in self.groups.members(index) {
+            if self.slot(member).is_some_and(|slot| slot.starts_later) {
+                self.start(now, member);
+            }
+        }
+    }
+
+    /// Whether a router may not start yet: something that it or its sync group tracks has had no result, or its channel is not open.
+    pub(super) fn must_wait(&self, index: usize) -> bool {
+        let untracked = |member: &usize| self.slot(*member).is_some_and(|slot| slot.tracked.waits);
+        self.slot(index).is_some_and(|slot| slot.opening.is_some()) || self.groups.members(index).iter().any(untracked)
+    }
+
+    /// Names of the trackers of this kind that any router follows.
+    pub(in super::super) fn tracked(&self, kind: TrackerKind) -> BTreeSet<&str> {
+        self.trackers.iter().filter(|(id, _)| id.kind == kind).map(|(id, _)| id.name.as_str()).collect()
+    }
+}
+
+/// What is known of a tracker that has had no result: a script with `init_fail` is down, a file that was not read holds 0.
+fn initial(id: &TrackerId, config: &Config) -> TrackerState {
+    let init_fail = || config.scripts.iter().any(|script| script.name == id.name && script.init_fail);
+    match id.kind {
+        TrackerKind::Script if init_fail() => TrackerState::Down,
+        TrackerKind::File => TrackerState::Number(0),
+        TrackerKind::Script | TrackerKind::Process | TrackerKind::Bfd | TrackerKind::Interface => TrackerState::Initial,
+    }
+}
+
+/// What an instance follows, itself and through its sync group.
+fn followed(instance: &Instance, group: Option<&SyncGroup>) -> Vec<(TrackerId, Weight)> {
+    let own = instance.tracks.as_deref();
+    let shared = group.and_then(|group| group.tracks.as_deref());
+    own.into_iter().chain(shared).flat_map(lines).collect()
+}
+
+fn lines(tracks: &Tracks) -> impl Iterator<Item = (TrackerId, Weight)> + '_ {
+    let interfaces = tracks
+        .interfaces
+        .iter()
+        .map(|line| (TrackerId::new(TrackerKind::Interface, line.name.to_string()), line.weight));
+    let named = [
+        (TrackerKind::Script, &tracks.scripts),
+        (TrackerKind::File, &tracks.files),
+        (TrackerKind::Process, &tracks.processes),
+        (TrackerKind::Bfd, &tracks.bfds),
+    ];
+    interfaces.chain(
+        named.into_iter().flat_map(|(kind, list)| {
+            list.iter().map(move |line| (TrackerId::new(kind, line.name.clone()), line.weight))
+        }),
+    )
+}

@@ -1,0 +1,258 @@
+//! Who is told when instances and sync groups change their state: scripts, and named pipes. The words are keepalived's
+//! (interfaces.md sections 1 and 2), and the same tests run against Debian's.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use keepalived_lab::{Case, Daemon, Instance, Lab, Router, Running, only_ours, patience, trial, wait_until};
+use rustix::process::Signal;
+
+const PLAIN: Case = Case::PLAIN;
+const EVERY: [&str; 4] = ["master", "backup", "fault", "stop"];
+
+/// A script that appends its arguments to a file, and the file.
+struct Teller {
+    script: PathBuf,
+    told: PathBuf,
+}
+
+impl Teller {
+    fn new(lab: &Lab) -> Result<Self> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (script, told) = (lab.folder().join("tell.sh"), lab.folder().join("told"));
+        // one write: two scripts may run at the same time
+        fs::write(&script, format!("#!/bin/sh\necho \"$*\" >> {}\n", told.display()))?;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+        fs::write(&told, "")?;
+        Ok(Self { script, told })
+    }
+
+    /// `notify_STATE` for each state, and `notify`; each says `who` first.
+    fn lines(&self, who: &str) -> String {
+        let script = self.script.display();
+        let of_state = EVERY.map(|state| format!("notify_{state} \"{script} {who} {state}\"\n  "));
+        format!("{}notify \"{script} {who} any\"", of_state.concat())
+    }
+
+    fn told(&self) -> Result<Vec<String>> {
+        Ok(fs::read_to_string(&self.told)?.lines().map(str::to_owned).collect())
+    }
+
+    fn wait(&self, what: &str, lines: usize) -> Result<Vec<String>> {
+        let told = || Ok(self.told()?.len() >= lines);
+        wait_until(what, patience(Duration::from_secs(10)), told).with_context(|| format!("{:?}", self.told()))?;
+        // nothing more comes
+        std::thread::sleep(Duration::from_millis(300));
+        self.told()
+    }
+}
+
+fn global(lines: &str) -> String {
+    format!("global_defs {{\n  router_id r0\n  script_user root\n  {lines}\n}}\n")
+}
+
+fn start(router: &Router, text: &str) -> Result<Running> {
+    router.start(&Daemon::ours(), "d", text)
+}
+
+/// Two that began together may end in either order.
+fn sorted(mut lines: Vec<String>) -> Vec<String> {
+    lines.sort();
+    lines
+}
+
+#[test]
+fn an_instance_tells_scripts_in_keepalived_s_words() {
+    trial("scripts", |lab| {
+        let (a, teller) = (lab.router(0), Teller::new(lab)?);
+        let text = global("") + &Instance::new(PLAIN, 200).with(&teller.lines("x")).text(a, &[]);
+        let running = start(a, &text)?;
+        let first = teller.wait("BACKUP and MASTER are told", 4)?;
+        assert_eq!(
+            sorted(first),
+            ["x any INSTANCE V7 BACKUP 200", "x any INSTANCE V7 MASTER 200", "x backup", "x master"]
+        );
+        lab.pull(0, 0)?;
+        let fault = teller.wait("FAULT is told", 6)?;
+        assert_eq!(sorted(fault[4..].to_vec()), ["x any INSTANCE V7 FAULT 200", "x fault"]);
+        lab.plug(0, 0)?;
+        teller.wait("BACKUP and MASTER are told again", 10)?;
+        running.signal(Signal::TERM)?;
+        let stop = teller.wait("STOP is told", 12)?;
+        assert_eq!(sorted(stop[10..].to_vec()), ["x any INSTANCE V7 STOP 200", "x stop"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_reload_that_removes_an_instance_tells_of_it() {
+    trial("deleted", |lab| {
+        let (a, teller) = (lab.router(0), Teller::new(lab)?);
+        let script = teller.script.display();
+        let other = Instance::new(PLAIN, 200).vrid(8).text(a, &[]);
+        let seven = |extra: &str| {
+            let lines = format!("notify \"{script} x\"\n  {extra}");
+            global("") + &Instance::new(PLAIN, 200).with(&lines).text(a, &[]) + &other
+        };
+        let running = start(a, &seven(""))?;
+        teller.wait("BACKUP and MASTER are told", 2)?;
+        running.reload(&(global("") + &other))?;
+        let told = teller.wait("it is told as FAULT", 3)?;
+        assert_eq!(told[2], "x INSTANCE V7 FAULT 200");
+        running.reload(&seven(&format!("notify_deleted \"{script} y\"")))?;
+        teller.wait("BACKUP and MASTER are told", 5)?;
+        running.reload(&(global("") + &other))?;
+        let told = teller.wait("it is told as DELETED", 7)?;
+        assert_eq!(sorted(told[5..].to_vec()), ["x INSTANCE V7 DELETED 200", "y"]);
+        Ok(())
+    });
+}
+
+/// A reader of a named pipe.
+struct Pipe {
+    reader: std::process::Child,
+    read: PathBuf,
+}
+
+impl Pipe {
+    fn new(lab: &Lab, path: &std::path::Path) -> Result<Self> {
+        let read = lab.folder().join("read");
+        let mut command = std::process::Command::new("sh");
+        // it is made by the daemon, or has been
+        command.arg("-c").arg(format!(
+            "while ! test -p {path}; do sleep 0.02; done; exec cat {path} > {read}",
+            path = path.display(),
+            read = read.display()
+        ));
+        Ok(Self { reader: command.spawn()?, read })
+    }
+
+    fn wait(&self, lines: usize) -> Result<Vec<String>> {
+        let read = || fs::read_to_string(&self.read).unwrap_or_default();
+        let there = || Ok(read().lines().count() >= lines);
+        wait_until("lines are read", patience(Duration::from_secs(10)), there).with_context(read)?;
+        Ok(read().lines().map(str::to_owned).collect())
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        self.reader.kill().ok();
+        self.reader.wait().ok();
+    }
+}
+
+#[test]
+fn a_pipe_is_told_of_instances_and_groups_in_keepalived_s_order() {
+    trial("pipe", |lab| {
+        let a = lab.router(0);
+        let path = lab.folder().join("pipe");
+        let path = path.as_path();
+        let group = "vrrp_sync_group G {\n  group {\n    V7\n    V8\n  }\n}\n";
+        let instances = [7, 8].map(|vrid| Instance::new(PLAIN, 200).vrid(vrid).text(a, &[]));
+        let text = global(&format!("vrrp_notify_fifo {}", path.display())) + group + &instances.concat();
+        let pipe = Pipe::new(lab, path)?;
+        let running = start(a, &text)?;
+        pipe.wait(6)?;
+        running.stop()?;
+        let told = pipe.wait(9)?;
+        let line = |kind: &str, name: &str, state: &str| {
+            let priority = if kind == "GROUP" { 0 } else { 200 };
+            format!("{kind} \"{name}\" {state} {priority}")
+        };
+        assert_eq!(
+            told[..3],
+            [line("GROUP", "G", "BACKUP"), line("INSTANCE", "V7", "BACKUP"), line("INSTANCE", "V8", "BACKUP")]
+        );
+        for (at, state) in [(3, "MASTER"), (6, "STOP")] {
+            assert_eq!(
+                sorted(told[at..at + 2].to_vec()),
+                [line("INSTANCE", "V7", state), line("INSTANCE", "V8", state)],
+                "{told:?}"
+            );
+            assert_eq!(told[at + 2], line("GROUP", "G", state));
+        }
+        assert_eq!(told.len(), 9);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_pipe_is_told_of_priorities_if_that_is_asked_for() {
+    trial("priorities", |lab| {
+        let a = lab.router(0);
+        let (path, number) = (lab.folder().join("pipe"), lab.folder().join("number"));
+        fs::write(&number, "0")?;
+        let tracked = format!("track_file f {{\n  file {}\n  weight 1\n}}\n", number.display());
+        let lines = "notify_priority_changes\n  track_file {\n    f\n  }";
+        let text = global(&format!("vrrp_notify_fifo {}", path.display()))
+            + &tracked
+            + &Instance::new(PLAIN, 100).with(lines).text(a, &[]);
+        let pipe = Pipe::new(lab, &path)?;
+        let _running = start(a, &text)?;
+        assert_eq!(pipe.wait(2)?, ["INSTANCE \"V7\" BACKUP 100", "INSTANCE \"V7\" MASTER 100"]);
+        fs::write(&number, "20")?;
+        assert_eq!(pipe.wait(3)?[2], "INSTANCE \"V7\" MASTER_PRIORITY 120");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_script_learns_why_and_who_the_master_is() {
+    if !only_ours() {
+        return; // keepalived's scripts learn no cause
+    }
+    trial("cause", |lab| {
+        let [a, b] = [lab.router(0), lab.router(1)];
+        let teller = Teller::new(lab)?;
+        let env = lab.folder().join("env.sh");
+        fs::write(
+            &env,
+            format!("#!/bin/sh\necho \"$KEEPALIVED_MASTER: $KEEPALIVED_CAUSE\" >> {}\n", teller.told.display()),
+        )?;
+        fs::set_permissions(&env, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let line = format!("notify_backup \"{}\"", env.display());
+        let _a = start(a, &(global("") + &Instance::new(PLAIN, 100).with(&line).text(a, &[])))?;
+        assert_eq!(teller.wait("the start is told", 1)?, [": started"]);
+        let running = b.start(&Daemon::ours(), "d", &Instance::new(PLAIN, 200).alone(b, &[]))?;
+        let told = teller.wait("the other master is told", 2)?;
+        let address = PLAIN.source(b);
+        assert_eq!(told[1], format!("{address}: {address} has the higher claim (priority 200)"));
+        drop(running);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_script_that_lasts_is_not_run_twice_at_once_and_the_last_state_is_told() {
+    if !only_ours() {
+        return; // keepalived runs them at the same time
+    }
+    trial("lasting", |lab| {
+        let (a, teller) = (lab.router(0), Teller::new(lab)?);
+        let slow = lab.folder().join("slow.sh");
+        let told = teller.told.display();
+        fs::write(&slow, format!("#!/bin/sh\necho \"begin $3\" >> {told}\nsleep 2\necho \"end $3\" >> {told}\n"))?;
+        fs::set_permissions(&slow, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let line = format!("notify \"{}\"", slow.display());
+        let _running = start(a, &(global("") + &Instance::new(PLAIN, 200).with(&line).text(a, &[])))?;
+        teller.wait("the start is told", 1)?;
+        wait_until("it is master", patience(Duration::from_secs(5)), || a.has(PLAIN.vip(7)))?;
+        for _ in 0..2 {
+            lab.pull(0, 0)?;
+            wait_until("it is in fault", patience(Duration::from_secs(5)), || Ok(!a.has(PLAIN.vip(7))?))?;
+            lab.plug(0, 0)?;
+            wait_until("it is master", patience(Duration::from_secs(5)), || a.has(PLAIN.vip(7)))?;
+        }
+        let last = || Ok(teller.told()?.last().is_some_and(|line| line == "end MASTER"));
+        wait_until("the last state is told", patience(Duration::from_secs(20)), last)?;
+        let told = teller.told()?;
+        for pair in told.chunks(2) {
+            let [begin, end] = pair else { panic!("{told:?}") };
+            assert_eq!(begin.strip_prefix("begin"), end.strip_prefix("end"), "one at a time: {told:?}");
+        }
+        Ok(())
+    });
+}
