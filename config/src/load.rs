@@ -10,12 +10,16 @@ mod fixed;
 mod global;
 mod group;
 mod instance;
+mod known_scripts;
 mod line;
 mod lvs;
 mod notify;
 mod own_link;
 mod policy;
+mod preferences;
+mod reading;
 mod route;
+mod routing;
 mod script;
 mod security;
 mod services;
@@ -35,7 +39,8 @@ use crate::model::Config;
 use crate::source::Source;
 use crate::span::{Files, Span};
 use crate::syntax::{Options, Tree, parse};
-use statements::{Reading, Statements};
+use reading::Reading;
+use statements::Statements;
 
 /// What loading gives: always a `Config`, however much is wrong; whether it may be used, `finding::fatal` tells.
 #[derive(Clone, Debug)]

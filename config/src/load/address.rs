@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use keepalived_core::address::{Broadcast, InterfaceLabel, InterfaceName, VirtualAddress, scope_named};
 use keepalived_core::vrrp::Family;
 
-use super::route::Home;
-use super::statements::Reading;
+use super::reading::Reading;
+use super::routing::Block;
 use crate::finding::{Finding, rule};
 use crate::keywords::{all, nearest};
 use crate::span::Span;
@@ -25,20 +25,20 @@ pub(super) struct Placed<'a> {
 }
 
 /// Reads every line of `block`.
-pub(super) fn lines<'a>(reading: &mut Reading<'_>, block: Node<'a>, home: Home) -> Vec<Placed<'a>> {
-    block.children().filter_map(|line| read(reading, line, home)).collect()
+pub(super) fn lines<'a>(reading: &mut Reading<'_>, block: Node<'a>, kind: Block) -> Vec<Placed<'a>> {
+    block.children().filter_map(|line| read(reading, line, kind)).collect()
 }
 
-fn read<'a>(reading: &mut Reading<'_>, line: Node<'a>, home: Home) -> Option<Placed<'a>> {
+fn read<'a>(reading: &mut Reading<'_>, line: Node<'a>, kind: Block) -> Option<Placed<'a>> {
     let (first, mut words) = line.words().split_first()?;
     let mut placed = Placed { address: start(reading, first)?, span: first.span, device: None, track_group: None };
     while let Some(word) = words.next() {
-        match option(&mut placed, word, &mut words, home) {
-            Outcome::Good => {}
-            Outcome::Bad(span, message) => {
+        match option(&mut placed, word, &mut words, kind) {
+            Judgement::Good => {}
+            Judgement::IgnoreWord(span, message) => {
                 reading.report(Finding::at(&rule::ADDRESS_OPTION, span, message).note("the word is ignored"));
             }
-            Outcome::Drop(span, message) => {
+            Judgement::DropLine(span, message) => {
                 reading.report(Finding::at(&rule::ADDRESS_INVALID, span, message).note("the line is left out"));
                 return None;
             }
@@ -126,14 +126,14 @@ fn netmask(text: &[u8]) -> Option<u32> {
     (bits.leading_ones() == bits.count_ones()).then(|| bits.leading_ones())
 }
 
-/// What became of a word.
-enum Outcome {
+/// What to do about one word.
+enum Judgement {
     Good,
-    Bad(Span, String),
-    Drop(Span, String),
+    IgnoreWord(Span, String),
+    DropLine(Span, String),
 }
 
-fn option<'a>(placed: &mut Placed<'a>, word: Word<'a>, words: &mut Words<'a>, home: Home) -> Outcome {
+fn option<'a>(placed: &mut Placed<'a>, word: Word<'a>, words: &mut Words<'a>, kind: Block) -> Judgement {
     let flags = &mut placed.address.flags;
     match word.text {
         b"home" => flags.home = true,
@@ -142,51 +142,55 @@ fn option<'a>(placed: &mut Placed<'a>, word: Word<'a>, words: &mut Words<'a>, ho
         b"noprefixroute" => flags.no_prefix_route = true,
         b"autojoin" => flags.autojoin = true,
         b"no_track" => placed.address.tracked = false,
-        b"use_vmac" if home == Home::Instance => placed.address.use_vmac = true,
-        b"use_vmac" => return Outcome::Bad(word.span, "use_vmac is for the addresses of instances".to_owned()),
+        b"use_vmac" if kind == Block::Virtual => placed.address.use_vmac = true,
+        b"use_vmac" => {
+            return Judgement::IgnoreWord(word.span, "use_vmac is for the addresses of instances".to_owned());
+        }
         b"track_group" => match words.next() {
-            Some(group) if home == Home::Static && placed.track_group.is_none() => placed.track_group = Some(group),
-            Some(group) if home == Home::Static => {
-                return Outcome::Bad(group.span, "track_group stands twice; the first counts".to_owned());
+            Some(group) if kind == Block::Static && placed.track_group.is_none() => placed.track_group = Some(group),
+            Some(group) if kind == Block::Static => {
+                return Judgement::IgnoreWord(group.span, "track_group stands twice; the first counts".to_owned());
             }
-            _ => return Outcome::Bad(word.span, "track_group names a group, for static addresses".to_owned()),
+            _ => return Judgement::IgnoreWord(word.span, "track_group names a group, for static addresses".to_owned()),
         },
         b"dev" | b"scope" | b"brd" | b"broadcast" | b"label" | b"peer" | b"preferred_lft" => {
             return match words.next() {
                 Some(value) => valued(placed, word, value),
-                None => Outcome::Bad(word.span, format!("{} needs a value", word.str())),
+                None => Judgement::IgnoreWord(word.span, format!("{} needs a value", word.str())),
             };
         }
         _ => return unknown(word, words),
     }
-    Outcome::Good
+    Judgement::Good
 }
 
 /// A word that is no option; if it is nearly one that has a value, the value goes with it.
-fn unknown(word: Word<'_>, words: &mut Words<'_>) -> Outcome {
+fn unknown(word: Word<'_>, words: &mut Words<'_>) -> Judgement {
     let options = || all().filter(|row| row.block == "<address line>" && !row.name.starts_with("ADDR"));
     let name = word.str();
     if name.split('/').next().is_some_and(|text| text.trim_end_matches([',', ';']).parse::<IpAddr>().is_ok()) {
-        return Outcome::Bad(word.span, format!("{name} is a second address: each has a line of its own"));
+        return Judgement::IgnoreWord(word.span, format!("{name} is a second address: each has a line of its own"));
     }
     let near = nearest(&name, options().map(|row| row.name));
     let Some(near) = options().find(|row| Some(row.name) == near) else {
-        return Outcome::Bad(word.span, format!("{name} is no option of an address"));
+        return Judgement::IgnoreWord(word.span, format!("{name} is no option of an address"));
     };
     if near.arguments != "none" {
         words.next();
     }
-    Outcome::Bad(word.span, format!("{name} is no option of an address; did you mean {}?", near.name))
+    Judgement::IgnoreWord(word.span, format!("{name} is no option of an address; did you mean {}?", near.name))
 }
 
-fn valued(placed: &mut Placed<'_>, word: Word<'_>, value: Word<'_>) -> Outcome {
-    let bad = |wanted: &str| Outcome::Bad(value.span, format!("{} must be {wanted}, not {}", word.str(), value.str()));
-    let only4 = || Outcome::Bad(word.span, format!("{} is for IPv4 only", word.str()));
+fn valued(placed: &mut Placed<'_>, word: Word<'_>, value: Word<'_>) -> Judgement {
+    let bad = |wanted: &str| {
+        Judgement::IgnoreWord(value.span, format!("{} must be {wanted}, not {}", word.str(), value.str()))
+    };
+    let only4 = || Judgement::IgnoreWord(word.span, format!("{} is for IPv4 only", word.str()));
     let is4 = placed.address.address.is_ipv4();
     let line = &mut placed.address;
     match word.text {
         b"dev" if line.device.is_some() => {
-            return Outcome::Bad(word.span, "dev stands twice; the first counts".to_owned());
+            return Judgement::IgnoreWord(word.span, "dev stands twice; the first counts".to_owned());
         }
         b"dev" => match InterfaceName::new(value.text) {
             Some(name) => {
@@ -196,12 +200,12 @@ fn valued(placed: &mut Placed<'_>, word: Word<'_>, value: Word<'_>) -> Outcome {
             None => return bad("the name of an interface"),
         },
         b"peer" if line.peer.is_some() => {
-            return Outcome::Drop(word.span, "peer stands twice".to_owned());
+            return Judgement::DropLine(word.span, "peer stands twice".to_owned());
         }
         b"peer" => match value::whole_address(value.text) {
             Some(peer) if peer.is_ipv4() == is4 => line.peer = Some(peer),
             _ => {
-                return Outcome::Drop(
+                return Judgement::DropLine(
                     value.span,
                     format!("the peer must be an address of the same family without prefix, not {}", value.str()),
                 );
@@ -225,7 +229,7 @@ fn valued(placed: &mut Placed<'_>, word: Word<'_>, value: Word<'_>) -> Outcome {
             None => return bad("an IPv4 address, + or -"),
         },
     }
-    Outcome::Good
+    Judgement::Good
 }
 
 /// `Some(None)` is for ever.

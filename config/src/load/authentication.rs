@@ -6,7 +6,8 @@ use keepalived_core::vrrp::{Family, InitialState, Password, Priority, Version};
 
 use super::draft::Draft;
 use super::line::{Wrong, number};
-use super::statements::{Reading, Statements};
+use super::reading::Reading;
+use super::statements::Statements;
 use crate::facts::KeyFile;
 use crate::finding::{Finding, rule};
 use crate::model::{Hmac, HmacKey, HmacMode, Replay, Secret};

@@ -24,7 +24,8 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 use self::group::KnownGroup;
-use super::statements::{Reading, Statements};
+use super::reading::Reading;
+use super::statements::Statements;
 use crate::finding::{Finding, rule};
 use crate::model::{Backend, BfdInstance, Global, Ssl, TrackFile, VirtualServer, VirtualServerGroup, Weight};
 use crate::syntax::Node;

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use keepalived_core::address::InterfaceName;
 
-use super::statements::{Reading, finding_at};
+use super::reading::Reading;
+use super::statements::finding_at;
 use crate::finding::{Finding, rule};
 use crate::model::{Instance, Transport};
 use crate::syntax::Node;

@@ -3,7 +3,8 @@
 use keepalived_core::address::InterfaceName;
 
 use super::global::Defaults;
-use super::statements::{Reading, Statements};
+use super::reading::Reading;
+use super::statements::Statements;
 use crate::facts::InterfaceFacts;
 use crate::finding::Rule;
 use crate::model::Global;

@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::line::{Line, Wrong, number};
-use super::route::narrow;
-use super::statements::Reading;
+use super::line::{Line, Wrong, narrow, number};
+use super::reading::Reading;
 use crate::facts::RouteName;
 use crate::model::{Encapsulation, EncapsulationHeader};
 use crate::syntax::Word;

@@ -7,8 +7,10 @@ use keepalived_core::address::InterfaceName;
 
 use super::address;
 use super::policy;
-use super::route::{Home, lines as routes, track_group};
-use super::statements::{Reading, Statements};
+use super::reading::Reading;
+use super::route::lines as routes;
+use super::routing::{Block, track_group};
+use super::statements::Statements;
 use crate::finding::{Finding, rule};
 use crate::model::{Global, InterfaceDelays, Linkbeat, LinkbeatMethod, PolicyRule, Route, StaticAddress, TrackGroup};
 use crate::syntax::{Node, Word};
@@ -31,14 +33,14 @@ pub(super) fn statics(reading: &mut Reading<'_>, root: &Statements<'_>, global: 
         (blocks("static_ipaddress"), blocks("static_routes"), blocks("static_rules"));
     Statics {
         addresses: addresses.into_iter().flat_map(|block| static_addresses(reading, block, global)).collect(),
-        routes: route_blocks.into_iter().flat_map(|block| routes(reading, block, Home::Static)).collect(),
-        rules: rules.into_iter().flat_map(|block| policy::lines(reading, block, Home::Static)).collect(),
+        routes: route_blocks.into_iter().flat_map(|block| routes(reading, block, Block::Static)).collect(),
+        rules: rules.into_iter().flat_map(|block| policy::lines(reading, block, Block::Static)).collect(),
     }
 }
 
 fn static_addresses(reading: &mut Reading<'_>, block: Node<'_>, global: &Global) -> Vec<StaticAddress> {
     let mut out = Vec::new();
-    for placed in address::lines(reading, block, Home::Static) {
+    for placed in address::lines(reading, block, Block::Static) {
         let mut address = placed.address;
         let said = address.device;
         address.device = said.or(global.default_interface).or_else(|| InterfaceName::new(USUAL_INTERFACE));

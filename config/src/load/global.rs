@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use keepalived_core::vrrp::Version;
 
+use super::reading::Reading;
 use super::settings::{Pacing, process_name, umask};
-use super::statements::{Reading, Statements};
+use super::statements::Statements;
 use super::{group, lvs, services};
 use crate::finding::{Finding, rule};
 use crate::model::{BufferPolicy, Global, RouterDefaults, VipLost};

@@ -6,7 +6,8 @@ use std::time::Duration;
 use keepalived_core::address::InterfaceName;
 
 use super::notify;
-use super::statements::{Reading, Statements};
+use super::reading::Reading;
+use super::statements::Statements;
 use super::tracks::{self, Trackers};
 use crate::finding::{Finding, rule};
 use crate::model::{GarpGroup, Global, Instance, SyncGroup};

@@ -10,12 +10,13 @@ use super::address::{Placed, lines, of_family, once};
 use super::authentication::{self, Standing};
 use super::draft::{Draft, Link};
 use super::global::Defaults;
-use super::route::{self, Home};
+use super::reading::Reading;
+use super::routing::Block;
 use super::settings::Pacing;
-use super::statements::{Reading, Statements, place};
+use super::statements::{Statements, place};
 use super::tracks::{self, Trackers};
 use super::transport::{self, Endpoint};
-use super::{notify, own_link, policy};
+use super::{notify, own_link, policy, route};
 use crate::facts::InterfaceFacts;
 use crate::finding::{Finding, rule};
 use crate::model::{ChecksumForm, Global, InitialState, Instance, Preempt, Settings, Transport};
@@ -134,11 +135,11 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, trackers: &mut Trackers) -
         notify: notify::read(reading, statements),
         routes: statements
             .all("virtual_routes")
-            .flat_map(|block| route::lines(reading, block, Home::Instance))
+            .flat_map(|block| route::lines(reading, block, Block::Virtual))
             .collect(),
         rules: statements
             .all("virtual_rules")
-            .flat_map(|block| policy::lines(reading, block, Home::Instance))
+            .flat_map(|block| policy::lines(reading, block, Block::Virtual))
             .collect(),
         mail: mail(reading, draft),
         notify_priority_changes: priority_changes(reading, draft),
@@ -243,7 +244,7 @@ fn check_interface(reading: &mut Reading<'_>, draft: &Draft<'_>, link: Link, tra
 
 fn addresses<'a>(reading: &mut Reading<'_>, draft: &Draft<'a>, name: &str) -> Vec<Placed<'a>> {
     let blocks: Vec<Node<'a>> = draft.statements.all(name).collect();
-    let placed: Vec<_> = blocks.into_iter().flat_map(|block| lines(reading, block, Home::Instance)).collect();
+    let placed: Vec<_> = blocks.into_iter().flat_map(|block| lines(reading, block, Block::Virtual)).collect();
     for (device, span) in placed.iter().filter_map(|placed| placed.device) {
         exists(reading, draft, device, span);
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::Family;
 
-use super::statements::{Reading, one_of};
+use super::reading::{Reading, one_of};
 use crate::facts::RouteName;
 use crate::finding::{Finding, Rule, rule};
 use crate::keywords::{self, Value};
@@ -153,6 +153,11 @@ pub(super) fn number<T: TryFrom<i64>>(option: Word<'_>, word: Word<'_>, least: i
         let wrong = Wrong::new(word, format!("{} must be {least} to {most}, not {}", option.str(), word.str()));
         Wrong { is_number: true, ..wrong }
     })
+}
+
+/// A number that `Reading::named` has kept below 256.
+pub(super) fn narrow(number: u32) -> u8 {
+    u8::try_from(number).unwrap_or(u8::MAX)
 }
 
 /// `word` as an address with or without a length; `None` for `default` and its like.

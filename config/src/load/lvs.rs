@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::line::{Wrong, number};
-use super::statements::{Reading, Statements};
+use super::reading::Reading;
+use super::statements::Statements;
 use crate::finding::{Finding, rule};
 use crate::model::{Backend, Balancing, Firewall, FlushOnStop, Ipsets, Iptables, IpvsNamespace, SyncDaemon};
 use crate::syntax::{Node, Word, Words};

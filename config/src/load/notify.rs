@@ -1,6 +1,7 @@
 //! Scripts that are run when a state changes.
 
-use super::statements::{Reading, Statements};
+use super::reading::Reading;
+use super::statements::Statements;
 use crate::model::Notify;
 
 /// What `statements` of an instance or a sync group say; `None` if it is nothing.

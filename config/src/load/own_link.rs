@@ -8,7 +8,7 @@ use keepalived_core::vrrp::{Family, Vrid};
 
 use super::draft::{Draft, Link};
 use super::line::Wrong;
-use super::statements::Reading;
+use super::reading::Reading;
 use crate::facts::RouteName;
 use crate::finding::rule;
 use crate::model::{Ipvlan, IpvlanMode, OwnLink, Transport, Vmac};

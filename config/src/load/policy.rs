@@ -2,9 +2,9 @@
 
 use keepalived_core::vrrp::Family;
 
-use super::line::{Line, Mixed, Wrong, everything, prefix};
-use super::route::{Home, narrow, realms, track_group, tracked_protocol};
-use super::statements::Reading;
+use super::line::{Line, Mixed, Wrong, everything, narrow, prefix};
+use super::reading::Reading;
+use super::routing::{Block, realms, track_group, tracked_protocol};
 use crate::facts::RouteName;
 use crate::finding::{Finding, rule};
 use crate::keywords;
@@ -12,37 +12,15 @@ use crate::model::{Mark, PolicyRule, Prefix, RareSelectors, RuleAction};
 use crate::syntax::{Node, Word};
 use crate::value;
 
-pub(super) const BLOCK: &str = "<rule line>";
+const BLOCK: &str = "<rule line>";
 
-/// Where the preferences begin that rules without one get, downward.
-const HIGHEST_OWN_PREFERENCE: u32 = 16_384;
-
-/// How many rules of each family have got a preference from us.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Preferences {
-    v4: u32,
-    v6: u32,
+/// Reads every line of `node`; one that is wrong is left out.
+pub(super) fn lines(reading: &mut Reading<'_>, node: Node<'_>, block: Block) -> Vec<PolicyRule> {
+    node.children().filter_map(|line| read(reading, line, block)).collect()
 }
 
-impl Preferences {
-    fn next(&mut self, family: Family) -> u32 {
-        let count = match family {
-            Family::V4 => &mut self.v4,
-            Family::V6 => &mut self.v6,
-        };
-        let preference = HIGHEST_OWN_PREFERENCE.saturating_sub(*count);
-        *count = count.saturating_add(1);
-        preference
-    }
-}
-
-/// Reads every line of `block`; one that is wrong is left out.
-pub(super) fn lines(reading: &mut Reading<'_>, block: Node<'_>, home: Home) -> Vec<PolicyRule> {
-    block.children().filter_map(|line| read(reading, line, home)).collect()
-}
-
-fn read(reading: &mut Reading<'_>, node: Node<'_>, home: Home) -> Option<PolicyRule> {
-    let mut draft = Draft { home, ..Draft::default() };
+fn read(reading: &mut Reading<'_>, node: Node<'_>, block: Block) -> Option<PolicyRule> {
+    let mut draft = Draft { block, ..Draft::default() };
     let first = node.first()?;
     let mut line = Line::new(BLOCK, node);
     let result = draft.read(reading, &mut line).and_then(|()| draft.finish(reading, first));
@@ -60,7 +38,7 @@ fn read(reading: &mut Reading<'_>, node: Node<'_>, home: Home) -> Option<PolicyR
 /// A rule before it is known to be whole.
 #[derive(Default)]
 struct Draft<'a> {
-    home: Home,
+    block: Block,
     family: Mixed,
     /// `None` inside is everything.
     from: Option<Option<Prefix>>,
@@ -191,7 +169,7 @@ impl<'a> Draft<'a> {
                 self.protocol = Some((narrow(reading.named(RouteName::Protocol, word, value, 255)?), value));
             }
             b"no_track" => self.untracked = true,
-            b"track_group" if self.home == Home::Static => self.track_group = Some(line.value(word)?),
+            b"track_group" if self.block == Block::Static => self.track_group = Some(line.value(word)?),
             b"track_group" => return Err(Wrong::new(word, "track_group is for static rules")),
             b"table" | b"lookup" => {
                 let value = line.value(word)?;

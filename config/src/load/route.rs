@@ -5,40 +5,28 @@ use std::time::Duration;
 use keepalived_core::vrrp::Family;
 
 use super::encap::encapsulation;
-use super::line::{Line, Mixed, Wrong, everything, number, prefix};
-use super::statements::Reading;
+use super::line::{Line, Mixed, Wrong, everything, narrow, number, prefix};
+use super::reading::Reading;
+use super::routing::{Block, realms, track_group, tracked_protocol};
 use crate::facts::RouteName;
 use crate::finding::{Finding, rule};
 use crate::keywords;
-use crate::model::{Hop, Lockable, Placement, Prefix, Realms, Route, RouteKind, RouteMetrics};
+use crate::model::{Hop, Lockable, Placement, Prefix, Route, RouteKind, RouteMetrics};
 use crate::syntax::{Node, Word};
 use crate::value;
 
-pub(super) const BLOCK: &str = "<route line>";
-
-/// `RTPROT_KEEPALIVED`
-pub(super) const OUR_PROTOCOL: u8 = 18;
+const BLOCK: &str = "<route line>";
 
 /// `RT_TABLE_MAIN`
 const MAIN_TABLE: u32 = 254;
 
-/// Whether a line may say `track_group`.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Home {
-    /// Of an instance.
-    #[default]
-    Instance,
-    /// Of the daemon.
-    Static,
+/// Reads every line of `node`; one that is wrong is left out.
+pub(super) fn lines(reading: &mut Reading<'_>, node: Node<'_>, block: Block) -> Vec<Route> {
+    node.children().filter_map(|line| read(reading, line, block)).collect()
 }
 
-/// Reads every line of `block`; one that is wrong is left out.
-pub(super) fn lines(reading: &mut Reading<'_>, block: Node<'_>, home: Home) -> Vec<Route> {
-    block.children().filter_map(|line| read(reading, line, home)).collect()
-}
-
-fn read(reading: &mut Reading<'_>, node: Node<'_>, home: Home) -> Option<Route> {
-    let mut draft = Draft::new(home);
+fn read(reading: &mut Reading<'_>, node: Node<'_>, block: Block) -> Option<Route> {
+    let mut draft = Draft::new(block);
     let first = node.first()?;
     let mut line = Line::new(BLOCK, node);
     let result = draft.read(reading, &mut line).and_then(|()| draft.finish(reading, first));
@@ -55,7 +43,7 @@ fn read(reading: &mut Reading<'_>, node: Node<'_>, home: Home) -> Option<Route> 
 
 /// A route before it is known to be whole.
 struct Draft<'a> {
-    home: Home,
+    block: Block,
     family: Mixed,
     /// `None` inside is `default`.
     destination: Option<Option<Prefix>>,
@@ -67,7 +55,7 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn new(home: Home) -> Self {
+    fn new(block: Block) -> Self {
         let route = Route {
             family: Family::V4,
             kind: RouteKind::Unicast,
@@ -92,7 +80,7 @@ impl<'a> Draft<'a> {
         };
         let metrics = RouteMetrics::default();
         let (destination, from, protocol, track_group) = (None, None, None, None);
-        Self { home, family: Mixed::default(), destination, from, route, metrics, protocol, track_group }
+        Self { block, family: Mixed::default(), destination, from, route, metrics, protocol, track_group }
     }
 
     fn read(&mut self, reading: &mut Reading<'_>, line: &mut Line<'a>) -> Result<(), Wrong> {
@@ -180,7 +168,7 @@ impl<'a> Draft<'a> {
             b"prepend" => route.placement = Placement::Prepend,
             b"append" => route.placement = Placement::Append,
             b"no_track" => route.tracked = false,
-            b"track_group" if self.home == Home::Static => self.track_group = Some(line.value(word)?),
+            b"track_group" if self.block == Block::Static => self.track_group = Some(line.value(word)?),
             b"track_group" => return Err(Wrong::new(word, "track_group is for static routes")),
             b"as" => {
                 line.take("to");
@@ -307,52 +295,6 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The protocol of something that may be tracked: by it we know what is ours.
-pub(super) fn tracked_protocol(
-    reading: &mut Reading<'_>,
-    tracked: bool,
-    said: Option<u8>,
-    word: Option<Word<'_>>,
-    what: &str,
-) -> Option<u8> {
-    if !tracked {
-        return said;
-    }
-    if let Some(word) = word.filter(|_| said != Some(OUR_PROTOCOL)) {
-        let message = format!("a {what} that is tracked has protocol {OUR_PROTOCOL}, not {}", word.str());
-        let finding = Finding::at(&rule::ROUTE_PROTOCOL, word.span, message);
-        reading.report(finding.help("add no_track, or remove protocol"));
-    }
-    Some(OUR_PROTOCOL)
-}
-
-/// The group that `word` names, if there is one and something to tell a deletion by.
-pub(super) fn track_group(
-    reading: &mut Reading<'_>,
-    word: Option<Word<'_>>,
-    has_device: bool,
-    needs: &str,
-) -> Option<String> {
-    let word = word?;
-    let name = word.str().into_owned();
-    let finding = if !has_device {
-        Finding::at(&rule::TRACK_GROUP, word.span, format!("{needs} to have a track_group"))
-    } else if !reading.track_groups.contains(&name) {
-        let finding = Finding::at(&rule::TRACK_GROUP, word.span, format!("there is no track_group {name}"));
-        let groups = std::mem::take(&mut reading.track_groups);
-        let near = reading.suggest(&name, groups.iter().map(String::as_str));
-        reading.track_groups = groups;
-        match near {
-            Some(near) => finding.help(format!("did you mean {near}?")).fix(word.span, near),
-            None => finding,
-        }
-    } else {
-        return Some(name);
-    };
-    reading.report(finding.note("track_group is ignored"));
-    None
-}
-
 /// An option of a way to the next router; `false` if `word` is none.
 fn hop_option<'a>(
     reading: &mut Reading<'_>,
@@ -390,22 +332,6 @@ fn hop_option<'a>(
         _ => return Ok(false),
     }
     Ok(true)
-}
-
-/// `[FROM/]TO`
-pub(super) fn realms(reading: &Reading<'_>, option: Word<'_>, word: Word<'_>) -> Result<Realms, Wrong> {
-    let part = |text| reading.named(RouteName::Realm, option, Word { text, ..word }, 255).map(u16::try_from);
-    let slash = word.text.iter().position(|octet| *octet == b'/');
-    let (from, to) = match slash.and_then(|slash| word.text.split_at_checked(slash)) {
-        Some((from, to)) => (part(from)?.unwrap_or_default(), to.get(1..).unwrap_or_default()),
-        None => (0, word.text),
-    };
-    Ok(Realms { from, to: part(to)?.unwrap_or_default() })
-}
-
-/// What `named` has kept below 256.
-pub(super) fn narrow(number: u32) -> u8 {
-    u8::try_from(number).unwrap_or(u8::MAX)
 }
 
 fn line_number<'a, T: TryFrom<i64>>(line: &mut Line<'a>, option: Word<'a>, least: i64, most: i64) -> Result<T, Wrong> {

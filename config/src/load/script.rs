@@ -1,7 +1,8 @@
 //! Commands: `SCRIPT [user [[:]group]]`, and users alone.
 
+use super::reading::Reading;
 use super::security::Named;
-use super::statements::{Reading, Statements};
+use super::statements::Statements;
 use crate::command;
 use crate::finding::{Finding, rule};
 use crate::keywords::Value;

@@ -1,73 +1,13 @@
 //! Whether scripts may run: who runs them, whether they are there, and whether others than root could change them.
 
-use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap, HashSet};
-
-use super::statements::{Reading, Statements, finding_at};
+use super::known_scripts::{DefaultOwner, Found, Process};
+use super::reading::Reading;
+use super::statements::{Statements, finding_at};
 use crate::facts::{Owner, Program, Weakness, WeaknessKind};
 use crate::finding::{Finding, Rule, rule};
 use crate::keywords::Keyword;
 use crate::model::{Command, Config, Script, ScriptUser};
-use crate::span::Span;
 use crate::syntax::{Node, Word};
-
-/// Who runs scripts that name nobody.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-enum Usual {
-    #[default]
-    Root,
-    User(ScriptUser),
-    /// Security is asked for, and nobody is there to run them; it has not been said yet.
-    Missing,
-    /// The same; it has been said.
-    Nobody,
-}
-
-/// The process that runs a script. `-t` looks at the scripts of those that there would be.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Home {
-    Supervisor,
-    Vrrp,
-    Checker,
-    /// The checker process, or the VRRP process if there is none.
-    Either,
-}
-
-impl Home {
-    fn of(keyword: &str) -> Self {
-        match keyword {
-            "startup_script" | "shutdown_script" => Self::Supervisor,
-            "quorum_up" | "quorum_down" | "notify_up" | "notify_down" | "misc_path" | "lvs_notify_fifo_script" => {
-                Self::Checker
-            }
-            "notify_fifo_script" => Self::Either,
-            _ => Self::Vrrp,
-        }
-    }
-}
-
-/// A script that is there.
-struct Found {
-    place: Option<Span>,
-    program: String,
-    weakness: Option<Weakness>,
-}
-
-/// What has been learnt about scripts while reading.
-#[derive(Default)]
-pub(super) struct Scripts {
-    usual: Usual,
-    /// `enable_script_security`
-    secure: bool,
-    /// What the machine answered; the same programs are asked for again and again.
-    programs: HashMap<(String, Option<String>, Option<String>), Program>,
-    /// Of each process the first that is there.
-    found: BTreeMap<Home, Found>,
-    /// The names of `vrrp_script` blocks that are left out.
-    left_out: HashSet<String>,
-    /// Whether an interface was named that is not there.
-    pub(super) absent_interface: Cell<bool>,
-}
 
 /// `USER [GROUP]` as it was found.
 pub(super) enum Named {
@@ -97,14 +37,14 @@ pub(super) fn begin(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Optio
     let is_command = |node: Node<'_>| node.keyword().is_some_and(Keyword::quoted_ok);
     let matters = reading.scripts.secure || reading.tree.statements().any(is_command);
     let standard = ScriptUser { name: STANDARD_USER.to_owned(), group: None };
-    let (usual, user) = match said {
-        Named::User(user) => (Usual::User(user.clone()), Some(user)),
-        Named::Unknown => (Usual::Nobody, None),
-        Named::Nobody if matters && reading.facts.knows_user(STANDARD_USER) => (Usual::User(standard), None),
-        Named::Nobody if reading.scripts.secure => (Usual::Missing, None),
-        Named::Nobody => (Usual::Root, None),
+    let (default_owner, user) = match said {
+        Named::User(user) => (DefaultOwner::User(user.clone()), Some(user)),
+        Named::Unknown => (DefaultOwner::Nobody, None),
+        Named::Nobody if matters && reading.facts.knows_user(STANDARD_USER) => (DefaultOwner::User(standard), None),
+        Named::Nobody if reading.scripts.secure => (DefaultOwner::Missing, None),
+        Named::Nobody => (DefaultOwner::Root, None),
     };
-    reading.scripts.usual = usual;
+    reading.scripts.default_owner = default_owner;
     user
 }
 
@@ -142,13 +82,13 @@ impl Reading<'_> {
 
     /// Whether there is somebody to run what `node` says, if it names nobody.
     pub(super) fn has_owner(&mut self, node: Node<'_>) -> bool {
-        if self.scripts.usual == Usual::Missing {
-            self.scripts.usual = Usual::Nobody;
+        if self.scripts.default_owner == DefaultOwner::Missing {
+            self.scripts.default_owner = DefaultOwner::Nobody;
             let message = format!("nobody runs scripts: there is no script_user, and no user {STANDARD_USER}");
             let finding = finding_at(&rule::SCRIPT_OWNER, Some(node), message);
             self.report(finding.note("scripts without a user of their own are left out"));
         }
-        self.scripts.usual != Usual::Nobody
+        self.scripts.default_owner != DefaultOwner::Nobody
     }
 
     /// Whether `script`, the command after the keyword of `node`, may run; says why not, and keeps in mind that it is there.
@@ -174,7 +114,7 @@ impl Reading<'_> {
         };
         if !matches!(found, Program::Unknown | Program::Missing | Program::Unreachable(_)) {
             let place = node.argument().map(|word| word.span);
-            let entry = self.scripts.found.entry(Home::of(&node.name()));
+            let entry = self.scripts.found.entry(Process::of(&node.name()));
             entry.or_insert(Found { place, program: program.clone(), weakness: weakness.clone() });
         }
         let (problem, way_out, rule): (_, _, &'static Rule) = match found {
@@ -220,9 +160,9 @@ impl Reading<'_> {
     }
 
     fn look(&mut self, program: &str, script: &Script) -> Program {
-        let user = match (&script.user, &self.scripts.usual) {
+        let user = match (&script.user, &self.scripts.default_owner) {
             (Some(name), _) => Some(ScriptUser { name: name.clone(), group: script.group.clone() }),
-            (None, Usual::User(user)) => Some(user.clone()),
+            (None, DefaultOwner::User(user)) => Some(user.clone()),
             (None, _) => None,
         };
         let (name, group) =
@@ -277,14 +217,14 @@ pub(super) fn check(reading: &mut Reading<'_>, config: &mut Config) {
     // keepalived ends before it looks at scripts if an interface is missing
     let vrrp = has("vrrp_instance") && !reading.scripts.absent_interface.get();
     let checker = has("virtual_server");
-    let runs = |home: Home| match home {
-        Home::Supervisor => true,
-        Home::Vrrp => vrrp,
-        Home::Checker => checker,
-        Home::Either => vrrp || checker,
+    let runs = |process: Process| match process {
+        Process::Supervisor => true,
+        Process::Vrrp => vrrp,
+        Process::Checker => checker,
+        Process::Either => vrrp || checker,
     };
     let found = std::mem::take(&mut reading.scripts.found);
-    let found = found.into_iter().filter(|(home, _)| runs(*home)).map(|(_, found)| found);
+    let found = found.into_iter().filter(|(process, _)| runs(*process)).map(|(_, found)| found);
     let Some(found) = found.min_by_key(|found| found.place.map(|place| (place.file, place.start))) else { return };
     let message = format!("{} is run, but enable_script_security is not set", found.program);
     let finding = match found.place {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::reading::Reading;
 use super::security::{self, Named};
 use super::settings::process_name;
-use super::statements::{Reading, Statements};
+use super::statements::Statements;
 use crate::finding::{Finding, rule};
 use crate::model::{
     AutoPriority, Buffer, Buffers, Dbus, Fifo, Fifos, Global, Mail, MailServer, ProcessSettings, Reload, ReloadFile,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::statements::{Reading, Statements};
+use super::reading::Reading;
+use super::statements::Statements;
 use crate::finding::{Finding, rule};
 use crate::model::Garp;
 use crate::syntax::Node;

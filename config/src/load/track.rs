@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::statements::{Reading, Statements, finding_at};
+use super::reading::Reading;
+use super::statements::{Statements, finding_at};
 use super::tracks::{Known, Trackers};
 use crate::finding::{Finding, rule};
 use crate::model::{BfdInstance, InitialFile, ParameterMatch, TrackFile, TrackProcess, TrackScript, Weight};

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::line::{Line, Wrong};
-use super::statements::{Reading, Statements, place};
+use super::reading::Reading;
+use super::statements::{Statements, place};
 use crate::finding::{Finding, Rule, rule};
 use crate::model::{Track, TrackedInterface, Tracks, Weight};
 use crate::span::Span;

@@ -7,7 +7,8 @@ use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::{Family, Vrid};
 
 use super::draft::{Draft, Link};
-use super::statements::{Reading, place};
+use super::reading::Reading;
+use super::statements::place;
 use crate::finding::{Finding, rule};
 use crate::model::{Instance, Peer, Transport};
 use crate::span::Span;

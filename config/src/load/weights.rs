@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::statements::{Reading, finding_at};
+use super::reading::Reading;
+use super::statements::finding_at;
 use crate::finding::{Rule, rule};
 use crate::model::{Instance, SyncGroup, Track, Tracks};
 use crate::syntax::Node;

@@ -2,7 +2,8 @@
 
 use keepalived_core::balance::Unsupported;
 
-use super::super::statements::{Reading, finding_at};
+use super::super::reading::Reading;
+use super::super::statements::finding_at;
 use crate::finding::rule;
 use crate::model::{Backend, VirtualServer};
 use crate::syntax::Node;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use keepalived_core::balance::Few;
 
-use super::super::statements::{Reading, Statements};
+use super::super::reading::Reading;
+use super::super::statements::Statements;
 use super::pace::Habit;
 use super::scene::{Scene, Timed, schedule, timed};
 use super::{dns, grpc, http, udp};

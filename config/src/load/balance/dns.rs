@@ -1,6 +1,7 @@
 //! `DNS_CHECK`
 
-use super::super::statements::{Reading, Statements};
+use super::super::reading::Reading;
+use super::super::statements::Statements;
 use super::pace::Habit;
 use super::scene::{Scene, Timed, timed};
 use crate::finding::{Finding, rule};

@@ -5,7 +5,8 @@ use std::num::NonZeroU16;
 
 use keepalived_core::vrrp::Family;
 
-use super::super::statements::{Reading, Statements};
+use super::super::reading::Reading;
+use super::super::statements::Statements;
 use super::pace::Pace;
 use crate::finding::{Finding, rule};
 use crate::model::{Endpoint, Origin, RealServer};

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use super::super::statements::{Reading, instead};
+use super::super::reading::{Reading, instead};
 use crate::finding::{Finding, rule};
 use crate::model::{Forwarding, Service, Tunnel, TunnelChecksum};
 use crate::span::Span;

@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use keepalived_core::vrrp::Family;
 
 use super::super::global::UINT;
-use super::super::statements::{Reading, place};
+use super::super::reading::Reading;
+use super::super::statements::place;
 use super::endpoint;
 use crate::finding::{Finding, rule};
 use crate::model::{GroupEntry, MOST_SERVICES, VirtualServerGroup};

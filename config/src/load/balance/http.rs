@@ -1,6 +1,7 @@
 //! `HTTP_GET`, `SSL_GET` and `HTTP2_GET`
 
-use super::super::statements::{Reading, Statements};
+use super::super::reading::Reading;
+use super::super::statements::Statements;
 use super::pace::Habit;
 use super::scene::{Scene, Timed, timed};
 use super::tls::{self, Use};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::statements::{Reading, Statements};
+use super::super::reading::Reading;
+use super::super::statements::Statements;
 use crate::model::{self, Schedule};
 
 /// What a virtual or real server says for the checks in it; `None` leaves it to the kind of check.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use keepalived_core::vrrp::Family;
 
-use super::super::statements::{Reading, Statements};
+use super::super::reading::Reading;
+use super::super::statements::Statements;
 use crate::finding::{Finding, rule};
 use crate::model::Granularity;
 use crate::syntax::Node;

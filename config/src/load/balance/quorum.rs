@@ -1,6 +1,7 @@
 //! Quorum and hysteresis against the weights that there are.
 
-use super::super::statements::{Reading, Statements};
+use super::super::reading::Reading;
+use super::super::statements::Statements;
 use crate::finding::rule;
 use crate::model::VirtualServer;
 use crate::syntax::Node;

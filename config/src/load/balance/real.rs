@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use keepalived_core::vrrp::Family;
 
-use super::super::statements::{Reading, Statements, place};
+use super::super::reading::Reading;
+use super::super::statements::{Statements, place};
 use super::check;
 use super::endpoint::{self, Place};
 use super::pace::Pace;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::statements::{Reading, Statements, place};
+use super::super::reading::Reading;
+use super::super::statements::{Statements, place};
 use super::Surroundings;
 use super::endpoint::{self, Place};
 use super::pace::{Habit, Pace};

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use keepalived_core::vrrp::Family;
 
-use super::super::statements::{Reading, Statements, place};
+use super::super::reading::Reading;
+use super::super::statements::{Statements, place};
 use super::endpoint::{self, Place};
 use super::group::KnownGroup;
 use super::pace::Pace;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use keepalived_core::balance::{Owners, ServiceId, ServiceKey};
 
-use super::super::statements::{Reading, place};
+use super::super::reading::Reading;
+use super::super::statements::place;
 use super::Surroundings;
 use crate::finding::{Finding, rule};
 use crate::model::{MOST_SERVICES, Service};

@@ -1,6 +1,7 @@
 //! Clients that stay with a failed server: IPVS remembers who was sent where.
 
-use super::super::statements::{Reading, place};
+use super::super::reading::Reading;
+use super::super::statements::place;
 use crate::finding::{Finding, rule};
 use crate::model::{Backend, Balancing, Protocol, Service, VirtualServer};
 use crate::syntax::Node;

@@ -1,6 +1,7 @@
 //! TLS of a check: whether, whom it believes, and which name it sends.
 
-use super::super::statements::{Reading, Statements};
+use super::super::reading::Reading;
+use super::super::statements::Statements;
 use crate::finding::rule;
 use crate::model::Sni;
 
