@@ -79,8 +79,8 @@
 //! # What it costs
 //!
 //! A change is a transaction with a few elements of maps, and rules only if the settings or the sum of the weights change;
-//! what is looked up stays. With the last service the table goes. A look at a table while nobody has made a transaction asks for
-//! the number of the last one only; otherwise all of it is read and compared.
+//! what is looked up stays. With the last service the table goes. A look at a table asks for the number of the last transaction. Only if
+//! others have made one, it reads and compares everything.
 //!
 //! 2,000 services of ten servers take 0.3 s, 10,000 1.5 to 2.5 s (direct routing 0.3 and 1.8 s; services that remember their clients 0.6 and 3 s,
 //! and 1 s for 3,700: when each had sets of its own it was 11, 271 and 26 s). A change of one of 10,000 takes up to 60 ms, because the kernel
@@ -90,14 +90,17 @@
 //! # After a crash
 //!
 //! Nothing has to be done: all settings stand in the tables ([`Nftables::open`] finds the services by their chains, their
-//! settings in the comment of the first rule, the weights in a map). Connections, clients and counters stay. A table of
-//! another layout, or one that somebody has damaged, is replaced by the next change.
+//! settings in the comment of the first rule, the weights in a map). Connections, clients and counters stay. The next change replaces a
+//! table that has another layout, or that others have damaged.
 
 mod comment;
 mod commit;
 mod conntrack;
 mod counters;
 mod direct;
+mod expression;
+mod keys;
+mod layout;
 mod message;
 mod monitor;
 mod names;
@@ -107,69 +110,47 @@ mod persistence;
 mod plan;
 mod read;
 mod render;
+mod rules;
 mod seats;
+mod table;
+mod tables;
 mod wish;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 #[cfg(doc)]
 use keepalived_core::balance::Unsupported;
-use keepalived_core::balance::{Change, DestinationEntry, DestinationKey, ServiceEntry, ServiceKey};
+use keepalived_core::balance::{Change, DestinationEntry, DestinationKey, ServiceEntry, ServiceKey, Table};
 use rustix::net::netlink::NETFILTER;
 
-use self::commit::{Commit, Outcome};
 pub use self::counters::Count;
-use self::message::Transaction;
 use self::monitor::Monitor;
-use self::names::{Home, Map};
-use self::numbers::Numbers;
 pub use self::plan::{supports, supports_service};
-use self::read::Place;
-use self::render::Known;
-use self::seats::Seats;
-use self::wish::Wish;
+use self::read::NamedTable;
+use self::table::OurTable;
+use self::tables::{Tables, disagrees, wish_again};
 use crate::director::{Director, Refused};
-use crate::netlink::codec::Answer;
 use crate::netlink::exchange::Exchange;
 
 /// Tables of nftables that balance. Others' tables are never touched.
 #[derive(Debug)]
 pub struct Nftables {
     exchange: Exchange,
-    commit: Commit,
     /// None if the kernel does not tell what others do.
     monitor: Option<Monitor>,
-    transaction: Transaction,
-    table: String,
-    tables: BTreeMap<Home, Held>,
-    services: BTreeMap<ServiceKey, Known>,
-    numbers: Numbers,
-    seats: Seats,
-    /// Where the kernel has said that it can do direct routing.
-    can_direct: BTreeSet<Home>,
-    /// Until somebody else makes a transaction, `services` is what a look would find.
+    /// What the names of our tables begin with.
+    prefix: String,
+    tables: Tables,
+    /// As long as others make no transaction, `tables` is what a reading would find.
     seen: Option<Seen>,
-    /// A change ended in an error: what is there has to be looked up before the next.
+    /// A change ended in an error: the next one has to read first what is there.
     unknown: bool,
-    /// Servers that are no more, whose datagrams are to go elsewhere.
-    gone: Vec<(ServiceKey, DestinationKey)>,
 }
 
-/// A table of ours that is there.
-#[derive(Debug, Default)]
-struct Held {
-    /// Whether it has all that the services stand on.
-    whole: bool,
-    /// Maps from numbers that are there.
-    maps: BTreeSet<Map>,
-    /// Chains for clients that are known.
-    persistence: BTreeSet<String>,
-}
-
-/// Removed servers of one call whose clients are looked for: for each, the kernel looks at every connection.
-const MOST_GONE: usize = 256;
+/// Removed servers of one call whose clients the kernel forgets: for each, it looks at every connection.
+const MOST_REMOVED: usize = 256;
 
 /// A moment at which our view was right.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -192,54 +173,37 @@ impl Nftables {
     pub fn open(table: &str) -> io::Result<Self> {
         let mut nftables = Self {
             exchange: Exchange::open(Some(NETFILTER))?,
-            commit: Commit::open()?,
+            tables: Tables::open(table)?,
             monitor: Monitor::open().ok(),
-            transaction: Transaction::new(table),
-            table: table.to_owned(),
-            tables: BTreeMap::new(),
-            services: BTreeMap::new(),
-            numbers: Numbers::default(),
-            seats: Seats::default(),
-            can_direct: BTreeSet::new(),
+            prefix: table.to_owned(),
             seen: None,
             unknown: true,
-            gone: Vec::new(),
         };
-        nftables.find()?;
+        nftables.read()?;
         Ok(nftables)
     }
 
-    fn find(&mut self) -> io::Result<()> {
+    /// Reads all tables.
+    fn read(&mut self) -> io::Result<()> {
         let before = read::generation(&mut self.exchange)?;
-        let (mut tables, mut services) = (BTreeMap::new(), BTreeMap::new());
-        for home in Home::ALL {
-            let mut found = read::all(&mut self.exchange, Place { home, name: &self.table })?;
-            // in two tables: the change from one to the other was not ours
-            found.whole &= !found.services.keys().any(|key| services.contains_key(key));
-            self.seats.found(home, found.given.filter(|_| found.whole));
-            if found.whole {
-                services.extend(found.services);
-            }
-            if found.exists {
-                tables.insert(home, Held { whole: found.whole, maps: found.maps, persistence: found.persistence });
-            }
+        let mut found = Vec::new();
+        for table in OurTable::ALL {
+            found.push((table, read::all(&mut self.exchange, NamedTable { table, prefix: &self.prefix })?));
         }
         let after = read::generation(&mut self.exchange)?;
-        (self.tables, self.services) = (tables, services);
-        self.numbers.set(self.services.values().filter_map(|known| known.numbers));
+        self.tables.adopt(found);
         self.unknown = false;
-        let done = self.commit.done();
+        let done = self.tables.done();
         self.seen = after.filter(|_| before == after).map(|generation| Seen { generation, done });
         Ok(())
     }
 
-    /// Whether all transactions since the last look were ours.
+    /// Whether all transactions since the last reading were ours.
     fn undisturbed(&mut self) -> io::Result<bool> {
         let now = read::generation(&mut self.exchange)?;
-        Ok(self
-            .seen
-            .zip(now)
-            .is_some_and(|(seen, now)| now.wrapping_sub(seen.generation) == self.commit.done().wrapping_sub(seen.done)))
+        let done = self.tables.done();
+        let only_ours = |(seen, now): (Seen, u32)| now.wrapping_sub(seen.generation) == done.wrapping_sub(seen.done);
+        Ok(self.seen.zip(now).is_some_and(only_ours))
     }
 
     /// Removes the tables with all that is in them. If there is no other NAT on this machine the kernel stops translating then:
@@ -248,261 +212,63 @@ impl Nftables {
     /// # Errors
     /// The kernel refuses.
     pub fn clear(&mut self) -> io::Result<()> {
-        self.remove(&Home::ALL)?;
-        (self.services, self.numbers) = (BTreeMap::new(), Numbers::default());
-        Ok(())
+        self.tables.clear()
     }
 
-    /// Removes tables.
-    fn remove(&mut self, homes: &[Home]) -> io::Result<()> {
-        self.commit.begin(&mut self.transaction);
-        for home in homes {
-            self.transaction.at(*home);
-            // one that is not there cannot be removed
-            self.transaction.new_table();
-            self.transaction.delete_table();
-        }
-        match self.commit.run(&mut self.transaction)? {
-            Outcome::Done => {
-                for home in homes {
-                    self.tables.remove(home);
-                    self.seats.said(*home, None);
-                }
-                Ok(())
-            }
-            Outcome::Refused(refused) => Err(first_error(&refused)),
-        }
+    /// How many packets and octets each server has got so far.
+    ///
+    /// # Errors
+    /// The kernel does not answer, or the table is gone.
+    pub fn counters(&mut self) -> io::Result<Vec<Count>> {
+        counters::all(&mut self.exchange, &self.prefix, &self.tables)
     }
 
-    /// Makes wishes true, in as few transactions as possible. Returns what is refused.
-    fn grant(&mut self, wishes: BTreeMap<ServiceKey, Wish>) -> io::Result<Vec<(Order, Answer)>> {
+    /// Carries out `changes`, in as few transactions as possible. What the kernel refuses is tried again: after a reading, because
+    /// others may have changed our tables, then with tables that are made anew.
+    fn carry_out(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {
         let mut refused = Vec::new();
-        let mut rest = Vec::new();
-        for (key, wish) in wishes {
-            let have = self.services.get(&key);
-            if have.map(|known| &known.entry) == wish.entry.as_ref() {
-                continue;
-            }
-            let have = have.and_then(|known| known.numbers);
-            let want = match wish.entry {
-                None => None,
-                Some(entry) => {
-                    let numbers = self.numbers.allot(have, render::needs(&key, &entry))?;
-                    Some(Known::new(&key, entry, numbers, self.services.get(&key), &mut self.seats))
-                }
-            };
-            rest.push(Order { key, want, changes: wish.changes });
+        let mut wishes = wish::of(changes, self.tables.services(), &mut refused);
+        wish::refuse_impossible(&mut wishes, |table| self.tables.can_direct(table), &mut refused);
+        self.tables.clear_if_unwanted(&wishes)?;
+        let mut denied = self.tables.fulfil(wishes)?;
+        if !denied.is_empty() {
+            let before = self.tables.take_services();
+            self.read()?;
+            denied = self.tables.fulfil(wish_again(before, denied))?;
         }
-        while !rest.is_empty() {
-            let (ends, made) = self.fill(&rest);
-            match self.commit.run(&mut self.transaction)? {
-                Outcome::Done => {
-                    self.made(made);
-                    let later = rest.split_off(ends.len().saturating_sub(1).min(rest.len()));
-                    for order in std::mem::replace(&mut rest, later) {
-                        self.granted(order);
-                    }
-                }
-                Outcome::Refused(answers) => {
-                    // the first end is that of what all services share
-                    let mut at_fault = BTreeMap::new();
-                    for (at, answer) in &answers {
-                        match ends.partition_point(|end| end <= at) {
-                            0 => return Err(commit::error_of(answer)),
-                            service => at_fault.entry(service - 1).or_insert_with(|| answer.clone()),
-                        };
-                    }
-                    let mut place = 0;
-                    let (bad, good): (Vec<_>, Vec<_>) = rest.into_iter().partition(|_| {
-                        place += 1;
-                        at_fault.contains_key(&(place - 1))
-                    });
-                    if bad.is_empty() {
-                        return Err(first_error(&answers));
-                    }
-                    bad.iter().for_each(|order| self.take_back(order));
-                    refused.extend(bad.into_iter().zip(at_fault.into_values()));
-                    rest = good;
-                }
-            }
+        if denied.iter().any(|(_, answer)| disagrees(answer)) {
+            let before = self.tables.rebuild();
+            denied = self.tables.fulfil(wish_again(before, denied))?;
         }
+        self.tables.remove_empty()?;
+        for (key, to) in self.tables.take_removed().iter().take(MOST_REMOVED) {
+            conntrack::forget(&mut self.exchange, key, to)?;
+        }
+        for (change, answer) in denied {
+            refused.extend(change.changes.into_iter().map(|index| Refused { index, error: commit::error_of(&answer) }));
+        }
+        refused.sort_by_key(|refused| refused.index);
         Ok(refused)
     }
-
-    /// Writes as many wishes as a transaction holds; where each of them ends, after what comes before the first, and what of
-    /// the tables it makes.
-    fn fill(&mut self, orders: &[Order]) -> (Vec<u32>, BTreeMap<Home, Made>) {
-        let to = &mut self.transaction;
-        self.commit.begin(to);
-        let mut made: BTreeMap<Home, Made> = BTreeMap::new();
-        let (had, wanted) = (self.services.values(), orders.iter().filter_map(|order| order.want.as_ref()));
-        for home in
-            had.chain(wanted).map(|known| known.home).chain(self.tables.keys().copied()).collect::<BTreeSet<_>>()
-        {
-            let made = made.entry(home).or_default();
-            to.at(home);
-            made.anew = !self.tables.get(&home).is_some_and(|table| table.whole);
-            if made.anew {
-                // whatever is there goes
-                to.new_table();
-                to.delete_table();
-                self.seats.said(home, None);
-                render::base(to, home);
-            }
-            made.given = self.seats.say(to, home);
-        }
-        let mut ends = vec![to.count()];
-        for Order { key, want, .. } in orders {
-            if let Some(want) = want {
-                to.at(want.home);
-                let made = made.entry(want.home).or_default();
-                let none = Held::default();
-                let table = self.tables.get(&want.home).filter(|_| !made.anew).unwrap_or(&none);
-                for map in want.maps(key) {
-                    if !table.maps.contains(&map) && made.maps.insert(map) {
-                        map.make(to);
-                    }
-                }
-                if let Some(persistence) = want.persistence(key) {
-                    let chain = persistence.chain();
-                    if !table.persistence.contains(&chain) && made.persistence.insert(chain) {
-                        persistence.write(to);
-                    }
-                }
-            }
-            render::service(to, key, self.services.get(key), want.as_ref());
-            ends.push(to.count());
-            if to.octets().len() >= self.commit.room() / 2 {
-                break;
-            }
-        }
-        (ends, made)
-    }
-
-    /// A transaction was carried out.
-    fn made(&mut self, made: BTreeMap<Home, Made>) {
-        for (home, Made { anew, maps, persistence, given }) in made {
-            if anew {
-                self.tables.insert(home, Held::default());
-            }
-            let table = self.tables.entry(home).or_default();
-            table.whole = true;
-            table.maps.extend(maps);
-            table.persistence.extend(persistence);
-            self.seats.said(home, given);
-        }
-    }
-
-    /// Removes the tables for direct routing that have no services.
-    fn tidy(&mut self) -> io::Result<()> {
-        let mut empty: Vec<_> = self.tables.keys().copied().filter(|home| *home != Home::Nat).collect();
-        empty.retain(|home| !self.services.values().any(|known| known.home == *home));
-        if empty.is_empty() { Ok(()) } else { self.remove(&empty) }
-    }
-
-    /// An order that was not carried out needs no other numbers.
-    fn take_back(&mut self, order: &Order) {
-        let have = self.services.get(&order.key).and_then(|known| known.numbers);
-        let given = order.want.as_ref().and_then(|want| want.numbers);
-        if let Some(given) = given.filter(|given| have != Some(*given)) {
-            self.numbers.give_back(given);
-        }
-    }
-
-    fn granted(&mut self, Order { key, want, .. }: Order) {
-        let numbers = want.as_ref().and_then(|want| want.numbers);
-        let have = match want {
-            Some(want) => self.services.insert(key, want),
-            None => self.services.remove(&key),
-        };
-        let Some(have) = have else { return };
-        if let Some(free) = have.numbers.filter(|had| numbers != Some(*had)) {
-            self.numbers.give_back(free);
-        }
-        self.note_gone(key, &have);
-    }
-
-    /// Remembers servers of datagrams that are no more.
-    fn note_gone(&mut self, key: ServiceKey, have: &Known) {
-        if conntrack::concerns(&key) && have.home == Home::Nat {
-            let now = self.services.get(&key).map(|known| &known.entry.destinations);
-            let gone = have.entry.destinations.keys().filter(|to| now.is_none_or(|now| !now.contains_key(*to)));
-            self.gone.extend(gone.map(|to| (key, *to)));
-        }
-    }
-
-    /// Removes everything at once if nobody wishes for anything: how most processes end.
-    fn end(&mut self, wishes: &BTreeMap<ServiceKey, Wish>) -> io::Result<()> {
-        let is_wanted = |key: &ServiceKey| wishes.get(key).is_none_or(|wish| wish.entry.is_some());
-        if self.tables.is_empty()
-            || self.services.keys().any(is_wanted)
-            || wishes.values().any(|wish| wish.entry.is_some())
-        {
-            return Ok(());
-        }
-        let services = std::mem::take(&mut self.services);
-        self.clear()?;
-        for (key, have) in services {
-            self.note_gone(key, &have);
-        }
-        Ok(())
-    }
-}
-
-/// What a transaction makes of a table.
-#[derive(Debug, Default)]
-struct Made {
-    /// All of it.
-    anew: bool,
-    maps: BTreeSet<Map>,
-    persistence: BTreeSet<String>,
-    /// Below which number seats were given.
-    given: Option<u32>,
-}
-
-/// What is to become of a service, and by which changes.
-#[derive(Debug)]
-struct Order {
-    key: ServiceKey,
-    want: Option<Known>,
-    changes: Vec<usize>,
-}
-
-/// The wish for what there was, with what was denied.
-fn again(before: BTreeMap<ServiceKey, Known>, denied: Vec<(Order, Answer)>) -> BTreeMap<ServiceKey, Wish> {
-    let same = |(key, known): (ServiceKey, Known)| (key, Wish { entry: Some(known.entry), changes: Vec::new() });
-    let denied = denied.into_iter().map(|(Order { key, want, changes }, _)| {
-        let entry = want.map(|want| want.entry);
-        (key, Wish { entry, changes })
-    });
-    before.into_iter().map(same).chain(denied).collect()
-}
-
-/// Whether the kernel's table is not what we take it for, even after a look: somebody has damaged what we do not read.
-fn disagrees(answer: &Answer) -> bool {
-    matches!(answer.errno, libc::ENOENT | libc::EEXIST | libc::EBUSY)
-}
-
-fn first_error(refused: &[(u32, Answer)]) -> io::Error {
-    refused.first().map_or_else(|| io::ErrorKind::Other.into(), |(_, answer)| commit::error_of(answer))
 }
 
 impl Director for Nftables {
     fn services(&mut self) -> io::Result<BTreeMap<ServiceKey, ServiceEntry>> {
         if self.unknown || !self.undisturbed()? {
-            self.find()?;
+            self.read()?;
         }
-        Ok(self.services.iter().map(|(key, known)| (*key, known.entry.service.clone())).collect())
+        Ok(self.tables.services().iter().map(|(key, known)| (*key, known.entry.service.clone())).collect())
     }
 
     /// As they were found with the services.
     fn destinations(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, DestinationEntry>> {
-        Ok(self.services.get(service).map(|known| known.entry.destinations.clone()).unwrap_or_default())
+        Ok(self.tables.services().get(service).map(|known| known.entry.destinations.clone()).unwrap_or_default())
     }
 
-    fn reread(&mut self, services: &[ServiceKey]) -> io::Result<keepalived_core::balance::Table> {
-        self.find()?;
-        let wanted = services.iter().filter_map(|key| Some((*key, self.services.get(key)?.entry.clone())));
+    fn reread(&mut self, services: &[ServiceKey]) -> io::Result<Table> {
+        self.read()?;
+        let known = self.tables.services();
+        let wanted = services.iter().filter_map(|key| Some((*key, known.get(key)?.entry.clone())));
         Ok(wanted.collect())
     }
 
@@ -511,17 +277,17 @@ impl Director for Nftables {
     }
 
     fn was_disturbed(&mut self) -> bool {
-        self.monitor.as_mut().is_some_and(|monitor| monitor.is_about(&self.table))
+        self.monitor.as_mut().is_some_and(|monitor| monitor.is_about(&self.prefix))
     }
 
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {
         if self.unknown {
-            self.find()?;
+            self.read()?;
         }
         if let Some(monitor) = &self.monitor {
             monitor.mute();
         }
-        let outcome = self.make(changes);
+        let outcome = self.carry_out(changes);
         self.unknown = outcome.is_err();
         if let Some(monitor) = &self.monitor
             && monitor.unmute().is_err()
@@ -529,35 +295,5 @@ impl Director for Nftables {
             self.monitor = None;
         }
         outcome
-    }
-}
-
-impl Nftables {
-    fn make(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {
-        let mut refused = Vec::new();
-        let wishes = self.wishes(changes, &mut refused);
-        self.end(&wishes)?;
-        let mut denied = self.grant(wishes)?;
-        if !denied.is_empty() {
-            // somebody may have been at our table: look again, then make what we had, and what was denied, once more
-            let before = std::mem::take(&mut self.services);
-            self.find()?;
-            denied = self.grant(again(before, denied))?;
-        }
-        if denied.iter().any(|(_, answer)| disagrees(answer)) {
-            let before = std::mem::take(&mut self.services);
-            self.tables.values_mut().for_each(|table| table.whole = false);
-            self.numbers = Numbers::default();
-            denied = self.grant(again(before, denied))?;
-        }
-        self.tidy()?;
-        for (key, to) in std::mem::take(&mut self.gone).iter().take(MOST_GONE) {
-            conntrack::forget(&mut self.exchange, key, to)?;
-        }
-        for (order, answer) in denied {
-            refused.extend(order.changes.into_iter().map(|index| Refused { index, error: commit::error_of(&answer) }));
-        }
-        refused.sort_by_key(|refused| refused.index);
-        Ok(refused)
     }
 }

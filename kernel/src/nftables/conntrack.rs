@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use keepalived_core::balance::{DestinationKey, Protocol, ServiceKey};
 use keepalived_core::vrrp::Family;
 
-use super::names::effective_port;
+use super::keys::effective_port;
 use super::packet::protocol_family;
 use crate::netlink::codec::Batch;
 use crate::netlink::exchange::Exchange;

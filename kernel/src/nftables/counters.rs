@@ -1,16 +1,19 @@
-//! What servers have got.
+//! How many packets and octets servers have got.
 
 use std::io;
 
 use keepalived_core::balance::{DestinationKey, ServiceKey};
 use keepalived_core::vrrp::Family;
 
-use super::Nftables;
-use super::names::{self, Home};
-use super::read::{self, Place};
+use super::keys;
+use super::names;
+use super::read::{self, NamedTable};
 use super::render::Known;
+use super::table::OurTable;
+use super::tables::Tables;
+use crate::netlink::exchange::Exchange;
 
-/// What a server has got.
+/// How many packets and octets a server has got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Count {
     /// Of this service. Services for all ports and fwmarks have one counter for servers of the same address.
@@ -23,37 +26,32 @@ pub struct Count {
     pub octets: u64,
 }
 
-impl Nftables {
-    /// What each server has got so far.
-    ///
-    /// # Errors
-    /// The kernel does not answer, or the table is gone.
-    pub fn counters(&mut self) -> io::Result<Vec<Count>> {
-        let mut counts = Vec::new();
-        for kin in Home::Nat.kins() {
-            let mut services = self.services.iter().filter(|(key, known)| known.kin(key) == kin).peekable();
-            if services.peek().is_none() {
-                continue;
-            }
-            let place = Place { home: kin.home, name: &self.table };
-            let counted = read::counts(&mut self.exchange, place, &kin.traffic())?;
-            count(&mut counts, services, |key, _, to| counted.get(&names::traffic_octets(key, to)).copied());
+/// Reads the counters of all services of `tables`, whose names begin with `prefix`.
+pub(super) fn all(exchange: &mut Exchange, prefix: &str, tables: &Tables) -> io::Result<Vec<Count>> {
+    let mut counts = Vec::new();
+    for class in OurTable::Nat.classes() {
+        let mut services = tables.services().iter().filter(|(key, known)| known.class(key) == class).peekable();
+        if services.peek().is_none() {
+            continue;
         }
-        for home in [Home::Direct(Family::V4), Home::Direct(Family::V6)] {
-            let mut services = self.services.iter().filter(|(_, known)| known.home == home).peekable();
-            let [(family, with_port)] = *home.seats() else { continue };
-            if services.peek().is_none() {
-                continue;
-            }
-            let place = Place { home, name: &self.table };
-            let counted = read::counts(&mut self.exchange, place, names::seats(home, family, with_port))?;
-            count(&mut counts, services, |key, known, to| {
-                let seat = known.seats.get(&names::server_of(home, key, to))?;
-                counted.get(seat.to_ne_bytes().as_slice()).copied()
-            });
-        }
-        Ok(counts)
+        let at = NamedTable { table: class.table, prefix };
+        let counted = read::counts(exchange, at, &class.traffic())?;
+        count(&mut counts, services, |key, _, to| counted.get(&keys::traffic_octets(key, to)).copied());
     }
+    for table in [OurTable::Direct(Family::V4), OurTable::Direct(Family::V6)] {
+        let mut services = tables.services().iter().filter(|(_, known)| known.table == table).peekable();
+        let [(family, with_port)] = *table.seats() else { continue };
+        if services.peek().is_none() {
+            continue;
+        }
+        let at = NamedTable { table, prefix };
+        let counted = read::counts(exchange, at, names::seats(table, family, with_port))?;
+        count(&mut counts, services, |key, known, to| {
+            let seat = known.seats.get(&keys::server_of(table, key, to))?;
+            counted.get(seat.to_ne_bytes().as_slice()).copied()
+        });
+    }
+    Ok(counts)
 }
 
 /// Adds what the servers of `services` have counted.

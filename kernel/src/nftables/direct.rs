@@ -3,12 +3,13 @@
 
 use keepalived_core::vrrp::Family;
 
-use super::message::{DROP, GOTO, Header, PASS, Register, Transaction};
-use super::names::{self, Home, kind};
+use super::expression::{DROP, GOTO, Header, PASS, Register};
+use super::message::Transaction;
+use super::names::{self, BALANCED, DISPATCH};
 use super::packet::{
     FIRST, META_PROTOCOL, Seated, load_destination, load_service_key, load_source, only_meta, only_protocol_number,
 };
-use super::render::{BALANCED, DISPATCH};
+use super::table::{self, OurTable, kind};
 use crate::netlink::codec::Batch;
 
 /// Connections, and the seats of their servers.
@@ -48,7 +49,7 @@ fn errors(family: Family) -> &'static [u8] {
 
 /// Of what the key of a connection consists: the client, the service, the protocol.
 pub(super) fn connection_parts(family: Family) -> [(u32, usize); 5] {
-    let address = names::address_kind(family);
+    let address = table::address_kind(family);
     [address, (kind::PORT, 4), address, (kind::PORT, 4), (kind::PROTOCOL, 4)]
 }
 
@@ -88,7 +89,7 @@ pub(super) fn begin(it: &mut Batch, family: Family, seat: Register, datagrams: b
 }
 
 fn send(it: &mut Batch) {
-    it.duplicate(Seated::of(Home::Direct(Family::V4)).server);
+    it.duplicate(Seated::of(OurTable::Direct(Family::V4)).server);
     it.verdict(DROP, None);
 }
 
@@ -112,8 +113,8 @@ pub(super) fn write_trial(to: &mut Transaction) {
 }
 
 /// Fills the chains that all services share.
-pub(super) fn write(to: &mut Transaction, home: Home, family: Family, layout: &str) {
-    let (seats, seated) = (names::seats(home, family, false), Seated::of(home));
+pub(super) fn write(to: &mut Transaction, table: OurTable, family: Family, layout: &str) {
+    let (seats, seated) = (names::seats(table, family, false), Seated::of(table));
     let look_up = |it: &mut Batch| seated.look_up(it, CONNECTIONS, FIRST, seats);
     // what we send to a server that is this machine comes in again
     to.new_rule("prerouting", None, |it| {
@@ -192,10 +193,10 @@ pub(super) fn write(to: &mut Transaction, home: Home, family: Family, layout: &s
         load_connection(it, family);
         it.forget(CONNECTIONS, FIRST, Some(FIRST));
     });
-    for kin in home.kins() {
+    for class in table.classes() {
         to.new_rule(DISPATCH, None, |it| {
-            load_service_key(it, kin, false);
-            it.look_up(&kin.services(), FIRST, None);
+            load_service_key(it, class, false);
+            it.look_up(&class.services(), FIRST, None);
         });
     }
     to.new_rule(SEND, None, |it| {

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::net::netlink::NETFILTER;
 
-use super::names::Home;
+use super::table::OurTable;
 use crate::netlink::codec::{Attributes, Messages};
 use crate::netlink::socket::{Received, Socket};
 use crate::packets::BufferSize;
@@ -74,5 +74,5 @@ fn concerns(body: &[u8], table: &str) -> bool {
         return false;
     };
     let name = name.strip_suffix(&[0]).unwrap_or(name);
-    Home::ALL.into_iter().any(|home| home.table(table).as_bytes() == name)
+    OurTable::ALL.into_iter().any(|ours| ours.name(table).as_bytes() == name)
 }

@@ -1,16 +1,12 @@
 //! What rules find in a packet, and where they keep it.
 
-use std::net::IpAddr;
-
 use keepalived_core::balance::{Protocol, ServiceKey};
 use keepalived_core::vrrp::Family;
 
-use super::message::{Header, Register};
-use super::names::{self, Home, Kin, Shape, kind};
+use super::expression::{Header, Register};
+use super::keys::{self, Server};
+use super::table::{FoundBy, OurTable, ServiceClass, kind};
 use crate::netlink::codec::Batch;
-
-/// Where a server is; without a port the client's stays.
-pub(super) type Server = (IpAddr, Option<u16>);
 
 /// `NFT_META_*`
 pub(super) const META_MARK: u32 = 3;
@@ -43,10 +39,10 @@ pub(super) struct Seated {
 }
 
 impl Seated {
-    pub(super) const fn of(home: Home) -> Self {
-        match home {
-            Home::Nat => Self { seat: Register(10), spare: Register(11), server: Register(11) },
-            Home::Direct(_) => Self { seat: Register(15), spare: Register(14), server: Register(11) },
+    pub(super) const fn of(table: OurTable) -> Self {
+        match table {
+            OurTable::Nat => Self { seat: Register(10), spare: Register(11), server: Register(11) },
+            OurTable::Direct(_) => Self { seat: Register(15), spare: Register(14), server: Register(11) },
         }
     }
 
@@ -81,16 +77,16 @@ pub(super) fn only_protocol_number(it: &mut Batch, number: u8) {
 }
 
 /// Loads what a packet finds its service by, `original` as it was before it was redirected. Returns the next free register.
-pub(super) fn load_service_key(it: &mut Batch, kin: Kin, original: bool) -> u32 {
-    if kin.home == Home::Nat {
-        only_family(it, kin.family);
+pub(super) fn load_service_key(it: &mut Batch, class: ServiceClass, original: bool) -> u32 {
+    if class.table == OurTable::Nat {
+        only_family(it, class.family);
     }
-    if kin.shape == Shape::Mark {
+    if class.found_by == FoundBy::Mark {
         it.meta(FIRST, META_MARK);
         return 1;
     }
     it.meta(FIRST, META_PROTOCOL);
-    let next = match (kin.family, original) {
+    let next = match (class.family, original) {
         (Family::V4, true) => {
             it.connection(Register(1), CT_ADDRESS_4, true);
             2
@@ -101,7 +97,7 @@ pub(super) fn load_service_key(it: &mut Batch, kin: Kin, original: bool) -> u32 
         }
         (family, false) => load_destination(it, family, Register(1)),
     };
-    if kin.shape == Shape::AnyPort {
+    if class.found_by == FoundBy::AnyPort {
         return next;
     }
     if original {
@@ -113,9 +109,9 @@ pub(super) fn load_service_key(it: &mut Batch, kin: Kin, original: bool) -> u32 
 }
 
 /// Loads where a packet goes, as the counters know it.
-pub(super) fn load_server_key(it: &mut Batch, kin: Kin, next: u32) {
-    let next = load_destination(it, kin.family, Register(next));
-    if kin.shape == Shape::Port {
+pub(super) fn load_server_key(it: &mut Batch, class: ServiceClass, next: u32) {
+    let next = load_destination(it, class.family, Register(next));
+    if class.found_by == FoundBy::Port {
         it.payload(Register(next), Header::Transport, 2, 2);
     }
 }
@@ -153,7 +149,7 @@ pub(super) fn server_parts(family: Family, with_port: bool) -> &'static [(u32, u
 pub(super) fn only_protocol(it: &mut Batch, key: &ServiceKey, with_port: bool) {
     let ServiceKey::Address { protocol, .. } = key else { return };
     if with_port {
-        let [tcp, udp, sctp] = names::PROTOCOLS;
+        let [tcp, udp, sctp] = keys::PROTOCOLS;
         let number = match protocol {
             Protocol::Tcp => tcp,
             Protocol::Udp => udp,
@@ -176,7 +172,7 @@ pub(super) fn redirect(it: &mut Batch, family: Family, server: Register, with_po
 }
 
 pub(super) fn put_server(it: &mut Batch, to: Register, (address, port): Server) {
-    it.put(to, &names::endpoint(address, None));
+    it.put(to, &keys::endpoint(address, None));
     if let Some(port) = port {
         it.put(after_address(Family::of(address), to), &port.to_be_bytes());
     }

@@ -4,12 +4,14 @@ use keepalived_core::balance::{Granularity, ServiceEntry};
 use keepalived_core::vrrp::Family;
 
 use super::direct;
-use super::message::{DROP, Register, Transaction};
-use super::names::{self, Home, Kin, Shape};
+use super::expression::{DROP, Register};
+use super::message::Transaction;
+use super::names;
 use super::packet::{FIRST, Seated, load_service_key, load_source, redirect};
+use super::table::{FoundBy, OurTable, ServiceClass};
 use crate::netlink::codec::Batch;
 
-/// What services remember their clients by. All of a kin remember in one map, `clients4`: service and client lead to the
+/// What services remember their clients by. All of a class remember in one map, `clients4`: service and client lead to the
 /// server's seat. A seat is a number that no other server ever gets: with the server it goes from the map of seats, and whoever
 /// had it is forgotten, wherever it is remembered, without anybody looking for it.
 ///
@@ -17,7 +19,7 @@ use crate::netlink::codec::Batch;
 /// into these maps: for each chain with a rule that does, the kernel goes through all their elements.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Persistence {
-    kin: Kin,
+    class: ServiceClass,
     seconds: u64,
     granularity: Option<Granularity>,
 }
@@ -26,14 +28,14 @@ pub(super) struct Persistence {
 const NEW_CONNECTION: u64 = 60_000;
 
 impl Persistence {
-    pub(super) fn of(kin: Kin, service: &ServiceEntry) -> Option<Self> {
-        Some(Self { kin, seconds: service.persistence?.as_secs(), granularity: service.granularity })
+    pub(super) fn of(class: ServiceClass, service: &ServiceEntry) -> Option<Self> {
+        Some(Self { class, seconds: service.persistence?.as_secs(), granularity: service.granularity })
     }
 
     /// The chain for clients that are known.
     pub(super) fn chain(&self) -> String {
-        let Self { kin, seconds, granularity } = self;
-        let suffix = kin.suffix();
+        let Self { class, seconds, granularity } = self;
+        let suffix = class.suffix();
         match granularity {
             None => format!("persistent{suffix}-{seconds}"),
             Some(Granularity::V4(mask)) => format!("persistent{suffix}-{seconds}-{mask}"),
@@ -48,27 +50,27 @@ impl Persistence {
 
     /// Whether servers have a port of their own: each of the maps of seats that the server may be in.
     fn ports(&self) -> &'static [bool] {
-        match (self.kin.home, self.kin.shape) {
-            (Home::Nat, Shape::Port) => &[true],
-            (Home::Nat, Shape::Mark | Shape::AnyPort) => &[true, false],
-            (Home::Direct(_), _) => &[false],
+        match (self.class.table, self.class.found_by) {
+            (OurTable::Nat, FoundBy::Port) => &[true],
+            (OurTable::Nat, FoundBy::Mark | FoundBy::AnyPort) => &[true, false],
+            (OurTable::Direct(_), _) => &[false],
         }
     }
 
     /// Makes the chain, or makes it anew.
     pub(super) fn write(&self, to: &mut Transaction) {
-        let (chain, Kin { home, family, .. }) = (self.chain(), self.kin);
+        let (chain, ServiceClass { table, family, .. }) = (self.chain(), self.class);
         to.new_chain(&chain, None);
         to.empty_chain(&chain);
-        let seated = Seated::of(home);
+        let seated = Seated::of(table);
         for with_port in self.ports() {
             to.new_rule(&chain, None, |it| {
                 self.load_client(it);
-                seated.look_up(it, &self.kin.clients(), FIRST, names::seats(home, family, *with_port));
+                seated.look_up(it, &self.class.clients(), FIRST, names::seats(table, family, *with_port));
                 self.remember_loaded(it, seated.seat);
-                match home {
-                    Home::Nat => redirect(it, family, seated.server, *with_port),
-                    Home::Direct(_) => {
+                match table {
+                    OurTable::Nat => redirect(it, family, seated.server, *with_port),
+                    OurTable::Direct(_) => {
                         direct::remember(it, family, seated.seat, NEW_CONNECTION);
                         it.duplicate(seated.server);
                         it.verdict(DROP, None);
@@ -79,14 +81,14 @@ impl Persistence {
         // its server is gone: what is there would be in the way of what is to be remembered
         to.new_rule(&chain, None, |it| {
             self.load_client(it);
-            it.forget(&self.kin.clients(), FIRST, Some(FIRST));
+            it.forget(&self.class.clients(), FIRST, Some(FIRST));
         });
     }
 
     fn load_client(&self, it: &mut Batch) {
-        let client = Register(load_service_key(it, self.kin, false));
-        load_source(it, self.kin.family, client);
-        let mask = match (self.granularity, self.kin.family) {
+        let client = Register(load_service_key(it, self.class, false));
+        load_source(it, self.class.family, client);
+        let mask = match (self.granularity, self.class.family) {
             (Some(Granularity::V4(mask)), Family::V4) => mask.octets().to_vec(),
             (Some(Granularity::V6(prefix)), Family::V6) if prefix < 128 => {
                 let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
@@ -106,6 +108,6 @@ impl Persistence {
     fn remember_loaded(&self, it: &mut Batch, seat: Register) {
         // no time at all would be for ever
         let milliseconds = self.seconds.saturating_mul(1000).max(1);
-        it.remember(&self.kin.clients(), FIRST, Some(seat), milliseconds);
+        it.remember(&self.class.clients(), FIRST, Some(seat), milliseconds);
     }
 }

@@ -9,7 +9,8 @@ use keepalived_core::balance::{
 };
 use keepalived_core::vrrp::Family;
 
-use super::names::{self, Home};
+use super::keys;
+use super::table::OurTable;
 
 /// Whether nftables can do what this service asks for.
 ///
@@ -106,7 +107,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// What becomes of an entry: only servers whose weight is not 0 take part.
-    pub(super) fn of(home: Home, key: &ServiceKey, entry: &Entry) -> Self {
+    pub(super) fn of(table: OurTable, key: &ServiceKey, entry: &Entry) -> Self {
         let port = entry.service.flags.flag_2;
         let (draw, share) = match entry.service.scheduler {
             Scheduler::Rr => (Draw::Turn, Share::Equal),
@@ -120,7 +121,7 @@ impl Plan {
             Scheduler::Fo | Scheduler::Ovf => (Draw::Turn, Share::Greatest),
         };
         let able = entry.destinations.iter().filter(|(_, it)| it.weight > 0);
-        let mut servers: Vec<_> = able.map(|(to, it)| (names::server_of(home, key, to), it.weight)).collect();
+        let mut servers: Vec<_> = able.map(|(to, it)| (keys::server_of(table, key, to), it.weight)).collect();
         share.apply(&mut servers);
         let (with, without): (Vec<_>, Vec<_>) = servers.into_iter().partition(|((_, port), _)| port.is_some());
         let sum = |servers: &[(_, u32)]| servers.iter().fold(0_u32, |sum, (_, share)| sum.saturating_add(*share));
@@ -239,7 +240,7 @@ mod tests {
     fn shares(scheduler: Scheduler, weights: &[u32]) -> Vec<(u8, u32)> {
         let key = ServiceKey::Address { address: IpAddr::from([192, 0, 2, 1]), port: 80, protocol: Protocol::Tcp };
         let servers: Vec<_> = weights.iter().map(|weight| (80, *weight)).collect();
-        let plan = Plan::of(Home::Nat, &key, &entry(scheduler, &servers));
+        let plan = Plan::of(OurTable::Nat, &key, &entry(scheduler, &servers));
         plan.groups
             .iter()
             .flat_map(|group| &group.servers)
@@ -272,7 +273,7 @@ mod tests {
     #[test]
     fn turns_are_far_from_each_other() {
         let key = ServiceKey::Address { address: IpAddr::from([192, 0, 2, 1]), port: 80, protocol: Protocol::Tcp };
-        let plan = Plan::of(Home::Nat, &key, &entry(Scheduler::Wrr, &[(80, 5), (80, 1), (80, 2)]));
+        let plan = Plan::of(OurTable::Nat, &key, &entry(Scheduler::Wrr, &[(80, 5), (80, 1), (80, 2)]));
         let turns: String = plan.groups[0]
             .numbers()
             .iter()
@@ -287,7 +288,7 @@ mod tests {
     #[test]
     fn a_service_for_all_ports_may_have_servers_with_and_without_one() {
         let key = ServiceKey::Fwmark { mark: 1, family: Family::V4 };
-        let plan = Plan::of(Home::Nat, &key, &entry(Scheduler::Wrr, &[(80, 2), (0, 3), (81, 5)]));
+        let plan = Plan::of(OurTable::Nat, &key, &entry(Scheduler::Wrr, &[(80, 2), (0, 3), (81, 5)]));
         let groups: Vec<_> = plan.groups.iter().map(|it| (it.with_port, it.servers.len(), it.total)).collect();
         assert_eq!(groups, [(true, 2, 10), (false, 1, 3)]);
     }

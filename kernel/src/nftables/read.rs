@@ -6,12 +6,14 @@ use std::io;
 use keepalived_core::balance::{DestinationEntry, Entry, ServiceKey};
 
 use super::comment;
+use super::keys::{self, Counts, Server};
+use super::layout;
 use super::message::Kind;
-use super::names::{self, Counts, Home, Map};
+use super::names::{self, BALANCED, DISPATCH, Map};
 use super::numbers::Span;
-use super::packet::Server;
-use super::render::{BALANCED, DISPATCH, Known, chains, sets};
+use super::render::Known;
 use super::seats::GIVEN;
+use super::table::OurTable;
 use crate::netlink::codec::{Attributes, Batch, Message, u64_at};
 use crate::netlink::exchange::Exchange;
 
@@ -31,11 +33,18 @@ pub(super) struct Found {
     pub(super) given: Option<u32>,
 }
 
-/// The table of a home, among those whose names begin with `name`.
+/// A table of ours by its name in the kernel.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
-    pub(super) home: Home,
-    pub(super) name: &'a str,
+pub(super) struct NamedTable<'a> {
+    pub(super) table: OurTable,
+    /// What the names of all our tables begin with.
+    pub(super) prefix: &'a str,
+}
+
+impl NamedTable<'_> {
+    fn name(self) -> String {
+        self.table.name(self.prefix)
+    }
 }
 
 /// How often a dump is repeated because somebody changed something meanwhile.
@@ -53,10 +62,10 @@ fn passing(error: &io::Error) -> bool {
 }
 
 /// Reads a whole table.
-pub(super) fn all(exchange: &mut Exchange, place: Place<'_>) -> io::Result<Found> {
+pub(super) fn all(exchange: &mut Exchange, at: NamedTable<'_>) -> io::Result<Found> {
     let mut attempts = 1;
     loop {
-        match once(exchange, place) {
+        match once(exchange, at) {
             Err(error) if passing(&error) && attempts < MOST_DUMPS => attempts += 1,
             other => return other,
         }
@@ -72,10 +81,10 @@ struct Rules {
 }
 
 impl Rules {
-    fn read(exchange: &mut Exchange, place: Place<'_>) -> io::Result<Self> {
+    fn read(exchange: &mut Exchange, at: NamedTable<'_>) -> io::Result<Self> {
         let mut read = Self::default();
-        let table = place.home.table(place.name);
-        dump(exchange, Kind::GET_RULE, place, &[], |body| {
+        let table = at.name();
+        dump(exchange, Kind::GET_RULE, at, &[], |body| {
             // 1: table, 2: chain, 7: remarks; on the first rule of a chain only
             let (true, Some(chain)) = (text(body, 1) == Some(&table), text(body, 2)) else { return };
             *read.counts.entry(chain.to_owned()).or_default() += 1;
@@ -94,11 +103,11 @@ impl Rules {
     }
 }
 
-fn once(exchange: &mut Exchange, place: Place<'_>) -> io::Result<Found> {
+fn once(exchange: &mut Exchange, at: NamedTable<'_>) -> io::Result<Found> {
     let mut found = Found::default();
-    let table = place.home.table(place.name);
+    let table = at.name();
     let mut chain_names = BTreeSet::new();
-    dump(exchange, Kind::GET_CHAIN, place, &[], |body| {
+    dump(exchange, Kind::GET_CHAIN, at, &[], |body| {
         // 1: table, 3: name; of all tables
         if text(body, 1) == Some(&table) {
             chain_names.extend(text(body, 3).map(str::to_owned));
@@ -109,20 +118,20 @@ fn once(exchange: &mut Exchange, place: Place<'_>) -> io::Result<Found> {
     if !found.exists {
         return Ok(found);
     }
-    let mut rules = Rules::read(exchange, place)?;
-    let mut missing = sets(place.home);
-    dump(exchange, Kind::GET_SET, place, &[], |body| {
+    let mut rules = Rules::read(exchange, at)?;
+    let mut missing = layout::sets(at.table);
+    dump(exchange, Kind::GET_SET, at, &[], |body| {
         // 1: table, 2: name
         let (true, Some(name)) = (text(body, 1) == Some(&table), text(body, 2)) else { return };
         missing.remove(name);
-        found.maps.extend(Map::named(place.home, name));
+        found.maps.extend(Map::named(at.table, name));
     })?;
     found.whole = rules.layout && missing.is_empty();
-    found.whole &= chains(place.home).iter().all(|(chain, count)| rules.has(chain, *count));
+    found.whole &= layout::chains(at.table).iter().all(|(chain, count)| rules.has(chain, *count));
     if found.whole {
-        let seats = entries(exchange, place, &mut rules.entries)?;
-        services(&mut found, place.home, &mut rules, seats);
-        found.whole = found.whole && is_as_it_says(exchange, place, &mut found)?;
+        let seats = entries(exchange, at, &mut rules.entries)?;
+        services(&mut found, at.table, &mut rules, seats);
+        found.whole = found.whole && is_as_it_says(exchange, at, &mut found)?;
     }
     if !found.whole {
         found = Found { exists: true, ..Found::default() };
@@ -136,23 +145,23 @@ type Seats = BTreeMap<ServiceKey, BTreeMap<Server, u32>>;
 /// Finds the servers of `entries`.
 fn entries(
     exchange: &mut Exchange,
-    place: Place<'_>,
+    at: NamedTable<'_>,
     entries: &mut BTreeMap<ServiceKey, (Entry, Option<Span>)>,
 ) -> io::Result<Seats> {
     let number = |octets: &[u8]| Some(u32::from_ne_bytes(*octets.first_chunk()?));
     let mut seats = Seats::new();
-    for kin in place.home.kins() {
-        elements(exchange, place, &kin.weights(), |element| {
-            let server = element.key.and_then(|octets| names::read_weight(kin, octets));
+    for class in at.table.classes() {
+        elements(exchange, at, &class.weights(), |element| {
+            let server = element.key.and_then(|octets| keys::read_weight(class, octets));
             let (Some((key, to)), Some(weight)) = (server, element.value.and_then(number)) else { return };
             if let Some((entry, _)) = entries.get_mut(&key) {
-                let forwarding = place.home.forwarding();
+                let forwarding = at.table.forwarding();
                 let server = DestinationEntry { weight, forwarding, upper_threshold: 0, lower_threshold: 0 };
                 entry.destinations.insert(to, server);
             }
         })?;
-        elements(exchange, place, &kin.seats_of(), |element| {
-            let server = element.key.and_then(|octets| names::read_weight(kin, octets));
+        elements(exchange, at, &class.seats_of(), |element| {
+            let server = element.key.and_then(|octets| keys::read_weight(class, octets));
             let (Some((key, to)), Some(seat)) = (server, element.value.and_then(number)) else { return };
             let port = Some(to.port).filter(|port| *port != 0);
             seats.entry(key).or_default().insert((to.address, port), seat);
@@ -162,9 +171,9 @@ fn entries(
 }
 
 /// Puts services together.
-fn services(found: &mut Found, home: Home, rules: &mut Rules, mut seats: Seats) {
+fn services(found: &mut Found, table: OurTable, rules: &mut Rules, mut seats: Seats) {
     for (key, (entry, numbers)) in std::mem::take(&mut rules.entries) {
-        let known = Known { entry, home, numbers, seats: seats.remove(&key).unwrap_or_default() };
+        let known = Known { entry, table, numbers, seats: seats.remove(&key).unwrap_or_default() };
         found.whole &=
             known.is_seated(&key) && known.chains(&key).iter().all(|(chain, count)| rules.has(chain, *count));
         found.persistence.extend(known.persistence(&key).map(|persistence| persistence.chain()));
@@ -174,28 +183,28 @@ fn services(found: &mut Found, home: Home, rules: &mut Rules, mut seats: Seats) 
 }
 
 /// Whether packets find what the settings and weights say: somebody else may have been here.
-fn is_as_it_says(exchange: &mut Exchange, place: Place<'_>, found: &mut Found) -> io::Result<bool> {
-    let balanced = names::PROTOCOLS.iter().map(|number| (vec![*number], Vec::new()));
-    if !has(exchange, place, BALANCED, balanced)? {
+fn is_as_it_says(exchange: &mut Exchange, at: NamedTable<'_>, found: &mut Found) -> io::Result<bool> {
+    let balanced = keys::PROTOCOLS.iter().map(|number| (vec![*number], Vec::new()));
+    if !has(exchange, at, BALANCED, balanced)? {
         return Ok(false);
     }
-    for kin in place.home.kins() {
-        let keys = found.services.iter().filter(|(key, known)| known.kin(key) == kin);
-        let expected = keys.map(|(key, _)| (names::service_octets(key), names::chain_of(key).into_bytes()));
-        if !has(exchange, place, &kin.services(), expected)? {
+    for class in at.table.classes() {
+        let keys = found.services.iter().filter(|(key, known)| known.class(key) == class);
+        let expected = keys.map(|(key, _)| (keys::service_octets(key), names::chain_of(key).into_bytes()));
+        if !has(exchange, at, &class.services(), expected)? {
             return Ok(false);
         }
     }
-    elements(exchange, place, GIVEN, |element| {
+    elements(exchange, at, GIVEN, |element| {
         found.given = element.key.and_then(|key| Some(u32::from_ne_bytes(*key.first_chunk()?)));
     })?;
-    for (family, with_port) in place.home.seats() {
+    for (family, with_port) in at.table.seats() {
         let services = found.services.iter().filter(|(key, _)| key.family() == family);
         let seated = services.flat_map(|(_, known)| &known.seats);
         let here = seated.filter(|((_, port), _)| port.is_some() == with_port);
         let expected =
-            here.map(|((address, port), seat)| (seat.to_ne_bytes().to_vec(), names::endpoint(*address, *port)));
-        if !has(exchange, place, names::seats(place.home, family, with_port), expected)? {
+            here.map(|((address, port), seat)| (seat.to_ne_bytes().to_vec(), keys::endpoint(*address, *port)));
+        if !has(exchange, at, names::seats(at.table, family, with_port), expected)? {
             return Ok(false);
         }
     }
@@ -210,7 +219,7 @@ fn is_as_it_says(exchange: &mut Exchange, place: Place<'_>, found: &mut Found) -
         }
     }
     for map in &found.maps {
-        if !has(exchange, place, &map.name(), numbers.remove(map).unwrap_or_default().into_iter())? {
+        if !has(exchange, at, &map.name(), numbers.remove(map).unwrap_or_default().into_iter())? {
             return Ok(false);
         }
     }
@@ -223,13 +232,13 @@ type Leads = (Vec<u8>, Vec<u8>);
 /// Whether a set has these elements and no others.
 fn has(
     exchange: &mut Exchange,
-    place: Place<'_>,
+    at: NamedTable<'_>,
     set: &str,
     expected: impl Iterator<Item = Leads>,
 ) -> io::Result<bool> {
     let mut rest: BTreeMap<_, _> = expected.collect();
     let mut all_expected = true;
-    elements(exchange, place, set, |element| {
+    elements(exchange, at, set, |element| {
         let expected = element.key.and_then(|key| rest.remove(key));
         all_expected &= expected.is_some_and(|expected| expected == element.value.unwrap_or_default());
     })?;
@@ -262,10 +271,10 @@ fn repeated<T>(mut once: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 }
 
 /// Packets and octets by the key of the counter.
-pub(super) fn counts(exchange: &mut Exchange, place: Place<'_>, set: &str) -> io::Result<Counts> {
+pub(super) fn counts(exchange: &mut Exchange, at: NamedTable<'_>, set: &str) -> io::Result<Counts> {
     repeated(|| {
         let mut counts = Counts::new();
-        elements(exchange, place, set, |element| {
+        elements(exchange, at, set, |element| {
             if let (Some(key), Some(count)) = (element.key, element.count) {
                 counts.insert(key.to_vec(), count);
             }
@@ -309,11 +318,11 @@ fn count(expression: &[u8]) -> Option<(u64, u64)> {
 
 fn elements(
     exchange: &mut Exchange,
-    place: Place<'_>,
+    at: NamedTable<'_>,
     set: &str,
     mut each: impl FnMut(ElementRead<'_>),
 ) -> io::Result<()> {
-    dump(exchange, Kind::GET_ELEMENTS, place, &[(2, set)], |body| {
+    dump(exchange, Kind::GET_ELEMENTS, at, &[(2, set)], |body| {
         let Some(list) = attribute(body, 3) else { return };
         for (_, element) in Attributes(list) {
             each(ElementRead::of(element));
@@ -325,13 +334,13 @@ fn elements(
 fn dump(
     exchange: &mut Exchange,
     kind: Kind,
-    place: Place<'_>,
+    at: NamedTable<'_>,
     names: &[(u16, &str)],
     mut each: impl FnMut(&[u8]),
 ) -> io::Result<()> {
     let write = |batch: &mut Batch, flags, sequence| {
-        batch.begin(kind.number(), flags, sequence, &[place.home.number(), 0, 0, 0]);
-        batch.text(1, &place.home.table(place.name));
+        batch.begin(kind.number(), flags, sequence, &[at.table.number(), 0, 0, 0]);
+        batch.text(1, &at.name());
         for (attribute, name) in names {
             batch.text(*attribute, name);
         }

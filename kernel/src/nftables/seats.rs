@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::message::{Element, Kind, Transaction};
-use super::names::Home;
+use super::table::OurTable;
 
 /// The set whose only element says below which number there may be seats that were given once.
 pub(super) const GIVEN: &str = "seats-given";
@@ -14,7 +14,7 @@ pub(super) const GIVEN: &str = "seats-given";
 pub(super) struct Seats {
     next: u32,
     /// What each table says about that.
-    said: BTreeMap<Home, u32>,
+    said: BTreeMap<OurTable, u32>,
 }
 
 /// So many are given before a table has to say something new.
@@ -22,8 +22,8 @@ const RESERVE: u32 = 4096;
 
 impl Seats {
     /// A table says that seats below `given` may have been given.
-    pub(super) fn found(&mut self, home: Home, given: Option<u32>) {
-        self.said(home, given);
+    pub(super) fn found(&mut self, table: OurTable, given: Option<u32>) {
+        self.said(table, given);
         self.next = self.next.max(given.unwrap_or(0));
     }
 
@@ -36,8 +36,8 @@ impl Seats {
     }
 
     /// Has the table say what was given, if it does not. Returns what it says when the transaction is done.
-    pub(super) fn say(&self, to: &mut Transaction, home: Home) -> Option<u32> {
-        let said = self.said.get(&home).copied();
+    pub(super) fn say(&self, to: &mut Transaction, table: OurTable) -> Option<u32> {
+        let said = self.said.get(&table).copied();
         if self.next == 0 || said.is_some_and(|said| said >= self.next) {
             return said;
         }
@@ -51,10 +51,10 @@ impl Seats {
     }
 
     /// The table says so now.
-    pub(super) fn said(&mut self, home: Home, given: Option<u32>) {
+    pub(super) fn said(&mut self, table: OurTable, given: Option<u32>) {
         match given {
-            Some(given) => drop(self.said.insert(home, given)),
-            None => drop(self.said.remove(&home)),
+            Some(given) => drop(self.said.insert(table, given)),
+            None => drop(self.said.remove(&table)),
         }
     }
 }
@@ -67,16 +67,16 @@ mod tests {
     fn no_seat_is_given_twice_not_even_by_the_next_process() {
         let mut seats = Seats::default();
         let mut to = Transaction::new("x");
-        assert_eq!(seats.say(&mut to, Home::Nat), None, "nobody has one");
+        assert_eq!(seats.say(&mut to, OurTable::Nat), None, "nobody has one");
         assert_eq!((seats.take(), seats.take()), (0, 1));
-        let said = seats.say(&mut to, Home::Nat);
+        let said = seats.say(&mut to, OurTable::Nat);
         assert_eq!(said, Some(2 + 4096));
-        seats.said(Home::Nat, said);
+        seats.said(OurTable::Nat, said);
         assert_eq!(seats.take(), 2);
-        assert_eq!(seats.say(&mut to, Home::Nat), said, "it need not be said each time");
+        assert_eq!(seats.say(&mut to, OurTable::Nat), said, "it need not be said each time");
         let mut next = Seats::default();
-        next.found(Home::Nat, said);
+        next.found(OurTable::Nat, said);
         assert!(next.take() > 2);
-        assert!(next.say(&mut to, Home::Nat) > said);
+        assert!(next.say(&mut to, OurTable::Nat) > said);
     }
 }

@@ -1,76 +1,71 @@
-//! What changes come to, and whether it can be done.
+//! The state of each service that changes lead to, and whether nftables can do it.
 
 use std::collections::BTreeMap;
 use std::io;
 
 use keepalived_core::balance::{Change, Entry, ServiceKey, Unsupported};
 
-use super::commit::Outcome;
-use super::names::Home;
-use super::{Nftables, direct, plan};
+use super::plan;
+use super::render::Known;
+use super::table::OurTable;
 use crate::director::Refused;
 
-/// What a service is to become, and by which changes.
+/// The state that a service should have, and the changes that ask for it.
 #[derive(Debug)]
 pub(super) struct Wish {
     pub(super) entry: Option<Entry>,
     pub(super) changes: Vec<usize>,
 }
 
-impl Nftables {
-    /// What is wished for, by service.
-    pub(super) fn wishes(&mut self, changes: &[Change], refused: &mut Vec<Refused>) -> BTreeMap<ServiceKey, Wish> {
-        let mut wishes = BTreeMap::new();
-        for (index, change) in changes.iter().enumerate() {
-            let key = change.service();
-            let wish: &mut Wish = wishes.entry(key).or_insert_with(|| Wish {
-                entry: self.services.get(&key).map(|known| known.entry.clone()),
-                changes: Vec::new(),
-            });
-            match apply(&mut wish.entry, change) {
-                Ok(()) => wish.changes.push(index),
-                Err(error) => refused.push(Refused { index, error }),
-            }
-        }
-        wishes.retain(|key, wish: &mut Wish| {
-            let Err(error) = self.check(key, wish.entry.as_ref()) else { return true };
-            refused.extend(wish.changes.iter().map(|index| Refused { index: *index, error: again_as(&error) }));
-            false
+/// The wish for each service that `changes` are about, if the kernel has `services`. A change that cannot be done is in `refused`.
+pub(super) fn of(
+    changes: &[Change],
+    services: &BTreeMap<ServiceKey, Known>,
+    refused: &mut Vec<Refused>,
+) -> BTreeMap<ServiceKey, Wish> {
+    let mut wishes = BTreeMap::new();
+    for (index, change) in changes.iter().enumerate() {
+        let key = change.service();
+        let wish: &mut Wish = wishes.entry(key).or_insert_with(|| Wish {
+            entry: services.get(&key).map(|known| known.entry.clone()),
+            changes: Vec::new(),
         });
-        wishes
+        match apply(&mut wish.entry, change) {
+            Ok(()) => wish.changes.push(index),
+            Err(error) => refused.push(Refused { index, error }),
+        }
     }
+    wishes
+}
 
-    /// Whether all servers of a service together are something that can be done.
-    fn check(&mut self, key: &ServiceKey, entry: Option<&Entry>) -> io::Result<()> {
-        let Some(entry) = entry else { return Ok(()) };
-        if let Some(mixed) = Unsupported::in_servers(entry.destinations.values().map(|server| server.forwarding)) {
-            return Err(unsupported(mixed));
-        }
-        let home = Home::of(key, entry);
-        if home != Home::Nat && !self.can_direct(home)? {
-            return Err(unsupported(Unsupported::DirectRouting));
-        }
-        Ok(())
-    }
+/// Takes away the wishes that nftables cannot make true. `can_direct` says whether the kernel can copy packets in a table.
+pub(super) fn refuse_impossible(
+    wishes: &mut BTreeMap<ServiceKey, Wish>,
+    mut can_direct: impl FnMut(OurTable) -> io::Result<bool>,
+    refused: &mut Vec<Refused>,
+) {
+    wishes.retain(|key, wish| {
+        let Err(error) = check(key, wish.entry.as_ref(), &mut can_direct) else { return true };
+        refused.extend(wish.changes.iter().map(|index| Refused { index: *index, error: again_as(&error) }));
+        false
+    });
+}
 
-    /// Asks the kernel, until it says so, whether it can send copies of packets.
-    fn can_direct(&mut self, home: Home) -> io::Result<bool> {
-        if self.can_direct.contains(&home) {
-            return Ok(true);
-        }
-        self.commit.begin(&mut self.transaction);
-        self.transaction.at_passing(home);
-        self.transaction.new_table();
-        direct::write_trial(&mut self.transaction);
-        self.transaction.delete_table();
-        let outcome = self.commit.run(&mut self.transaction);
-        self.transaction.at(home);
-        let can = matches!(outcome?, Outcome::Done);
-        if can {
-            self.can_direct.insert(home);
-        }
-        Ok(can)
+/// Whether nftables can do what the servers of a service ask for together.
+fn check(
+    key: &ServiceKey,
+    entry: Option<&Entry>,
+    can_direct: &mut impl FnMut(OurTable) -> io::Result<bool>,
+) -> io::Result<()> {
+    let Some(entry) = entry else { return Ok(()) };
+    if let Some(mixed) = Unsupported::in_servers(entry.destinations.values().map(|server| server.forwarding)) {
+        return Err(unsupported(mixed));
     }
+    let table = OurTable::of(key, entry);
+    if table != OurTable::Nat && !can_direct(table)? {
+        return Err(unsupported(Unsupported::DirectRouting));
+    }
+    Ok(())
 }
 
 fn unsupported(what: Unsupported) -> io::Error {
