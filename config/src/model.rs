@@ -12,6 +12,7 @@ mod routing;
 mod script;
 mod services;
 mod track;
+mod virtualhost;
 mod vrrp;
 
 use serde::{Deserialize, Serialize};

@@ -8,6 +8,7 @@ mod expand;
 mod expanded;
 mod format;
 mod include;
+mod indent;
 mod line;
 mod random;
 mod reader;

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the table of docs/performance.md.
 
 mod balance;
+mod figures;
 mod gap;
 mod parse;
 mod process;
@@ -51,7 +52,9 @@ pub(crate) fn run(options: &Given) -> Result<()> {
         return Ok(());
     }
     if let Some(name) = options.get(balance::HERE) {
-        return balance::here(name, options);
+        let scenario = rows::SCENARIOS.iter().find(|(known, _)| *known == name);
+        let Some((_, Scenario::Balance(act))) = scenario else { bail!("{name} is no row of load balancing") };
+        return balance::here(*act, options);
     }
     let quick = options.has("--quick");
     let runs = options.number("--runs")?.unwrap_or(if quick { 1 } else { 3 });

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod disturbance;
+mod instances;
 mod random;
 mod stage;
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use keepalived_core::address::InterfaceName;
 use serde::{Deserialize, Serialize};
 
-use super::balance::{RealServer, VirtualServer};
 use super::{Micros, Script};
 
 /// One check of a real server. What few of them have is in a box: most sites have one TCP check for each server.
@@ -185,27 +184,6 @@ pub struct HttpCheck {
     pub urls: Vec<Url>,
 }
 
-impl HttpCheck {
-    /// The `Host` that `url` is asked for: of the url, the check, the real server or the virtual server, in this order.
-    /// `None` is the address.
-    pub fn host<'a>(
-        &'a self,
-        url: &'a Url,
-        real_server: &'a RealServer,
-        virtual_server: &'a VirtualServer,
-    ) -> Option<&'a str> {
-        let own = url.virtualhost.as_deref().or(self.virtualhost.as_deref());
-        own.or_else(|| host_of(real_server, virtual_server))
-    }
-}
-
-/// `virtualhost` of the real server or the virtual server, in this order.
-fn host_of<'a>(real_server: &'a RealServer, virtual_server: &'a VirtualServer) -> Option<&'a str> {
-    let extras = real_server.settings.extras.as_ref();
-    let own = extras.and_then(|extras| extras.virtualhost.as_deref());
-    own.or(virtual_server.settings.virtualhost.as_deref())
-}
-
 /// `GRPC_CHECK`: a gRPC server says that a service of it is serving.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct GrpcCheck {
@@ -223,14 +201,6 @@ pub struct GrpcCheck {
     pub virtualhost: Option<String>,
     /// `service`: what is asked about; empty is the server as a whole.
     pub service: String,
-}
-
-impl GrpcCheck {
-    /// The `:authority` that is asked for: of the check, the real server or the virtual server, in this order. `None` is the
-    /// address.
-    pub fn host<'a>(&'a self, real_server: &'a RealServer, virtual_server: &'a VirtualServer) -> Option<&'a str> {
-        self.virtualhost.as_deref().or_else(|| host_of(real_server, virtual_server))
-    }
 }
 
 /// `http_protocol`

@@ -1,7 +1,7 @@
 //! What a configuration says when everything that stands for something else is written out.
 
 use super::Parsed;
-use super::format::indent;
+use super::indent::indent;
 use super::line::Line;
 use super::token::{Token, TokenKind};
 use crate::span::Span;

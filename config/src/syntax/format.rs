@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::include::include;
+use super::indent::{INDENT, indent};
 use super::reader::{Options, parse};
 use super::reference::definition;
 use super::token::{
@@ -10,11 +11,6 @@ use super::token::{
 };
 
 use crate::source::MemorySource;
-
-/// Blanks for each open brace.
-const INDENT: usize = 4;
-/// Deeper blocks are not moved further to the right.
-const MOST_INDENTED: usize = 32;
 
 /// Lays the text of one file out: four blanks for each open brace, one statement on each line, `{` at the end of its line and `}`
 /// on one of its own, single blanks between words, at most one empty line in a row. Comments stay on their lines.
@@ -214,11 +210,6 @@ impl Laid {
     fn raw(text: &[u8]) -> Self {
         Self { indent: 0, code: text.to_vec(), comment: Vec::new(), takes_brace: false }
     }
-}
-
-/// How many blanks stand before a line in so many blocks.
-pub(super) fn indent(depth: usize) -> usize {
-    depth.min(MOST_INDENTED).saturating_mul(INDENT)
 }
 
 /// Whether a blank and more after `word` would make an include of it.

@@ -1,16 +1,14 @@
 //! The end that comes from outside: Ctrl-C, SIGTERM, a closed terminal, a reader of our output that has gone.
 
 use crate::daemon::family;
-use crate::namespace;
+use crate::{ending, namespace};
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::sync::Once;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 static WATCHING: Once = Once::new();
-static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// From now on a signal that ends this process first ends all that it has started, and removes its labs.
 pub fn tidy_up_on_signals() {
@@ -28,7 +26,7 @@ pub fn tidy_up_on_signals() {
 
 /// Ends this process with a status, and before it all that it has started: labs, daemons, builds.
 pub fn end(status: i32) -> ! {
-    if ENDING.swap(true, Ordering::SeqCst) {
+    if ending::begin() {
         // another thread is at it, and takes this one along
         loop {
             std::thread::park();
@@ -45,11 +43,6 @@ pub fn end(status: i32) -> ! {
     signal(&others(), Signal::KILL);
     namespace::remove_own();
     std::process::exit(status)
-}
-
-/// Whether this process is being ended: nothing new may be started then.
-pub(crate) fn ending() -> bool {
-    ENDING.load(Ordering::SeqCst)
 }
 
 fn signal(processes: &[Pid], signal: Signal) {

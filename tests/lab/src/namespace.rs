@@ -1,4 +1,4 @@
-use crate::{interrupt, sandbox};
+use crate::{ending, sandbox};
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -33,7 +33,7 @@ const SETTINGS: [(&str, &str); 11] = [
 
 impl Namespace {
     pub(crate) fn create(name: String) -> Result<Self> {
-        if interrupt::ending() {
+        if ending::is_under_way() {
             bail!("interrupted");
         }
         checked(Command::new(program("ip")).args(["netns", "add", &name]))?;

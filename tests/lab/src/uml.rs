@@ -6,7 +6,7 @@
 //! all in one machine; or, where the kernel of this machine has IPVS, here.
 
 use crate::turn::skipped;
-use crate::{interrupt, sandbox};
+use crate::{ending, sandbox};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -121,7 +121,7 @@ pub fn ignored_tests_at_once(limit: Duration, threads: usize) {
 /// There is no such machine, it could not be set up, crashed, or hung: then all that it said is in the error.
 pub fn run(program: &Path, arguments: &[&OsStr], limit: Duration) -> Result<Outcome> {
     available().map_err(anyhow::Error::msg)?;
-    ensure!(!interrupt::ending(), "interrupted");
+    ensure!(!ending::is_under_way(), "interrupted");
     // one at a time for each user: a machine would have a processor for itself
     let user = rustix::process::geteuid().as_raw();
     let path = std::env::temp_dir().join(format!("keepalived-lab.uml-{user}"));

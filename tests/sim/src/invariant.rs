@@ -158,3 +158,6 @@ impl fmt::Display for Violation {
 }
 
 impl std::error::Error for Violation {}
+
+/// A promise that was not kept, and how.
+pub type Broken = (Invariant, String);

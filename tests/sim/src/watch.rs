@@ -9,11 +9,10 @@ use keepalived_core::vrrp::{Cause, State, Transition};
 use crate::bounds::{Bounds, LATENESS};
 use crate::clock::{Moment, stretched};
 use crate::disturbance::{Disturbance, Weather};
-use crate::invariant::Invariant;
+use crate::invariant::{Broken, Invariant};
 use crate::medium::{Medium, Said};
 use crate::node::{Deeds, Node};
 use crate::setting::{NodeId, Preempt, Terms, VirtualId};
-use crate::world::Broken;
 
 /// What is known of the world's past.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use keepalived_kernel::fake::{ReceivedAdvert, SentAdvert, SentFrame};
 use crate::bounds::{Bounds, DELAY, LATENESS};
 use crate::clock::Moment;
 use crate::disturbance::{Disturbance, Weather};
-use crate::invariant::{Invariant, Violation};
+use crate::invariant::{Broken, Invariant, Violation};
 use crate::medium::{self, Medium, Said};
 use crate::node::{Deeds, Node, Pace};
 use crate::queue::Queue;
@@ -611,6 +611,3 @@ impl World {
         self.watch.late_packets(self.now + under_way);
     }
 }
-
-/// A promise that was not kept, and how.
-pub type Broken = (Invariant, String);

@@ -7,12 +7,11 @@ mod site;
 pub(super) use faked::Faked;
 pub(super) use site::{PORT, Site};
 
-use super::rows::SCENARIOS;
-use super::scenario::{Figures, Scenario};
+use super::figures::Figures;
 use crate::demo;
 use crate::options::Given;
 use crate::say::say;
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use keepalived_kernel::process::NetworkNamespace;
 use keepalived_lab::{Daemon, uml};
 use std::ffi::OsStr;
@@ -88,15 +87,13 @@ impl Act {
     }
 }
 
-/// The other half of [`Act::run`]: does one row here, and prints its figures.
-pub(super) fn here(name: &str, options: &Given) -> Result<()> {
-    let scenario = SCENARIOS.iter().find(|(known, _)| *known == name);
-    let Some((_, Scenario::Balance(act))) = scenario else { bail!("{name} is no row of load balancing") };
+/// The other half of [`Act::run`]: does it here, and prints its figures.
+pub(super) fn here(act: Act, options: &Given) -> Result<()> {
     let daemon = match options.one_of("--daemon", &["ours", "debian"])? {
         "ours" => Daemon::built(demo::built()?),
         _debian => Daemon::debian(),
     };
-    for (label, value) in acts::run(*act, &daemon, Ground::Machine)? {
+    for (label, value) in acts::run(act, &daemon, Ground::Machine)? {
         say!("{FIGURE}{value} {label}");
     }
     Ok(())

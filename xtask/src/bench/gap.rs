@@ -1,8 +1,8 @@
 //! How long a master is silent while something else goes on.
 
 use super::balance::{Faked, PORT, Site};
+use super::figures::{Figures, as_float};
 use super::rig::{BACKUP, Load, MASTER, Rig};
-use super::scenario::{Figures, as_float};
 use super::watch::percentile;
 use crate::listener::{Listener, Service};
 use anyhow::Result;

@@ -1,6 +1,6 @@
 //! What it costs to read a large configuration: `-t` on a generated file, wall clock and largest memory.
 
-use super::scenario::Figures;
+use super::figures::Figures;
 use anyhow::{Context as _, Result, ensure};
 use keepalived_lab::Daemon;
 use std::fmt::Write as _;

@@ -1,8 +1,8 @@
 //! docs/performance.md.
 
 use super::Effort;
+use super::figures::Figures;
 use super::rows::{LINES, Line, Part, Target};
-use super::scenario::Figures;
 use keepalived_lab::Flavour;
 use std::collections::HashMap;
 use std::fmt::Write as _;

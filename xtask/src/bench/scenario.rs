@@ -1,6 +1,7 @@
 //! How each figure is come by. The definitions are those of docs/performance.md.
 
 use super::balance::Act;
+use super::figures::{Figures, as_float};
 use super::gap::Disturbance;
 use super::parse::{Shape, plan};
 use super::rig::{BACKUP, Load, MASTER, Rig};
@@ -11,9 +12,6 @@ use keepalived_lab::{Daemon, Flavour, Stamp};
 use rustix::process::{Signal, kill_process};
 use std::fs::File;
 use std::process::Stdio;
-
-/// What one run yields.
-pub(super) type Figures = Vec<(&'static str, f64)>;
 
 /// Something to do to a pair of routers.
 #[derive(Debug, Clone, Copy)]
@@ -198,8 +196,4 @@ fn respawn(rig: &mut Rig) -> Result<Figures> {
         ("addresses removed", as_float(removed)),
         ("changes", as_float(changes)),
     ])
-}
-
-pub(super) fn as_float(count: usize) -> f64 {
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }

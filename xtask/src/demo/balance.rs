@@ -1,6 +1,7 @@
 //! `cargo xtask demo balance`: a client is served while servers die and return.
 
 mod client;
+mod clock;
 mod told;
 
 use super::{build, built};
@@ -14,7 +15,8 @@ use keepalived_kernel::nftables::Nftables;
 use keepalived_kernel::process::NetworkNamespace;
 use keepalived_lab::{Builder, Daemon, Filter, Lab, Running, patience, sandbox, wait_until};
 use std::time::Duration;
-use told::{Told, now};
+use clock::now;
+use told::Told;
 
 const CONFIGURATION: &str = "docs/examples/balancer/keepalived.conf";
 // what the example configuration says

@@ -1,7 +1,7 @@
 //! What may go wrong, and when.
 
+use super::instances::{INSTANCES, ROUTERS};
 use super::random::Random;
-use super::stage::{INSTANCES, ROUTERS};
 use std::fmt;
 
 /// One thing that goes wrong on one router, from one moment to another.

@@ -1,39 +1,14 @@
 //! Three routers and what they share; who ought to have what.
 
 use super::disturbance::Kind;
+use super::instances::{INSTANCES, OWN, ROUTERS, Shared};
 use super::random::Random;
 use anyhow::{Context as _, Result};
-use keepalived_lab::{Builder, Case, Cast, Daemon, Family, Filter, Instance, Lab, Running, Version};
+use keepalived_lab::{Builder, Case, Daemon, Family, Filter, Instance, Lab, Running};
 use rustix::process::{Signal, kill_process};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
-
-pub(super) const ROUTERS: usize = 3;
-
-/// A virtual router that all of them share.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Shared {
-    vrid: u8,
-    case: Case,
-    /// Otherwise whoever has it keeps it.
-    preempts: bool,
-}
-
-const fn shared(vrid: u8, family: Family, cast: Cast, version: Version) -> Shared {
-    Shared { vrid, case: Case { family, cast, version }, preempts: true }
-}
-
-pub(super) const INSTANCES: [Shared; 6] = [
-    shared(11, Family::V4, Cast::Multicast, Version::V3),
-    shared(12, Family::V6, Cast::Multicast, Version::V3),
-    shared(13, Family::V4, Cast::Unicast, Version::V3),
-    shared(14, Family::V6, Cast::Unicast, Version::V3),
-    shared(15, Family::V4, Cast::Multicast, Version::V2),
-    Shared { preempts: false, ..shared(16, Family::V4, Cast::Multicast, Version::V3) },
-];
-/// Router `r` alone may have the virtual router `OWN + r`.
-const OWN: u8 = 21;
 
 pub(super) struct Stage<'a> {
     pub(super) lab: Lab,

@@ -7,8 +7,7 @@ use keepalived_core::balance::{DestinationEntry, DestinationKey, Entry, ServiceK
 
 use super::model::{Model, Told};
 use crate::clock::Moment;
-use crate::invariant::Invariant;
-use crate::world::Broken;
+use crate::invariant::{Broken, Invariant};
 
 /// A virtual server, or one real server of it.
 pub type Where = (ServiceKey, Option<DestinationKey>);

@@ -19,11 +19,10 @@ use super::setting::{self, FileRule, Kind, Named, Setting};
 use super::watch::{SLACK, Watch, judge_told};
 use crate::clock::{Clock, Moment};
 use crate::follower::Follower;
-use crate::invariant::{Invariant, Violation};
+use crate::invariant::{Broken, Invariant, Violation};
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::trace::Trace;
-use crate::world::Broken;
 
 mod kernel;
 mod steps;

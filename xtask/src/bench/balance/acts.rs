@@ -2,7 +2,7 @@
 
 use super::site::{Balancer, FRAIL, PORT, Site, table};
 use super::{Act, Ground, Kind};
-use crate::bench::scenario::Figures;
+use crate::bench::figures::Figures;
 use crate::bench::watch::percentile;
 use crate::listener::{Listener, Service};
 use anyhow::{Context as _, Result, ensure};

@@ -1,6 +1,6 @@
 //! Somebody who asks, again and again.
 
-use super::told::now;
+use super::clock::now;
 use anyhow::{Context as _, Result};
 use keepalived_kernel::process::NetworkNamespace;
 use std::io::{ErrorKind, Read as _, Write as _};

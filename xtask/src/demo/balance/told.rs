@@ -1,19 +1,14 @@
 //! What happened, in the order in which it did: what we do, what the balancer logs, what the client gets.
 
 use super::client::{Client, Request};
+use super::clock::now;
 use crate::say::say;
 use keepalived_lab::Running;
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 const DAY: f64 = 86_400.0;
 /// Lines of the balancer's log that are worth telling begin so.
 const WORTH: [&str; 5] = ["Removing ", "Adding ", "Lost ", "Gained ", "Starting with "];
-
-/// Seconds since 1970.
-pub(super) fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
-}
 
 struct Row {
     at: f64,

@@ -10,8 +10,7 @@ use super::super::model::Answer;
 use super::super::setting::{self, Kind, Target};
 use super::super::watch::SLACK;
 use super::{Event, Life, Planted, TOGETHER, World};
-use crate::invariant::Invariant;
-use crate::world::Broken;
+use crate::invariant::{Broken, Invariant};
 
 /// A step of a check that is under way.
 #[derive(Clone, Debug)]
