@@ -1,10 +1,8 @@
 //! From a path to a `Config` and everything there is to say about it.
 
 mod address;
-mod authentication;
 mod balance;
 mod claims;
-mod draft;
 mod encap;
 mod fixed;
 mod global;
@@ -14,7 +12,6 @@ mod known_scripts;
 mod line;
 mod lvs;
 mod notify;
-mod own_link;
 mod policy;
 mod preferences;
 mod reading;
@@ -27,7 +24,6 @@ mod settings;
 mod statements;
 mod track;
 mod tracks;
-mod transport;
 mod weights;
 
 use std::path::Path;

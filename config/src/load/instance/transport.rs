@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::{Family, Vrid};
 
+use super::super::reading::Reading;
+use super::super::statements::place;
 use super::draft::{Draft, Link};
-use super::reading::Reading;
-use super::statements::place;
 use crate::finding::{Finding, rule};
 use crate::model::{Instance, Peer, Transport};
 use crate::span::Span;

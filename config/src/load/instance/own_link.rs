@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::{Family, Vrid};
 
+use super::super::line::Wrong;
+use super::super::reading::Reading;
 use super::draft::{Draft, Link};
-use super::line::Wrong;
-use super::reading::Reading;
 use crate::facts::RouteName;
 use crate::finding::rule;
 use crate::model::{Ipvlan, IpvlanMode, OwnLink, Transport, Vmac};

@@ -2,9 +2,9 @@
 
 use keepalived_core::address::InterfaceName;
 
-use super::global::Defaults;
-use super::reading::Reading;
-use super::statements::Statements;
+use super::super::global::Defaults;
+use super::super::reading::Reading;
+use super::super::statements::Statements;
 use crate::facts::InterfaceFacts;
 use crate::finding::Rule;
 use crate::model::Global;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use keepalived_core::vrrp::{Family, InitialState, Password, Priority, Version};
 
+use super::super::line::{Wrong, number};
+use super::super::reading::Reading;
+use super::super::statements::Statements;
 use super::draft::Draft;
-use super::line::{Wrong, number};
-use super::reading::Reading;
-use super::statements::Statements;
 use crate::facts::KeyFile;
 use crate::finding::{Finding, rule};
 use crate::model::{Hmac, HmacKey, HmacMode, Replay, Secret};
@@ -15,7 +15,7 @@ use crate::syntax::{Node, Word};
 
 /// What decides whether there can be authentication.
 #[derive(Clone, Copy)]
-pub(super) struct Standing {
+pub(super) struct AuthenticationInput {
     pub(super) version: Version,
     pub(super) family: Family,
     pub(super) strict: bool,
@@ -33,9 +33,9 @@ pub(super) struct Authentication {
 }
 
 /// Reads both blocks.
-pub(super) fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, standing: Standing) -> Authentication {
-    let legacy = legacy(reading, draft, standing);
-    let Some(hmac) = hmac(reading, draft, standing) else { return legacy };
+pub(super) fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, input: AuthenticationInput) -> Authentication {
+    let legacy = legacy(reading, draft, input);
+    let Some(hmac) = hmac(reading, draft, input) else { return legacy };
     if legacy.password.is_some() || legacy.header.is_some() {
         let message = "auth_hmac and authentication exclude each other; authentication is ignored";
         draft.report(reading, &rule::AUTHENTICATION_IGNORED, "authentication", message);
@@ -43,7 +43,7 @@ pub(super) fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, standing: Stand
     Authentication { hmac: Some(Box::new(hmac)), ..Authentication::default() }
 }
 
-fn legacy(reading: &mut Reading<'_>, draft: &Draft<'_>, standing: Standing) -> Authentication {
+fn legacy(reading: &mut Reading<'_>, draft: &Draft<'_>, input: AuthenticationInput) -> Authentication {
     let none = Authentication::default();
     let blocks = draft.statements.all("authentication");
     let statements = Statements::of(blocks.flat_map(|block| block.children()));
@@ -58,11 +58,11 @@ fn legacy(reading: &mut Reading<'_>, draft: &Draft<'_>, standing: Standing) -> A
         }
     };
     let pass = statements.last("auth_pass").and_then(|node| node.argument()).filter(|pass| !pass.text.is_empty());
-    let reason = if standing.version == Version::V3 {
+    let reason = if input.version == Version::V3 {
         "version 3 has no authentication"
-    } else if standing.family == Family::V6 {
+    } else if input.family == Family::V6 {
         "adverts over IPv6 have no authentication"
-    } else if standing.strict {
+    } else if input.strict {
         "strict mode excludes authentication"
     } else if let Some(pass) = pass {
         if pass.text.len() > 8 {
@@ -76,7 +76,7 @@ fn legacy(reading: &mut Reading<'_>, draft: &Draft<'_>, standing: Standing) -> A
         }
         let message = format!("instance {}: auth_type AH has no effect yet: adverts go without", draft.name);
         reading.report(Finding::at(&rule::NOT_EFFECTIVE_AUTHENTICATION, kind.span, message));
-        if standing.initial == InitialState::Master && !standing.priority.is_owner() {
+        if input.initial == InitialState::Master && !input.priority.is_owner() {
             let message = "with auth_type AH a router listens first: state MASTER is BACKUP";
             draft.report(reading, &rule::AH_MASTER, "state", message);
         }
@@ -94,7 +94,7 @@ const KEY_LENGTHS: std::ops::RangeInclusive<usize> = 32..=64;
 /// The least and the greatest freshness window that is not said.
 const WINDOWS: [u64; 2] = [5, 300];
 
-fn hmac(reading: &mut Reading<'_>, draft: &Draft<'_>, standing: Standing) -> Option<Hmac> {
+fn hmac(reading: &mut Reading<'_>, draft: &Draft<'_>, input: AuthenticationInput) -> Option<Hmac> {
     let block = draft.statements.last("auth_hmac")?;
     let blocks = draft.statements.all("auth_hmac");
     let statements = Statements::of(blocks.flat_map(|block| block.children()));
@@ -137,16 +137,16 @@ fn hmac(reading: &mut Reading<'_>, draft: &Draft<'_>, standing: Standing) -> Opt
         reading.report_at(&rule::HMAC_ACTIVE, statements.last("active_key").or(Some(block)), message);
         return None;
     };
-    if standing.strict && mode != HmacMode::Enforce {
+    if input.strict && mode != HmacMode::Enforce {
         draft.report(reading, &rule::STRICT_CONFLICT, "auth_hmac", "strict mode has auth_hmac with mode enforce only");
     }
     let [least, most] = WINDOWS;
-    let usual = Duration::from_secs(standing.interval.as_secs().saturating_mul(3).clamp(least, most));
+    let usual = Duration::from_secs(input.interval.as_secs().saturating_mul(3).clamp(least, most));
     Some(Hmac {
         keys,
         active,
         replay: if monotonic { Replay::Monotonic } else { Replay::Time(window.unwrap_or(usual)) },
-        mode: if standing.strict { HmacMode::Enforce } else { mode },
+        mode: if input.strict { HmacMode::Enforce } else { mode },
     })
 }
 
