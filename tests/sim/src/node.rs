@@ -5,36 +5,34 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepalived_config::InstanceKey;
-use keepalived_config::model::{self as config, Config};
-use keepalived_core::network::{Address, LinkIndex};
+use keepalived_config::model::Config;
+use keepalived_core::network::LinkIndex;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{State, Transition};
-use keepalived_daemon::vrrp::{AtExit, Engine, Report, Was, remove_abandoned};
+use keepalived_daemon::vrrp::{Engine, Report};
 use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert, SentFrame};
-use keepalived_kernel::network::{Network, Refused};
 use keepalived_state::VrrpView;
 
-use crate::bounds::{Bounds, LATENESS};
-use crate::clock::{Clock, Moment, stretched};
+use crate::clock::{Clock, Moment};
 use crate::follower::Follower;
 use crate::medium::announced;
 use crate::scenario::is_virtual;
-use crate::setting::{self, Family, NodeId, Segment, Setting, VirtualId, prefix};
+use crate::setting::{self, NodeId, Segment, Setting, VirtualId};
 
+mod addresses;
 mod kernel;
+mod links;
+mod process;
 
+use addresses::remove_virtual;
 use kernel::{Asked, excuse_those_without_sockets};
+use links::{first_links, machine};
 
 /// An engine on a kernel in memory.
 type FakeEngine = Engine<FakeNetwork, FakePackets>;
 
 /// Rounds at one moment after which an engine counts as one that never rests.
 const MOST_TURNS: usize = 2_000;
-/// How long a master may be without an address that somebody took: the engine's pause in a fight over it.
-const RESTORED: Duration = Duration::from_millis(1_100);
-
-/// How long the engine may wait before it tries again what the kernel refused.
-const RETRIED: Duration = Duration::from_secs(31);
 
 /// One router.
 #[derive(Debug)]
@@ -210,199 +208,9 @@ impl Node {
         matches!(self.life, Life::Up(_))
     }
 
-    /// Whether its cable is in.
-    pub fn is_plugged(&self, segment: Segment) -> bool {
-        self.plugged.contains(&segment) && self.links.contains_key(&segment)
-    }
-
-    /// The kernel's number of the interface on `segment`; that of the first one if there is none.
-    pub fn link(&self, segment: Segment) -> LinkIndex {
-        self.links.get(&segment).copied().unwrap_or(LinkIndex(segment.link()))
-    }
-
     /// Whether packets that arrive find less room than they should.
     pub const fn is_cramped(&self) -> bool {
         self.room.is_some()
-    }
-
-    /// Starts a process. Returns whether it adopted addresses that nothing should have happened to.
-    pub fn start(&mut self, now: Moment) -> bool {
-        let Life::Down(network) = &mut self.life else { return false };
-        let mut network = std::mem::take(&mut **network);
-        // a new process has a new socket, which tells nothing of what was before
-        while !network.events(&mut Vec::new()) {}
-        let mut packets = FakePackets::new();
-        packets.limit_inbox(self.room);
-        silence(&mut packets, &self.links, self.mute);
-        let masters = std::mem::take(&mut self.adopts);
-        let quiet = !masters.is_empty() && self.refused.is_empty() && self.is_complete(&masters, &network);
-        self.network_changes = network.work().0;
-        let shown = self.clock.show(now);
-        let mut engine = Engine::new(shown, &self.config, masters, network, packets)
-            .expect("the kernel in memory can always be read");
-        engine.begin(shown);
-        self.life = Life::Up(Box::new(engine));
-        self.paused = false;
-        self.widowed_at = None;
-        // a new process announces what it adopts
-        self.announced.clear();
-        for view in &mut self.views {
-            view.heard = Heard { fresh: shown, ..Heard::default() };
-            view.last_advert = now;
-        }
-        quiet
-    }
-
-    /// Whether the kernel has just what a process that adopts `masters` will want.
-    fn is_complete(&self, masters: &BTreeSet<InstanceKey>, network: &FakeNetwork) -> bool {
-        let mut wanted = BTreeSet::new();
-        for (key, instance) in keepalived_config::plan::keyed(&self.config.instances) {
-            if masters.contains(&key) {
-                wanted.extend(instance.addresses.iter().map(|line| line.address));
-            } else if instance.settings.priority.is_owner() {
-                // becomes master at once
-                return false;
-            }
-        }
-        let present = network.addresses().map(|address| address.address).filter(|it| is_virtual(*it));
-        Segment::ALL.into_iter().all(|segment| self.is_plugged(segment)) && present.collect::<BTreeSet<_>>() == wanted
-    }
-
-    /// Ends the process without a word. `adopts`: its supervisor lives, and knows who was master.
-    pub fn kill(&mut self, now: Moment, adopts: bool) {
-        let was_up = self.is_up();
-        self.leave_kernel();
-        if let Life::Up(engine) = &mut self.life {
-            let states = engine.states();
-            let masters = states.into_iter().filter(|(_, _, state)| *state == State::Master);
-            self.adopts = masters.map(|(key, _, _)| key.clone()).collect();
-            let network = engine.kernel().0.clone();
-            self.life = Life::Down(Box::new(network));
-        }
-        if !adopts {
-            self.adopts.clear();
-        }
-        self.widowed_at = if adopts && was_up { Some(now) } else { self.widowed_at.filter(|_| adopts) };
-        self.gone(now);
-    }
-
-    /// Ends the process as SIGTERM does.
-    pub fn stop(&mut self, now: Moment) -> Deeds {
-        let Life::Up(engine) = &mut self.life else { return Deeds::default() };
-        engine.stop(self.clock.show(now), AtExit::Release);
-        self.wait_for_kernel(now);
-        let mut deeds = Deeds::default();
-        if let Life::Up(engine) = &mut self.life {
-            collect(engine, &mut deeds);
-        }
-        self.kill(now, false);
-        deeds
-    }
-
-    /// Switches the machine off: its kernel forgets.
-    pub fn cut_power(&mut self, now: Moment) {
-        self.kill(now, false);
-        self.life = Life::Down(Box::new(machine(self.id, &self.plugged)));
-        self.links = first_links();
-        self.refused.clear();
-        self.see_addresses();
-    }
-
-    /// The supervisor removes the addresses of the dead process that are due at `now`.
-    pub fn sweep(&mut self, now: Moment) {
-        let Some(since) = self.widowed_at else { return };
-        let due: BTreeSet<VirtualId> = self
-            .setting
-            .instances
-            .iter()
-            .enumerate()
-            .filter(|(_, instance)| now.since(since) >= Bounds::abandoned(instance, &self.setting))
-            .map(|(id, _)| id)
-            .collect();
-        let is_due = |instance: &config::Instance| setting::id(&instance.name).is_some_and(|id| due.contains(&id));
-        let adopts = &self.adopts;
-        let was = |key: &InstanceKey| if adopts.contains(key) { Was::Master } else { Was::Other };
-        let keys: Vec<_> = keepalived_config::plan::keyed(&self.config.instances)
-            .filter(|(_, instance)| is_due(instance))
-            .map(|(key, instance)| (was(&key), key, instance.clone()))
-            .collect();
-        if let Life::Down(network) = &mut self.life {
-            let removed = remove_abandoned(&mut **network, keys.iter().map(|(was, _, instance)| (instance, *was)));
-            removed.expect("the kernel in memory can always be read");
-        }
-        for (_, key, _) in keys {
-            self.adopts.remove(&key);
-        }
-        self.see_addresses();
-    }
-
-    /// An address that should not be here any more: nobody has sent adverts for it since `since`.
-    pub fn abandoned(&self, now: Moment) -> Option<(IpAddr, Duration)> {
-        let since = self.widowed_at.filter(|_| !self.is_up())?;
-        let silence = now.since(since);
-        let bound = |it: &setting::Instance| stretched(Bounds::abandoned(it, &self.setting)) + LATENESS * 2;
-        let late = self.setting.instances.iter().filter(|instance| silence > bound(instance));
-        let mut addresses = late.flat_map(|instance| instance.addresses.iter().copied());
-        let left = addresses.find(|address| self.has(*address) && !self.is_excused(*address, now))?;
-        Some((left, silence))
-    }
-
-    /// An address of a master that should have been announced by now.
-    pub fn unannounced(&self, now: Moment) -> Option<(IpAddr, Duration)> {
-        let found = self.unannounced.iter().find(|(_, since)| now.since(**since) > Bounds::ANNOUNCED + self.slack());
-        found.map(|(address, since)| (*address, now.since(*since)))
-    }
-
-    /// The kernel refuses to change the first address of `id`, or does not any more.
-    pub fn refuse(&mut self, now: Moment, id: VirtualId, refuse: bool) {
-        let Some(address) = self.setting.instances.get(id).and_then(|it| it.addresses.first().copied()) else { return };
-        if !refuse && !self.refused.contains_key(&address) {
-            return;
-        }
-        let refused = Refused { errno: 12, message: None };
-        self.network().refuse(address, refuse.then_some(refused));
-        self.refused.insert(address, (!refuse).then(|| now + RETRIED + self.slack()));
-    }
-
-    /// Whether nothing is promised of `address` here, because the kernel refuses it or did a short while ago.
-    pub fn is_excused(&self, address: IpAddr, now: Moment) -> bool {
-        self.refused.get(&address).is_some_and(|until| until.is_none_or(|until| now < until))
-    }
-
-    /// The interface on `segment` is removed.
-    pub fn unlink(&mut self, segment: Segment) {
-        if let Some(link) = self.links.remove(&segment) {
-            self.network().remove_link(link);
-            self.see_addresses();
-        }
-    }
-
-    /// It is made again, with another number.
-    pub fn relink(&mut self, segment: Segment) {
-        if self.links.contains_key(&segment) {
-            return;
-        }
-        self.remade += 1;
-        let link = LinkIndex(segment.link() + 10 * self.remade);
-        self.links.insert(segment, link);
-        let (id, running, mute) = (self.id, self.plugged.contains(&segment), self.mute);
-        add_link(self.network(), id, segment, link, running);
-        if let Life::Up(engine) = &mut self.life {
-            silence(engine.kernel().1, &self.links, mute);
-        }
-    }
-
-    /// Nothing can be sent, or it can again.
-    pub fn set_mute(&mut self, mute: bool) {
-        self.mute = mute;
-        if let Life::Up(engine) = &mut self.life {
-            silence(engine.kernel().1, &self.links, mute);
-        }
-    }
-
-    /// Whether it can send.
-    pub const fn is_mute(&self) -> bool {
-        self.mute
     }
 
     /// It is scheduled again.
@@ -411,18 +219,6 @@ impl Node {
         self.next_turn = None;
         // what its kernel did meanwhile it hears of now
         self.unannounced.clear();
-    }
-
-    /// No process, no states.
-    fn gone(&mut self, now: Moment) {
-        self.next_turn = None;
-        for view in &mut self.views {
-            if view.state != State::Stopped {
-                view.state = State::Stopped;
-                view.since = now;
-            }
-        }
-        self.see_addresses();
     }
 
     /// Lets the engine work: until it rests, or, if its turns are to take time, for one. Unless it `announces`, its announcements are
@@ -489,23 +285,6 @@ impl Node {
         deeds
     }
 
-    /// Brings up to date which addresses of masters wait to be announced.
-    fn note_unannounced(&mut self, now: Moment) {
-        let present: BTreeSet<IpAddr> = self.present.iter().copied().collect();
-        self.announced.retain(|address| present.contains(address));
-        let pairs = self.views.iter().zip(&self.setting.instances);
-        let masters = pairs.filter(|(view, _)| view.state == State::Master && !self.mute);
-        let owed: BTreeSet<IpAddr> = masters
-            .flat_map(|(_, instance)| &instance.addresses)
-            .copied()
-            .filter(|address| present.contains(address) && !self.announced.contains(address))
-            .collect();
-        self.unannounced.retain(|address, _| owed.contains(address));
-        for address in owed {
-            self.unannounced.entry(address).or_insert(now);
-        }
-    }
-
     /// Another setting; the addresses stay.
     pub fn reload(&mut self, now: Moment, nodes: usize, mut setting: Setting) {
         for (new, old) in setting.instances.iter_mut().zip(&self.setting.instances) {
@@ -549,46 +328,9 @@ impl Node {
         self.config = setting::configuration(&setting::text(setting, self.id, nodes));
     }
 
-    /// The cable of `segment`.
-    pub fn plug(&mut self, segment: Segment, plugged: bool) {
-        self.plugged.retain(|known| *known != segment);
-        if plugged {
-            self.plugged.push(segment);
-        }
-        if let Some(link) = self.links.get(&segment).copied() {
-            self.network().set_running(link, plugged);
-        }
-    }
-
-    /// Somebody removes the first address of `id`. False if it was not there.
-    pub fn delete_address(&mut self, now: Moment, id: VirtualId) -> bool {
-        let Some(instance) = self.setting.instances.get(id) else { return false };
-        let Some(address) = instance.addresses.first().copied() else { return false };
-        let link = self.link(instance.segment);
-        if !self.network().has(address) {
-            return false;
-        }
-        self.network().remove_address(link, address, prefix(address));
-        self.restored_by = now + RESTORED + self.slack();
-        self.see_addresses();
-        true
-    }
-
     /// The kernel loses events.
     pub fn overrun(&mut self) {
         self.network().overrun();
-    }
-
-    /// Foreign addresses come and go.
-    pub fn churn(&mut self, many: u8) {
-        let network = self.network();
-        for round in 0..4_u8 {
-            for number in 0..many {
-                let address = IpAddr::from([172, 17, round, number]);
-                network.add_address(Address::plain(LinkIndex(9), address, 24));
-                network.remove_address(LinkIndex(9), address, 24);
-            }
-        }
     }
 
     /// Room for packets that wait.
@@ -616,40 +358,9 @@ impl Node {
         }
     }
 
-    /// The segment that the interface `link` is on.
-    pub fn segment(&self, link: LinkIndex) -> Option<Segment> {
-        self.links.iter().find(|(_, known)| **known == link).map(|(segment, _)| *segment)
-    }
-
     /// Changes that this process asked its kernel for.
     pub fn changes(&mut self) -> usize {
         self.network().work().0.saturating_sub(self.network_changes)
-    }
-
-    /// Whether a master may be without an address, because somebody took it a moment ago.
-    pub fn may_lack(&self, now: Moment) -> bool {
-        now < self.restored_by
-    }
-
-    /// Whether `address` is in its kernel.
-    pub fn has(&self, address: IpAddr) -> bool {
-        match &self.life {
-            // as it was when the engine came to rest
-            Life::Up(_) => self.present.contains(&address),
-            Life::Down(network) => network.has(address),
-        }
-    }
-
-    /// Virtual addresses in its kernel.
-    pub fn present(&self) -> &[IpAddr] {
-        &self.present
-    }
-
-    fn see_addresses(&mut self) {
-        let mut present = std::mem::take(&mut self.present);
-        present.clear();
-        present.extend(self.network().addresses().map(|address| address.address).filter(|it| is_virtual(*it)));
-        self.present = present;
     }
 
     fn network(&mut self) -> &mut FakeNetwork {
@@ -694,43 +405,4 @@ fn stray(engine: &mut FakeEngine, setting: &Setting) -> Option<IpAddr> {
     let instances = masters.filter_map(|(_, name, _)| setting.instances.get(setting::id(name)?));
     let own: Vec<IpAddr> = instances.flat_map(|instance| instance.addresses.iter().copied()).collect();
     announced.into_iter().find(|address| (is_virtual(*address) || address.is_unspecified()) && !own.contains(address))
-}
-
-/// A machine with two networks, and an interface that is none of our business.
-fn machine(id: NodeId, plugged: &[Segment]) -> FakeNetwork {
-    let mut network = FakeNetwork::new();
-    for (segment, link) in first_links() {
-        add_link(&mut network, id, segment, link, plugged.contains(&segment));
-    }
-    network.set_link(FakeNetwork::ethernet(9, "docker0").expect("the name is short"));
-    network
-}
-
-fn first_links() -> BTreeMap<Segment, LinkIndex> {
-    Segment::ALL.into_iter().map(|segment| (segment, LinkIndex(segment.link()))).collect()
-}
-
-/// The interface on `segment` with the addresses that the machine itself has there.
-fn add_link(network: &mut FakeNetwork, id: NodeId, segment: Segment, link: LinkIndex, running: bool) {
-    network.set_link(FakeNetwork::ethernet(link.0, segment.interface()).expect("the name is short"));
-    network.set_running(link, running);
-    network.add_address(Address::plain(link, segment.address(id, Family::V4), 24));
-    let link_local = Address::plain(link, segment.address(id, Family::V6), 64);
-    network.add_address(Address { scope: 253, ..link_local });
-}
-
-/// Lets nothing leave, or everything.
-fn silence(packets: &mut FakePackets, links: &BTreeMap<Segment, LinkIndex>, mute: bool) {
-    for link in links.values() {
-        packets.fail_link(*link, mute.then_some(105));
-    }
-}
-
-/// Removes the virtual addresses that are `unwanted`.
-fn remove_virtual(network: &mut FakeNetwork, unwanted: impl Fn(&Address) -> bool) {
-    let gone = |address: &&Address| is_virtual(address.address) && unwanted(address);
-    let all: Vec<_> = network.addresses().filter(gone).map(Address::key).collect();
-    for (link, address, prefix) in all {
-        network.remove_address(link, address, prefix);
-    }
 }

@@ -1,18 +1,24 @@
 //! Looks at the world from above, and says when a promise is not kept.
 
+mod component;
+mod router;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Cause, State, Transition};
 
-use crate::bounds::{Bounds, LATENESS};
-use crate::clock::{Moment, stretched};
+use crate::bounds::Bounds;
+use crate::clock::Moment;
 use crate::disturbance::{Disturbance, Weather};
 use crate::invariant::{Broken, Invariant};
 use crate::medium::{Medium, Said};
 use crate::node::{Deeds, Node};
 use crate::setting::{NodeId, Preempt, Terms, VirtualId};
+
+use component::{Component, components, held_twice, masters, ranked};
+use router::{announced, hears_first, holdings, not_abandoned, punctual};
 
 /// What is known of the world's past.
 #[derive(Debug)]
@@ -38,30 +44,6 @@ pub struct Watch {
 struct Unit {
     bounds: Bounds,
     components: Vec<Component>,
-}
-
-/// Routers that take part, and hear each other.
-#[derive(Debug)]
-struct Component {
-    nodes: Vec<NodeId>,
-    /// Each hears each. Where A hears B and B hears C but A does not hear C, or does not hear B though B hears A, A and C
-    /// may both be master for ever: no router can know, and nothing is promised.
-    whole: bool,
-    several_masters: Episode,
-    no_master: Episode,
-    several_holders: Episode,
-}
-
-/// Since when something has been so.
-#[derive(Clone, Copy, Debug, Default)]
-struct Episode(Option<Moment>);
-
-impl Episode {
-    /// Whether what `is` so now, and has been since `seen_at`, has been so for longer than a handover and a kernel take.
-    fn lasts(&mut self, is: bool, seen_at: Moment, now: Moment, slack: Duration) -> bool {
-        self.0 = if is { Some(self.0.unwrap_or(seen_at)) } else { None };
-        self.0.is_some_and(|since| now.since(since) > Bounds::GRACE + slack)
-    }
 }
 
 impl Watch {
@@ -342,196 +324,4 @@ impl Watch {
         }
         Ok(())
     }
-}
-
-/// Routers that take part in all of `members`, by who hears whom.
-fn components(members: &[VirtualId], nodes: &[Node], medium: &Medium) -> Vec<Component> {
-    let takes_part = |node: &Node| {
-        node.is_up()
-            && !node.paused
-            && members.iter().all(|member| {
-                node.setting
-                    .instances
-                    .get(*member)
-                    .is_some_and(|instance| node.is_plugged(instance.segment) && !instance.absent)
-            })
-    };
-    let mut left: Vec<NodeId> = (0..nodes.len()).filter(|id| nodes.get(*id).is_some_and(takes_part)).collect();
-    let mut components = Vec::new();
-    while let Some(first) = left.pop() {
-        let mut members = vec![first];
-        let mut next = 0;
-        while let Some(from) = members.get(next).copied() {
-            next += 1;
-            let near = |to: &NodeId| medium.passes(from, *to) || medium.passes(*to, from);
-            members.extend(left.iter().filter(|to| near(to)).copied().collect::<Vec<_>>());
-            left.retain(|to| !members.contains(to));
-        }
-        let whole = members.iter().all(|a| members.iter().all(|b| a == b || medium.passes(*a, *b)));
-        members.sort_unstable();
-        components.push(Component {
-            nodes: members,
-            whole,
-            several_masters: Episode::default(),
-            no_master: Episode::default(),
-            several_holders: Episode::default(),
-        });
-    }
-    components
-}
-
-fn masters(component: &Component, nodes: &[Node], id: VirtualId) -> Vec<NodeId> {
-    let is_master = |node: &&NodeId| {
-        nodes.get(**node).and_then(|node| node.views.get(id)).is_some_and(|view| view.state == State::Master)
-    };
-    component.nodes.iter().filter(is_master).copied().collect()
-}
-
-fn held_twice(
-    now: Moment,
-    component: &Component,
-    nodes: &[Node],
-    members: &[VirtualId],
-) -> Option<(IpAddr, Vec<NodeId>)> {
-    let first = component.nodes.first().and_then(|first| nodes.get(*first))?;
-    // two that disagree about whose address it is may both have it
-    if component.nodes.iter().filter_map(|node| nodes.get(*node)).any(|node| !same_addresses(node, first)) {
-        return None;
-    }
-    for instance in members.iter().filter_map(|member| first.setting.instances.get(*member)) {
-        for address in &instance.addresses {
-            let has = |node: &&NodeId| {
-                nodes.get(**node).is_some_and(|node| node.has(*address) && !node.is_excused(*address, now))
-            };
-            if component.nodes.iter().filter(has).count() > 1 {
-                return Some((*address, component.nodes.iter().filter(has).copied().collect()));
-            }
-        }
-    }
-    None
-}
-
-fn same_addresses(one: &Node, other: &Node) -> bool {
-    let pairs = one.setting.instances.iter().zip(&other.setting.instances);
-    pairs.into_iter().all(|(one, other)| one.addresses == other.addresses)
-}
-
-/// Equal priorities do not preempt each other: whichever is master stays.
-fn ranked(component: &Component, nodes: &[Node], members: &[VirtualId]) -> Result<(), Broken> {
-    let of = |node: &NodeId, id: VirtualId| nodes.get(*node).and_then(|node| node.setting.instances.get(id));
-    // a group preempts when all of it would
-    let preempts =
-        |node: &NodeId| members.iter().all(|id| of(node, *id).is_some_and(|instance| instance.preempt != Preempt::No));
-    for id in members {
-        for master in masters(component, nodes, *id) {
-            let theirs = of(&master, *id).map(|instance| instance.priority);
-            for node in component.nodes.iter().filter(|node| preempts(node)) {
-                let own = of(node, *id).map(|instance| instance.priority);
-                if own > theirs {
-                    let text = format!(
-                        "router {node} would be a better master of I{id} (priority {own:?}) than router {master} ({theirs:?})"
-                    );
-                    return Err((Invariant::Priority, text));
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-fn punctual(now: Moment, nodes: &[Node]) -> Result<(), Broken> {
-    for (id, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_up() && !node.paused && !node.is_mute()) {
-        for (which, (view, instance)) in node.views.iter().zip(&node.setting.instances).enumerate() {
-            let silence = now.since(view.last_advert);
-            let sends = view.state == State::Master && !view.without_sockets;
-            if sends && silence > stretched(instance.advert_interval()) + LATENESS * 2 {
-                return Err((
-                    Invariant::Punctual,
-                    format!("router {id}, master of I{which}, has not sent for {silence:?}"),
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn announced(now: Moment, nodes: &[Node]) -> Result<(), Broken> {
-    for (id, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_up() && !node.paused) {
-        if let Some((address, since)) = node.unannounced(now) {
-            return Err((
-                Invariant::Announces,
-                format!("router {id} has {address} and has not announced it for {since:?}"),
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn not_abandoned(now: Moment, nodes: &[Node]) -> Result<(), Broken> {
-    for (id, node) in nodes.iter().enumerate() {
-        if let Some((address, silence)) = node.abandoned(now) {
-            let text = format!("router {id} has {address}, and its vrrp process is dead for {silence:?}");
-            return Err((Invariant::NotAbandoned, text));
-        }
-    }
-    Ok(())
-}
-
-fn hears_first(
-    id: NodeId,
-    node: &Node,
-    which: VirtualId,
-    transition: &Transition,
-    deeds: &Deeds,
-) -> Result<(), Broken> {
-    let by_timer = match transition.cause {
-        Cause::MasterSilent { .. } | Cause::MasterLeft { .. } | Cause::Preempted { .. } | Cause::GroupMaster => true,
-        Cause::Started
-        | Cause::OwnerStarted
-        | Cause::HigherClaim { .. }
-        | Cause::Fault(_)
-        | Cause::FaultCleared
-        | Cause::AddressLost
-        | Cause::Resumed
-        | Cause::GroupBackup
-        | Cause::Stopped
-        | Cause::Removed => false,
-    };
-    let (Some(heard), Some(own)) = (deeds.heard.get(which), node.setting.instances.get(which)) else { return Ok(()) };
-    let Some((stamp, interval)) = heard.followed.filter(|(stamp, _)| by_timer && *stamp >= heard.fresh) else {
-        return Ok(());
-    };
-    if heard.farewell.is_some_and(|farewell| farewell >= stamp) {
-        return Ok(());
-    }
-    let interval = if own.version == 2 { own.advert_interval() } else { interval };
-    let wait = own.down_time(interval);
-    let waited = transition.at.since(stamp);
-    if waited >= wait {
-        return Ok(());
-    }
-    let text = format!(
-        "router {id} becomes master of I{which} ({}) {waited:?} after an advert it had to follow reached its socket; it has to wait {wait:?}",
-        transition.cause
-    );
-    Err((Invariant::HearsFirst, text))
-}
-
-/// Addresses that the router ought to have: those of its masters.
-fn wanted(node: &Node) -> impl Iterator<Item = IpAddr> + '_ {
-    let masters = node.views.iter().zip(&node.setting.instances).filter(|(view, _)| view.state == State::Master);
-    masters.flat_map(|(_, instance)| instance.addresses.iter().copied())
-}
-
-fn holdings(now: Moment, id: NodeId, node: &Node) -> Result<(), Broken> {
-    let excused = |address: &IpAddr| node.is_excused(*address, now);
-    if let Some(missing) = wanted(node).find(|address| !node.present().contains(address) && !excused(address))
-        && !node.may_lack(now)
-    {
-        return Err((Invariant::MasterHolds, format!("router {id} is master and has no {missing}")));
-    }
-    if let Some(left) = node.present().iter().find(|it| !wanted(node).any(|wanted| wanted == **it) && !excused(it)) {
-        return Err((Invariant::OthersDoNot, format!("router {id} has {left} and is not its master")));
-    }
-    Ok(())
 }

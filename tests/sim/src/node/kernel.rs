@@ -9,7 +9,8 @@ use keepalived_daemon::vrrp::{Answer, Order};
 use keepalived_kernel::fake::FakeSockets;
 use keepalived_kernel::packets::Channel;
 
-use super::{FakeEngine, Life, Node, View, remove_virtual};
+use super::addresses::remove_virtual;
+use super::{FakeEngine, Life, Node, View};
 use crate::clock::Moment;
 use crate::setting::{self, Segment, Setting};
 

@@ -1,0 +1,108 @@
+//! What is promised of one router, whatever the others do.
+
+use std::net::IpAddr;
+
+use keepalived_core::vrrp::{Cause, State, Transition};
+
+use crate::bounds::LATENESS;
+use crate::clock::{Moment, stretched};
+use crate::invariant::{Broken, Invariant};
+use crate::node::{Deeds, Node};
+use crate::setting::{NodeId, VirtualId};
+
+pub(super) fn punctual(now: Moment, nodes: &[Node]) -> Result<(), Broken> {
+    for (id, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_up() && !node.paused && !node.is_mute()) {
+        for (which, (view, instance)) in node.views.iter().zip(&node.setting.instances).enumerate() {
+            let silence = now.since(view.last_advert);
+            let sends = view.state == State::Master && !view.without_sockets;
+            if sends && silence > stretched(instance.advert_interval()) + LATENESS * 2 {
+                return Err((
+                    Invariant::Punctual,
+                    format!("router {id}, master of I{which}, has not sent for {silence:?}"),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn announced(now: Moment, nodes: &[Node]) -> Result<(), Broken> {
+    for (id, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_up() && !node.paused) {
+        if let Some((address, since)) = node.unannounced(now) {
+            return Err((
+                Invariant::Announces,
+                format!("router {id} has {address} and has not announced it for {since:?}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn not_abandoned(now: Moment, nodes: &[Node]) -> Result<(), Broken> {
+    for (id, node) in nodes.iter().enumerate() {
+        if let Some((address, silence)) = node.abandoned(now) {
+            let text = format!("router {id} has {address}, and its vrrp process is dead for {silence:?}");
+            return Err((Invariant::NotAbandoned, text));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn hears_first(
+    id: NodeId,
+    node: &Node,
+    which: VirtualId,
+    transition: &Transition,
+    deeds: &Deeds,
+) -> Result<(), Broken> {
+    let by_timer = match transition.cause {
+        Cause::MasterSilent { .. } | Cause::MasterLeft { .. } | Cause::Preempted { .. } | Cause::GroupMaster => true,
+        Cause::Started
+        | Cause::OwnerStarted
+        | Cause::HigherClaim { .. }
+        | Cause::Fault(_)
+        | Cause::FaultCleared
+        | Cause::AddressLost
+        | Cause::Resumed
+        | Cause::GroupBackup
+        | Cause::Stopped
+        | Cause::Removed => false,
+    };
+    let (Some(heard), Some(own)) = (deeds.heard.get(which), node.setting.instances.get(which)) else { return Ok(()) };
+    let Some((stamp, interval)) = heard.followed.filter(|(stamp, _)| by_timer && *stamp >= heard.fresh) else {
+        return Ok(());
+    };
+    if heard.farewell.is_some_and(|farewell| farewell >= stamp) {
+        return Ok(());
+    }
+    let interval = if own.version == 2 { own.advert_interval() } else { interval };
+    let wait = own.down_time(interval);
+    let waited = transition.at.since(stamp);
+    if waited >= wait {
+        return Ok(());
+    }
+    let text = format!(
+        "router {id} becomes master of I{which} ({}) {waited:?} after an advert it had to follow reached its socket; it has to wait {wait:?}",
+        transition.cause
+    );
+    Err((Invariant::HearsFirst, text))
+}
+
+/// Addresses that the router ought to have: those of its masters.
+fn wanted(node: &Node) -> impl Iterator<Item = IpAddr> + '_ {
+    let masters = node.views.iter().zip(&node.setting.instances).filter(|(view, _)| view.state == State::Master);
+    masters.flat_map(|(_, instance)| instance.addresses.iter().copied())
+}
+
+pub(super) fn holdings(now: Moment, id: NodeId, node: &Node) -> Result<(), Broken> {
+    let excused = |address: &IpAddr| node.is_excused(*address, now);
+    if let Some(missing) = wanted(node).find(|address| !node.present().contains(address) && !excused(address))
+        && !node.may_lack(now)
+    {
+        return Err((Invariant::MasterHolds, format!("router {id} is master and has no {missing}")));
+    }
+    if let Some(left) = node.present().iter().find(|it| !wanted(node).any(|wanted| wanted == **it) && !excused(it)) {
+        return Err((Invariant::OthersDoNot, format!("router {id} has {left} and is not its master")));
+    }
+    Ok(())
+}
