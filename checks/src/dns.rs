@@ -20,7 +20,7 @@ pub async fn dns(check: &DnsCheck) -> Result<(), Failure> {
     let socket = connect::udp(&check.endpoint)?;
     deadlines.within(Step::Send, socket.send(&query)).await?;
     let response = async {
-        // what is not the response to this query is somebody else's: ours may still come
+        // any other datagram answers another query: the response to ours may still come
         loop {
             if let Some(code) = scratch::receive(&socket, |message| response_code(message, id)).await? {
                 return Ok(code);

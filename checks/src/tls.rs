@@ -1,4 +1,4 @@
-//! TLS for `SSL_GET`: what we show, and whom we believe.
+//! TLS for `SSL_GET`: the certificate that we show, and the certificates that we trust.
 
 use std::fmt;
 use std::fs;

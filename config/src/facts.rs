@@ -118,7 +118,7 @@ pub struct Weakness {
 /// What lets others than root replace a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WeaknessKind {
-    /// It belongs to somebody else.
+    /// It belongs to another user.
     Owner,
     /// Its group, or everybody, may write it.
     Writable,

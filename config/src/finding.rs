@@ -1,4 +1,4 @@
-//! What is to be said about a configuration, as data.
+//! Findings: mistakes and remarks about a configuration, as data.
 //!
 //! A finding has a rule (stable id, severity, class, its page of the manual), what was found this time, and where.
 
@@ -76,7 +76,7 @@ pub enum Class {
     Security,
 }
 
-/// A place and what is to be said there.
+/// A place in the text, and what the finding says there.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mark {
     /// The place.
@@ -210,7 +210,7 @@ impl Findings {
         }
     }
 
-    /// Takes back what was said under `rule` at `span`, because something better is to be said there.
+    /// Takes back the finding of `rule` at `span`: a better one follows.
     pub(crate) fn withdraw(&mut self, rule: &'static Rule, span: Span) {
         self.kept
             .retain(|finding| finding.rule != rule || finding.primary.as_ref().is_none_or(|mark| mark.span != span));

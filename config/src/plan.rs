@@ -80,7 +80,7 @@ pub enum Change {
 /// What a reload has to do.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Plan {
-    /// In the order in which they are to be done.
+    /// In the order in which the processes carry them out.
     pub changes: Vec<Change>,
 }
 

@@ -35,7 +35,7 @@ pub enum SourceError {
     Directory,
     /// It is neither a regular file nor a directory.
     NotRegular,
-    /// Somebody may execute it; keepalived takes that for a mistake.
+    /// A user may execute it; keepalived takes that for a mistake.
     Executable,
     /// We may not read it.
     Denied,

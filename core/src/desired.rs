@@ -114,7 +114,7 @@ pub struct Desired<O: Object> {
     entries: BTreeMap<O::Key, Entry<O>>,
     /// Objects that may differ from what is wanted, each once.
     dirty: Queue<O::Key>,
-    /// Objects that the kernel refused, or that somebody keeps taking away; they become dirty again then.
+    /// Objects that the kernel refused, or that others keep removing; they become dirty again then.
     later: VecDeque<(Instant, O::Key)>,
     /// Objects that wait for one that they need, by that.
     parked: BTreeMap<O::Key, BTreeSet<O::Key>>,
@@ -245,7 +245,7 @@ impl<O: Object> Desired<O> {
         self.entries.get(key).is_some_and(|entry| entry.own_removals > 0)
     }
 
-    /// Puts an object back: at once, or after a pause if somebody keeps taking it away.
+    /// Puts an object back: at once, or after a pause if others keep removing it.
     pub fn restore(&mut self, now: Instant, key: &O::Key) {
         let Some(entry) = self.entries.get_mut(key) else { return };
         let fight = entry.lost_at.is_some_and(|at| now.since(at) < QUIET);

@@ -21,7 +21,7 @@ impl Fifo {
     /// Opens the named pipe at `path`; if there is none, makes one that belongs to `owner` (user and group), or to us.
     ///
     /// # Errors
-    /// Something else is there, also a link; somebody else owns it; the directory cannot be written.
+    /// Something else is there, also a link; another user owns it; the directory cannot be written.
     pub fn open(path: &Path, owner: Option<(u32, u32)>) -> io::Result<Self> {
         let made = rustix::fs::mknodat(rustix::fs::CWD, path, FileType::Fifo, Mode::from_raw_mode(0o644), 0);
         let ours = match made {
@@ -40,7 +40,7 @@ impl Fifo {
         judge(path, found.file_type())?;
         let us = rustix::process::geteuid().as_raw();
         if found.uid() != us && owner.is_none_or(|(uid, _)| found.uid() != uid) {
-            let what = format!("{} belongs to somebody else (user {})", path.display(), found.uid());
+            let what = format!("{} belongs to another user ({})", path.display(), found.uid());
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
         }
         if let Some((uid, gid)) = owner {

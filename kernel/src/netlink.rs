@@ -30,7 +30,7 @@ use keepalived_core::network::{Address, AddressKey, Change, Inventory, Key, Link
 pub struct Rtnetlink {
     commands: Exchange,
     monitor: Socket,
-    /// To tell a label that somebody chose from the one that every IPv4 address has, the link's name.
+    /// Tells a chosen label from the default one: the link's name, which every IPv4 address has.
     names: BTreeMap<LinkIndex, InterfaceName>,
 }
 
@@ -166,7 +166,7 @@ impl Rtnetlink {
     }
 }
 
-/// Every IPv4 address has a label: unless somebody gave it one, the link's name.
+/// Every IPv4 address has a label: the link's name, unless it was given another one.
 fn forget_default_label(names: &BTreeMap<LinkIndex, InterfaceName>, address: &mut Address) {
     let name = names.get(&address.link);
     if address.label.is_some_and(|label| name.is_some_and(|name| name.as_bytes() == label.as_bytes())) {

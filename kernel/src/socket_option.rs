@@ -32,7 +32,7 @@ pub(crate) fn receive_buffer(socket: impl AsFd + Copy, size: BufferSize) -> io::
         .or_else(|_| set(socket, libc::SOL_SOCKET, libc::SO_RCVBUF, octets))
 }
 
-/// Lets the socket hold `octets` of what is to be sent, beyond the system's limit if we may.
+/// Sets the size of the send buffer to `octets`, beyond the system's limit if we may.
 pub(crate) fn send_buffer(socket: impl AsFd + Copy, octets: i32) -> io::Result<()> {
     set(socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, octets)
         .or_else(|_| set(socket, libc::SOL_SOCKET, libc::SO_SNDBUF, octets))

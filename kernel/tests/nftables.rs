@@ -344,7 +344,7 @@ fn no_connection_is_lost_while_the_servers_change() {
     let Some(world) = World::new() else { return };
     let mut director = Nftables::open(Nftables::TABLE).unwrap();
     set(&mut director, tcp(VIP), Some(&two(Scheduler::Wrr, 1, 1)));
-    // after the redirection: whom no rule redirected
+    // after the redirection: connections that no rule redirected
     nft("add table inet probe");
     nft("add chain inet probe after { type filter hook prerouting priority 0 ; }");
     nft("add rule inet probe after ip daddr 198.51.100.1 counter");
@@ -512,7 +512,7 @@ fn what_is_refused_is_told_and_the_rest_is_done() {
     assert_eq!(world.ask(VIP, 2), [3, 3]);
 }
 
-/// Somebody put something into our own table, where it is in the way of one service: the others are done first, then the
+/// Another program put something into our table, where it is in the way of one service: the others are done first, then the
 /// table is built anew without it.
 #[test]
 fn what_is_in_the_way_is_removed() {

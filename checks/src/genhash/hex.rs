@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 /// Octets in a row.
 pub(super) const WIDTH: usize = 16;
 
-/// Rows for `octets`, the first of which is at `offset`, which counts to 65535.
+/// Rows for `octets`. The first one is at `offset`, which counts to 65535.
 pub(super) fn dump(octets: &[u8], offset: usize) -> String {
     let mut text = String::new();
     for (at, row) in octets.chunks(WIDTH).enumerate() {

@@ -27,7 +27,7 @@ pub trait Sink {
     fn body(&mut self, octets: &[u8]) -> Result<(), Failure>;
 }
 
-/// Whether more is to be read.
+/// Whether there is more to read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Progress {
     More,

@@ -39,7 +39,7 @@ pub struct Place {
     pub end_line: usize,
     /// Column of the end.
     pub end_column: usize,
-    /// What is to be said about it; may be empty.
+    /// What the finding says there; may be empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub label: String,
     /// The include lines that led there, innermost first, as `file:line`.

@@ -1,4 +1,4 @@
-//! What editors offer while somebody writes a configuration: block by block, from the table.
+//! What editors offer to the author of a configuration: block by block, from the table.
 
 use std::collections::BTreeMap;
 

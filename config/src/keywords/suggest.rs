@@ -2,7 +2,7 @@
 
 use super::{Keyword, Kind, ROOT, Status, all, lookup};
 
-/// What somebody who wrote an unknown word probably wanted.
+/// The keyword that the author of an unknown word probably wanted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Suggestion {
     /// The word is right, the block is not.

@@ -61,7 +61,7 @@ fn static_addresses(reading: &mut Reading<'_>, block: Node<'_>, global: &Global)
     out
 }
 
-/// Reads `track_group` blocks, of which the names are needed before anything static is read.
+/// Reads the names of `track_group` blocks: static addresses, routes and rules refer to them.
 pub(super) fn track_groups(reading: &mut Reading<'_>, root: &Statements<'_>) {
     let mut names = HashSet::new();
     for block in root.all("track_group") {

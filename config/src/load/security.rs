@@ -80,7 +80,7 @@ impl Reading<'_> {
         Named::Unknown
     }
 
-    /// Whether there is somebody to run what `node` says, if it names nobody.
+    /// Whether there is a user that runs the script of `node`, which names none.
     pub(super) fn has_owner(&mut self, node: Node<'_>) -> bool {
         if self.scripts.default_owner == DefaultOwner::Missing {
             self.scripts.default_owner = DefaultOwner::Nobody;

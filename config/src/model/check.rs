@@ -53,7 +53,7 @@ impl Checker {
         }
     }
 
-    /// When it runs; `None` for those that are told by somebody else.
+    /// When it runs; `None` if others tell its result.
     pub fn schedule(&self) -> Option<&Schedule> {
         match self {
             Self::Tcp(check) => Some(&check.schedule),
@@ -358,7 +358,7 @@ pub struct UdpReply {
     pub max_length: u16,
 }
 
-/// An octet of which some bits count.
+/// An octet, and the bits of it that count.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct MaskedOctet {
     /// 0 where `mask` is.

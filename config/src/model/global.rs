@@ -45,7 +45,7 @@ pub struct Global {
     pub delay_after_boot: Duration,
     /// `log_unknown_vrids`
     pub log_unknown_vrids: bool,
-    /// `vip_lost`, ours: what to do when somebody else deletes an address on the master.
+    /// `vip_lost`, ours: what to do when others delete an address on the master.
     pub vip_lost: VipLost,
     /// `vrrp_rx_bufs_policy NUMBER`, octets; `None` leaves the size to us (docs/differences.md).
     pub vrrp_rx_buffer: Option<u32>,

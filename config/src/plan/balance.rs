@@ -75,7 +75,7 @@ pub struct RealServerChange {
     pub checkers: Vec<Edit<Checker>>,
 }
 
-/// Everything to be done, in the order in which it is to be done: what others refer to first.
+/// All changes in the order in which to make them: first what others refer to.
 pub(super) fn changes(old: &Config, new: &Config, out: &mut Vec<Change>) {
     let sessions = pair(&old.bfd_instances, &new.bfd_instances, |instance| (instance.neighbor, instance.source));
     out.extend(edits(sessions).map(Box::new).map(Change::BfdInstance));

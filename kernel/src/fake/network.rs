@@ -92,7 +92,7 @@ impl FakeNetwork {
         }
     }
 
-    /// Adds or changes an address as somebody else would.
+    /// Adds or changes an address as another program would.
     pub fn add_address(&mut self, address: Address) {
         let outcome = self.apply(&Change::Present(Object::Address(address)));
         debug_assert!(outcome.is_ok(), "an address on a link that there is");
@@ -108,7 +108,7 @@ impl FakeNetwork {
         }
     }
 
-    /// Removes an address as somebody else would. One that is not there is fine.
+    /// Removes an address as another program would. One that is not there is fine.
     pub fn remove_address(&mut self, link: LinkIndex, address: IpAddr, prefix: u8) {
         let Some(gone) = self.addresses.get(&(link, address, prefix)).cloned() else { return };
         let secondary = |it: &Address| it.flags & Address::SECONDARY != 0 && it.shares_network(&gone);

@@ -71,7 +71,7 @@ pub struct FakePackets {
     pub announced: Vec<SentFrame>,
     /// Probes for addresses that were sent, oldest first.
     pub probed: Vec<SentFrame>,
-    /// What neighbours have said while somebody listened.
+    /// What neighbours have said while we listened.
     said: VecDeque<SentFrame>,
     listens: bool,
     inbox: VecDeque<(ChannelId, ReceivedAdvert)>,

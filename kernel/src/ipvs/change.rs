@@ -81,7 +81,7 @@ fn write(batch: &mut Batch, family: u16, flags: u16, sequence: u32, change: &Cha
 
 const DESTINATION_COMMANDS: [u8; 3] = [message::NEW_DESTINATION, message::SET_DESTINATION, message::DELETE_DESTINATION];
 
-/// Sorts the answers to a datagram into refusals and what is to be tried otherwise: its place, and how.
+/// Sorts the answers to a datagram into refusals, and changes to try in another way: their indices, and how.
 fn judge(made: &[Change], answers: Vec<Answer>, offset: usize, refused: &mut Vec<Refused>) -> Vec<(usize, Verb)> {
     let mut again = Vec::new();
     // services that will come with the second try: their servers could not be added before

@@ -26,7 +26,7 @@ pub struct SyncDaemon {
     pub sync_id: u8,
     /// Longest message; `None` leaves it to the kernel (the interface's MTU).
     pub max_length: Option<u16>,
-    /// To whom; `None` is 224.0.0.81.
+    /// The address that it sends to; `None` is 224.0.0.81.
     pub group: Option<IpAddr>,
     /// UDP port; `None` is 8848.
     pub port: Option<u16>,
@@ -87,7 +87,7 @@ pub(super) fn write(batch: &mut Batch, daemon: &SyncDaemon) {
     });
 }
 
-/// Adds which daemon is to be stopped.
+/// Adds which daemon to stop.
 pub(super) fn write_role(batch: &mut Batch, role: SyncRole) {
     batch.nested(DAEMON, |batch| batch.attribute(STATE, &number(role).to_ne_bytes()));
 }

@@ -24,7 +24,7 @@ pub(super) enum Outcome {
 const MOST_OCTETS: usize = 64 * 1024 * 1024;
 /// Each refused message takes a kilobyte until it is read.
 const REFUSALS: BufferSize = BufferSize(4 * 1024 * 1024);
-/// How often the same is tried again because somebody else's transaction was in the way.
+/// How often we try a transaction again because another program's was in the way.
 const ATTEMPTS: usize = 20;
 /// `ERESTART`, which no program but this kind sees
 const RESTART: i32 = 85;

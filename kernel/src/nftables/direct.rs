@@ -14,7 +14,7 @@ use crate::netlink::codec::Batch;
 
 /// Connections, and the seats of their servers.
 pub(super) const CONNECTIONS: &str = "connections";
-/// Connections of which one end has said that it is over.
+/// Connections that one end has closed.
 pub(super) const CLOSING: &str = "closing";
 /// The chain that sends a packet to the server of its connection.
 pub(super) const SEND: &str = "send";
@@ -23,7 +23,7 @@ pub(super) const SEND: &str = "send";
 const ESTABLISHED: u64 = 900_000;
 const CLOSED: u64 = 120_000;
 const DATAGRAMS: u64 = 300_000;
-/// Of a connection of which there is only the beginning.
+/// Of a connection after its first packet.
 const BEGUN: u64 = 60_000;
 
 const TCP: u8 = 6;
@@ -188,7 +188,7 @@ pub(super) fn write(to: &mut Transaction, table: OurTable, family: Family, layou
         it.differs(FIRST, &[INIT]);
         it.verdict(PASS, None);
     });
-    // its server is gone: what is there would be in the way of what is to be remembered
+    // its server is gone: the old entry would be in the way of the new one
     to.new_rule(DISPATCH, None, |it| {
         load_connection(it, family);
         it.forget(CONNECTIONS, FIRST, Some(FIRST));

@@ -52,7 +52,7 @@ pub(super) fn sets(table: OurTable) -> BTreeSet<String> {
     table.classes().flat_map(of_class).chain(seats).chain(others).collect()
 }
 
-/// A set of which nothing special is asked.
+/// A set without options.
 const fn set<'a>(name: &'a str, flags: u32, key: &'a [(u32, usize)], data: Data<'a>) -> Set<'a> {
     let native_key = matches!(key, [(kind::MARK, _)]);
     let native_data = matches!(data, Data::Value([(kind::MARK, _)]));

@@ -228,7 +228,7 @@ pub(super) struct Hook {
     pub(super) priority: i32,
 }
 
-/// A set or a map that is to be made.
+/// A set or a map to make.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Set<'a> {
     pub(super) name: &'a str,

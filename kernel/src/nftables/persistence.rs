@@ -78,7 +78,7 @@ impl Persistence {
                 }
             });
         }
-        // its server is gone: what is there would be in the way of what is to be remembered
+        // its server is gone: the old entry would be in the way of the new one
         to.new_rule(&chain, None, |it| {
             self.load_client(it);
             it.forget(&self.class.clients(), FIRST, Some(FIRST));

@@ -47,7 +47,7 @@ impl NamedTable<'_> {
     }
 }
 
-/// How often a dump is repeated because somebody changed something meanwhile.
+/// How often we repeat a dump because another program changed something meanwhile.
 const MOST_DUMPS: usize = 20;
 /// What follows the header of a message: family, version, number.
 const HEADER: usize = 4;
@@ -182,7 +182,7 @@ fn services(found: &mut Found, table: OurTable, rules: &mut Rules, mut seats: Se
     found.whole &= seats.is_empty();
 }
 
-/// Whether packets find what the settings and weights say: somebody else may have been here.
+/// Whether packets find what the settings and weights say: others may have changed the table.
 fn is_as_it_says(exchange: &mut Exchange, at: NamedTable<'_>, found: &mut Found) -> io::Result<bool> {
     let balanced = keys::PROTOCOLS.iter().map(|number| (vec![*number], Vec::new()));
     if !has(exchange, at, BALANCED, balanced)? {

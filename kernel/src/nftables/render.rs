@@ -27,7 +27,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// A service that is to be; servers that it had keep their seats.
+    /// The next state of a service; servers that it had keep their seats.
     pub(super) fn new(
         key: &ServiceKey,
         entry: Entry,

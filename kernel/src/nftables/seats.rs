@@ -27,8 +27,8 @@ impl Seats {
         self.next = self.next.max(given.unwrap_or(0));
     }
 
-    /// A seat that nobody had. After four billion it may be one that somebody has: then the kernel refuses, and the table is
-    /// built anew.
+    /// A seat that no server had. After four billion a server may still have it: then the kernel refuses, and we build the table
+    /// anew.
     pub(super) fn take(&mut self) -> u32 {
         let seat = self.next;
         self.next = seat.wrapping_add(1);

@@ -1,4 +1,4 @@
-//! Programs of the administrator: run as somebody else, in a process group of their own, with nothing of ours.
+//! Programs of the administrator: they run as another user, in a process group of their own, with nothing of ours.
 
 use std::ffi::OsString;
 use std::io;

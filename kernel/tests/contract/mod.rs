@@ -32,7 +32,7 @@ pub(crate) fn nat(weight: u32) -> DestinationEntry {
     DestinationEntry { weight, forwarding: Forwarding::Nat, upper_threshold: 0, lower_threshold: 0 }
 }
 
-/// Makes changes of which none may be refused.
+/// Makes changes; the kernel may refuse none of them.
 pub(crate) fn must(director: &mut impl Director, changes: &[Change]) {
     let refused = director.change(changes).unwrap();
     assert!(refused.is_empty(), "{refused:?}");

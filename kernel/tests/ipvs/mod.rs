@@ -111,7 +111,7 @@ fn one_entry_becomes_any_other() {
     }
 }
 
-/// Lets both make the same changes, of which they must refuse the same, to reach the same.
+/// Lets both make the same changes. They must refuse the same ones, and reach the same table.
 fn both(ipvs: &mut Ipvs, fake: &mut FakeDirector, changes: &[Change], name: &str) {
     let outcome =
         |refused: Vec<Refused>| refused.into_iter().map(|it| (it.index, it.error.raw_os_error())).collect::<Vec<_>>();

@@ -195,7 +195,7 @@ fn sync_daemons_start_change_and_stop() {
 #[ignore = "needs IPVS: run by what_needs_ipvs_works"]
 fn the_module_is_loaded_when_it_is_not_there() {
     if std::env::var_os("KEEPALIVED_LAB_UML").is_none() {
-        // on a machine of its own only: somebody may need the module here
+        // on a machine of its own only: other programs may need the module here
         return;
     }
     let unload =

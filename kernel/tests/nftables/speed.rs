@@ -97,7 +97,7 @@ fn dead(table: &Table, key: &ServiceKey) -> DestinationKey {
     *table[key].destinations.keys().last().unwrap()
 }
 
-/// As if a hundred thousand clients had come, none of whom has a server now.
+/// As if a hundred thousand clients had come: none of them has a server now.
 fn remember_clients(table: &Table) {
     let mut lines = String::from("add element inet keepalived_balance clients4 {\n");
     for (key, client) in table.keys().cycle().zip(0..100_000) {

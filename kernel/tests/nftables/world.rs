@@ -266,7 +266,7 @@ impl Held {
     }
 }
 
-/// Addresses are to be used at once, without asking who has them.
+/// Addresses are usable at once: the kernel does not ask first who has them.
 pub(crate) fn quiet() {
     lab::ip("link set lo up");
     for file in ["accept_dad", "dad_transmits"] {

@@ -1,4 +1,4 @@
-//! Adverts: from a datagram of octets that somebody made up to what a router makes of it.
+//! Adverts: from a datagram of made-up octets to what a router makes of it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;

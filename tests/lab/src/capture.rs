@@ -87,7 +87,7 @@ pub struct Event {
     pub at: Stamp,
     /// Who sent it.
     pub mac: Mac,
-    /// To whom.
+    /// The receiver.
     pub to: Mac,
     /// What it is.
     pub kind: Kind,
@@ -145,7 +145,7 @@ pub struct Garp {
     pub operation: u16,
     /// The address it is about.
     pub address: IpAddr,
-    /// Where it is to be found.
+    /// The MAC address that has it.
     pub sender: Mac,
     /// Nobody in particular.
     pub target: Mac,

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Routers on bridges, and somebody who listens.
+/// Routers on bridges, and an observer who listens.
 ///
 /// Router `r` has interfaces `eth0`, `eth1`, … one on each segment `s`, with the addresses 10.s.0.(r+1)/16, fd00:s::(r+1)/64
 /// and fe80::(r+1)/64, and the MAC address 02:00:00:00:ss:rr. The observer's side of its cable is called `r{r}s{s}`.

@@ -43,7 +43,7 @@ pub fn rights() -> Rights {
 /// `program args` in user, network and mount namespaces of its own, with a `/run` of its own so that `ip netns` works.
 ///
 /// Two user namespaces deep: in the first it is root, which `mount` insists on; in the second it is nobody in particular with all
-/// capabilities, because tcpdump as root wants to become somebody else, and groups cannot be changed in there.
+/// capabilities, because tcpdump as root wants to become another user, and groups cannot be changed in there.
 #[must_use]
 pub fn enclose(program: &std::ffi::OsStr) -> Command {
     let mut command = Command::new("unshare");

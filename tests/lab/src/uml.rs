@@ -51,7 +51,7 @@ const MEMORY: &str = "mem=1024M";
 /// Most that is kept of what a program prints.
 const MOST_OUTPUT: u64 = 16 << 20;
 
-/// Where IPVS is to be had, or why nowhere.
+/// Where there is IPVS, or why nowhere.
 pub fn place() -> Result<Place, String> {
     if std::env::var_os(INSIDE).is_some() {
         return Ok(Place::Here);
@@ -85,7 +85,7 @@ pub fn available() -> Result<(), String> {
     }
 }
 
-/// Runs the tests of this program that are marked `#[ignore]` where IPVS is to be had, all in one machine, one after the other.
+/// Runs the tests of this program that are marked `#[ignore]` where there is IPVS, all in one machine, one after the other.
 /// One that fails lets the caller fail; so does it if there are none. Where there is no place for them that is said; with `CI`
 /// set it is a failure.
 pub fn ignored_tests(limit: Duration) {

@@ -60,7 +60,7 @@ fn an_interface_that_is_not_there_ends_it_with_status_2() {
     });
 }
 
-/// As an ordinary user, and as root whose capabilities somebody has cut down.
+/// As an ordinary user, and as root with fewer capabilities.
 #[test]
 fn without_permission_it_says_what_to_do() {
     trial("permission", |lab| {

@@ -1,4 +1,4 @@
-//! The kernel is made to match: whatever somebody else does to addresses and interfaces.
+//! The daemon makes the kernel match, whatever others do to addresses and interfaces.
 
 use anyhow::{Context as _, Result};
 use keepalived_lab::{Case, Daemon, Instance, Router, Running, only_ours, patience, trial, wait_until};

@@ -1,4 +1,4 @@
-//! Somebody holds the kernel's lock for links for seconds, as one does who removes thousands of them: no stop leaves addresses.
+//! Another program holds the kernel's lock for links for seconds, as when it removes thousands of links: no stop leaves addresses.
 
 use anyhow::Result;
 use keepalived_kernel::links_lock::{Held, hold};
@@ -22,7 +22,7 @@ fn only(lab: &Lab, router: usize) -> Result<()> {
     wait_until(&format!("only router {router} has it"), long(), || Ok(lab.holders(PLAIN.vip(VRID))? == [router]))
 }
 
-/// Runs a test where somebody can hold the lock; nothing may be asked of `ip` while it is held.
+/// Runs a test that can hold the lock; nobody may call `ip` while it is held.
 fn locked(name: &str, test: impl FnOnce(&Lab) -> Result<()>) {
     if !only_ours() {
         return;

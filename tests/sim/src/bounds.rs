@@ -15,7 +15,7 @@
 //! - Every master advertises within `I`, and whoever hears a higher claim leaves at once. So by `I + HOP` all masters that
 //!   there were have been reduced to one. New ones come from timers that were set before; the last of these fires by `T`,
 //!   and a master that should not be is corrected by the right one's next advert, `I` later at most
-//!   (with `lower_prio_no_advert` it does not answer any earlier). Without a master somebody's timer has fired by `T`.
+//!   (with `lower_prio_no_advert` it does not answer any earlier). Without a master a router's timer has fired by `T`.
 //!   Hence [`Bounds::one`] `= T + I` and a few hops.
 //! - A higher priority that hears a lower one lets its timer run out: `T` after the last advert that it followed. Those it
 //!   follows for `P`, counted from the first. Hence [`Bounds::settled`] `= one + P + T` and a few hops: after that,

@@ -29,7 +29,7 @@ pub enum Disturbance {
     Pull(NodeId, Segment),
     /// The same.
     Plug(NodeId, Segment),
-    /// Somebody removes an address of this virtual router.
+    /// Another program removes an address of this virtual router.
     DeleteAddress(NodeId, VirtualId),
     /// The kernel loses events about links and addresses.
     Overrun(NodeId),
@@ -92,7 +92,7 @@ impl fmt::Display for Disturbance {
             Self::Resume(node) => write!(f, "router {node} is scheduled again"),
             Self::Pull(node, segment) => write!(f, "router {node}: {} unplugged", segment.interface()),
             Self::Plug(node, segment) => write!(f, "router {node}: {} plugged in", segment.interface()),
-            Self::DeleteAddress(node, id) => write!(f, "router {node}: somebody removes an address of I{id}"),
+            Self::DeleteAddress(node, id) => write!(f, "router {node}: another program removes an address of I{id}"),
             Self::Overrun(node) => write!(f, "router {node}: the kernel loses events"),
             Self::Churn(node, many) => write!(f, "router {node}: {many} foreign addresses come and go"),
             Self::Refuse(node, id) => write!(f, "router {node}: the kernel refuses the first address of I{id}"),

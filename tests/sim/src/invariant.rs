@@ -145,7 +145,7 @@ pub struct Violation {
     pub seed: u64,
     /// When.
     pub at: Moment,
-    /// By whom, and how.
+    /// Which router, and how.
     pub detail: String,
 }
 

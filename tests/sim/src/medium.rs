@@ -1,4 +1,4 @@
-//! The network between the routers: who hears whom, and how packets fare.
+//! The network between the routers: which routers hear each other, and how packets fare.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -18,7 +18,7 @@ use crate::setting::{Family, NodeId, Segment};
 pub struct Medium {
     /// How packets fare now.
     pub weather: Weather,
-    /// Who does not hear whom: from, to.
+    /// Pairs of routers between which nothing passes: from, to.
     cuts: BTreeSet<(NodeId, NodeId)>,
     /// Who cannot send.
     mute: BTreeSet<NodeId>,

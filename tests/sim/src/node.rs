@@ -74,7 +74,7 @@ pub struct Node {
     adopts: BTreeSet<InstanceKey>,
     /// Until then a master may be without an address.
     restored_by: Moment,
-    /// When it is to be scheduled next, and which of several plans that is.
+    /// When it is scheduled next: of several planned turns, only this one counts.
     pub next_turn: Option<Moment>,
     /// How each virtual router is here.
     pub views: Vec<View>,

@@ -49,7 +49,7 @@ pub struct World {
 pub struct Statistics {
     /// Things that happened.
     pub events: usize,
-    /// Times that somebody became master.
+    /// Times that a router became master.
     pub takeovers: usize,
     /// Adverts sent.
     pub adverts: usize,
@@ -582,7 +582,7 @@ impl World {
         self.schedule(id, now);
     }
 
-    /// From here on its adverts are to be punctual.
+    /// Its adverts must be punctual from now on.
     fn excuse_silence(&mut self, id: NodeId) {
         let now = self.now;
         for view in &mut self.node_mut(id).views {

@@ -44,7 +44,7 @@ pub(super) enum Act {
     Fail(usize),
     /// So many services with ten servers each at the start.
     Program(usize),
-    /// A reload of so many services with ten servers each, one of which has changed; then a stop.
+    /// A reload of so many services with ten servers each, with one change; then a stop.
     Reload(usize),
 }
 

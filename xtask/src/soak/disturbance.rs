@@ -30,7 +30,7 @@ pub(super) enum Kind {
     Cable,
     /// So many of a hundred packets that it sends are lost until the end.
     Loss(u8),
-    /// Somebody deletes the address of this instance, if it is there.
+    /// Another program deletes the address of this instance, if it is there.
     Delete(usize),
     /// SIGHUP.
     Reload,

@@ -15,7 +15,7 @@ use crate::finding::{Finding, rule};
 use crate::model::{Forwarding, RealServer, RealServerExtras, RealServerSettings, Service, SorryServer};
 use crate::syntax::Node;
 
-/// A real server of which only that much is known as the virtual server's family depends on.
+/// A real server as far as the virtual server's family depends on it.
 pub(super) struct RealDraft<'a> {
     block: Node<'a>,
     statements: Statements<'a>,

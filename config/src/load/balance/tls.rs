@@ -1,4 +1,4 @@
-//! TLS of a check: whether, whom it believes, and which name it sends.
+//! TLS of a check: whether it is used, which certificates it trusts, and which name it sends.
 
 use super::super::reading::Reading;
 use super::super::statements::Statements;

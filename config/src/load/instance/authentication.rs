@@ -181,7 +181,7 @@ fn judge_file(reading: &mut Reading<'_>, word: Word<'_>, path: &str) -> Result<(
     if open {
         let message = format!("others than its owner have rights to the key file {path}");
         let finding = Finding::at(&rule::KEY_FILE_OPEN, word.span, message).note("it is used");
-        reading.report(finding.help(format!("chmod go= {path}, and choose another key if somebody may have seen it")));
+        reading.report(finding.help(format!("chmod go= {path}, and choose another key if others may have seen it")));
     }
     if content.len() > LONGEST_FILE {
         return Err(Wrong::new(word, format!("the key file {path} is too long to be a key")));

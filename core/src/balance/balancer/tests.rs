@@ -86,7 +86,7 @@ fn sorry(inhibit: bool) -> Option<Sorry> {
     Some(Sorry { place: place(99), forwarding: Forwarding::Nat, inhibit })
 }
 
-/// A balancer of which the effects are written down: `R1+`, `Q-`; and its table, `1:3 2:1` (last octet: weight).
+/// A balancer whose effects are written down: `R1+`, `Q-`; and its table, `1:3 2:1` (last octet: weight).
 struct Rig {
     balancer: Balancer,
     said: Vec<String>,
@@ -430,7 +430,7 @@ fn a_crowd_that_is_due_begins_in_parts() {
 
 proptest! {
     /// Whatever happens: no server with a failed check gets traffic, the quorum changes with a verdict only and is what the
-    /// arithmetic says, and there is always somebody to answer if anybody is up or there is a sorry server.
+    /// arithmetic says, and a server answers whenever one is up or there is a sorry server.
     #[test]
     fn the_table_follows_the_verdicts(
         weights in prop::collection::vec(0_u32..4, 1..6),

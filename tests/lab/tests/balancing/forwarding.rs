@@ -6,7 +6,7 @@ use keepalived_lab::balancing::Pair;
 const SERVERS: [&str; 3] = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:8080"];
 const SERVERS_V6: [&str; 3] = ["[fd00::1]:80", "[fd00::2]:80", "[fd00::3]:8080"];
 
-/// A virtual server with three servers, one of which listens on another port where that is possible.
+/// A virtual server with three servers. One listens on another port where that is possible.
 fn forwarded(address: &str, method: &str, servers: [&str; 3]) -> String {
     let [a, b, c] = servers;
     let port = if method == "NAT" { "8080" } else { "80" };

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-/// As somebody would write one who knows keepalived's: the path comes last, and what is read is written to `said-NAME`.
+/// As an administrator writes one who knows keepalived's: the path comes last, and what is read is written to `said-NAME`.
 const READER: &str = r#"#!/bin/sh
 for path; do :; done
 said=${0%/*}/said-$1

@@ -58,7 +58,7 @@ pub(crate) fn opensmtpd(room: Room<'_>) -> Result<Server> {
     room.serve("opensmtpd", &mut command, &[OPEN, OPEN_SIX, OPEN_LATER, OPEN_TLS])
 }
 
-/// What it says to whom, and what must come of it.
+/// What it says, to which client, and what must come of it.
 pub(crate) fn open_cases() -> Vec<Case> {
     vec![
         up(OPEN, "SMTP_CHECK", ""),

@@ -360,8 +360,8 @@ impl Model {
         told
     }
 
-    /// These addresses are not on this machine: checks rest that only virtual servers with `ha_suspend` need of which no address is
-    /// here.
+    /// These addresses are not on this machine. A check rests if only virtual servers with `ha_suspend` need it, and none of their
+    /// addresses is here.
     pub fn suspend(&mut self, gone: &BTreeSet<u8>, now: Moment) {
         let is_here = |number: &u8| *number >= setting::MARKS || !gone.contains(number);
         let services = self.setting.services.iter();

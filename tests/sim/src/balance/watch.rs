@@ -209,7 +209,7 @@ impl Watch {
         }
         for ((key, to), entry) in &self.servers {
             let there = table.get(key).map(|service| service.destinations.get(to));
-            // one whose virtual server somebody took away is gone, and that is known
+            // one whose virtual server others removed is gone, and the checker knows that
             if there.is_some_and(|there| there != Some(entry)) {
                 return broken(Invariant::OthersStay, format!("{} of others in {key:?}: {there:?}", to.address));
             }

@@ -15,7 +15,7 @@ use crate::clock::Moment;
 use crate::scenario::is_virtual;
 use crate::setting::{VirtualId, prefix};
 
-/// How long a master may be without an address that somebody took: the engine's pause in a fight over it.
+/// How long a master may be without an address that others removed: the engine's pause in a fight over it.
 const RESTORED: Duration = Duration::from_millis(1_100);
 /// How long the engine may wait before it tries again what the kernel refused.
 const RETRIED: Duration = Duration::from_secs(31);
@@ -65,7 +65,7 @@ impl Node {
         }
     }
 
-    /// Somebody removes the first address of `id`. False if it was not there.
+    /// Another program removes the first address of `id`. False if it was not there.
     pub fn delete_address(&mut self, now: Moment, id: VirtualId) -> bool {
         let Some(instance) = self.setting.instances.get(id) else { return false };
         let Some(address) = instance.addresses.first().copied() else { return false };
@@ -79,7 +79,7 @@ impl Node {
         true
     }
 
-    /// Whether a master may be without an address, because somebody took it a moment ago.
+    /// Whether a master may be without an address, because another program removed it a moment ago.
     pub fn may_lack(&self, now: Moment) -> bool {
         now < self.restored_by
     }

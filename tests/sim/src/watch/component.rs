@@ -36,7 +36,7 @@ impl Episode {
     }
 }
 
-/// Routers that take part in all of `members`, by who hears whom.
+/// Routers that take part in all of `members`; those of one component hear each other.
 pub(super) fn components(members: &[VirtualId], nodes: &[Node], medium: &Medium) -> Vec<Component> {
     let takes_part = |node: &Node| {
         node.is_up()

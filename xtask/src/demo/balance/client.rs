@@ -1,4 +1,4 @@
-//! Somebody who asks, again and again.
+//! A client that asks, again and again.
 
 use super::clock::now;
 use anyhow::{Context as _, Result};

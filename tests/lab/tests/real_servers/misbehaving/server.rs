@@ -131,7 +131,7 @@ impl Healthy {
     }
 }
 
-/// A place where nobody accepts and the queue is full, and one that answers datagrams with those of somebody else.
+/// A place where nobody accepts and the queue is full, and one that answers datagrams with those of another server.
 pub(super) struct Unheard {
     _queue: Vec<OwnedFd>,
     names: Arc<UdpSocket>,

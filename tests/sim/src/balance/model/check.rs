@@ -118,7 +118,7 @@ impl Check {
         self
     }
 
-    /// Nobody needs it, or somebody does again.
+    /// No virtual server needs it, or one does again.
     pub(super) fn rest(&mut self, rests: bool, now: Moment) {
         let did = std::mem::replace(&mut self.rests, rests);
         if self.identity.is_told() {
