@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use keepalived_config::cluster::{Member, compare};
-use keepalived_config::finding::{Log, Report, reports, sarif};
+use keepalived_config::finding::{Log, Record, records, sarif};
 use keepalived_config::{Finding, Loaded, Severity, Style, exit_status, render_in};
 
 use crate::input::Reading;
@@ -57,8 +57,8 @@ pub(crate) fn run(arguments: &Arguments, style: Style) -> Answer {
     let shown: Vec<(&Loaded, Vec<Finding>)> = nodes.iter().map(|(_, loaded)| loaded).zip(all).collect();
     let text = match arguments.format {
         Format::Text => text(&shown, style),
-        Format::Json => json(records(&shown).as_slice())?,
-        Format::Sarif => json::<Log>(&sarif(&records(&shown)))?,
+        Format::Json => json(all_records(&shown).as_slice())?,
+        Format::Sarif => json::<Log>(&sarif(&all_records(&shown)))?,
     };
     Ok((text.into_bytes(), status))
 }
@@ -97,6 +97,6 @@ fn summary(shown: &[(&Loaded, Vec<Finding>)]) -> String {
     if parts.is_empty() { format!("nothing to complain about{files}") } else { parts.join(", ") + &files }
 }
 
-fn records(shown: &[(&Loaded, Vec<Finding>)]) -> Vec<Report> {
-    shown.iter().flat_map(|(loaded, findings)| reports(findings, loaded.files())).collect()
+fn all_records(shown: &[(&Loaded, Vec<Finding>)]) -> Vec<Record> {
+    shown.iter().flat_map(|(loaded, findings)| records(findings, loaded.files())).collect()
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use keepalived_config::explain::{Effect, Explanation, RouterStory, ServiceStory, TrackerStory, explain};
+use keepalived_config::explain::{Explanation, RouterStory, ServiceStory, TrackerEffect, TrackerStory, explain};
 
 use crate::input::{Reading, caution, described};
 use crate::{Answer, eprint_all, json};
@@ -93,19 +93,19 @@ fn tracked(story: &TrackerStory) -> String {
     let state = |while_up: bool| if while_up { "up" } else { "down" };
     let what = &story.what;
     let said = match story.effect {
-        Effect::Fault { while_up } => {
+        TrackerEffect::Fault { while_up } => {
             format!("while {what} is {}, FAULT: any other router takes over", state(while_up))
         }
-        Effect::Priority { well, ill, while_up } if ill == well => {
+        TrackerEffect::Priority { well, ill, while_up } if ill == well => {
             format!("{what}: the priority is {well} whether it is {} or not, so it moves nothing", state(while_up))
         }
-        Effect::Priority { well, ill, while_up } => format!(
+        TrackerEffect::Priority { well, ill, while_up } => format!(
             "while {what} is {}, priority {ill} instead of {well}: a router with {} or more takes over",
             state(while_up),
             ill.saturating_add(1)
         ),
-        Effect::Times { factor } => format!("{what}: {factor} times its number is added to the priority"),
-        Effect::None => format!("{what}: its weight does nothing, because priority 255 is never another"),
+        TrackerEffect::Times { factor } => format!("{what}: {factor} times its number is added to the priority"),
+        TrackerEffect::None => format!("{what}: its weight does nothing, because priority 255 is never another"),
     };
     match story.within {
         Some(within) if within.is_zero() => said + "; at once",

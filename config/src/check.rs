@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::finding::{Finding, Findings, rule};
-use crate::keywords::{Effect, Keyword, Missing, Notice, ROOT, Status, Suggestion, Twice, Value, lookup, suggest};
+use crate::keywords::{Keyword, Missing, Notice, ROOT, Status, Suggestion, Support, Twice, Value, lookup, suggest};
 use crate::span::Span;
 use crate::syntax::{Node, NodeId, Tree, Word};
 
@@ -244,8 +244,8 @@ fn old_spelling(keyword: &Keyword, span: Span, findings: &mut Findings) {
     };
     let finding = Finding::at(rule, span, format!("{} is an old spelling", keyword.name));
     let finding = match effect {
-        Effect::Effective => finding.help(format!("use {use_instead}")),
-        Effect::Accepted => finding.help(format!("use {use_instead} (which has no effect yet)")),
+        Support::Effective => finding.help(format!("use {use_instead}")),
+        Support::Accepted => finding.help(format!("use {use_instead} (which has no effect yet)")),
     };
     // the same words may follow: only then is the name all there is to change
     let today = lookup(keyword.block, use_instead).filter(|today| today.arguments == keyword.arguments);

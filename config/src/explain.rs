@@ -9,7 +9,7 @@ use serde::Serialize;
 
 pub use router::{Adverts, Failover, RouterStory};
 pub use service::{CheckStory, Quorum, ServiceStory};
-pub use tracker::{Effect, TrackerStory};
+pub use tracker::{TrackerEffect, TrackerStory};
 
 use crate::model::Config;
 

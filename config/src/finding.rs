@@ -3,14 +3,14 @@
 //! A finding has a rule (stable id, severity, class, its page of the manual), what was found this time, and where.
 
 mod manual;
+mod record;
 mod render;
-mod report;
 mod rules;
 mod sarif;
 
 pub use manual::findings_manual;
+pub use record::{Location, Record, records};
 pub use render::{Style, render, render_in};
-pub use report::{Place, Report, reports};
 pub use rules::{ALL, Rule};
 pub use sarif::{Log, sarif};
 

@@ -125,7 +125,7 @@ pub enum Status {
         /// Whether keepalived tells (exit status 5 under `-t`).
         notice: Notice,
         /// Whether what it stands for is effective.
-        effect: Effect,
+        effect: Support,
     },
     /// A word of keepalived's first years that old guides still print; keepalived no longer knows it.
     Obsolete {
@@ -148,7 +148,7 @@ pub enum Notice {
 
 /// Whether something works already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Effect {
+pub enum Support {
     /// It does.
     Effective,
     /// It is read over.
@@ -175,7 +175,7 @@ impl Keyword {
         match self.status {
             Status::Effective | Status::Obsolete { .. } => true,
             Status::Accepted => false,
-            Status::Deprecated { effect, .. } => effect == Effect::Effective,
+            Status::Deprecated { effect, .. } => effect == Support::Effective,
         }
     }
 
@@ -263,7 +263,7 @@ macro_rules! rows {
         super::Status::Deprecated {
             use_instead: $instead,
             notice: super::Notice::$notice,
-            effect: super::Effect::$effect,
+            effect: super::Support::$effect,
         }
     };
     (= Obsolete($advice:literal)) => { super::Status::Obsolete { advice: $advice } };

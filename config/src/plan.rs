@@ -27,14 +27,14 @@ pub struct InstanceKey {
     /// The configured interface.
     pub interface: Option<InterfaceName>,
     /// What adverts are sent with.
-    pub channel: Channel,
+    pub cast: Cast,
     /// 0 for the first instance with all of the above, in the order of the file; unicast instances may share it.
     pub ordinal: u32,
 }
 
 /// Multicast by its group, unicast by its source.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub enum Channel {
+pub enum Cast {
     /// To this group.
     Multicast(IpAddr),
     /// From this address, or the interface's primary one.
@@ -212,15 +212,15 @@ pub fn keyed(instances: &[Instance]) -> impl Iterator<Item = (InstanceKey, &Inst
 }
 
 fn first_key(instance: &Instance) -> InstanceKey {
-    let channel = match &instance.transport {
-        Transport::Multicast { group, .. } => Channel::Multicast(*group),
-        Transport::Unicast { source, .. } => Channel::Unicast(*source),
+    let cast = match &instance.transport {
+        Transport::Multicast { group, .. } => Cast::Multicast(*group),
+        Transport::Unicast { source, .. } => Cast::Unicast(*source),
     };
     InstanceKey {
         vrid: instance.settings.vrid,
         family: instance.settings.family,
         interface: instance.interface,
-        channel,
+        cast,
         ordinal: 0,
     }
 }

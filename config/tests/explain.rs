@@ -5,7 +5,7 @@ mod support;
 
 use std::time::Duration;
 
-use keepalived_config::explain::{Effect, RouterStory, explain};
+use keepalived_config::explain::{RouterStory, TrackerEffect, explain};
 
 const SCRIPT: &str = "vrrp_script chk {\nscript \"/usr/bin/true\"\ninterval 2\nfall 3\ntimeout 1\nweight WEIGHT\n}\n";
 
@@ -49,8 +49,8 @@ fn weights_say_who_takes_over() {
         assert_eq!(story.trackers[0].within, Some(Duration::from_secs(7)));
         (story.all_well, story.trackers[0].effect)
     };
-    let priority = |well, ill, while_up| Effect::Priority { well, ill, while_up };
-    assert_eq!(effect("0", ""), (100, Effect::Fault { while_up: false }));
+    let priority = |well, ill, while_up| TrackerEffect::Priority { well, ill, while_up };
+    assert_eq!(effect("0", ""), (100, TrackerEffect::Fault { while_up: false }));
     assert_eq!(effect("20", ""), (120, priority(120, 100, false)));
     assert_eq!(effect("-20", ""), (100, priority(100, 80, false)));
     // keepalived 2.2.7: 100 while the script succeeds, 120 while it fails; 80 and 100 with a positive weight
@@ -69,7 +69,7 @@ fn what_a_sync_group_tracks_counts_for_its_members() {
     let story = router(group, "");
     assert_eq!(story.sync_group.as_deref(), Some("G"));
     assert_eq!(story.trackers[0].what, "interface eth1");
-    assert_eq!(story.trackers[0].effect, Effect::Fault { while_up: false });
+    assert_eq!(story.trackers[0].effect, TrackerEffect::Fault { while_up: false });
 }
 
 /// They turn together when the command fails: the sum of what they add counts.
@@ -82,10 +82,10 @@ fn trackers_of_one_command_count_together() {
     let both = "priority 254\ntrack_script {\ndown\nup\n}";
     let seen = story("253", both);
     assert_eq!((seen.all_well, seen.trackers.len(), seen.trackers[0].what.as_str()), (254, 1, "scripts down and up"));
-    assert_eq!(seen.trackers[0].effect, Effect::Priority { well: 254, ill: 1, while_up: false });
+    assert_eq!(seen.trackers[0].effect, TrackerEffect::Priority { well: 254, ill: 1, while_up: false });
     // one counts what is up, the other what is down: together they move nothing
     let against = router(&(script("down", "-20") + &script("up", "-20 reverse")), "track_script {\ndown\nup\n}");
-    assert_eq!(against.trackers[0].effect, Effect::Priority { well: 100, ill: 100, while_up: false });
+    assert_eq!(against.trackers[0].effect, TrackerEffect::Priority { well: 100, ill: 100, while_up: false });
     // the same interface, tracked by the instance and by its group
     let group = "vrrp_sync_group G {\ngroup {\nA\n}\ntrack_interface {\neth1\n}\n}\n";
     assert_eq!(router(group, "track_interface {\neth1\n}").trackers.len(), 1);

@@ -17,7 +17,7 @@ use rustix::net::{AddressFamily, SocketType};
 
 /// The lock is held until this is dropped.
 #[derive(Debug)]
-pub struct Held {
+pub struct HeldLock {
     /// Closing it lets the page appear.
     faults: Option<File>,
     holder: Option<JoinHandle<()>>,
@@ -28,7 +28,7 @@ pub struct Held {
 ///
 /// # Errors
 /// This kernel has no `userfaultfd`, or `CAP_SYS_PTRACE` is missing outside user namespaces.
-pub fn hold() -> io::Result<Held> {
+pub fn hold() -> io::Result<HeldLock> {
     /// How long others may have the lock before us.
     const PATIENCE: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
     let pages = Pages::map()?;
@@ -37,7 +37,7 @@ pub fn hold() -> io::Result<Held> {
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::DGRAM, None)?;
     let request = pages.request();
     let holder = std::thread::spawn(move || request.make(&socket));
-    let held = Held { faults: Some(faults), holder: Some(holder), pages };
+    let held = HeldLock { faults: Some(faults), holder: Some(holder), pages };
     // the first fault: the request waits in the middle of it
     let mut waits = held.faults.as_ref().map(|faults| PollFd::new(faults, PollFlags::IN));
     poll(waits.as_mut_slice(), Some(&PATIENCE))?;
@@ -47,14 +47,14 @@ pub fn hold() -> io::Result<Held> {
     Err(io::Error::other("the kernel did not read the request"))
 }
 
-impl Held {
+impl HeldLock {
     /// Whether it still is, whatever became of the request.
     pub fn is_held(&self) -> bool {
         self.holder.as_ref().is_some_and(|holder| !holder.is_finished())
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldLock {
     fn drop(&mut self) {
         self.faults = None;
         if let Some(holder) = self.holder.take() {

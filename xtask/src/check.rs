@@ -7,7 +7,7 @@ use crate::programs::{self, Manner, Program};
 use crate::say::say;
 use anyhow::{Context as _, Result, bail};
 use keepalived_lab::sandbox::{self, Rights};
-use keepalived_lab::uml::{self, Place};
+use keepalived_lab::uml::{self, Ipvs};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -30,36 +30,36 @@ pub(crate) fn run(options: &Given) -> Result<()> {
     let debian = options.has("--debian");
     let mut steps = Steps::default();
     steps.run("packages", || match packages::ensure_installed(&[]) {
-        Ok(()) => Ok(Outcome::Good),
+        Ok(()) => Ok(StepResult::Good),
         Err(error) if ci => Err(error),
-        Err(error) => Ok(Outcome::Skipped(format!("{error:#}"))),
+        Err(error) => Ok(StepResult::Skipped(format!("{error:#}"))),
     });
-    steps.run("a kernel with IPVS", || match uml::place() {
-        Ok(Place::Here) => Ok(Outcome::Good),
-        Ok(Place::Inside) => {
+    steps.run("a kernel with IPVS", || match uml::ipvs() {
+        Ok(Ipvs::Here) => Ok(StepResult::Good),
+        Ok(Ipvs::Inside) => {
             say!("not this machine's; tests that need one boot User-Mode Linux");
-            Ok(Outcome::Good)
+            Ok(StepResult::Good)
         }
         Err(lack) if ci => bail!("{lack}"),
-        Err(lack) => Ok(Outcome::Skipped(format!("NO TEST THAT NEEDS IPVS WILL RUN: {lack}"))),
+        Err(lack) => Ok(StepResult::Skipped(format!("NO TEST THAT NEEDS IPVS WILL RUN: {lack}"))),
     });
     steps.run("format", || cargo(&["fmt", "--all", "--check"]));
     steps.run("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]));
     steps.run("licences", || {
         if licences::is_installed() {
             match licences::check()? {
-                Advisories::Checked => Ok(Outcome::Good),
+                Advisories::Checked => Ok(StepResult::Good),
                 // what the network keeps from being known says nothing about this code
-                Advisories::Unknown(why) => Ok(Outcome::Skipped(why)),
+                Advisories::Unknown(why) => Ok(StepResult::Skipped(why)),
             }
         } else {
-            Ok(Outcome::Skipped("cargo-deny is not installed: cargo xtask licences installs it and checks".into()))
+            Ok(StepResult::Skipped("cargo-deny is not installed: cargo xtask licences installs it and checks".into()))
         }
     });
     let mut programs = Vec::new();
     steps.run("build", || {
         programs = programs::build()?;
-        Ok(Outcome::Good)
+        Ok(StepResult::Good)
     });
     let (lab_tests, others): (Vec<_>, Vec<_>) =
         programs.into_iter().partition(|program| program.package == "keepalived-lab" && program.integration);
@@ -73,7 +73,7 @@ pub(crate) fn run(options: &Given) -> Result<()> {
     });
     steps.run("TLS by OpenSSL", || {
         if !Path::new(OPENSSL).exists() {
-            return Ok(Outcome::Skipped(format!("the feature openssl needs libssl-dev ({OPENSSL} is not there)")));
+            return Ok(StepResult::Skipped(format!("the feature openssl needs libssl-dev ({OPENSSL} is not there)")));
         }
         // the workspace, or what the packages share would be built anew
         let feature = ["--workspace", "--features", "keepalived-checks/openssl", "--quiet"];
@@ -84,13 +84,13 @@ pub(crate) fn run(options: &Given) -> Result<()> {
     steps.summary()
 }
 
-fn lab(tests: Vec<Program>, ci: bool, debian: bool) -> Result<Outcome> {
+fn lab(tests: Vec<Program>, ci: bool, debian: bool) -> Result<StepResult> {
     let rights = sandbox::rights();
     if rights == Rights::None {
         if ci {
             bail!("no lab without root or unprivileged user namespaces, and with CI set that is a failure");
         }
-        return Ok(Outcome::Skipped("NO LAB TEST WAS RUN: neither root nor unprivileged user namespaces".into()));
+        return Ok(StepResult::Skipped("NO LAB TEST WAS RUN: neither root nor unprivileged user namespaces".into()));
     }
     if tests.is_empty() {
         bail!("nothing was built");
@@ -107,30 +107,30 @@ fn lab(tests: Vec<Program>, ci: bool, debian: bool) -> Result<Outcome> {
     };
     // waiting is most of what a lab does: more threads than cores; how many labs there are at once, the lab itself bounds
     programs::run(tests, &Manner { at_once: 3, arguments: &["--quiet", "--test-threads=4"], start: &start })?;
-    Ok(Outcome::Good)
+    Ok(StepResult::Good)
 }
 
-fn cargo(arguments: &[&str]) -> Result<Outcome> {
+fn cargo(arguments: &[&str]) -> Result<StepResult> {
     let mut command = Command::new(programs::cargo());
     let status = command.args(arguments).status().with_context(|| format!("{command:?}"))?;
     if !status.success() {
         bail!("{command:?}: {status}");
     }
-    Ok(Outcome::Good)
+    Ok(StepResult::Good)
 }
 
-enum Outcome {
+enum StepResult {
     Good,
     Skipped(String),
 }
 
 #[derive(Default)]
 struct Steps {
-    done: Vec<(&'static str, Duration, Result<Outcome>)>,
+    done: Vec<(&'static str, Duration, Result<StepResult>)>,
 }
 
 impl Steps {
-    fn run(&mut self, name: &'static str, step: impl FnOnce() -> Result<Outcome>) {
+    fn run(&mut self, name: &'static str, step: impl FnOnce() -> Result<StepResult>) {
         say!("--- {name}");
         let start = Instant::now();
         let outcome = step();
@@ -142,8 +142,8 @@ impl Steps {
         let mut failed = Vec::new();
         for (name, took, outcome) in &self.done {
             let text = match outcome {
-                Ok(Outcome::Good) => "passed".to_owned(),
-                Ok(Outcome::Skipped(why)) => format!("SKIPPED: {why}"),
+                Ok(StepResult::Good) => "passed".to_owned(),
+                Ok(StepResult::Skipped(why)) => format!("SKIPPED: {why}"),
                 Err(error) => {
                     failed.push(*name);
                     format!("FAILED: {error:#}")

@@ -14,14 +14,14 @@ pub struct TrackerStory {
     /// `script chk_haproxy`, `interface eth1`, `scripts a and b` that run one command.
     pub what: String,
     /// What it does.
-    pub effect: Effect,
+    pub effect: TrackerEffect,
     /// From the failure to its effect at the latest; `None` if that depends on something outside the configuration.
     pub within: Option<Duration>,
 }
 
 /// What a tracker does when its state changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-pub enum Effect {
+pub enum TrackerEffect {
     /// FAULT: the addresses are given up, whatever the priorities.
     Fault {
         /// `reverse`: while it is up rather than down.
@@ -145,17 +145,17 @@ pub(super) fn stories(instance: &Instance, group: Option<&SyncGroup>, config: &C
     let priority = |total: i32| u8::try_from(total.clamp(1, 254)).unwrap_or(u8::MAX);
     let effect = |together: &Together<'_>| {
         if let Some(weight) = together.fault() {
-            return Effect::Fault { while_up: weight.reverse };
+            return TrackerEffect::Fault { while_up: weight.reverse };
         }
         if instance.settings.priority.is_owner() {
-            return Effect::None;
+            return TrackerEffect::None;
         }
         if together.is_file() {
-            return Effect::Times { factor: together.factor() };
+            return TrackerEffect::Times { factor: together.factor() };
         }
         let (up, down) = together.up_and_down();
         let ill = well.saturating_sub(up.max(down)).saturating_add(up.min(down));
-        Effect::Priority { well: priority(well), ill: priority(ill), while_up: up < down }
+        TrackerEffect::Priority { well: priority(well), ill: priority(ill), while_up: up < down }
     };
     let story = |together: &Together<'_>| TrackerStory {
         what: together.what(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::report::{Place, Replacement, Report};
+use super::record::{Record, Replacement, record::Location};
 use super::{ALL, Severity};
 
 /// A log with one run.
@@ -21,7 +21,7 @@ struct Run {
     tool: Tool,
     #[serde(rename = "columnKind")]
     column_kind: &'static str,
-    results: Vec<Outcome>,
+    results: Vec<SarifResult>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -51,7 +51,7 @@ struct Message {
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Outcome {
+struct SarifResult {
     rule_id: &'static str,
     level: &'static str,
     message: Message,
@@ -111,9 +111,9 @@ struct Edit {
     inserted_content: Message,
 }
 
-/// The log of `reports`.
-pub fn sarif(reports: &[Report]) -> Log {
-    let named: BTreeSet<&str> = reports.iter().map(|report| report.id).collect();
+/// The log of `records`.
+pub fn sarif(records: &[Record]) -> Log {
+    let named: BTreeSet<&str> = records.iter().map(|report| report.id).collect();
     let rules = ALL.iter().filter(|rule| named.contains(rule.id));
     let rules = rules.map(|rule| Description {
         id: rule.id,
@@ -125,19 +125,19 @@ pub fn sarif(reports: &[Report]) -> Log {
         tool: Tool { driver },
         // octets are not among the kinds that SARIF knows; for ASCII, which configurations are, they are the same
         column_kind: "unicodeCodePoints",
-        results: reports.iter().map(outcome).collect(),
+        results: records.iter().map(outcome).collect(),
     };
     Log { version: "2.1.0", schema: "https://json.schemastore.org/sarif-2.1.0.json", runs: [run] }
 }
 
-fn outcome(report: &Report) -> Outcome {
+fn outcome(report: &Record) -> SarifResult {
     let level = match report.severity {
         Severity::Info => "note",
         Severity::Warning => "warning",
         Severity::Error => "error",
     };
     let more = report.notes.iter().chain(&report.help).map(|text| format!("; {text}"));
-    Outcome {
+    SarifResult {
         rule_id: report.id,
         level,
         message: Message { text: std::iter::once(report.message.clone()).chain(more).collect() },
@@ -147,17 +147,17 @@ fn outcome(report: &Report) -> Outcome {
     }
 }
 
-fn location(place: &Place) -> Location {
+fn location(place: &record::Location) -> Location {
     let physical_location = Physical { artifact_location: artifact(place), region: region(place) };
     let message = (!place.label.is_empty()).then(|| Message { text: place.label.clone() });
     Location { physical_location, message }
 }
 
-fn artifact(place: &Place) -> Artifact {
+fn artifact(place: &record::Location) -> Artifact {
     Artifact { uri: place.file.clone() }
 }
 
-fn region(place: &Place) -> Region {
+fn region(place: &record::Location) -> Region {
     Region {
         start_line: place.line,
         start_column: place.column,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Effect, Keyword, Kind, OURS, Status, all};
+use super::{Keyword, Kind, OURS, Status, Support, all};
 
 /// `docs/keywords.md`: every keyword, block by block.
 pub fn manual() -> String {
@@ -115,8 +115,8 @@ fn status(row: &Keyword) -> String {
         Status::Obsolete { .. } => "obsolete".to_owned(),
         Status::Deprecated { use_instead, effect, .. } => {
             let effect = match effect {
-                Effect::Effective => "effective",
-                Effect::Accepted => "accepted",
+                Support::Effective => "effective",
+                Support::Accepted => "accepted",
             };
             format!("{effect}; use {}", code(use_instead))
         }

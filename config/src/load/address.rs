@@ -15,7 +15,7 @@ use crate::syntax::{Node, Word, Words};
 use crate::value;
 
 /// An address and where it is written.
-pub(super) struct Placed<'a> {
+pub(super) struct AddressLine<'a> {
     pub(super) address: VirtualAddress,
     pub(super) span: Span,
     /// Where its `dev` is.
@@ -25,13 +25,13 @@ pub(super) struct Placed<'a> {
 }
 
 /// Reads every line of `block`.
-pub(super) fn lines<'a>(reading: &mut Reading<'_>, block: Node<'a>, kind: Block) -> Vec<Placed<'a>> {
+pub(super) fn lines<'a>(reading: &mut Reading<'_>, block: Node<'a>, kind: Block) -> Vec<AddressLine<'a>> {
     block.children().filter_map(|line| read(reading, line, kind)).collect()
 }
 
-fn read<'a>(reading: &mut Reading<'_>, line: Node<'a>, kind: Block) -> Option<Placed<'a>> {
+fn read<'a>(reading: &mut Reading<'_>, line: Node<'a>, kind: Block) -> Option<AddressLine<'a>> {
     let (first, mut words) = line.words().split_first()?;
-    let mut placed = Placed { address: start(reading, first)?, span: first.span, device: None, track_group: None };
+    let mut placed = AddressLine { address: start(reading, first)?, span: first.span, device: None, track_group: None };
     while let Some(word) = words.next() {
         match option(&mut placed, word, &mut words, kind) {
             Judgement::Good => {}
@@ -57,7 +57,7 @@ fn read<'a>(reading: &mut Reading<'_>, line: Node<'a>, kind: Block) -> Option<Pl
 }
 
 /// An address with a peer has no network: a prefix is ignored.
-fn alone(reading: &mut Reading<'_>, placed: &mut Placed<'_>) {
+fn alone(reading: &mut Reading<'_>, placed: &mut AddressLine<'_>) {
     let host = VirtualAddress::host(placed.address.address);
     let written = std::mem::replace(&mut placed.address.prefix, host.prefix);
     if written == host.prefix {
@@ -133,7 +133,7 @@ enum Judgement {
     DropLine(Span, String),
 }
 
-fn option<'a>(placed: &mut Placed<'a>, word: Word<'a>, words: &mut Words<'a>, kind: Block) -> Judgement {
+fn option<'a>(placed: &mut AddressLine<'a>, word: Word<'a>, words: &mut Words<'a>, kind: Block) -> Judgement {
     let flags = &mut placed.address.flags;
     match word.text {
         b"home" => flags.home = true,
@@ -181,7 +181,7 @@ fn unknown(word: Word<'_>, words: &mut Words<'_>) -> Judgement {
     Judgement::IgnoreWord(word.span, format!("{name} is no option of an address; did you mean {}?", near.name))
 }
 
-fn valued(placed: &mut Placed<'_>, word: Word<'_>, value: Word<'_>) -> Judgement {
+fn valued(placed: &mut AddressLine<'_>, word: Word<'_>, value: Word<'_>) -> Judgement {
     let bad = |wanted: &str| {
         Judgement::IgnoreWord(value.span, format!("{} must be {wanted}, not {}", word.str(), value.str()))
     };
@@ -259,7 +259,7 @@ fn broadcast(text: &[u8]) -> Option<Broadcast> {
 }
 
 /// A computed broadcast address needs host bits, and a link with two ends has none.
-fn check_broadcast(reading: &mut Reading<'_>, placed: &mut Placed<'_>) {
+fn check_broadcast(reading: &mut Reading<'_>, placed: &mut AddressLine<'_>) {
     let line = &mut placed.address;
     let problem = if line.broadcast == Broadcast::None {
         return;
@@ -278,11 +278,11 @@ fn check_broadcast(reading: &mut Reading<'_>, placed: &mut Placed<'_>) {
 pub(super) fn once<'a>(
     reading: &mut Reading<'_>,
     name: &str,
-    advertised: Vec<Placed<'a>>,
-    excluded: Vec<Placed<'a>>,
-) -> (Vec<Placed<'a>>, Vec<Placed<'a>>) {
+    advertised: Vec<AddressLine<'a>>,
+    excluded: Vec<AddressLine<'a>>,
+) -> (Vec<AddressLine<'a>>, Vec<AddressLine<'a>>) {
     let mut seen: HashMap<IpAddr, Vec<(Option<InterfaceName>, Span)>> = HashMap::new();
-    let mut keep = |placed: &Placed<'a>, anywhere: bool| {
+    let mut keep = |placed: &AddressLine<'a>, anywhere: bool| {
         let places = seen.entry(placed.address.address).or_default();
         // one that is not advertised may be on several interfaces
         let first = places.iter().find(|(device, _)| anywhere || *device == placed.address.device);
@@ -301,7 +301,11 @@ pub(super) fn once<'a>(
 }
 
 /// Splits `placed` into those of `family` and reports the others.
-pub(super) fn of_family<'a>(reading: &mut Reading<'_>, placed: Vec<Placed<'a>>, family: Family) -> Vec<Placed<'a>> {
+pub(super) fn of_family<'a>(
+    reading: &mut Reading<'_>,
+    placed: Vec<AddressLine<'a>>,
+    family: Family,
+) -> Vec<AddressLine<'a>> {
     let (good, bad): (Vec<_>, Vec<_>) =
         placed.into_iter().partition(|placed| Family::of(placed.address.address) == family);
     for placed in bad {

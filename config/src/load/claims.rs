@@ -60,7 +60,7 @@ pub(super) fn check(reading: &mut Reading<'_>, instances: &[Instance]) {
             let message = format!("instances {} and {} both have {}", other.name, instance.name, address.address);
             let finding = shared(block, &address.address, message);
             let first = blocks.get(&other.name).and_then(|block| place_of(*block, &address.address));
-            reading.report(match first.and_then(super::statements::place) {
+            reading.report(match first.and_then(super::statements::keyword_span) {
                 Some(span) => finding.also(span, format!("{} has it here", other.name)),
                 None => finding,
             });

@@ -22,7 +22,7 @@ use super::global::Defaults;
 use super::reading::Reading;
 use super::routing::Block;
 use super::settings::Pacing;
-use super::statements::{Statements, place};
+use super::statements::{Statements, keyword_span};
 use super::tracks::{self, Trackers};
 use super::{notify, policy, route};
 use crate::finding::{Finding, rule};
@@ -48,7 +48,7 @@ pub(super) fn read_all<'a>(
             reading.report(duplicate(&name, block, *first));
             continue;
         }
-        names.insert(name.clone(), place(block));
+        names.insert(name.clone(), keyword_span(block));
         let draft = Draft { name, block, statements: Statements::of(block.children()), global, defaults };
         let Some(mut instance) = read(reading, &draft, trackers) else { continue };
         own_link::claim(reading, &draft, instance.own_link.as_mut(), &mut links);
@@ -60,7 +60,7 @@ pub(super) fn read_all<'a>(
 
 fn duplicate(name: &str, block: Node<'_>, first: Option<Span>) -> Finding {
     let message = format!("there is a vrrp_instance {name} already");
-    let finding = match place(block) {
+    let finding = match keyword_span(block) {
         Some(span) => Finding::at(&rule::DUPLICATE_NAME, span, message),
         None => Finding::anywhere(&rule::DUPLICATE_NAME, message),
     };

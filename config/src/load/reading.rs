@@ -9,7 +9,7 @@ use keepalived_core::address::InterfaceName;
 
 use super::known_scripts::KnownScripts;
 use super::preferences::Preferences;
-use super::statements::{finding_at, place};
+use super::statements::{finding_at, keyword_span};
 use crate::check::{MOST_SUGGESTIONS, NearMisses};
 use crate::facts::{Facts, InterfaceFacts};
 use crate::finding::{Finding, Findings, Rule, rule};
@@ -286,7 +286,7 @@ impl Reading<'_> {
                 let words = node.arguments();
                 let problem = if words.is_empty() { "no name" } else { "several names" };
                 let message = format!("{} needs exactly one name and has {problem}", node.name());
-                let finding = place(node).map_or_else(
+                let finding = keyword_span(node).map_or_else(
                     || Finding::anywhere(&rule::BLOCK_NAME, message.clone()),
                     |span| Finding::at(&rule::BLOCK_NAME, span, message.clone()),
                 );

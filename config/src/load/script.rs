@@ -1,7 +1,7 @@
 //! Commands: `SCRIPT [user [[:]group]]`, and users alone.
 
 use super::reading::Reading;
-use super::security::Named;
+use super::security::ScriptOwner;
 use super::statements::Statements;
 use crate::command;
 use crate::finding::{Finding, rule};
@@ -18,9 +18,9 @@ impl Reading<'_> {
         let (command, owner) = node.arguments().split_first()?;
         let argv = self.argv(node, command)?;
         let script = match self.owner(node, owner) {
-            Named::User(ScriptUser { name, group }) => Script { argv, user: Some(name), group },
-            Named::Nobody => Script { argv, user: None, group: None },
-            Named::Unknown => return None,
+            ScriptOwner::User(ScriptUser { name, group }) => Script { argv, user: Some(name), group },
+            ScriptOwner::Nobody => Script { argv, user: None, group: None },
+            ScriptOwner::Unknown => return None,
         };
         self.may_run(node, &script).then_some(script)
     }
@@ -35,12 +35,14 @@ impl Reading<'_> {
             let finding = Finding::at(&rule::EXTRA_WORDS, extra.span, message);
             self.report(finding.help("put a command and its arguments into one pair of quotes"));
         }
-        let owner = user.map_or(Named::Nobody, |user| self.owner(user, user.arguments()));
+        let owner = user.map_or(ScriptOwner::Nobody, |user| self.owner(user, user.arguments()));
         let argv = argv?;
         Some(match owner {
-            Named::User(ScriptUser { name, group }) => self.judged(node, Script { argv, user: Some(name), group }),
-            Named::Nobody => self.judged(node, Script { argv, user: None, group: None }),
-            Named::Unknown => (Script { argv, user: None, group: None }, false),
+            ScriptOwner::User(ScriptUser { name, group }) => {
+                self.judged(node, Script { argv, user: Some(name), group })
+            }
+            ScriptOwner::Nobody => self.judged(node, Script { argv, user: None, group: None }),
+            ScriptOwner::Unknown => (Script { argv, user: None, group: None }, false),
         })
     }
 
@@ -97,9 +99,9 @@ impl Reading<'_> {
     }
 
     /// `USER [[:]GROUP]` at the start of `words`.
-    pub(super) fn owner(&mut self, node: Node<'_>, mut words: Words<'_>) -> Named {
+    pub(super) fn owner(&mut self, node: Node<'_>, mut words: Words<'_>) -> ScriptOwner {
         let said: Vec<Word<'_>> = words.clone().take(2).collect();
-        let Some(user) = words.next() else { return Named::Nobody };
+        let Some(user) = words.next() else { return ScriptOwner::Nobody };
         if !user.text.iter().all(|octet| octet.is_ascii_alphanumeric() || b"._-$@\\+".contains(octet))
             || user.text.starts_with(b"-")
         {

@@ -10,7 +10,7 @@ use crate::model::{Command, Config, Script, ScriptUser};
 use crate::syntax::{Node, Word};
 
 /// `USER [GROUP]` as it was found.
-pub(super) enum Named {
+pub(super) enum ScriptOwner {
     /// Not there.
     Nobody,
     /// A user of this machine.
@@ -32,17 +32,19 @@ enum Strictness {
 pub(super) fn begin(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Option<ScriptUser> {
     reading.scripts.secure = blocks.has("enable_script_security");
     let node = blocks.last("script_user");
-    let said = node.map_or(Named::Nobody, |node| reading.owner(node, node.arguments()));
+    let said = node.map_or(ScriptOwner::Nobody, |node| reading.owner(node, node.arguments()));
     // to ask for a user costs a megabyte of libraries: not for a file without commands
     let is_command = |node: Node<'_>| node.keyword().is_some_and(Keyword::quoted_ok);
     let matters = reading.scripts.secure || reading.tree.statements().any(is_command);
     let standard = ScriptUser { name: STANDARD_USER.to_owned(), group: None };
     let (default_owner, user) = match said {
-        Named::User(user) => (DefaultOwner::User(user.clone()), Some(user)),
-        Named::Unknown => (DefaultOwner::Nobody, None),
-        Named::Nobody if matters && reading.facts.knows_user(STANDARD_USER) => (DefaultOwner::User(standard), None),
-        Named::Nobody if reading.scripts.secure => (DefaultOwner::Missing, None),
-        Named::Nobody => (DefaultOwner::Root, None),
+        ScriptOwner::User(user) => (DefaultOwner::User(user.clone()), Some(user)),
+        ScriptOwner::Unknown => (DefaultOwner::Nobody, None),
+        ScriptOwner::Nobody if matters && reading.facts.knows_user(STANDARD_USER) => {
+            (DefaultOwner::User(standard), None)
+        }
+        ScriptOwner::Nobody if reading.scripts.secure => (DefaultOwner::Missing, None),
+        ScriptOwner::Nobody => (DefaultOwner::Root, None),
     };
     reading.scripts.default_owner = default_owner;
     user
@@ -53,14 +55,14 @@ const STANDARD_USER: &str = "keepalived_script";
 
 impl Reading<'_> {
     /// Whether `user`, which the words `words` name for `node`, is of this machine.
-    pub(super) fn checked_user(&mut self, node: Node<'_>, words: &[Word<'_>], user: ScriptUser) -> Named {
+    pub(super) fn checked_user(&mut self, node: Node<'_>, words: &[Word<'_>], user: ScriptUser) -> ScriptOwner {
         let group = user.group.as_ref().and_then(|group| group.name.as_deref());
         let (what, word) = if !self.facts.knows_user(&user.name) {
             ("user", words.first())
         } else if group.is_some_and(|group| !self.facts.knows_group(group)) {
             ("group", words.get(1))
         } else {
-            return Named::User(user);
+            return ScriptOwner::User(user);
         };
         let strictness = match node.name().as_ref() {
             "script_user" | "user" | "startup_script" | "shutdown_script" => Strictness::Reported,
@@ -77,7 +79,7 @@ impl Reading<'_> {
             true => finding.note("scripts without a user of their own are left out"),
             false => finding.note("it is left out"),
         });
-        Named::Unknown
+        ScriptOwner::Unknown
     }
 
     /// Whether there is a user that runs the script of `node`, which names none.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::reading::Reading;
-use super::security::{self, Named};
+use super::security::{self, ScriptOwner};
 use super::settings::process_name;
 use super::statements::Statements;
 use crate::finding::{Finding, rule};
@@ -59,9 +59,9 @@ fn fifo(reading: &mut Reading<'_>, blocks: &Statements<'_>, [fifo, script]: [&st
     let node = blocks.first(fifo);
     let owner = node.and_then(|node| Some(reading.owner(node, node.arguments().split_first()?.1)));
     let (user, usable) = match owner {
-        Some(Named::User(user)) => (Some(user), true),
-        Some(Named::Unknown) => (None, false),
-        None | Some(Named::Nobody) => (None, node.is_none_or(|node| reading.has_owner(node))),
+        Some(ScriptOwner::User(user)) => (Some(user), true),
+        Some(ScriptOwner::Unknown) => (None, false),
+        None | Some(ScriptOwner::Nobody) => (None, node.is_none_or(|node| reading.has_owner(node))),
     };
     let path = reading.text(node.filter(|_| usable));
     let script = reading.first_script(blocks, script);

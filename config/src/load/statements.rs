@@ -59,13 +59,13 @@ impl<'a> Statements<'a> {
 }
 
 /// The span of the keyword of `node`.
-pub(super) fn place(node: Node<'_>) -> Option<Span> {
+pub(super) fn keyword_span(node: Node<'_>) -> Option<Span> {
     node.first().map(|word| word.span)
 }
 
 /// A finding at the keyword of `node`, or nowhere.
 pub(super) fn finding_at(rule: &'static Rule, node: Option<Node<'_>>, message: impl Into<String>) -> Finding {
-    match node.and_then(place) {
+    match node.and_then(keyword_span) {
         Some(span) => Finding::at(rule, span, message),
         None => Finding::anywhere(rule, message),
     }

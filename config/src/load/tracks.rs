@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::line::{Line, Wrong};
 use super::reading::Reading;
-use super::statements::{Statements, place};
+use super::statements::{Statements, keyword_span};
 use crate::finding::{Finding, Rule, rule};
 use crate::model::{Track, TrackedInterface, Tracks, Weight};
 use crate::span::Span;
@@ -35,7 +35,7 @@ impl Known {
 
     /// Takes note of something that `block` defines.
     pub(super) fn define(&mut self, name: String, weight: Weight, block: Node<'_>) {
-        self.names.entry(name).or_insert(Entry { weight, place: place(block), used: false });
+        self.names.entry(name).or_insert(Entry { weight, place: keyword_span(block), used: false });
     }
 
     /// Takes note of something that is used elsewhere, too.

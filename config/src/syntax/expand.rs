@@ -70,7 +70,7 @@ pub(super) enum Following {
 }
 
 /// Where a line stands, and what it may leave behind.
-pub(super) struct Place<'a> {
+pub(super) struct LineContext<'a> {
     pub(super) source: &'a dyn Source,
     /// Of the file.
     pub(super) directory: &'a Path,
@@ -115,21 +115,21 @@ impl Expander {
     }
 
     /// The line that `line` stands for; `None` if it says nothing (more) itself.
-    pub(super) fn expand<'a>(&mut self, line: Line<'a>, place: &mut Place<'_>) -> Option<Line<'a>> {
+    pub(super) fn expand<'a>(&mut self, line: Line<'a>, context: &mut LineContext<'_>) -> Option<Line<'a>> {
         if self.open.is_some() {
-            self.continue_definition(&line, place.findings);
+            self.continue_definition(&line, context.findings);
             return None;
         }
         let mut line = line;
         loop {
             line = self.condition(line)?;
-            line = self.definition(line, place.findings)?;
-            line = self.sequence(line, place)?;
+            line = self.definition(line, context.findings)?;
+            line = self.sequence(line, context)?;
             if line.is_settled {
                 return Some(line);
             }
             let starts = line.text().starts_with(b"$");
-            let (substituted, is_changed) = self.substitute(line, place)?;
+            let (substituted, is_changed) = self.substitute(line, context)?;
             line = if is_changed { substituted.code() } else { substituted };
             line.is_settled = true;
             // what a definition brings to the start of a line is looked at again, as keepalived did up to 2.2
@@ -213,10 +213,10 @@ impl Expander {
     }
 
     /// Puts the turns of `~SEQ` and `~LST` behind the line; any other line passes.
-    fn sequence<'a>(&mut self, line: Line<'a>, place: &mut Place<'_>) -> Option<Line<'a>> {
+    fn sequence<'a>(&mut self, line: Line<'a>, context: &mut LineContext<'_>) -> Option<Line<'a>> {
         let Some(head) = head(line.text()) else { return Some(line) };
         let (values, length) = match head {
-            Ok(head) => (head.values(|text| self.put_in(text, line.whole, place)), head.length),
+            Ok(head) => (head.values(|text| self.put_in(text, line.whole, context)), head.length),
             Err(problem) => (Err(problem), line.text().len()),
         };
         match values {
@@ -225,35 +225,35 @@ impl Expander {
                 if !text.text().is_empty() {
                     let at = text.whole;
                     let sequence = Following::Sequence(Sequence { values, text: text.into_owned() });
-                    self.follow(vec![sequence], at, place);
+                    self.follow(vec![sequence], at, context);
                 }
             }
             Err(problem) => {
                 let finding = Finding::at(&rule::SEQUENCE_INVALID, line.span(0..length), problem);
                 let finding = finding.note("the line is left out");
                 let help = "write ~SEQ(NAME, START, STEP, END) TEXT or ~LST(NAME, VALUE, VALUE) TEXT";
-                self.say(finding.help(help), place.findings);
+                self.say(finding.help(help), context.findings);
             }
         }
         None
     }
 
     /// Puts the values of definitions in, again and again until none is left; and whether there was any.
-    fn substitute<'a>(&mut self, mut line: Line<'a>, place: &mut Place<'_>) -> Option<(Line<'a>, bool)> {
+    fn substitute<'a>(&mut self, mut line: Line<'a>, context: &mut LineContext<'_>) -> Option<(Line<'a>, bool)> {
         let mut from = 0;
         let mut count: usize = 0;
         let mut following = Vec::new();
         while let Some(reference) = next_reference(line.text(), from) {
             let range = reference.range.clone();
             let source = line.span(range.clone());
-            let Some(value) = self.value(&reference, source, place) else {
+            let Some(value) = self.value(&reference, source, context) else {
                 from = range.end;
                 continue;
             };
             let value = match &value {
                 Value::Text(text) => text,
                 Value::Lines(_) if range.end < line.text().len() => {
-                    self.say(not_last(&line, source), place.findings);
+                    self.say(not_last(&line, source), context.findings);
                     return None;
                 }
                 Value::Lines(lines) => {
@@ -264,36 +264,36 @@ impl Expander {
             };
             count = count.saturating_add(1);
             if line.text().len().saturating_add(value.len()) > MOST_OCTETS || count > MOST_SUBSTITUTIONS {
-                self.say(grows(&line), place.findings);
+                self.say(grows(&line), context.findings);
                 return None;
             }
             let copied = line.text().len().saturating_add(value.len()) / COPY_COST;
-            if !self.spend(copied, source, place.findings) {
+            if !self.spend(copied, source, context.findings) {
                 return None;
             }
             line = line.spliced(range.clone(), value, source);
             from = range.start;
         }
-        if !self.follow(following, line.whole, place) {
+        if !self.follow(following, line.whole, context) {
             return None;
         }
-        if count > 0 && !self.spend(line.text().len(), line.whole, place.findings) {
+        if count > 0 && !self.spend(line.text().len(), line.whole, context.findings) {
             return None;
         }
         Some((line, count > 0))
     }
 
     /// Puts definitions into the numbers of a sequence, which stands at `at`.
-    fn put_in(&mut self, text: &[u8], at: Span, place: &mut Place<'_>) -> Vec<u8> {
+    fn put_in(&mut self, text: &[u8], at: Span, context: &mut LineContext<'_>) -> Vec<u8> {
         let mut text = text.to_vec();
         let mut from = 0;
         for _ in 0..MOST_SUBSTITUTIONS {
             let Some(reference) = next_reference(&text, from) else { break };
             let range = reference.range.clone();
-            match self.value(&reference, at, place) {
+            match self.value(&reference, at, context) {
                 Some(Value::Text(value))
                     if text.len().saturating_add(value.len()) <= MOST_OCTETS
-                        && self.spend(text.len(), at, place.findings) =>
+                        && self.spend(text.len(), at, context.findings) =>
                 {
                     from = range.start;
                     text.splice(range, value.iter().copied());
@@ -305,7 +305,7 @@ impl Expander {
     }
 
     /// What a reference stands for; `None` if for nothing.
-    fn value(&mut self, reference: &Reference<'_>, at: Span, place: &mut Place<'_>) -> Option<Value> {
+    fn value(&mut self, reference: &Reference<'_>, at: Span, context: &mut LineContext<'_>) -> Option<Value> {
         let mut parameters = reference.parameters();
         let first = parameters.next();
         if first.is_none()
@@ -317,11 +317,11 @@ impl Expander {
             (b"_HASH", None) => b"#".into(),
             (b"_BANG", None) => b"!".into(),
             (b"_INSTANCE", None) => self.config_id.clone(),
-            (b"_PWD", None) => place.directory.as_os_str().as_encoded_bytes().into(),
+            (b"_PWD", None) => context.directory.as_os_str().as_encoded_bytes().into(),
             (b"_ENV", Some(name)) if parameters.next().is_none() => {
-                place.source.variable(&String::from_utf8_lossy(name)).unwrap_or_default()
+                context.source.variable(&String::from_utf8_lossy(name)).unwrap_or_default()
             }
-            (b"_RANDOM", least) => self.random(least, parameters.next(), at, place.findings)?.into_bytes(),
+            (b"_RANDOM", least) => self.random(least, parameters.next(), at, context.findings)?.into_bytes(),
             _ => return None,
         };
         Some(Value::Text(text.into()))
@@ -348,7 +348,7 @@ impl Expander {
     }
 
     /// Puts `following` behind the line at `at`, if there is room for it and no definition is in itself; says so if not.
-    fn follow(&mut self, following: Vec<Following>, at: Span, place: &mut Place<'_>) -> bool {
+    fn follow(&mut self, following: Vec<Following>, at: Span, context: &mut LineContext<'_>) -> bool {
         let before = self.nested.len();
         for next in &following {
             let lines = match next {
@@ -367,10 +367,13 @@ impl Expander {
                 continue;
             };
             self.nested.truncate(before);
-            self.say(Finding::at(&rule::SUBSTITUTION_LIMIT, at, problem).note("the line is left out"), place.findings);
+            self.say(
+                Finding::at(&rule::SUBSTITUTION_LIMIT, at, problem).note("the line is left out"),
+                context.findings,
+            );
             return false;
         }
-        place.following.extend(following);
+        context.following.extend(following);
         true
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Parsed;
 use super::build::Builder;
-use super::expand::{Expander, Following, Place};
+use super::expand::{Expander, Following, LineContext};
 use super::expanded::{Expanded, Record};
 use super::include::{Check, Includes, Named, include};
 use super::line::Line;
@@ -189,14 +189,14 @@ impl<'a> Reader<'a> {
     }
 
     fn expanded<'b>(&mut self, line: Line<'b>) -> Option<Line<'b>> {
-        let mut place = Place {
+        let mut context = LineContext {
             source: self.includes.source,
             directory: self.includes.directory(),
             findings: &mut self.findings,
             following: Vec::new(),
         };
-        let line = self.expander.expand(line, &mut place);
-        self.open.extend(place.following.into_iter().map(Open::Following));
+        let line = self.expander.expand(line, &mut context);
+        self.open.extend(context.following.into_iter().map(Open::Following));
         line
     }
 

@@ -7,10 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A few of `T`, and nearly always one: that one needs no memory of its own. Sites have tens of thousands of servers, most with one
 /// check.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Few<T>(Held<T>);
+pub struct Few<T>(Content<T>);
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Held<T> {
+enum Content<T> {
     One(T),
     Others(Box<[T]>),
 }
@@ -20,8 +20,8 @@ impl<T> Deref for Few<T> {
 
     fn deref(&self) -> &[T] {
         match &self.0 {
-            Held::One(one) => std::slice::from_ref(one),
-            Held::Others(others) => others,
+            Content::One(one) => std::slice::from_ref(one),
+            Content::Others(others) => others,
         }
     }
 }
@@ -30,8 +30,8 @@ impl<T> FromIterator<T> for Few<T> {
     fn from_iter<I: IntoIterator<Item = T>>(all: I) -> Self {
         let mut all = all.into_iter();
         Self(match (all.next(), all.next()) {
-            (Some(one), None) => Held::One(one),
-            (first, second) => Held::Others(first.into_iter().chain(second).chain(all).collect()),
+            (Some(one), None) => Content::One(one),
+            (first, second) => Content::Others(first.into_iter().chain(second).chain(all).collect()),
         })
     }
 }

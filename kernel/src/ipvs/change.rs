@@ -109,9 +109,9 @@ fn judge(made: &[Change], answers: Vec<Answer>, offset: usize, refused: &mut Vec
 }
 
 /// Which entry a change is about; `None` is the service itself.
-type Place = (ServiceKey, Option<DestinationKey>);
+type EntryKey = (ServiceKey, Option<DestinationKey>);
 
-fn place(change: &Change) -> Place {
+fn entry_key(change: &Change) -> EntryKey {
     match change {
         Change::AddDestination(service, key, _)
         | Change::EditDestination(service, key, _)
@@ -134,14 +134,14 @@ fn try_otherwise(
     let mut last = HashMap::new();
     let mut removed = HashMap::new();
     for (at, change) in made.iter().enumerate() {
-        last.insert(place(change), at);
+        last.insert(entry_key(change), at);
         if let Change::RemoveService(key) = change {
             removed.insert(*key, at);
         }
     }
     // a later wish for the same entry has been granted already and must not be undone
     let stands = |(at, change): (usize, &Change)| {
-        last.get(&place(change)) == Some(&at) && removed.get(&change.service()).is_none_or(|gone| *gone < at)
+        last.get(&entry_key(change)) == Some(&at) && removed.get(&change.service()).is_none_or(|gone| *gone < at)
     };
     let mut again: Vec<_> = again
         .iter()
@@ -149,7 +149,7 @@ fn try_otherwise(
         .filter(|(at, change, _)| stands((*at, change)))
         .collect();
     // of each entry there is one wish left: order matters only in that a service comes before its servers
-    again.sort_by_key(|(_, change, _)| place(change).1.is_some());
+    again.sort_by_key(|(_, change, _)| entry_key(change).1.is_some());
     let mut done = 0;
     while let Some(rest) = again.get(done..).filter(|rest| !rest.is_empty()) {
         let answers = exchange.submit(rest.len(), |batch, at, flags, sequence| {

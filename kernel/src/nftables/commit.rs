@@ -10,9 +10,9 @@ use crate::netlink::socket::{Received, Socket};
 use crate::packets::BufferSize;
 use crate::socket_option;
 
-/// What became of a transaction.
+/// What the kernel did with a transaction.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum CommitResult {
     /// All of it is done.
     Done,
     /// Nothing of it is: these messages were refused. They are counted from the first of the transaction.
@@ -64,13 +64,13 @@ impl Commit {
     }
 
     /// Has it carried out, all of it or nothing. It is empty afterwards.
-    pub(super) fn run(&mut self, transaction: &mut Transaction) -> io::Result<Outcome> {
+    pub(super) fn run(&mut self, transaction: &mut Transaction) -> io::Result<CommitResult> {
         let outcome = self.carry_out(transaction);
         transaction.give_back();
         outcome
     }
 
-    fn carry_out(&mut self, transaction: &mut Transaction) -> io::Result<Outcome> {
+    fn carry_out(&mut self, transaction: &mut Transaction) -> io::Result<CommitResult> {
         transaction.end();
         let (first, count) = (self.sequence, transaction.count());
         self.sequence = first.wrapping_add(count);
@@ -80,7 +80,7 @@ impl Commit {
             let refused = self.refusals(first, count)?;
             if refused.is_empty() {
                 self.done = self.done.wrapping_add(1);
-                return Ok(Outcome::Done);
+                return Ok(CommitResult::Done);
             }
             let passing = |answer: &Answer| matches!(answer.errno, libc::EAGAIN | libc::EINTR | RESTART);
             if attempts < ATTEMPTS && refused.iter().any(|(_, answer)| passing(answer)) {
@@ -92,7 +92,7 @@ impl Commit {
             if let Some((_, answer)) = whole {
                 return Err(error_of(answer));
             }
-            return Ok(Outcome::Refused(refused));
+            return Ok(CommitResult::Refused(refused));
         }
     }
 

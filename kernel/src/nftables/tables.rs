@@ -5,7 +5,7 @@ use std::io;
 
 use keepalived_core::balance::{DestinationKey, ServiceKey};
 
-use super::commit::{self, Commit, Outcome};
+use super::commit::{self, Commit, CommitResult};
 use super::message::Transaction;
 use super::names::Map;
 use super::numbers::Numbers;
@@ -131,7 +131,7 @@ impl Tables {
         self.transaction.delete_table();
         let outcome = self.commit.run(&mut self.transaction);
         self.transaction.at(table);
-        let can = matches!(outcome?, Outcome::Done);
+        let can = matches!(outcome?, CommitResult::Done);
         if can {
             self.can_direct.insert(table);
         }
@@ -154,14 +154,14 @@ impl Tables {
             self.transaction.delete_table();
         }
         match self.commit.run(&mut self.transaction)? {
-            Outcome::Done => {
+            CommitResult::Done => {
                 for table in tables {
                     self.states.remove(table);
                     self.seats.said(*table, None);
                 }
                 Ok(())
             }
-            Outcome::Refused(refused) => Err(first_error(&refused)),
+            CommitResult::Refused(refused) => Err(first_error(&refused)),
         }
     }
 
@@ -196,14 +196,14 @@ impl Tables {
         while !rest.is_empty() {
             let (ends, additions) = self.fill(&rest);
             match self.commit.run(&mut self.transaction)? {
-                Outcome::Done => {
+                CommitResult::Done => {
                     self.added(additions);
                     let later = rest.split_off(ends.len().saturating_sub(1).min(rest.len()));
                     for change in std::mem::replace(&mut rest, later) {
                         self.carried_out(change);
                     }
                 }
-                Outcome::Refused(answers) => {
+                CommitResult::Refused(answers) => {
                     // the first end is that of what all services share
                     let mut at_fault = BTreeMap::new();
                     for (at, answer) in &answers {

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 /// What a program did in there.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct MachineRun {
     /// The program's; 124 if its time was up.
     pub status: ExitStatus,
     /// What it printed.
@@ -31,7 +31,7 @@ pub struct Outcome {
 
 /// Where what needs IPVS can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Ipvs {
     /// The kernel of this machine has it (or this *is* such a machine).
     Here,
     /// In a machine of its own.
@@ -52,14 +52,14 @@ const MEMORY: &str = "mem=1024M";
 const MOST_OUTPUT: u64 = 16 << 20;
 
 /// Where there is IPVS, or why nowhere.
-pub fn place() -> Result<Place, String> {
+pub fn ipvs() -> Result<Ipvs, String> {
     if std::env::var_os(INSIDE).is_some() {
-        return Ok(Place::Here);
+        return Ok(Ipvs::Here);
     }
     if has_ipvs() && sandbox::rights() == sandbox::Rights::Here {
-        return Ok(Place::Here);
+        return Ok(Ipvs::Here);
     }
-    available().map(|()| Place::Inside)
+    available().map(|()| Ipvs::Inside)
 }
 
 /// Whether this kernel has it, after an attempt to load it.
@@ -97,14 +97,14 @@ pub fn ignored_tests_at_once(limit: Duration, threads: usize) {
     let threads = format!("--test-threads={threads}");
     let me = std::env::current_exe().expect("this program is a file");
     let arguments = ["--ignored", "--nocapture", threads.as_str()].map(OsStr::new);
-    let (passed, output) = match place() {
+    let (passed, output) = match ipvs() {
         Err(lack) => return skipped("tests that need IPVS", &lack),
-        Ok(Place::Here) => {
+        Ok(Ipvs::Here) => {
             let output = Command::new(me).args(arguments).output().expect("this program can be started");
             let text = [output.stdout, output.stderr].concat();
             (output.status.success(), String::from_utf8_lossy(&text).into_owned())
         }
-        Ok(Place::Inside) => {
+        Ok(Ipvs::Inside) => {
             let outcome = run(&me, &arguments, limit).unwrap_or_else(|error| panic!("{error:#}"));
             (outcome.status.success(), outcome.output)
         }
@@ -119,7 +119,7 @@ pub fn ignored_tests_at_once(limit: Duration, threads: usize) {
 ///
 /// # Errors
 /// There is no such machine, it could not be set up, crashed, or hung: then all that it said is in the error.
-pub fn run(program: &Path, arguments: &[&OsStr], limit: Duration) -> Result<Outcome> {
+pub fn run(program: &Path, arguments: &[&OsStr], limit: Duration) -> Result<MachineRun> {
     available().map_err(anyhow::Error::msg)?;
     ensure!(!ending::is_under_way(), "interrupted");
     // one at a time for each user: a machine would have a processor for itself
@@ -151,7 +151,7 @@ pub fn run(program: &Path, arguments: &[&OsStr], limit: Duration) -> Result<Outc
         bail!("the machine did not get so far as to start it:\n{console}")
     };
     let Some((output, _)) = said.rsplit_once(ENDED) else { bail!("the machine crashed:\n{said}") };
-    Ok(Outcome { status, output: output.to_owned(), took })
+    Ok(MachineRun { status, output: output.to_owned(), took })
 }
 
 /// What a machine needs of us; it goes with this value.

@@ -110,14 +110,14 @@ const COMPLAINTS: [&str; 14] = [
 ];
 
 /// A folder like `/tmp`, with one daemon's files.
-struct Place {
+struct TestFolder {
     folder: PathBuf,
     kind: Kind,
     /// What must stay as it is: the file behind a link, and a foreign file, whatever it is called by now.
     victims: Vec<(&'static str, File)>,
 }
 
-impl Place {
+impl TestFolder {
     fn new(folder: PathBuf, kind: Kind) -> Result<Self> {
         fs::create_dir_all(folder.join("victims"))?;
         fs::set_permissions(&folder, Permissions::from_mode(0o1777))?;
@@ -263,7 +263,7 @@ fn soon() -> Duration {
 
 /// One daemon, told three configurations: while its files are spoilt, mended, and spoilt again.
 fn endure(lab: &Lab, router: &Router, kind: Kind, turn: Turn) -> Result<()> {
-    let mut place = Place::new(router.folder().join("d"), kind)?;
+    let mut place = TestFolder::new(router.folder().join("d"), kind)?;
     for file in TURNS.concat() {
         place.mend(lab, file)?;
     }
@@ -328,7 +328,7 @@ fn is_complained(running: &Running, path: &Path, since: usize) -> bool {
 }
 
 /// It says of each file that it has to do without what is wrong with it.
-fn complains(running: &Running, place: &Place, turn: Turn, since: usize, of: impl Fn(Use) -> bool) -> Result<()> {
+fn complains(running: &Running, place: &TestFolder, turn: Turn, since: usize, of: impl Fn(Use) -> bool) -> Result<()> {
     let opened = turn.iter().filter(|(_, usage)| of(*usage) && *usage != Use::Replaces);
     for (name, _) in opened.filter(|(_, usage)| usage.refuses(place.kind)) {
         let is_said = || Ok(is_complained(running, &place.path(name), since));
@@ -344,7 +344,7 @@ fn is_asked(asked: &AtomicUsize) -> Result<()> {
 }
 
 /// Each dump is where it should be, or the reason why it is not.
-fn dumps(running: &Running, place: &Place, turn: Turn) -> Result<()> {
+fn dumps(running: &Running, place: &TestFolder, turn: Turn) -> Result<()> {
     let json = String::from_utf8(Command::new(Daemon::ours().program()).arg("--signum=JSON").output()?.stdout)?;
     for signal in ["USR1", "USR2", json.trim()] {
         let pid = running.pid().as_raw_nonzero().to_string();
@@ -413,7 +413,7 @@ fn whatever_stands_in_the_place_of_a_file_that_is_needed_is_said_at_the_start() 
         let good = lab.folder().join("good.conf");
         fs::write(&good, text)?;
         for kind in kinds {
-            let mut place = Place::new(router.folder().join(format!("{kind:?}")), kind)?;
+            let mut place = TestFolder::new(router.folder().join(format!("{kind:?}")), kind)?;
             for (option, usage) in [("-f", Use::Reads), ("-g", Use::Writes), ("-p", Use::Writes)] {
                 if !usage.refuses(kind) {
                     continue;

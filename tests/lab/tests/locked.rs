@@ -1,7 +1,7 @@
 //! Another program holds the kernel's lock for links for seconds, as when it removes thousands of links: no stop leaves addresses.
 
 use anyhow::Result;
-use keepalived_kernel::links_lock::{Held, hold};
+use keepalived_kernel::links_lock::{HeldLock, hold};
 use keepalived_lab::{Case, Daemon, Instance, Lab, Running, only_ours, patience, skipped, trial, wait_until};
 use rustix::process::Signal;
 use std::time::Duration;
@@ -35,7 +35,7 @@ fn locked(name: &str, test: impl FnOnce(&Lab) -> Result<()>) {
 }
 
 /// Waits until the vrrp process has given up waiting for the kernel, and the supervisor has taken over; the lock is held meanwhile.
-fn outlast(held: &Held, running: &Running) -> Result<()> {
+fn outlast(held: &HeldLock, running: &Running) -> Result<()> {
     running.wait_for_log("the kernel takes long to remove addresses", long())?;
     assert!(held.is_held());
     Ok(())

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
-fn shell(script: &str, limit: Duration) -> Option<Result<uml::Outcome>> {
+fn shell(script: &str, limit: Duration) -> Option<Result<uml::MachineRun>> {
     if let Err(lack) = uml::available() {
         skipped("machine of User-Mode Linux", &lack);
         return None;

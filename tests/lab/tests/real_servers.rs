@@ -15,7 +15,7 @@ mod misbehaving;
 mod names;
 #[path = "real_servers/pki.rs"]
 mod pki;
-#[path = "real_servers/place.rs"]
-mod place;
+#[path = "real_servers/rig.rs"]
+mod rig;
 #[path = "real_servers/web.rs"]
 mod web;

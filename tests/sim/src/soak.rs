@@ -11,7 +11,7 @@ use crate::world::{Statistics, World};
 
 /// What came out of many seeds.
 #[derive(Debug, Default)]
-pub struct Outcome<S> {
+pub struct SoakResult<S> {
     /// Seeds that were run.
     pub seeds: u64,
     /// Over all of them.
@@ -24,17 +24,17 @@ pub struct Outcome<S> {
 const ENOUGH: usize = 20;
 
 /// Runs every seed of `seeds` with `run`; stops early when enough of them have failed.
-pub fn soak<S>(seeds: Range<u64>, run: impl Fn(u64) -> Result<S, Box<Violation>> + Sync) -> Outcome<S>
+pub fn soak<S>(seeds: Range<u64>, run: impl Fn(u64) -> Result<S, Box<Violation>> + Sync) -> SoakResult<S>
 where
     S: Add<Output = S> + Copy + Default + Send,
 {
     let next = AtomicU64::new(seeds.start);
-    let outcome = Mutex::new(Outcome::default());
+    let outcome = Mutex::new(SoakResult::default());
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                let mut own = Outcome::default();
+                let mut own = SoakResult::default();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= seeds.end || own.violations.len() >= ENOUGH {

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 /// A file with much of one thing.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Shape {
+pub(super) enum LargeFile {
     /// So many virtual servers with ten real servers each, each with a TCP check.
     Servers(usize),
     /// So many instances with an address each.
@@ -20,7 +20,7 @@ pub(super) enum Shape {
 /// How often a file is read; the middle one counts, because one reading is short.
 const TIMES: usize = 5;
 
-impl Shape {
+impl LargeFile {
     /// The configuration; `changed` has another weight for the last real server, or another priority for the last instance.
     pub(super) fn text(self, changed: bool) -> String {
         let mut text = String::from("global_defs {\n    router_id bench\n    dynamic_interfaces\n}\n");
@@ -92,8 +92,8 @@ fn check(program: &Path, file: &Path) -> Result<(f64, f64)> {
 }
 
 /// Parse and plan in milliseconds, as `config/examples/plan_cost.rs` measures them in one process of a release build.
-pub(super) fn plan(shape: Shape) -> Result<Figures> {
-    let (old, new) = (Temporary::write(&shape.text(false))?, Temporary::write(&shape.text(true))?);
+pub(super) fn plan(file: LargeFile) -> Result<Figures> {
+    let (old, new) = (Temporary::write(&file.text(false))?, Temporary::write(&file.text(true))?);
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["run", "--release", "--quiet", "-p", "keepalived-config", "--example", "plan_cost", "--"]);
     let output = command.arg(&old.0).arg(&new.0).output()?;

@@ -2,7 +2,7 @@
 
 use super::balance::{Act, Kind};
 use super::gap::Disturbance;
-use super::parse::Shape;
+use super::parse::LargeFile;
 use super::rig::Load;
 use super::scenario::Scenario;
 
@@ -26,12 +26,12 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
     ("gap-adverts", Scenario::Gap(load(250, 100), Disturbance::Adverts(20_000))),
     ("gap-links", Scenario::Gap(load(250, 100), Disturbance::Links(4_000))),
     ("gap-reload", Scenario::Gap(load(250, 100), Disturbance::Reload(3_700))),
-    ("parse-1000x10", Scenario::Parse(Shape::Servers(1_000))),
-    ("parse-5000x10", Scenario::Parse(Shape::Servers(5_000))),
-    ("parse-10000x10", Scenario::Parse(Shape::Servers(10_000))),
-    ("parse-400", Scenario::Parse(Shape::Instances(400))),
-    ("parse-4000", Scenario::Parse(Shape::Instances(4_000))),
-    ("plan-5000x10", Scenario::Plan(Shape::Servers(5_000))),
+    ("parse-1000x10", Scenario::Parse(LargeFile::Servers(1_000))),
+    ("parse-5000x10", Scenario::Parse(LargeFile::Servers(5_000))),
+    ("parse-10000x10", Scenario::Parse(LargeFile::Servers(10_000))),
+    ("parse-400", Scenario::Parse(LargeFile::Instances(400))),
+    ("parse-4000", Scenario::Parse(LargeFile::Instances(4_000))),
+    ("plan-5000x10", Scenario::Plan(LargeFile::Servers(5_000))),
     ("balance-tcp-500", Scenario::Balance(Act::Cost(Kind::Tcp, 500))),
     ("balance-http-500", Scenario::Balance(Act::Cost(Kind::Http, 500))),
     ("balance-tcp-500-here", Scenario::BalanceHere(Act::Cost(Kind::Tcp, 500))),

@@ -3,7 +3,7 @@
 use super::balance::Act;
 use super::figures::{Figures, as_float};
 use super::gap::Disturbance;
-use super::parse::{Shape, plan};
+use super::parse::{LargeFile, plan};
 use super::rig::{BACKUP, Load, MASTER, Rig};
 use super::watch::percentile;
 use super::{Effort, process};
@@ -29,9 +29,9 @@ pub(super) enum Scenario {
     /// A pair of routers while something else goes on.
     Gap(Load, Disturbance),
     /// `-t` of a large file.
-    Parse(Shape),
+    Parse(LargeFile),
     /// A file against one that differs in one thing; only ours can be asked.
-    Plan(Shape),
+    Plan(LargeFile),
     /// A checker process with many servers.
     Balance(Act),
     /// The same on this kernel.
@@ -47,8 +47,8 @@ impl Scenario {
             Self::Reload(load) => Self::on_routers(load, daemon, reload),
             Self::Respawn(load) => Self::on_routers(load, daemon, respawn),
             Self::Gap(load, disturbance) => disturbance.run(load, daemon),
-            Self::Parse(shape) => shape.run(daemon),
-            Self::Plan(shape) if daemon.flavour() == Flavour::Ours => plan(shape),
+            Self::Parse(file) => file.run(daemon),
+            Self::Plan(file) if daemon.flavour() == Flavour::Ours => plan(file),
             Self::Plan(_) => Ok(Vec::new()),
             Self::Balance(act) => act.run(name, daemon),
             Self::BalanceHere(act) => act.run_here(daemon),

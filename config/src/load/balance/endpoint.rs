@@ -15,19 +15,19 @@ use crate::value;
 
 /// An address and perhaps a port, as a server has them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Place {
+pub(super) struct AddressPort {
     pub(super) address: IpAddr,
     pub(super) port: Option<NonZeroU16>,
 }
 
-impl Place {
+impl AddressPort {
     pub(super) fn of(server: &RealServer) -> Self {
         Self { address: server.address, port: server.port }
     }
 }
 
 /// `ADDRESS [PORT]` for `what`, which is left out if there is no address or the port is none.
-pub(super) fn place(reading: &mut Reading<'_>, what: &str, words: &Words<'_>) -> Option<Place> {
+pub(super) fn address_port(reading: &mut Reading<'_>, what: &str, words: &Words<'_>) -> Option<AddressPort> {
     let word = words.get(0)?;
     let Some(address) = value::address(word.text) else {
         let message = format!("{what} needs an IP address, and {} is none", word.str());
@@ -49,7 +49,7 @@ pub(super) fn place(reading: &mut Reading<'_>, what: &str, words: &Words<'_>) ->
         let message = format!("{what} takes an address and a port; {} is ignored", extra.str());
         reading.report(Finding::at(&rule::EXTRA_WORDS, extra.span, message));
     }
-    Some(Place { address, port })
+    Some(AddressPort { address, port })
 }
 
 /// `ADDRESS:PORT` or `[ADDRESS]:PORT`, as other programs write it.
@@ -68,17 +68,17 @@ pub(super) fn port(reading: &mut Reading<'_>, what: &str, word: Word<'_>) -> Opt
     u16::try_from(number).ok().map(NonZeroU16::new)
 }
 
-/// The target and the origin of a check in a server at `home`; `None` if it cannot be reached so.
+/// The target and the origin of a check in a server at `default`; `None` if it cannot be reached so.
 pub(super) fn endpoint(
     reading: &mut Reading<'_>,
     statements: &Statements<'_>,
-    home: Place,
+    default: AddressPort,
     pace: Pace,
 ) -> Option<Endpoint> {
     let said = reading.address(statements.last("connect_ip"), "an IP address", |_| true);
-    let address = said.unwrap_or(home.address);
+    let address = said.unwrap_or(default.address);
     let said_port: Option<u16> = reading.integer(statements.last("connect_port"));
-    let port = said_port.and_then(NonZeroU16::new).or(home.port);
+    let port = said_port.and_then(NonZeroU16::new).or(default.port);
     let origin = origin(reading, statements, address);
     let is_link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
     if is_link_local && origin.is_none_or(|origin| origin.interface.is_none()) {

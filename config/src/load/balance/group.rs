@@ -7,7 +7,7 @@ use keepalived_core::vrrp::Family;
 
 use super::super::global::UINT;
 use super::super::reading::Reading;
-use super::super::statements::place;
+use super::super::statements::keyword_span;
 use super::endpoint;
 use crate::finding::{Finding, rule};
 use crate::model::{GroupEntry, MOST_SERVICES, VirtualServerGroup};
@@ -56,7 +56,7 @@ pub(super) fn read_all<'a>(
         let Some(name) = name(reading, block) else { continue };
         if let Some(first) = names.get(&name) {
             let message = format!("there is a virtual_server_group {name} already; this one is left out");
-            let finding = place(block).map(|span| Finding::at(&rule::SERVER_GROUP_TWICE, span, message));
+            let finding = keyword_span(block).map(|span| Finding::at(&rule::SERVER_GROUP_TWICE, span, message));
             if let Some(finding) = finding {
                 reading.report(match first {
                     Some(first) => finding.also(*first, "the first is here"),
@@ -65,7 +65,7 @@ pub(super) fn read_all<'a>(
             }
             continue;
         }
-        names.insert(name.clone(), place(block));
+        names.insert(name.clone(), keyword_span(block));
         let entries: Vec<GroupEntry> = block.children().filter_map(|line| entry(reading, &name, line)).collect();
         if entries.is_empty() {
             let message = format!("virtual_server_group {name} has no entries; it is left out");

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use keepalived_core::vrrp::Family;
 
 use super::super::reading::Reading;
-use super::super::statements::{Statements, place};
+use super::super::statements::{Statements, keyword_span};
 use super::check;
-use super::endpoint::{self, Place};
+use super::endpoint::{self, AddressPort};
 use super::pace::Pace;
 use super::scene::Scene;
 use super::{Surroundings, forwarding};
@@ -19,7 +19,7 @@ use crate::syntax::Node;
 pub(super) struct RealDraft<'a> {
     block: Node<'a>,
     statements: Statements<'a>,
-    pub(super) place: Place,
+    pub(super) at: AddressPort,
     pub(super) forwarding: Forwarding,
 }
 
@@ -45,10 +45,10 @@ fn draft<'a>(reading: &mut Reading<'_>, block: Node<'a>, forwarding: Forwarding)
         reading.report_at(&rule::MISSING_PARAMETER, Some(block), "real_server needs an address");
         return None;
     }
-    let place = endpoint::place(reading, "real server", &words)?;
+    let at = endpoint::address_port(reading, "real server", &words)?;
     let statements = Statements::of(block.children());
     let forwarding = forwarding::read(reading, statements.last("lvs_method")).unwrap_or(forwarding);
-    Some(RealDraft { block, statements, place, forwarding })
+    Some(RealDraft { block, statements, at, forwarding })
 }
 
 /// The real servers that can be used, each once.
@@ -61,24 +61,24 @@ pub(super) fn finish(
 ) -> Vec<RealServer> {
     let weight = reading.integer(statements.last("weight")).unwrap_or(1);
     let inhibit = statements.has("inhibit_on_failure");
-    let mut seen: HashMap<Place, Node<'_>> = HashMap::with_capacity(drafts.len());
+    let mut seen: HashMap<AddressPort, Node<'_>> = HashMap::with_capacity(drafts.len());
     let mut servers = Vec::with_capacity(drafts.len());
     for draft in drafts {
-        let written = draft.place;
+        let written = draft.at;
         if !fits(reading, written, draft.forwarding, setting, draft.block, "real server") {
             continue;
         }
         let port = forwarding::kernel_port(setting.service, draft.forwarding, written.port);
-        let place = Place { address: written.address, port };
-        if let Some(first) = seen.get(&place) {
-            twice(reading, setting, place, draft.block, *first);
+        let at = AddressPort { address: written.address, port };
+        if let Some(first) = seen.get(&at) {
+            twice(reading, setting, at, draft.block, *first);
             continue;
         }
-        seen.insert(place, draft.block);
+        seen.insert(at, draft.block);
         check_port(reading, setting, &draft);
         let pace = setting.pace.with(reading, &draft.statements);
-        let home = Place { address: written.address, port: written.port.or(setting.service.port()) };
-        let scene = Scene { home, pace, service_delay_loop: setting.pace.delay_loop, surroundings };
+        let default = AddressPort { address: written.address, port: written.port.or(setting.service.port()) };
+        let scene = Scene { default, pace, service_delay_loop: setting.pace.delay_loop, surroundings };
         let (upper_threshold, lower_threshold) = thresholds(reading, &draft.statements);
         let settings = RealServerSettings {
             weight: reading.integer(draft.statements.last("weight")).unwrap_or(weight),
@@ -92,7 +92,7 @@ pub(super) fn finish(
             extras: extras(reading, &draft.statements),
         };
         let checkers = check::read_all(reading, draft.block, &scene);
-        servers.push(RealServer { address: place.address, port, settings, checkers });
+        servers.push(RealServer { address: at.address, port, settings, checkers });
     }
     servers.shrink_to_fit();
     servers
@@ -111,17 +111,17 @@ fn extras(reading: &mut Reading<'_>, statements: &Statements<'_>) -> Option<Box<
 /// Whether a server is of the family of the service, or behind a tunnel.
 fn fits(
     reading: &mut Reading<'_>,
-    place: Place,
+    at: AddressPort,
     forwarding: Forwarding,
     setting: &Setting<'_>,
     node: Node<'_>,
     what: &str,
 ) -> bool {
     let family = setting.service.family();
-    if forwarding.crosses_families() || Family::of(place.address) == family {
+    if forwarding.crosses_families() || Family::of(at.address) == family {
         return true;
     }
-    let (service, address) = (setting.service, place.address);
+    let (service, address) = (setting.service, at.address);
     let message = format!("virtual server {service} is {family}, so the {what} {address} is left out");
     let finding = match node.argument() {
         Some(word) => Finding::at(&rule::SERVER_FAMILY, word.span, message),
@@ -131,15 +131,15 @@ fn fits(
     false
 }
 
-fn twice(reading: &mut Reading<'_>, setting: &Setting<'_>, at: Place, block: Node<'_>, first: Node<'_>) {
+fn twice(reading: &mut Reading<'_>, setting: &Setting<'_>, at: AddressPort, block: Node<'_>, first: Node<'_>) {
     let port = at.port.map(|port| format!(" {port}")).unwrap_or_default();
     let message = format!("virtual server {} has the real server {}{port} already", setting.service, at.address);
-    let finding = match place(block) {
+    let finding = match keyword_span(block) {
         Some(span) => Finding::at(&rule::REAL_SERVER_TWICE, span, message),
         None => Finding::anywhere(&rule::REAL_SERVER_TWICE, message),
     };
     let finding = finding.note("this one is left out");
-    reading.report(match place(first) {
+    reading.report(match keyword_span(first) {
         Some(span) => finding.also(span, "the first is here"),
         None => finding,
     });
@@ -147,7 +147,7 @@ fn twice(reading: &mut Reading<'_>, setting: &Setting<'_>, at: Place, block: Nod
 
 /// Without NAT packets keep their port.
 fn check_port(reading: &mut Reading<'_>, setting: &Setting<'_>, draft: &RealDraft<'_>) {
-    let Some(written) = draft.place.port else { return };
+    let Some(written) = draft.at.port else { return };
     if draft.forwarding.translates_ports() || setting.service.port() == Some(written) {
         return;
     }
@@ -158,7 +158,7 @@ fn check_port(reading: &mut Reading<'_>, setting: &Setting<'_>, draft: &RealDraf
     };
     let message = format!(
         "real server {} {written}: only NAT changes ports; {used} for clients, {written} for checks",
-        draft.place.address
+        draft.at.address
     );
     reading.report_at(&rule::SERVER_PORT, Some(draft.block), message);
 }
@@ -188,8 +188,8 @@ pub(super) fn finish_sorry(
     setting: &Setting<'_>,
 ) -> Option<Box<SorryServer>> {
     let node = statements.last("sorry_server")?;
-    let place = Place { address: sorry.address, port: sorry.port };
-    if !fits(reading, place, sorry.forwarding, setting, node, "sorry server") {
+    let at = AddressPort { address: sorry.address, port: sorry.port };
+    if !fits(reading, at, sorry.forwarding, setting, node, "sorry server") {
         return None;
     }
     // not that of the virtual server, as a real server's is: the port that the client asked for

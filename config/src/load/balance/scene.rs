@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::super::reading::Reading;
-use super::super::statements::{Statements, place};
+use super::super::statements::{Statements, keyword_span};
 use super::Surroundings;
-use super::endpoint::{self, Place};
+use super::endpoint::{self, AddressPort};
 use super::pace::{Habit, Pace};
 use crate::finding::{Finding, rule};
 use crate::model::{Checker, Endpoint, Schedule};
@@ -14,7 +14,7 @@ use crate::syntax::Node;
 /// What checks of one real server have in common.
 pub(super) struct Scene<'a> {
     /// The real server, with the port that is written for it.
-    pub(super) home: Place,
+    pub(super) default: AddressPort,
     pub(super) pace: Pace,
     /// `delay_loop` of the virtual server.
     pub(super) service_delay_loop: Duration,
@@ -46,7 +46,7 @@ fn late(node: Node<'_>, schedule: &Schedule, connect_timeout: Duration) -> Findi
     let pauses = delay_before_retry.saturating_mul(retry);
     let longest = delay_loop.saturating_add(pauses).saturating_add(connect_timeout.saturating_mul(attempts));
     let message = format!("a server that does not answer may stay in use for {longest:?} with this check");
-    let finding = match place(node) {
+    let finding = match keyword_span(node) {
         Some(span) => Finding::at(&rule::CHECK_SLOW, span, message),
         None => Finding::anywhere(&rule::CHECK_SLOW, message),
     };
@@ -69,7 +69,7 @@ pub(super) fn timed(
     habit: Habit,
 ) -> Option<Timed> {
     let (pace, schedule) = schedule(reading, statements, scene, habit);
-    let endpoint = endpoint::endpoint(reading, statements, scene.home, pace)?;
+    let endpoint = endpoint::endpoint(reading, statements, scene.default, pace)?;
     Some(Timed { schedule, endpoint })
 }
 

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use keepalived_core::vrrp::Family;
 
 use super::super::reading::Reading;
-use super::super::statements::{Statements, place};
-use super::endpoint::{self, Place};
+use super::super::statements::{Statements, keyword_span};
+use super::endpoint::{self, AddressPort};
 use super::group::KnownGroup;
 use super::pace::Pace;
 use super::persistence::{self, DEFAULT_TIMEOUT, Persistence};
@@ -22,7 +22,7 @@ use crate::syntax::Node;
 
 /// What stands after `virtual_server`.
 enum Head<'a> {
-    Address(Place),
+    Address(AddressPort),
     Fwmark(u32),
     Group(KnownGroup<'a>),
 }
@@ -31,7 +31,7 @@ impl Head<'_> {
     /// The family, if the head alone says it.
     fn family(&self) -> Option<Family> {
         match self {
-            Self::Address(place) => Some(Family::of(place.address)),
+            Self::Address(at) => Some(Family::of(at.address)),
             Self::Fwmark(_) => None,
             Self::Group(known) => known.family,
         }
@@ -56,7 +56,7 @@ impl Head<'_> {
     /// Whether any of its addresses stands for every port.
     fn has_every_port(&self) -> bool {
         match self {
-            Self::Address(place) => place.port.is_none(),
+            Self::Address(at) => at.port.is_none(),
             Self::Fwmark(_) => false,
             Self::Group(known) => known.has_every_port,
         }
@@ -64,8 +64,8 @@ impl Head<'_> {
 
     fn name(&self) -> String {
         match self {
-            Self::Address(Place { address, port: Some(port) }) => format!("virtual server {address} {port}"),
-            Self::Address(Place { address, port: None }) => format!("virtual server {address}"),
+            Self::Address(AddressPort { address, port: Some(port) }) => format!("virtual server {address} {port}"),
+            Self::Address(AddressPort { address, port: None }) => format!("virtual server {address}"),
             Self::Fwmark(mark) => format!("virtual server fwmark {mark}"),
             Self::Group(known) => format!("virtual server group {}", known.group.name),
         }
@@ -77,7 +77,7 @@ struct Entry<'a> {
     server: VirtualServer,
     block: Node<'a>,
     /// Where its real servers are, as soon as a second block adds some.
-    places: Option<HashSet<Place>>,
+    places: Option<HashSet<AddressPort>>,
 }
 
 /// Every virtual server that can run, in the order of the file; each service once.
@@ -119,17 +119,17 @@ pub(super) fn read_all<'a>(
 fn join(reading: &mut Reading<'_>, first: &mut Entry<'_>, second: VirtualServer, block: Node<'_>) {
     let Entry { server: first, block: node, places } = first;
     let message = format!("there is a virtual server {} already", first.service);
-    let finding = match place(block) {
+    let finding = match keyword_span(block) {
         Some(span) => Finding::at(&rule::VIRTUAL_SERVER_TWICE, span, message),
         None => Finding::anywhere(&rule::VIRTUAL_SERVER_TWICE, message),
     };
     let finding = finding.note("its real servers are added to the first one's, its other settings are left out");
-    reading.report(match place(*node) {
+    reading.report(match keyword_span(*node) {
         Some(span) => finding.also(span, "the first is here"),
         None => finding,
     });
-    let places = places.get_or_insert_with(|| first.real_servers.iter().map(Place::of).collect());
-    first.real_servers.extend(second.real_servers.into_iter().filter(|real| places.insert(Place::of(real))));
+    let places = places.get_or_insert_with(|| first.real_servers.iter().map(AddressPort::of).collect());
+    first.real_servers.extend(second.real_servers.into_iter().filter(|real| places.insert(AddressPort::of(real))));
 }
 
 fn head<'a>(reading: &mut Reading<'_>, block: Node<'_>, surroundings: &Surroundings<'a>) -> Option<Head<'a>> {
@@ -140,7 +140,7 @@ fn head<'a>(reading: &mut Reading<'_>, block: Node<'_>, surroundings: &Surroundi
         return None;
     };
     if first.text != b"fwmark" && first.text != b"group" {
-        return endpoint::place(reading, "virtual server", &words).map(Head::Address);
+        return endpoint::address_port(reading, "virtual server", &words).map(Head::Address);
     }
     let Some(word) = words.get(1) else {
         let wanted = if first.text == b"group" { "the name of a virtual_server_group" } else { "a number" };
@@ -199,7 +199,7 @@ fn read(
     let sorry = sorry(reading, &statements, forwarding);
     let family = head.family().or(said_family).unwrap_or_else(|| family(&persistence, &drafts, sorry.as_ref()));
     let service = match head {
-        Head::Address(Place { address, port }) => {
+        Head::Address(AddressPort { address, port }) => {
             Service::Address { address: *address, port: *port, protocol: protocol.unwrap_or(Protocol::Udp) }
         }
         Head::Fwmark(mark) => Service::Fwmark { mark: *mark, family },
@@ -330,8 +330,8 @@ fn ip_family(reading: &mut Reading<'_>, statements: &Statements<'_>, head: &Head
         "inet6" => Family::V6,
         _ => Family::V4,
     };
-    if let Head::Address(place) = head
-        && Family::of(place.address) != said
+    if let Head::Address(at) = head
+        && Family::of(at.address) != said
     {
         let message = format!("{}: ip_family contradicts the address; it is ignored", head.name());
         reading.report_at(&rule::SERVER_FAMILY, node, message);
@@ -346,7 +346,7 @@ fn family(persistence: &Persistence, drafts: &[RealDraft<'_>], sorry: Option<&So
         Some(Granularity::V6(_)) => return Family::V6,
         None => {}
     }
-    let servers = drafts.iter().map(|draft| (draft.place.address, draft.forwarding));
+    let servers = drafts.iter().map(|draft| (draft.at.address, draft.forwarding));
     let all: Vec<(IpAddr, Forwarding)> = servers.chain(sorry.map(|sorry| (sorry.address, sorry.forwarding))).collect();
     if let Some((address, _)) = all.iter().find(|(_, forwarding)| !forwarding.crosses_families()) {
         return Family::of(*address);
@@ -385,7 +385,7 @@ fn sorry(reading: &mut Reading<'_>, statements: &Statements<'_>, forwarding: For
             }
         }
     }
-    let Place { address, port } = endpoint::place(reading, "sorry server", &node?.arguments())?;
+    let AddressPort { address, port } = endpoint::address_port(reading, "sorry server", &node?.arguments())?;
     Some(SorryServer {
         address,
         port,

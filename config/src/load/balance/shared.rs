@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use keepalived_core::balance::{Owners, ServiceId, ServiceKey};
 
 use super::super::reading::Reading;
-use super::super::statements::place;
+use super::super::statements::keyword_span;
 use super::Surroundings;
 use crate::finding::{Finding, rule};
 use crate::model::{MOST_SERVICES, Service};
@@ -49,12 +49,12 @@ pub(super) fn report(reading: &mut Reading<'_>, servers: &[(&Service, Node<'_>)]
             count => format!(" and {} more", count.saturating_sub(1)),
         };
         let message = format!("virtual servers {owner} and {other} both have {}{more}", Service::from(key));
-        let finding = match place(*block) {
+        let finding = match keyword_span(*block) {
             Some(span) => Finding::at(&rule::SERVICE_SHARED, span, message),
             None => Finding::anywhere(&rule::SERVICE_SHARED, message),
         };
         let finding = finding.note("there the settings of the first count, and it gets the real servers of both");
-        reading.report(match place(*first) {
+        reading.report(match keyword_span(*first) {
             Some(span) => finding.also(span, "the first is here"),
             None => finding,
         });

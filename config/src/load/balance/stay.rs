@@ -1,7 +1,7 @@
 //! Clients that stay with a failed server: IPVS remembers who was sent where.
 
 use super::super::reading::Reading;
-use super::super::statements::place;
+use super::super::statements::keyword_span;
 use crate::finding::{Finding, rule};
 use crate::model::{Backend, Balancing, Protocol, Service, VirtualServer};
 use crate::syntax::Node;
@@ -18,7 +18,7 @@ pub(super) fn report<'a>(
     let mut staying = servers.filter_map(|(server, block)| Some((server, block, stay(server)?)));
     let Some((server, block, how)) = staying.next() else { return };
     let message = format!("virtual server {}: {how}", server.service);
-    let finding = match place(block) {
+    let finding = match keyword_span(block) {
         Some(span) => Finding::at(&rule::CLIENTS_STAY, span, message),
         None => Finding::anywhere(&rule::CLIENTS_STAY, message),
     };

@@ -3,7 +3,7 @@
 use keepalived_core::address::VirtualAddress;
 use keepalived_core::vrrp::{Family, Version};
 
-use super::super::address::{Placed, lines};
+use super::super::address::{AddressLine, lines};
 use super::super::reading::Reading;
 use super::super::routing::Block;
 use super::draft::{Draft, Link};
@@ -12,7 +12,7 @@ use crate::finding::{Finding, rule};
 use crate::syntax::Node;
 
 /// The lines of the blocks called `name`.
-pub(super) fn read<'a>(reading: &mut Reading<'_>, draft: &Draft<'a>, name: &str) -> Vec<Placed<'a>> {
+pub(super) fn read<'a>(reading: &mut Reading<'_>, draft: &Draft<'a>, name: &str) -> Vec<AddressLine<'a>> {
     let blocks: Vec<Node<'a>> = draft.statements.all(name).collect();
     let placed: Vec<_> = blocks.into_iter().flat_map(|block| lines(reading, block, Block::Virtual)).collect();
     for (device, span) in placed.iter().filter_map(|placed| placed.device) {
@@ -36,8 +36,8 @@ fn capacity(link: Link, (version, family): (Version, Family)) -> usize {
 pub(super) fn fit(
     reading: &mut Reading<'_>,
     draft: &Draft<'_>,
-    mut advertised: Vec<Placed<'_>>,
-    excluded: Vec<Placed<'_>>,
+    mut advertised: Vec<AddressLine<'_>>,
+    excluded: Vec<AddressLine<'_>>,
     link: Link,
     protocol: (Version, Family),
 ) -> (Vec<VirtualAddress>, Vec<VirtualAddress>) {
@@ -51,7 +51,7 @@ pub(super) fn fit(
         );
         reading.report(Finding::at(&rule::TOO_MANY_ADDRESSES, first.span, message));
     }
-    let bare = |placed: Placed<'_>| placed.address;
+    let bare = |placed: AddressLine<'_>| placed.address;
     (advertised.into_iter().map(bare).collect(), excluded.into_iter().chain(beyond).map(bare).collect())
 }
 

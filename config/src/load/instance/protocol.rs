@@ -3,7 +3,7 @@
 use keepalived_core::time::Centis;
 use keepalived_core::vrrp::{AdvertInterval, Family, Version};
 
-use super::super::address::Placed;
+use super::super::address::AddressLine;
 use super::super::reading::Reading;
 use super::draft::Draft;
 use super::transport::Wanted;
@@ -11,7 +11,7 @@ use crate::finding::{Finding, rule};
 use crate::model::{ChecksumForm, Transport};
 
 /// `native_ipv6`, else the family of the first address, else the family of the addresses in `wanted`.
-pub(super) fn family(draft: &Draft<'_>, advertised: &[Placed<'_>], wanted: &Wanted) -> Family {
+pub(super) fn family(draft: &Draft<'_>, advertised: &[AddressLine<'_>], wanted: &Wanted) -> Family {
     if draft.statements.has("native_ipv6") {
         return Family::V6;
     }

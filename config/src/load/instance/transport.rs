@@ -7,7 +7,7 @@ use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::{Family, Vrid};
 
 use super::super::reading::Reading;
-use super::super::statements::place;
+use super::super::statements::keyword_span;
 use super::draft::{Draft, Link};
 use crate::finding::{Finding, rule};
 use crate::model::{Instance, Peer, Transport};
@@ -194,7 +194,7 @@ pub(super) fn claim(
         Transport::Multicast { group, .. } => vec![endpoint(None, *group)],
         Transport::Unicast { source, peers, .. } => peers.iter().map(|peer| endpoint(*source, peer.address)).collect(),
     };
-    let at = draft.statements.last("virtual_router_id").and_then(place);
+    let at = draft.statements.last("virtual_router_id").and_then(keyword_span);
     let other = endpoints.iter().find_map(|endpoint| taken.get(endpoint)).cloned();
     if let (Some((other, first)), Some(at)) = (other, at) {
         let interface = instance.interface.map(|name| format!(" on {name}")).unwrap_or_default();

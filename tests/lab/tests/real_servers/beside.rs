@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use keepalived_lab::balancing::{Pair, Site};
 
-use crate::place::{Case, Room, down, up, url};
+use crate::rig::{Case, Room, down, up, url};
 use crate::{mail, names, web};
 
 #[test]
@@ -14,7 +14,7 @@ fn debians_keepalived_comes_to_the_same_verdicts() {
 }
 
 /// Asks on both, and compares with what is expected.
-fn same(serve: impl Fn(Room<'_>) -> Result<Vec<crate::place::Server>>, cases: &[Case]) {
+fn same(serve: impl Fn(Room<'_>) -> Result<Vec<crate::rig::Server>>, cases: &[Case]) {
     let mut pair = Pair::new().unwrap_or_else(|error| panic!("no sites: {error:#}"));
     let mut servers = Vec::new();
     let done = pair.both(|site| {

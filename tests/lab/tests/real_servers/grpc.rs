@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::pki::certificates;
-use crate::place::{Room, Server, at_place, down, up, url};
+use crate::rig::{Room, Server, down, up, url, with_rig};
 
 const PLAIN: &str = "10.1.1.1:50051";
 /// It has services, but not that of health.
@@ -35,11 +35,11 @@ pub(crate) fn proxy(room: Room<'_>) -> Result<Server> {
 #[test]
 fn services_say_how_they_are() {
     let library = "/usr/lib/python3/dist-packages/grpc/__init__.py";
-    at_place("grpc", &["/usr/bin/python3", library, "nginx", "openssl"], |place| {
-        certificates(place.folder(), &["secure"])?;
-        let plain = grpc(place.room(), PLAIN, "")?;
-        let (_bare, _tls) = (grpc(place.room(), BARE, "")?, grpc(place.room(), TLS, "secure")?);
-        let _proxy = proxy(place.room())?;
+    with_rig("grpc", &["/usr/bin/python3", library, "nginx", "openssl"], |rig| {
+        certificates(rig.folder(), &["secure"])?;
+        let plain = grpc(rig.room(), PLAIN, "")?;
+        let (_bare, _tls) = (grpc(rig.room(), BARE, "")?, grpc(rig.room(), TLS, "secure")?);
+        let _proxy = proxy(rig.room())?;
         let get = |at: &str, lines: &str| up(at, "GRPC_CHECK", lines);
         let bad = |at: &str, lines: &str, reason: &str| down(at, "GRPC_CHECK", lines, reason);
         let mut cases = Vec::new();
@@ -71,15 +71,15 @@ fn services_say_how_they_are() {
             down(PLAIN, "HTTP_GET", &url("/", ""), "the header"),
             bad("10.1.1.4:50051", "", "connection refused"),
         ]);
-        let ca = place.folder().join("ca.pem");
-        place.expect(&format!("SSL {{\n ca {}\n}}", ca.display()), &cases)?;
+        let ca = rig.folder().join("ca.pem");
+        rig.expect(&format!("SSL {{\n ca {}\n}}", ca.display()), &cases)?;
 
         // nginx stays, and says what became of it
         drop(plain);
-        place.holds("nothing of it, nor of what is behind nginx", |table| {
+        rig.holds("nothing of it, nor of what is behind nginx", |table| {
             table.iter().all(|(port, _)| usize::from(*port) > served)
         })?;
-        let _plain = grpc(place.room(), PLAIN, "")?;
-        place.becomes(&cases, true)
+        let _plain = grpc(rig.room(), PLAIN, "")?;
+        rig.becomes(&cases, true)
     });
 }

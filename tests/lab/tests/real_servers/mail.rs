@@ -6,7 +6,7 @@ use anyhow::Result;
 use keepalived_lab::sandbox;
 
 use crate::pki::certificates;
-use crate::place::{Case, Room, Server, at_place, down, up};
+use crate::rig::{Case, Room, Server, down, up, with_rig};
 
 pub(crate) const PLAIN: &str = "10.1.1.1:25";
 const SIX: &str = "[fd00:1::1]:25";
@@ -72,14 +72,14 @@ pub(crate) fn open_cases() -> Vec<Case> {
 
 #[test]
 fn opensmtpd_is_understood() {
-    at_place("opensmtpd", &OPEN_PROGRAMS, |place| {
-        let server = opensmtpd(place.room())?;
+    with_rig("opensmtpd", &OPEN_PROGRAMS, |rig| {
+        let server = opensmtpd(rig.room())?;
         let cases = open_cases();
-        place.expect("", &cases)?;
+        rig.expect("", &cases)?;
         drop(server);
-        place.becomes(&cases, false)?;
-        let _server = opensmtpd(place.room())?;
-        place.becomes(&cases, true)
+        rig.becomes(&cases, false)?;
+        let _server = opensmtpd(rig.room())?;
+        rig.becomes(&cases, true)
     });
 }
 
@@ -117,10 +117,10 @@ pub(crate) fn moody(room: Room<'_>) -> Result<Server> {
 
 #[test]
 fn mail_servers_greet_or_do_not() {
-    at_place("mail", &["aiosmtpd", "/usr/bin/python3"], |place| {
-        let server = plain(place.room(), PLAIN)?;
-        let _six = plain(place.room(), SIX)?;
-        let _moody = moody(place.room())?;
+    with_rig("mail", &["aiosmtpd", "/usr/bin/python3"], |rig| {
+        let server = plain(rig.room(), PLAIN)?;
+        let _six = plain(rig.room(), SIX)?;
+        let _moody = moody(rig.room())?;
 
         let mut cases = vec![
             up(PLAIN, "SMTP_CHECK", ""),
@@ -139,11 +139,11 @@ fn mail_servers_greet_or_do_not() {
                 cases.push(up(&at, "SMTP_CHECK", "helo_name check.example"));
             }
         }
-        place.expect("", &cases)?;
+        rig.expect("", &cases)?;
 
         drop(server);
-        place.holds("nothing of it", |table| table.iter().all(|(port, at)| at != PLAIN && *port != 4))?;
-        let _server = plain(place.room(), PLAIN)?;
-        place.becomes(&cases, true)
+        rig.holds("nothing of it", |table| table.iter().all(|(port, at)| at != PLAIN && *port != 4))?;
+        let _server = plain(rig.room(), PLAIN)?;
+        rig.becomes(&cases, true)
     });
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use keepalived_lab::{patience, wait_until};
 
-use crate::place::{Case, Place, at_place, down, up, url};
+use crate::rig::{Case, Rig, down, up, url, with_rig};
 use server::{Act, Healthy, Server, Unheard, forever, say};
 
 /// `connect_timeout` where nothing that a server does has to come in time: it says nothing at all.
@@ -214,31 +214,31 @@ fn cases(moods: &[Mood]) -> Vec<Case> {
 
 #[test]
 fn every_way_ends_in_a_verdict_and_harms_nobody() {
-    at_place("misbehaving", &[], |place| {
+    with_rig("misbehaving", &[], |rig| {
         let moods = [get(), tls(), http2(), mail()].into_iter().flatten().collect::<Vec<_>>();
         let cases = cases(&moods);
-        let healthy = place.namespace().inside(|| Healthy::open(HEALTHY))?;
+        let healthy = rig.namespace().inside(|| Healthy::open(HEALTHY))?;
 
         // as much memory as so many checks take anyhow
-        place.start_with("", &cases)?;
-        place.running()?.wait_for_log("connection refused", patience(LAST))?;
-        let before = most_memory(place)?;
+        rig.start_with("", &cases)?;
+        rig.running()?.wait_for_log("connection refused", patience(LAST))?;
+        let before = most_memory(rig)?;
 
-        let _servers = place.namespace().inside(|| {
+        let _servers = rig.namespace().inside(|| {
             let servers =
                 (1001..).zip(&moods).map(|(port, mood)| Server::open(&format!("10.1.1.1:{port}"), &mood.acts));
             servers.collect::<Result<Vec<_>>>()
         })?;
-        let _unheard = place.namespace().inside(|| Unheard::open(UNHEARD, NAMES))?;
-        place.start_with("", &cases)?;
-        let took = place.come_out_within(&cases, patience(LAST))?;
+        let _unheard = rig.namespace().inside(|| Unheard::open(UNHEARD, NAMES))?;
+        rig.start_with("", &cases)?;
+        let took = rig.come_out_within(&cases, patience(LAST))?;
         // all of them go on as they do, and the healthy server is asked as before
         let begin = healthy.count();
         wait_until("the healthy server is asked", patience(LAST), || Ok(healthy.count() >= begin + ASKED))?;
-        place.has(&cases)?;
+        rig.has(&cases)?;
         let longest = took.iter().max().context("cases")?;
         let late = healthy.latest(begin)?;
-        let grown = most_memory(place)?.saturating_sub(before);
+        let grown = most_memory(rig)?.saturating_sub(before);
         println!(
             "{} ways; the last verdict after {longest:?}; checks of the healthy server at most {late:?} late; {grown} KiB more \
              than {before}",
@@ -250,8 +250,8 @@ fn every_way_ends_in_a_verdict_and_harms_nobody() {
 }
 
 /// The most memory that the checker process has had, in KiB.
-fn most_memory(place: &Place<'_>) -> Result<u64> {
-    let pid = std::fs::read_to_string(place.running()?.file("checkers.pid"))?;
+fn most_memory(rig: &Rig<'_>) -> Result<u64> {
+    let pid = std::fs::read_to_string(rig.running()?.file("checkers.pid"))?;
     let status = std::fs::read_to_string(format!("/proc/{}/status", pid.trim()))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
     line.trim().trim_end_matches(" kB").parse().with_context(|| line.to_owned())

@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 
 use anyhow::Result;
 
-use crate::place::{Room, Server, at_place, down, up};
+use crate::rig::{Room, Server, down, up, with_rig};
 
 pub(crate) const ZONES: &str = "10.1.1.1:53";
 const SIX: &str = "[fd00:1::1]:53";
@@ -49,11 +49,11 @@ pub(crate) fn zones(room: Room<'_>) -> Result<Server> {
 
 #[test]
 fn answers_of_a_name_server_are_judged() {
-    at_place("names", &["nsd"], |place| {
-        let server = zones(place.room())?;
-        place.room().file("root.zone", format!("$ORIGIN .\n{AUTHORITY}"))?;
-        let _root = nsd(place.room(), "root", &[ROOT], &[("\".\"", "root.zone")])?;
-        let _silent = place.namespace().inside(|| Ok(UdpSocket::bind(SILENT)?))?;
+    with_rig("names", &["nsd"], |rig| {
+        let server = zones(rig.room())?;
+        rig.room().file("root.zone", format!("$ORIGIN .\n{AUTHORITY}"))?;
+        let _root = nsd(rig.room(), "root", &[ROOT], &[("\".\"", "root.zone")])?;
+        let _silent = rig.namespace().inside(|| Ok(UdpSocket::bind(SILENT)?))?;
 
         let ask = |at: &str, lines: &str| up(at, "DNS_CHECK", lines).udp();
         let bad = |at: &str, lines: &str, reason: &str| down(at, "DNS_CHECK", lines, reason).udp();
@@ -84,11 +84,11 @@ fn answers_of_a_name_server_are_judged() {
                 cases.push(ask(SIX, &format!("type {kind}\n name {name}")));
             }
         }
-        place.expect("", &cases)?;
+        rig.expect("", &cases)?;
 
         drop(server);
-        place.holds("the other one only", |table| table.iter().all(|(_, at)| at == ROOT) && !table.is_empty())?;
-        let _server = zones(place.room())?;
-        place.becomes(&cases, true)
+        rig.holds("the other one only", |table| table.iter().all(|(_, at)| at == ROOT) && !table.is_empty())?;
+        let _server = zones(rig.room())?;
+        rig.becomes(&cases, true)
     });
 }

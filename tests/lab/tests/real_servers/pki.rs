@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::place::tool;
+use crate::rig::tool;
 
 /// Makes `NAME.pem` and `NAME.key` in a folder: an authority `ca` and what it has signed, for `NAME.example`; `expired` is what its
 /// name says. `stranger` has signed itself.

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use keepalived_lab::Daemon;
 
 use crate::pki::certificates;
-use crate::place::{Case, Room, Server, at_place, down, tool, up, url};
+use crate::rig::{Case, Room, Server, down, tool, up, url, with_rig};
 
 const PROGRAMS: [&str; 3] = ["nginx", "openssl", "genhash"];
 
@@ -95,8 +95,8 @@ fn genhash(room: Room<'_>, options: &str) -> Result<String> {
 
 #[test]
 fn pages_are_judged_as_nginx_sends_them() {
-    at_place("pages", &PROGRAMS, |place| {
-        let server = nginx(place.room())?;
+    with_rig("pages", &PROGRAMS, |rig| {
+        let server = nginx(rig.room())?;
         let get = |lines: &str| up(HTTP, "HTTP_GET", lines);
         let bad = |lines: &str, reason: &str| down(HTTP, "HTTP_GET", lines, reason);
         let mut cases = Vec::new();
@@ -106,21 +106,21 @@ fn pages_are_judged_as_nginx_sends_them() {
             }
         }
         cases.extend(statuses(&get, &bad));
-        cases.extend(digests(place.room(), &get, &bad)?);
+        cases.extend(digests(rig.room(), &get, &bad)?);
         // with HTTP/1.0 it comes as it is; what the chunks say is not of the page, and there we differ from keepalived
-        let digest = genhash(place.room(), "-s 10.1.1.1 -p 80 -u /chunked")?;
+        let digest = genhash(rig.room(), "-s 10.1.1.1 -p 80 -u /chunked")?;
         for protocol in ["1.0", "1.1"] {
             cases.push(get(&format!("http_protocol {protocol}\n {}", url("/chunked", &format!("digest {digest}")))));
         }
         cases.extend(regexes(&get, &bad));
         cases.extend(offsets(&get, &bad));
         cases.extend(hosts());
-        place.expect("", &cases)?;
+        rig.expect("", &cases)?;
 
         drop(server);
-        place.becomes(&cases, false)?;
-        let _server = nginx(place.room())?;
-        place.becomes(&cases, true)
+        rig.becomes(&cases, false)?;
+        let _server = nginx(rig.room())?;
+        rig.becomes(&cases, true)
     });
 }
 
@@ -212,13 +212,13 @@ fn hosts() -> Vec<Case> {
 
 #[test]
 fn tls_is_as_nginx_speaks_it() {
-    at_place("tls", &PROGRAMS, |place| {
-        let _server = nginx(place.room())?;
+    with_rig("tls", &PROGRAMS, |rig| {
+        let _server = nginx(rig.room())?;
         let text = url("/text", "");
         let get = |at: &str, lines: &str| up(at, "SSL_GET", &format!("{lines}\n {text}"));
         let bad = |at: &str, lines: &str, reason: &str| down(at, "SSL_GET", &format!("{lines}\n {text}"), reason);
         let host = "virtualhost secure.example";
-        let digest = genhash(place.room(), "-S -I -V secure.example -s 10.1.1.1 -p 443 -u /large")?;
+        let digest = genhash(rig.room(), "-S -I -V secure.example -s 10.1.1.1 -p 443 -u /large")?;
         let mut cases = vec![
             // without a name nginx has the first server answer
             bad(TLS, "", "status 421"),
@@ -263,15 +263,15 @@ fn tls_is_as_nginx_speaks_it() {
             bad(TLS_STRANGER, &verified("stranger"), "TLS: invalid peer certificate"),
             get(TLS13, &verified("secure")),
         ]);
-        let ca = place.folder().join("ca.pem");
-        place.expect(&format!("SSL {{\n ca {}\n}}", ca.display()), &cases)
+        let ca = rig.folder().join("ca.pem");
+        rig.expect(&format!("SSL {{\n ca {}\n}}", ca.display()), &cases)
     });
 }
 
 #[test]
 fn servers_that_are_too_old_are_told_apart() {
-    at_place("old tls", &["openssl"], |place| {
-        let room = place.room();
+    with_rig("old tls", &["openssl"], |rig| {
+        let room = rig.room();
         certificates(room.folder, &["first"])?;
         let kinds = [
             ("10.1.1.2:441", "-tls1 -cipher DEFAULT:@SECLEVEL=0"),
@@ -286,38 +286,38 @@ fn servers_that_are_too_old_are_told_apart() {
         }
         let page = url("/ca.pem", "");
         let cases = kinds.map(|(at, _)| down(at, "SSL_GET", &page, "need a build with --features openssl"));
-        place.expect("", &cases)
+        rig.expect("", &cases)
     });
 }
 
 #[test]
 fn certificates_of_ours_are_shown() {
-    at_place("client certificate", &PROGRAMS, |place| {
-        let _server = nginx(place.room())?;
+    with_rig("client certificate", &PROGRAMS, |rig| {
+        let _server = nginx(rig.room())?;
         tool(
             Command::new("openssl")
                 .args("pkcs8 -topk8 -in client.key -out locked.key -passout pass:open-sesame".split(' '))
-                .current_dir(place.folder()),
+                .current_dir(rig.folder()),
         )?;
-        let folder = place.folder().display().to_string();
+        let folder = rig.folder().display().to_string();
         let text = url("/text", "");
         let cases = [up(TLS_CLIENTS, "SSL_GET", &text), up(TLS13, "SSL_GET", &text)];
         let keys = ["key FOLDER/client.key", "key FOLDER/locked.key\n password open-sesame"];
         for key in keys.map(|key| key.replace("FOLDER", &folder)) {
-            place.expect(&format!("SSL {{\n certificate {folder}/client.pem\n {key}\n}}"), &cases)?;
+            rig.expect(&format!("SSL {{\n certificate {folder}/client.pem\n {key}\n}}"), &cases)?;
         }
         // one that nobody there knows
         let stranger = format!("SSL {{\n certificate {folder}/stranger.pem\n key {folder}/stranger.key\n}}");
         let cases = [down(TLS_CLIENTS, "SSL_GET", &text, "status 400"), up(TLS13, "SSL_GET", &text)];
-        place.expect(&stranger, &cases)
+        rig.expect(&stranger, &cases)
     });
 }
 
 #[test]
 fn http2_is_as_nginx_speaks_it() {
-    at_place("http2", &PROGRAMS, |place| {
-        let _server = nginx(place.room())?;
-        let digest = genhash(place.room(), "-s 10.1.1.1 -p 80 -u /large")?;
+    with_rig("http2", &PROGRAMS, |rig| {
+        let _server = nginx(rig.room())?;
+        let digest = genhash(rig.room(), "-s 10.1.1.1 -p 80 -u /large")?;
         let get = |at: &str, lines: &str| up(at, "HTTP2_GET", lines);
         let bad = |at: &str, lines: &str, reason: &str| down(at, "HTTP2_GET", lines, reason);
         let text = url("/text", "");
@@ -352,7 +352,7 @@ fn http2_is_as_nginx_speaks_it() {
                 bad(at, &format!("{lines}\n {}", url("/text", "regex wolf")), "does not match"),
             ]);
         }
-        let ca = place.folder().join("ca.pem");
-        place.expect(&format!("SSL {{\n ca {}\n}}", ca.display()), &cases)
+        let ca = rig.folder().join("ca.pem");
+        rig.expect(&format!("SSL {{\n ca {}\n}}", ca.display()), &cases)
     });
 }

@@ -63,13 +63,13 @@ pub struct Model {
 #[derive(Clone, Debug, Default)]
 struct Balance {
     quorum_up: bool,
-    servers: Vec<Standing>,
+    servers: Vec<ServerState>,
     /// Servers that a reload took away and that keep their connections.
     leaving: BTreeMap<DestinationKey, Moment>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Standing {
+struct ServerState {
     up: bool,
     weight: u32,
     /// A reload has brought it, and nobody was told of it.
@@ -212,9 +212,9 @@ impl Model {
         let (old, balance) = (self.setting.services.get(place)?, self.services.get(place)?);
         let mut leaving = balance.leaving.clone();
         let mut before = BTreeMap::new();
-        for (server, standing) in old.servers.iter().zip(&balance.servers) {
-            before.insert(server.number, *standing);
-            if next.servers.iter().all(|kept| kept.number != server.number) && standing.up {
+        for (server, state) in old.servers.iter().zip(&balance.servers) {
+            before.insert(server.number, *state);
+            if next.servers.iter().all(|kept| kept.number != server.number) && state.up {
                 told.push(Told::Server(old.name(), old.name_of(server), false));
                 if drain > 0 {
                     leaving.insert(server.key(), now + Duration::from_secs(drain));
@@ -225,14 +225,14 @@ impl Model {
         // a new one is what its checks say, and nobody is told of that
         let servers = next.servers.iter().map(|server| {
             let was = before.get(&server.number).copied();
-            was.unwrap_or(Standing { up: true, weight: 0, is_new: true })
+            was.unwrap_or(ServerState { up: true, weight: 0, is_new: true })
         });
         Some(Balance { quorum_up: balance.quorum_up, servers: servers.collect(), leaving })
     }
 
     fn begin_service(&mut self, at: usize) -> Option<Told> {
         let service = self.setting.services.get(at)?;
-        let servers: Vec<Standing> = (0..service.servers.len()).map(|place| self.standing(at, place)).collect();
+        let servers: Vec<ServerState> = (0..service.servers.len()).map(|place| self.state(at, place)).collect();
         let balance = self.services.get_mut(at)?;
         balance.servers = servers;
         balance.quorum_up = balance.has_quorum(service);
@@ -244,12 +244,12 @@ impl Model {
         let mut told = Vec::new();
         let count = self.setting.services.get(at).map_or(0, |service| service.servers.len());
         for place in 0..count {
-            let now = self.standing(at, place);
+            let now = self.state(at, place);
             let Some(service) = self.setting.services.get(at) else { continue };
-            let Some(standing) = self.services.get_mut(at).and_then(|balance| balance.servers.get_mut(place)) else {
+            let Some(state) = self.services.get_mut(at).and_then(|balance| balance.servers.get_mut(place)) else {
                 continue;
             };
-            let was = std::mem::replace(standing, now);
+            let was = std::mem::replace(state, now);
             if let Some(server) = service.servers.get(place).filter(|_| !was.is_new && was.up != now.up) {
                 told.push(Told::Server(service.name(), service.name_of(server), now.up));
             }
@@ -259,7 +259,7 @@ impl Model {
     }
 
     /// How its checks say that a server stands.
-    fn standing(&self, service: usize, server: usize) -> Standing {
+    fn state(&self, service: usize, server: usize) -> ServerState {
         let mine = self.checks.iter().filter(|check| check.users.contains(&(service, server)));
         let base = self.setting.services.get(service).and_then(|service| service.servers.get(server));
         let (mut up, mut weight) = (true, base.map_or(0, |server| i64::from(server.weight)));
@@ -267,7 +267,7 @@ impl Model {
             up &= check.up;
             weight = weight.saturating_add(check.weight);
         }
-        Standing { up, weight: u32::try_from(weight.clamp(0, 2_147_483_647)).expect("within bounds"), is_new: false }
+        ServerState { up, weight: u32::try_from(weight.clamp(0, 2_147_483_647)).expect("within bounds"), is_new: false }
     }
 
     fn judge(&mut self, at: usize) -> Option<Told> {
@@ -374,10 +374,10 @@ impl Model {
     }
 
     fn look_at(&mut self, at: usize, place: usize) -> Option<Told> {
-        let now = self.standing(at, place);
+        let now = self.state(at, place);
         let service = self.setting.services.get(at)?;
-        let standing = self.services.get_mut(at)?.servers.get_mut(place)?;
-        let was = std::mem::replace(standing, now);
+        let state = self.services.get_mut(at)?.servers.get_mut(place)?;
+        let was = std::mem::replace(state, now);
         let (service, server) = (service.name(), service.name_of(service.servers.get(place)?));
         if was.up != now.up {
             return Some(Told::Server(service, server, now.up));
@@ -389,8 +389,8 @@ impl Model {
     pub fn stop(&mut self) -> Vec<Told> {
         let mut told = Vec::new();
         for (service, balance) in self.setting.services.iter().zip(&mut self.services).filter(|(it, _)| it.omega) {
-            for (server, standing) in service.servers.iter().zip(&mut balance.servers) {
-                if std::mem::take(&mut standing.up) {
+            for (server, state) in service.servers.iter().zip(&mut balance.servers) {
+                if std::mem::take(&mut state.up) {
                     told.push(Told::Server(service.name(), service.name_of(server), false));
                 }
             }
@@ -515,7 +515,7 @@ pub(super) fn found(rule: FileRule, number: i64) -> Answer {
 impl Balance {
     /// Of all servers that are up.
     fn weight(&self) -> u64 {
-        self.servers.iter().filter(|standing| standing.up).map(|standing| u64::from(standing.weight)).sum()
+        self.servers.iter().filter(|state| state.up).map(|state| u64::from(state.weight)).sum()
     }
 
     /// A quorum of more than all weights together is lowered to them, and hysteresis is less than the quorum.
@@ -531,9 +531,9 @@ impl Balance {
     fn destinations(&self, service: &Service, serves: bool) -> BTreeMap<DestinationKey, DestinationEntry> {
         let mut destinations = BTreeMap::new();
         let sorry = service.sorry.filter(|_| !self.quorum_up);
-        for (server, standing) in service.servers.iter().zip(&self.servers) {
-            if standing.up && sorry.is_none() {
-                destinations.insert(server.key(), setting::entry(standing.weight));
+        for (server, state) in service.servers.iter().zip(&self.servers) {
+            if state.up && sorry.is_none() {
+                destinations.insert(server.key(), setting::entry(state.weight));
             } else if server.inhibit {
                 destinations.insert(server.key(), setting::entry(0));
             }

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use keepalived_lab::{Builder, Daemon, Filter, Lab, Namespace, Running, sandbox, trial_in, wait_until};
 
 /// A namespace with the addresses 10.1.1.1 to 10.1.1.4 and fd00:1::1, for servers.
-pub(crate) struct Place<'a> {
+pub(crate) struct Rig<'a> {
     lab: &'a Lab,
     running: Option<Running>,
 }
@@ -20,7 +20,7 @@ pub(crate) struct Place<'a> {
 const SOON: Duration = Duration::from_secs(30);
 
 /// Runs a test when its turn has come, if these programs are there.
-pub(crate) fn at_place(name: &str, programs: &[&str], test: impl FnOnce(&mut Place<'_>) -> Result<()>) {
+pub(crate) fn with_rig(name: &str, programs: &[&str], test: impl FnOnce(&mut Rig<'_>) -> Result<()>) {
     let missing = sandbox::missing(programs);
     if !missing.is_empty() {
         keepalived_lab::skipped(name, &format!("not installed: {}", missing.join(", ")));
@@ -29,7 +29,7 @@ pub(crate) fn at_place(name: &str, programs: &[&str], test: impl FnOnce(&mut Pla
     trial_in(name, Builder { routers: 1, segments: 0, filter: Filter::Heads }, |lab| {
         let addresses: String = (1..=4).map(|last| format!("address add 10.1.1.{last}/32 dev lo\n")).collect();
         lab.router(0).namespace().ip(&(addresses + "address add fd00:1::1/128 dev lo nodad\n"))?;
-        test(&mut Place { lab, running: None })
+        test(&mut Rig { lab, running: None })
     });
 }
 
@@ -177,7 +177,7 @@ impl Room<'_> {
     }
 }
 
-impl Place<'_> {
+impl Rig<'_> {
     /// Where everything runs.
     pub(crate) fn namespace(&self) -> &Namespace {
         self.lab.router(0).namespace()
