@@ -22,8 +22,8 @@ use crate::tls::Tls;
 /// As many octets of headers as a server may send in one go.
 const LONGEST_HEADER: u32 = 65_536;
 
-/// Fetches one url over HTTP/2 and judges the answer as [`crate::http()`] does; `secure` chooses between TLS with ALPN `h2`, and
-/// HTTP/2 at once (RFC 9113 §3.3). `protocol` and `tls_compliant` do not count.
+/// Fetches one url over HTTP/2 and judges the answer as [`crate::http()`] does; `secure` chooses between TLS with ALPN
+/// `h2`, and HTTP/2 at once (RFC 9113 §3.3). `protocol` and `tls_compliant` do not count.
 ///
 /// # Errors
 /// There is no answer, or not the one that is wanted.
@@ -100,7 +100,8 @@ async fn converse<Hearing: Future<Output = Result<(), Failure>>>(
     let (mut connection, mut dialogue) = (pin!(connection), pin!(dialogue));
     let mut ended = false;
     poll_fn(|context| {
-        // first its deadlines: a connection that always has something takes all that this turn may do, and timers then wait
+        // first its deadlines: a connection that always has something takes all that this turn may do, and timers then
+        // wait
         if let Poll::Ready(result) = dialogue.as_mut().poll(context) {
             return Poll::Ready(result);
         }
@@ -160,7 +161,7 @@ mod tests {
 
     use super::*;
 
-    /// SETTINGS, and then frames of a type that nobody knows (RFC 9113 §4.1), always there when they are asked for.
+    /// SETTINGS, and then frames of an unknown type (RFC 9113 §4.1): each read finds one.
     struct Flood {
         /// Takes part in the runtime's fairness, as a socket does.
         turn: Repeat,

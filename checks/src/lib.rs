@@ -1,7 +1,8 @@
 //! Asks a real server whether it is well: one dialogue for each kind of health check.
 //!
-//! Each is a future for a current-thread tokio runtime that ends in `Ok` or in a [`Failure`], never later than [`total`] says,
-//! whatever the server does, and in bounded memory. When checks run, and what follows from their answers, is not known here.
+//! Each is a future for a current-thread tokio runtime that ends in `Ok` or in a [`Failure`], never later than
+//! [`total`] says, whatever the server does, and in bounded memory. The balancer (`core`) knows when checks run, and
+//! what follows from their answers.
 #![forbid(unsafe_code)]
 // what opens files otherwise may wait, or follow a link (clippy.toml); tests may
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]

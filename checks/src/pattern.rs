@@ -20,8 +20,8 @@ const OVERLAP: usize = 8 * 1024;
 const BEFORE: usize = 1024;
 /// What PCRE2 may spend on one attempt, and in KiB: a pattern that explodes ends in an error, not in a late check.
 const LIMITS: &str = "(*LIMIT_MATCH=500000)(*LIMIT_DEPTH=100000)(*LIMIT_HEAP=16384)";
-/// The stack of compiled code, which grows to this if a pattern needs it; by default it has 32 KiB, which is too little for
-/// alternatives repeated over a window.
+/// The stack of compiled code, which grows to this if a pattern needs it; by default it has 32 KiB, which is too little
+/// for alternatives repeated over a window.
 const JIT_STACK: usize = 512 * 1024;
 /// What all searches of one body may take: `LIMITS` bound one attempt, and there is one at each octet.
 const LONGEST_SEARCH: Duration = Duration::from_millis(200);
@@ -56,7 +56,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Compiles; for whoever wants to say at configuration time that it cannot be done.
+    /// Compiles the pattern: the configuration is read before any check runs, and reports a wrong one.
     ///
     /// # Errors
     /// Syntax, or an option that the pcre2 crate has no way for.

@@ -2,8 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
-/// Text that a peer may have had a hand in: all text that a failure holds. It goes to logs, dumps and terminals, so it is short, on
-/// one line, and is read as it is written: what controls a terminal or turns the direction of writing is replaced.
+/// Text that a peer may have had a hand in: all text that a failure holds. It goes to logs, dumps and terminals, so it
+/// is short, on one line, and is read as it is written: what controls a terminal or turns the direction of writing is
+/// replaced.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PeerText(Box<str>);
 
@@ -11,7 +12,7 @@ impl PeerText {
     /// Characters of it at most; three more say that it was cut.
     pub const LONGEST: usize = 200;
 
-    /// Takes `octets`, in whatever encoding they are. No more of them is looked at than is shown.
+    /// Takes `octets` in any encoding. It reads no more of them than it shows.
     pub fn new(octets: &[u8]) -> Self {
         // a character has four octets at most
         let looked_at = octets.get(..Self::LONGEST * 4).unwrap_or(octets);
@@ -79,8 +80,8 @@ impl fmt::Write for Cleaned {
     }
 }
 
-/// Whether a letter does something instead of being seen: C0, DEL and C1, the ends of lines and paragraphs (Zl, Zp), the controls of
-/// direction (Unicode UAX #9, table 4), and what has no width (U+200B to U+200D, U+2060, U+FEFF).
+/// Whether a letter does something instead of being seen: C0, DEL and C1, the ends of lines and paragraphs (Zl, Zp),
+/// the controls of direction (Unicode UAX #9, table 4), and what has no width (U+200B to U+200D, U+2060, U+FEFF).
 fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(

@@ -24,7 +24,7 @@ const PAYLOAD: usize = 128;
 /// It answers an echo request.
 ///
 /// # Errors
-/// It does not, or ICMP says that there is no way.
+/// The server does not answer, or ICMP says that it cannot be reached.
 pub async fn ping(check: &PingCheck) -> Result<(), Failure> {
     let deadlines = Deadlines::new(check.endpoint.connect_timeout.get());
     let socket = connect::ping(&check.endpoint)?;
@@ -51,14 +51,14 @@ fn echo(kind: u8, sequence: u16) -> [u8; HEADER + PAYLOAD] {
     message
 }
 
-/// Whether `message` is the reply to the request with this sequence number. The kernel has looked at address, identifier and
-/// checksum.
+/// Whether `message` is the reply to the request with this sequence number. The kernel has looked at address,
+/// identifier and checksum.
 fn answers(message: &[u8], kind: u8, sequence: u16) -> bool {
     matches!(message, [first, 0, _, _, _, _, high, low, ..]
         if *first == kind && u16::from_be_bytes([*high, *low]) == sequence)
 }
 
-/// A number that nobody can foresee.
+/// A number that others cannot predict.
 pub(crate) fn random() -> u16 {
     let [.., high, low] = RandomState::new().build_hasher().finish().to_be_bytes();
     u16::from_be_bytes([high, low])

@@ -32,8 +32,8 @@ pub enum Trust {
     /// Any certificate, as keepalived does: a health check asks whether a server answers.
     #[default]
     Anyone,
-    /// Certificates that `ca` has signed; without it, those that this system trusts. They must name what we ask for: the name
-    /// in the handshake, or the address.
+    /// Certificates that `ca` has signed; without it, those that this system trusts. They must name what we ask for:
+    /// the name in the handshake, or the address.
     Authorities,
 }
 

@@ -14,7 +14,7 @@ const DEFAULT_LENGTH: usize = 32;
 /// A datagram is not refused; with `require_reply` it is answered.
 ///
 /// # Errors
-/// ICMP says that there is nobody, or the reply does not come or is not the one that is wanted.
+/// ICMP says that the port is closed, no reply comes, or the reply is another one than configured.
 pub async fn udp(check: &UdpCheck) -> Result<(), Failure> {
     let deadlines = Deadlines::new(check.endpoint.connect_timeout.get());
     let socket = connect::udp(&check.endpoint)?;

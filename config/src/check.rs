@@ -91,8 +91,8 @@ struct Open<'a> {
     said: Said,
 }
 
-/// The keywords of a block that may stand there once: their numbers and the places of the first. Blocks are short: searching
-/// costs less than an index.
+/// The keywords of a block that may stand there once: their numbers and the places of the first. Blocks are short:
+/// searching costs less than an index.
 #[derive(Default)]
 struct Said(Vec<(u16, Span)>);
 

@@ -1,7 +1,7 @@
 //! A configuration in the words of `keepalived --dump-conf`: labels that scripts know, in the order that they know.
 //!
-//! What keepalived shows of its state (adverts, faults, timers) stays out, or has the value that it has at start. The format is that of
-//! 2.4.3; docs/differences.md says where this departs from it.
+//! What keepalived shows of its state (adverts, faults, timers) stays out, or has the value that it has at start. The
+//! format is that of 2.4.3; docs/differences.md says where this departs from it.
 
 mod balance;
 mod bfd;
@@ -20,7 +20,7 @@ use keepalived_core::vrrp::Family;
 
 use crate::model::{Config, Script, ScriptGroup};
 
-/// What the dump shows and a configuration does not say. Whatever is not known is left out, or shown by its name.
+/// What the dump shows and a configuration does not say. It leaves out what is not known, or shows its name.
 pub trait Host {
     /// The name of this machine up to its first dot.
     fn name(&self) -> Option<String> {

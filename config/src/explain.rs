@@ -1,5 +1,5 @@
-//! What a configuration leads to: how long a failover takes, what each tracker can do, how many servers may fail. Computed from the
-//! model, by the formulas that the machines go by.
+//! What a configuration leads to: how long a failover takes, what each tracker can do, how many servers may fail.
+//! Computed from the model, by the formulas that the machines go by.
 
 mod router;
 mod service;

@@ -25,8 +25,8 @@ pub trait Facts {
     /// The interface `name`; `None` if there is none now.
     fn interface(&self, name: InterfaceName) -> Option<InterfaceFacts>;
 
-    /// The number that `name` stands for in routes and rules; `None` if it is not known. Those that Linux itself has names for
-    /// are known everywhere.
+    /// The number that `name` stands for in routes and rules; `None` if it is not known. Those that Linux itself has
+    /// names for are known everywhere.
     fn route_name(&self, kind: RouteName, name: &str) -> Option<u32> {
         kind.well_known(name)
     }
@@ -64,7 +64,7 @@ pub trait Facts {
         KeyFile::Unknown
     }
 
-    /// This machine as it is inside the network namespace `name`; `None` if nobody looked, and all of this holds there, too.
+    /// This machine as it is inside the network namespace `name`; `None` if these facts hold there, too.
     fn inside(&self, _name: &str) -> Option<Inside> {
         None
     }
@@ -90,7 +90,7 @@ pub struct Owner<'a> {
 /// What stands where a script should.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Program {
-    /// Nobody looked: the file is for another machine.
+    /// Unknown: the file is for another machine.
     Unknown,
     /// Nothing.
     Missing,
@@ -120,7 +120,7 @@ pub struct Weakness {
 pub enum WeaknessKind {
     /// It belongs to another user.
     Owner,
-    /// Its group, or everybody, may write it.
+    /// Its group, or every user, may write it.
     Writable,
     /// It is a symbolic link in place of a directory.
     Link,
@@ -129,7 +129,7 @@ pub enum WeaknessKind {
 /// What stands where a key should.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum KeyFile {
-    /// Nobody looked.
+    /// Unknown.
     Unknown,
     /// No file that can be read.
     Missing,
@@ -137,7 +137,7 @@ pub enum KeyFile {
     Present {
         /// What is in it, or the beginning of that.
         content: Vec<u8>,
-        /// Whether its group or everybody has any right to it.
+        /// Whether its group or every user has any right to it.
         open: bool,
     },
 }

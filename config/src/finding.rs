@@ -36,8 +36,8 @@ pub enum Severity {
     Error,
 }
 
-/// keepalived's classes of configuration errors, in its order (`lib/parser.h`): of several the last decides the exit status of
-/// `-t`.
+/// keepalived's classes of configuration errors, in its order (`lib/parser.h`): of several the last decides the exit
+/// status of `-t`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Class {
     /// keepalived finds the file fine.
@@ -183,8 +183,8 @@ impl Finding {
 /// The most findings of one configuration that are kept.
 const MOST_FINDINGS: usize = 1_000;
 
-/// What has been found so far. Of what has no room the first of each rule is kept all the same, because rules decide the exit
-/// status and whether anything runs; the rest is counted.
+/// What has been found so far. Of what has no room the first of each rule is kept all the same, because rules decide
+/// the exit status and whether anything runs; the rest is counted.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
     kept: Vec<Finding>,

@@ -37,8 +37,8 @@ pub const ANYWHERE: &str = "(any level)";
 /// A row of the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Keyword {
-    /// Where it may stand: names of the enclosing blocks joined with `/`, `(root)`, `(any level)`, or `<address line>` and
-    /// the like for a word inside a value line.
+    /// Where it may stand: names of the enclosing blocks joined with `/`, `(root)`, `(any level)`, or `<address line>`
+    /// and the like for a word inside a value line.
     pub block: &'static str,
     /// The word.
     pub name: &'static str,

@@ -16,8 +16,8 @@ use crate::model::{
     Backend, BfdInstance, Config, Firewall, Global, Instance, IpvsNamespace, Transport, VirtualServerGroup,
 };
 
-/// What makes an instance the same one across a reload: not its name (behaviour.md section 10). A rename keeps the state; a
-/// new VRID is a new virtual router.
+/// What makes an instance the same one across a reload: not its name (behaviour.md section 10). A rename keeps the
+/// state; a new VRID is a new virtual router.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct InstanceKey {
     /// The VRID.
@@ -73,7 +73,8 @@ pub enum Change {
     SslChanged,
     /// A `virtual_server_group`: the same one if its name is. Virtual servers that use it are not named on its account.
     VirtualServerGroup(Box<Edit<VirtualServerGroup>>),
-    /// A `virtual_server`: the same one if its `service` is; real servers by address and port, checks by what they look at.
+    /// A `virtual_server`: the same one if its `service` is; real servers by address and port, checks by what they look
+    /// at.
     VirtualServer(Box<VirtualServerEdit>),
 }
 
@@ -170,8 +171,8 @@ pub fn plan(old: &Config, new: &Config) -> Result<Plan, Refusal> {
     Ok(Plan { changes })
 }
 
-/// What to say of a reload that leaves no instance and no virtual server, although there were some: perhaps the file was cut off, or an
-/// include is missing. `None` if anything goes on, or nothing ran.
+/// What to say of a reload that leaves no instance and no virtual server, although there were some: perhaps the file
+/// was cut off, or an include is missing. `None` if anything goes on, or nothing ran.
 pub fn leaves_nothing(old: &Config, new: &Config) -> Option<String> {
     let counts = [(old.instances.len(), "instance"), (old.virtual_servers.len(), "virtual server")];
     let gone = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| match count {

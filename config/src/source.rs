@@ -8,11 +8,11 @@ pub trait Source {
     /// The whole of the file at `path`.
     ///
     /// # Errors
-    /// Anything but a readable, regular file that nobody may execute is refused, as keepalived does.
+    /// Opens readable, regular files without execute permission only, as keepalived does.
     fn read(&self, path: &Path) -> Result<Vec<u8>, SourceError>;
 
-    /// What one shell pattern without braces (`{a,b}` is expanded before) stands for: sorted paths, each of which exists. A
-    /// pattern without wildcard stands for itself if it exists. Relative ones start at `base`.
+    /// What one shell pattern without braces (`{a,b}` is expanded before) stands for: sorted paths, each of which
+    /// exists. A pattern without wildcard stands for itself if it exists. Relative ones start at `base`.
     fn glob(&self, pattern: &str, base: &Path) -> Vec<PathBuf>;
 
     /// The directory of the file `path`, from the root and without links: `${_PWD}`.

@@ -37,15 +37,17 @@ pub struct File {
     pub included_at: Option<Span>,
     /// Where it begins if all files stand behind each other, an octet apart; the first one at 1.
     first: u32,
-    /// How many lines end before each `STRIDE` octets: to find the line of a place is to count from the last of these on.
+    /// How many lines end before each `STRIDE` octets: to find the line of a place is to count from the last of these
+    /// on.
     marks: Vec<usize>,
 }
 
-/// Where something begins, in four octets: its place if all files stand behind each other. A large configuration has a million words.
+/// Where something begins, in four octets: its place if all files stand behind each other. A large configuration has a
+/// million words.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spot(NonZeroU32);
 
-/// No more octets are searched for the end of a word, whatever the text is.
+/// The most octets that we search for the end of a word.
 const LONG_WORD: usize = 64;
 
 /// Octets between two marks.

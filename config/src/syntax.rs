@@ -1,7 +1,8 @@
 //! Text to a tree of statements, over all included files.
 //!
-//! Four layers, each of which reports and goes on: octets to tokens (`token`, lossless), lines to the lines they stand for (`expand`:
-//! conditions, definitions, sequences), files to lines in place (`reader`: includes), words and braces to a tree (`build`).
+//! Four layers, each of which reports and goes on: octets to tokens (`token`, lossless), lines to the lines they stand
+//! for (`expand`: conditions, definitions, sequences), files to lines in place (`reader`: includes), words and braces
+//! to a tree (`build`).
 
 mod build;
 mod expand;
@@ -40,6 +41,6 @@ pub struct Block {
 pub struct Parsed {
     /// The statements, and the files that they stand in.
     pub tree: Tree,
-    /// What was wrong with the text; unknown keywords are for whoever reads the tree.
+    /// Mistakes in the text. Unknown keywords are reported by the readers of the tree.
     pub findings: Findings,
 }

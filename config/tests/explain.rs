@@ -1,5 +1,5 @@
-//! What a configuration leads to. Expected values: the formulas of RFC 9568 section 6.1 and RFC 3768 section 6.1, and the words of
-//! keepalived.conf(5) about weights.
+//! What a configuration leads to. Expected values: the formulas of RFC 9568 section 6.1 and RFC 3768 section 6.1, and
+//! the words of keepalived.conf(5) about weights.
 
 mod support;
 

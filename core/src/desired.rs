@@ -1,9 +1,9 @@
 //! What ought to be in the kernel, and the work it takes to make the kernel agree.
 //!
 //! One mechanism for start, takeover, reload, crash recovery and "our address was deleted": what is wanted is a set of
-//! objects; whatever may differ from it is put on a list; the list is worked off in batches. The machine asks for a batch
-//! ([`Desired::batch`]), its owner begins it ([`Desired::begin`]), has the kernel carry it out, and tells what came of it
-//! ([`Desired::done`]).
+//! objects; whatever may differ from it is put on a list; the list is worked off in batches. The machine asks for a
+//! batch ([`Desired::batch`]), its owner begins it ([`Desired::begin`]), has the kernel carry it out, and tells what
+//! came of it ([`Desired::done`]).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Debug;
@@ -31,8 +31,8 @@ pub trait Object: Clone + PartialEq + Debug {
     /// Which object it is.
     fn key(&self) -> Self::Key;
 
-    /// The place of its kind in the order in which objects come: links before addresses before routes. They go the other way
-    /// round. Below [`Object::RANKS`].
+    /// The place of its kind in the order in which objects come: links before addresses before routes. They go the
+    /// other way round. Below [`Object::RANKS`].
     fn rank(key: &Self::Key) -> usize;
 
     /// The objects that have to be there before the kernel takes this one.
@@ -42,8 +42,8 @@ pub trait Object: Clone + PartialEq + Debug {
     fn fulfils(&self, wish: &Self) -> bool;
 }
 
-/// What the kernel has, as far as we know: kept up to date with its events by the owner, and with what was asked of it by
-/// [`Desired`].
+/// What the kernel has, as far as we know: kept up to date with its events by the owner, and with what was asked of it
+/// by [`Desired`].
 pub trait Seen<O: Object> {
     /// The object, if it is there.
     fn get(&self, key: &O::Key) -> Option<O>;
@@ -54,7 +54,8 @@ pub trait Seen<O: Object> {
     /// It is not there any more. False if it was not known.
     fn take(&mut self, key: &O::Key) -> bool;
 
-    /// Whether the kernel has to be asked to remove this object before others of its kind, which it would remove by itself.
+    /// Whether the kernel has to be asked to remove this object before others of its kind, which it would remove by
+    /// itself.
     fn goes_first(&self, key: &O::Key) -> bool;
 }
 
@@ -296,7 +297,8 @@ impl<O: Object> Desired<O> {
         self.is_waiting() || !self.dirty.is_empty()
     }
 
-    /// Whether something is to go and is still there, also if the kernel has refused to remove it and is asked again later.
+    /// Whether something is to go and is still there, also if the kernel has refused to remove it and is asked again
+    /// later.
     pub fn owes_removals(&self, seen: &impl Seen<O>) -> bool {
         let goes = |key: &O::Key| {
             let entry = self.entries.get(key);
@@ -310,8 +312,8 @@ impl<O: Object> Desired<O> {
         self.under_way.is_some()
     }
 
-    /// The next request to the kernel, about at most `most` objects; empty if there is none, or while one is under way. It is
-    /// begun at once, or nobody makes these changes.
+    /// The next request to the kernel, about at most `most` objects; empty if there is none, or while one is under way.
+    /// It is begun at once, or nobody makes these changes.
     pub fn batch<R>(
         &mut self,
         now: Instant,
@@ -359,7 +361,8 @@ impl<O: Object> Desired<O> {
     }
 
     /// The kernel is asked for this batch. What is to go counts as gone from here on, what is to come as there when
-    /// [`Desired::done`] says so. With what goes the kernel may remove `endangered`, which are held: that is nobody else's doing.
+    /// [`Desired::done`] says so. With what goes the kernel may remove `endangered`, which are held: that is nobody
+    /// else's doing.
     pub fn begin(
         &mut self,
         changes: &[Change<O>],

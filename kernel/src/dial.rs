@@ -35,11 +35,11 @@ pub enum Dialled {
 
 /// Begins to connect.
 ///
-/// A server of this machine has answered before the kernel returns from the first look: a second one saves waiting for what is
-/// there already, which costs more than connecting.
+/// A server of this machine has answered before the kernel returns from the first look: a second one saves waiting for
+/// what is there already, which costs more than connecting.
 ///
 /// # Errors
-/// The kernel knows already that there is no way, or refuses what `origin` asks for.
+/// The kernel has no route, or refuses what `origin` asks for.
 pub fn tcp(target: SocketAddr, origin: Option<&Origin>) -> io::Result<Dialled> {
     let socket = Socket::new(Domain::for_address(target), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     leave_from(&socket, target, origin)?;
@@ -65,8 +65,8 @@ pub fn udp(target: SocketAddr, origin: Option<&Origin>) -> io::Result<UdpSocket>
     datagram(target, origin, Protocol::UDP)
 }
 
-/// An ICMP socket for echo requests to `target` and their replies. The kernel fills in identifier and checksum; messages
-/// begin with the ICMP header.
+/// An ICMP socket for echo requests to `target` and their replies. The kernel fills in identifier and checksum;
+/// messages begin with the ICMP header.
 ///
 /// # Errors
 /// As [`tcp`]; none of our groups is in `ping_group_range`, see [`allow_ping`].
@@ -115,8 +115,8 @@ fn leave_from(socket: &Socket, target: SocketAddr, origin: Option<&Origin>) -> i
     socket.bind(&SocketAddr::new(origin.address.unwrap_or_else(any), origin.port).into())
 }
 
-/// Whether an error of [`tcp`], [`udp`] or [`ping`] says something of the target or of the way to it; all others are this
-/// machine's affair. The division is keepalived's.
+/// Whether an error of [`tcp`], [`udp`] or [`ping`] says something of the target or of the way to it; all others are
+/// this machine's affair. The division is keepalived's.
 pub fn concerns_target(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
@@ -156,7 +156,7 @@ pub fn allow_ping(group: u32) -> io::Result<()> {
     }
 }
 
-/// The range in `text` with `group` in it; `None` if it has it already. First greater than last is nobody.
+/// The range in `text` with `group` in it; `None` if it has it already. First greater than last means no group.
 fn widened(text: &str, group: u32) -> Option<String> {
     let mut bounds = text.split_ascii_whitespace().map(str::parse::<u32>);
     match (bounds.next(), bounds.next()) {

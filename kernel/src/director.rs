@@ -7,17 +7,18 @@ use std::os::fd::BorrowedFd;
 
 use keepalived_core::balance::{Change, DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey, Table};
 
-/// A load balancer that can be told what to do. IPVS, nftables, and a fake keep the same contract (`kernel/tests/director.rs`).
+/// A load balancer that can be told what to do. IPVS, nftables, and a fake keep the same contract
+/// (`kernel/tests/director.rs`).
 pub trait Director {
-    /// All services in its table without their servers, also what others have put there if it shares the table with them: where
-    /// a look at a large table begins that goes on piece by piece.
+    /// All services in its table without their servers, also what others have put there if it shares the table with
+    /// them: where a look at a large table begins that goes on piece by piece.
     ///
     /// # Errors
     /// The kernel does not answer, or says something that cannot be read.
     fn services(&mut self) -> io::Result<BTreeMap<ServiceKey, ServiceEntry>>;
 
-    /// The servers of a service; none if there is no such service. May be as they were when [`Self::services`] was asked, with what
-    /// was changed through this since.
+    /// The servers of a service; none if there is no such service. May be as they were when [`Self::services`] was
+    /// asked, with what was changed through this since.
     ///
     /// # Errors
     /// As [`Self::services`].
@@ -33,7 +34,7 @@ pub trait Director {
         services.into_iter().map(&mut entry).collect()
     }
 
-    /// Some services as the kernel has them now, whatever is remembered of them.
+    /// Reads some services from the kernel again, without any cache.
     ///
     /// # Errors
     /// As [`Self::services`].
@@ -49,14 +50,15 @@ pub trait Director {
         None
     }
 
-    /// Takes what the kernel told by [`Self::monitor`]: whether others may have changed the table. Our own changes are not told.
+    /// Takes what the kernel told by [`Self::monitor`]: whether others may have changed the table. Our own changes are
+    /// not told.
     fn was_disturbed(&mut self) -> bool {
         false
     }
 
-    /// Makes `changes` in this order, in as few system calls as possible. Each is a wish: adding what is there changes it,
-    /// changing what is not there adds it, removing what is not there is success. Returns those that the kernel refused;
-    /// all others are made.
+    /// Makes `changes` in this order, in as few system calls as possible. Each is a wish: adding what is there changes
+    /// it, changing what is not there adds it, removing what is not there is success. Returns those that the kernel
+    /// refused; all others are made.
     ///
     /// # Errors
     /// The kernel does not answer; how much was done is not known.

@@ -33,7 +33,7 @@ impl Fifo {
         judge(path, path.symlink_metadata()?.file_type())?;
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
-        // for reading, too: there need not be anybody else who reads
+        // for reading, too: the pipe may have no other reader
         #[expect(clippy::disallowed_methods, reason = "a named pipe, looked at below")]
         let file = File::options().read(true).write(true).custom_flags(flags).open(path)?;
         let found = file.metadata()?;
@@ -49,7 +49,7 @@ impl Fifo {
         Ok(Self { path: path.to_owned(), file, ours })
     }
 
-    /// Writes one line. What a reader does not take is lost: nobody waits for it.
+    /// Writes one line, without waiting: what the reader does not take is lost.
     ///
     /// # Errors
     /// The pipe is full, or broken.

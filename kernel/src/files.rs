@@ -7,7 +7,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// Every open here: a named pipe or a device does not make us wait, a terminal does not become ours, programs do not inherit it.
+/// Every open here: a named pipe or a device does not make us wait, a terminal does not become ours, programs do not
+/// inherit it.
 const NEVER_WAITS: i32 = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
 
 /// What [`create_regular`] does with a file that is there.
@@ -15,7 +16,7 @@ const NEVER_WAITS: i32 = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
 pub enum Existing {
     /// Writes go to its end.
     Append,
-    /// It is opened as it is, for reading, too: whoever locks it decides.
+    /// It is opened as it is, for reading, too: the lock decides which process has it.
     Keep,
     /// That is an error.
     Refuse,
@@ -60,8 +61,8 @@ pub fn read_text(path: &Path, at_most: u64) -> io::Result<String> {
 
 /// Opens a regular file for writing, and makes it with `mode` if there is none. A link is not followed.
 ///
-/// In a folder that everybody can write, a file of another user or with a second name is refused: its owner put it there to
-/// read, or to have written, what is not theirs.
+/// In a folder that every user can write, a file of another user or with a second name is refused: its owner put it
+/// there to read, or to have written, what is not theirs.
 ///
 /// # Errors
 /// It cannot be opened, or something else is in its place.

@@ -1,9 +1,11 @@
-//! Holds the kernel's lock for links (RTNL), for tests: what others do with thousands of links at once, without the links.
+//! Holds the kernel's lock for links (RTNL), for tests: what others do with thousands of links at once, without the
+//! links.
 //!
-//! While it is held nobody on this machine, in whatever namespace, changes a link, an address or a route, or joins a group.
+//! While it is held no process on this machine, in any namespace, changes a link, an address or a route, or joins a
+//! group.
 //!
-//! `ETHTOOL_PERQUEUE` reads the second half of its argument when it has the lock already. That half is on a page that is not there,
-//! and `userfaultfd` lets whoever needs the page wait until we say so.
+//! `ETHTOOL_PERQUEUE` reads the second half of its argument when it has the lock already. That half is on a page that
+//! is not there, and `userfaultfd` lets the kernel wait for the page until we provide it.
 
 use std::fs::File;
 use std::io;
@@ -48,7 +50,7 @@ pub fn hold() -> io::Result<HeldLock> {
 }
 
 impl HeldLock {
-    /// Whether it still is, whatever became of the request.
+    /// Whether the lock is still held, whatever became of the request.
     pub fn is_held(&self) -> bool {
         self.holder.as_ref().is_some_and(|holder| !holder.is_finished())
     }
@@ -90,11 +92,11 @@ impl Pages {
     }
 
     fn unmap(&self) {
-        // SAFETY: mapped by `map` with this length, and nobody uses it any more: the request has ended.
+        // SAFETY: mapped by `map` with this length, and not used any more: the request has ended.
         unsafe { libc::munmap(self.0.as_ptr(), 2 * page()) };
     }
 
-    /// From now on whoever needs the second page waits for `faults`.
+    /// From now on the kernel waits for `faults` when it needs the second page.
     fn watch(&self, faults: &File) -> io::Result<()> {
         const UFFDIO_REGISTER: Opcode = 0xc020_aa00;
         const MISSING: u64 = 1;
@@ -135,7 +137,7 @@ fn userfaultfd() -> io::Result<File> {
     // SAFETY: takes a number, and has no effect on memory.
     let got = unsafe { libc::syscall(libc::SYS_userfaultfd, flags) };
     let number = i32::try_from(got).ok().filter(|number| *number >= 0).ok_or_else(io::Error::last_os_error)?;
-    // SAFETY: just made, and nobody else has it.
+    // SAFETY: just made, and owned by nothing else.
     let faults = File::from(unsafe { OwnedFd::from_raw_fd(number) });
     control::<UFFDIO_API, 3>(&faults, &mut [VERSION, 0, 0])?;
     Ok(faults)
@@ -143,7 +145,8 @@ fn userfaultfd() -> io::Result<File> {
 
 /// An `ioctl` whose argument is a structure of 64-bit words.
 fn control<const REQUEST: Opcode, const WORDS: usize>(what: impl AsFd, words: &mut [u64; WORDS]) -> io::Result<()> {
-    // SAFETY: each request above has a structure of this length, which the kernel reads and writes during the call only.
+    // SAFETY: each request above has a structure of this length, which the kernel reads and writes during the call
+    // only.
     let argument = unsafe { Updater::<REQUEST, _>::new(words) };
     // SAFETY: as above.
     Ok(unsafe { ioctl(what, argument) }?)

@@ -36,7 +36,8 @@ pub struct Rtnetlink {
 
 /// How often a dump is repeated because things changed meanwhile, before the last one is taken as it is.
 const MOST_DUMPS: usize = 20;
-/// After this none is begun: changes of addresses wait for it. Where thousands of links come and go no dump is of one moment.
+/// After this none is begun: changes of addresses wait for it. Where thousands of links come and go no dump is of one
+/// moment.
 const LONGEST_DUMPS: Duration = Duration::from_millis(100);
 
 impl Rtnetlink {
@@ -97,7 +98,7 @@ impl Rtnetlink {
         Ok((addresses, consistent))
     }
 
-    /// Reads the addresses on some links, and the names of these, which tell what labels are nobody's choice.
+    /// Reads the addresses on some links, and the names of the links: they tell default labels from chosen ones.
     fn addresses_on(&mut self, links: &BTreeSet<LinkIndex>) -> io::Result<Vec<Address>> {
         let mut addresses = Vec::new();
         for link in links {
@@ -221,7 +222,8 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The kernel has an IPv6 address once on a link: asked for it with another prefix length, it would keep the one that it has.
+/// The kernel has an IPv6 address once on a link: asked for it with another prefix length, it would keep the one that
+/// it has.
 fn refused_for_prefix(change: AddressChange<'_>, there: &[Address]) -> Option<Refused> {
     let AddressChange::Present(wish) = change else { return None };
     let other = there.iter().find(|it| it.address.is_ipv6() && it.prefix != wish.prefix)?;

@@ -1,4 +1,4 @@
-//! Links and addresses: what there is, what changed, and what ought to be there.
+//! Links and addresses: reading them, their changes, and changing them.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -42,13 +42,14 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Events of one call of [`Network::events`]. The caller sends adverts between two calls, and some events take it 60 µs each.
+/// Events of one call of [`Network::events`]. The caller sends adverts between two calls, and some events take it 60 µs
+/// each.
 pub const MOST_EVENTS: usize = 128;
 
 /// Links and addresses of the network namespace the process is in.
 ///
-/// [`Network::inventory`] and [`Network::change`] wait for the kernel's lock for links (RTNL), which others may hold for long. The
-/// rest does not.
+/// [`Network::inventory`] and [`Network::change`] wait for the kernel's lock for links (RTNL), which others may hold
+/// for long. The rest does not.
 pub trait Network {
     /// Reads everything, and again if the kernel says that it changed meanwhile, but not for long.
     ///

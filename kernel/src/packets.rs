@@ -115,8 +115,8 @@ pub struct BufferSize(pub u32);
 
 /// The sockets of a channel, before it is opened and after it was closed.
 pub trait Sockets: Sized + Send + std::fmt::Debug {
-    /// Makes the sockets of `channel`, with multicast loop-back off, or `multicast_all` off, as fits its kind. Joining a group
-    /// waits for the kernel's lock for links (RTNL), and so does dropping the sockets after that.
+    /// Makes the sockets of `channel`, with multicast loop-back off, or `multicast_all` off, as fits its kind. Joining
+    /// a group waits for the kernel's lock for links (RTNL), and so does dropping the sockets after that.
     ///
     /// # Errors
     /// No permission, no such link, no such address.
@@ -150,8 +150,8 @@ pub trait Packets {
     /// Sends frames in order, in as few system calls as possible; `failed` as in [`Packets::send`].
     fn announce(&mut self, frames: &[Frame<'_>], failed: &mut Vec<(usize, i32)>);
 
-    /// Listens on all links to what neighbours say about the addresses they have, or does not; at first it does not. What the
-    /// kernel refuses is as if nobody said anything.
+    /// Listens on all links to what neighbours say about the addresses they have, or does not; at first it does not.
+    /// What the kernel refuses hears nothing.
     fn listen(&mut self, listen: Listen);
 
     /// Hands over what neighbours have said, at most about `limit` times; false if there may be more.

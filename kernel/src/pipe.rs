@@ -152,16 +152,16 @@ impl AsFd for Pipe {
     }
 }
 
-/// Whether what failed may succeed later: the other process does not read, too many descriptors are on their way, or this machine is
-/// short of something.
+/// Whether what failed may succeed later: the other process does not read, too many descriptors are on their way, or
+/// this machine is short of something.
 pub fn may_pass(error: &io::Error) -> bool {
     is_shortage(error) || Errno::from_io_error(error) == Some(Errno::TOOMANYREFS)
 }
 
-/// All seals: nobody can change what is in it, however long or short.
+/// All seals: no process can change its content or its length.
 const SEALED: SealFlags = SealFlags::SEAL.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::WRITE);
 
-/// Memory that can be handed to another process and that nobody can change any more: what `write` writes into it.
+/// Memory for another process that no process can change any more; `write` writes its content.
 ///
 /// # Errors
 /// Out of memory or descriptors, a NUL in the name (which is only for people to see), or what `write` says.

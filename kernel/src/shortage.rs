@@ -1,9 +1,9 @@
-//! Errors that say what this machine lacks, and nothing about whoever it talks to.
+//! Errors that say what this machine lacks, and nothing about its peer.
 
 use std::io;
 
-/// Whether `error` says that this machine has no more of something: descriptors, memory, processes, buffers, watches. It may have more
-/// a moment later; until then nothing is known about what was to be done.
+/// Whether `error` says that this machine has no more of something: descriptors, memory, processes, buffers, watches.
+/// It may have more a moment later; until then nothing is known about what was to be done.
 pub fn is_shortage(error: &io::Error) -> bool {
     match error.raw_os_error() {
         Some(errno) => matches!(

@@ -373,9 +373,9 @@ fn no_connection_is_lost_while_the_servers_change() {
         }
         let slowest = asking.join().unwrap();
         println!("{CONNECTIONS} connections during {round} changes, the slowest took {slowest:?}");
-        // A packet may read the rules before a transaction and their maps after it: then its number may have gone, and the last rule
-        // serves it. That a map seems to have neither what was nor what is (Linux without b2f742c846ca, which came with 6.17 and was
-        // taken over by those before) ends there as well.
+        // A packet may read the rules before a transaction and their maps after it: then its number may have gone, and
+        // the last rule serves it. That a map seems to have neither what was nor what is (Linux without b2f742c846ca,
+        // which came with 6.17 and was taken over by those before) ends there as well.
         assert!(nft("list chain inet probe after").contains("packets 0 "), "nobody was redirected");
         assert!(round > 100, "{round}");
     });
@@ -512,8 +512,8 @@ fn what_is_refused_is_told_and_the_rest_is_done() {
     assert_eq!(world.ask(VIP, 2), [3, 3]);
 }
 
-/// Another program put something into our table, where it is in the way of one service: the others are done first, then the
-/// table is built anew without it.
+/// Another program put something into our table, where it is in the way of one service: the others are done first, then
+/// the table is built anew without it.
 #[test]
 fn what_is_in_the_way_is_removed() {
     let Some(world) = World::new() else { return };

@@ -105,7 +105,8 @@ fn lab(tests: Vec<Program>, ci: bool, debian: bool) -> Result<StepResult> {
         }
         command
     };
-    // waiting is most of what a lab does: more threads than cores; how many labs there are at once, the lab itself bounds
+    // waiting is most of what a lab does: more threads than cores; how many labs there are at once, the lab itself
+    // bounds
     programs::run(tests, &Manner { at_once: 3, arguments: &["--quiet", "--test-threads=4"], start: &start })?;
     Ok(StepResult::Good)
 }

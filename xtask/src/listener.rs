@@ -55,7 +55,7 @@ impl Listener {
         std::mem::take(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whoever comes from now on is refused.
+    /// Refuses new connections from now on.
     pub(crate) fn close(self) -> Result<()> {
         Ok(shutdown(&*self.socket, Shutdown::Both)?)
     }

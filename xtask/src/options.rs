@@ -1,4 +1,4 @@
-//! The options of a command: what there is, what was given, and help.
+//! The options of a command: known options, given options, help.
 
 use anyhow::{Context as _, Result, bail};
 use std::fmt::Write as _;
@@ -27,7 +27,7 @@ pub(crate) struct Known {
 pub(crate) struct Given(Vec<(&'static str, String)>);
 
 impl Command {
-    /// `--name VALUE`, `--name=VALUE` and `--flag`; anything else is an error that says what there is.
+    /// `--name VALUE`, `--name=VALUE` and `--flag`; anything else is an error that lists the known options.
     pub(crate) fn parse(&self, words: &[&str]) -> Result<Given> {
         let mut given = Given::default();
         let mut words = words.iter();

@@ -1,4 +1,4 @@
-//! Printing that ends cleanly when nobody reads any more.
+//! Printing that ends cleanly when its reader is gone.
 
 use keepalived_lab::interrupt;
 use std::fmt::Arguments;

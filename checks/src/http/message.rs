@@ -1,7 +1,7 @@
 //! Where an answer's header ends, and where its body does. No I/O: octets in, pieces of header and body out.
 //!
-//! Our own rather than httparse, which refuses what keepalived lets pass (`ICY 200 OK`, a space before a colon): a server that
-//! is up must not go down because its check is a better one.
+//! Our own rather than httparse, which refuses what keepalived lets pass (`ICY 200 OK`, a space before a colon): a
+//! server that is up must not go down because its check is a better one.
 
 use crate::failure::{Failure, Step};
 

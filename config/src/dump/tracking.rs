@@ -66,7 +66,7 @@ pub(super) fn write(page: &mut Page<'_>) {
 
 fn scripts(page: &mut Page<'_>) {
     let config = page.config;
-    // those that nobody tracks are not run
+    // the daemon runs no script without a tracker
     let tracked = config.scripts.iter().filter(|it| !tracked_by(config, &it.name, |tracks| &tracks.scripts).is_empty());
     for (index, it) in tracked.enumerate() {
         if index == 0 {

@@ -22,7 +22,7 @@ pub struct TrackerStory {
 /// What a tracker does when its state changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub enum TrackerEffect {
-    /// FAULT: the addresses are given up, whatever the priorities.
+    /// FAULT: the router gives its addresses up, whatever the priorities.
     Fault {
         /// `reverse`: while it is up rather than down.
         while_up: bool,

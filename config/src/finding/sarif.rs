@@ -1,4 +1,5 @@
-//! Findings in the Static Analysis Results Interchange Format, version 2.1.0 (OASIS), as code hosts and editors read it.
+//! Findings in the Static Analysis Results Interchange Format, version 2.1.0 (OASIS), as code hosts and editors read
+//! it.
 
 use std::collections::BTreeSet;
 

@@ -40,8 +40,8 @@ fn steps(from: &str, to: &str) -> usize {
     from.len().abs_diff(common).saturating_add(to.len().abs_diff(common))
 }
 
-/// The one of `words` nearest to `name`, if it is near enough: a third of its letters may differ, at most three. What has
-/// one or two letters is near to everything, so it is near to nothing.
+/// The one of `words` nearest to `name`, if it is near enough: a third of its letters may differ, at most three. What
+/// has one or two letters is near to everything, so it is near to nothing.
 pub fn nearest<'a>(name: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if !(3..=64).contains(&name.len()) {
         return None;
@@ -64,8 +64,8 @@ struct Rows {
 }
 
 impl Rows {
-    /// How many insertions, deletions, replacements and swaps of neighbours apart two words are; case does not count in full. `None`
-    /// if that is more than `limit`.
+    /// How many insertions, deletions, replacements and swaps of neighbours apart two words are; case does not count in
+    /// full. `None` if that is more than `limit`.
     fn distance(&mut self, a: &[u8], b: &[u8], limit: usize) -> Option<usize> {
         let Self { before_last, last, current } = self;
         last.clear();

@@ -30,7 +30,7 @@ use crate::finding::{Finding, rule};
 use crate::model::{Backend, BfdInstance, Global, Ssl, TrackFile, VirtualServer, VirtualServerGroup, Weight};
 use crate::syntax::Node;
 
-/// All that there is to load balancing.
+/// All blocks of load balancing.
 pub(super) struct Balance {
     pub(super) virtual_servers: Vec<VirtualServer>,
     pub(super) groups: Vec<VirtualServerGroup>,
@@ -52,7 +52,8 @@ struct Surroundings<'a> {
     backend: Backend,
     /// `tls_verify` of `SSL`
     verify: bool,
-    /// The first check whose attempts take longer than its period, and how many there are: one finding is enough for all.
+    /// The first check whose attempts take longer than its period, and how many there are: one finding is enough for
+    /// all.
     slow: RefCell<Option<(Finding, usize)>>,
 }
 
@@ -62,7 +63,7 @@ pub(super) fn bfd_instances(reading: &mut Reading<'_>) -> Vec<BfdInstance> {
     bfd::read_all(reading, tree.roots().filter(|node| node.is("bfd_instance")))
 }
 
-/// Reads all of it, in whatever order it stands.
+/// Reads all blocks, in any order.
 pub(super) fn read(
     reading: &mut Reading<'_>,
     global: &Global,

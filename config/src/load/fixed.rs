@@ -19,7 +19,7 @@ use crate::value;
 /// `default_interface` unless it is said.
 const USUAL_INTERFACE: &[u8] = b"eth0";
 
-/// What is added at start and belongs to nobody.
+/// What the daemon adds at its start, for no instance.
 pub(super) struct Statics {
     pub(super) addresses: Vec<StaticAddress>,
     pub(super) routes: Vec<Route>,

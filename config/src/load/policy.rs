@@ -294,7 +294,7 @@ fn ports<'a>(line: &mut Line<'a>, option: Word<'a>) -> Result<(u16, u16), Wrong>
     })
 }
 
-/// A number, or one of the names that everybody has in `/etc/protocols`.
+/// A number, or one of the names that every `/etc/protocols` has.
 fn ip_protocol(word: Word<'_>) -> Option<u8> {
     let names: [(&[u8], u8); 13] = [
         (b"icmp", 1),

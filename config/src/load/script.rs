@@ -10,8 +10,8 @@ use crate::model::{Script, ScriptGroup, ScriptUser};
 use crate::syntax::{Node, Word, Words};
 
 impl Reading<'_> {
-    /// The command after the keyword of `node`, if it may run; `None` without one. A missing one has been reported where it is
-    /// needed.
+    /// The command after the keyword of `node`, if it may run; `None` without one. A missing one has been reported
+    /// where it is needed.
     pub(super) fn script(&mut self, node: Option<Node<'_>>) -> Option<Script> {
         let node = node?;
         node.keyword().filter(|keyword| keyword.value == Value::Command)?;

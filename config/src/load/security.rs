@@ -93,7 +93,8 @@ impl Reading<'_> {
         self.scripts.default_owner != DefaultOwner::Nobody
     }
 
-    /// Whether `script`, the command after the keyword of `node`, may run; says why not, and keeps in mind that it is there.
+    /// Whether `script`, the command after the keyword of `node`, may run; says why not, and keeps in mind that it is
+    /// there.
     pub(super) fn may_run(&mut self, node: Node<'_>, script: &Script) -> bool {
         if script.user.is_none() && !self.has_owner(node) {
             return false;
@@ -144,8 +145,8 @@ impl Reading<'_> {
                 (problem, way_out, missing(tracked))
             }
         };
-        // what is only missing may be there when it is needed; and a check is judged again each time that it is made: it fails as long
-        // as it is not safe, and its server does not count as live
+        // what is only missing may be there when it is needed; and a check is judged again each time that it is made:
+        // it fails as long as it is not safe, and its server does not count as live
         let stays = !tracked && (weakness.is_none() || node.is("misc_path"));
         let message = format!("{}: {problem}", node.name());
         let finding = match node.argument() {

@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::syntax::{Node, Word};
 
-/// Reads what is there, whatever process it is for.
+/// Reads the settings of all processes.
 pub(super) fn read(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut Global) {
     global.scripts = scripts(reading, blocks);
     global.fifos = fifos(reading, blocks);

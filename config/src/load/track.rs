@@ -17,7 +17,7 @@ pub(super) struct Definitions {
     pub(super) processes: Vec<TrackProcess>,
 }
 
-/// Reads the definitions, and what there is to track by name.
+/// Reads the definitions, and the names that may be tracked.
 pub(super) fn read(reading: &mut Reading<'_>, bfds: &[BfdInstance]) -> (Definitions, Trackers) {
     let root = Statements::of(reading.tree.roots());
     let mut trackers = Trackers::new();

@@ -43,7 +43,7 @@ impl Known {
         self.names.insert(name, Entry { weight, place: None, used: true });
     }
 
-    /// Says what nobody tracks.
+    /// Reports trackers without a user.
     fn unused(&self, reading: &mut Reading<'_>, rule: &'static Rule) {
         for (name, entry) in self.names.iter().filter(|(_, entry)| !entry.used) {
             let message = format!("{} {name} is defined, but nothing tracks it", self.kind);
@@ -76,7 +76,7 @@ impl Trackers {
         }
     }
 
-    /// Says what nobody tracks; files and BFD sessions may serve real servers.
+    /// Reports trackers without a user; files and BFD sessions may serve real servers.
     pub(super) fn unused(&self, reading: &mut Reading<'_>) {
         self.scripts.unused(reading, &rule::SCRIPT_UNUSED);
         self.processes.unused(reading, &rule::TRACKER_UNUSED);
@@ -157,7 +157,7 @@ fn unknown(reading: &mut Reading<'_>, known: &mut Known, owner: &str, word: Word
     let others = known.names.keys().map(String::as_str).filter(|name| !listed.iter().any(|node| node.name() == *name));
     let near = reading.suggest(&word.str(), others);
     if let Some(entry) = near.as_ref().and_then(|near| known.names.get_mut(near)) {
-        // that nobody tracks it is the same mistake
+        // a finding about its missing user would name the same mistake
         entry.used = true;
     }
     reading.report(match near {

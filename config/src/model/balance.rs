@@ -1,7 +1,7 @@
 //! Load balancing: virtual servers, the real servers behind them, groups of addresses.
 //!
-//! A large site has tens of thousands of real servers: what most of them do not have stands in a box, and what the virtual
-//! server says for all of them is not repeated if it is text (`virtualhost`, see `HttpCheck::host`).
+//! A large site has tens of thousands of real servers: what most of them do not have stands in a box, and what the
+//! virtual server says for all of them is not repeated if it is text (`virtualhost`, see `HttpCheck::host`).
 
 use std::net::IpAddr;
 use std::num::NonZeroU16;
@@ -40,7 +40,7 @@ pub enum Service {
         /// `protocol`
         protocol: Protocol,
     },
-    /// `virtual_server fwmark N`: whatever the firewall has marked.
+    /// `virtual_server fwmark N`: packets with this mark of the firewall.
     Fwmark {
         /// The mark; not 0.
         mark: u32,
@@ -135,8 +135,8 @@ pub struct ServiceSettings {
     pub quorum_down: Option<Box<Script>>,
 }
 
-/// What a virtual or a real server says for the checks in it; `None` leaves it to the kind of check. For those who show it: each check
-/// has it already.
+/// What a virtual or a real server says for the checks in it; `None` leaves it to the kind of check. For those who show
+/// it: each check has it already.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Pace {
     /// `delay_loop`
@@ -169,8 +169,8 @@ pub struct SorryServer {
 pub struct RealServer {
     /// Where it is; with the port what makes it the same one across a reload.
     pub address: IpAddr,
-    /// What the kernel is given: the server's own port with NAT, else the virtual server's. `None` is 0: the port that the
-    /// client asked for.
+    /// What the kernel is given: the server's own port with NAT, else the virtual server's. `None` is 0: the port that
+    /// the client asked for.
     pub port: Option<NonZeroU16>,
     /// All that may change in place.
     pub settings: RealServerSettings,

@@ -267,7 +267,7 @@ pub struct Regex {
     pub pattern: String,
     /// `regex_no_match`: it must not be found.
     pub no_match: bool,
-    /// `regex_options`, of those that there are.
+    /// `regex_options`
     pub options: Vec<String>,
     /// `regex_min_offset`: octets of the body that are not searched.
     pub min_offset: u32,

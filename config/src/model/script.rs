@@ -42,7 +42,8 @@ pub enum Command<'a> {
 }
 
 impl Script {
-    /// What is run: as with keepalived, a first word that begins with `<` and goes on with a path has a shell open that.
+    /// What is run: as with keepalived, a first word that begins with `<` and goes on with a path has a shell open
+    /// that.
     pub fn command(&self) -> Option<Command<'_>> {
         let (first, rest) = self.argv.split_first()?;
         let path = first.strip_prefix('<').map(|path| path.trim_start_matches([' ', '\t']));
@@ -67,7 +68,7 @@ pub struct ScriptGroup {
     pub supplementary: bool,
 }
 
-/// `script_user` and `user`: what scripts run as that name nobody themselves.
+/// `script_user` and `user`: the user of scripts that name none themselves.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ScriptUser {
     /// Name of the user.
@@ -80,8 +81,8 @@ pub struct ScriptUser {
 mod tests {
     use super::*;
 
-    /// Observed with keepalived 2.2.7: `</etc/hostname` ends with 0, `</nonexistent` with 2, words after it are a program and its
-    /// arguments; `< /etc/hostname` names a program `<`.
+    /// Observed with keepalived 2.2.7: `</etc/hostname` ends with 0, `</nonexistent` with 2, words after it are a
+    /// program and its arguments; `< /etc/hostname` names a program `<`.
     #[test]
     fn a_word_that_begins_with_a_redirection_is_no_program() {
         let check = |words: &[&str], expected: Command<'_>| {

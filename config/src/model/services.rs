@@ -271,7 +271,8 @@ pub struct Balancing {
     pub backend: Backend,
     /// `lvs_drain_timeout`, ours: how long servers that a reload takes away keep their connections; zero is not at all.
     pub drain_timeout: Duration,
-    /// `lvs_expire_failed`, ours: whether clients of a server that is out get another one at once; as the kernel has it if absent.
+    /// `lvs_expire_failed`, ours: whether clients of a server that is out get another one at once; as the kernel has it
+    /// if absent.
     pub expire_failed: Option<bool>,
     /// `lvs_repair_interval`, ours: how often the kernel's table is looked at; zero is never.
     pub repair_interval: Duration,
@@ -329,7 +330,7 @@ pub enum FlushOnStop {
     No,
     /// `VS`: our virtual servers are deleted, which takes their real servers along.
     VirtualServers,
-    /// Everything of everybody is deleted.
+    /// Delete everything, also what others made.
     All,
 }
 

@@ -18,8 +18,8 @@ impl HttpCheck {
 }
 
 impl GrpcCheck {
-    /// The `:authority` that is asked for: of the check, the real server or the virtual server, in this order. `None` is the
-    /// address.
+    /// The `:authority` that is asked for: of the check, the real server or the virtual server, in this order. `None`
+    /// is the address.
     pub fn host<'a>(&'a self, real_server: &'a RealServer, virtual_server: &'a VirtualServer) -> Option<&'a str> {
         self.virtualhost.as_deref().or_else(|| host_of(real_server, virtual_server))
     }

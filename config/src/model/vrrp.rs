@@ -150,7 +150,7 @@ pub enum Secret {
     File(String),
 }
 
-/// Secrets are for nobody to read, in a log least of all.
+/// No log and no dump shows secrets.
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

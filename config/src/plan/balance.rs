@@ -60,8 +60,8 @@ pub enum RealServerEdit {
     Added(RealServer),
 }
 
-/// What changes about a real server that stays. What is not named here keeps its state: whether it is up, its checks with their
-/// verdicts and retries.
+/// What changes about a real server that stays. What is not named here keeps its state: whether it is up, its checks
+/// with their verdicts and retries.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RealServerChange {
     /// With the port, which one; the same before and after.
@@ -70,8 +70,8 @@ pub struct RealServerChange {
     pub port: Option<NonZeroU16>,
     /// Old and new, if they differ.
     pub settings: Option<Box<(RealServerSettings, RealServerSettings)>>,
-    /// Removed ones come first, then changed ones, then new ones. A changed one looks at the same thing in another way: its verdict
-    /// still holds.
+    /// Removed ones come first, then changed ones, then new ones. A changed one looks at the same thing in another way:
+    /// its verdict still holds.
     pub checkers: Vec<Edit<Checker>>,
 }
 
@@ -134,7 +134,7 @@ struct Subject<'a> {
     keyword: &'static str,
     target: Option<(IpAddr, Option<NonZeroU16>, Option<&'a Origin>)>,
     query: Option<DnsQuery>,
-    /// Paths, a command, a name: whatever else says what is looked at.
+    /// Paths, a command, a name: what else tells one tracker from another.
     words: Vec<&'a str>,
 }
 

@@ -19,7 +19,8 @@ const MOST_OCTETS: usize = 1 << 16;
 const MOST_SUBSTITUTIONS: usize = 1 << 10;
 /// The deepest nesting of definitions over several lines and sequences.
 const MOST_NESTED: usize = 64;
-/// What all substitutions, sequences and definitions over several lines may cost together: octets of lines that they make.
+/// What all substitutions, sequences and definitions over several lines may cost together: octets of lines that they
+/// make.
 const MOST_WORK: usize = 1 << 26;
 /// What each of them costs beyond that.
 const LEAST_WORK: usize = 1 << 7;
@@ -347,7 +348,8 @@ impl Expander {
         Some(self.random.between(least, most).to_string())
     }
 
-    /// Puts `following` behind the line at `at`, if there is room for it and no definition is in itself; says so if not.
+    /// Puts `following` behind the line at `at`, if there is room for it and no definition is in itself; says so if
+    /// not.
     fn follow(&mut self, following: Vec<Following>, at: Span, context: &mut LineContext<'_>) -> bool {
         let before = self.nested.len();
         for next in &following {

@@ -12,12 +12,13 @@ use super::token::{
 
 use crate::source::MemorySource;
 
-/// Lays the text of one file out: four blanks for each open brace, one statement on each line, `{` at the end of its line and `}`
-/// on one of its own, single blanks between words, at most one empty line in a row. Comments stay on their lines.
+/// Lays the text of one file out: four blanks for each open brace, one statement on each line, `{` at the end of its
+/// line and `}` on one of its own, single blanks between words, at most one empty line in a row. Comments stay on their
+/// lines.
 ///
-/// It means the same as before, and to do it again changes nothing. Lines whose meaning can depend on blanks (definitions and their
-/// use, `@id`, `~SEQ`, includes, backslashes, quotes without partner) are indented and otherwise left alone. So is a whole text in
-/// which a `}` is missing and only its layout tells where.
+/// It means the same as before, and to do it again changes nothing. Lines whose meaning can depend on blanks
+/// (definitions and their use, `@id`, `~SEQ`, includes, backslashes, quotes without partner) are indented and otherwise
+/// left alone. So is a whole text in which a `}` is missing and only its layout tells where.
 pub fn format(text: &[u8]) -> Vec<u8> {
     let laid_out = lay_out(text);
     if is_told_by_layout(text) || is_told_by_layout(&laid_out) { text.to_vec() } else { laid_out }
@@ -228,8 +229,8 @@ fn is_delicate_here(code: &[u8]) -> bool {
     matches!(code.first(), Some(b'@' | b'~')) || include(code).is_some()
 }
 
-/// The part of a delicate line whose braces are those of blocks: what follows its condition, unless that is a definition or an
-/// include.
+/// The part of a delicate line whose braces are those of blocks: what follows its condition, unless that is a
+/// definition or an include.
 fn blocks(code: &[u8]) -> Option<&[u8]> {
     let text = match code.strip_prefix(b"@") {
         Some(condition) => {
@@ -241,7 +242,7 @@ fn blocks(code: &[u8]) -> Option<&[u8]> {
     (definition(text).is_none() && include(text).is_none()).then_some(text)
 }
 
-/// How deep `code` stands, and what follows it, if `depth` braces are open before it.
+/// The depth of `code`, and the depth after it, if `depth` braces are open before it.
 fn braces(code: &[u8], depth: usize) -> (usize, usize) {
     let mut before = depth;
     let mut after = depth;

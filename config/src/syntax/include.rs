@@ -15,7 +15,8 @@ const MOST_NESTED: usize = 32;
 const MOST_FILES: usize = 4_096;
 /// The most octets that includes may bring.
 const MOST_OCTETS: usize = 64 << 20;
-/// The most names that includes may give: what each pattern stands for, one at least; alternatives of braces are patterns.
+/// The most names that includes may give: what each pattern stands for, one at least; alternatives of braces are
+/// patterns.
 const MOST_NAMES: usize = 16_384;
 
 /// Octets of `includea`.
@@ -137,7 +138,7 @@ pub(super) struct Includes<'a> {
     /// What includes have brought.
     octets: usize,
     names: usize,
-    /// A limit was reached: whatever is included from here on is left out without a further word.
+    /// A limit was reached: further includes are left out, without a further finding.
     is_full: bool,
 }
 

@@ -32,8 +32,8 @@ pub fn parse(source: &dyn Source, path: &Path, options: &Options) -> Parsed {
     reader.finish()
 }
 
-/// Reads as `parse` does, and keeps every line that counts: those of included files in their place, those that are not for us
-/// left out, definitions put in, sequences written out.
+/// Reads as `parse` does, and keeps every line that counts: those of included files in their place, those that are not
+/// for us left out, definitions put in, sequences written out.
 pub fn expand(source: &dyn Source, path: &Path, options: &Options) -> Expanded {
     let mut reader = Reader::new(source, options);
     reader.record = Some(Record::default());

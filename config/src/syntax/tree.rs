@@ -1,7 +1,7 @@
 //! The statements of a configuration, stored tightly: a large one has hundreds of thousands.
 //!
-//! Statements stand in the order of the text, each before those of its block; a word is a place in a file. So no depth of nesting
-//! is a danger to the stack, and a statement costs some thirty octets beyond its text.
+//! Statements stand in the order of the text, each before those of its block; a word is a place in a file. So no depth
+//! of nesting is a danger to the stack, and a statement costs some thirty octets beyond its text.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -19,10 +19,11 @@ pub struct Tree {
     pub(super) files: Files,
     nodes: Vec<Stored>,
     words: Vec<Spot>,
-    /// The words that do not end at the first blank or brace after them: quoted, from a definition. Each with its length.
+    /// The words that do not end at the first blank or brace after them: quoted, from a definition. Each with its
+    /// length.
     odd: Vec<(u32, u32)>,
-    /// The words that are neither what stands at their place nor that without double quotes: escaped, from a definition. Each with
-    /// the place in `text` where it begins.
+    /// The words that are neither what stands at their place nor that without double quotes: escaped, from a
+    /// definition. Each with the place in `text` where it begins.
     made: Vec<(u32, u32)>,
     text: Vec<u8>,
     blocks: Vec<Braces>,
@@ -158,7 +159,7 @@ impl<'a> Node<'a> {
         NodeId(self.index)
     }
 
-    /// Whether `other` stands in its block, at whatever depth.
+    /// Whether `other` stands in its block, at any depth.
     pub fn holds(self, other: Self) -> bool {
         self.index < other.index && self.stored().is_some_and(|stored| other.index < wide(stored.end))
     }
@@ -261,7 +262,8 @@ impl Tree {
         (0..self.nodes.len()).map(|index| Node { tree: self, index })
     }
 
-    /// Whether a `}` is missing, and where was taken from the layout: written otherwise, the text may say something else.
+    /// Whether a `}` is missing, and where was taken from the layout: written otherwise, the text may say something
+    /// else.
     pub fn is_told_by_layout(&self) -> bool {
         self.told_by_layout
     }
@@ -276,8 +278,8 @@ impl Tree {
         self.nodes.is_empty()
     }
 
-    /// Makes room for what a file of so many octets usually holds. To grow later would move all that is there; room that is not
-    /// used costs nothing.
+    /// Makes room for what a file of so many octets usually holds. To grow later would move all that is there; room
+    /// that is not used costs nothing.
     pub(super) fn reserve(&mut self, octets: usize) {
         self.nodes.reserve(octets / 16);
         self.words.reserve(octets / 8);

@@ -4,8 +4,8 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A few of `T`, and nearly always one: that one needs no memory of its own. Sites have tens of thousands of servers, most with one
-/// check.
+/// A few of `T`, and nearly always one: that one needs no memory of its own. Sites have tens of thousands of servers,
+/// most with one check.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Few<T>(Content<T>);
 

@@ -57,7 +57,8 @@ impl FakeDirector {
         (self.history.len(), self.batches)
     }
 
-    /// From now on refuses changes to this service itself, or to this server of it, with an error number; `None` ends that.
+    /// From now on refuses changes to this service itself, or to this server of it, with an error number; `None` ends
+    /// that.
     pub fn refuse(&mut self, service: ServiceKey, server: Option<DestinationKey>, errno: Option<i32>) {
         match errno {
             Some(errno) => self.refusals.insert((service, server), errno),
@@ -80,7 +81,7 @@ impl FakeDirector {
         self.unreadable_servers = errno;
     }
 
-    /// From now on keeps this server with this weight, whatever it is told; no other keeps it so.
+    /// From now on this server keeps this weight, whatever changes say. It applies to one server at a time.
     pub fn keep_otherwise(&mut self, server: DestinationKey, weight: u32) {
         self.unfaithful.insert(server, weight);
     }

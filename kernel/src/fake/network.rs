@@ -143,7 +143,7 @@ impl FakeNetwork {
         self.torn = torn;
     }
 
-    /// Loses all events that nobody has taken yet, as a full receive buffer does.
+    /// Loses all events that are not read yet, as a full receive buffer does.
     pub fn overrun(&mut self) {
         self.events.clear();
         self.events.push_back(NetworkEvent::Overrun);
@@ -184,8 +184,8 @@ impl FakeNetwork {
         &self.secondaries_set
     }
 
-    /// From now on lets `set_secondaries` fail with this error number, as a `/proc/sys` that is mounted read-only does; `None`
-    /// ends that.
+    /// From now on lets `set_secondaries` fail with this error number, as a `/proc/sys` that is mounted read-only does;
+    /// `None` ends that.
     pub fn fail_secondaries(&mut self, errno: Option<i32>) {
         self.secondaries_fail = errno;
     }

@@ -81,7 +81,7 @@ pub struct FakePackets {
     refuse_open: Option<i32>,
     failing_links: BTreeMap<LinkIndex, i32>,
     lost: u64,
-    /// Room for packets that nobody has read; `None` is endless.
+    /// Room for packets that are not read yet; `None` is endless.
     room: Option<usize>,
 }
 
@@ -115,8 +115,8 @@ impl FakePackets {
         self.listens
     }
 
-    /// A neighbour says something about its addresses: an ARP frame, or a frame with a neighbour advertisement. Nobody hears it
-    /// who does not listen.
+    /// A neighbour says something about its addresses: an ARP frame, or a frame with a neighbour advertisement. Nobody
+    /// hears it who does not listen.
     pub fn say(&mut self, frame: SentFrame) {
         if self.listens {
             self.said.push_back(frame);

@@ -1,7 +1,7 @@
 //! Changes of the table, many in one datagram.
 //!
-//! The kernel knows "add" (refused if it is there) and "change" (refused if it is not); a wish is tried as the one that it
-//! most likely is. After each datagram those that met the other case are tried as that, before the next.
+//! The kernel knows "add" (refused if it is there) and "change" (refused if it is not); a wish is tried as the one that
+//! it most likely is. After each datagram those that met the other case are tried as that, before the next.
 
 use std::collections::{HashMap, HashSet};
 use std::io;

@@ -1,4 +1,4 @@
-//! Netlink framing: messages and attributes, written and read. Reading stays within bounds whatever the octets are.
+//! Netlink framing: messages and attributes, written and read. Reading stays within bounds for any octets.
 
 /// `NLM_F_REQUEST`
 pub(crate) const REQUEST: u16 = 0x1;

@@ -1,5 +1,5 @@
-//! Forgets connections of datagrams. They have no end that a server could bring about: as long as a client goes on sending,
-//! it would be sent to a server that is gone. Layouts and numbers: linux/netfilter/nfnetlink_conntrack.h.
+//! Forgets connections of datagrams. They have no end that a server could bring about: as long as a client goes on
+//! sending, it would be sent to a server that is gone. Layouts and numbers: linux/netfilter/nfnetlink_conntrack.h.
 
 use std::io;
 use std::net::IpAddr;
@@ -32,8 +32,8 @@ pub(super) fn concerns(key: &ServiceKey) -> bool {
     datagrams && key.family() == Family::V4
 }
 
-/// Forgets what the clients of a service have with a server. This takes Linux 6.9; before, the kernel says that it cannot,
-/// and such clients are served again when they have been silent for half a minute.
+/// Forgets what the clients of a service have with a server. This takes Linux 6.9; before, the kernel says that it
+/// cannot, and such clients are served again when they have been silent for half a minute.
 pub(super) fn forget(exchange: &mut Exchange, key: &ServiceKey, to: &DestinationKey) -> io::Result<()> {
     let _refused_before_6_9 = exchange.ask(|batch, flags, sequence| write(batch, flags, sequence, key, to), |_| {})?;
     Ok(())

@@ -1,5 +1,6 @@
-//! Direct routing: a copy of the packet goes to the server as it is, neighbours being the kernel's business, and the packet itself
-//! no further. Conntrack knows nothing of it: which server has a connection is remembered in a map of our own.
+//! Direct routing: a copy of the packet goes to the server as it is, neighbours being the kernel's business, and the
+//! packet itself no further. Conntrack knows nothing of it: which server has a connection is remembered in a map of our
+//! own.
 
 use keepalived_core::vrrp::Family;
 

@@ -1,4 +1,5 @@
-//! The expressions that rules consist of, and the registers that they work on. Layouts and numbers: linux/netfilter/nf_tables.h.
+//! The expressions that rules consist of, and the registers that they work on. Layouts and numbers:
+//! linux/netfilter/nf_tables.h.
 
 use keepalived_core::vrrp::Family;
 
@@ -33,7 +34,7 @@ pub(super) enum Header {
     Transport,
 }
 
-/// How a client is told that there is nobody, as IPVS does: ICMP "port unreachable".
+/// The answer to a client when no server is there, as IPVS gives it: ICMP "port unreachable".
 const ICMPX_PORT_UNREACHABLE: (u32, u8) = (2, 1);
 
 impl Batch {
@@ -243,7 +244,7 @@ impl Batch {
         });
     }
 
-    /// Says that there is nobody.
+    /// Answers that no server is there.
     pub(super) fn reject(&mut self, table: OurTable) {
         let (kind, code) = match table {
             OurTable::Nat => ICMPX_PORT_UNREACHABLE,

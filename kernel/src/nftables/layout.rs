@@ -22,8 +22,8 @@ const COUNT_PREROUTING: Hook = Hook { kind: "filter", number: 0, priority: 0 };
 const COUNT_OUTPUT: Hook = Hook { kind: "filter", number: 3, priority: 0 };
 /// After marks are set, before addresses are rewritten.
 const DIRECT_PREROUTING: Hook = Hook { kind: "filter", number: 0, priority: -140 };
-/// Clients that all services of a class remember: more are served, and not remembered. Connections by direct routing: no more are
-/// served.
+/// Clients that all services of a class remember: more are served, and not remembered. Connections by direct routing:
+/// no more are served.
 const MOST_REMEMBERED: u32 = 1 << 22;
 /// Chains that must be there for a table to be ours and whole, and how many rules they have.
 pub(super) fn chains(table: OurTable) -> Vec<(&'static str, usize)> {

@@ -33,8 +33,8 @@ impl Monitor {
         Ok(Self { socket: Socket::open(Some(NETFILTER), &[GROUP], ROOM)? })
     }
 
-    /// Hears nothing: what follows is our own, and the kernel would write a message for each element of it. What others do meanwhile
-    /// is found by the next look.
+    /// Hears nothing: what follows is our own, and the kernel would write a message for each element of it. What others
+    /// do meanwhile is found by the next look.
     pub(super) fn mute(&self) {
         // if that fails our own is heard, and looked at in vain
         let _heard = socket_option::set(&self.socket, libc::SOL_NETLINK, libc::NETLINK_DROP_MEMBERSHIP, GROUP);
@@ -45,7 +45,7 @@ impl Monitor {
         socket_option::set(&self.socket, libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, GROUP)
     }
 
-    /// Takes what there is: whether any of it is about `table`, or was lost.
+    /// Reads all messages: whether one is about `table`, or messages were lost.
     pub(super) fn is_about(&mut self, table: &str) -> bool {
         let mut any = false;
         for _ in 0..MOST_READ {

@@ -10,7 +10,8 @@ pub(super) const DISPATCH: &str = "dispatch";
 /// The set of protocols that are balanced.
 pub(super) const BALANCED: &str = "balanced";
 
-/// The name of a service's chain, which nft's grammar accepts: `tcp-192.0.2.1-80`, `udp-2001_db8__1-any`, `fwmark-7-ipv4`.
+/// The name of a service's chain, which nft's grammar accepts: `tcp-192.0.2.1-80`, `udp-2001_db8__1-any`,
+/// `fwmark-7-ipv4`.
 pub(super) fn chain_of(key: &ServiceKey) -> String {
     match *key {
         ServiceKey::Address { address, port, protocol } => {

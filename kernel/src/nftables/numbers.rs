@@ -1,6 +1,6 @@
-//! Which numbers services draw from. Numbers lead to servers in maps that some services share: with a map for each service the
-//! kernel, which goes through all sets of a table to find one, takes seconds for 10,000 services; with one for all, minutes: for
-//! each rule that looks into a map it goes through all elements.
+//! Which numbers services draw from. Numbers lead to servers in maps that some services share: with a map for each
+//! service the kernel, which goes through all sets of a table to find one, takes seconds for 10,000 services; with one
+//! for all, minutes: for each rule that looks into a map it goes through all elements.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -35,7 +35,7 @@ pub(super) struct Numbers {
 /// Numbers in a map. A service that needs more has a map of its own.
 const PAGE: u32 = 1024;
 
-/// What a service gets at least, so that it seldom has to move when servers come.
+/// The fewest numbers of a service: it seldom has to move when servers come.
 const LEAST: u32 = 16;
 
 impl Numbers {

@@ -28,8 +28,8 @@ pub(super) const SERVER: Register = Register(0);
 pub(super) const NUMBER: Register = Register(5);
 pub(super) const HASHED: Register = Register(8);
 
-/// Where rules keep a seat beside the key of a client, or of a connection, and the server that has it. With IPv6 all sixteen
-/// registers are taken.
+/// Where rules keep a seat beside the key of a client, or of a connection, and the server that has it. With IPv6 all
+/// sixteen registers are taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Seated {
     pub(super) seat: Register,
@@ -76,7 +76,8 @@ pub(super) fn only_protocol_number(it: &mut Batch, number: u8) {
     only_meta(it, META_PROTOCOL, &[number]);
 }
 
-/// Loads what a packet finds its service by, `original` as it was before it was redirected. Returns the next free register.
+/// Loads what a packet finds its service by, `original` as it was before it was redirected. Returns the next free
+/// register.
 pub(super) fn load_service_key(it: &mut Batch, class: ServiceClass, original: bool) -> u32 {
     if class.table == OurTable::Nat {
         only_family(it, class.family);

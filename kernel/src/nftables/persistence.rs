@@ -11,12 +11,12 @@ use super::packet::{FIRST, Seated, load_service_key, load_source, redirect};
 use super::table::{FoundBy, OurTable, ServiceClass};
 use crate::netlink::codec::Batch;
 
-/// What services remember their clients by. All of a class remember in one map, `clients4`: service and client lead to the
-/// server's seat. A seat is a number that no other server ever gets: with the server it goes from the map of seats, and whoever
-/// had it is forgotten, wherever it is remembered, without anybody looking for it.
+/// What services remember their clients by. All of a class remember in one map, `clients4`: service and client lead to
+/// the server's seat. A seat is a number that no other server ever gets. It goes from the map of seats with its server:
+/// all clients that remember the seat lose their server, and nothing searches for them.
 ///
-/// Services with the same time and mask share a chain (`persistent4-300`) that serves clients which are known. It alone looks
-/// into these maps: for each chain with a rule that does, the kernel goes through all their elements.
+/// Services with the same time and mask share a chain (`persistent4-300`) that serves clients which are known. It alone
+/// looks into these maps: for each chain with a rule that does, the kernel goes through all their elements.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Persistence {
     class: ServiceClass,

@@ -101,12 +101,12 @@ pub(super) struct Group {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Plan {
     pub(super) draw: Draw,
-    /// Without any, nobody is served.
+    /// Without any, no client is served.
     pub(super) groups: Vec<Group>,
 }
 
 impl Plan {
-    /// What becomes of an entry: only servers whose weight is not 0 take part.
+    /// The plan for an entry: only servers whose weight is not 0 take part.
     pub(super) fn of(table: OurTable, key: &ServiceKey, entry: &Entry) -> Self {
         let port = entry.service.flags.flag_2;
         let (draw, share) = match entry.service.scheduler {
@@ -148,8 +148,8 @@ impl Plan {
     }
 }
 
-/// Numbers that are drawn from. Each is an element of a map; weights whose ratio needs more are rounded to it (a server has
-/// one at least). What is lost is at most a two-thousandth of all connections.
+/// Numbers that are drawn from. Each is an element of a map; weights whose ratio needs more are rounded to it (a server
+/// has one at least). What is lost is at most a two-thousandth of all connections.
 const MOST_NUMBERS: u64 = 1024;
 
 impl Group {

@@ -73,7 +73,7 @@ impl Known {
         Rendered::of(key, self).rules.draws.into_iter().map(|(map, _)| map).collect()
     }
 
-    /// Whether its servers that are remembered are those that there are.
+    /// Whether exactly its servers have seats.
     pub(super) fn is_seated(&self, key: &ServiceKey) -> bool {
         let servers = self.entry.destinations.keys().map(|to| keys::server_of(self.table, key, to));
         let servers: BTreeSet<_> = servers.filter(|_| remembers(self.table, &self.entry)).collect();

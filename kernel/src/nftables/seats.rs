@@ -1,5 +1,5 @@
-//! Seats: numbers that stand for a server of a service in what packets are remembered by. None is given twice, so that what is
-//! remembered of a server that is gone leads nowhere.
+//! Seats: numbers that stand for a server of a service in what packets are remembered by. None is given twice, so that
+//! what is remembered of a server that is gone leads nowhere.
 
 use std::collections::BTreeMap;
 
@@ -27,8 +27,8 @@ impl Seats {
         self.next = self.next.max(given.unwrap_or(0));
     }
 
-    /// A seat that no server had. After four billion a server may still have it: then the kernel refuses, and we build the table
-    /// anew.
+    /// A seat that no server had. After four billion a server may still have it: then the kernel refuses, and we build
+    /// the table anew.
     pub(super) fn take(&mut self) -> u32 {
         let seat = self.next;
         self.next = seat.wrapping_add(1);

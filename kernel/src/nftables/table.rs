@@ -170,7 +170,8 @@ impl ServiceClass {
         parts
     }
 
-    /// The same of what is counted together: a server, and where services of this class have a port of their own, its port.
+    /// The same of what is counted together: a server, and where services of this class have a port of their own, its
+    /// port.
     pub(super) fn traffic_parts(self) -> Vec<(u32, usize)> {
         match self.found_by {
             FoundBy::Port => self.weight_parts(),

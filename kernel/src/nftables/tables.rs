@@ -112,7 +112,7 @@ impl Tables {
         std::mem::take(&mut self.services)
     }
 
-    /// Has the next transaction make every table anew, whatever is there. Returns the services that were known.
+    /// Has the next transaction make every table anew. Returns the services that were known.
     pub(super) fn rebuild(&mut self) -> BTreeMap<ServiceKey, Known> {
         self.states.values_mut().for_each(|state| state.whole = false);
         self.numbers = Numbers::default();
@@ -250,8 +250,8 @@ impl Tables {
         Ok(out)
     }
 
-    /// Writes as many changes as a transaction holds. Returns where the part that all services share ends, where each change
-    /// ends, and what the transaction adds to each table.
+    /// Writes as many changes as a transaction holds. Returns where the part that all services share ends, where each
+    /// change ends, and what the transaction adds to each table.
     fn fill(&mut self, changes: &[ServiceChange]) -> (Vec<u32>, BTreeMap<OurTable, Addition>) {
         let to = &mut self.transaction;
         self.commit.begin(to);
@@ -263,7 +263,7 @@ impl Tables {
             to.at(table);
             addition.anew = !self.states.get(&table).is_some_and(|state| state.whole);
             if addition.anew {
-                // whatever is there goes
+                // what is there goes
                 to.new_table();
                 to.delete_table();
                 self.seats.said(table, None);

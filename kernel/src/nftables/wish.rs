@@ -17,7 +17,8 @@ pub(super) struct Wish {
     pub(super) changes: Vec<usize>,
 }
 
-/// The wish for each service that `changes` are about, if the kernel has `services`. A change that cannot be done is in `refused`.
+/// The wish for each service that `changes` are about, if the kernel has `services`. A change that cannot be done is in
+/// `refused`.
 pub(super) fn of(
     changes: &[Change],
     services: &BTreeMap<ServiceKey, Known>,
@@ -38,7 +39,8 @@ pub(super) fn of(
     wishes
 }
 
-/// Takes away the wishes that nftables cannot make true. `can_direct` says whether the kernel can copy packets in a table.
+/// Takes away the wishes that nftables cannot make true. `can_direct` says whether the kernel can copy packets in a
+/// table.
 pub(super) fn refuse_impossible(
     wishes: &mut BTreeMap<ServiceKey, Wish>,
     mut can_direct: impl FnMut(OurTable) -> io::Result<bool>,

@@ -19,7 +19,7 @@ pub struct Account {
 /// The user `name`; `None` if it is certain that there is none.
 ///
 /// # Errors
-/// Whoever knows users does not answer: there may be one.
+/// The service that knows users does not answer: there may be one.
 pub fn find_user(name: &str) -> io::Result<Option<Account>> {
     let user = certain(name, User::from_name)?;
     Ok(user.map(|user| Account { uid: user.uid.as_raw(), gid: user.gid.as_raw() }))
@@ -28,12 +28,13 @@ pub fn find_user(name: &str) -> io::Result<Option<Account>> {
 /// The number of the group `name`; `None` if it is certain that there is none.
 ///
 /// # Errors
-/// Whoever knows groups does not answer: there may be one.
+/// The service that knows groups does not answer: there may be one.
 pub fn find_group(name: &str) -> io::Result<Option<u32>> {
     Ok(certain(name, Group::from_name)?.map(|group| group.gid.as_raw()))
 }
 
-/// What `find` finds, with the answers that mean "there is none" told from those that mean "I do not know" (getpwnam(3)).
+/// What `find` finds, with the answers that mean "there is none" told from those that mean "I do not know"
+/// (getpwnam(3)).
 fn certain<T>(name: &str, find: impl FnOnce(&str) -> nix::Result<Option<T>>) -> io::Result<Option<T>> {
     if name.contains('\0') {
         return Ok(None);
@@ -60,7 +61,7 @@ mod tests {
         assert_eq!(find_group("root").unwrap(), Some(0));
         assert_eq!((find_user("no such user").unwrap(), find_group("no such group").unwrap()), (None, None));
         assert_eq!(find_user("nul\0octet").unwrap(), None);
-        // whoever knows users does not answer
+        // the service that knows users does not answer
         let error = certain("any", |_| Err::<Option<()>, _>(Errno::EMFILE)).unwrap_err();
         assert!(crate::shortage::is_shortage(&error), "{error}");
     }

@@ -10,7 +10,7 @@ pub struct Background {
 }
 
 impl Background {
-    /// What a process that stays in the foreground has: nobody waits.
+    /// Of a process that stays in the foreground: no parent waits.
     pub fn none() -> Self {
         Self { parent: None }
     }
@@ -36,7 +36,7 @@ impl Background {
 }
 
 fn report(mut parent: PipeWriter, status: u8) {
-    // a parent that was killed meanwhile has nobody to tell
+    // a parent that was killed meanwhile hears nothing
     let _nobody_waits = parent.write_all(&[status]);
 }
 

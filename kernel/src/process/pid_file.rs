@@ -86,7 +86,7 @@ impl PidFile {
         writeln!(self.file, "{pid}")
     }
 
-    /// Lets everybody read it, whatever the umask: scripts of any user do.
+    /// Lets every user read it, whatever the umask: scripts of any user do.
     ///
     /// # Errors
     /// The file belongs to another user.

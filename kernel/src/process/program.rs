@@ -44,8 +44,9 @@ pub enum Orphaned {
     Killed,
 }
 
-/// Starts a program: in a process group of its own, its standard streams nowhere, no signal blocked or ignored; when the
-/// calling thread ends, it is told to end, too. This process is forked for it: it should be a small one, with one thread.
+/// Starts a program: in a process group of its own, its standard streams nowhere, no signal blocked or ignored; when
+/// the calling thread ends, it is told to end, too. This process is forked for it: it should be a small one, with one
+/// thread.
 ///
 /// # Errors
 /// It cannot be executed, or not as that user.
@@ -54,7 +55,8 @@ pub fn start(program: &Program) -> io::Result<Child> {
     command.args(&program.arguments).env_clear().envs(program.environment.iter().cloned());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
     let (identity, orphaned) = (program.identity.clone(), program.orphaned);
-    // SAFETY: between fork and exec only system calls are made and nothing is allocated: `become_them` borrows what was made before.
+    // SAFETY: between fork and exec only system calls are made and nothing is allocated: `become_them` borrows what was
+    // made before.
     unsafe {
         command.pre_exec(move || become_them(identity.as_ref(), orphaned));
     }
@@ -91,12 +93,14 @@ fn check(result: i32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Sends a signal to a program that was started here and all that it has started in its process group. Success if all have ended.
+/// Sends a signal to a program that was started here and all that it has started in its process group. Success if all
+/// have ended.
 ///
 /// # Errors
 /// Not permitted.
 pub fn signal_group(child: &Child, signal: Signal) -> io::Result<()> {
-    // SAFETY: numbers only. The group has the number of its leader, which cannot be given away before the leader is reaped.
+    // SAFETY: numbers only. The group has the number of its leader, which cannot be given away before the leader is
+    // reaped.
     let sent = unsafe { libc::kill(-child.pid().0, signal.number()) };
     if sent == 0 {
         return Ok(());

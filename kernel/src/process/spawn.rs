@@ -206,8 +206,8 @@ pub fn adopt_orphans() -> io::Result<()> {
     Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
 }
 
-/// Reaps orphans that this process has adopted ([`adopt_orphans`]) and that have ended; how many. Stops at the first of `own`: whoever
-/// started it wants to know how it ended, and calls this again after that.
+/// Reaps orphans that this process has adopted ([`adopt_orphans`]) and that have ended; how many. Stops at the first of
+/// `own`: the process that started it wants to know how it ended, and calls this again after that.
 ///
 /// # Errors
 /// The kernel refuses to say who has ended.

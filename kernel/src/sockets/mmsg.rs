@@ -251,7 +251,7 @@ impl Sender {
 
 /// False when the socket's buffer was full; those that were left have been reported then.
 ///
-/// The headers have to be complete: each points to one vector, a name and perhaps notes, which nobody else changes.
+/// The headers have to be complete: each points to one vector, a name and perhaps notes, which nothing else changes.
 fn send_all(socket: BorrowedFd<'_>, headers: &mut [libc::mmsghdr], mut failed: impl FnMut(usize, i32)) -> bool {
     let mut at = 0;
     while let Some(rest) = headers.get_mut(at..).filter(|rest| !rest.is_empty()) {
@@ -283,12 +283,12 @@ fn send_all(socket: BorrowedFd<'_>, headers: &mut [libc::mmsghdr], mut failed: i
 
 const NO_VECTOR: libc::iovec = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
 
-/// A small length in whatever type this C library gives the field.
+/// A small length in the type that this C library gives the field.
 fn number<T: TryFrom<usize> + Default>(value: usize) -> T {
     T::try_from(value).unwrap_or_default()
 }
 
-/// Flags in whatever type this C library gives the argument.
+/// Flags in the type that this C library gives the argument.
 fn number_of<T: TryFrom<i32> + Default>(value: i32) -> T {
     T::try_from(value).unwrap_or_default()
 }

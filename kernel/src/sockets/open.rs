@@ -61,7 +61,7 @@ fn receiver(channel: &Channel, buffer: BufferSize) -> io::Result<Socket> {
             set(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)?;
             set(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, 1)?;
             socket.set_multicast_all_v6(false)?;
-            // no IPV6_CHECKSUM: the kernel would drop what is wrong, and nobody would count it
+            // no IPV6_CHECKSUM: the kernel would drop wrong adverts, and we could not count them
         }
     }
     match (channel.kind, channel.link) {
@@ -127,10 +127,10 @@ fn sender(channel: &Channel) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// The source address that the kernel would use towards `peer`: connecting a datagram socket asks its routing table, and
-/// sends nothing.
+/// The source address that the kernel would use towards `peer`: connecting a datagram socket asks its routing table,
+/// and sends nothing.
 pub(crate) fn source_towards(peer: Ipv6Addr, link: LinkIndex) -> io::Result<Ipv6Addr> {
-    // whatever the port
+    // any port
     const DISCARD: u16 = 9;
     let socket = Socket::new(Domain::IPV6, Type::DGRAM.nonblocking().cloexec(), None)?;
     bind_to(&socket, Some(link))?;
@@ -160,10 +160,11 @@ const DROP: SockFilter = SockFilter::new(RETURN, 0, 0, 0);
 
 /// Where neighbours are overheard that say which addresses they have.
 ///
-/// Both sockets are for all links and stay open: none of their calls waits for the kernel's lock for links, which others may hold
-/// for seconds. A packet socket takes it only to be a member of something (`PACKET_ADD_MEMBERSHIP`), and a raw one only to join
-/// a group; all nodes are in the group that answers go to anyway. But closing a packet socket waits until all processors
-/// have passed it by (`synchronize_net`), some 10 ms. So it is a filter that makes them deaf.
+/// Both sockets are for all links and stay open: none of their calls waits for the kernel's lock for links, which
+/// others may hold for seconds. A packet socket takes it only to be a member of something (`PACKET_ADD_MEMBERSHIP`),
+/// and a raw one only to join a group; all nodes are in the group that answers go to anyway. But closing a packet
+/// socket waits until all processors have passed it by (`synchronize_net`), some 10 ms. So it is a filter that makes
+/// them deaf.
 #[derive(Debug)]
 pub(crate) struct Overhearing {
     pub(crate) arp: Socket,

@@ -14,7 +14,7 @@ const MOST_CALLS: usize = 64;
 
 impl RawSockets {
     pub(super) fn switch(&mut self, listen: Listen) {
-        // a filter that cannot be set leaves the one before: nothing is heard, or what is heard is for nobody
+        // a filter that cannot be set leaves the one before: we hear nothing, or frames that no prober waits for
         let _as_it_was = match listen {
             Listen::Yes => self.overhearing.listen(),
             Listen::No => self.overhearing.deafen(),

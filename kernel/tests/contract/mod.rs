@@ -1,4 +1,5 @@
-//! What every [`Director`] promises. Written against what all of them can: NAT, round robin, address and mark, both families.
+//! What every [`Director`] promises. Written against what all of them can: NAT, round robin, address and mark, both
+//! families.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -108,7 +108,8 @@ impl World {
 
     pub(crate) fn open(&self, to: &str) -> std::io::Result<Connection> {
         let to = to.parse().unwrap();
-        // a link that came up while another test holds the kernel's lock for links loses the first questions for its neighbour
+        // a link that came up while another test holds the kernel's lock for links loses the first questions for its
+        // neighbour
         let end = Instant::now() + Duration::from_secs(15);
         loop {
             match self.as_client(|| Connection::open(None, to)) {

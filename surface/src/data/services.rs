@@ -1,4 +1,4 @@
-//! `keepalived_check.data`: how load balancing stands.
+//! `keepalived_check.data`: the state of load balancing.
 
 use std::fmt::Write as _;
 

@@ -22,8 +22,8 @@ const IS_MODEST: u8 = 0x40;
 /// Makes the checksum right, so that what lies behind that check is reached.
 const MENDS: u8 = 0x80;
 
-/// One datagram for one router. The first octet says which router, the second is the TTL; the rest is what arrived: over
-/// IPv4 from the IP header on, over IPv6 the message.
+/// One datagram for one router. The first octet says which router, the second is the TTL; the rest is what arrived:
+/// over IPv4 from the IP header on, over IPv6 the message.
 ///
 /// # Panics
 /// An advert that is refused has an effect, or one that is accepted has one without measure.

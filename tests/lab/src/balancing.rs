@@ -1,5 +1,5 @@
-//! Load balancing, of one daemon or of two side by side: each in a network namespace of its own with the same real servers, on
-//! the same kernel. What counts is the kernel's table.
+//! Load balancing, of one daemon or of two side by side: each in a network namespace of its own with the same real
+//! servers, on the same kernel. What counts is the kernel's table.
 //!
 //! It needs IPVS: see [`crate::uml`].
 
@@ -30,7 +30,8 @@ const UNMOVED: Duration = Duration::from_millis(2500);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often the table is looked at.
 const GLANCE: Duration = Duration::from_millis(200);
-/// So much of `/proc/net/ip_vs` the kernel gives in one piece; a second one may have gaps where there are other namespaces.
+/// So much of `/proc/net/ip_vs` the kernel gives in one piece; a second one may have gaps where there are other
+/// namespaces.
 const WHOLE: usize = 3800;
 
 /// Where real servers are: each namespace has these from the start.
@@ -265,8 +266,8 @@ impl Site {
         Ok(lines.iter().map(|line| format!("{line}\n")).collect())
     }
 
-    /// The table as it is quickly had, for comparison with an earlier one: without what changes by itself. A process of its own
-    /// for each look would keep such a machine busy.
+    /// The table as it is quickly had, for comparison with an earlier one: without what changes by itself. A process of
+    /// its own for each look would keep such a machine busy.
     fn glance(&mut self) -> Result<String> {
         let mut octets = vec![0; 65_536];
         self.glance.rewind()?;
@@ -320,7 +321,7 @@ impl Drop for Site {
     }
 }
 
-/// The table of a namespace, for whoever reads it.
+/// The table of a namespace, as text.
 fn table_of(namespace: &Namespace) -> Result<File> {
     // what is opened stays the one of the namespace that it was opened in
     namespace.inside(|| Ok(File::open("/proc/thread-self/net/ip_vs")?))

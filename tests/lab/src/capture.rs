@@ -147,7 +147,7 @@ pub struct Garp {
     pub address: IpAddr,
     /// The MAC address that has it.
     pub sender: Mac,
-    /// Nobody in particular.
+    /// No particular receiver.
     pub target: Mac,
 }
 
@@ -326,7 +326,8 @@ impl Capture {
                 continue;
             }
             let vrrp = packet.contains("VRRP") || packet.contains("vrrp");
-            // tcpdump leaves the pseudo header out for version 2 over IPv6, a form no RFC defines; the kernel puts it in
+            // tcpdump leaves the pseudo header out for version 2 over IPv6, a form no RFC defines; the kernel puts it
+            // in
             packet = if packet.contains("IP6") && packet.contains("VRRPv2") {
                 packet.replace("(bad vrrp cksum", "")
             } else {

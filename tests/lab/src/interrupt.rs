@@ -51,7 +51,7 @@ fn signal(processes: &[Pid], signal: Signal) {
     }
 }
 
-/// Whether it is there and more than a zombie that nobody has asked about yet.
+/// Whether the process is there, and no zombie.
 fn lives(pid: Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))

@@ -1,11 +1,12 @@
 //! Namespaces, real sockets, real peers.
 //!
-//! A [`Lab`] is a few routers, each in a network namespace of its own, on bridges in one more namespace where an observer
-//! listens. Daemons are the real programs: ours, Debian's keepalived, FRR's vrrpd. What counts is what was on the wire
-//! ([`Capture`]) and what the kernel holds (`ip -j addr`), not what a daemon says about itself.
+//! A [`Lab`] is a few routers, each in a network namespace of its own, on bridges in one more namespace where an
+//! observer listens. Daemons are the real programs: ours, Debian's keepalived, FRR's vrrpd. What counts is what was on
+//! the wire ([`Capture`]) and what the kernel holds (`ip -j addr`), not what a daemon says about itself.
 //!
-//! It works as root, and without root in a user namespace of one's own (see [`sandbox`]). Everything a lab makes goes away
-//! when it is dropped, after a panic too, and at Ctrl-C ([`interrupt`]); what a killed run leaves behind, the next lab removes.
+//! It works as root, and without root in a user namespace of one's own (see [`sandbox`]). Everything a lab makes goes
+//! away when it is dropped, after a panic too, and at Ctrl-C ([`interrupt`]); what a killed run leaves behind, the next
+//! lab removes.
 
 pub mod balancing;
 mod capture;

@@ -16,7 +16,7 @@ pub struct Namespace {
 /// All our namespaces are called `kl-PID-…` after the process that made them.
 pub(crate) const PREFIX: &str = "kl-";
 
-/// No duplicate address detection, no addresses nobody asked for, and several interfaces may answer for one subnet.
+/// No duplicate address detection, no addresses of the kernel's own, and several interfaces may answer for one subnet.
 const SETTINGS: [(&str, &str); 11] = [
     ("ipv6/conf/all/disable_ipv6", "0"),
     ("ipv6/conf/default/disable_ipv6", "0"),
@@ -55,7 +55,8 @@ impl Namespace {
         &self.name
     }
 
-    /// A command that will run inside. `nsenter` and not `ip netns exec`, which wants to mount `/sys` anew: a container may not.
+    /// A command that will run inside. `nsenter` and not `ip netns exec`, which wants to mount `/sys` anew: a container
+    /// may not.
     #[must_use]
     pub fn command(&self, what: impl AsRef<Path>) -> Command {
         let mut command = Command::new("nsenter");

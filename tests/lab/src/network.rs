@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Routers on bridges, and an observer who listens.
 ///
-/// Router `r` has interfaces `eth0`, `eth1`, … one on each segment `s`, with the addresses 10.s.0.(r+1)/16, fd00:s::(r+1)/64
-/// and fe80::(r+1)/64, and the MAC address 02:00:00:00:ss:rr. The observer's side of its cable is called `r{r}s{s}`.
+/// Router `r` has interfaces `eth0`, `eth1`, … one on each segment `s`, with the addresses 10.s.0.(r+1)/16,
+/// fd00:s::(r+1)/64 and fe80::(r+1)/64, and the MAC address 02:00:00:00:ss:rr. The observer's side of its cable is
+/// called `r{r}s{s}`.
 #[derive(Debug)]
 pub struct Lab {
     name: String,
@@ -86,7 +87,7 @@ impl Lab {
         self.observer.run(&format!("ip link set r{router}s{segment} up")).map(drop)
     }
 
-    /// Separates the given routers from each other, while everybody else, the observer too, goes on hearing each of them.
+    /// Separates the given routers from each other. All others, the observer too, go on hearing each of them.
     pub fn part(&self, routers: &[usize], segment: usize, parted: bool) -> Result<()> {
         let word = if parted { "on" } else { "off" };
         routers.iter().try_for_each(|router| {

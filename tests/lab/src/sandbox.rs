@@ -1,4 +1,4 @@
-//! Where a lab may run: as root, or as nobody in particular inside a user namespace.
+//! Where a lab may run: as root, or as an ordinary user inside a user namespace.
 
 use anyhow::{Context as _, Result, bail};
 use std::os::unix::process::CommandExt as _;
@@ -42,8 +42,8 @@ pub fn rights() -> Rights {
 
 /// `program args` in user, network and mount namespaces of its own, with a `/run` of its own so that `ip netns` works.
 ///
-/// Two user namespaces deep: in the first it is root, which `mount` insists on; in the second it is nobody in particular with all
-/// capabilities, because tcpdump as root wants to become another user, and groups cannot be changed in there.
+/// Two user namespaces deep: in the first it is root, which `mount` insists on; in the second it is an ordinary user
+/// with all capabilities, because tcpdump as root wants to become another user, and groups cannot be changed in there.
 #[must_use]
 pub fn enclose(program: &std::ffi::OsStr) -> Command {
     let mut command = Command::new("unshare");
@@ -64,8 +64,8 @@ pub fn inside() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
 
-/// Makes sure that labs can be made from here on: returns when they can, otherwise starts this program again where they can
-/// and does not return.
+/// Makes sure that labs can be made from here on: returns when they can, otherwise starts this program again where they
+/// can and does not return.
 pub fn reenter() -> Result<()> {
     match rights() {
         Rights::Here => Ok(()),

@@ -7,8 +7,8 @@ use crate::turn::turn;
 use anyhow::Result;
 use std::io::Write as _;
 
-/// Runs a test in a lab of two routers and one bridge, when its turn has come. What went wrong is said while the lab is still
-/// there to show its logs.
+/// Runs a test in a lab of two routers and one bridge, when its turn has come. What went wrong is said while the lab is
+/// still there to show its logs.
 pub fn trial(name: &str, test: impl FnOnce(&Lab) -> Result<()>) {
     trial_in(name, Builder { routers: 2, segments: 1, filter: Filter::Everything }, test);
 }
@@ -22,8 +22,8 @@ pub fn trial_in(name: &str, builder: Builder, test: impl FnOnce(&Lab) -> Result<
     }
 }
 
-/// Whether the daemon under test is ours. If it is Debian's (`LAB_DAEMON=debian`, the self-test of the lab), says that the test passes
-/// over what only ours does.
+/// Whether the daemon under test is ours. If it is Debian's (`LAB_DAEMON=debian`, the self-test of the lab), says that
+/// the test passes over what only ours does.
 #[must_use]
 pub fn only_ours() -> bool {
     let is_ours = Daemon::ours().flavour() == Flavour::Ours;

@@ -20,7 +20,8 @@ pub fn skipped(what: &str, lack: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED, NOTHING WAS TESTED: {what}: {lack}");
 }
 
-/// Waits for a free slot. `None` if this machine cannot have labs: the test must return then. With `CI` set that is a failure.
+/// Waits for a free slot. `None` if this machine cannot have labs: the test must return then. With `CI` set that is a
+/// failure.
 #[must_use]
 pub fn turn() -> Option<Turn> {
     let lack = if sandbox::rights() != Rights::Here {

@@ -1,9 +1,9 @@
-//! A machine of one's own for what the kernel of this one lacks (IPVS, dummy, VRF, ipvlan): User-Mode Linux, Debian's package
-//! `user-mode-linux`. It boots within seconds on the files of this machine, needs no root, and ends with the program that it was
-//! started for.
+//! A machine of one's own for what the kernel of this one lacks (IPVS, dummy, VRF, ipvlan): User-Mode Linux, Debian's
+//! package `user-mode-linux`. It boots within seconds on the files of this machine, needs no root, and ends with the
+//! program that it was started for.
 //!
-//! What needs it is a test with `#[ignore]`, and one more test of the same program calls [`ignored_tests`], which runs them
-//! all in one machine; or, where the kernel of this machine has IPVS, here.
+//! What needs it is a test with `#[ignore]`, and one more test of the same program calls [`ignored_tests`], which runs
+//! them all in one machine; or, where the kernel of this machine has IPVS, here.
 
 use crate::turn::skipped;
 use crate::{ending, sandbox};
@@ -85,9 +85,9 @@ pub fn available() -> Result<(), String> {
     }
 }
 
-/// Runs the tests of this program that are marked `#[ignore]` where there is IPVS, all in one machine, one after the other.
-/// One that fails lets the caller fail; so does it if there are none. Where there is no place for them that is said; with `CI`
-/// set it is a failure.
+/// Runs the tests of this program that are marked `#[ignore]` where there is IPVS, all in one machine, one after the
+/// other. One that fails lets the caller fail; so does it if there are none. Where there is no place for them that is
+/// said; with `CI` set it is a failure.
 pub fn ignored_tests(limit: Duration) {
     ignored_tests_at_once(limit, 1);
 }
@@ -114,8 +114,9 @@ pub fn ignored_tests_at_once(limit: Duration, threads: usize) {
     assert!(!output.contains("running 0 tests"), "there is no test with #[ignore]");
 }
 
-/// Boots a machine, runs a program of this machine's file system in it as root, in the current folder and with this process's
-/// environment, and returns when the machine is off. What the program writes, to whatever file, stays in there.
+/// Boots a machine, runs a program of this machine's file system in it as root, in the current folder and with this
+/// process's environment, and returns when the machine is off. What the program writes, to whatever file, stays in
+/// there.
 ///
 /// # Errors
 /// There is no such machine, it could not be set up, crashed, or hung: then all that it said is in the error.

@@ -1,5 +1,5 @@
-//! Whatever stands in the place of a file that the daemon opens, at start, at a reload and at the end: the daemon says it and goes on,
-//! never waits for it, and never writes into what is not its own.
+//! Whatever stands in the place of a file that the daemon opens, at start, at a reload and at the end: the daemon says
+//! it and goes on, never waits for it, and never writes into what is not its own.
 
 #![cfg(test)]
 

@@ -1,4 +1,5 @@
-//! Another program holds the kernel's lock for links for seconds, as when it removes thousands of links: no stop leaves addresses.
+//! Another program holds the kernel's lock for links for seconds, as when it removes thousands of links: no stop leaves
+//! addresses.
 
 use anyhow::Result;
 use keepalived_kernel::links_lock::{HeldLock, hold};
@@ -34,7 +35,8 @@ fn locked(name: &str, test: impl FnOnce(&Lab) -> Result<()>) {
     trial(name, test);
 }
 
-/// Waits until the vrrp process has given up waiting for the kernel, and the supervisor has taken over; the lock is held meanwhile.
+/// Waits until the vrrp process has given up waiting for the kernel, and the supervisor has taken over; the lock is
+/// held meanwhile.
 fn outlast(held: &HeldLock, running: &Running) -> Result<()> {
     running.wait_for_log("the kernel takes long to remove addresses", long())?;
     assert!(held.is_held());

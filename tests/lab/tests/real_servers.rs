@@ -1,5 +1,5 @@
-//! Health checks of our daemon against servers as they are in use, from Debian's packages, and against one of ours that misbehaves.
-//! What our own fakes cannot hold: that both sides mean the same protocol.
+//! Health checks of our daemon against servers as they are in use, from Debian's packages, and against one of ours that
+//! misbehaves. What our own fakes cannot hold: that both sides mean the same protocol.
 
 #![cfg(test)]
 

@@ -3,22 +3,22 @@
 //! All of it is about one *unit*: a virtual router, or all those of a sync group. Let, over all routers of the unit and
 //! all settings that they ever have in a run,
 //!
-//! - `I` be the longest advertisement interval. In version 3 a backup goes by its master's, so everybody's timers may
-//!   have come from the slowest.
-//! - `T` be the longest master down time: `down_timer_adverts × I` and the whole of the skew's unit (`I`, in version 2 a
-//!   second), which no priority's skew reaches.
+//! - `I` be the longest advertisement interval. In version 3 a backup goes by its master's, so the timers of all
+//!   routers may have come from the slowest.
+//! - `T` be the longest master down time: `down_timer_adverts × I` and the whole of the skew's unit (`I`, in version 2
+//!   a second), which no priority's skew reaches.
 //! - `P` be the longest `preempt_delay`.
 //! - [`HOP`] be the time from sending to having heard, in fair weather: delay of the network and of the scheduler.
 //!
 //! Count from the last disturbance:
 //!
-//! - Every master advertises within `I`, and whoever hears a higher claim leaves at once. So by `I + HOP` all masters that
-//!   there were have been reduced to one. New ones come from timers that were set before; the last of these fires by `T`,
-//!   and a master that should not be is corrected by the right one's next advert, `I` later at most
+//! - Every master advertises within `I`, and a master that hears a higher claim leaves at once. So by `I + HOP` all
+//!   masters that there were have been reduced to one. New ones come from timers that were set before; the last of
+//!   these fires by `T`, and a master that should not be is corrected by the right one's next advert, `I` later at most
 //!   (with `lower_prio_no_advert` it does not answer any earlier). Without a master a router's timer has fired by `T`.
 //!   Hence [`Bounds::one`] `= T + I` and a few hops.
-//! - A higher priority that hears a lower one lets its timer run out: `T` after the last advert that it followed. Those it
-//!   follows for `P`, counted from the first. Hence [`Bounds::settled`] `= one + P + T` and a few hops: after that,
+//! - A higher priority that hears a lower one lets its timer run out: `T` after the last advert that it followed. Those
+//!   it follows for `P`, counted from the first. Hence [`Bounds::settled`] `= one + P + T` and a few hops: after that,
 //!   nothing may change any more.
 //! - A handover overlaps: the new master sends before the old one knows. [`Bounds::GRACE`] is how long.
 //!
@@ -54,8 +54,8 @@ impl Bounds {
     /// From an address being in place to its announcement, wherever it was refused a moment ago.
     pub const ANNOUNCED: Duration = Duration::from_millis(110);
 
-    /// From the death of a vrrp process to the removal of its addresses: the master down time without the skew, which is not its own
-    /// (RFC 9568 section 6.1); for a sync group, the shortest of its members'.
+    /// From the death of a vrrp process to the removal of its addresses: the master down time without the skew, which
+    /// is not its own (RFC 9568 section 6.1); for a sync group, the shortest of its members'.
     pub fn abandoned(instance: &Instance, setting: &Setting) -> Duration {
         let down = |instance: &Instance| instance.advert_interval() * instance.down_adverts;
         let others = setting.instances.iter().filter(|other| instance.grouped && other.grouped);

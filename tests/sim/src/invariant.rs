@@ -7,7 +7,8 @@ use crate::clock::Moment;
 /// A promise of the protocol, or of the daemon.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Invariant {
-    /// At most one master among routers that hear each other, [`crate::bounds::Bounds::one`] after the last disturbance.
+    /// At most one master among routers that hear each other, [`crate::bounds::Bounds::one`] after the last
+    /// disturbance.
     OneMaster,
     /// At least one, as soon.
     SomeMaster,
@@ -22,7 +23,7 @@ pub enum Invariant {
     Steady,
     /// Whenever the engine rests, a master has its addresses.
     MasterHolds,
-    /// Whenever the engine rests, nobody but a master has.
+    /// Whenever the engine rests, only a master has its addresses.
     OthersDoNot,
     /// No router takes over before the master down time after the last advert that had reached its socket.
     HearsFirst,
@@ -30,11 +31,13 @@ pub enum Invariant {
     Punctual,
     /// Only masters tell the neighbours where an address is.
     OnlyMastersAnnounce,
-    /// A master announces each address that is in place, [`crate::bounds::Bounds::announced`] after it is at the latest.
+    /// A master announces each address that is in place, [`crate::bounds::Bounds::announced`] after it is at the
+    /// latest.
     Announces,
     /// No address stays longer than the master down time on a router whose vrrp process is dead.
     NotAbandoned,
-    /// Nobody says that an address is on another machine, too, when it is on one, [`crate::bounds::Bounds::one`] after the last disturbance.
+    /// No router says that an address is on another machine, too, when it is on one, [`crate::bounds::Bounds::one`]
+    /// after the last disturbance.
     NoFalseDuplicate,
     /// A master that is told to stop says farewell.
     Farewell,
@@ -46,7 +49,8 @@ pub enum Invariant {
     Rests,
     /// Who follows the differences sees what the engine shows.
     Followed,
-    /// Load balancing: the kernel's table is what the results of checks and the configuration say, as soon as the kernel lets it be.
+    /// Load balancing: the kernel's table is what the results of checks and the configuration say, as soon as the
+    /// kernel lets it be.
     Table,
     /// Entries that are not ours stay as they are.
     OthersStay,
@@ -54,7 +58,7 @@ pub enum Invariant {
     Asked,
     /// Each change of a server or quorum is told once, in order, and nothing else is.
     Told,
-    /// Nobody is blamed for changes to the table that nobody made.
+    /// The checker blames no other program for changes that none made.
     NoBlame,
     /// A checker that comes back keeps the servers that are in the table.
     TakesOver,

@@ -55,7 +55,7 @@ pub struct Node {
     /// Whether it is scheduled.
     pub paused: bool,
     plugged: Vec<Segment>,
-    /// The interfaces that there are, with their numbers.
+    /// The interfaces, with their numbers.
     links: BTreeMap<Segment, LinkIndex>,
     /// How often an interface was made again.
     remade: u32,
@@ -221,8 +221,8 @@ impl Node {
         self.unannounced.clear();
     }
 
-    /// Lets the engine work: until it rests, or, if its turns are to take time, for one. Unless it `announces`, its announcements are
-    /// lost.
+    /// Lets the engine work: until it rests, or, if its turns are to take time, for one. Unless it `announces`, its
+    /// announcements are lost.
     pub fn turn(&mut self, now: Moment, pace: Pace, announces: bool) -> Deeds {
         let mut deeds = Deeds::default();
         let Life::Up(engine) = &mut self.life else { return deeds };
@@ -317,7 +317,8 @@ impl Node {
                     }
                 }
             }
-            // whoever changes the file of a router that left addresses behind removes what the new one will not know
+            // an administrator who changes the file of a dead router removes the addresses that the new process will
+            // not know
             Life::Down(network) if changed => remove_virtual(network, |_| true),
             Life::Down(_) => {}
         }

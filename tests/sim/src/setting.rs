@@ -33,7 +33,7 @@ pub struct Instance {
     pub version: u8,
     /// Of adverts and addresses.
     pub family: Family,
-    /// `unicast_peer` with everybody else.
+    /// `unicast_peer` with all other routers.
     pub unicast: bool,
     /// `auth_pass`
     pub password: Option<&'static str>,

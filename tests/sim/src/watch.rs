@@ -278,9 +278,9 @@ impl Watch {
         Err((Invariant::NoFalseDuplicate, text))
     }
 
-    /// A master that has been there, undisturbed, for as long as a backup waits has been heard by one that does not advertise
-    /// more often than it. (A backup that has not heard anybody yet goes by its own interval: RFC 9568 §6.4.1. With a
-    /// shorter one than the master's it takes over before it can have heard it.)
+    /// A master that has been there, undisturbed, for as long as a backup waits has been heard by one that does not
+    /// advertise more often than it. (A backup that has heard no master yet goes by its own interval: RFC 9568 §6.4.1.
+    /// With a shorter one than the master's it takes over before it can have heard it.)
     fn does_not_preempt(
         &self,
         now: Moment,
@@ -298,8 +298,8 @@ impl Watch {
         if let Cause::Preempted { master, .. } = transition.cause {
             return told(format!("router {node} (nopreempt) preempts {master} as master of I{id}"));
         }
-        // of two masters that did not hear each other one has left: RFC 9568 §6.4.2 (420) shortens the wait whoever says
-        // farewell, and the skew may be over before the other's next advert (seed 67954)
+        // of two masters that did not hear each other one has left: RFC 9568 §6.4.2 (420) shortens the wait whichever
+        // router says farewell, and the skew may be over before the other's next advert (seed 67954)
         if matches!(transition.cause, Cause::MasterLeft { .. }) {
             return Ok(());
         }

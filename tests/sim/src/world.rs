@@ -115,7 +115,7 @@ enum Event {
         segment: Segment,
         octets: Vec<u8>,
     },
-    /// Nothing passes any more, and nobody is told.
+    /// Nothing passes any more, and the watch does not know.
     Fails(NodeId, NodeId),
     /// The supervisor of a dead vrrp process looks after its addresses.
     Sweep(NodeId),
@@ -127,8 +127,8 @@ enum Event {
     Answers(NodeId, u64),
 }
 
-/// How long kernels take for an order at most, so that every kind of world has them quick and slow: a moment is shorter than a
-/// handover, and seconds are longer than most masters are silent.
+/// How long kernels take for an order at most, so that every kind of world has them quick and slow: a moment is shorter
+/// than a handover, and seconds are longer than most masters are silent.
 fn slowness(seed: u64) -> Duration {
     match seed % 8 {
         1 => Duration::from_micros(300),
@@ -538,7 +538,8 @@ impl World {
         masters.map(|(_, instance)| instance.vrid).collect()
     }
 
-    /// A stranger's packets arrive, and no router believes one of them: a bit of an advert is wrong, or all of them are.
+    /// A stranger's packets arrive, and no router believes one of them: a bit of an advert is wrong, or all of them
+    /// are.
     fn flood(&mut self, id: NodeId, segment: Segment, many: u16) {
         let now = self.now;
         for _ in 0..many {

@@ -21,7 +21,7 @@ const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 /// What goes on.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Disturbance {
-    /// So many valid adverts of a lower priority a second, for all VRIDs that there are.
+    /// So many valid adverts of a lower priority a second, for all VRIDs.
     Adverts(u32),
     /// So many links, removed and made again without a pause.
     Links(usize),
@@ -31,7 +31,7 @@ pub(super) enum Disturbance {
 
 /// For how long it goes on.
 const LASTS: f64 = 20.0;
-/// The router that sends what nobody wants.
+/// The router that sends foreign adverts.
 const STRANGER: usize = 2;
 /// Seconds between two checks of a server.
 const DELAY: u32 = 20;
@@ -134,7 +134,7 @@ fn flood(source: Ipv4Addr, rate: u32, over: &AtomicBool) -> Result<f64> {
     Ok(f64::from(sent) / start.elapsed().as_secs_f64())
 }
 
-/// An advert of version 3 with a priority that nobody yields to (RFC 9568 section 5.1).
+/// An advert of version 3 with a priority that no router yields to (RFC 9568 section 5.1).
 fn advert(source: Ipv4Addr, vrid: u8) -> Vec<u8> {
     const PRIORITY: u8 = 50;
     let address = [10, 0, 1, vrid];

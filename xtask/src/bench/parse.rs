@@ -21,7 +21,8 @@ pub(super) enum LargeFile {
 const TIMES: usize = 5;
 
 impl LargeFile {
-    /// The configuration; `changed` has another weight for the last real server, or another priority for the last instance.
+    /// The configuration; `changed` has another weight for the last real server, or another priority for the last
+    /// instance.
     pub(super) fn text(self, changed: bool) -> String {
         let mut text = String::from("global_defs {\n    router_id bench\n    dynamic_interfaces\n}\n");
         match self {

@@ -111,7 +111,7 @@ fn stop(rig: &mut Rig) -> Result<Figures> {
     Ok(figures)
 }
 
-/// Nobody waits longer than this for peace.
+/// The longest wait until all is settled.
 const WATCHED: f64 = 40.0;
 
 fn come_back(rig: &mut Rig, effort: Effort) -> Result<Figures> {

@@ -11,11 +11,11 @@ use crate::packages;
 use crate::say::say;
 use anyhow::{Context as _, Result, ensure};
 use client::Client;
+use clock::now;
 use keepalived_kernel::nftables::Nftables;
 use keepalived_kernel::process::NetworkNamespace;
 use keepalived_lab::{Builder, Daemon, Filter, Lab, Running, patience, sandbox, wait_until};
 use std::time::Duration;
-use clock::now;
 use told::Told;
 
 const CONFIGURATION: &str = "docs/examples/balancer/keepalived.conf";

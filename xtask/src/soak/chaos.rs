@@ -9,7 +9,8 @@ use keepalived_lab::{Daemon, Stamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// After the last disturbance: version 2 waits 3 s and its skew; a vrrp process that died again and again is started later and later.
+/// After the last disturbance: version 2 waits 3 s and its skew; a vrrp process that died again and again is started
+/// later and later.
 const SETTLED: Duration = Duration::from_secs(40);
 /// How long all must stay as it ought to be.
 const QUIET: Duration = Duration::from_millis(2500);
@@ -129,7 +130,7 @@ fn round(stage: &mut Stage<'_>, seed: u64, files: &[usize], timeline: &mut Timel
 
 /// Waits until nothing has been wrong for a while; since when, or what stays wrong.
 ///
-/// A while, because all is well just after the death of a master too: nobody has missed it yet.
+/// A while, because all looks well just after the death of a master, too: no backup has missed it yet.
 fn settle(stage: &mut Stage<'_>) -> Result<Instant, Vec<String>> {
     let end = Instant::now() + SETTLED;
     let mut well_since = None;

@@ -9,7 +9,7 @@ pub(super) const ROUTERS: usize = 3;
 pub(super) struct Shared {
     pub(super) vrid: u8,
     pub(super) case: Case,
-    /// Otherwise whoever has it keeps it.
+    /// Otherwise the master keeps it.
     pub(super) preempts: bool,
 }
 

@@ -1,4 +1,5 @@
-//! How often checks run: said by the virtual server for its real servers, by these for their checks, else the kind's own.
+//! How often checks run: said by the virtual server for its real servers, by these for their checks, else the kind's
+//! own.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Quorum and hysteresis against the weights that there are.
+//! Quorum and hysteresis, compared with the weights of the servers.
 
 use super::super::reading::Reading;
 use super::super::statements::Statements;

@@ -163,8 +163,8 @@ fn check_port(reading: &mut Reading<'_>, setting: &Setting<'_>, draft: &RealDraf
     reading.report_at(&rule::SERVER_PORT, Some(draft.block), message);
 }
 
-/// `uthreshold` and `lthreshold`. The kernel does not take a server whose lower threshold is above the upper one, which is 0 if
-/// it is not given (`ip_vs_add_dest`).
+/// `uthreshold` and `lthreshold`. The kernel does not take a server whose lower threshold is above the upper one, which
+/// is 0 if it is not given (`ip_vs_add_dest`).
 fn thresholds(reading: &mut Reading<'_>, statements: &Statements<'_>) -> (u32, u32) {
     let upper = reading.integer(statements.last("uthreshold")).unwrap_or(0);
     let lower = reading.integer(statements.last("lthreshold")).unwrap_or(0);

@@ -114,8 +114,8 @@ pub(super) fn read_all<'a>(
     servers
 }
 
-/// Adds the real servers of `second` to those of `first`: the kernel has one service of this kind, and with keepalived both
-/// blocks fill it.
+/// Adds the real servers of `second` to those of `first`: the kernel has one service of this kind, and with keepalived
+/// both blocks fill it.
 fn join(reading: &mut Reading<'_>, first: &mut Entry<'_>, second: VirtualServer, block: Node<'_>) {
     let Entry { server: first, block: node, places } = first;
     let message = format!("there is a virtual server {} already", first.service);

@@ -36,7 +36,8 @@ enum Wildcards {
     No,
 }
 
-/// The octets after the keyword of `node`: pairs of hexadecimal digits; one digit before a blank or the end is an octet, too.
+/// The octets after the keyword of `node`: pairs of hexadecimal digits; one digit before a blank or the end is an
+/// octet, too.
 fn octets(reading: &mut Reading<'_>, node: Node<'_>, wildcards: Wildcards) -> Option<Vec<MaskedOctet>> {
     let mut octets = Vec::new();
     for word in node.arguments() {

@@ -1,4 +1,5 @@
-//! How an instance takes part in the election: priority, wanted state, preemption, and what it makes of the adverts of others.
+//! How an instance takes part in the election: priority, wanted state, preemption, and what it makes of the adverts of
+//! others.
 
 use keepalived_core::vrrp::{Priority, Version};
 

@@ -174,7 +174,7 @@ fn source(word: Word<'_>, address: IpAddr, already: Option<IpAddr>, family: Fami
     Ok(address)
 }
 
-/// What the addresses of the RFC begin with: not for anybody to choose.
+/// The prefix of the RFC's addresses: no user may choose an address with it.
 const OF_THE_RFC: [u8; 4] = [0, 0, 0x5e, 0];
 
 /// Five octets, which the VRID completes, or six.

@@ -429,8 +429,8 @@ fn a_crowd_that_is_due_begins_in_parts() {
 }
 
 proptest! {
-    /// Whatever happens: no server with a failed check gets traffic, the quorum changes with a verdict only and is what the
-    /// arithmetic says, and a server answers whenever one is up or there is a sorry server.
+    /// Whatever happens: no server with a failed check gets traffic, the quorum changes with a verdict only and is what
+    /// the arithmetic says, and a server answers whenever one is up or there is a sorry server.
     #[test]
     fn the_table_follows_the_verdicts(
         weights in prop::collection::vec(0_u32..4, 1..6),

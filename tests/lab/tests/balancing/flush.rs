@@ -24,7 +24,8 @@ fn text(global: &str) -> String {
     .concat()
 }
 
-/// A service of another program, one of ours with a server of theirs, and one that a start of ours would make otherwise.
+/// A service of another program, one of ours with a server of theirs, and one that a start of ours would make
+/// otherwise.
 fn others(site: &mut Site) -> Result<()> {
     for line in [
         "-A -t 198.51.100.9:443 -s wrr",

@@ -1,4 +1,5 @@
-//! Programs that read the named pipes: `lvs_notify_fifo_script`, and `notify_fifo_script` where there is a checker process.
+//! Programs that read the named pipes: `lvs_notify_fifo_script`, and `notify_fifo_script` where there is a checker
+//! process.
 
 use crate::alone::{checker, kill_the_checker};
 use crate::{PACE, alone, side_by_side};
@@ -9,7 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-/// As an administrator writes one who knows keepalived's: the path comes last, and what is read is written to `said-NAME`.
+/// As an administrator writes one who knows keepalived's: the path comes last, and what is read is written to
+/// `said-NAME`.
 const READER: &str = r#"#!/bin/sh
 for path; do :; done
 said=${0%/*}/said-$1

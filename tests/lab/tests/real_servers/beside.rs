@@ -113,8 +113,8 @@ fn names_and_mail() {
     for kind in ["A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA"] {
         cases.extend(["example.org", "www.example.org"].map(|name| ask(&format!("type {kind}\n name {name}"))));
     }
-    // replies of several lines are a difference on purpose (docs/differences.md). Observed: a code with nothing after it, which
-    // RFC 5321 §4.2 allows, is a failure for Debian's
+    // replies of several lines are a difference on purpose (docs/differences.md). Observed: a code with nothing after
+    // it, which RFC 5321 §4.2 allows, is a failure for Debian's
     for (mood, at, verdict) in mail::moods() {
         if ["banner", "hello", "bare"].contains(&mood) {
             continue;

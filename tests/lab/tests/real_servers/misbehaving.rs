@@ -13,9 +13,9 @@ use server::{Act, Healthy, Server, Unheard, forever, say};
 
 /// `connect_timeout` where nothing that a server does has to come in time: it says nothing at all.
 const BRIEF: &str = "0.5";
-/// `connect_timeout` of all others: ten times as long as a pause of theirs, for a machine that is busy with something else. That each
-/// wait ends in time is tested without a clock (`deadline::what_never_waits_has_an_end_too`), and here by what the reason says: a
-/// dialogue as a whole takes four times this and 10 s (docs/differences.md).
+/// `connect_timeout` of all others: ten times as long as a pause of theirs, for a machine that is busy with something
+/// else. That each wait ends in time is tested without a clock (`deadline::what_never_waits_has_an_end_too`), and here
+/// by what the reason says: a dialogue as a whole takes four times this and 10 s (docs/differences.md).
 const STEP: &str = "2";
 /// How long any of them may take to come out.
 const LAST: Duration = Duration::from_secs(30);

@@ -7,8 +7,8 @@ use anyhow::Result;
 
 use crate::rig::tool;
 
-/// Makes `NAME.pem` and `NAME.key` in a folder: an authority `ca` and what it has signed, for `NAME.example`; `expired` is what its
-/// name says. `stranger` has signed itself.
+/// Makes `NAME.pem` and `NAME.key` in a folder: an authority `ca` and what it has signed, for `NAME.example`; `expired`
+/// is what its name says. `stranger` has signed itself.
 pub(crate) fn certificates(folder: &Path, names: &[&str]) -> Result<()> {
     std::fs::write(folder.join("ca.cnf"), CONFIGURATION)?;
     std::fs::write(folder.join("index.txt"), "")?;

@@ -193,7 +193,8 @@ impl Rig<'_> {
         Room { namespace: self.namespace(), folder: self.folder() }
     }
 
-    /// Starts our daemon with these cases, and more lines of configuration, and waits until each has come out as it must.
+    /// Starts our daemon with these cases, and more lines of configuration, and waits until each has come out as it
+    /// must.
     pub(crate) fn expect(&mut self, global: &str, cases: &[Case]) -> Result<()> {
         self.start_with(global, cases)?;
         self.come_out(cases)

@@ -177,8 +177,8 @@ pub(crate) fn regexes(get: Up<'_>, bad: Down<'_>) -> Vec<Case> {
     ]
 }
 
-/// What keepalived does here depends on the server: observed, it counts from the beginning of the header if some of the body comes
-/// with it, and finds what is in the header then.
+/// What keepalived does here depends on the server: observed, it counts from the beginning of the header if some of the
+/// body comes with it, and finds what is in the header then.
 fn offsets(get: Up<'_>, bad: Down<'_>) -> Vec<Case> {
     let regex = |path: &str, pattern: &str, more: &str| url(path, &format!("regex \"{pattern}\"\n {more}"));
     vec![

@@ -39,7 +39,7 @@ pub enum Disturbance {
     Sight,
     /// Others change the kernel's table.
     Meddle(Meddling),
-    /// The runner is killed: programs that it ran end with it, and nobody says how.
+    /// The runner is killed: its programs end with it, and their results are lost.
     RunnerDies,
     /// Another runner is there; it gets the orders again.
     RunnerComes,
@@ -72,7 +72,7 @@ pub enum Condition {
     Stalls,
     /// It ends the connection in the middle.
     Resets,
-    /// It answers with something else than it should. Whoever only connects does not notice.
+    /// It gives a wrong answer. A check that only connects does not notice.
     Lies,
 }
 

@@ -1,4 +1,5 @@
-//! What the results of checks mean, worked out once more: as keepalived.conf(5) has it, and without a line of the balancer's code.
+//! What the results of checks mean, worked out once more: as keepalived.conf(5) has it, and without a line of the
+//! balancer's code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -35,7 +36,7 @@ impl Told {
             Report::Weight { name, service_name, weight } => Self::Weight(service_name.clone(), name.clone(), *weight),
             Report::Quorum { service_name, quorum, .. } => Self::Quorum(service_name.clone(), quorum.up),
             Report::ServiceRemoved { service_name } => Self::Gone(service_name.clone()),
-            // the journal's and nobody's scripts
+            // for the journal, not for scripts
             _ => return None,
         })
     }
@@ -59,7 +60,7 @@ pub struct Model {
     services: Vec<Balance>,
 }
 
-/// How a virtual server stands.
+/// The state of a virtual server.
 #[derive(Clone, Debug, Default)]
 struct Balance {
     quorum_up: bool,
@@ -72,7 +73,7 @@ struct Balance {
 struct ServerState {
     up: bool,
     weight: u32,
-    /// A reload has brought it, and nobody was told of it.
+    /// A reload has brought it, and no script was told.
     is_new: bool,
 }
 
@@ -222,7 +223,7 @@ impl Model {
             }
         }
         leaving.retain(|key, _| next.servers.iter().all(|server| server.key() != *key));
-        // a new one is what its checks say, and nobody is told of that
+        // a new one is what its checks say, and no script is told
         let servers = next.servers.iter().map(|server| {
             let was = before.get(&server.number).copied();
             was.unwrap_or(ServerState { up: true, weight: 0, is_new: true })
@@ -258,7 +259,7 @@ impl Model {
         told
     }
 
-    /// How its checks say that a server stands.
+    /// The state of a server, as its checks say.
     fn state(&self, service: usize, server: usize) -> ServerState {
         let mine = self.checks.iter().filter(|check| check.users.contains(&(service, server)));
         let base = self.setting.services.get(service).and_then(|service| service.servers.get(server));
@@ -329,7 +330,7 @@ impl Model {
         self.checks.iter().position(is_it)
     }
 
-    /// A step ends. Returns what is told; one that nobody awaits counts for nothing.
+    /// A step ends. Returns what scripts are told. A step that is not awaited counts for nothing.
     pub fn ends(&mut self, ticket: Ticket, answer: Answer, now: Moment) -> Vec<Told> {
         let Some(check) = self.running(ticket).and_then(|at| self.checks.get_mut(at)) else { return Vec::new() };
         check.hear(answer);
@@ -360,8 +361,8 @@ impl Model {
         told
     }
 
-    /// These addresses are not on this machine. A check rests if only virtual servers with `ha_suspend` need it, and none of their
-    /// addresses is here.
+    /// These addresses are not on this machine. A check rests if only virtual servers with `ha_suspend` need it, and
+    /// none of their addresses is here.
     pub fn suspend(&mut self, gone: &BTreeSet<u8>, now: Moment) {
         let is_here = |number: &u8| *number >= setting::MARKS || !gone.contains(number);
         let services = self.setting.services.iter();
@@ -479,8 +480,8 @@ impl Model {
         services.filter(move |(service, _)| service.keys().any(|known| known == *key))
     }
 
-    /// What the kernel has for a key: the first that names it says how clients are spread, and of two that name a server the first
-    /// counts. A sorry server takes over when none of them has its quorum.
+    /// What the kernel has for a key: the first that names it says how clients are spread, and of two that name a
+    /// server the first counts. A sorry server takes over when none of them has its quorum.
     fn entry(&self, key: &ServiceKey) -> Option<Entry> {
         let sharers: Vec<(&Service, &Balance)> = self.sharers(key).collect();
         let (first, _) = sharers.first()?;
@@ -501,8 +502,8 @@ impl Model {
     }
 }
 
-/// What the number in a file says: with weight 0 any but 0 is a failure (`reverse`: 0 is), else it is multiplied and added to the
-/// weight; the least of 32 bits, or less, is a failure.
+/// What the number in a file says: with weight 0 any but 0 is a failure (`reverse`: 0 is), else it is multiplied and
+/// added to the weight; the least of 32 bits, or less, is a failure.
 pub(super) fn found(rule: FileRule, number: i64) -> Answer {
     if rule.multiplier == 0 {
         return if (number == 0) == rule.reverse { Answer::Ill } else { Answer::Well(0) };

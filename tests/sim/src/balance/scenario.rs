@@ -27,7 +27,8 @@ pub struct Scenario {
 /// Real servers of all configurations.
 pub const SERVERS: u8 = 6;
 
-/// Until what was troubled is as it ought to be: the kernel is tried again after a minute, and looked at after `lvs_repair_interval`.
+/// Until what was troubled is as it ought to be: the kernel is tried again after a minute, and looked at after
+/// `lvs_repair_interval`.
 const REST: Duration = Duration::from_secs(100);
 
 /// EAGAIN, ENOMEM, ENFILE, EMFILE, ENOBUFS.
@@ -95,7 +96,7 @@ fn service(random: &mut Random, usual: &Usual, number: u8) -> Service {
     service
 }
 
-/// What a group has besides its own address: what others name, or nobody.
+/// What a group has besides its own address: what other virtual servers name, or nothing.
 fn group(random: &mut Random) -> Vec<u8> {
     (0..random.below(4)).map(|_| random.pick(&[1, 2, 3, 4, 7, MARKS + 1, MARKS + 2])).collect()
 }
@@ -156,7 +157,8 @@ fn small(random: &mut Random, least: u64, most: u64) -> u32 {
     u32::try_from(random.between(least, most)).expect("a small number")
 }
 
-/// Writes a plan: the daemon starts; then, a few times, trouble and a time of rest that is long enough for every promise.
+/// Writes a plan: the daemon starts; then, a few times, trouble and a time of rest that is long enough for every
+/// promise.
 struct Author {
     random: Random,
     notifies: bool,
@@ -230,7 +232,7 @@ impl Author {
         }
         self.plan.push((at, begin));
         if let Some(end) = end {
-            // whatever concerns the processes ends; servers and the kernel may stay as they are
+            // disturbances of processes end; servers and the kernel may stay as they are
             let may_last = matches!(end, Disturbance::Condition(..) | Disturbance::Grant(..) | Disturbance::Comes(_));
             if !(may_last && self.random.percent(25)) {
                 self.plan.push((until, end));

@@ -136,7 +136,7 @@ pub struct FileRule {
     pub reverse: bool,
 }
 
-/// The files that there are.
+/// All files.
 pub const FILES: [u8; 2] = [1, 2];
 
 impl Service {
@@ -177,7 +177,8 @@ impl Service {
         format!("[{}]:{protocol}:{PORT}", server.address())
     }
 
-    /// Whether the sorry server waits in the table with weight 0. Of one that is a real server, too, what that one says counts.
+    /// Whether the sorry server waits in the table with weight 0. Of one that is a real server, too, what that one says
+    /// counts.
     pub fn sorry_waits(&self) -> bool {
         let same = self.servers.iter().find(|server| Some(server.number) == self.sorry_is);
         self.sorry.is_some_and(|inhibit| same.map_or(inhibit, |server| server.inhibit))
@@ -217,8 +218,9 @@ impl Target {
         Duration::from_secs(self.timeout)
     }
 
-    /// A step whose answer was lost is given up after this (ARCHITECTURE.md, Load balancing): four times its `connect_timeout` and ten
-    /// seconds for a dialogue, ten seconds more than its own time for a program, and half a minute more for both.
+    /// A step whose answer was lost is given up after this (ARCHITECTURE.md, Load balancing): four times its
+    /// `connect_timeout` and ten seconds for a dialogue, ten seconds more than its own time for a program, and half a
+    /// minute more for both.
     pub const fn given_up(self) -> Duration {
         let own = match self.kind {
             Kind::Tcp | Kind::Http(_) => 4 * self.timeout,

@@ -128,7 +128,7 @@ impl Watch {
         self.meddled = false;
     }
 
-    /// Another configuration: what it names is ours from now on, whoever had it there.
+    /// Another configuration: what it names is ours from now on, also what others added.
     pub fn reloads(&mut self, model: &Model) {
         let ours = model.places();
         for key in ours.keys() {

@@ -95,7 +95,8 @@ pub struct World {
 #[derive(Debug)]
 enum Life {
     Up(Box<(Engine<FakeDirector>, Model)>),
-    /// No checker; the kernel remains, whether a supervisor that has seen one before will start the next, and how that one stood.
+    /// No checker; the kernel remains, whether a supervisor that has seen one before will start the next, and how that
+    /// one stood.
     Down {
         kernel: Box<FakeDirector>,
         resumes: bool,
@@ -506,7 +507,8 @@ impl World {
         setting::text(&setting)
     }
 
-    /// A checker begins: with what the one before it had, if that died, and the present configuration follows as a reload.
+    /// A checker begins: with what the one before it had, if that died, and the present configuration follows as a
+    /// reload.
     fn start(&mut self) -> Result<(), Broken> {
         let Life::Down { kernel, resumes, before } = &mut self.life else { return Ok(()) };
         let (resumes, before) = (*resumes, before.take());

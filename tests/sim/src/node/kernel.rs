@@ -31,8 +31,8 @@ impl Node {
         self.slowness = slowness;
     }
 
-    /// From a wish of the engine until the kernel has fulfilled it and the engine knows, at most: an order before it, a reading,
-    /// and a second attempt may come first.
+    /// From a wish of the engine until the kernel has fulfilled it and the engine knows, at most: an order before it, a
+    /// reading, and a second attempt may come first.
     pub fn slack(&self) -> Duration {
         self.slowness * 8
     }
@@ -96,7 +96,7 @@ impl Node {
             order.carry_out(engine.kernel().0);
         }
         if std::mem::take(&mut self.takes_back) {
-            // the supervisor remembers what the file had before, or whoever changed that file removes it
+            // the supervisor remembers what the file had before, or the administrator who changed the file removes it
             let (setting, links) = (&self.setting, &self.links);
             let stays = |place: &Address| {
                 let on = |segment| links.get(segment) == Some(&place.link);
@@ -110,7 +110,8 @@ impl Node {
     }
 }
 
-/// The adverts of instances whose sockets are still to be made by a kernel that lets us wait (`waits`) are late from here on.
+/// The adverts of instances whose sockets are still to be made by a kernel that lets us wait (`waits`) are late from
+/// here on.
 pub(super) fn excuse_those_without_sockets(
     now: Moment,
     engine: &mut FakeEngine,

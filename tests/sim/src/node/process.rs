@@ -1,4 +1,5 @@
-//! The life of a router's vrrp process: it starts, stops, is killed; the supervisor looks after the addresses of a dead one.
+//! The life of a router's vrrp process: it starts, stops, is killed; the supervisor looks after the addresses of a dead
+//! one.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -130,7 +131,7 @@ impl Node {
         self.see_addresses();
     }
 
-    /// An address that should not be here any more: nobody has sent adverts for it since `since`.
+    /// An address that should not be here any more, and for how long no process has sent adverts for it.
     pub fn abandoned(&self, now: Moment) -> Option<(IpAddr, Duration)> {
         let since = self.widowed_at.filter(|_| !self.is_up())?;
         let silence = now.since(since);

@@ -1,4 +1,4 @@
-//! Routers that hear each other, and what is promised of all of them together.
+//! Routers that hear each other, and the promises about all of them together.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,8 +16,8 @@ use crate::setting::{NodeId, Preempt, VirtualId};
 #[derive(Debug)]
 pub(super) struct Component {
     pub(super) nodes: Vec<NodeId>,
-    /// Each hears each. Where A hears B and B hears C but A does not hear C, or does not hear B though B hears A, A and C
-    /// may both be master for ever: no router can know, and nothing is promised.
+    /// Each hears each. Where A hears B and B hears C but A does not hear C, or does not hear B though B hears A, A and
+    /// C may both be master for ever: no router can know, and nothing is promised.
     pub(super) whole: bool,
     pub(super) several_masters: Episode,
     pub(super) no_master: Episode,
@@ -29,7 +29,8 @@ pub(super) struct Component {
 pub(super) struct Episode(Option<Moment>);
 
 impl Episode {
-    /// Whether what `is` so now, and has been since `seen_at`, has been so for longer than a handover and a kernel take.
+    /// Whether what `is` so now, and has been since `seen_at`, has been so for longer than a handover and a kernel
+    /// take.
     pub(super) fn lasts(&mut self, is: bool, seen_at: Moment, now: Moment, slack: Duration) -> bool {
         self.0 = if is { Some(self.0.unwrap_or(seen_at)) } else { None };
         self.0.is_some_and(|since| now.since(since) > Bounds::GRACE + slack)

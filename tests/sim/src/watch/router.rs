@@ -1,4 +1,4 @@
-//! What is promised of one router, whatever the others do.
+//! The promises about one router, whatever the others do.
 
 use std::net::IpAddr;
 

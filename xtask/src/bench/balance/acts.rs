@@ -97,7 +97,8 @@ fn cost(kind: Kind, servers: usize, daemon: &Daemon, ground: Ground) -> Result<F
     ])
 }
 
-/// What the same dialogues take a program that does nothing else, and waits where it must: in milliseconds of this thread, for each.
+/// What the same dialogues take a program that does nothing else, and waits where it must: in milliseconds of this
+/// thread, for each.
 fn kernel_alone(kind: Kind, site: Site) -> Result<f64> {
     const BURSTS: usize = 400;
     const BURST: usize = 5;
@@ -148,8 +149,8 @@ fn crowd(servers: usize, daemon: &Daemon, ground: Ground) -> Result<Figures> {
     ])
 }
 
-/// By how many milliseconds each check came later than `delay` seconds after the one before it. A server that was not asked in all
-/// the time is late without end.
+/// By how many milliseconds each check came later than `delay` seconds after the one before it. A server that was not
+/// asked in all the time is late without end.
 fn lateness(notes: &HashMap<IpAddr, Vec<Instant>>, servers: usize, delay: u32) -> Vec<f64> {
     let late = notes.values().flat_map(|asked| asked.windows(2)).filter_map(|pair| match pair {
         [one, next] => Some((next.duration_since(*one).as_secs_f64() - f64::from(delay)) * 1000.0),
@@ -189,7 +190,7 @@ fn program(services: usize, daemon: &Daemon) -> Result<Figures> {
     let last = site.last();
     balancer.wait("the last service is there", PATIENCE, || Ok(ipvs.destinations(&last)?.len() == site.servers))?;
     let mut seconds = begun.elapsed().as_secs_f64();
-    // in whatever order it was made
+    // in any order
     if table()? != (site.services, site.all_servers()) {
         balancer.wait_complete(site, PATIENCE)?;
         seconds = begun.elapsed().as_secs_f64();
@@ -237,8 +238,8 @@ fn reload(services: usize, daemon: &Daemon) -> Result<Figures> {
     Ok(vec![("reload s", reloaded), ("stop s", stopped), ("left", as_float(u64::try_from(services + servers)?))])
 }
 
-/// To read the whole table takes too long to do it again and again: nft says when something is changed in it. Checks go on
-/// meanwhile, and none is to come late.
+/// To read the whole table takes too long to do it again and again: nft says when something is changed in it. Checks go
+/// on meanwhile, and none is to come late.
 fn reload_here(services: usize, daemon: &Daemon) -> Result<Figures> {
     const DELAY: u32 = 20;
     let listener = Listener::start(PORT, Service::Note)?;
@@ -292,7 +293,7 @@ fn changes_of_table() -> Result<(Child, Receiver<()>)> {
     Ok((monitor, told))
 }
 
-/// How many attempts to connect have failed on this machine: what the kernel counts, whoever asked.
+/// How many attempts to connect have failed on this machine: the kernel's count for all programs.
 fn refusals() -> Result<u64> {
     let text = std::fs::read_to_string("/proc/net/snmp")?;
     let mut rows = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));

@@ -12,14 +12,14 @@ use std::time::Duration;
 
 /// From the end of a request to the next.
 const PAUSE: Duration = Duration::from_millis(48);
-/// Nobody looks at a page that takes longer.
+/// A user gives up a page that takes longer.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// A request, and what became of it.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) at: f64,
-    /// Who answered, or why nobody.
+    /// Which server answered, or why none did.
     pub(super) answer: Result<String, &'static str>,
 }
 

@@ -51,7 +51,7 @@ pub(super) enum Phase {
     Waits { latest: Moment },
     /// A step is under way since then.
     Runs { ticket: Ticket, since: Moment },
-    /// It does not begin by itself: nobody needs it, or others tell the result.
+    /// It does not begin by itself: no virtual server needs it, or others tell the result.
     Rests,
 }
 

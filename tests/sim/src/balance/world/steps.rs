@@ -20,7 +20,7 @@ pub(super) struct Step {
     weight: u32,
 }
 
-/// How soon a program that nobody says the end of is not awaited any longer, besides its own time.
+/// How long, besides its own time, the checker awaits a program whose end is lost.
 const NOT_AWAITED: Duration = Duration::from_secs(10);
 
 impl World {
