@@ -1,5 +1,5 @@
-//! What a check costs: `check_cost tcp|http CHECKS_PER_SECOND SECONDS [ADDRESS:PORT]`. Without an address it starts a server of
-//! its own in another process. Prints CPU time per check, and how late checks began and ended.
+//! What a check costs: `check_cost tcp|http CHECKS_PER_SECOND SECONDS [ADDRESS:PORT]`. Without an address it starts a
+//! server of its own in another process. Prints CPU time per check, and how late checks began and ended.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "that is what it is for")]
 

@@ -10,9 +10,9 @@ use crate::failure::{Failure, Step};
 
 /// The longest that a check with this `connect_timeout` takes, whatever the server does.
 ///
-/// keepalived has no such limit: a server that sends an octet now and then keeps it busy for ever. Each wait takes at most
-/// `connect_timeout`, as with keepalived. An honest dialogue waits four times (connect, handshake, header, last of the body;
-/// connect, greeting, HELO, QUIT); what ten seconds more do not carry is not a page for a health check.
+/// keepalived has no such limit: a server that sends an octet now and then keeps it busy for ever. Each wait takes at
+/// most `connect_timeout`, as with keepalived. An honest dialogue waits four times (connect, handshake, header, last of
+/// the body; connect, greeting, HELO, QUIT); what ten seconds more do not carry is not a page for a health check.
 pub fn total(connect_timeout: Duration) -> Duration {
     connect_timeout.saturating_mul(4).saturating_add(Duration::from_secs(10))
 }

@@ -16,8 +16,9 @@ use crate::tls_error;
 pub enum Failure {
     /// The kernel said no: refused, reset, no route. The number is the `errno`.
     System(Step, i32),
-    /// This machine could not ask: no descriptors left, an origin that is not here, a firewall of its own. It says nothing about
-    /// the server; keepalived lets such a check count for nothing and tries again after `delay_loop`. The number is the `errno`.
+    /// This machine could not ask: no descriptors left, an origin that is not here, a firewall of its own. It says
+    /// nothing about the server; keepalived lets such a check count for nothing and tries again after `delay_loop`. The
+    /// number is the `errno`.
     Local(i32),
     /// Nothing came for as long as `connect_timeout`.
     TimedOut(Step, Duration),

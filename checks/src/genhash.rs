@@ -18,8 +18,8 @@ mod options;
 
 use options::{Asked, Options};
 
-/// The program: `name` as the usage shows it (`genhash`, `keepalived --genhash`), `arguments` without the zeroth; returns the exit
-/// status, which is 0 even if nothing could be fetched, as with keepalived.
+/// The program: `name` as the usage shows it (`genhash`, `keepalived --genhash`), `arguments` without the zeroth;
+/// returns the exit status, which is 0 even if nothing could be fetched, as with keepalived.
 pub fn genhash(name: &str, arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let (out, err, status) = match options::read(arguments) {
         Ok(Asked::Fetch(options)) => {

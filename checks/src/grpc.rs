@@ -16,7 +16,8 @@ use crate::tls::Tls;
 /// The longest answer; an honest one has 7 octets.
 const LONGEST_MESSAGE: usize = 4096;
 
-/// A server says that a service of it is serving. `host` is what the check's `host()` says; `tls` counts if the check is over TLS.
+/// A server says that a service of it is serving. `host` is what the check's `host()` says; `tls` counts if the check
+/// is over TLS.
 ///
 /// # Errors
 /// It does not, or says something else.
@@ -140,7 +141,8 @@ fn varint(rest: &mut &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// Frame: PROTOCOL-HTTP2.md, "Length-Prefixed-Message"; message: field 1 of wire type 2, by the encoding of protobuf.
+    /// Frame: PROTOCOL-HTTP2.md, "Length-Prefixed-Message"; message: field 1 of wire type 2, by the encoding of
+    /// protobuf.
     #[test]
     fn a_question_is_framed() {
         assert_eq!(question("").unwrap(), &b"\0\0\0\0\0"[..]);

@@ -22,8 +22,8 @@ pub use request::request;
 
 /// Fetches one url and judges the answer. `host` is what the check's `host()` says; `tls` counts for `SSL_GET` only.
 ///
-/// An answer ends where its `Content-Length` or its last chunk says; deviates: keepalived waits until the server closes. A
-/// body that ends early is judged as it is, as keepalived does.
+/// An answer ends where its `Content-Length` or its last chunk says; deviates: keepalived waits until the server
+/// closes. A body that ends early is judged as it is, as keepalived does.
 ///
 /// # Errors
 /// There is no answer, or not the one that is wanted.

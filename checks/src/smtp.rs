@@ -13,7 +13,8 @@ use crate::scratch;
 /// The longest reply, all its lines together; RFC 5321 §4.5.3.1.5 allows 512 octets for one.
 const LONGEST_REPLY: usize = 65_536;
 
-/// A greeting, HELO, QUIT. Replies may have several lines (RFC 5321 §4.2.1); deviates: keepalived takes those for failures.
+/// A greeting, HELO, QUIT. Replies may have several lines (RFC 5321 §4.2.1); deviates: keepalived takes those for
+/// failures.
 ///
 /// # Errors
 /// A reply does not come or has another code than 220 and 250.

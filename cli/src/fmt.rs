@@ -12,7 +12,8 @@ use crate::{Answer, Failure, status};
 /// What `fmt` is given.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Files to write anew, each by itself: what it includes is left alone. Without any, standard input goes to standard output
+    /// Files to write anew, each by itself: what it includes is left alone. Without any, standard input goes to
+    /// standard output
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Write nothing; name the files whose layout is another, and exit with 1 if there is one

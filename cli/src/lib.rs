@@ -1,4 +1,5 @@
-//! `keepalivedctl`: what an administrator asks about configurations. The answers come from config/; this reads files and prints.
+//! `keepalivedctl`: what an administrator asks about configurations. The answers come from config/; this reads files
+//! and prints.
 #![forbid(unsafe_code)]
 // what opens files otherwise may wait, or follow a link (clippy.toml); tests may
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]

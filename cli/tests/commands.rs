@@ -104,7 +104,8 @@ fn what_cannot_be_read_is_said() {
     assert!(!Path::new("/nonexistent").exists());
 }
 
-/// 3 x 1 s and a skew of (256 - 100) / 256 s (RFC 3768 §6.1); IPv4 header 20, VRRP 8, one address 4, authentication data 8.
+/// 3 x 1 s and a skew of (256 - 100) / 256 s (RFC 3768 §6.1); IPv4 header 20, VRRP 8, one address 4, authentication
+/// data 8.
 #[test]
 fn explain_says_how_long_a_failover_takes() {
     let files = Files::new("explain");

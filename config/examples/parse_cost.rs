@@ -1,5 +1,5 @@
-//! What reading text to a tree costs, without what it means: `cargo run --release --example parse_cost SERVERS [tree]`; with
-//! `tree` it stops there, else the text is only made. The difference of the largest memory is that of the tree.
+//! What reading text to a tree costs, without what it means: `cargo run --release --example parse_cost SERVERS [tree]`;
+//! with `tree` it stops there, else the text is only made. The difference of the largest memory is that of the tree.
 #![expect(clippy::print_stdout, reason = "it measures")]
 
 use std::error::Error;

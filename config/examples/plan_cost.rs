@@ -1,5 +1,5 @@
-//! How long it takes to read two configurations and to compare them: `plan_cost OLD NEW`, in milliseconds. `cargo xtask bench`
-//! runs it.
+//! How long it takes to read two configurations and to compare them: `plan_cost OLD NEW`, in milliseconds. `cargo xtask
+//! bench` runs it.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
 use std::error::Error;

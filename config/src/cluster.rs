@@ -1,7 +1,7 @@
 //! Several configurations as the nodes of one cluster: what is fine in each file and wrong between them.
 //!
-//! Routers of the same VRID and family belong together, whatever their names; interfaces may be called differently on each
-//! machine.
+//! Routers of the same VRID and family belong together, whatever their names; interfaces may be called differently on
+//! each machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -270,8 +270,8 @@ fn equal_priorities(group: &[Router<'_>]) -> Vec<Between> {
     found
 }
 
-/// Over IPv6 a node without `unicast_src_ip` sends from a global address if any of its peers has one, else from its link-local
-/// address; who believes its peers only has to have one of that scope.
+/// Over IPv6 a node without `unicast_src_ip` sends from a global address if any of its peers has one, else from its
+/// link-local address; who believes its peers only has to have one of that scope.
 fn scopes(group: &[Router<'_>]) -> Vec<Between> {
     let mut found = Vec::new();
     for router in group.iter().filter(|router| router.instance.settings.family == Family::V6) {

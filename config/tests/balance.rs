@@ -88,7 +88,8 @@ fn a_virtual_server_that_says_nothing() {
     assert!(real.checkers.is_empty() && settings.extras.is_none());
 }
 
-/// Expected values as above: retry 1 (DNS 3, MISC 0); delay_before_retry 1 (HTTP and SSL 3, DNS delay_loop); delay_loop 60.
+/// Expected values as above: retry 1 (DNS 3, MISC 0); delay_before_retry 1 (HTTP and SSL 3, DNS delay_loop); delay_loop
+/// 60.
 #[test]
 fn checks_that_say_nothing() {
     let checkers = checks(
@@ -304,8 +305,8 @@ fn who_gets_mail() {
     assert_eq!(mail("smtp_alert on", "smtp_alert off", "smtp_alert off"), (false, false));
 }
 
-/// Ours: `tls` is off, the host is named in the handshake unless that is unwanted, `tls_verify` of SSL holds for those that do not
-/// say it and speak TLS.
+/// Ours: `tls` is off, the host is named in the handshake unless that is unwanted, `tls_verify` of SSL holds for those
+/// that do not say it and speak TLS.
 #[test]
 fn http2_and_grpc_and_certificates() {
     let ask = |ssl: &str, check: &str| {
@@ -445,8 +446,8 @@ fn a_check_may_follow_a_session() {
     assert_eq!(*only(&loaded.config).1.checkers, [Checker::Bfd(Box::new(expected))]);
 }
 
-/// Observed with Debian's 2.2.7: of the samples about load balancing one ends with 5 for a protocol with a mark, one for its
-/// vrrp_instance.
+/// Observed with Debian's 2.2.7: of the samples about load balancing one ends with 5 for a protocol with a mark, one
+/// for its vrrp_instance.
 #[test]
 fn the_samples_of_keepalived_load() {
     let samples = [
@@ -483,7 +484,8 @@ fn the_samples_of_keepalived_load() {
     }
 }
 
-/// behaviour.md section 8: a check has its track file's weight, and is told by `checker_log_all_failures` what it is not told itself.
+/// behaviour.md section 8: a check has its track file's weight, and is told by `checker_log_all_failures` what it is
+/// not told itself.
 #[test]
 fn what_is_said_elsewhere_holds_for_checks() {
     let loaded = text(

@@ -1,4 +1,5 @@
-//! Small configurations, each with one question: `data/cases`. The status is that of keepalived 2.4.3 `-t` as it was seen.
+//! Small configurations, each with one question: `data/cases`. The status is that of keepalived 2.4.3 `-t` as it was
+//! seen.
 
 mod support;
 

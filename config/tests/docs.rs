@@ -1,4 +1,5 @@
-//! The committed pages are what the tables say. `UPDATE_DOCS=1 cargo test -p keepalived-config --test docs` writes them.
+//! The committed pages are what the tables say. `UPDATE_DOCS=1 cargo test -p keepalived-config --test docs` writes
+//! them.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use keepalived_config::{finding, keywords};

@@ -1,4 +1,5 @@
-//! The text level: braces, comments, quotes, includes, conditions, definitions. Expected values: syntax.md, seen with 2.4.3.
+//! The text level: braces, comments, quotes, includes, conditions, definitions. Expected values: syntax.md, seen with
+//! 2.4.3.
 
 mod support;
 

@@ -312,7 +312,8 @@ fn four_thousand_instances_load() {
     println!("4000 instances: load {loading:?}, plan {:?}", start.elapsed());
 }
 
-/// The longest lines of the worst kinds: what one costs grows with its length, not with its square, or this would take minutes.
+/// The longest lines of the worst kinds: what one costs grows with its length, not with its square, or this would take
+/// minutes.
 #[test]
 fn long_lines_are_read_and_laid_out_soon() {
     for piece in [

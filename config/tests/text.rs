@@ -1,5 +1,5 @@
-//! The language of keepalived.conf before it means anything. Expected values: the lines marked U in sections 4, 6, 9, 10, 11 and
-//! 12 of the description of keepalived's language, seen with 2.4.3; "2.2.7" where only that one was watched.
+//! The language of keepalived.conf before it means anything. Expected values: the lines marked U in sections 4, 6, 9,
+//! 10, 11 and 12 of the description of keepalived's language, seen with 2.4.3; "2.2.7" where only that one was watched.
 
 use std::path::Path;
 

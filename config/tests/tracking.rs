@@ -1,5 +1,5 @@
-//! What is tracked, what is static, and what belongs to instances and groups. Exit statuses: keepalived 2.2.7 -t as observed, and
-//! 2.4.3 as read where they differ (syntax.md section 13).
+//! What is tracked, what is static, and what belongs to instances and groups. Exit statuses: keepalived 2.2.7 -t as
+//! observed, and 2.4.3 as read where they differ (syntax.md section 13).
 
 mod support;
 

@@ -27,8 +27,8 @@ pub use expiry::Expiry;
 
 /// IPVS of the network namespace that the thread was in when it was opened.
 ///
-/// [`Director::read`] leaves out what [`Table`] cannot express: services of another scheduler or protocol than ours, servers of
-/// another way to forward. They stay as they are, unless one of the same key is added.
+/// [`Director::read`] leaves out what [`Table`] cannot express: services of another scheduler or protocol than ours,
+/// servers of another way to forward. They stay as they are, unless one of the same key is added.
 #[derive(Debug)]
 pub struct Ipvs {
     exchange: Exchange,
@@ -57,8 +57,8 @@ const TIMEOUT_TCP_FIN: u16 = 5;
 const TIMEOUT_UDP: u16 = 6;
 
 impl Ipvs {
-    /// Loads the kernel module `ip_vs` if it is not there. To be called with all rights; after that, only a module that names its
-    /// alias is loaded by the kernel when it is opened.
+    /// Loads the kernel module `ip_vs` if it is not there. To be called with all rights; after that, only a module that
+    /// names its alias is loaded by the kernel when it is opened.
     ///
     /// # Errors
     /// There is no IPVS after that: why, as far as is known.
@@ -204,8 +204,8 @@ impl Ipvs {
     /// Not permitted.
     pub fn stop_sync_daemon(&mut self, role: SyncRole) -> io::Result<()> {
         let family = self.family;
-        // The kernel never acknowledges the end of a thread that had not begun to run (its own EINTR gets in the way, seen in
-        // 6.1): something harmless is asked behind it, whose acknowledgement does come.
+        // The kernel never acknowledges the end of a thread that had not begun to run (its own EINTR gets in the way,
+        // seen in 6.1): something harmless is asked behind it, whose acknowledgement does come.
         let answers = self.exchange.submit(2, |batch, at, flags, sequence| {
             if at == 0 {
                 generic::begin(batch, family, message::DELETE_DAEMON, flags, sequence);

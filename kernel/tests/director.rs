@@ -34,8 +34,8 @@ fn nftables_keeps_the_contract() {
     suite(&mut Nftables::open(Nftables::TABLE).unwrap(), can);
 }
 
-/// What the configuration may contain becomes the same entries with both, or is refused by both: otherwise each look would find
-/// something to repair.
+/// What the configuration may contain becomes the same entries with both, or is refused by both: otherwise each look
+/// would find something to repair.
 #[test]
 fn nftables_keeps_doubtful_entries_as_ipvs_does() {
     let Some(_namespace) = lab::fresh_namespace() else { return };

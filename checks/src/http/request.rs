@@ -6,7 +6,8 @@ use keepalived_config::model::HttpProtocol;
 
 use crate::failure::Failure;
 
-/// A request, octet for octet the one of keepalived: some servers' filters know it. Without `host` it is made for the address.
+/// A request, octet for octet the one of keepalived: some servers' filters know it. Without `host` it is made for the
+/// address.
 ///
 /// # Errors
 /// A value holds an end of line: it would be another request.

@@ -1,5 +1,5 @@
-//! OpenSSL instead of rustls, for servers that speak nothing newer than TLS 1.1, RSA key exchange, DHE or CBC: rustls has none of
-//! these on purpose, and under keepalived such servers are up.
+//! OpenSSL instead of rustls, for servers that speak nothing newer than TLS 1.1, RSA key exchange, DHE or CBC: rustls
+//! has none of these on purpose, and under keepalived such servers are up.
 
 use std::future::Future;
 use std::io;

@@ -1,5 +1,5 @@
-//! What a server says reaches logs, dumps and terminals as part of a failure: each dialogue that can show any of it, against the same
-//! strings.
+//! What a server says reaches logs, dumps and terminals as part of a failure: each dialogue that can show any of it,
+//! against the same strings.
 
 use std::sync::Mutex;
 
@@ -15,7 +15,8 @@ use crate::server::{Act, say, serve};
 use crate::tls::anyone;
 use crate::{endpoint, run, schedule};
 
-/// Terminal controls in both their forms, the other direction of writing, other lines, octets that are no text, and too much of it.
+/// Terminal controls in both their forms, the other direction of writing, other lines, octets that are no text, and too
+/// much of it.
 fn strings() -> Vec<Vec<u8>> {
     let texts =
         ["\x1b[2J\x1b]0;mine\x07", "\u{9b}31m\u{85}", "safe\u{202e}evil\u{2066}\u{200f}", "a\u{2028}b\u{2029}c"];

@@ -1,5 +1,5 @@
-//! Every dialogue against servers on loopback: well-behaved ones, and one that misbehaves in every way we could think of.
-//! Verdicts are those of behaviour.md section 8 or of the RFC that a test names.
+//! Every dialogue against servers on loopback: well-behaved ones, and one that misbehaves in every way we could think
+//! of. Verdicts are those of behaviour.md section 8 or of the RFC that a test names.
 #![cfg(test)]
 #![forbid(unsafe_code)]
 

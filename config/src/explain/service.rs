@@ -110,8 +110,8 @@ fn checks(server: &VirtualServer) -> Vec<CheckStory> {
     kinds.into_iter().map(story).collect()
 }
 
-/// How late a failure and a recovery are noticed at most: the server changes right after a check, and each attempt lasts as long
-/// as it may.
+/// How late a failure and a recovery are noticed at most: the server changes right after a check, and each attempt
+/// lasts as long as it may.
 fn times(checker: &Checker) -> (Duration, Duration) {
     let Some(schedule) = checker.schedule() else { return (Duration::ZERO, Duration::ZERO) };
     let attempt = match checker {

@@ -1,4 +1,5 @@
-//! Words inside the lines of value blocks: addresses, routes, rules, trackers. One row per keyword; see `Keyword` for the columns.
+//! Words inside the lines of value blocks: addresses, routes, rules, trackers. One row per keyword; see `Keyword` for
+//! the columns.
 
 use super::value::{Value, int};
 use super::{Keyword, Table, rows};

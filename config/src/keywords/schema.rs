@@ -1,7 +1,7 @@
 //! The configuration as a JSON document, and its schema (JSON Schema 2020-12), made from the table.
 //!
-//! A block is an object; a keyword is a property of it. What may stand several times is an array. A block with a name has it as the
-//! property `name`. `keepalivedctl expand --json` prints configurations in this form.
+//! A block is an object; a keyword is a property of it. What may stand several times is an array. A block with a name
+//! has it as the property `name`. `keepalivedctl expand --json` prints configurations in this form.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! What a keyword is followed by, in a form that machines read: the loader takes ranges and words from here, and so do the
-//! manual, the schema and the completion.
+//! What a keyword is followed by, in a form that machines read: the loader takes ranges and words from here, and so do
+//! the manual, the schema and the completion.
 
 use std::fmt;
 

@@ -12,8 +12,8 @@ use super::{GroupEntry, Service, VirtualServerGroup};
 pub const MOST_SERVICES: usize = 1 << 20;
 
 impl Service {
-    /// The services of the kernel that it stands for, each once, in the order of the file. `group` finds the group of a name.
-    /// `None` if there are more than `most`.
+    /// The services of the kernel that it stands for, each once, in the order of the file. `group` finds the group of a
+    /// name. `None` if there are more than `most`.
     pub fn keys<'a>(
         &self,
         group: impl FnOnce(&str) -> Option<&'a VirtualServerGroup>,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Whole microseconds, which is how exactly keepalived takes times: half the size of a `Duration`, and checks have several.
+/// Whole microseconds, which is how exactly keepalived takes times: half the size of a `Duration`, and checks have
+/// several.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Micros(u64);
 

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
-/// Two lists side by side. Each element is in one place; what two lists have in common under one key several times is paired in
-/// order.
+/// Two lists side by side. Each element is in one place; what two lists have in common under one key several times is
+/// paired in order.
 pub(super) struct Pairing<'a, T> {
     /// Only in the old list, in its order.
     pub(super) removed: Vec<&'a T>,
@@ -14,8 +14,8 @@ pub(super) struct Pairing<'a, T> {
     pub(super) added: Vec<&'a T>,
 }
 
-/// Pairs what has the same `key`, in time proportional to the lists. Lists that agree but for a few elements, which is what
-/// most reloads bring, cost hardly more than looking at the keys.
+/// Pairs what has the same `key`, in time proportional to the lists. Lists that agree but for a few elements, which is
+/// what most reloads bring, cost hardly more than looking at the keys.
 pub(super) fn pair<'a, T, K: Eq + Hash>(old: &'a [T], new: &'a [T], key: impl Fn(&'a T) -> K) -> Pairing<'a, T> {
     let same = |(old, new): &(&'a T, &'a T)| key(old) == key(new);
     let mut kept: Vec<(&T, &T)> = old.iter().zip(new).take_while(same).collect();

@@ -64,7 +64,8 @@ impl Builder {
         }
     }
 
-    /// Closes what is open if the line can only begin something else, because a brace is missing above; how many braces that is.
+    /// Closes what is open if the line can only begin something else, because a brace is missing above; how many braces
+    /// that is.
     pub(super) fn begin_anew(&mut self, line: &Line<'_>, tokens: &[Token], findings: &mut Findings) -> usize {
         let Some((Token { kind: TokenKind::Open, .. }, words)) = tokens.split_last() else { return 0 };
         if !self.begins_anew(line, words) {
@@ -139,8 +140,8 @@ impl Builder {
         self.tree.node(id).map(|node| node.name().into_owned()).unwrap_or_default()
     }
 
-    /// Whether a line that opens a block can only be meant for the top level: a `}` above seems to close the wrong block, no such
-    /// keyword belongs here, and it stands under the outermost block that is open.
+    /// Whether a line that opens a block can only be meant for the top level: a `}` above seems to close the wrong
+    /// block, no such keyword belongs here, and it stands under the outermost block that is open.
     fn begins_anew(&self, line: &Line<'_>, tokens: &[Token]) -> bool {
         if self.slip.is_none() {
             return false;

@@ -178,8 +178,8 @@ fn quoted(code: &[u8], at: usize) -> (TokenKind, usize) {
     }
 }
 
-/// Where the comment of `line` starts; its length if there is none. Outside double quotes a backslash hides the octet after
-/// it, even a quote; single quotes mean nothing (syntax.md section 4).
+/// Where the comment of `line` starts; its length if there is none. Outside double quotes a backslash hides the octet
+/// after it, even a quote; single quotes mean nothing (syntax.md section 4).
 pub(super) fn comment_start(line: &[u8]) -> usize {
     code(line).0
 }

@@ -1,7 +1,7 @@
 //! Each row of the keyword table: what is written reaches the model.
 //!
-//! A case is a statement in its block, a place in the model (JSON pointer), and what must stand there. Expected values come from
-//! the manual of keepalived or from what it was seen to do (shared/reference), never from our own output.
+//! A case is a statement in its block, a place in the model (JSON pointer), and what must stand there. Expected values
+//! come from the manual of keepalived or from what it was seen to do (shared/reference), never from our own output.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 /// Pointers to the only virtual server, its first real server, that one's first and second check.
@@ -43,8 +43,8 @@ use keepalived_config::keywords::{self, Status, Twice};
 use keepalived_config::{AnyInterface, Loaded, MemorySource, load};
 use serde_json::Value;
 
-/// Block, keyword, what is written, where it ends up in the model, and as what (JSON; empty if nothing may stand there). Without
-/// a place nothing may come of it.
+/// Block, keyword, what is written, where it ends up in the model, and as what (JSON; empty if nothing may stand
+/// there). Without a place nothing may come of it.
 type Case = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
 /// Findings that a case may give: they are not about its value.

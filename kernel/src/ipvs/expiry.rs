@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::{read_text, write_setting};
 
-/// Settings of IPVS, of the network namespace of the calling thread (Linux, `Documentation/networking/ipvs-sysctl.rst`).
+/// Settings of IPVS, of the network namespace of the calling thread (Linux,
+/// `Documentation/networking/ipvs-sysctl.rst`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Expiry {
-    /// `expire_nodest_conn`: a connection to a server that was removed ends with its next packet. Without it, IPVS drops the packets
-    /// until the connection times out.
+    /// `expire_nodest_conn`: a connection to a server that was removed ends with its next packet. Without it, IPVS
+    /// drops the packets until the connection times out.
     pub removed: bool,
-    /// `expire_quiescent_template`: a persistent client of a server with weight 0 gets another server. Without it, the client
-    /// stays until its persistence times out.
+    /// `expire_quiescent_template`: a persistent client of a server with weight 0 gets another server. Without it, the
+    /// client stays until its persistence times out.
     pub quiescent: bool,
 }
 

@@ -104,9 +104,9 @@ impl Exchange {
         Ok(answers.and_then(|answers| answers.into_iter().next()).unwrap_or(lost))
     }
 
-    /// Sends the first of `count` requests, as many as one datagram should hold, and says how each went. `write` is told
-    /// which request to write, with what flags and number; it may be told so more than once, and then the request may be made
-    /// more than once.
+    /// Sends the first of `count` requests, as many as one datagram should hold, and says how each went. `write` is
+    /// told which request to write, with what flags and number; it may be told so more than once, and then the request
+    /// may be made more than once.
     ///
     /// # Errors
     /// The kernel is silent; how much was done is not known.

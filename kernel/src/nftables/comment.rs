@@ -1,4 +1,5 @@
-//! A service's settings in words, kept by the kernel as the comment of its first rule: this is how they are found again.
+//! A service's settings in words, kept by the kernel as the comment of its first rule: this is how they are found
+//! again.
 
 use std::time::Duration;
 

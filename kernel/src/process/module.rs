@@ -12,8 +12,8 @@ use crate::files::read_text;
 /// Where the kernel says which program loads modules.
 const LOADER: &str = "/proc/sys/kernel/modprobe";
 
-/// Loads a kernel module, which needs all rights: to be called before any are given up. It is waited for no longer than `patience`;
-/// after that the program goes on by itself.
+/// Loads a kernel module, which needs all rights: to be called before any are given up. It is waited for no longer than
+/// `patience`; after that the program goes on by itself.
 ///
 /// # Errors
 /// There is no such module, no program that loads one, or it takes longer (`TimedOut`).

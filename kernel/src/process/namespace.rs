@@ -56,7 +56,8 @@ impl NetworkNamespace {
     }
 }
 
-/// Not a file like others: there is nothing to wait for in `nsfs`, and what else is there is refused when it is entered.
+/// Not a file like others: there is nothing to wait for in `nsfs`, and what else is there is refused when it is
+/// entered.
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, rustix::fs::Mode::empty())?.into())

@@ -79,8 +79,8 @@ pub fn drop_capabilities(keep: &[Capability]) -> io::Result<()> {
     Ok(rustix::thread::set_capabilities(None, sets)?)
 }
 
-/// Empties the bounding set of the calling thread: nothing that it executes later can gain a capability. Only system calls: it may
-/// be called between fork and exec.
+/// Empties the bounding set of the calling thread: nothing that it executes later can gain a capability. Only system
+/// calls: it may be called between fork and exec.
 pub(super) fn bound_to_nothing() -> io::Result<()> {
     for capability in CapabilitySet::all().iter() {
         match rustix::thread::remove_capability_from_bounding_set(capability) {

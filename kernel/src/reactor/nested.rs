@@ -17,7 +17,8 @@ impl Nested {
     /// # Errors
     /// Out of descriptors or memory.
     pub fn new(reactor: Reactor) -> io::Result<Self> {
-        // SAFETY: the reactor owns its epoll descriptor and keeps the same one until it is dropped, which deregisters it first.
+        // SAFETY: the reactor owns its epoll descriptor and keeps the same one until it is dropped, which deregisters
+        // it first.
         let nested = unsafe { AsyncFd::register_with_interest(reactor, Interest::READABLE) };
         Ok(Self(nested?))
     }

@@ -1,5 +1,5 @@
-//! A client, a director and servers on one segment, each in a network namespace of its own. The servers have the addresses of the
-//! services themselves, and answer the client directly: the director forwards nothing.
+//! A client, a director and servers on one segment, each in a network namespace of its own. The servers have the
+//! addresses of the services themselves, and answer the client directly: the director forwards nothing.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

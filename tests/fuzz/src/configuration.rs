@@ -1,5 +1,5 @@
-//! Configuration text: whatever it is, there is a configuration and something to say about it; laid out or written out it says the
-//! same.
+//! Configuration text: whatever it is, there is a configuration and something to say about it; laid out or written out
+//! it says the same.
 
 use std::path::Path;
 

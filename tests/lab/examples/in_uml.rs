@@ -1,5 +1,5 @@
-//! Runs a program in a machine that has IPVS (User-Mode Linux), on this machine's files: `in_uml PROGRAM [ARGUMENT...]`. For
-//! trying things; what is written in there is gone afterwards.
+//! Runs a program in a machine that has IPVS (User-Mode Linux), on this machine's files: `in_uml PROGRAM
+//! [ARGUMENT...]`. For trying things; what is written in there is gone afterwards.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
 use std::ffi::OsStr;

@@ -27,8 +27,8 @@ pub enum Flavour {
 }
 
 impl Daemon {
-    /// The daemon under test: what was built beside this program, or the one that `KEEPALIVED` names. With `LAB_DAEMON=debian`
-    /// it is Debian's: that is how the lab itself is tested.
+    /// The daemon under test: what was built beside this program, or the one that `KEEPALIVED` names. With
+    /// `LAB_DAEMON=debian` it is Debian's: that is how the lab itself is tested.
     #[must_use]
     pub fn ours() -> Self {
         if std::env::var("LAB_DAEMON").is_ok_and(|which| which == "debian") {
@@ -179,7 +179,8 @@ impl Running {
         let orphans = self.processes();
         crash(self.pid());
         self.child.wait()?;
-        // init takes its time to bury the orphans, and until then a pid file of theirs means "already running" to Debian's
+        // init takes its time to bury the orphans, and until then a pid file of theirs means "already running" to
+        // Debian's
         let gone = || orphans.iter().all(|pid| !Path::new(&format!("/proc/{}", pid.as_raw_nonzero())).exists());
         wait_until("init has buried the dead", Duration::from_secs(5), || Ok(gone())).or_else(|_never| {
             ["pid", "vrrp.pid", "checkers.pid"].iter().for_each(|name| drop(std::fs::remove_file(self.file(name))));
@@ -224,8 +225,8 @@ impl Drop for Running {
     }
 }
 
-/// Kills a process and its descendants. They are stopped first, parents before children: otherwise the death of the parent is a
-/// signal to the child, which says goodbye on the wire before its own turn comes.
+/// Kills a process and its descendants. They are stopped first, parents before children: otherwise the death of the
+/// parent is a signal to the child, which says goodbye on the wire before its own turn comes.
 pub fn crash(pid: Pid) {
     let family = family(pid);
     for signal in [Signal::STOP, Signal::KILL] {

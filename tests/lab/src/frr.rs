@@ -13,8 +13,8 @@ use std::time::Duration;
 
 /// FRR's vrrpd with its zebra, on one router; killed when dropped.
 ///
-/// It answers for a virtual router on a macvlan that has the protocol's MAC address and the virtual addresses, and which must
-/// be there before it starts.
+/// It answers for a virtual router on a macvlan that has the protocol's MAC address and the virtual addresses, and
+/// which must be there before it starts.
 #[derive(Debug)]
 pub struct Frr {
     vrrpd: Child,

@@ -1,7 +1,8 @@
 use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
 
-/// The deadline for what should take `usual`: generous, because two cores are shared with a build. Nothing here asserts speed.
+/// The deadline for what should take `usual`: generous, because two cores are shared with a build. Nothing here asserts
+/// speed.
 #[must_use]
 pub fn patience(usual: Duration) -> Duration {
     usual * 3 + Duration::from_secs(5)

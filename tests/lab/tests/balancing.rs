@@ -1,5 +1,5 @@
-//! Load balancing on IPVS: our daemon side by side with Debian's on the same configuration in the same kernel, with the same
-//! happening to both; what `ipvsadm -Sn` says must be the same after each step. And what only ours does.
+//! Load balancing on IPVS: our daemon side by side with Debian's on the same configuration in the same kernel, with the
+//! same happening to both; what `ipvsadm -Sn` says must be the same after each step. And what only ours does.
 //!
 //! All of it runs in one machine that has IPVS (`uml`), several tests at a time.
 

@@ -1,5 +1,6 @@
-//! Load balancing on nftables, as its clients see it: real connections from clients through the balancer, which runs our daemon,
-//! to real servers. It needs no IPVS; what the kernel's table is in detail, `kernel/tests/nftables.rs` looks at.
+//! Load balancing on nftables, as its clients see it: real connections from clients through the balancer, which runs
+//! our daemon, to real servers. It needs no IPVS; what the kernel's table is in detail, `kernel/tests/nftables.rs`
+//! looks at.
 
 #![cfg(test)]
 
@@ -279,7 +280,8 @@ fn what_others_damage_is_repaired() {
     });
 }
 
-/// As when systemd stops all processes of the daemon at once: the supervisor decides, and what is told last takes its time.
+/// As when systemd stops all processes of the daemon at once: the supervisor decides, and what is told last takes its
+/// time.
 #[test]
 fn what_is_told_at_the_stop_is_told_to_the_end() {
     on_site("last", |site| {

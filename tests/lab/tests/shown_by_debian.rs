@@ -111,7 +111,8 @@ const SINCE_2_4: &[&str] = &[
     "   Command = ",
 ];
 
-/// Lines that only Debian's 2.2.7 has: of libraries that it is built with, and a table of a firewall that it makes at once.
+/// Lines that only Debian's 2.2.7 has: of libraries that it is built with, and a table of a firewall that it makes at
+/// once.
 const OF_2_2_7: &[&str] =
     &[" libnftnl version", " nftables table name", " nftables base chain", " nftables don't force"];
 

@@ -1,5 +1,5 @@
-//! The same file gets the same verdict from our `-t` and from the installed keepalived's: accepted, accepted with complaints,
-//! refused. Each difference has a row in docs/differences.md.
+//! The same file gets the same verdict from our `-t` and from the installed keepalived's: accepted, accepted with
+//! complaints, refused. Each difference has a row in docs/differences.md.
 
 use anyhow::{Context as _, Result};
 use keepalived_lab::{Daemon, Lab, trial};
@@ -31,8 +31,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Every configuration in the data of the tests, by the name that docs/differences.md uses. What stands in pages about mistakes is
-/// written to `scratch`.
+/// Every configuration in the data of the tests, by the name that docs/differences.md uses. What stands in pages about
+/// mistakes is written to `scratch`.
 fn files(scratch: &Path) -> Result<BTreeMap<String, PathBuf>> {
     let mut files = mistakes(scratch)?;
     for folder in ["samples", "guides"] {

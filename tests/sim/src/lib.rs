@@ -1,8 +1,8 @@
 //! Many routers, one seed, no time: the simulator.
 //!
-//! A [`scenario::Scenario`] follows from a seed: routers, their configurations, their clocks, and a plan of what befalls
-//! them. A [`world::World`] plays it with the engines that ship, on kernels in memory, and a [`watch::Watch`] looks on from
-//! above and judges after every step what [`invariant::Invariant`] promises.
+//! A [`scenario::Scenario`] follows from a seed: routers, their configurations, their clocks, and a plan of what
+//! befalls them. A [`world::World`] plays it with the engines that ship, on kernels in memory, and a [`watch::Watch`]
+//! looks on from above and judges after every step what [`invariant::Invariant`] promises.
 //!
 //! [`balance`] does the same with the checker. Steps of the wall clock are not played: no machine reads it.
 //!

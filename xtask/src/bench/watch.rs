@@ -74,8 +74,8 @@ impl Watch {
         changes
     }
 
-    /// For each virtual router the longest silence of the routers `of` that ended after `start`, in seconds; a silence that lasts
-    /// until `end` counts. A virtual router that they never sent for is not among them.
+    /// For each virtual router the longest silence of the routers `of` that ended after `start`, in seconds; a silence
+    /// that lasts until `end` counts. A virtual router that they never sent for is not among them.
     pub(super) fn silences(&self, of: impl Fn(usize) -> bool, start: Stamp, end: Stamp) -> Vec<f64> {
         let longest = |heard: &Vec<Heard>| {
             let times: Vec<Stamp> = heard.iter().filter(|one| of(one.router)).map(|one| one.at).collect();

@@ -1,5 +1,5 @@
-//! Just enough of Ethernet, ARP, IP, ICMP and VRRP to say what a lab wants to know. Written apart from `core`, so that a lab
-//! does not judge our adverts by our own decoder.
+//! Just enough of Ethernet, ARP, IP, ICMP and VRRP to say what a lab wants to know. Written apart from `core`, so that
+//! a lab does not judge our adverts by our own decoder.
 
 use super::{Advert, Event, Garp, Kind, Mac, Na, Stamp};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -1,5 +1,5 @@
-//! The configurations of the guides, with their own addresses in a namespace. Their checks come each second, so that a test
-//! need not wait for half a minute, and the digests are those of the pages here.
+//! The configurations of the guides, with their own addresses in a namespace. Their checks come each second, so that a
+//! test need not wait for half a minute, and the digests are those of the pages here.
 
 use crate::side_by_side;
 use anyhow::Result;

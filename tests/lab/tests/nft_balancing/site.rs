@@ -39,8 +39,8 @@ pub(crate) fn on_site(name: &str, test: impl FnOnce(&mut Site<'_>) -> Result<()>
     });
 }
 
-/// The same with two servers, 10.1.1.1 and 10.1.1.2, in namespaces of their own, which have these addresses of services, too,
-/// and answer clients directly; the balancer forwards nothing.
+/// The same with two servers, 10.1.1.1 and 10.1.1.2, in namespaces of their own, which have these addresses of
+/// services, too, and answer clients directly; the balancer forwards nothing.
 pub(crate) fn on_direct_site(name: &str, services: &[&str], test: impl FnOnce(&mut Site<'_>) -> Result<()>) {
     trial_in(name, Builder { routers: 4, segments: 2, filter: Filter::Heads }, |lab| {
         let mut site = Site { lab, servers: BTreeMap::new(), direct: Vec::new(), running: None, starts: 0 };
@@ -117,7 +117,8 @@ impl Site<'_> {
         self.lab.router(2).namespace()
     }
 
-    /// Opens real servers: each answers every octet of a connection, and every datagram, with the last number of its address.
+    /// Opens real servers: each answers every octet of a connection, and every datagram, with the last number of its
+    /// address.
     pub(crate) fn open(&mut self, servers: &[&str]) -> Result<()> {
         for at in servers {
             let at: SocketAddr = at.parse()?;

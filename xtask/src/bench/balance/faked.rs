@@ -1,4 +1,5 @@
-//! A kernel table that is not there, for keepalived where there is no IPVS: so its checks can be measured on this kernel, too.
+//! A kernel table that is not there, for keepalived where there is no IPVS: so its checks can be measured on this
+//! kernel, too.
 
 use anyhow::{Context as _, Result, ensure};
 use keepalived_lab::Daemon;
