@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use keepalived_config::cluster::{Member, compare};
-use keepalived_config::finding::{Log, Record, records, sarif};
+use keepalived_config::finding::{FindingRecord, Log, records, sarif};
 use keepalived_config::{Finding, Loaded, Severity, Style, exit_status, render_in};
 
 use crate::input::Reading;
@@ -97,6 +97,6 @@ fn summary(shown: &[(&Loaded, Vec<Finding>)]) -> String {
     if parts.is_empty() { format!("nothing to complain about{files}") } else { parts.join(", ") + &files }
 }
 
-fn all_records(shown: &[(&Loaded, Vec<Finding>)]) -> Vec<Record> {
+fn all_records(shown: &[(&Loaded, Vec<Finding>)]) -> Vec<FindingRecord> {
     shown.iter().flat_map(|(loaded, findings)| records(findings, loaded.files())).collect()
 }

@@ -9,7 +9,7 @@ mod rules;
 mod sarif;
 
 pub use manual::findings_manual;
-pub use record::{Location, Record, records};
+pub use record::{FindingRecord, SourceRange, records};
 pub use render::{Style, render, render_in};
 pub use rules::{ALL, Rule};
 pub use sarif::{Log, sarif};

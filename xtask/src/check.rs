@@ -7,7 +7,7 @@ use crate::programs::{self, Manner, Program};
 use crate::say::say;
 use anyhow::{Context as _, Result, bail};
 use keepalived_lab::sandbox::{self, Rights};
-use keepalived_lab::uml::{self, Ipvs};
+use keepalived_lab::uml::{self, IpvsMachine};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -35,8 +35,8 @@ pub(crate) fn run(options: &Given) -> Result<()> {
         Err(error) => Ok(StepResult::Skipped(format!("{error:#}"))),
     });
     steps.run("a kernel with IPVS", || match uml::ipvs() {
-        Ok(Ipvs::Here) => Ok(StepResult::Good),
-        Ok(Ipvs::Inside) => {
+        Ok(IpvsMachine::Here) => Ok(StepResult::Good),
+        Ok(IpvsMachine::Inside) => {
             say!("not this machine's; tests that need one boot User-Mode Linux");
             Ok(StepResult::Good)
         }

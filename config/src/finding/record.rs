@@ -7,7 +7,7 @@ use crate::span::{Files, Span};
 
 /// A finding with its places resolved. The names of the fields are part of our interface.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Record {
+pub struct FindingRecord {
     /// The rule: its page in docs/findings.md has this name.
     pub id: &'static str,
     /// How bad it is.
@@ -15,9 +15,9 @@ pub struct Record {
     /// What was found.
     pub message: String,
     /// Where; absent if it is nowhere in the text.
-    pub place: Option<Location>,
+    pub place: Option<SourceRange>,
     /// What else belongs to it.
-    pub related: Vec<Location>,
+    pub related: Vec<SourceRange>,
     /// What follows from it.
     pub notes: Vec<String>,
     /// What to do.
@@ -28,7 +28,7 @@ pub struct Record {
 
 /// A range of text. Lines and columns count from 1, columns in octets; the end is one past the last octet.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Location {
+pub struct SourceRange {
     /// The file as it was opened.
     pub file: String,
     /// Line of the first octet.
@@ -52,7 +52,7 @@ pub struct Location {
 pub struct Replacement {
     /// What is replaced.
     #[serde(flatten)]
-    pub place: Location,
+    pub place: SourceRange,
     /// What takes its place.
     pub text: String,
 }
@@ -61,13 +61,13 @@ pub struct Replacement {
 const MOST_INCLUDES: usize = 32;
 
 /// Every finding as a record.
-pub fn records(findings: &[Finding], files: &Files) -> Vec<Record> {
+pub fn records(findings: &[Finding], files: &Files) -> Vec<FindingRecord> {
     findings.iter().map(|finding| record(finding, files)).collect()
 }
 
-fn record(finding: &Finding, files: &Files) -> Record {
+fn record(finding: &Finding, files: &Files) -> FindingRecord {
     let marked = |mark: &Mark| place(mark.span, &mark.label, files);
-    Record {
+    FindingRecord {
         id: finding.rule.id,
         severity: finding.rule.severity,
         message: finding.message.clone(),
@@ -79,12 +79,12 @@ fn record(finding: &Finding, files: &Files) -> Record {
     }
 }
 
-fn place(span: Span, label: &str, files: &Files) -> Location {
+fn place(span: Span, label: &str, files: &Files) -> SourceRange {
     let start = files.position(span);
     let end = files.position(Span { start: span.end, ..span });
     let includer = |span: Span| files.get(span.file).and_then(|file| file.included_at);
     let chain = std::iter::successors(includer(span), |at| includer(*at)).take(MOST_INCLUDES);
-    Location {
+    SourceRange {
         file: files.path(span).to_string_lossy().into_owned(),
         line: start.line,
         column: start.column,

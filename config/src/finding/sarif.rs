@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::record::{Record, Replacement, record::Location};
+use super::record::{FindingRecord, Replacement, SourceRange};
 use super::{ALL, Severity};
 
 /// A log with one run.
@@ -113,8 +113,8 @@ struct Edit {
 }
 
 /// The log of `records`.
-pub fn sarif(records: &[Record]) -> Log {
-    let named: BTreeSet<&str> = records.iter().map(|report| report.id).collect();
+pub fn sarif(records: &[FindingRecord]) -> Log {
+    let named: BTreeSet<&str> = records.iter().map(|record| record.id).collect();
     let rules = ALL.iter().filter(|rule| named.contains(rule.id));
     let rules = rules.map(|rule| Description {
         id: rule.id,
@@ -126,39 +126,39 @@ pub fn sarif(records: &[Record]) -> Log {
         tool: Tool { driver },
         // octets are not among the kinds that SARIF knows; for ASCII, which configurations are, they are the same
         column_kind: "unicodeCodePoints",
-        results: records.iter().map(outcome).collect(),
+        results: records.iter().map(result).collect(),
     };
     Log { version: "2.1.0", schema: "https://json.schemastore.org/sarif-2.1.0.json", runs: [run] }
 }
 
-fn outcome(report: &Record) -> SarifResult {
-    let level = match report.severity {
+fn result(record: &FindingRecord) -> SarifResult {
+    let level = match record.severity {
         Severity::Info => "note",
         Severity::Warning => "warning",
         Severity::Error => "error",
     };
-    let more = report.notes.iter().chain(&report.help).map(|text| format!("; {text}"));
+    let more = record.notes.iter().chain(&record.help).map(|text| format!("; {text}"));
     SarifResult {
-        rule_id: report.id,
+        rule_id: record.id,
         level,
-        message: Message { text: std::iter::once(report.message.clone()).chain(more).collect() },
-        locations: report.place.iter().map(location).collect(),
-        related_locations: report.related.iter().map(location).collect(),
-        fixes: report.fix.iter().map(mend).collect(),
+        message: Message { text: std::iter::once(record.message.clone()).chain(more).collect() },
+        locations: record.place.iter().map(location).collect(),
+        related_locations: record.related.iter().map(location).collect(),
+        fixes: record.fix.iter().map(mend).collect(),
     }
 }
 
-fn location(place: &record::Location) -> Location {
+fn location(place: &SourceRange) -> Location {
     let physical_location = Physical { artifact_location: artifact(place), region: region(place) };
     let message = (!place.label.is_empty()).then(|| Message { text: place.label.clone() });
     Location { physical_location, message }
 }
 
-fn artifact(place: &record::Location) -> Artifact {
+fn artifact(place: &SourceRange) -> Artifact {
     Artifact { uri: place.file.clone() }
 }
 
-fn region(place: &record::Location) -> Region {
+fn region(place: &SourceRange) -> Region {
     Region {
         start_line: place.line,
         start_column: place.column,

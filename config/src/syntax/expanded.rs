@@ -44,12 +44,12 @@ impl Expanded {
 
 /// Lines so far.
 #[derive(Default)]
-pub(super) struct Record {
+pub(super) struct ExpandedLines {
     pub(super) lines: Vec<ExpandedLine>,
     depth: usize,
 }
 
-impl Record {
+impl ExpandedLines {
     /// Takes in a statement with the brace after it.
     pub(super) fn take(&mut self, line: &Line<'_>, tokens: &[Token]) {
         let (words, brace) = match tokens.split_last() {

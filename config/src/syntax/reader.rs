@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Parsed;
 use super::build::Builder;
 use super::expand::{Expander, Following, LineContext};
-use super::expanded::{Expanded, Record};
+use super::expanded::{Expanded, ExpandedLines};
 use super::include::{Check, Includes, Named, include};
 use super::line::Line;
 use super::token::{Content, PhysicalLine, Token, TokenKind, Tokens, byte_order_mark, next_line, trimmed};
@@ -36,9 +36,9 @@ pub fn parse(source: &dyn Source, path: &Path, options: &Options) -> Parsed {
 /// for us left out, definitions put in, sequences written out.
 pub fn expand(source: &dyn Source, path: &Path, options: &Options) -> Expanded {
     let mut reader = Reader::new(source, options);
-    reader.record = Some(Record::default());
+    reader.expanded_lines = Some(ExpandedLines::default());
     reader.run(path);
-    let lines = reader.record.take().unwrap_or_default().lines;
+    let lines = reader.expanded_lines.take().unwrap_or_default().lines;
     Expanded { lines, parsed: reader.finish() }
 }
 
@@ -51,7 +51,7 @@ struct Reader<'a> {
     open: Vec<Open>,
     /// The tokens of one statement; kept for its room.
     tokens: Vec<Token>,
-    record: Option<Record>,
+    expanded_lines: Option<ExpandedLines>,
 }
 
 enum Open {
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
             builder: Builder::new(),
             open: Vec::new(),
             tokens: Vec::new(),
-            record: None,
+            expanded_lines: None,
         }
     }
 
@@ -206,9 +206,9 @@ impl<'a> Reader<'a> {
         tokens.clear();
         let end = self.tokens_of_statement(line, &mut tokens);
         let missing = self.builder.begin_anew(line, &tokens, &mut self.findings);
-        if let Some(record) = &mut self.record {
-            record.close(missing, line);
-            record.take(line, &tokens);
+        if let Some(expanded_lines) = &mut self.expanded_lines {
+            expanded_lines.close(missing, line);
+            expanded_lines.take(line, &tokens);
         }
         let before = self.builder.count();
         self.builder.line(line, &tokens, &mut self.findings);

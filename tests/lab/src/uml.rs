@@ -31,7 +31,7 @@ pub struct MachineRun {
 
 /// Where what needs IPVS can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ipvs {
+pub enum IpvsMachine {
     /// The kernel of this machine has it (or this *is* such a machine).
     Here,
     /// In a machine of its own.
@@ -52,14 +52,14 @@ const MEMORY: &str = "mem=1024M";
 const MOST_OUTPUT: u64 = 16 << 20;
 
 /// Where there is IPVS, or why nowhere.
-pub fn ipvs() -> Result<Ipvs, String> {
+pub fn ipvs() -> Result<IpvsMachine, String> {
     if std::env::var_os(INSIDE).is_some() {
-        return Ok(Ipvs::Here);
+        return Ok(IpvsMachine::Here);
     }
     if has_ipvs() && sandbox::rights() == sandbox::Rights::Here {
-        return Ok(Ipvs::Here);
+        return Ok(IpvsMachine::Here);
     }
-    available().map(|()| Ipvs::Inside)
+    available().map(|()| IpvsMachine::Inside)
 }
 
 /// Whether this kernel has it, after an attempt to load it.
@@ -99,12 +99,12 @@ pub fn ignored_tests_at_once(limit: Duration, threads: usize) {
     let arguments = ["--ignored", "--nocapture", threads.as_str()].map(OsStr::new);
     let (passed, output) = match ipvs() {
         Err(lack) => return skipped("tests that need IPVS", &lack),
-        Ok(Ipvs::Here) => {
+        Ok(IpvsMachine::Here) => {
             let output = Command::new(me).args(arguments).output().expect("this program can be started");
             let text = [output.stdout, output.stderr].concat();
             (output.status.success(), String::from_utf8_lossy(&text).into_owned())
         }
-        Ok(Ipvs::Inside) => {
+        Ok(IpvsMachine::Inside) => {
             let outcome = run(&me, &arguments, limit).unwrap_or_else(|error| panic!("{error:#}"));
             (outcome.status.success(), outcome.output)
         }
