@@ -5,9 +5,9 @@ mod counters;
 mod daemon;
 mod expiry;
 mod message;
+mod refusal;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use crate::netlink::exchange::Exchange;
 use crate::netlink::generic::{self, HEADER};
 
 use self::message::{ReadDestination, ReadService};
+use self::refusal::error;
 
 pub use counters::{Counters, DestinationStatistics, ServiceStatistics, Statistics};
 pub use daemon::{SyncDaemon, SyncRole};
@@ -331,33 +332,5 @@ fn result(answer: Answer) -> io::Result<()> {
     match answer.errno {
         0 => Ok(()),
         _ => Err(error(answer)),
-    }
-}
-
-/// A refusal with the kernel's words, if it has any.
-fn error(Answer { errno, message }: Answer) -> io::Error {
-    let plain = io::Error::from_raw_os_error(errno);
-    match message {
-        None => plain,
-        Some(words) => io::Error::new(plain.kind(), Explained { plain, words }),
-    }
-}
-
-/// An error number and what the kernel says to it.
-#[derive(Debug)]
-struct Explained {
-    plain: io::Error,
-    words: String,
-}
-
-impl fmt::Display for Explained {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.words, self.plain)
-    }
-}
-
-impl std::error::Error for Explained {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.plain)
     }
 }

@@ -17,17 +17,19 @@ mod scene;
 mod service;
 mod shared;
 mod stay;
+mod surroundings;
 mod tls;
 mod udp;
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use self::group::KnownGroup;
+use self::surroundings::Surroundings;
 use super::reading::Reading;
 use super::statements::Statements;
-use crate::finding::{Finding, rule};
-use crate::model::{Backend, BfdInstance, Global, Ssl, TrackFile, VirtualServer, VirtualServerGroup, Weight};
+use crate::finding::rule;
+use crate::model::{BfdInstance, Global, Ssl, TrackFile, VirtualServer, VirtualServerGroup};
 use crate::syntax::Node;
 
 /// All blocks of load balancing.
@@ -35,26 +37,6 @@ pub(super) struct Balance {
     pub(super) virtual_servers: Vec<VirtualServer>,
     pub(super) groups: Vec<VirtualServerGroup>,
     pub(super) ssl: Option<Ssl>,
-}
-
-/// What virtual servers and checks refer to, and what holds for all of them.
-struct Surroundings<'a> {
-    groups: HashMap<&'a str, KnownGroup<'a>>,
-    /// Those that are left out, too.
-    group_names: HashSet<String>,
-    bfd_instances: HashMap<&'a str, &'a BfdInstance>,
-    track_files: HashMap<&'a str, Weight>,
-    /// `smtp_alert_checker`, else `smtp_alert`.
-    smtp_alert: Option<bool>,
-    /// `checker_log_all_failures`
-    log_all_failures: bool,
-    /// `lvs_backend`
-    backend: Backend,
-    /// `tls_verify` of `SSL`
-    verify: bool,
-    /// The first check whose attempts take longer than its period, and how many there are: one finding is enough for
-    /// all.
-    slow: RefCell<Option<(Finding, usize)>>,
 }
 
 /// Reads the sessions, which serve more than load balancing.

@@ -9,6 +9,7 @@ use std::io;
 use keepalived_core::balance::{Change, DestinationKey, ServiceKey};
 
 use super::message;
+use super::refusal::error;
 use crate::director::Refused;
 use crate::netlink::codec::{Answer, Batch};
 use crate::netlink::exchange::Exchange;
@@ -102,7 +103,7 @@ fn judge(made: &[Change], answers: Vec<Answer>, offset: usize, refused: &mut Vec
             (Change::AddDestination(key, ..) | Change::EditDestination(key, ..), libc::ESRCH) if late.contains(key) => {
                 again.push((at, Verb::Add));
             }
-            _ => refused.push(Refused { index: offset + at, error: super::error(answer) }),
+            _ => refused.push(Refused { index: offset + at, error: error(answer) }),
         }
     }
     again
@@ -159,7 +160,7 @@ fn try_otherwise(
         })?;
         done += answers.len();
         let outcome = rest.iter().zip(answers).filter(|(_, answer)| answer.errno != 0);
-        refused.extend(outcome.map(|((at, ..), answer)| Refused { index: offset + at, error: super::error(answer) }));
+        refused.extend(outcome.map(|((at, ..), answer)| Refused { index: offset + at, error: error(answer) }));
     }
     Ok(())
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::super::reading::Reading;
 use super::super::statements::{Statements, keyword_span};
-use super::Surroundings;
 use super::endpoint::{self, AddressPort};
 use super::pace::{Habit, Pace};
+use super::surroundings::Surroundings;
 use crate::finding::{Finding, rule};
 use crate::model::{Checker, Endpoint, Schedule};
 use crate::syntax::Node;

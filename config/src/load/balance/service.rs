@@ -12,7 +12,8 @@ use super::group::KnownGroup;
 use super::pace::Pace;
 use super::persistence::{self, DEFAULT_TIMEOUT, Persistence};
 use super::real::{self, RealDraft, Setting};
-use super::{Surroundings, backend, forwarding, quorum, shared, stay};
+use super::surroundings::Surroundings;
+use super::{backend, forwarding, quorum, shared, stay};
 use crate::finding::{Finding, rule};
 use crate::model::{
     Balancing, Forwarding, Granularity, Protocol, Scheduler, SchedulerFlags, Service, ServiceSettings, SorryServer,

@@ -6,7 +6,7 @@ use keepalived_core::balance::{Owners, ServiceId, ServiceKey};
 
 use super::super::reading::Reading;
 use super::super::statements::keyword_span;
-use super::Surroundings;
+use super::surroundings::Surroundings;
 use crate::finding::{Finding, rule};
 use crate::model::{MOST_SERVICES, Service};
 use crate::syntax::Node;
