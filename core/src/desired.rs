@@ -57,6 +57,9 @@ pub trait Seen<O: Object> {
     /// Whether the kernel has to be asked to remove this object before others of its kind, which it would remove by
     /// itself.
     fn goes_first(&self, key: &O::Key) -> bool;
+
+    /// Whether the kernel reports it when this object is removed, whoever does it.
+    fn hears_of(&self, key: &O::Key) -> bool;
 }
 
 /// One change. Both are idempotent: what is already so is success.
@@ -132,6 +135,8 @@ struct Entry<O> {
     /// Who waits to hear that it is there.
     waiting: Vec<Holder>,
     dirty: bool,
+    /// It may be gone, or changed, without a report: the kernel is asked again whatever we know.
+    doubtful: bool,
     /// It was there before us: it stays when we go.
     foreign: bool,
     /// Removals of ours that the kernel has still to report, those included that it is being asked for.
@@ -199,6 +204,11 @@ impl<O: Object> Desired<O> {
         self.entries.get(&object.key()).is_some_and(|entry| entry.wish == *object)
     }
 
+    /// What the object ought to look like, if it is held or was.
+    pub fn wish(&self, key: &O::Key) -> Option<&O> {
+        self.entries.get(key).map(|entry| &entry.wish)
+    }
+
     /// Who holds the object.
     pub fn holders(&self, key: &O::Key) -> &[Holder] {
         self.entries.get(key).map_or(&[], |entry| entry.holders.as_slice())
@@ -214,6 +224,26 @@ impl<O: Object> Desired<O> {
         for parked in self.parked.remove(key).unwrap_or_default() {
             if let Some(entry) = self.entries.get_mut(&parked) {
                 mark(&mut self.dirty, parked, entry);
+            }
+        }
+    }
+
+    /// Something happened with which the kernel may have removed or changed an object, and it does not report that.
+    pub fn doubt(&mut self, key: &O::Key) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.doubtful = true;
+            mark(&mut self.dirty, *key, entry);
+        }
+    }
+
+    /// What the kernel refused may be granted now: these objects do not wait any longer.
+    pub fn hurry(&mut self, which: impl Fn(&O::Key) -> bool) {
+        let (now, later) = std::mem::take(&mut self.later).into_iter().partition(|(_, key)| which(key));
+        self.later = later;
+        let now: VecDeque<_> = now;
+        for (_, key) in now {
+            if let Some(entry) = self.entries.get_mut(&key) {
+                mark(&mut self.dirty, key, entry);
             }
         }
     }
@@ -271,7 +301,8 @@ impl<O: Object> Desired<O> {
         self.dirty.retain(|key| !gone(key));
         self.later.retain(|(_, key)| !gone(key));
         self.parked.values_mut().for_each(|parked| parked.retain(|key| !gone(key)));
-        self.parked.retain(|_, parked| !parked.is_empty());
+        // what comes back has another key
+        self.parked.retain(|needed, parked| !gone(needed) && !parked.is_empty());
         if let Some(under_way) = &mut self.under_way {
             under_way.forget(gone);
         }
@@ -331,7 +362,7 @@ impl<O: Object> Desired<O> {
             let Some(entry) = self.entries.get_mut(&key) else { continue };
             entry.dirty = false;
             match (entry.holders.is_empty(), seen.get(&key)) {
-                (false, Some(there)) if there.fulfils(&entry.wish) => {
+                (false, Some(there)) if there.fulfils(&entry.wish) && !entry.doubtful => {
                     settle(key, entry, out);
                     self.arrived(&key);
                 }
@@ -341,13 +372,13 @@ impl<O: Object> Desired<O> {
                         self.parked.entry(missing).or_default().insert(key);
                         continue;
                     }
-                    if there.is_some() {
+                    if there.is_some_and(|there| !there.fulfils(&entry.wish)) {
                         // the kernel does not change everything in place
                         go.push(key);
                     }
                     come.push(entry.wish.clone());
                 }
-                (true, Some(_)) if !entry.foreign => go.push(key),
+                (true, there) if !entry.foreign && (there.is_some() || entry.doubtful) => go.push(key),
                 (true, _) => {
                     if entry.is_over() {
                         self.entries.remove(&key);
@@ -373,6 +404,7 @@ impl<O: Object> Desired<O> {
         for change in changes {
             if let Change::Absent(key) = change
                 && seen.take(key)
+                && seen.hears_of(key)
                 && let Some(entry) = self.entries.get_mut(key)
             {
                 entry.own_removals = entry.own_removals.saturating_add(1);
@@ -422,6 +454,7 @@ impl<O: Object> Desired<O> {
             // the reports say what happened, and when
             _ if contradicted => mark(&mut self.dirty, key, entry),
             (Ok(()), Some(wish)) => {
+                entry.doubtful = false;
                 // the kernel's own report, with what it adds, may have come before
                 if !seen.get(&key).is_some_and(|there| there.fulfils(&wish)) {
                     seen.put(wish);
@@ -432,6 +465,7 @@ impl<O: Object> Desired<O> {
                 self.arrived(&key);
             }
             (Ok(()), None) => {
+                entry.doubtful = false;
                 if let Some(holder) = entry.left_over.take() {
                     out.push(Outcome::LeftOverGone { holder, key });
                 }
@@ -440,8 +474,9 @@ impl<O: Object> Desired<O> {
                 }
             }
             (Err(refused), _) => {
-                if let Some(before) = before.filter(|_| entry.own_removals > 0) {
-                    entry.own_removals -= 1;
+                let heard = seen.hears_of(&key);
+                if let Some(before) = before.filter(|_| entry.own_removals > 0 || !heard) {
+                    entry.own_removals = entry.own_removals.saturating_sub(u32::from(heard));
                     seen.put(before);
                 }
                 entry.setbacks = entry.setbacks.saturating_add(1);
@@ -473,6 +508,7 @@ impl<O> Entry<O> {
             holders: Vec::new(),
             waiting: Vec::new(),
             dirty: false,
+            doubtful: false,
             foreign,
             own_removals: 0,
             setbacks: 0,

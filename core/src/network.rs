@@ -1,12 +1,16 @@
-//! Links and addresses of a machine, as its kernel describes them.
+//! Links, addresses, routes and policy rules of a machine, as its kernel describes them.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::address::{InterfaceLabel, InterfaceName};
 use crate::desired;
 
+pub mod route;
+pub mod rule;
 mod table;
 
+pub use route::{Hop, Placement, Prefix, Route, RouteKey};
+pub use rule::Rule;
 pub use table::NetworkTable;
 
 /// Kernel's number of a link; never 0.
@@ -20,6 +24,8 @@ pub struct Link {
     pub index: LinkIndex,
     /// `IFLA_IFNAME`
     pub name: InterfaceName,
+    /// `IFF_UP`: an administrator wants it; it may have no carrier. Routes need no more.
+    pub up: bool,
     /// `IFF_UP` and `IFF_RUNNING`: adverts can pass.
     pub running: bool,
     /// `IFF_MULTICAST`
@@ -30,6 +36,8 @@ pub struct Link {
     pub mac: Option<[u8; 6]>,
     /// `IFLA_MTU`
     pub mtu: u32,
+    /// `IFLA_VRF_TABLE`: its routing table, if it is a VRF.
+    pub vrf: Option<u32>,
 }
 
 /// An address on a link.
@@ -164,6 +172,14 @@ pub enum NetworkEvent {
         /// With this prefix.
         prefix: u8,
     },
+    /// A route of ours ([`route::OUR_PROTOCOL`]) is new, or changed.
+    Route(Box<Route>),
+    /// A route of ours is gone. Of IPv4 routes that go with their link or their source address the kernel does not tell.
+    RouteRemoved(RouteKey),
+    /// A rule of ours is new.
+    Rule(Rule),
+    /// A rule of ours is gone.
+    RuleRemoved(Rule),
     /// Events were lost (ENOBUFS): read everything again.
     Overrun,
 }
@@ -175,6 +191,10 @@ pub struct Inventory {
     pub links: Vec<Link>,
     /// Addresses of both families.
     pub addresses: Vec<Address>,
+    /// Routes of ours, of both families: a machine may have a million others.
+    pub routes: Vec<Route>,
+    /// Rules of ours, of both families.
+    pub rules: Vec<Rule>,
     /// So much changed meanwhile that something may be missing: it had better be read again later.
     pub torn: bool,
 }
@@ -182,15 +202,46 @@ pub struct Inventory {
 /// What a router wants the kernel to have.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Object {
+    /// A link that is up. It is there or it is not: others need it, and it is not asked for.
+    Link(Link),
     /// An address.
     Address(Address),
+    /// A route.
+    Route(Box<Route>),
+    /// A policy rule.
+    Rule(Rule),
 }
 
 /// Which object it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Key {
+    /// A link that is up.
+    Link(LinkIndex),
     /// An address.
     Address(AddressKey),
+    /// A route.
+    Route(RouteKey),
+    /// A policy rule.
+    Rule(Rule),
+}
+
+impl Key {
+    /// The key of an address, if it is one.
+    pub const fn address(self) -> Option<AddressKey> {
+        match self {
+            Self::Address(key) => Some(key),
+            Self::Link(_) | Self::Route(_) | Self::Rule(_) => None,
+        }
+    }
+
+    /// Whether the object goes with this link for good: nothing with that number comes back.
+    pub fn is_on(&self, link: LinkIndex) -> bool {
+        match self {
+            Self::Link(index) | Self::Address((index, _, _)) => *index == link,
+            Self::Route(route) => route.link == Some(link),
+            Self::Rule(_) => false,
+        }
+    }
 }
 
 /// One change of what the kernel has.
@@ -199,30 +250,45 @@ pub type Change = desired::Change<Object>;
 impl desired::Object for Object {
     type Key = Key;
 
-    const RANKS: usize = 1;
+    // the second is for settings of links
+    const RANKS: usize = 5;
 
     fn key(&self) -> Key {
         match self {
+            Self::Link(link) => Key::Link(link.index),
             Self::Address(address) => Key::Address(address.key()),
+            Self::Route(route) => Key::Route(route.key()),
+            Self::Rule(rule) => Key::Rule(*rule),
         }
     }
 
     fn rank(key: &Key) -> usize {
         match key {
-            Key::Address(_) => 0,
+            Key::Link(_) => 0,
+            Key::Address(_) => 2,
+            Key::Route(_) => 3,
+            Key::Rule(_) => 4,
         }
     }
 
     fn needs(&self) -> Vec<Key> {
         match self {
-            // the number of its link says that this is there
-            Self::Address(_) => Vec::new(),
+            // the number of its link says that this is there; a rule may name links and tables that are not there
+            Self::Link(_) | Self::Address(_) | Self::Rule(_) => Vec::new(),
+            Self::Route(route) => {
+                let links = route.hops.iter().filter_map(|hop| hop.link).map(Key::Link);
+                links.chain(route.source_at.map(Key::Address)).collect()
+            }
         }
     }
 
     fn fulfils(&self, wish: &Self) -> bool {
         match (self, wish) {
+            (Self::Link(there), Self::Link(wish)) => there.index == wish.index,
             (Self::Address(there), Self::Address(wish)) => there.fulfils(wish),
+            (Self::Route(there), Self::Route(wish)) => there.fulfils(wish),
+            (Self::Rule(there), Self::Rule(wish)) => there == wish,
+            (Self::Link(_) | Self::Address(_) | Self::Route(_) | Self::Rule(_), _) => false,
         }
     }
 }

@@ -214,7 +214,7 @@ fn may_exist<T>(found: io::Result<Option<T>>) -> bool {
 }
 
 fn inventory() -> Option<Inventory> {
-    Rtnetlink::without_events().and_then(|mut network| network.inventory()).ok()
+    Rtnetlink::of_addresses_without_events().and_then(|mut network| network.inventory()).ok()
 }
 
 impl facts::Facts for Machine {

@@ -30,7 +30,7 @@ pub struct Host {
 impl Host {
     /// Looks. What cannot be read is not shown.
     pub fn look() -> Self {
-        let inventory = Rtnetlink::without_events().and_then(|mut network| network.inventory());
+        let inventory = Rtnetlink::of_addresses_without_events().and_then(|mut network| network.inventory());
         let read = |path: &str| read_text(Path::new(path), LARGEST_TABLE).unwrap_or_default();
         Self { inventory: inventory.unwrap_or_default(), users: read("/etc/passwd"), groups: read("/etc/group") }
     }

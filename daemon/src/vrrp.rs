@@ -21,7 +21,7 @@ mod sync_daemon;
 mod sync_groups;
 mod tracking;
 
-pub use abandoned::{Removed, Was, remove as remove_abandoned};
+pub use abandoned::{Removed, Was, remove as remove_abandoned, remove_statics};
 pub use batch::{Batch, Changed};
 pub use engine::{AtExit, Engine, Inherited};
 pub(crate) use lower::lines;

@@ -1,29 +1,36 @@
-//! Links and addresses by rtnetlink.
+//! Links, addresses, routes and policy rules by rtnetlink.
 //!
 //! Two sockets: answers come on one, events on the other, so that neither displaces the other.
 
+mod change;
 pub(crate) mod codec;
 pub(crate) mod exchange;
 pub(crate) mod generic;
 mod message;
+mod route;
+mod rule;
 pub(crate) mod socket;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
+use keepalived_core::network::route::OUR_PROTOCOL;
+use keepalived_core::vrrp::Family;
+use socket2::SockFilter;
 
+use self::change::{First, Met, Request};
 use self::codec::{Answer, Batch, Message, Messages};
 use self::exchange::Exchange;
 use self::socket::{Received, Socket};
 use crate::network::{MOST_EVENTS, Network, Refused, Secondaries};
 use crate::packets::BufferSize;
-use keepalived_core::network::{Address, AddressKey, Change, Inventory, Key, Link, LinkIndex, NetworkEvent, Object};
+use keepalived_core::network::{Address, Change, Inventory, Key, Link, LinkIndex, NetworkEvent, Route, Rule};
 
 /// [`Network`] of the namespace that the thread was in when it was opened.
 #[derive(Debug)]
@@ -32,7 +39,20 @@ pub struct Rtnetlink {
     monitor: Socket,
     /// Tells a chosen label from the default one: the link's name, which every IPv4 address has.
     names: BTreeMap<LinkIndex, InterfaceName>,
+    reads: Reads,
 }
+
+/// What [`Rtnetlink`] reads and hears of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Reads {
+    Addresses,
+    /// Routes and rules of ours, too.
+    Everything,
+}
+
+const ADDRESS_GROUPS: [u32; 3] = [libc::RTNLGRP_LINK, libc::RTNLGRP_IPV4_IFADDR, libc::RTNLGRP_IPV6_IFADDR];
+const ROUTE_GROUPS: [u32; 4] =
+    [libc::RTNLGRP_IPV4_ROUTE, libc::RTNLGRP_IPV6_ROUTE, libc::RTNLGRP_IPV4_RULE, libc::RTNLGRP_IPV6_RULE];
 
 /// How often a dump is repeated because things changed meanwhile, before the last one is taken as it is.
 const MOST_DUMPS: usize = 20;
@@ -49,9 +69,19 @@ impl Rtnetlink {
     /// # Errors
     /// Out of descriptors, or no netlink in this kernel.
     pub fn open(monitor_buffer: BufferSize) -> io::Result<Self> {
-        let groups = [libc::RTNLGRP_LINK, libc::RTNLGRP_IPV4_IFADDR, libc::RTNLGRP_IPV6_IFADDR]
-            .map(|group| i32::try_from(group).unwrap_or_default());
-        Self::with(&groups, monitor_buffer)
+        let network = Self::with(&ADDRESS_GROUPS, monitor_buffer, Reads::Everything)?;
+        // before the groups are joined: a machine that learns routes by BGP would fill the buffer with what is not ours
+        network.monitor.filter(&only_our_routes())?;
+        network.monitor.join(&ROUTE_GROUPS.map(group_number))?;
+        Ok(network)
+    }
+
+    /// Opens both sockets for who needs links and addresses only, and has no business with routes and rules.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn of_addresses(monitor_buffer: BufferSize) -> io::Result<Self> {
+        Self::with(&ADDRESS_GROUPS, monitor_buffer, Reads::Addresses)
     }
 
     /// Opens both sockets for who asks and is told nothing: [`Network::events`] never has any.
@@ -59,14 +89,24 @@ impl Rtnetlink {
     /// # Errors
     /// The same.
     pub fn without_events() -> io::Result<Self> {
-        Self::with(&[], BufferSize(4096))
+        Self::with(&[], BufferSize(4096), Reads::Everything)
     }
 
-    fn with(groups: &[i32], monitor_buffer: BufferSize) -> io::Result<Self> {
+    /// The same for who needs links and addresses only.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn of_addresses_without_events() -> io::Result<Self> {
+        Self::with(&[], BufferSize(4096), Reads::Addresses)
+    }
+
+    fn with(groups: &[u32], monitor_buffer: BufferSize, reads: Reads) -> io::Result<Self> {
+        let groups: Vec<i32> = groups.iter().copied().map(group_number).collect();
         Ok(Self {
             commands: Exchange::open(None)?,
-            monitor: Socket::open(None, groups, monitor_buffer)?,
+            monitor: Socket::open(None, &groups, monitor_buffer)?,
             names: BTreeMap::new(),
+            reads,
         })
     }
 
@@ -123,6 +163,66 @@ impl Rtnetlink {
         Ok(addresses)
     }
 
+    /// Reads routes of ours. Whether they are all of one moment does not matter: what changes meanwhile is among the events. On a
+    /// machine whose routes change all the time they never are.
+    fn routes(&mut self, family: Family) -> io::Result<Vec<Route>> {
+        let mut routes = Vec::new();
+        let read = self.commands.dump(
+            |batch, flags, sequence| route::write_get_ours(batch, flags, sequence, family),
+            |answer| {
+                // kernels before 4.20 send those of others, too
+                let ours = |route: &Route| route.protocol == OUR_PROTOCOL && route.family() == family;
+                if answer.kind == route::NEW_ROUTE {
+                    routes.extend(route::read(answer.body).filter(ours));
+                }
+            },
+        );
+        or_not_there(read)?;
+        Ok(routes)
+    }
+
+    /// Reads rules of ours.
+    fn rules(&mut self, family: Family) -> io::Result<Vec<Rule>> {
+        let mut rules = Vec::new();
+        let read = self.commands.dump(
+            |batch, flags, sequence| rule::write_get(batch, flags, sequence, family),
+            |answer| {
+                let ours = |rule: &Rule| rule.protocol == OUR_PROTOCOL && rule.family == family;
+                if answer.kind == rule::NEW_RULE {
+                    rules.extend(rule::read(answer.body).filter(ours));
+                }
+            },
+        );
+        or_not_there(read)?;
+        Ok(rules)
+    }
+
+    /// Reads what there is where these changes met something.
+    fn look_closer(&mut self, doubtful: &[(usize, &Change)]) -> io::Result<Met> {
+        let mut met = Met::default();
+        // not everything there is: with thousands of links that would hold up the adverts
+        let mut links = BTreeSet::new();
+        let (mut routes, mut rules) = (BTreeSet::new(), BTreeSet::new());
+        for (_, change) in doubtful {
+            match change.key() {
+                Key::Address((link, _, _)) => drop(links.insert(link)),
+                Key::Route(route) => drop(routes.insert(route.family())),
+                Key::Rule(rule) => drop(rules.insert(rule.family)),
+                Key::Link(_) => {}
+            }
+        }
+        for address in self.addresses_on(&links)? {
+            met.addresses.entry((address.link, address.address)).or_default().push(address);
+        }
+        for family in routes {
+            met.routes.extend(self.routes(family)?.into_iter().map(|route| (route.key(), route)));
+        }
+        for family in rules {
+            met.rules.extend(self.rules(family)?);
+        }
+        Ok(met)
+    }
+
     /// Sends requests in as few datagrams as possible; one answer for each.
     fn submit(&mut self, requests: &[Request<'_>]) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(requests.len());
@@ -142,29 +242,44 @@ impl Rtnetlink {
         }
         answers
     }
+}
 
-    /// What to ask for, now that the first request met an address that is there with other attributes, or (an IPv4
-    /// address with a peer) was not recognised.
-    fn second_requests<'a>(change: AddressChange<'a>, there: &'a [Address]) -> Vec<Request<'a>> {
-        let (link, address, prefix) = change.key();
-        let found = there.iter().filter(|it| it.key() == (link, address, prefix));
-        let remove = |it: &'a Address| Request::Remove { key: it.key(), peer: it.peer };
-        match change {
-            AddressChange::Absent(_) => found.map(remove).collect(),
-            AddressChange::Present(wish) => {
-                let mut requests = Vec::new();
-                // IPv4: the kernel would replace the lifetime only and keep label, scope and the rest
-                for other in found.filter(|it| it.address.is_ipv4() && !it.fulfils_but_lifetime(wish)) {
-                    // the kernel takes two for the same one if their far ends are in one network
-                    if other.shares_network(wish) {
-                        requests.push(remove(other));
-                    }
-                }
-                requests.push(Request::Add { address: wish, flags: codec::CREATE | codec::REPLACE });
-                requests
-            }
-        }
+fn group_number(group: u32) -> i32 {
+    i32::try_from(group).unwrap_or_default()
+}
+
+/// A kernel without a family, or without policy rules, has nothing of it.
+fn or_not_there(read: io::Result<bool>) -> io::Result<()> {
+    match read {
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EAFNOSUPPORT)) => Ok(()),
+        read => read.map(drop),
     }
+}
+
+/// Of messages about routes lets those pass that bear our mark, and all others pass.
+fn only_our_routes() -> [SockFilter; 7] {
+    /// `BPF_LD | BPF_H | BPF_ABS`, which takes what it loads for big-endian.
+    const LOAD_HALF: u16 = 0x28;
+    /// `BPF_LD | BPF_B | BPF_ABS`
+    const LOAD_OCTET: u16 = 0x30;
+    /// `BPF_JMP | BPF_JEQ | BPF_K`
+    const EQUALS: u16 = 0x15;
+    /// `BPF_RET | BPF_K`
+    const RETURN: u16 = 0x06;
+    /// `nlmsg_type`
+    const KIND: u32 = 4;
+    /// `rtm_protocol`, behind the header of 16 octets.
+    const PROTOCOL: u32 = 16 + 5;
+    let kind = |kind: u16| u32::from(u16::from_be_bytes(kind.to_ne_bytes()));
+    [
+        SockFilter::new(LOAD_HALF, 0, 0, KIND),
+        SockFilter::new(EQUALS, 1, 0, kind(route::NEW_ROUTE)),
+        SockFilter::new(EQUALS, 0, 2, kind(route::DELETE_ROUTE)),
+        SockFilter::new(LOAD_OCTET, 0, 0, PROTOCOL),
+        SockFilter::new(EQUALS, 0, 1, OUR_PROTOCOL.into()),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+        SockFilter::new(RETURN, 0, 0, 0),
+    ]
 }
 
 /// Every IPv4 address has a label: the link's name, unless it was given another one.
@@ -175,81 +290,6 @@ fn forget_default_label(names: &BTreeMap<LinkIndex, InterfaceName>, address: &mu
     }
 }
 
-/// A change, borrowed.
-#[derive(Clone, Copy, Debug)]
-enum AddressChange<'a> {
-    Present(&'a Address),
-    Absent(AddressKey),
-}
-
-impl<'a> AddressChange<'a> {
-    const fn of(change: &'a Change) -> Self {
-        match change {
-            Change::Present(Object::Address(address)) => Self::Present(address),
-            Change::Absent(Key::Address(key)) => Self::Absent(*key),
-        }
-    }
-
-    fn key(self) -> AddressKey {
-        match self {
-            Self::Present(address) => address.key(),
-            Self::Absent(key) => key,
-        }
-    }
-}
-
-/// One request for the kernel.
-#[derive(Clone, Copy, Debug)]
-enum Request<'a> {
-    Add { address: &'a Address, flags: u16 },
-    Remove { key: AddressKey, peer: Option<IpAddr> },
-}
-
-impl<'a> Request<'a> {
-    fn first(change: AddressChange<'a>) -> Self {
-        match change {
-            // not "replace": what that leaves as it was would go unnoticed
-            AddressChange::Present(address) => Self::Add { address, flags: codec::CREATE | codec::EXCLUSIVE },
-            AddressChange::Absent(key) => Self::Remove { key, peer: None },
-        }
-    }
-
-    fn write(&self, batch: &mut Batch, flags: u16, sequence: u32) {
-        match self {
-            Self::Add { address, flags: more } => message::write_new_address(batch, flags | more, sequence, address),
-            Self::Remove { key, peer } => message::write_delete_address(batch, flags, sequence, *key, *peer),
-        }
-    }
-}
-
-/// The kernel has an IPv6 address once on a link: asked for it with another prefix length, it would keep the one that
-/// it has.
-fn refused_for_prefix(change: AddressChange<'_>, there: &[Address]) -> Option<Refused> {
-    let AddressChange::Present(wish) = change else { return None };
-    let other = there.iter().find(|it| it.address.is_ipv6() && it.prefix != wish.prefix)?;
-    Some(Refused::other_prefix(other.prefix))
-}
-
-/// How the first request for a change went.
-enum First {
-    Done,
-    /// There is something of that address: look closer.
-    LookCloser,
-    Refused(Refused),
-}
-
-fn judge(change: AddressChange<'_>, answer: Answer) -> First {
-    match (change, answer.errno) {
-        (_, 0) | (AddressChange::Absent(_), libc::ENODEV) => First::Done,
-        // IPv4: it may be there with a peer
-        (AddressChange::Absent((_, address, _)), libc::EADDRNOTAVAIL) if address.is_ipv6() => First::Done,
-        (AddressChange::Absent(_), libc::EADDRNOTAVAIL) | (AddressChange::Present(_), libc::EEXIST) => {
-            First::LookCloser
-        }
-        (_, errno) => First::Refused(Refused { errno, message: answer.message }),
-    }
-}
-
 impl Network for Rtnetlink {
     fn inventory(&mut self) -> io::Result<Inventory> {
         let mut inventory = Inventory::default();
@@ -257,42 +297,49 @@ impl Network for Rtnetlink {
         for _ in 0..MOST_DUMPS {
             let (links, links_consistent) = self.links()?;
             let (addresses, addresses_consistent) = self.addresses()?;
-            inventory = Inventory { links, addresses, torn: !(links_consistent && addresses_consistent) };
+            let torn = !(links_consistent && addresses_consistent);
+            inventory = Inventory { links, addresses, torn, ..Inventory::default() };
             // taken as it is in the end: what changed meanwhile is among the events
             if !inventory.torn || crate::reactor::now().since(begin) > LONGEST_DUMPS {
                 break;
+            }
+        }
+        if self.reads == Reads::Everything {
+            for family in [Family::V4, Family::V6] {
+                inventory.routes.extend(self.routes(family)?);
+                inventory.rules.extend(self.rules(family)?);
             }
         }
         Ok(inventory)
     }
 
     fn change(&mut self, changes: &[Change]) -> Vec<Result<(), Refused>> {
-        let changes: Vec<AddressChange<'_>> = changes.iter().map(AddressChange::of).collect();
-        let requests: Vec<_> = changes.iter().copied().map(Request::first).collect();
+        let not_made = || Refused { errno: libc::EOPNOTSUPP, message: Some("no links are made".into()) };
+        let mut outcome: Vec<Result<(), Refused>> = changes.iter().map(|_| Err(not_made())).collect();
+        let first = changes.iter().enumerate().filter_map(|(at, change)| Some((at, Request::first(change)?)));
+        let (of, requests): (Vec<usize>, Vec<_>) = first.unzip();
         let answers = self.submit(&requests);
         let mut doubtful = Vec::new();
-        let mut outcome = Vec::with_capacity(changes.len());
-        for (at, (change, answer)) in changes.iter().copied().zip(answers).enumerate() {
-            outcome.push(match judge(change, answer) {
+        for ((at, request), answer) in of.into_iter().zip(requests).zip(answers) {
+            let (Some(place), Some(change)) = (outcome.get_mut(at), changes.get(at)) else { continue };
+            *place = match request.judge(answer) {
                 First::Done => Ok(()),
                 First::LookCloser => {
                     doubtful.push((at, change));
                     Ok(())
                 }
                 First::Refused(refused) => Err(refused),
-            });
+            };
         }
         if doubtful.is_empty() {
             return outcome;
         }
 
-        // a later wish for the same address has been granted already and must not be undone
+        // a later wish for the same object has been granted already and must not be undone
         let last: BTreeMap<_, _> = changes.iter().enumerate().map(|(at, change)| (change.key(), at)).collect();
         doubtful.retain(|(at, change)| last.get(&change.key()) == Some(at));
-        // not everything there is: with thousands of links that would hold up the adverts
-        let links: BTreeSet<LinkIndex> = doubtful.iter().map(|(_, change)| change.key().0).collect();
-        let there = match self.addresses_on(&links) {
-            Ok(there) => there,
+        let met = match self.look_closer(&doubtful) {
+            Ok(met) => met,
             Err(error) => {
                 let refused = Refused { errno: error.raw_os_error().unwrap_or(libc::EIO), message: None };
                 for (at, _) in doubtful {
@@ -303,30 +350,24 @@ impl Network for Rtnetlink {
                 return outcome;
             }
         };
-        let mut by_address: BTreeMap<(LinkIndex, IpAddr), Vec<Address>> = BTreeMap::new();
-        for address in there {
-            by_address.entry((address.link, address.address)).or_default().push(address);
-        }
         let mut requests = Vec::new();
         for (at, change) in &doubtful {
-            let (link, address, _) = change.key();
-            let there = by_address.get(&(link, address)).map(Vec::as_slice).unwrap_or_default();
-            if let (Some(refused), Some(place)) = (refused_for_prefix(*change, there), outcome.get_mut(*at)) {
-                *place = Err(refused);
-                continue;
+            match (met.second(change), outcome.get_mut(*at)) {
+                (Ok(second), _) => requests.extend(second.into_iter().map(|request| (*at, request))),
+                (Err(refused), Some(place)) => *place = Err(refused),
+                (Err(_), None) => {}
             }
-            requests.extend(Self::second_requests(*change, there).into_iter().map(|request| (*at, request)));
         }
         // removals first: without promote_secondaries one can take other addresses with it
-        requests.sort_by_key(|(_, request)| matches!(request, Request::Add { .. }));
+        requests.sort_by_key(|(_, request)| request.adds());
         let (of, requests): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
         for ((at, request), answer) in of.into_iter().zip(&requests).zip(self.submit(&requests)) {
-            let refused = match (request, answer.errno) {
-                (_, 0) | (Request::Remove { .. }, libc::EADDRNOTAVAIL | libc::ENODEV) => continue,
-                (_, errno) => Refused { errno, message: answer.message },
-            };
+            let gone = [libc::EADDRNOTAVAIL, libc::ENODEV, libc::ESRCH, libc::ENOENT].contains(&answer.errno);
+            if answer.errno == 0 || (gone && !request.adds()) {
+                continue;
+            }
             if let Some(place) = outcome.get_mut(at) {
-                *place = Err(refused);
+                *place = Err(Refused { errno: answer.errno, message: answer.message });
             }
         }
         outcome
@@ -407,6 +448,20 @@ fn read_events(names: &mut BTreeMap<LinkIndex, InterfaceName>, datagram: &[u8], 
                 if let Some(Address { link, address, prefix, .. }) = message::address(body) {
                     out.push(NetworkEvent::AddressRemoved { link, address, prefix });
                 }
+            }
+            route::NEW_ROUTE | route::DELETE_ROUTE => {
+                let ours = route::read(body).filter(|route| route.protocol == OUR_PROTOCOL);
+                out.extend(ours.map(|route| match kind {
+                    route::NEW_ROUTE => NetworkEvent::Route(Box::new(route)),
+                    _ => NetworkEvent::RouteRemoved(route.key()),
+                }));
+            }
+            rule::NEW_RULE | rule::DELETE_RULE => {
+                let ours = rule::read(body).filter(|rule| rule.protocol == OUR_PROTOCOL);
+                out.extend(ours.map(|rule| match kind {
+                    rule::NEW_RULE => NetworkEvent::Rule(rule),
+                    _ => NetworkEvent::RuleRemoved(rule),
+                }));
             }
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Links and addresses: reading them, their changes, and changing them.
+//! Links, addresses, routes and policy rules: what there is, what changed, and what ought to be there.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -46,7 +46,11 @@ impl std::error::Error for Refused {}
 /// each.
 pub const MOST_EVENTS: usize = 128;
 
-/// Links and addresses of the network namespace the process is in.
+/// Links, addresses, and what is ours among routes and policy rules of the network namespace the process is in.
+///
+/// A route needs its links to be up, its gateway to be reachable, and its source to be an address of the machine. With these it may go, and
+/// come back only if it is asked for again; of that the kernel does not always tell. A rule needs nothing, and stays.
+/// A route of ours that is there with other attributes is removed before it is asked for: the kernel may have both.
 ///
 /// [`Network::inventory`] and [`Network::change`] wait for the kernel's lock for links (RTNL), which others may hold
 /// for long. The rest does not.

@@ -3,11 +3,12 @@
 #![cfg(test)]
 
 mod lab;
+mod routes;
 
 use std::time::{Duration, Instant};
 
 use keepalived_core::address::{InterfaceLabel, InterfaceName};
-use keepalived_core::network::{Address, Change, Key, Link, LinkIndex, NetworkEvent, Object};
+use keepalived_core::network::{Address, Change, Hop, Key, Link, LinkIndex, NetworkEvent, Object, Prefix, Route, Rule};
 use keepalived_kernel::fake::FakeNetwork;
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::network::{MOST_EVENTS, Network, Secondaries};
@@ -21,7 +22,14 @@ trait Machine {
     fn remove_link(&mut self, name: &str);
     fn rename(&mut self, from: &str, to: &str);
     fn cable(&mut self, name: &str, plugged: bool);
+    fn take_down(&mut self, name: &str);
+    fn bring_up(&mut self, name: &str);
     fn remove_address(&mut self, name: &str, address: &Address);
+    fn remove_route(&mut self, route: &Route);
+    fn remove_rule(&mut self, rule: &Rule);
+    /// One that an administrator made.
+    fn add_foreign_route(&mut self, name: &str, destination: &str, gateway: &str);
+    fn has_foreign_route(&mut self, destination: &str) -> bool;
 
     fn link(&mut self, name: &str) -> Link {
         let links = self.network().inventory().unwrap().links;
@@ -87,6 +95,36 @@ impl Machine for Fake {
         let index = self.index(name);
         self.0.remove_address(index, address.address, address.prefix);
     }
+
+    fn take_down(&mut self, name: &str) {
+        let index = self.index(name);
+        self.0.take_down(index);
+    }
+
+    fn bring_up(&mut self, name: &str) {
+        let index = self.index(name);
+        self.0.set_running(index, true);
+    }
+
+    fn remove_route(&mut self, route: &Route) {
+        self.0.remove_route(&route.key());
+    }
+
+    fn remove_rule(&mut self, rule: &Rule) {
+        self.0.remove_rule(rule);
+    }
+
+    fn add_foreign_route(&mut self, name: &str, destination: &str, gateway: &str) {
+        let index = self.index(name);
+        let (address, length) = destination.split_once('/').unwrap();
+        let destination = Prefix { address: address.parse().unwrap(), length: length.parse().unwrap() };
+        let hop = Hop { gateway: gateway.parse().ok(), link: Some(index), ..Hop::default() };
+        assert!(self.0.add_route(&Route { protocol: 4, ..Route::plain(destination, hop) }));
+    }
+
+    fn has_foreign_route(&mut self, destination: &str) -> bool {
+        self.0.routes().any(|route| route.protocol == 4 && route.destination.to_string() == destination)
+    }
 }
 
 struct Real(Rtnetlink);
@@ -118,6 +156,32 @@ impl Machine for Real {
 
     fn remove_address(&mut self, name: &str, address: &Address) {
         lab::ip(&format!("address del {}/{} dev {name}", address.address, address.prefix));
+    }
+
+    fn take_down(&mut self, name: &str) {
+        lab::ip(&format!("link set {name} down"));
+    }
+
+    fn bring_up(&mut self, name: &str) {
+        // the link of the contract keeps its IPv6 addresses away from duplicate address detection
+        lab::ip(&format!("link set {name} up"));
+    }
+
+    fn remove_route(&mut self, route: &Route) {
+        lab::ip(&format!("route del {} table {} proto keepalived", route.destination, route.table));
+    }
+
+    fn remove_rule(&mut self, rule: &Rule) {
+        let family = if rule.family == keepalived_core::vrrp::Family::V4 { "-4" } else { "-6" };
+        lab::ip(&format!("{family} rule del preference {}", rule.preference));
+    }
+
+    fn add_foreign_route(&mut self, name: &str, destination: &str, gateway: &str) {
+        lab::ip(&format!("route add {destination} via {gateway} dev {name} proto static"));
+    }
+
+    fn has_foreign_route(&mut self, destination: &str) -> bool {
+        !lab::ip_says(&format!("route show {destination} proto static")).is_empty()
     }
 }
 
@@ -199,6 +263,7 @@ fn suite(machine: &mut impl Machine) {
     events_tell_what_we_and_others_do(machine, link.index);
     many_events_come_in_pieces_and_in_order(machine, link.index);
     links_come_change_and_go(machine);
+    routes::suite(machine, link.index);
     secondary_addresses_go_with_their_primary_or_are_promoted(machine, &link);
 }
 
@@ -435,6 +500,15 @@ fn the_fake_keeps_the_contract() {
 fn the_kernel_keeps_the_contract() {
     let Some(_namespace) = lab::fresh_namespace() else { return };
     suite(&mut Real(Rtnetlink::open(Rtnetlink::DEFAULT_MONITOR_BUFFER).unwrap()));
+}
+
+#[test]
+fn routes_through_tunnels_are_as_wished_where_the_kernel_has_them() {
+    let Some(_namespace) = lab::fresh_namespace() else { return };
+    let mut machine = Real(Rtnetlink::open(Rtnetlink::DEFAULT_MONITOR_BUFFER).unwrap());
+    machine.add_link("red0");
+    let link = machine.link("red0").index;
+    eprintln!("{} of 3 kinds of tunnels", routes::tunnels(&mut machine, link));
 }
 
 #[test]

@@ -67,11 +67,17 @@ impl Seen<Thing> for Known {
     fn goes_first(&self, key: &Key) -> bool {
         matches!(key, Key::Address(_, number) if number % 2 == 1)
     }
+
+    fn hears_of(&self, key: &Key) -> bool {
+        *key != UNHEARD
+    }
 }
 
 const LINK: Key = Key::Link(1);
 const ADDRESS: Key = Key::Address(1, 1);
 const ROUTE: Key = Key::Route(1, 1, 1);
+/// A route that the kernel reports nothing of.
+const UNHEARD: Key = Key::Route(1, 1, 9);
 
 #[derive(Default)]
 struct Rig {
@@ -155,7 +161,13 @@ fn one_that_does_not_wait_any_more_is_not_made() {
     rig.desired.forget(|key| *key == ADDRESS);
     rig.known.put(Thing(LINK, 3));
     rig.desired.arrived(&LINK);
-    assert_eq!((rig.settle(), rig.desired.entries.len(), rig.desired.parked.len()), (vec![], 0, 1));
+    assert_eq!((rig.settle(), rig.desired.entries.len(), rig.desired.parked.len()), (vec![], 0, 0));
+    // what waits for an object is not made when another one that it waited for before comes
+    rig.hold(&[ROUTE]);
+    rig.settle();
+    rig.desired.release(7, &ROUTE);
+    rig.settle();
+    assert_eq!((rig.desired.entries.len(), rig.desired.parked.len()), (0, 1));
     rig.desired.arrived(&ADDRESS);
     assert_eq!((rig.settle(), rig.desired.parked.len()), (vec![], 0));
 }
@@ -277,4 +289,65 @@ fn what_is_missing_after_a_new_reading_is_said() {
     rig.settle();
     rig.known.take(&Key::Link(2));
     assert_eq!(rig.desired.resync(&rig.known), [Key::Link(2)]);
+}
+
+// IPv4: with a link that goes down its routes go, and the kernel says nothing
+#[test]
+fn what_is_doubted_is_asked_for_again_and_removed_whatever_is_known() {
+    let mut rig = Rig::default();
+    rig.hold(&[LINK, ADDRESS, ROUTE]);
+    rig.settle();
+    rig.desired.doubt(&ROUTE);
+    assert_eq!(rig.settle(), [('+', ROUTE)], "not removed first: it may be there");
+    assert_eq!(rig.settle(), []);
+    rig.known.take(&ROUTE);
+    rig.desired.doubt(&ROUTE);
+    rig.desired.release(7, &ROUTE);
+    assert_eq!(rig.settle(), [('-', ROUTE)], "it may be there after all");
+    assert_eq!(rig.desired.lost(&ROUTE), Some(Vec::new()), "no report of a removal of ours is awaited");
+    rig.desired.doubt(&ROUTE);
+    assert_eq!(rig.settle(), [], "nobody has it");
+}
+
+#[test]
+fn what_is_doubted_waits_for_what_it_needs() {
+    let mut rig = Rig::default();
+    rig.hold(&[LINK, ADDRESS, ROUTE]);
+    rig.settle();
+    rig.known.take(&ADDRESS);
+    rig.known.take(&ROUTE);
+    rig.desired.doubt(&ROUTE);
+    assert_eq!(rig.settle(), []);
+    rig.desired.restore(rig.now, &ADDRESS);
+    assert_eq!(rig.settle(), [('+', ADDRESS), ('+', ROUTE)]);
+}
+
+#[test]
+fn no_report_is_awaited_that_does_not_come() {
+    let mut rig = Rig::default();
+    rig.hold(&[LINK, ADDRESS, UNHEARD]);
+    rig.settle();
+    rig.desired.release(7, &UNHEARD);
+    assert_eq!(rig.settle(), [('-', UNHEARD)]);
+    assert!(!rig.desired.awaits_removal(&UNHEARD));
+    // refused, it is still there
+    rig.hold(&[UNHEARD]);
+    rig.settle();
+    rig.desired.release(7, &UNHEARD);
+    assert_eq!(rig.batch(9), [('-', UNHEARD)]);
+    rig.done(&[Err("no")]);
+    assert!(rig.known.get(&UNHEARD).is_some());
+}
+
+#[test]
+fn what_waits_after_a_refusal_can_be_hurried() {
+    let mut rig = Rig::default();
+    rig.hold(&[LINK, ADDRESS]);
+    assert_eq!(rig.batch(9).len(), 1, "the address waits for its link");
+    rig.done(&[Err("no")]);
+    assert_eq!(rig.batch(9), []);
+    rig.desired.hurry(|key| *key == ADDRESS);
+    assert_eq!(rig.batch(9), []);
+    rig.desired.hurry(|key| *key == LINK);
+    assert_eq!(rig.batch(9), [('+', LINK)]);
 }

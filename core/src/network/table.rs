@@ -1,9 +1,9 @@
-//! What the kernel said about links and addresses, kept up to date by its events.
+//! What the kernel said about links, addresses and what is ours among routes and rules, kept up to date by its events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Address, AddressKey, Inventory, Key, Link, LinkIndex, NetworkEvent, Object};
+use super::{Address, AddressKey, Inventory, Key, Link, LinkIndex, NetworkEvent, Object, Route, RouteKey, Rule, route};
 use crate::address::InterfaceName;
 use crate::desired::Seen;
 use crate::vrrp::Family;
@@ -19,6 +19,10 @@ pub struct NetworkTable {
     links: BTreeMap<LinkIndex, Link>,
     names: BTreeMap<InterfaceName, LinkIndex>,
     addresses: BTreeMap<AddressKey, Address>,
+    /// Routes that bear our mark, and those that were asked for without it: of these the kernel tells us nothing.
+    routes: BTreeMap<RouteKey, Route>,
+    /// The same of rules.
+    rules: BTreeSet<Rule>,
     /// Links that forwarded IPv6 packets when that was last looked at.
     forwarding: BTreeSet<LinkIndex>,
 }
@@ -33,14 +37,21 @@ impl NetworkTable {
         for address in inventory.addresses {
             table.add(address);
         }
+        for route in inventory.routes {
+            table.add_route(route);
+        }
+        table.rules.extend(inventory.rules);
         table
     }
 
-    /// Takes over what the kernel has now, after events were lost. Whether a link forwards is no part of the inventory, so it
-    /// stays known.
+    /// Takes over what the kernel has now, after events were lost. Whether a link forwards is no part of the inventory, nor are
+    /// routes and rules without our mark, so these stay known.
     pub fn reread(&mut self, inventory: Inventory) {
         let mut forwarding = std::mem::take(&mut self.forwarding);
+        let (routes, rules) = (std::mem::take(&mut self.routes), std::mem::take(&mut self.rules));
         *self = Self::new(inventory);
+        self.routes.extend(routes.into_iter().filter(|(key, _)| key.protocol != route::OUR_PROTOCOL));
+        self.rules.extend(rules.into_iter().filter(|rule| rule.protocol != route::OUR_PROTOCOL));
         forwarding.retain(|link| self.links.contains_key(link));
         self.forwarding = forwarding;
     }
@@ -55,6 +66,16 @@ impl NetworkTable {
             NetworkEvent::Address(address) => self.add(address),
             NetworkEvent::AddressRemoved { link, address, prefix } => {
                 self.remove(&(link, address, prefix));
+            }
+            NetworkEvent::Route(route) => self.add_route(*route),
+            NetworkEvent::RouteRemoved(key) => {
+                self.routes.remove(&key);
+            }
+            NetworkEvent::Rule(rule) => {
+                self.rules.insert(rule);
+            }
+            NetworkEvent::RuleRemoved(rule) => {
+                self.rules.remove(&rule);
             }
             // they are read once more
             NetworkEvent::Overrun => {}
@@ -78,7 +99,7 @@ impl NetworkTable {
         true
     }
 
-    /// A link is gone, and its addresses with it.
+    /// A link is gone, and its addresses and routes with it.
     pub fn unlink(&mut self, index: LinkIndex) {
         if let Some(old) = self.links.remove(&index)
             && self.names.get(&old.name) == Some(&index)
@@ -86,6 +107,41 @@ impl NetworkTable {
             self.names.remove(&old.name);
         }
         self.addresses.retain(|(link, _, _), _| *link != index);
+        self.routes.retain(|_, route| !route.is_on(index));
+    }
+
+    /// A route is new, or changed.
+    pub fn add_route(&mut self, route: Route) {
+        self.routes.insert(route.key(), route);
+    }
+
+    /// Routes that go by `link`, of one family or both.
+    pub fn routes_on(&self, link: LinkIndex, family: Option<Family>) -> Vec<RouteKey> {
+        let on = |route: &&Route| route.is_on(link) && family.is_none_or(|family| family == route.family());
+        self.routes.values().filter(on).map(Route::key).collect()
+    }
+
+    /// Routes that `source` is the preferred source of.
+    pub fn routes_from(&self, source: IpAddr) -> Vec<RouteKey> {
+        self.routes.values().filter(|route| route.source == Some(source)).map(Route::key).collect()
+    }
+
+    /// Whether there is an IPv4 address on `link` besides those that `goes` says. The kernel removes the IPv4 routes of a link
+    /// without one.
+    pub fn has_ipv4_on(&self, link: LinkIndex, goes: impl Fn(&AddressKey) -> bool) -> bool {
+        let from = (link, IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        let here = self.addresses.range(from..).map(|(key, _)| key);
+        here.take_while(|(on, address, _)| *on == link && address.is_ipv4()).any(|key| !goes(key))
+    }
+
+    /// Routes of ours.
+    pub fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.routes.values()
+    }
+
+    /// Rules of ours.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter()
     }
 
     /// An address is new, or changed.
@@ -191,19 +247,33 @@ impl NetworkTable {
 impl Seen<Object> for NetworkTable {
     fn get(&self, key: &Key) -> Option<Object> {
         match key {
+            Key::Link(index) => self.by_index(*index).filter(|link| link.up).cloned().map(Object::Link),
             Key::Address(key) => self.address(key).cloned().map(Object::Address),
+            Key::Route(key) => self.routes.get(key).cloned().map(Box::new).map(Object::Route),
+            Key::Rule(rule) => self.rules.get(rule).copied().map(Object::Rule),
         }
     }
 
     fn put(&mut self, object: Object) {
         match object {
+            Object::Link(link) => {
+                self.link(link);
+            }
             Object::Address(address) => self.add(address),
+            Object::Route(route) => self.add_route(*route),
+            Object::Rule(rule) => {
+                self.rules.insert(rule);
+            }
         }
     }
 
     fn take(&mut self, key: &Key) -> bool {
         match key {
+            // it goes when the kernel says so
+            Key::Link(_) => false,
             Key::Address(key) => self.remove(key),
+            Key::Route(key) => self.routes.remove(key).is_some(),
+            Key::Rule(rule) => self.rules.remove(rule),
         }
     }
 
@@ -211,6 +281,16 @@ impl Seen<Object> for NetworkTable {
     fn goes_first(&self, key: &Key) -> bool {
         match key {
             Key::Address(key) => self.address(key).is_some_and(Address::is_secondary),
+            Key::Link(_) | Key::Route(_) | Key::Rule(_) => false,
+        }
+    }
+
+    // of a million routes we hear of those that bear our mark
+    fn hears_of(&self, key: &Key) -> bool {
+        match key {
+            Key::Link(_) | Key::Address(_) => true,
+            Key::Route(route) => route.protocol == route::OUR_PROTOCOL,
+            Key::Rule(rule) => rule.protocol == route::OUR_PROTOCOL,
         }
     }
 }

@@ -114,7 +114,12 @@ impl Addresses {
                         Ok(inventory) => self.here = inventory.addresses.iter().map(|address| address.key()).collect(),
                         Err(error) => tracing::error!("cannot read the addresses of this machine: {error}"),
                     },
-                    NetworkEvent::Link(_) | NetworkEvent::LinkRemoved(_) => {}
+                    NetworkEvent::Link(_)
+                    | NetworkEvent::LinkRemoved(_)
+                    | NetworkEvent::Route(_)
+                    | NetworkEvent::RouteRemoved(_)
+                    | NetworkEvent::Rule(_)
+                    | NetworkEvent::RuleRemoved(_) => {}
                 }
             }
             if is_all {
@@ -125,7 +130,7 @@ impl Addresses {
 }
 
 fn watch_addresses(reactor: &mut Reactor) -> io::Result<Addresses> {
-    let mut network = Rtnetlink::open(Rtnetlink::DEFAULT_MONITOR_BUFFER)?;
+    let mut network = Rtnetlink::of_addresses(Rtnetlink::DEFAULT_MONITOR_BUFFER)?;
     reactor.register(network.monitor_fd(), ADDRESSES, Interest::Read)?;
     let here = network.inventory()?.addresses.iter().map(|address| address.key()).collect();
     Ok(Addresses { network, here })

@@ -15,7 +15,7 @@ use keepalived_kernel::reactor;
 
 use super::Supervisor;
 use crate::role::Role;
-use crate::vrrp::{Removed, Was, lines, remove_abandoned};
+use crate::vrrp::{Removed, Was, lines, remove_abandoned, remove_statics};
 
 /// How long a new process may take until it runs: a large configuration takes time.
 const TO_BEGIN: Duration = Duration::from_secs(5);
@@ -33,11 +33,18 @@ impl Sweeper {
     }
 
     fn remove<'a>(&mut self, instances: impl Iterator<Item = (&'a Instance, Was)>) -> io::Result<Removed> {
-        let network = match &mut self.0 {
-            Some(network) => network,
-            none => none.insert(Rtnetlink::without_events()?),
-        };
-        remove_abandoned(network, instances)
+        remove_abandoned(self.network()?, instances)
+    }
+
+    fn remove_statics(&mut self, config: &Config) -> io::Result<Removed> {
+        remove_statics(self.network()?, config)
+    }
+
+    fn network(&mut self) -> io::Result<&mut Rtnetlink> {
+        match &mut self.0 {
+            Some(network) => Ok(network),
+            none => Ok(none.insert(Rtnetlink::without_events()?)),
+        }
     }
 }
 
@@ -70,13 +77,19 @@ fn due(since: Instant, unnoticed: Duration, begins: Option<Instant>) -> Instant 
     begins.filter(|at| *at <= over).map_or(over, |at| over.max(at + TO_BEGIN))
 }
 
-/// Instances of `before`, with the addresses that no instance of `now` has on the same interface.
+/// Instances of `before`, with the addresses that no instance of `now` has on the same interface, and the routes and rules that none has.
 fn given_up(before: Vec<Instance>, now: &[Instance]) -> Vec<Instance> {
     let place =
         |instance: &Instance, line: &VirtualAddress| (line.device.or(instance.interface), line.address, line.prefix);
     let kept: BTreeSet<_> =
         now.iter().flat_map(|instance| lines(instance).map(move |line| place(instance, line))).collect();
+    // lines are compared by what they say: they have no order
+    let routes: BTreeSet<String> =
+        now.iter().flat_map(|instance| &instance.routes).map(|it| format!("{it:?}")).collect();
+    let rules: BTreeSet<String> = now.iter().flat_map(|instance| &instance.rules).map(|it| format!("{it:?}")).collect();
     let strip = |mut instance: Instance| {
+        instance.routes.retain(|line| !routes.contains(&format!("{line:?}")));
+        instance.rules.retain(|line| !rules.contains(&format!("{line:?}")));
         let mut addresses = std::mem::take(&mut instance.addresses);
         let mut excluded = std::mem::take(&mut instance.excluded_addresses);
         addresses.retain(|line| !kept.contains(&place(&instance, line)));
@@ -84,7 +97,10 @@ fn given_up(before: Vec<Instance>, now: &[Instance]) -> Vec<Instance> {
         (instance.addresses, instance.excluded_addresses) = (addresses, excluded);
         instance
     };
-    before.into_iter().map(strip).filter(|instance| lines(instance).next().is_some()).collect()
+    let has_any = |instance: &Instance| {
+        lines(instance).next().is_some() || !instance.routes.is_empty() || !instance.rules.is_empty()
+    };
+    before.into_iter().map(strip).filter(has_any).collect()
 }
 
 fn was(state: Option<&State>) -> Was {
@@ -112,6 +128,23 @@ impl Supervisor {
         if self.worker(Role::Vrrp).is_none() {
             let all = self.instances_due().map(|(key, _)| key).collect();
             self.remove_addresses_of(&all);
+            self.remove_statics();
+        }
+    }
+
+    /// What is static stays for the next vrrp process. At the end there is none.
+    fn remove_statics(&mut self) {
+        let ran = self.posts.iter().any(|post| post.role == Role::Vrrp && post.idle_since.is_some());
+        if !ran || self.options.keep_addresses {
+            return;
+        }
+        match self.sweeper.remove_statics(&self.config) {
+            Ok(removed) => {
+                for (what, why) in &removed.refused {
+                    tracing::error!("static {what} cannot be removed: {why}");
+                }
+            }
+            Err(error) => tracing::error!("what is static cannot be removed: {error}"),
         }
     }
 
@@ -180,8 +213,8 @@ impl Supervisor {
                 return;
             }
         };
-        for (address, why) in &refused {
-            tracing::error!("cannot remove {address}, for which no adverts are sent: {why}; trying again");
+        for (what, why) in &refused {
+            tracing::error!("cannot remove {what}, for which no adverts are sent: {why}; trying again");
         }
         if !gone.is_empty() {
             tracing::warn!(
@@ -227,6 +260,15 @@ mod tests {
         let left = given_up(before.instances.clone(), &now.instances);
         let addresses: Vec<String> = left.iter().flat_map(lines).map(|line| line.address.to_string()).collect();
         assert_eq!(addresses, ["192.0.2.10", "192.0.2.11"]);
+        let routes = |routes: &str| one("A", &format!("192.0.2.9\n }}\n virtual_routes {{\n {routes}"));
+        let (before_them, after) = (
+            from_text(&routes("10.1.0.0/16 dev eth0\n 10.2.0.0/16 dev eth0")),
+            from_text(&routes("10.1.0.0/16 dev eth0")),
+        );
+        let left = given_up(before_them.instances, &after.instances);
+        let routes: Vec<String> =
+            left.iter().flat_map(|it| &it.routes).map(|it| it.destination.address.to_string()).collect();
+        assert_eq!(routes, ["10.2.0.0"]);
         assert!(given_up(before.instances.clone(), &before.instances).is_empty());
     }
 

@@ -1,12 +1,17 @@
-//! Addresses that a vrrp process left behind and that no process advertises any more: other routers have them by then.
+//! Addresses that a vrrp process left behind and that no process advertises any more: other routers have them by then. With them go
+//! the routes and rules of their instances.
 
+use std::collections::BTreeSet;
 use std::io;
 
-use keepalived_config::model::Instance;
-use keepalived_core::network::{Change, Key, NetworkTable};
+use keepalived_config::model::{Config, Instance, PolicyRule, Route};
+use keepalived_core::address::InterfaceName;
+use keepalived_core::desired::{Object as _, Seen as _};
+use keepalived_core::network::{Change, Key, NetworkTable, Object};
 use keepalived_kernel::network::{Network, Refused};
 
 use super::batch::Batch;
+use super::instances::describe;
 use super::lower;
 
 /// What an instance was when its process died.
@@ -23,8 +28,8 @@ pub enum Was {
 pub struct Removed {
     /// Addresses that are gone now.
     pub gone: Vec<std::net::IpAddr>,
-    /// Addresses that the kernel did not give up.
-    pub refused: Vec<(std::net::IpAddr, Refused)>,
+    /// What the kernel did not give up, in the words of `ip`.
+    pub refused: Vec<(String, Refused)>,
 }
 
 /// Removes the addresses that instances bring, where they are there and ours: they bear our mark (`IFA_PROTO`). A kernel before
@@ -38,8 +43,9 @@ pub fn remove<'a>(
     instances: impl Iterator<Item = (&'a Instance, Was)>,
 ) -> io::Result<Removed> {
     let table = NetworkTable::new(network.inventory()?);
-    let mut gone = Vec::new();
+    let (mut gone, mut others) = (Vec::new(), BTreeSet::new());
     for (instance, was) in instances {
+        routes_and_rules(&table, &instance.routes, &instance.rules, was, &mut others);
         let unmarked = was == Was::Master && !instance.settings.priority.is_owner();
         for line in lower::lines(instance) {
             let Some(link) = line.device.or(instance.interface).and_then(|name| table.by_name(&name)) else {
@@ -52,18 +58,54 @@ pub fn remove<'a>(
     }
     // what is gone with its primary address would have to be looked for
     gone.sort_by_key(|address| !address.is_secondary());
-    let changes = gone.into_iter().map(|address| Change::Absent(Key::Address(address.key()))).collect();
-    let (batch, _none) = Batch::new(changes, &table, |_| false);
+    let addresses = gone.into_iter().map(|address| Key::Address(address.key()));
+    Ok(remove_all(network, &table, others.into_iter().chain(addresses)))
+}
+
+/// Removes what is static, at the end of the daemon: of the addresses those that bear our mark.
+///
+/// # Errors
+/// The kernel does not say what is there.
+pub fn remove_statics(network: &mut impl Network, config: &Config) -> io::Result<Removed> {
+    if config.static_addresses.is_empty() && config.static_routes.is_empty() && config.static_rules.is_empty() {
+        return Ok(Removed::default());
+    }
+    let table = NetworkTable::new(network.inventory()?);
+    let mut others = BTreeSet::new();
+    routes_and_rules(&table, &config.static_routes, &config.static_rules, Was::Master, &mut others);
+    let place = |line: &keepalived_config::model::StaticAddress| {
+        let link = table.by_name(&line.address.device?)?;
+        table.address(&(link.index, line.address.address, line.address.prefix))
+    };
+    let mut addresses: Vec<_> = config.static_addresses.iter().filter_map(place).collect();
+    addresses.retain(|there| there.protocol == lower::ADDRESS_PROTOCOL || !table.tells_who());
+    addresses.sort_by_key(|address| !address.is_secondary());
+    let addresses = addresses.into_iter().map(|address| Key::Address(address.key()));
+    Ok(remove_all(network, &table, others.into_iter().chain(addresses)))
+}
+
+/// The routes and rules of these lines that are ours. What does not bear our mark cannot be seen: if there was a master, it is ours.
+fn routes_and_rules(table: &NetworkTable, routes: &[Route], rules: &[PolicyRule], was: Was, out: &mut BTreeSet<Key>) {
+    let find = |name: &InterfaceName| table.by_name(name).map(|link| (link.index, link.vrf));
+    let routes = routes.iter().filter_map(|line| lower::route(line, &find, &[]).ok());
+    let keys = routes.map(|route| Key::Route(route.key())).chain(rules.iter().map(|line| Key::Rule(lower::rule(line))));
+    out.extend(keys.filter(|key| table.get(key).is_some() || (was == Was::Master && !table.hears_of(key))));
+}
+
+/// Removes these, rules before routes before addresses.
+fn remove_all(network: &mut impl Network, table: &NetworkTable, keys: impl Iterator<Item = Key>) -> Removed {
+    let mut keys: Vec<Key> = keys.collect();
+    keys.sort_by_key(|key| std::cmp::Reverse(Object::rank(key)));
+    let (batch, _none) = Batch::new(keys.into_iter().map(Change::Absent).collect(), table, |_| false);
     let mut removed = Removed::default();
     for (change, result) in batch.carry_out(network).results {
-        let Key::Address((_, address, _)) = change.key();
         match (result, change) {
-            (Ok(()), Change::Present(_)) => {}
-            (Ok(()), Change::Absent(_)) => removed.gone.push(address),
-            (Err(refused), _) => removed.refused.push((address, refused)),
+            (Ok(()), Change::Absent(Key::Address((_, address, _)))) => removed.gone.push(address),
+            (Ok(()), Change::Present(_) | Change::Absent(_)) => {}
+            (Err(refused), change) => removed.refused.push((describe(&change.key()), refused)),
         }
     }
-    Ok(removed)
+    removed
 }
 
 #[cfg(test)]
@@ -136,6 +178,47 @@ mod tests {
         assert_eq!(removed.refused.len(), 1);
         network.fail_inventory(Some(12));
         assert!(remove(&mut network, masters(&from_text(TWO))).is_err());
+    }
+
+    #[test]
+    fn routes_and_rules_of_an_instance_go_with_its_addresses() {
+        let text = TWO.replacen(
+            "virtual_ipaddress",
+            "virtual_routes {\n 10.0.0.0/8 dev eth0\n 10.1.0.0/16 dev eth0\n }\n virtual_rules {\n from all table 5 preference 7\n from all table 5 no_track preference 8\n }\n virtual_ipaddress",
+            1,
+        );
+        let config = from_text(&text);
+        for was in [Was::Master, Was::Other] {
+            // a link without any address has no routes
+            let mut network = machine(&[("192.0.2.1", 0), ("192.0.2.100", 18), ("192.0.2.101", 18)]);
+            let find = |_: &InterfaceName| Some((LinkIndex(2), None));
+            let instance = &config.instances[0];
+            let first = lower::route(&instance.routes[0], &find, &[]).unwrap();
+            // somebody else's, to the same place
+            let foreign = keepalived_core::network::Route {
+                protocol: 4,
+                ..lower::route(&instance.routes[1], &find, &[]).unwrap()
+            };
+            assert!(network.add_route(&first) && network.add_route(&foreign));
+            instance.rules.iter().for_each(|line| network.add_rule(lower::rule(line)));
+            remove(&mut network, config.instances.iter().map(|instance| (instance, was))).unwrap();
+            assert_eq!(network.routes().cloned().collect::<Vec<_>>(), [foreign]);
+            // a rule without our mark may be anybody's
+            let left: Vec<u32> = network.rules().map(|rule| rule.preference).collect();
+            assert_eq!(left, if was == Was::Master { vec![] } else { vec![8] });
+        }
+    }
+
+    #[test]
+    fn what_is_static_goes_at_the_end_if_it_bears_our_mark() {
+        let text = "static_ipaddress {\n 192.0.2.100/24 dev eth0\n 192.0.2.101/24 dev eth0\n}\nstatic_routes {\n 10.0.0.0/8 dev eth0\n}\n";
+        let config = from_text(text);
+        let mut network = machine(&[("192.0.2.1", 0), ("192.0.2.100", 18), ("192.0.2.101", 0)]);
+        let find = |_: &InterfaceName| Some((LinkIndex(2), None));
+        assert!(network.add_route(&lower::route(&config.static_routes[0], &find, &[]).unwrap()));
+        remove_statics(&mut network, &config).unwrap();
+        assert_eq!(left(&network), ips(&["192.0.2.1", "192.0.2.101"]));
+        assert_eq!(network.routes().count(), 0);
     }
 
     // it died before the kernel had removed them

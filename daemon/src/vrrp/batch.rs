@@ -90,6 +90,9 @@ fn endangered_by(changes: &[Change], table: &NetworkTable) -> BTreeMap<LinkIndex
                 goes.insert(*key);
             }
             Change::Present(Object::Address(address)) => comes.push(address),
+            // no address goes with these
+            Change::Present(Object::Link(_) | Object::Route(_) | Object::Rule(_))
+            | Change::Absent(Key::Link(_) | Key::Route(_) | Key::Rule(_)) => {}
         }
     }
     let mut endangered: BTreeMap<LinkIndex, Vec<Address>> = BTreeMap::new();

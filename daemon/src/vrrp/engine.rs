@@ -88,6 +88,8 @@ impl<N: Network, P: Packets> Engine<N, P> {
     ) -> std::io::Result<Self> {
         let table = NetworkTable::new(network.inventory()?);
         let mut instances = Instances::new(table, inherited.into());
+        // first: an address of these may be what adverts leave from
+        instances.set_statics(now, config, MOST_CHANGES, &mut network);
         instances.configure(now, config, &mut network, &mut packets);
         let mut engine = Self { network, packets, instances, order: None, events: Vec::new(), now };
         // no advert waits for it yet, and no router starts without its channel

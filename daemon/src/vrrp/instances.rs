@@ -31,12 +31,15 @@ mod addresses;
 mod configure;
 mod duplicates;
 mod look;
+mod routes;
 mod surroundings;
 mod tracking;
 mod view;
 
 use configure::Evidence;
 use look::Asked;
+use routes::Statics;
+pub(super) use routes::describe;
 use tracking::LinkDelays;
 use view::{PendingChanges, shown};
 
@@ -78,6 +81,7 @@ pub(super) struct Instances {
     masters: BTreeSet<InstanceKey>,
     begun: bool,
     at_exit: AtExit,
+    statics: Statics,
     vip_lost: VipLost,
     log_unknown_vrids: bool,
     default_buffer: Option<u32>,
@@ -135,6 +139,7 @@ impl Instances {
             masters: inherited.masters,
             begun: false,
             at_exit: AtExit::Release,
+            statics: Statics::default(),
             vip_lost: VipLost::Restore,
             log_unknown_vrids: false,
             default_buffer: None,
@@ -399,6 +404,7 @@ impl Instances {
         }
         let of_group = |name| Report::Group { name, state: State::Stopped, cause: Cause::Stopped, said: Said::Yes };
         self.reports.extend(self.groups.stop().into_iter().map(of_group));
+        self.release_statics();
     }
 
     /// When something is due next.

@@ -100,6 +100,8 @@ fn caused_by_others(report: &Report) -> Option<Arc<str>> {
         | Report::Unsent { name, .. }
         | Report::AddressLost { name, .. }
         | Report::AddressRefused { name, .. }
+        | Report::RouteLost { name, .. }
+        | Report::RouteRefused { name, .. }
         | Report::Duplicate { name, .. } => Some(Arc::clone(name)),
         Report::LeftOut { .. }
         | Report::LowerPriority { .. }
@@ -108,7 +110,9 @@ fn caused_by_others(report: &Report) -> Option<Arc<str>> {
         | Report::AddressInterface { .. }
         | Report::NoDevice { .. }
         | Report::Priority { .. }
+        | Report::RouteLeftOver { .. }
         | Report::Tracker { .. }
+        | Report::WithoutDevice { .. }
         | Report::NotPromoted { .. }
         | Report::NoChannel { .. }
         | Report::UnknownVrid { .. }

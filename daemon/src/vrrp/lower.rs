@@ -10,6 +10,10 @@ use keepalived_kernel::packets::ChannelKind;
 
 use super::neighbours::Pace;
 
+mod routes;
+
+pub(super) use routes::{interfaces as route_interfaces, route, rule};
+
 /// Protocol of the addresses that we add, keepalived's in iproute2's `rt_addrprotos`.
 pub(super) const ADDRESS_PROTOCOL: u8 = 18;
 
@@ -123,7 +127,8 @@ fn broadcast(line: &VirtualAddress) -> Option<Ipv4Addr> {
 /// Interfaces that an instance has to do with.
 pub(super) fn interfaces(instance: &Instance) -> impl Iterator<Item = InterfaceName> + '_ {
     let devices = lines(instance).filter_map(|line| line.device);
-    instance.interface.into_iter().chain(devices)
+    let of_routes = instance.routes.iter().flat_map(route_interfaces);
+    instance.interface.into_iter().chain(devices).chain(of_routes)
 }
 
 /// All addresses of an instance: the advertised ones, then the excluded ones.

@@ -15,7 +15,7 @@ use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::sockets::{Pair, RawSockets};
 use keepalived_state::{Event, Record, Subject};
 
-use super::abandoned::{Was, remove as remove_abandoned};
+use super::abandoned::{Was, remove as remove_abandoned, remove_statics};
 use super::engine::{AtExit, Engine, Inherited};
 use super::kernel_thread::{Gone, KernelThread};
 use super::notify::Notifications;
@@ -500,6 +500,9 @@ fn take_back(startup: &Startup, network: &mut Rtnetlink) {
         Ok(removed) if removed.refused.is_empty() => {}
         Ok(removed) => tracing::error!("addresses stay that the kernel does not give up: {:?}", removed.refused),
         Err(error) => tracing::error!("addresses of the process before this one cannot be removed: {error}"),
+    }
+    if let Err(error) = remove_statics(network, &startup.config) {
+        tracing::error!("what is static cannot be removed: {error}");
     }
 }
 

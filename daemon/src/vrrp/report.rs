@@ -156,6 +156,40 @@ pub enum Report {
         /// Whether the interface exists, and is down.
         there: bool,
     },
+    /// Somebody else took a route or a rule away.
+    RouteLost {
+        /// Instance, or `static`.
+        name: Arc<str>,
+        /// Which, in the words of `ip`.
+        what: String,
+        /// What is done about it.
+        answer: VipLost,
+    },
+    /// The kernel does not take a route or a rule.
+    RouteRefused {
+        /// Instance, or `static`.
+        name: Arc<str>,
+        /// Which, in the words of `ip`.
+        what: String,
+        /// The kernel's words.
+        reason: String,
+    },
+    /// A route or a rule of an earlier run was there, and is removed.
+    RouteLeftOver {
+        /// Instance.
+        name: Arc<str>,
+        /// Which, in the words of `ip`.
+        what: String,
+    },
+    /// A route, or a static address, has no interface.
+    WithoutDevice {
+        /// Instance, or `static`.
+        name: Arc<str>,
+        /// Which.
+        what: String,
+        /// The interface.
+        interface: InterfaceName,
+    },
     /// The kernel does not take an advert.
     Unsent {
         /// Instance.
@@ -223,9 +257,14 @@ impl Report {
     /// How loud it is to be said.
     pub const fn level(&self) -> Level {
         match self {
-            Self::AddressRefused { .. } | Self::NoChannel { .. } | Self::NoDevice { .. } => Level::Error,
+            Self::AddressRefused { .. }
+            | Self::RouteRefused { .. }
+            | Self::NoChannel { .. }
+            | Self::NoDevice { .. }
+            | Self::WithoutDevice { .. } => Level::Error,
             Self::Note { .. }
             | Self::AddressLost { .. }
+            | Self::RouteLost { .. }
             | Self::Duplicate { .. }
             | Self::AddressInterface { .. }
             | Self::Unguarded { .. }
@@ -235,9 +274,10 @@ impl Report {
             | Self::Unsent { .. }
             | Self::UnknownVrid { .. }
             | Self::Overrun => Level::Warning,
-            Self::LeftOver { fate: LeftOver::Removed, .. } | Self::Priority { .. } | Self::Tracker { .. } => {
-                Level::Info
-            }
+            Self::LeftOver { fate: LeftOver::Removed, .. }
+            | Self::RouteLeftOver { .. }
+            | Self::Priority { .. }
+            | Self::Tracker { .. } => Level::Info,
             Self::Transition { said: Said::No, .. }
             | Self::Group { said: Said::No, .. }
             | Self::LowerPriority { .. } => Level::Silent,
@@ -294,6 +334,21 @@ impl fmt::Display for Report {
             ),
             Self::AddressRefused { name, address, reason } => {
                 write!(f, "({name}) the kernel does not take {address}: {reason}; trying again")
+            }
+            Self::RouteLost { name, what, answer: VipLost::Restore } => {
+                write!(f, "({name}) somebody else removed {what}; it is put back")
+            }
+            Self::RouteLost { name, what, answer: VipLost::Backup } => {
+                write!(f, "({name}) somebody else removed {what}; giving up mastership for a moment (vip_lost backup)")
+            }
+            Self::RouteRefused { name, what, reason } => {
+                write!(f, "({name}) the kernel does not take {what}: {reason}; trying again")
+            }
+            Self::RouteLeftOver { name, what } => {
+                write!(f, "({name}) {what}, which an earlier run left, is removed")
+            }
+            Self::WithoutDevice { name, what, interface } => {
+                write!(f, "({name}) {what} is not set: there is no interface {interface}; create it")
             }
             Self::LeftOver { name, address, prefix, interface, fate: LeftOver::Removed } => {
                 write!(f, "({name}) {address}/{prefix}, which an earlier run left on {interface}, is removed")

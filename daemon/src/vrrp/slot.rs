@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::Instance;
-use keepalived_core::network::{AddressKey, LinkIndex};
+use keepalived_core::network::{AddressKey, Key, LinkIndex};
 use keepalived_core::vrrp::tracking::Sum;
 use keepalived_core::vrrp::{Faults, Router};
 use keepalived_kernel::packets::{Channel, ChannelId};
@@ -20,6 +20,17 @@ pub(super) enum Trouble {
     NoChannel,
     /// An address has no interface to be on.
     NoDevice,
+    /// A route has no interface to go by.
+    NoRouteDevice,
+}
+
+/// A route, a rule or something static that is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Held {
+    /// Which.
+    pub(super) key: Key,
+    /// Not `no_track`: whether its deletion concerns whoever holds it.
+    pub(super) tracked: bool,
 }
 
 /// An instance with its machine.
@@ -53,7 +64,9 @@ pub(super) struct Slot {
     pub(super) source: Option<IpAddr>,
     /// Addresses it holds, or has asked for, in the order of the configuration.
     pub(super) places: Vec<AddressKey>,
-    /// Of those, the ones that came into place and have not been announced yet.
+    /// Routes and rules that it holds, or has asked for.
+    pub(super) held: Vec<Held>,
+    /// Of its addresses, the ones that came into place and have not been announced yet.
     pub(super) unannounced: Vec<AddressKey>,
     /// Kinds of trouble that were reported since its state last changed: each is said once.
     pub(super) said: BTreeSet<Trouble>,

@@ -1,4 +1,4 @@
-//! Links and addresses of a machine that is not there.
+//! Links, addresses, routes and rules of a machine that is not there.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -8,7 +8,12 @@ use std::net::{IpAddr, Ipv6Addr};
 use keepalived_core::address::InterfaceName;
 
 use crate::network::{MOST_EVENTS, Network, Refused, Secondaries};
-use keepalived_core::network::{Address, AddressKey, Change, Inventory, Key, Link, LinkIndex, NetworkEvent, Object};
+use keepalived_core::network::route::OUR_PROTOCOL;
+use keepalived_core::network::{
+    Address, AddressKey, Change, Inventory, Key, Link, LinkIndex, NetworkEvent, Object, Route, RouteKey, Rule,
+};
+
+mod routes;
 
 /// `IFA_F_PERMANENT`, which the kernel puts on addresses without an end.
 const PERMANENT: u32 = 0x80;
@@ -22,6 +27,8 @@ const DEPRECATED: u32 = 0x20;
 pub struct FakeNetwork {
     links: BTreeMap<LinkIndex, Link>,
     addresses: BTreeMap<AddressKey, Address>,
+    routes: BTreeMap<RouteKey, Route>,
+    rules: BTreeSet<Rule>,
     events: VecDeque<NetworkEvent>,
     refusals: BTreeMap<IpAddr, Refused>,
     inventory_fails: Option<i32>,
@@ -49,25 +56,32 @@ impl FakeNetwork {
         Some(Link {
             index: LinkIndex(index),
             name: InterfaceName::new(name.as_bytes())?,
+            up: true,
             running: true,
             multicast: true,
             loopback: false,
             mac: Some([2, 0, 0, 0, a, b]),
             mtu: 1500,
+            vrf: None,
         })
     }
 
     /// Adds the link, or changes it (name, up or down, MAC). A link that stops running keeps its addresses, as one
     /// whose cable is pulled does; see [`FakeNetwork::take_down`].
     pub fn set_link(&mut self, link: Link) {
-        self.events.push_back(NetworkEvent::Link(link.clone()));
-        self.links.insert(link.index, link);
+        let index = link.index;
+        let goes_down = !link.up && self.links.get(&index).is_some_and(|before| before.up);
+        self.links.insert(index, link.clone());
+        if goes_down {
+            self.lose_routes_on(index, None);
+        }
+        self.events.push_back(NetworkEvent::Link(link));
     }
 
     /// Plugs the cable in or out. Nothing happens to links that are not there.
     pub fn set_running(&mut self, index: LinkIndex, running: bool) {
         if let Some(link) = self.links.get(&index).filter(|link| link.running != running) {
-            self.set_link(Link { running, ..link.clone() });
+            self.set_link(Link { running, up: link.up || running, ..link.clone() });
         }
     }
 
@@ -78,15 +92,18 @@ impl FakeNetwork {
         }
     }
 
-    /// `ip link set down`: it stops running and loses its IPv6 addresses.
+    /// `ip link set down`: it stops running and loses its routes and its IPv6 addresses.
     pub fn take_down(&mut self, index: LinkIndex) {
-        self.set_running(index, false);
+        if let Some(link) = self.links.get(&index).filter(|link| link.up) {
+            self.set_link(Link { up: false, running: false, ..link.clone() });
+        }
         self.lose(|address| address.link == index && address.address.is_ipv6());
     }
 
     /// Removes the link and its addresses.
     pub fn remove_link(&mut self, index: LinkIndex) {
         if self.links.remove(&index).is_some() {
+            self.lose_routes_on(index, None);
             self.lose(|address| address.link == index);
             self.events.push_back(NetworkEvent::LinkRemoved(index));
         }
@@ -125,7 +142,7 @@ impl FakeNetwork {
         }
     }
 
-    /// From now on refuses to add or remove this address; `None` ends that.
+    /// From now on refuses to add or remove this address, or routes to it; `None` ends that.
     pub fn refuse(&mut self, address: IpAddr, refused: Option<Refused>) {
         match refused {
             Some(refused) => self.refusals.insert(address, refused),
@@ -199,14 +216,26 @@ impl FakeNetwork {
             address,
             prefix,
         }));
+        self.lose_routes_without_addresses();
     }
 
     fn apply(&mut self, change: &Change) -> Result<(), Refused> {
-        let Key::Address((_, address, _)) = change.key();
-        if let Some(refused) = self.refusals.get(&address) {
+        let about = match change.key() {
+            Key::Address((_, address, _)) => Some(address),
+            Key::Route(route) => Some(route.destination.address),
+            Key::Rule(_) | Key::Link(_) => None,
+        };
+        if let Some(refused) = about.and_then(|address| self.refusals.get(&address)) {
             return Err(refused.clone());
         }
         match change {
+            Change::Present(Object::Link(_)) | Change::Absent(Key::Link(_)) => {
+                return Err(Refused { errno: libc::EOPNOTSUPP, message: Some("no links are made".into()) });
+            }
+            Change::Present(Object::Route(wish)) => self.apply_route(wish)?,
+            Change::Absent(Key::Route(key)) => self.remove_route(key),
+            Change::Present(Object::Rule(rule)) => self.add_rule(*rule),
+            Change::Absent(Key::Rule(rule)) => self.remove_rule(rule),
             Change::Absent(Key::Address((link, address, prefix))) => self.remove_address(*link, *address, *prefix),
             Change::Present(Object::Address(wish)) => {
                 let link = self.links.get(&wish.link).ok_or(Refused { errno: libc::ENODEV, message: None })?;
@@ -270,6 +299,8 @@ impl Network for FakeNetwork {
             None => Ok(Inventory {
                 links: self.links.values().cloned().collect(),
                 addresses: self.addresses.values().cloned().collect(),
+                routes: self.routes.values().filter(|route| route.protocol == OUR_PROTOCOL).cloned().collect(),
+                rules: self.rules.iter().filter(|rule| rule.protocol == OUR_PROTOCOL).copied().collect(),
                 torn: self.torn,
             }),
         }

@@ -14,6 +14,8 @@ pub(crate) const REPLACE: u16 = 0x100;
 pub(crate) const EXCLUSIVE: u16 = 0x200;
 /// `NLM_F_CREATE`
 pub(crate) const CREATE: u16 = 0x400;
+/// `NLM_F_APPEND`
+pub(crate) const APPEND: u16 = 0x800;
 /// `NLM_F_CAPPED`: of the refused request only the header is quoted.
 const CAPPED: u16 = 0x100;
 /// `NLM_F_ACK_TLVS`: attributes follow the quoted request.
@@ -70,6 +72,18 @@ impl Batch {
         write(self);
         let length = u16::try_from(self.octets.len() - start).expect("our attributes are a few octets long");
         if let Some(field) = self.octets.get_mut(start..).and_then(|attribute| attribute.first_chunk_mut()) {
+            *field = length.to_ne_bytes();
+        }
+    }
+
+    /// Adds a `struct rtnexthop` with the attributes that `write` adds.
+    pub(crate) fn next_hop(&mut self, flags: u8, hops: u8, link: u32, write: impl FnOnce(&mut Self)) {
+        let start = self.octets.len();
+        self.octets.extend([0, 0, flags, hops]);
+        self.octets.extend(link.to_ne_bytes());
+        write(self);
+        let length = u16::try_from(self.octets.len() - start).expect("our attributes are a few octets long");
+        if let Some(field) = self.octets.get_mut(start..).and_then(|hop| hop.first_chunk_mut()) {
             *field = length.to_ne_bytes();
         }
     }

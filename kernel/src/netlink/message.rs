@@ -29,7 +29,11 @@ const AF_INET6: u8 = 10;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_LINKINFO: u16 = 18;
 const IFLA_EXT_MASK: u16 = 29;
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_VRF_TABLE: u16 = 1;
 
 const IFF_UP: u32 = 0x1;
 const IFF_LOOPBACK: u32 = 0x8;
@@ -64,25 +68,38 @@ pub(crate) fn link(body: &[u8]) -> Option<LinkMessage> {
     }
     let index = LinkIndex(u32::try_from(i32_at(body, 4)?).ok().filter(|index| *index != 0)?);
     let flags = u32_at(body, 8)?;
-    let (mut name, mut mac, mut mtu) = (None, None, 0);
+    let (mut name, mut mac, mut mtu, mut vrf) = (None, None, 0, None);
     for (kind, value) in Attributes(body.get(16..)?) {
         match kind {
             IFLA_IFNAME => name = InterfaceName::new(value.strip_suffix(&[0]).unwrap_or(value)),
             IFLA_ADDRESS => mac = value.try_into().ok(),
             IFLA_MTU => mtu = u32_at(value, 0).unwrap_or(0),
+            IFLA_LINKINFO => vrf = vrf_table(value),
             _ => {}
         }
     }
     let link = name.map(|name| Link {
         index,
         name,
+        up: flags & IFF_UP != 0,
         running: flags & IFF_UP != 0 && flags & IFF_RUNNING != 0,
         multicast: flags & IFF_MULTICAST != 0,
         loopback: flags & IFF_LOOPBACK != 0,
         mac,
         mtu,
+        vrf,
     });
     Some(LinkMessage { index, link })
+}
+
+/// The table of a VRF, from what a kind of links says of its own.
+fn vrf_table(information: &[u8]) -> Option<u32> {
+    let find = |octets, wanted| Attributes(octets).find(|(kind, _)| *kind == wanted).map(|(_, value)| value);
+    let kind = find(information, IFLA_INFO_KIND)?;
+    if kind.strip_suffix(&[0]).unwrap_or(kind) != b"vrf" {
+        return None;
+    }
+    u32_at(find(find(information, IFLA_INFO_DATA)?, IFLA_VRF_TABLE)?, 0)
 }
 
 /// Reads an address with the label as the kernel has it. `None` for other families and where there is no address.
@@ -266,10 +283,15 @@ mod tests {
         batch.attribute(IFLA_IFNAME, b"eth\xff\0");
         batch.attribute(IFLA_ADDRESS, &[2, 0, 0, 0, 0, 1]);
         batch.attribute(IFLA_MTU, &[1]);
+        batch.nested(IFLA_LINKINFO, |batch| {
+            batch.attribute(IFLA_INFO_KIND, b"vrf\0");
+            batch.nested(IFLA_INFO_DATA, |batch| batch.attribute(IFLA_VRF_TABLE, &1001_u32.to_ne_bytes()));
+        });
         batch.end();
         let body = Messages(batch.octets()).next().unwrap().unwrap().body;
         let read = link(body).unwrap().link.unwrap();
         assert_eq!(read.name.as_bytes(), b"eth\xff");
+        assert_eq!((read.up, read.vrf), (true, Some(1001)));
         assert_eq!((read.running, read.multicast, read.loopback), (true, true, false));
         assert_eq!((read.mac, read.mtu), (Some([2, 0, 0, 0, 0, 1]), 0), "a short MTU does not cost the link");
         for length in 0..body.len() {

@@ -11,6 +11,8 @@ use rustix::net::{
     AddressFamily, Protocol, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendFlags, SocketFlags, SocketType,
 };
 
+use socket2::{SockFilter, SockRef};
+
 use crate::packets::BufferSize;
 use crate::socket_option;
 
@@ -50,10 +52,22 @@ impl Socket {
             let _older_kernel = socket_option::set(&descriptor, level, option, 1);
         }
         rustix::net::bind(&descriptor, &SocketAddrNetlink::new(0, 0))?;
+        let socket = Self { descriptor, buffer: vec![0; FIRST_BUFFER] };
+        socket.join(groups)?;
+        Ok(socket)
+    }
+
+    /// Hears these groups, too.
+    pub(crate) fn join(&self, groups: &[i32]) -> io::Result<()> {
         for group in groups {
-            socket_option::set(&descriptor, level, libc::NETLINK_ADD_MEMBERSHIP, *group)?;
+            socket_option::set(&self.descriptor, libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, *group)?;
         }
-        Ok(Self { descriptor, buffer: vec![0; FIRST_BUFFER] })
+        Ok(())
+    }
+
+    /// Lets the kernel drop what this program does not take, before it takes room in the receive buffer or wakes us.
+    pub(crate) fn filter(&self, program: &[SockFilter]) -> io::Result<()> {
+        SockRef::from(&self.descriptor).attach_filter(program)
     }
 
     /// Hands requests to the kernel, which has worked through them when this returns.

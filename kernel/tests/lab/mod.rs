@@ -19,6 +19,12 @@ pub(crate) fn fresh_namespace() -> Option<NetworkNamespace> {
 
 /// Runs `ip` in the namespace of this thread.
 pub(crate) fn ip(arguments: &str) {
+    ip_says(arguments);
+}
+
+/// The same, and what it says.
+pub(crate) fn ip_says(arguments: &str) -> String {
     let done = Command::new("ip").args(arguments.split_whitespace()).output().expect("iproute2 is installed");
     assert!(done.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).into_owned()
 }

@@ -9,6 +9,7 @@ mod groups;
 mod lines;
 mod reload;
 mod rig;
+mod routes;
 mod scale;
 mod settings;
 mod slow;

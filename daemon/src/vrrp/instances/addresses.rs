@@ -8,7 +8,7 @@ use keepalived_config::model::VipLost;
 use keepalived_core::network::{AddressKey, Key, LinkIndex, Object};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::announce::frame;
-use keepalived_core::vrrp::{Event, State};
+use keepalived_core::vrrp::{Event, Family, State};
 use keepalived_kernel::network::Network;
 
 use super::super::batch::{Batch, Changed};
@@ -18,6 +18,7 @@ use super::super::neighbours::Target;
 use super::super::reconciler::Outcome;
 use super::super::report::{LeftOver, Report};
 use super::super::slot::Trouble;
+use super::routes::{STATICS, describe};
 use super::{FollowUp, Instances};
 
 impl Instances {
@@ -63,6 +64,7 @@ impl Instances {
         if let Some(slot) = self.slot_mut(index) {
             slot.places = places;
         }
+        self.hold_routes(index);
         self.mark(index);
     }
 
@@ -79,6 +81,7 @@ impl Instances {
         for place in places {
             self.reconciler.desired.release(index, &Key::Address(place));
         }
+        self.release_routes(index);
     }
 
     /// The next request to the kernel, so that it agrees with what is held.
@@ -106,6 +109,9 @@ impl Instances {
                 self.reports.push(Report::Unguarded { interface: link.name, reason });
             }
         }
+        for link in self.reconciler.take_emptied() {
+            self.doubt_routes_on(link, Some(Family::V4));
+        }
         self.digest(now, outcomes, network);
     }
 
@@ -114,6 +120,8 @@ impl Instances {
         let mut seen = BTreeSet::new();
         for outcome in outcomes.drain(..) {
             match outcome {
+                // nobody is told of what is static, and nothing of what has no address
+                Outcome::Settled { holder: STATICS, .. } => {}
                 Outcome::Settled { holder, key: Key::Address(place) } => {
                     if place.1.is_ipv6() && seen.insert(place.0) {
                         self.note_forwarding(place.0, network);
@@ -125,9 +133,18 @@ impl Instances {
                     self.report_left_over(holder, place, LeftOver::Removed);
                 }
                 Outcome::Refused { holder, key: Key::Address((_, address, _)), refused } => {
-                    let Some(slot) = self.slot(holder) else { continue };
-                    let name = Arc::clone(&slot.name);
+                    let Some(name) = self.holder_name(holder) else { continue };
                     self.reports.push(Report::AddressRefused { name, address, reason: refused.to_string() });
+                }
+                Outcome::Settled { key: Key::Link(_) | Key::Route(_) | Key::Rule(_), .. } => {}
+                Outcome::LeftOverGone { holder, key: key @ (Key::Link(_) | Key::Route(_) | Key::Rule(_)) } => {
+                    let Some(name) = self.holder_name(holder) else { continue };
+                    self.reports.push(Report::RouteLeftOver { name, what: describe(&key) });
+                }
+                Outcome::Refused { holder, key: key @ (Key::Link(_) | Key::Route(_) | Key::Rule(_)), refused } => {
+                    let Some(name) = self.holder_name(holder) else { continue };
+                    let (what, reason) = (describe(&key), refused.to_string());
+                    self.reports.push(Report::RouteRefused { name, what, reason });
                 }
             }
         }
@@ -158,6 +175,11 @@ impl Instances {
         let (_, address, _) = place;
         let mut restore = false;
         for index in holders {
+            if *index == STATICS {
+                let name = self.holder_name(STATICS).unwrap_or_default();
+                self.reports.push(Report::AddressLost { name, address, answer: VipLost::Restore });
+                restore = true;
+            }
             let Some(slot) = self.slot(*index) else { continue };
             if !slot.places.contains(&place) {
                 continue;

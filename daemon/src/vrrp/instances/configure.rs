@@ -33,6 +33,7 @@ impl Instances {
         self.log_unknown_vrids = config.global.log_unknown_vrids;
         self.default_buffer = config.global.vrrp_rx_buffer;
         self.neighbours.set_pace(lower::pace(&config.global, &config.garp_groups));
+        self.configure_statics(config);
         self.virtual_addresses = config.instances.iter().flat_map(lower::lines).map(|line| line.address).collect();
 
         let keyed: Keyed<'_> = plan::keyed(&config.instances)
@@ -141,6 +142,7 @@ impl Instances {
         for place in stay {
             self.report_left_over(index, place, LeftOver::Stays);
         }
+        self.adopt_left_over_routes(index, evidence);
     }
 
     /// The router of `index` starts: once its channel is open, if that is being opened.
@@ -170,6 +172,7 @@ impl Instances {
             tracked: Sum::default(),
             source: None,
             places: Vec::new(),
+            held: Vec::new(),
             unannounced: Vec::new(),
             said: BTreeSet::new(),
             identification: 0,

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
-use keepalived_core::network::{AddressKey, Inventory, Key, Link, NetworkEvent};
+use keepalived_core::desired::{Object as _, Seen as _};
+use keepalived_core::network::{Inventory, Key, Link, LinkIndex, NetworkEvent, Object};
 use keepalived_core::time::Instant;
 use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::{Channel, Packets};
@@ -55,7 +56,7 @@ impl Instances {
     /// Looks at what changed about links and addresses.
     pub(in super::super) fn look(&mut self, now: Instant, events: &mut Vec<NetworkEvent>, network: &mut impl Network) {
         let mut touched = Touched::default();
-        let mut lost: Vec<(AddressKey, Vec<usize>)> = Vec::new();
+        let mut lost: Vec<(Key, Vec<usize>)> = Vec::new();
         let mut renewed = BTreeSet::new();
         for event in events.drain(..) {
             if let Some(Asked::Inventory(since)) = &mut self.asked {
@@ -68,14 +69,21 @@ impl Instances {
                     if before.is_some_and(|old| is_renewed(old, &link)) {
                         renewed.insert(index);
                     }
+                    let (was_up, is_up) = (before.is_some_and(|old| old.up), link.up);
                     if self.table.link(link) {
                         touched.links.insert(index);
                     }
+                    match (was_up, is_up) {
+                        (true, false) => self.doubt_routes_on(index, None),
+                        (false, true) => self.link_came_up(index),
+                        (true, true) | (false, false) => {}
+                    }
                 }
                 NetworkEvent::LinkRemoved(index) => {
+                    self.doubt_routes_on(index, None);
                     self.mark_on(index);
                     self.table.unlink(index);
-                    self.reconciler.desired.forget(|Key::Address((on, _, _))| *on == index);
+                    self.reconciler.desired.forget(|key| key.is_on(index));
                     touched.links.insert(index);
                 }
                 NetworkEvent::Address(address) => {
@@ -89,6 +97,7 @@ impl Instances {
                         self.mark_holders(&key);
                         self.table.add(address);
                         self.reconciler.desired.arrived(&key);
+                        self.hurry_routes();
                     }
                 }
                 NetworkEvent::AddressRemoved { link, address, prefix } => {
@@ -100,9 +109,14 @@ impl Instances {
                     self.mark_holders(&Key::Address(place));
                     if let Some(holders) = self.reconciler.desired.lost(&Key::Address(place)) {
                         self.table.remove(&place);
-                        lost.push((place, holders));
+                        lost.push((Key::Address(place), holders));
                     }
+                    self.doubt_routes_from(place);
                 }
+                NetworkEvent::Route(route) => self.appeared(Object::Route(route)),
+                NetworkEvent::Rule(rule) => self.appeared(Object::Rule(rule)),
+                NetworkEvent::RouteRemoved(route) => lost.extend(self.disappeared(Key::Route(route))),
+                NetworkEvent::RuleRemoved(rule) => lost.extend(self.disappeared(Key::Rule(rule))),
                 NetworkEvent::Overrun => {
                     self.overruns = self.overruns.saturating_add(1);
                     self.reports.push(Report::Overrun);
@@ -111,10 +125,35 @@ impl Instances {
             }
         }
         self.refresh(now, touched, network);
-        for (place, holders) in lost {
-            self.lost(now, place, &holders);
-        }
+        self.all_lost(now, lost);
         self.announce_on(now, &renewed);
+    }
+
+    /// The kernel reports a route or a rule.
+    fn appeared(&mut self, object: Object) {
+        let key = object.key();
+        // one that we have removed meanwhile: the news of that is still to come
+        if !self.reconciler.desired.awaits_removal(&key) {
+            self.table.put(object);
+            self.reconciler.desired.arrived(&key);
+        }
+    }
+
+    /// The kernel reports that a route or a rule is gone: it and who held it, unless we removed it.
+    fn disappeared(&mut self, key: Key) -> Option<(Key, Vec<usize>)> {
+        let holders = self.reconciler.desired.lost(&key)?;
+        self.table.take(&key);
+        Some((key, holders))
+    }
+
+    /// These objects are gone, and we did not remove them.
+    fn all_lost(&mut self, now: Instant, lost: Vec<(Key, Vec<usize>)>) {
+        for (key, holders) in lost {
+            match key {
+                Key::Address(place) => self.lost(now, place, &holders),
+                Key::Link(_) | Key::Route(_) | Key::Rule(_) => self.lost_route(now, &key, &holders),
+            }
+        }
     }
 
     /// Decides what the kernel is asked for next, if it is not being asked: at most `most` addresses; if these are as they should
@@ -202,18 +241,17 @@ impl Instances {
             self.table.replay(event);
         }
         let desired = &mut self.reconciler.desired;
-        desired.forget(|Key::Address((link, _, _))| self.table.by_index(*link).is_none());
+        let gone: Vec<LinkIndex> =
+            before.iter().map(|link| link.index).filter(|index| self.table.by_index(*index).is_none()).collect();
+        desired.forget(|key| gone.iter().any(|link| key.is_on(*link)));
         let missing = desired.resync(&self.table).into_iter();
-        let lost: Vec<(AddressKey, Vec<usize>)> = missing
-            .map(|key| {
-                let Key::Address(place) = key;
-                (place, desired.holders(&key).to_vec())
-            })
-            .collect();
+        let lost: Vec<(Key, Vec<usize>)> = missing.map(|key| (key, desired.holders(&key).to_vec())).collect();
+        let was_up: BTreeSet<LinkIndex> = before.iter().filter(|link| link.up).map(|link| link.index).collect();
+        let came_up = self.table.links().filter(|link| link.up && !was_up.contains(&link.index));
+        let came_up: Vec<LinkIndex> = came_up.map(|link| link.index).collect();
+        came_up.into_iter().for_each(|link| self.link_came_up(link));
         self.refresh(now, Touched { all: true, ..Touched::default() }, network);
-        for (place, holders) in lost {
-            self.lost(now, place, &holders);
-        }
+        self.all_lost(now, lost);
         let renewed =
             before.iter().filter(|old| self.table.by_index(old.index).is_some_and(|link| is_renewed(old, link)));
         let renewed = renewed.map(|link| link.index).collect();

@@ -64,6 +64,9 @@ impl Instances {
         if touched.is_empty() {
             return;
         }
+        if touched.all || !touched.links.is_empty() {
+            self.follow_links();
+        }
         let mut concerned = BTreeSet::new();
         for (index, slot) in self.slots.iter().enumerate() {
             let Some(slot) = slot else { continue };
