@@ -40,7 +40,7 @@ pub(in super::super) fn route(
     let usual_scope = match kind {
         kind::LOCAL | kind::NAT => HOST,
         kind::BROADCAST | kind::MULTICAST | kind::ANYCAST => LINK,
-        kind::UNICAST if line.hops.is_empty() && line.hop.gateway.is_none() => LINK,
+        // keepalived, observed: also without a gateway, where `ip route` says link
         _ => UNIVERSE,
     };
     let (metrics, congestion_control) = line.metrics.as_deref().map(metrics).unwrap_or_default();

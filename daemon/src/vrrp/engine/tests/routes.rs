@@ -89,7 +89,7 @@ fn options_of_a_route_reach_the_kernel() {
     };
     let on_link = |destination: &str| Route {
         hops: vec![Hop { link: Some(ETH0), ..Hop::default() }],
-        scope: 253,
+        scope: 0,
         ..plain(destination)
     };
     let nowhere = |kind| Route { kind, hops: Vec::new(), scope: 0, ..plain("10.0.0.0/8") };
@@ -131,7 +131,7 @@ fn options_of_a_route_reach_the_kernel() {
             "local 10.0.0.0/8 dev eth0 table 1000",
             Route { kind: kind::LOCAL, scope: 254, table: 1000, ..on_link("10.0.0.0/8") },
         ),
-        ("broadcast 10.0.0.0/8 dev eth0", Route { kind: kind::BROADCAST, ..on_link("10.0.0.0/8") }),
+        ("broadcast 10.0.0.0/8 dev eth0", Route { kind: kind::BROADCAST, scope: 253, ..on_link("10.0.0.0/8") }),
         ("10.0.0.0/8 via 192.0.2.254 dev eth0 src 192.0.2.100", Route { source: Some(ip(VIP)), ..plain("10.0.0.0/8") }),
         (
             "10.0.0.0/8 via 192.0.2.254 dev eth0 tos 0x10 table 7 metric 9",
