@@ -499,7 +499,7 @@ fn a_static_address_is_a_source_from_the_first_moment() {
     assert!(!rig.reports.iter().any(fault), "{:?}", rig.reports);
     let view = rig.engine.view(rig.now, std::time::SystemTime::UNIX_EPOCH);
     assert_eq!(
-        (view.instances[0].source, view.instances[0].faults.contains(Fault::NoSource)),
+        (view.instances[0].source, view.instances[0].faults.contains(&Fault::NoSource)),
         (Some(ip("10.9.0.1")), false)
     );
 }
