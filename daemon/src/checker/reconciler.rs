@@ -145,7 +145,8 @@ impl<D: Director> Reconciler<D> {
                 }
                 Err(error) => {
                     let pause = self.again.unreadable(&error, now, &mut self.news);
-                    self.look_at = Some(now + pause);
+                    // once it can be read again, what others did meanwhile is repaired as soon as at any other time
+                    self.look_at = Some(now + pause).into_iter().chain(self.next_look(now)).min();
                 }
             }
         }

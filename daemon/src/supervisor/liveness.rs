@@ -23,6 +23,10 @@ pub(super) struct Liveness {
     answered: u64,
     /// When the open question was asked, or the last sign of life came.
     waits_since: Instant,
+    /// When the last question was asked.
+    asked_at: Instant,
+    /// When the last question was asked that it answered, or its last sign of life: it worked after that.
+    alive_at: Instant,
 }
 
 /// What the supervisor does next.
@@ -45,7 +49,15 @@ pub(super) fn interval(unnoticed: Option<Duration>) -> Duration {
 impl Liveness {
     /// Questions to a new child.
     pub(super) fn new(now: Instant, interval: Duration) -> Self {
-        Self { interval, next_at: now + interval, asked: 0, answered: 0, waits_since: now }
+        Self {
+            interval,
+            next_at: now + interval,
+            asked: 0,
+            answered: 0,
+            waits_since: now,
+            asked_at: now,
+            alive_at: now,
+        }
     }
 
     /// Sets the interval.
@@ -66,6 +78,7 @@ impl Liveness {
         if !self.waits() {
             self.asked += 1;
             self.waits_since = now;
+            self.asked_at = now;
             return Next::Ask(self.asked);
         }
         if late {
@@ -78,11 +91,20 @@ impl Liveness {
     /// The child answered.
     pub(super) fn answered(&mut self, number: u64) {
         self.answered = number;
+        if !self.waits() {
+            self.alive_at = self.alive_at.max(self.asked_at);
+        }
     }
 
     /// The child finished what it was busy with.
     pub(super) fn sign_of_life(&mut self, now: Instant) {
         self.waits_since = now;
+        self.alive_at = now;
+    }
+
+    /// If a question waits for its answer: until when the child worked for certain. It may have been frozen since.
+    pub(super) fn stuck_since(&self) -> Option<Instant> {
+        self.waits().then_some(self.alive_at)
     }
 
     /// Whether a question waits for its answer.
@@ -161,6 +183,25 @@ mod tests {
             }
         }
         assert!(now.since(frozen) <= unnoticed, "{:?}", now.since(frozen));
+    }
+
+    #[test]
+    fn a_child_that_dies_with_an_open_question_worked_until_the_one_before() {
+        let mut liveness = liveness();
+        assert_eq!(liveness.next(at(5), false), Next::Ask(1));
+        assert_eq!(liveness.stuck_since(), Some(at(0)), "it has started");
+        liveness.answered(1);
+        assert_eq!(liveness.stuck_since(), None);
+        assert_eq!(liveness.next(at(10), false), Next::Ask(2));
+        assert_eq!(liveness.stuck_since(), Some(at(5)));
+        // the supervisor was held up, which proves nothing about the child
+        assert_eq!(liveness.next(at(30), false), Next::Wait);
+        assert_eq!(liveness.stuck_since(), Some(at(5)));
+        liveness.answered(2);
+        liveness.next(at(35), false);
+        assert_eq!(liveness.stuck_since(), Some(at(10)), "it may have answered long ago");
+        liveness.sign_of_life(at(36));
+        assert_eq!(liveness.stuck_since(), Some(at(36)));
     }
 
     #[test]

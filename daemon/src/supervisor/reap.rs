@@ -18,14 +18,14 @@ impl Supervisor {
         let pid = worker.pid();
         // its last messages
         self.listen(role);
-        let was_stuck = self.worker(role).is_some_and(Worker::was_stuck);
+        let stuck_since = self.worker(role).and_then(Worker::stuck_since);
         let now = reactor::now();
         let was_reloading = self.worker(role).is_some_and(|worker| worker.reloading);
         let Some(post) = self.post(role) else { return };
         let had_run = post.has_run;
         let had_lived = post.worker.as_ref().is_some_and(Worker::has_lived);
         // a child that never ran leaves `idle_since` as it was
-        post.idle_since.get_or_insert(if was_stuck { Instant::ZERO } else { now });
+        post.idle_since.get_or_insert(stuck_since.unwrap_or(now));
         // the next one starts with the present configuration
         post.give_at = None;
         if let Some(mut worker) = post.worker.take() {

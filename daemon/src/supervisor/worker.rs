@@ -125,9 +125,9 @@ impl Worker {
         }
     }
 
-    /// Whether a question was open when it ended.
-    pub(super) const fn was_stuck(&self) -> bool {
-        self.liveness.waits()
+    /// If a question was open when it ended: until when it worked for certain.
+    pub(super) fn stuck_since(&self) -> Option<Instant> {
+        self.liveness.stuck_since()
     }
 
     /// Notes its answer.

@@ -256,3 +256,11 @@ fn a_check_whose_answer_is_lost_may_rest_after_that() {
     suspends.services[0].ha_suspend = true;
     kept(suspends, &[(20, Disturbance::Lose), (22, Disturbance::Leaves(1)), (120, Disturbance::Deliver)]);
 }
+
+// seeds 23397 and 28712 of 2026-11: the next look came after the pause that had grown while the table could not be read
+#[test]
+fn what_others_do_to_a_table_that_can_be_read_again_is_repaired_in_time() {
+    let flush = Disturbance::Meddle(Meddling::Flush);
+    let often = Setting { repair_interval: 5, ..setting() };
+    kept(often, &[(20, Disturbance::Dimness), (40, Disturbance::Sight), (41, flush)]);
+}
