@@ -1,6 +1,6 @@
 //! Text to a tree of statements, over all included files.
 //!
-//! Four layers, each of which reports and goes on: octets to tokens (`token`, lossless), lines to the lines they stand
+//! Four layers; each reports and goes on: octets to tokens (`token`, lossless), lines to the lines they stand
 //! for (`expand`: conditions, definitions, sequences), files to lines in place (`reader`: includes), words and braces
 //! to a tree (`build`).
 

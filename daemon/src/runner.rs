@@ -249,7 +249,7 @@ impl Runner {
         }
     }
 
-    /// Starts notifications whose turn it is.
+    /// Starts the notifications that may begin now.
     fn notify(&mut self) {
         let now = reactor::now();
         while let Some((client, order)) = self.notices.next(now) {

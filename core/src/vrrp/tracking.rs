@@ -214,7 +214,7 @@ impl Trackers {
         }
     }
 
-    /// A tracker has a result. Returns whom it concerns, if it is another than before; `detail` counts in any case.
+    /// A tracker has a result. Returns its followers if the result is another than before; `detail` counts in any case.
     pub fn set(&mut self, now: Instant, id: &TrackerId, state: TrackerState, detail: String) -> Option<Vec<usize>> {
         let tracker = self.trackers.get_mut(id)?;
         tracker.detail = detail;

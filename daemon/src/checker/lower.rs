@@ -125,7 +125,7 @@ impl<'a> Checks<'a> {
         pace
     }
 
-    /// Finds checks of which only the pace changed. A check that several virtual servers share goes on as that of the first one.
+    /// Finds checks that changed in their pace only. A check that several virtual servers share goes on as that of the first one.
     fn trace(&mut self, config: &Config) {
         let Some((old_config, old)) = self.before else { return };
         let untraced = std::mem::take(&mut self.untraced);

@@ -194,7 +194,7 @@ mod tests {
             let find = |_: &InterfaceName| Some((LinkIndex(2), None));
             let instance = &config.instances[0];
             let first = lower::route(&instance.routes[0], &find, &[]).unwrap();
-            // somebody else's, to the same place
+            // a route of another program to the same place
             let foreign = keepalived_core::network::Route {
                 protocol: 4,
                 ..lower::route(&instance.routes[1], &find, &[]).unwrap()

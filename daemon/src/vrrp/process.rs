@@ -349,7 +349,7 @@ impl Process {
         }
     }
 
-    /// Tells the supervisor of named pipes that are to be removed after us, if it does not know of them.
+    /// Tells the supervisor which named pipes it removes if this process dies, unless it knows them.
     fn tell_pipes(&mut self) {
         let pipes = self.notifications.pipes();
         if pipes != self.cleanup.pipes {

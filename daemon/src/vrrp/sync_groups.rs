@@ -77,7 +77,7 @@ impl SyncGroups {
         }
     }
 
-    /// A member goes to `to`. Returns the name of its group if that is to be said before the member's own news: at the start a group
+    /// A member goes to `to`. Returns the name of its group if the group's state is told before the member's own: at the start a group
     /// is BACKUP before its members are (keepalived).
     pub(super) fn begins(&mut self, instance: usize, to: State) -> Option<Arc<str>> {
         let group = self.group_mut(instance)?;

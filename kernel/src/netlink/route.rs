@@ -170,7 +170,7 @@ fn begin(batch: &mut Batch, (what, flags, sequence): (u16, u16, u32), key: &Rout
     }
 }
 
-/// `rtm_flags` are a number of 32 bits in the machine's order, of which we use the low octet.
+/// `rtm_flags` are a number of 32 bits in the machine's order; we use the low octet only.
 fn little_endian_flags(mut header: [u8; 12]) -> [u8; 12] {
     let flags = header.get(8).copied().unwrap_or(0);
     header.iter_mut().skip(8).zip(u32::from(flags).to_ne_bytes()).for_each(|(to, from)| *to = from);

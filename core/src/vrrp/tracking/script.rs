@@ -43,7 +43,7 @@ pub enum Due {
 }
 
 impl ScriptTracker {
-    /// A script that is to be run first at `first`. `known` is what another process of ours knew of it.
+    /// A script whose first run is due at `first`. `known` is what the process before this one knew of it.
     pub fn new(params: Params, first: Instant, known: Option<TrackerState>) -> Self {
         let unknown = if params.init_fail { TrackerState::Down } else { TrackerState::Initial };
         let state = known.filter(|state| *state != TrackerState::Initial).unwrap_or(unknown);

@@ -283,7 +283,7 @@ impl Instances {
         self.reconciler.desired.hurry(|key| matches!(key, Key::Route(_)));
     }
 
-    /// A route or a rule is gone that we did not remove: the kernel did, with what the route needs, or somebody else.
+    /// A route or a rule is gone that we did not remove: the kernel did, with what the route needs, or another program.
     pub(super) fn lost_route(&mut self, now: Instant, key: &Key, holders: &[Holder]) {
         let needs = self.reconciler.desired.wish(key).map(Object::needs).unwrap_or_default();
         if needs.iter().any(|needed| self.table.get(needed).is_none()) {

@@ -20,26 +20,26 @@ impl FakeNetwork {
         self.rules.iter()
     }
 
-    /// Adds a route as somebody else would. False if the kernel would refuse it.
+    /// Adds a route as another program would. False if the kernel would refuse it.
     pub fn add_route(&mut self, route: &Route) -> bool {
         self.apply_route(route).is_ok()
     }
 
-    /// Removes a route as somebody else would. One that is not there is fine.
+    /// Removes a route as another program would. One that is not there is fine.
     pub fn remove_route(&mut self, key: &RouteKey) {
         if self.routes.remove(key).is_some() {
             self.tell_of_route(key, NetworkEvent::RouteRemoved(*key));
         }
     }
 
-    /// Adds a rule as somebody else would.
+    /// Adds a rule as another program would.
     pub fn add_rule(&mut self, rule: Rule) {
         if self.rules.insert(rule) && rule.protocol == OUR_PROTOCOL {
             self.events.push_back(NetworkEvent::Rule(rule));
         }
     }
 
-    /// Removes a rule as somebody else would. One that is not there is fine.
+    /// Removes a rule as another program would. One that is not there is fine.
     pub fn remove_rule(&mut self, rule: &Rule) {
         if self.rules.remove(rule) && rule.protocol == OUR_PROTOCOL {
             self.events.push_back(NetworkEvent::RuleRemoved(*rule));
