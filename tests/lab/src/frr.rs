@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// FRR's vrrpd with its zebra, on one router; killed when dropped.
 ///
@@ -59,7 +59,7 @@ impl Frr {
         }
 
         let version = if case.version == Version::V2 { 2 } else { 3 };
-        let mut text = format!("hostname r{}\ninterface eth0\n", router.index());
+        let mut text = format!("hostname r{}\nlog timestamp precision 6\ninterface eth0\n", router.index());
         writeln!(text, " vrrp {vrid} version {version}\n vrrp {vrid} priority {priority}")?;
         writeln!(text, " vrrp {vrid} advertisement-interval {}", case.interval().as_millis())?;
         for vip in case.vips(vrid) {
@@ -81,6 +81,22 @@ impl Frr {
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("vrrpd.log")).unwrap_or_default()
+    }
+
+    /// How long after `since` vrrpd decided to become master, less than a day, and `None` before it did.
+    ///
+    /// Its log tells: the first advert comes later, when zebra has changed the macvlan, and that waits for every other
+    /// namespace of the machine which changes links.
+    #[must_use]
+    pub fn became_master(&self, since: SystemTime) -> Option<Duration> {
+        const DAY: f64 = 86_400.0;
+        let log = self.log();
+        let line = log.lines().rfind(|line| line.contains("Backup -> Master"))?;
+        let mut clock = line.split_whitespace().nth(1)?.split(':').map(|part| part.parse::<f64>().ok());
+        let decided = clock.next()?? * 3600.0 + clock.next()?? * 60.0 + clock.next()??;
+        let later = (decided - since.duration_since(UNIX_EPOCH).ok()?.as_secs_f64()).rem_euclid(DAY);
+        // an earlier decision looks like one of tomorrow
+        (later < DAY / 2.0).then(|| Duration::from_secs_f64(later))
     }
 
     /// SIGTERM to vrrpd: it says goodbye with priority 0.
@@ -121,6 +137,6 @@ fn spawn(router: &Router, folder: &Path, name: &str) -> Result<Child> {
     command.args(["-u", "root", "-g", "root", "--log", "stdout", "--log-level", "debug", "-P", "0"]);
     command.arg("-z").arg(folder.join("zserv.api")).arg("--vty_socket").arg(folder);
     command.arg("-i").arg(folder.join(format!("{name}.pid"))).arg("-f").arg(folder.join(format!("{name}.conf")));
-    command.stdout(log.try_clone()?).stderr(log);
+    command.env("TZ", "UTC").stdout(log.try_clone()?).stderr(log);
     command.spawn().with_context(|| format!("{command:?}"))
 }
