@@ -125,7 +125,8 @@ impl<'a> Checks<'a> {
         pace
     }
 
-    /// Finds checks that changed in their pace only. A check that several virtual servers share goes on as that of the first one.
+    /// Finds checks that changed in their pace only. One that several virtual servers share goes on as that of the first
+    /// one; one of a server with several checks of one target goes on as the first of them.
     fn trace(&mut self, config: &Config) {
         let Some((old_config, old)) = self.before else { return };
         let untraced = std::mem::take(&mut self.untraced);
@@ -138,7 +139,7 @@ impl<'a> Checks<'a> {
                 servers.flat_map(|server| server.checkers.iter().map(move |checker| Task { service, server, checker }));
             for task in tasks {
                 if let Some(id) = old.identities.find(&self.digest.identity(&task)) {
-                    targets.insert(self.digest.target(&task), id);
+                    targets.entry(self.digest.target(&task)).or_insert(id);
                 }
             }
         }

@@ -211,6 +211,21 @@ fn another_pace_keeps_the_verdict_of_a_check_that_was_shared() {
     assert_eq!(rig.table(), out);
 }
 
+// seed 20377 of the simulator
+#[test]
+fn a_check_among_several_of_one_target_goes_on_as_the_first_of_them() {
+    let with = |checks: &[&str]| {
+        let checks: String =
+            checks.iter().map(|lines| format!("TCP_CHECK {{\n connect_timeout 1\n {lines}\n }}\n")).collect();
+        configuration("", &[1, 2]).replacen("TCP_CHECK {\n connect_timeout 1\n }\n", &checks, 1)
+    };
+    let mut rig = Rig::new(&with(&["retry 1", "warmup 600"]));
+    rig.pass(3, &[1]);
+    assert_eq!(rig.table(), "10.0.0.2:2");
+    rig.engine.reload(rig.now, from_text(&with(&["warmup 600", "retry 3"]))).unwrap();
+    assert_eq!(rig.table(), "10.0.0.2:2", "what has failed goes on, not what was never asked");
+}
+
 #[test]
 fn a_removed_server_drains() {
     let globals = "global_defs {\n lvs_drain_timeout 60\n}\n";
