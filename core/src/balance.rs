@@ -4,19 +4,22 @@
 
 mod balancer;
 mod check;
+mod effect;
 mod few;
 mod owners;
+mod params;
 mod service;
 mod table;
 mod types;
 mod unsupported;
 mod users;
 
-pub use balancer::{Balancer, CheckId, CheckParams, Effect, Params, Removed, Ticket};
+pub use balancer::Balancer;
 pub use check::{CheckResult, Meaning, Pace, Steps};
+pub use effect::{Effect, Quorum, Removed, Ticket};
 pub use few::Few;
 pub use owners::Owners;
-pub use service::{Leaving, Place, Quorum, ServerParams, ServiceId, ServiceParams, Sorry};
+pub use params::{CheckId, CheckParams, Leaving, Params, Place, ServerParams, ServiceId, ServiceParams, Sorry};
 pub use table::{Change, DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey, Table, difference};
 pub use types::{Forwarding, Granularity, Protocol, Scheduler, SchedulerFlags, Tunnel, TunnelChecksum};
 pub use unsupported::Unsupported;

@@ -6,7 +6,6 @@ use std::ops::Range;
 use std::time::Duration;
 
 use keepalived_core::time::Instant;
-use serde::{Deserialize, Serialize};
 
 use crate::connection::Connection;
 use crate::message::FromChild;
@@ -123,15 +122,6 @@ impl ChangeQueue {
 
 fn index(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-/// Some changes of a view, in one message.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Changes<C> {
-    /// The changes, in this order.
-    pub changes: Vec<C>,
-    /// The mark: with these, the follower has everything that it asked for.
-    pub fresh: bool,
 }
 
 /// Sends changes to the supervisor, a message at a time.

@@ -17,7 +17,6 @@ use keepalived_state::{BalanceChange, Record, VrrpChange};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::changes::Changes;
 use crate::checker::Unfinished;
 use crate::log::Destinations;
 use crate::role::Role;
@@ -249,6 +248,15 @@ impl fmt::Display for HowEnded {
             Self::NotRun(_, why) => write!(f, "could not be run: {why}"),
         }
     }
+}
+
+/// Some changes of a view, in one message.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Changes<C> {
+    /// The changes, in this order.
+    pub changes: Vec<C>,
+    /// The mark: with these, the follower has everything that it asked for.
+    pub fresh: bool,
 }
 
 /// The result of a receive.

@@ -2,133 +2,22 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
-use std::rc::Rc;
 use std::time::Duration;
 
-use super::check::{Check, CheckResult, Meaning, Pace};
+use super::check::{Check, CheckResult, Meaning};
+use super::effect::{Effect, Quorum, Removed, Ticket};
 use super::owners::Owners;
-use super::service::{Leaving, Place, Quorum, Service, ServiceId, ServiceParams};
+use super::params::{CheckId, CheckParams, Leaving, Params, ServiceId, ServiceParams};
+use super::service::Service;
 use super::table::{DestinationKey, Entry, ServiceKey};
 use super::users::Users;
 use crate::time::Instant;
-
-/// A configuration of load balancing.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Params {
-    /// All checks; servers name them by their places here. One that several servers name runs once for all of them.
-    pub checks: Vec<CheckParams>,
-    /// All virtual servers.
-    pub services: Vec<ServiceParams>,
-    /// `lvs_drain_timeout`: how long servers that a reload takes away keep their connections; zero is not at all.
-    pub drain: Duration,
-}
-
-/// What a check is told to be.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CheckParams {
-    /// How it goes about it.
-    pub pace: Rc<Pace>,
-    /// `alpha`: failed until it first succeeds. Counts for a check that begins.
-    pub alpha: bool,
-    /// Which check of the configuration before it was: what it found out goes on.
-    pub was: Option<CheckId>,
-}
 
 /// Steps that begin at one moment at most. Those that are under way are to get on, too, even when more is due than this machine can do.
 const MOST_AT_ONCE: usize = 256;
 
 /// How often steps are looked for whose answer was lost.
 const SEARCH: Duration = Duration::from_secs(10);
-
-/// A check, by its place in the parameters.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct CheckId(pub u32);
-
-impl CheckId {
-    /// Its place.
-    pub fn index(self) -> usize {
-        usize::try_from(self.0).unwrap_or(usize::MAX)
-    }
-
-    pub(super) fn of(self, checks: &[Check]) -> Option<&Check> {
-        checks.get(self.index())
-    }
-}
-
-/// A step that is under way; it is valid across reloads, and forgotten with its check.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Ticket(u64);
-
-/// What is to be done, in this order.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Effect {
-    /// Begin a step of a check and say how it ended, by its ticket.
-    Run {
-        /// Which check.
-        check: CheckId,
-        /// Which of its steps.
-        step: u16,
-        /// To name it by.
-        ticket: Ticket,
-    },
-    /// Something came of a check that is worth saying.
-    Found {
-        /// Which check.
-        check: CheckId,
-        /// What.
-        meaning: Meaning,
-    },
-    /// A real server went up or down.
-    Server {
-        /// Of this virtual server.
-        service: ServiceId,
-        /// Its place among the servers.
-        server: usize,
-        /// Up or down.
-        up: bool,
-    },
-    /// A real server that is up has another weight.
-    Weight {
-        /// Of this virtual server.
-        service: ServiceId,
-        /// Its place among the servers.
-        server: usize,
-        /// The new one.
-        weight: u32,
-    },
-    /// A quorum was gained or lost, or is said at the start.
-    Quorum {
-        /// Of this virtual server.
-        service: ServiceId,
-        /// How it stands.
-        quorum: Quorum,
-    },
-    /// What this virtual server owns of the table may have changed.
-    Table(ServiceId),
-    /// No answer came for a step, and none is awaited any longer: the check is due again.
-    Lost {
-        /// Which check.
-        check: CheckId,
-        /// The step.
-        ticket: Ticket,
-    },
-}
-
-/// What a reload leaves out: it is told with the names of the configuration before.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Removed {
-    /// A virtual server, and all servers of it.
-    Service(ServiceId),
-    /// A real server of a virtual server that stays.
-    Server {
-        /// Of this virtual server.
-        service: ServiceId,
-        /// Where it is.
-        place: Place,
-        /// Whether it was up.
-        up: bool,
-    },
-}
 
 /// All virtual servers and their checks.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::service::ServiceId;
+use super::params::ServiceId;
 use super::table::ServiceKey;
 
 /// The services of a kernel that several virtual servers name: an address in two groups, a mark in two groups, ranges that overlap.

@@ -1,7 +1,6 @@
 //! Who uses each check.
 
-use super::balancer::CheckId;
-use super::service::{ServiceId, ServiceParams};
+use super::params::{CheckId, ServiceId, ServiceParams};
 
 /// Who uses a check.
 pub(super) type User = (ServiceId, u32);

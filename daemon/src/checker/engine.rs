@@ -349,7 +349,7 @@ impl<D: Director> Engine<D> {
         let report = Report::Server {
             service,
             server: Some(server),
-            name: names::of_server(virtual_server, super::lower::place(real)),
+            name: names::of_server(virtual_server, super::task::place(real)),
             service_name: names::of_service(&virtual_server.service),
             up,
             inhibit: real.settings.inhibit_on_failure,
@@ -373,7 +373,7 @@ impl<D: Director> Engine<D> {
     fn report_weight(&mut self, service: ServiceId, server: usize, weight: u32) {
         let Some(virtual_server) = self.virtual_server(service) else { return };
         let Some(real) = virtual_server.real_servers.get(server) else { return };
-        let name = names::of_server(virtual_server, super::lower::place(real));
+        let name = names::of_server(virtual_server, super::task::place(real));
         let service_name = names::of_service(&virtual_server.service);
         self.reports.push_back(Report::Weight { name, service_name, weight });
     }

@@ -15,7 +15,7 @@ use keepalived_core::balance::{
 };
 
 use super::identity::{Digest, Identities};
-use super::task::{Spot, Task};
+use super::task::{Spot, Task, place};
 use crate::programs;
 
 /// How long after its own deadline a step counts as lost.
@@ -164,10 +164,6 @@ fn lower_server(real: &RealServer, checks: Few<CheckId>) -> ServerParams {
         inhibit: settings.inhibit_on_failure,
         checks,
     }
-}
-
-pub(super) fn place(real: &RealServer) -> Place {
-    Place { address: real.address, port: real.port }
 }
 
 fn pace(checker: &Checker) -> Pace {

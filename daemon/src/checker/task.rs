@@ -5,8 +5,6 @@ use std::rc::Rc;
 use keepalived_config::model::{Checker, Config, RealServer, VirtualServer};
 use keepalived_core::balance::Place;
 
-use super::lower::place;
-
 /// Where a check is in a configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Spot {
@@ -75,4 +73,9 @@ impl Held {
     pub fn task(&self) -> Option<Task<'_>> {
         Task::at(&self.config, self.spot)
     }
+}
+
+/// Where a real server is.
+pub(super) fn place(real: &RealServer) -> Place {
+    Place { address: real.address, port: real.port }
 }

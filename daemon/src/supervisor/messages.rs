@@ -7,9 +7,8 @@ use keepalived_state::Event;
 use super::dump::Dump;
 use super::share::{has_tracker, is_needed};
 use super::{Supervisor, eprint_all};
-use crate::changes::Changes;
 use crate::configuration;
-use crate::message::{AfterTelling, FromChild, Incoming};
+use crate::message::{AfterTelling, Changes, FromChild, Incoming};
 use crate::role::Role;
 
 impl Supervisor {

@@ -3,7 +3,7 @@
 //! [`Engine::turn`] is one round: hear everything that has arrived, then let deadlines fire, then send what they made,
 //! then decide on a bounded piece of what is owed to the kernel ([`Engine::order`]), and send one of what is owed to neighbours.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use keepalived_config::InstanceKey;
@@ -15,13 +15,12 @@ use keepalived_core::vrrp::{State, ipv4};
 use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::{Incoming, Packets};
 use keepalived_state::{VrrpChange, VrrpView};
-use serde::{Deserialize, Serialize};
 
 use super::instances::Instances;
+use super::lifetime::{AtExit, Inherited};
 use super::orders::{Answer, Order};
 use super::report::Report;
-use crate::changes::Changes;
-use crate::message::AfterTelling;
+use crate::message::{AfterTelling, Changes};
 
 /// Packets that are read before anything else is looked at.
 const MOST_PACKETS: usize = 4_096;
@@ -35,30 +34,6 @@ const MOST_DEADLINES: usize = 256;
 const MOST_CHANGES: usize = 32;
 /// Announcements that are sent in one turn.
 const MOST_ANNOUNCEMENTS: usize = 256;
-
-/// What the daemon's command line says about addresses at the end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AtExit {
-    /// Remove them.
-    Release,
-    /// Leave them (`--dont-release-vrrp`).
-    Keep,
-}
-
-/// What the vrrp process before this one knew when it died.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Inherited {
-    /// Instances that were master.
-    pub masters: BTreeSet<InstanceKey>,
-    /// Results of trackers.
-    pub trackers: BTreeMap<TrackerId, TrackerState>,
-}
-
-impl From<BTreeSet<InstanceKey>> for Inherited {
-    fn from(masters: BTreeSet<InstanceKey>) -> Self {
-        Self { masters, trackers: BTreeMap::new() }
-    }
-}
 
 /// All instances on one kernel.
 #[derive(Debug)]

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::{Transport, VipLost};
@@ -18,14 +17,16 @@ use keepalived_kernel::packets::{ChannelId, Incoming, Packets};
 
 use super::channels::Channels;
 use super::deadlines::Deadlines;
-use super::engine::{AtExit, Inherited};
-use super::lines::Lines;
+use super::flood::Flood;
+use super::lifetime::{AtExit, Inherited};
 use super::neighbours::Neighbours;
 use super::outbox::Outbox;
 use super::reconciler::{Outcome, Reconciler};
 use super::report::{Report, Said};
+use super::reports::Reports;
 use super::slot::{Slot, Trouble};
 use super::sync_groups::SyncGroups;
+use super::unknown_vrids::UnknownVrids;
 
 mod addresses;
 mod configure;
@@ -64,14 +65,10 @@ pub(super) struct Instances {
     overhears: bool,
     outbox: Outbox,
     deadlines: Deadlines,
-    /// Backups whose deadline came while packets were unread.
-    postponed: Vec<usize>,
-    /// Since when there has been too much to hear, without a pause.
-    flooded_since: Option<Instant>,
-    reports: Vec<Report>,
+    flood: Flood,
+    reports: Reports,
     /// What the follower of the view has to be told of.
     pending: PendingChanges,
-    lines: Lines,
     effects: Vec<Effect>,
     follow_ups: VecDeque<(usize, FollowUp)>,
     outcomes: Vec<Outcome>,
@@ -83,7 +80,6 @@ pub(super) struct Instances {
     at_exit: AtExit,
     statics: Statics,
     vip_lost: VipLost,
-    log_unknown_vrids: bool,
     default_buffer: Option<u32>,
     /// Virtual addresses of all instances, which are no source address.
     virtual_addresses: BTreeSet<IpAddr>,
@@ -91,8 +87,7 @@ pub(super) struct Instances {
     reopen_at: Option<Instant>,
     /// When links and addresses are read again.
     reread_at: Option<Instant>,
-    unknown_vrids: u64,
-    unknown_vrids_logged: BTreeSet<(ChannelId, u8)>,
+    unknown_vrids: UnknownVrids,
     overruns: u64,
 }
 
@@ -104,10 +99,6 @@ enum FollowUp {
     InPlace,
 }
 
-/// How long a flood of packets may keep backups from taking over.
-const LONGEST_POSTPONEMENT: Duration = Duration::from_secs(1);
-/// Unknown VRIDs that are logged at most.
-const MOST_UNKNOWN_LOGGED: usize = 256;
 impl Instances {
     /// None, on the machine of `table`. `inherited` is from the process before this one.
     pub(super) fn new(table: NetworkTable, inherited: Inherited) -> Self {
@@ -127,11 +118,9 @@ impl Instances {
             overhears: false,
             outbox: Outbox::default(),
             deadlines: Deadlines::default(),
-            postponed: Vec::new(),
-            flooded_since: None,
-            reports: Vec::new(),
+            flood: Flood::default(),
+            reports: Reports::default(),
             pending: PendingChanges::default(),
-            lines: Lines::default(),
             effects: Vec::new(),
             follow_ups: VecDeque::new(),
             outcomes: Vec::new(),
@@ -141,13 +130,11 @@ impl Instances {
             at_exit: AtExit::Release,
             statics: Statics::default(),
             vip_lost: VipLost::Restore,
-            log_unknown_vrids: false,
             default_buffer: None,
             virtual_addresses: BTreeSet::new(),
             reopen_at: None,
             reread_at: None,
-            unknown_vrids: 0,
-            unknown_vrids_logged: BTreeSet::new(),
+            unknown_vrids: UnknownVrids::default(),
             overruns: 0,
         }
     }
@@ -175,7 +162,9 @@ impl Instances {
     pub(super) fn hear(&mut self, now: Instant, incoming: &Incoming<'_>, message: &[u8]) {
         let Some(vrid) = message.get(1) else { return };
         let Some(slot) = self.addressee(incoming.channel, *vrid, incoming.source) else {
-            self.unknown_vrid(incoming, *vrid);
+            if !self.channels.is_unused(incoming.channel) {
+                self.reports.extend(self.unknown_vrids.count_one(incoming, *vrid));
+            }
             return;
         };
         let datagram = Datagram {
@@ -200,26 +189,13 @@ impl Instances {
         candidates.iter().find(has_peer).or_else(|| candidates.first()).copied()
     }
 
-    fn unknown_vrid(&mut self, incoming: &Incoming<'_>, vrid: u8) {
-        if self.channels.is_unused(incoming.channel) {
-            return;
-        }
-        self.unknown_vrids = self.unknown_vrids.saturating_add(1);
-        if self.log_unknown_vrids
-            && self.unknown_vrids_logged.len() < MOST_UNKNOWN_LOGGED
-            && self.unknown_vrids_logged.insert((incoming.channel, vrid))
-        {
-            self.reports.push(Report::UnknownVrid { vrid, source: incoming.source });
-        }
-    }
-
     /// Lets at most `most` deadlines fire, and says how many did. With unread adverts about (`all_heard` false) no backup believes in silence.
     pub(super) fn expire(&mut self, now: Instant, most: usize, all_heard: bool) -> usize {
         let mut fired = 0;
         while fired < most {
             let Some(index) = self.deadlines.pop(now) else { break };
             if !all_heard && self.slot(index).is_some_and(|slot| slot.router.state() == State::Backup) {
-                self.postponed.push(index);
+                self.flood.postpone(index);
                 continue;
             }
             fired += 1;
@@ -230,20 +206,14 @@ impl Instances {
         fired
     }
 
-    /// Whether backups may believe in silence in this turn: they may once everything was heard, and once a flood that never
-    /// drains has lasted [`LONGEST_POSTPONEMENT`].
+    /// Whether backups may believe in silence in this turn.
     pub(super) fn may_believe(&mut self, now: Instant, all_heard: bool) -> bool {
-        if all_heard {
-            self.flooded_since = None;
-            return true;
-        }
-        let since = *self.flooded_since.get_or_insert(now);
-        now.since(since) >= LONGEST_POSTPONEMENT
+        self.flood.may_believe(now, all_heard)
     }
 
     /// Gives the postponed backups their deadlines back, at the end of a turn: within the turn each is passed over once.
     pub(super) fn resume_postponed(&mut self) {
-        for index in std::mem::take(&mut self.postponed) {
+        for index in self.flood.take_postponed() {
             let deadline = self.slot(index).and_then(|slot| slot.router.next_deadline());
             self.deadlines.set(index, deadline);
         }
@@ -409,7 +379,7 @@ impl Instances {
 
     /// When something is due next.
     pub(super) fn next_wake(&mut self, now: Instant) -> Option<Instant> {
-        let lines = self.lines.next(now);
+        let lines = self.reports.next(now);
         let order = self.next_order();
         let probes = self.duplicates.next();
         [self.deadlines.next(), order, self.neighbours.next(), self.reopen_at, lines, probes, self.next_link()]
@@ -420,14 +390,12 @@ impl Instances {
 
     /// What there is to tell since the last call.
     pub(super) fn reports(&mut self, now: Instant) -> Vec<Report> {
-        let mut reports = std::mem::take(&mut self.reports);
         let (slots, groups) = (&self.slots, &self.groups);
         let state = |name: &str| {
             let named = slots.iter().flatten().find(|slot| &*slot.name == name);
             named.map(|slot| slot.router.state()).or_else(|| groups.state(name))
         };
-        self.lines.thin(now, &mut reports, state);
-        reports
+        self.reports.take(now, state)
     }
 
     fn slot(&self, index: usize) -> Option<&Slot> {

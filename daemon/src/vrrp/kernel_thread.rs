@@ -11,8 +11,11 @@ use keepalived_kernel::packets::Sockets;
 use keepalived_kernel::pipe::{self, Pipe, Received};
 
 use super::orders::{Answer, Order};
-use super::process::NICE;
 use crate::schedule;
+
+/// Nice value of the vrrp process and of this thread, unless `vrrp_priority` says otherwise: an advert that waits for
+/// other programs is a failover for nothing.
+pub(super) const NICE: i8 = -10;
 
 /// Of its stack: `vrrp_no_swap` keeps all of it in memory.
 const STACK: usize = 256 * 1024;

@@ -16,8 +16,9 @@ use keepalived_kernel::sockets::{Pair, RawSockets};
 use keepalived_state::{Event, Record, Subject};
 
 use super::abandoned::{Was, remove as remove_abandoned, remove_statics};
-use super::engine::{AtExit, Engine, Inherited};
-use super::kernel_thread::{Gone, KernelThread};
+use super::engine::Engine;
+use super::kernel_thread::{Gone, KernelThread, NICE};
+use super::lifetime::{AtExit, Inherited};
 use super::notify::Notifications;
 use super::report::{Level, Report};
 use super::sync_daemon::Sync;
@@ -58,9 +59,6 @@ const ALONE_PATIENCE: Duration = Duration::from_secs(60);
 pub fn run() -> u8 {
     child::run(Process::with, Process::run)
 }
-
-/// Nice value unless `vrrp_priority` says otherwise: an advert that waits for somebody's build is a failover for nothing.
-pub(super) const NICE: i8 = -10;
 
 struct Process {
     supervisor: Connection,

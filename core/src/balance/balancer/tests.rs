@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU16;
+use std::rc::Rc;
 
 use proptest::prelude::*;
 
+use super::super::check::Pace;
 use super::super::check::Steps;
-use super::super::service::{ServerParams, Sorry};
+use super::super::params::{Place, ServerParams, Sorry};
 use super::super::table::{DestinationKey, ServiceEntry};
 use super::super::types::{Forwarding, Protocol, Scheduler};
 use super::*;

@@ -5,9 +5,10 @@ use keepalived_core::balance::{CheckId, ServiceId};
 use keepalived_kernel::director::Director;
 use keepalived_state::{BalanceChange, BalanceView, CheckView, ServerView, ServiceView};
 
-use super::super::{lower, names};
+use super::super::{names, task};
 use super::Engine;
-use crate::changes::{ChangeQueue, Changes, NextChange};
+use crate::changes::{ChangeQueue, NextChange};
+use crate::message::Changes;
 
 /// What its follower has to be told of. Entries are numbered through: each virtual server, then its real servers.
 #[derive(Debug, Default)]
@@ -130,7 +131,7 @@ impl<D: Director> Engine<D> {
         let real = server.real_servers.get(place)?;
         let (up, weight) = self.balancer.server(id, place)?;
         let checks = self.balancer.checks(id, place).filter_map(|check| self.check_view(check)).collect();
-        Some(ServerView { name: names::of_server(server, lower::place(real)), up, weight, checks })
+        Some(ServerView { name: names::of_server(server, task::place(real)), up, weight, checks })
     }
 
     fn check_view(&self, check: CheckId) -> Option<CheckView> {

@@ -12,7 +12,7 @@ use keepalived_core::vrrp::{Event, Family, State};
 use keepalived_kernel::network::Network;
 
 use super::super::batch::{Batch, Changed};
-use super::super::engine::AtExit;
+use super::super::lifetime::AtExit;
 use super::super::lower;
 use super::super::neighbours::Target;
 use super::super::reconciler::Outcome;
@@ -37,7 +37,7 @@ impl Instances {
             }
         }
         if !homeless.is_empty() && slot.said.insert(Trouble::NoDevice) {
-            self.reports.append(&mut homeless);
+            self.reports.extend(homeless);
         }
         let places: Vec<AddressKey> =
             wanted.iter().map(|address| (address.link, address.address, address.prefix)).collect();

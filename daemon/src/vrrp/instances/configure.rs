@@ -29,8 +29,8 @@ impl Instances {
     ) {
         self.vip_lost = config.global.vip_lost;
         let groups = config.sync_groups.iter().map(|group| group.name.as_str());
-        self.lines.configure(config.instances.iter().map(|instance| instance.name.as_str()).chain(groups));
-        self.log_unknown_vrids = config.global.log_unknown_vrids;
+        self.reports.configure(config.instances.iter().map(|instance| instance.name.as_str()).chain(groups));
+        self.unknown_vrids.configure(config.global.log_unknown_vrids);
         self.default_buffer = config.global.vrrp_rx_buffer;
         self.neighbours.set_pace(lower::pace(&config.global, &config.garp_groups));
         self.configure_statics(config);

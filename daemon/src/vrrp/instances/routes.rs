@@ -12,7 +12,7 @@ use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Event, Family};
 use keepalived_kernel::network::Network;
 
-use super::super::engine::AtExit;
+use super::super::lifetime::AtExit;
 use super::super::lower;
 use super::super::report::Report;
 use super::super::slot::{Held, Trouble};

@@ -1,5 +1,7 @@
 //! What the instances keep for themselves.
 
+use std::time::Duration;
+
 use keepalived_core::network::{Address, LinkIndex, NetworkTable};
 use keepalived_kernel::fake::{FakeNetwork, FakePackets};
 use keepalived_kernel::network::Network;

@@ -14,8 +14,8 @@ use keepalived_state::{AddressView, InstanceView, Journal, MasterView, VrrpChang
 
 use super::super::slot::Slot;
 use super::Instances;
-use crate::changes::{ChangeQueue, Changes, NextChange};
-use crate::message::AfterTelling;
+use crate::changes::{ChangeQueue, NextChange};
+use crate::message::{AfterTelling, Changes};
 
 /// What the follower of the view has to be told of. Entries are places in the configuration.
 #[derive(Debug, Default)]
@@ -141,7 +141,7 @@ impl Instances {
                     }
                 }
                 NextChange::Fresh => {
-                    let (unknown_vrid, netlink_overruns) = (self.unknown_vrids, self.overruns);
+                    let (unknown_vrid, netlink_overruns) = (self.unknown_vrids.count(), self.overruns);
                     told.changes.push(VrrpChange::Totals { unknown_vrid, netlink_overruns });
                     told.fresh = true;
                     break;
@@ -159,7 +159,7 @@ impl Instances {
     pub(in super::super) fn view(&self, now: Instant, wall: SystemTime) -> VrrpView {
         VrrpView {
             instances: self.in_order().into_iter().map(|(index, slot)| self.instance(now, wall, index, slot)).collect(),
-            unknown_vrid: self.unknown_vrids,
+            unknown_vrid: self.unknown_vrids.count(),
             netlink_overruns: self.overruns,
             journal: Journal::default(),
         }

@@ -14,7 +14,8 @@ use keepalived_kernel::network::{Network, Refused, Secondaries};
 use super::rig::{
     ETH0, ETH1, MILLI, Rig, VIP, configuration, instance, ip, machine, master, one, plain, with_addresses,
 };
-use crate::vrrp::engine::{AtExit, Engine};
+use crate::vrrp::engine::Engine;
+use crate::vrrp::lifetime::AtExit;
 use crate::vrrp::report::{LeftOver, Report};
 
 // keepalived goes to BACKUP instead

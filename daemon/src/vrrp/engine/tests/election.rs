@@ -9,7 +9,8 @@ use keepalived_core::vrrp::State;
 use keepalived_kernel::fake::{FakePackets, ReceivedAdvert};
 
 use super::rig::{ETH0, MILLI, Rig, VIP, configuration, instance, ip, machine, master, one, with_addresses};
-use crate::vrrp::engine::{AtExit, Engine};
+use crate::vrrp::engine::Engine;
+use crate::vrrp::lifetime::AtExit;
 use crate::vrrp::lower;
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use keepalived_core::vrrp::State;
 
 use super::rig::{ETH0, ETH1, Rig, VIP, machine, message, one, plain, with_addresses};
-use crate::vrrp::engine::AtExit;
+use crate::vrrp::lifetime::AtExit;
 
 #[test]
 fn a_group_becomes_master_together_and_leaves_together() {

@@ -13,7 +13,8 @@ use keepalived_kernel::fake::{FakeNetwork, FakePackets, FakeSockets, ReceivedAdv
 use keepalived_kernel::network::Network;
 
 pub(super) use crate::configuration::from_text as configuration;
-use crate::vrrp::engine::{AtExit, Engine};
+use crate::vrrp::engine::Engine;
+use crate::vrrp::lifetime::AtExit;
 use crate::vrrp::lower;
 use crate::vrrp::orders::{Answer, Order};
 use crate::vrrp::report::Report;

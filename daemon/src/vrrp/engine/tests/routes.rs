@@ -12,7 +12,7 @@ use keepalived_kernel::fake::FakeNetwork;
 use keepalived_kernel::network::Refused;
 
 use super::rig::{ETH0, ETH1, Rig, VIP, instance, ip, machine, one, plain};
-use crate::vrrp::engine::AtExit;
+use crate::vrrp::lifetime::AtExit;
 use crate::vrrp::report::Report;
 
 /// Instance A with [`VIP`], these routes and these rules.

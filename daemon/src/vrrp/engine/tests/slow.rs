@@ -8,7 +8,7 @@ use keepalived_core::vrrp::State;
 use keepalived_kernel::network::Network;
 
 use super::rig::{ETH0, MILLI, Rig, Slow, VIP, instance, ip, machine, master, one, plain, with_addresses};
-use crate::vrrp::engine::AtExit;
+use crate::vrrp::lifetime::AtExit;
 use crate::vrrp::report::Report;
 
 const LONG: Duration = Duration::from_secs(5);

@@ -244,7 +244,7 @@ fn a_reload_keeps_what_trackers_add() {
 fn a_group_is_said_to_have_a_state_once_all_members_do() {
     let mut rig = Rig::new(&group(""));
     rig.pass(Duration::from_secs(10));
-    rig.stop(crate::vrrp::engine::AtExit::Release);
+    rig.stop(crate::vrrp::lifetime::AtExit::Release);
     let reports = rig.engine.reports();
     rig.reports.extend(reports);
     let said = |report: &Report| match report {

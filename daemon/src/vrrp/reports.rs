@@ -1,4 +1,7 @@
-//! How much others can make us log: who sends packets decides how often states change, who removes addresses how often they come back.
+//! What the routers report, and how much of it is logged.
+//!
+//! Other routers decide how often states change, and other programs how often addresses come back: what they can make
+//! us log is bounded in time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,22 +23,42 @@ const FOR_EACH: u32 = 4;
 /// One more after each of these.
 const PAUSE_OF_ALL: Duration = Duration::from_millis(50);
 
-/// What may still be logged.
+/// Reports that wait, and what may still be logged.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(super) struct Reports {
+    waiting: Vec<Report>,
     all: Pace,
     routers: HashMap<Arc<str>, Pace>,
     /// Lines that were left out, and that nothing was said of yet.
     left_out: BTreeMap<Arc<str>, u64>,
 }
 
-impl Default for Lines {
+impl Default for Reports {
     fn default() -> Self {
-        Self { all: Pace::new(OF_ALL, PAUSE_OF_ALL), routers: HashMap::new(), left_out: BTreeMap::new() }
+        let all = Pace::new(OF_ALL, PAUSE_OF_ALL);
+        Self { waiting: Vec::new(), all, routers: HashMap::new(), left_out: BTreeMap::new() }
     }
 }
 
-impl Lines {
+impl Extend<Report> for Reports {
+    fn extend<I: IntoIterator<Item = Report>>(&mut self, reports: I) {
+        self.waiting.extend(reports);
+    }
+}
+
+impl Reports {
+    /// Adds one.
+    pub(super) fn push(&mut self, report: Report) {
+        self.waiting.push(report);
+    }
+
+    /// Takes all that wait, without what is too much; `state` is that of an instance or a group.
+    pub(super) fn take(&mut self, now: Instant, state: impl Fn(&str) -> Option<State>) -> Vec<Report> {
+        let mut reports = std::mem::take(&mut self.waiting);
+        self.thin(now, &mut reports, state);
+        reports
+    }
+
     /// These are the routers from now on.
     pub(super) fn configure<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
         let names: BTreeSet<&str> = names.collect();
@@ -46,7 +69,7 @@ impl Lines {
     }
 
     /// Takes out of `reports` what is too much. Transitions stay, for the journal, and are not logged.
-    pub(super) fn thin(&mut self, now: Instant, reports: &mut Vec<Report>, state: impl Fn(&str) -> Option<State>) {
+    fn thin(&mut self, now: Instant, reports: &mut Vec<Report>, state: impl Fn(&str) -> Option<State>) {
         self.sum_up(now, reports, state);
         reports.retain_mut(|report| {
             let Some(name) = caused_by_others(report) else { return true };
