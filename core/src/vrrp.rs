@@ -12,6 +12,7 @@ mod note;
 mod params;
 mod receive;
 mod router;
+mod tracker;
 pub mod tracking;
 mod types;
 pub mod wait;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::tracking::{TrackerId, TrackerKind, TrackerState};
+use super::tracker::{TrackerId, TrackerKind, TrackerState};
 use super::types::Priority;
 use crate::time::Instant;
 

@@ -3,11 +3,11 @@
 //! Sources: keepalived as observed (reference: interfaces.md sections 7 to 9, behaviour.md section 6).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::cause::{Fault, Faults};
+pub use super::tracker::{TrackerId, TrackerKind, TrackerState};
 use super::types::Priority;
 use crate::time::Instant;
 
@@ -64,79 +64,6 @@ pub enum Influence {
     Fault,
     /// It adds this to the priority.
     Adds(i32),
-}
-
-/// What is known of a tracker.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub enum TrackerState {
-    /// It has had no result.
-    Initial,
-    /// What it looks at is well.
-    Up,
-    /// It is not.
-    Down,
-    /// The number in a file.
-    Number(i64),
-}
-
-impl fmt::Display for TrackerState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Initial => f.write_str("without result"),
-            Self::Up => f.write_str("up"),
-            Self::Down => f.write_str("down"),
-            Self::Number(number) => number.fmt(f),
-        }
-    }
-}
-
-/// What a tracker looks at.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub enum TrackerKind {
-    /// `track_interface`
-    Interface,
-    /// `vrrp_script`
-    Script,
-    /// `track_file`
-    File,
-    /// `vrrp_track_process`
-    Process,
-    /// `bfd_instance`
-    Bfd,
-}
-
-impl fmt::Display for TrackerKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Interface => "interface",
-            Self::Script => "script",
-            Self::File => "file",
-            Self::Process => "process",
-            Self::Bfd => "BFD session",
-        })
-    }
-}
-
-/// What a tracker is called.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct TrackerId {
-    /// What it looks at.
-    pub kind: TrackerKind,
-    /// Its name in the configuration.
-    pub name: String,
-}
-
-impl TrackerId {
-    /// The tracker of this kind and name.
-    pub fn new(kind: TrackerKind, name: impl Into<String>) -> Self {
-        Self { kind, name: name.into() }
-    }
-}
-
-impl fmt::Display for TrackerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind, self.name)
-    }
 }
 
 /// One tracker.
