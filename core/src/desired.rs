@@ -40,6 +40,12 @@ pub trait Object: Clone + PartialEq + Debug {
 
     /// Whether this object, as the kernel has it, is what `wish` asks for.
     fn fulfils(&self, wish: &Self) -> bool;
+
+    /// Whether the kernel makes of this object what `wish` asks for, without removing it first.
+    fn becomes(&self, wish: &Self) -> bool {
+        let _removed_first = wish;
+        false
+    }
 }
 
 /// What the kernel has, as far as we know: kept up to date with its events by the owner, and with what was asked of it
@@ -372,7 +378,7 @@ impl<O: Object> Desired<O> {
                         self.parked.entry(missing).or_default().insert(key);
                         continue;
                     }
-                    if there.is_some_and(|there| !there.fulfils(&entry.wish)) {
+                    if there.is_some_and(|there| !there.fulfils(&entry.wish) && !there.becomes(&entry.wish)) {
                         // the kernel does not change everything in place
                         go.push(key);
                     }

@@ -8,10 +8,12 @@ use crate::desired;
 pub mod route;
 pub mod rule;
 mod table;
+mod upper;
 
 pub use route::{Hop, Placement, Prefix, Route, RouteKey};
 pub use rule::Rule;
 pub use table::NetworkTable;
+pub use upper::{Setting, Siblings, UpperKind, UpperLink};
 
 /// Kernel's number of a link; never 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -38,6 +40,18 @@ pub struct Link {
     pub mtu: u32,
     /// `IFLA_VRF_TABLE`: its routing table, if it is a VRF.
     pub vrf: Option<u32>,
+    /// `IFLA_LINK`, if that is in this network namespace: the link that it is on, or the other end of a veth.
+    pub parent: Option<LinkIndex>,
+    /// What it is, if it is a link such as we make on others.
+    pub upper: Option<UpperKind>,
+    /// `IFLA_GROUP`; 0 is the default one.
+    pub group: u32,
+    /// `IFLA_MASTER`: the VRF or bridge that it is in.
+    pub master: Option<LinkIndex>,
+    /// `net.ipv4.conf.LINK.arp_ignore` when the kernel last told of the link: it does not tell of a change.
+    pub arp_ignore: u8,
+    /// The same of `arp_filter`.
+    pub arp_filter: u8,
 }
 
 /// An address on a link.
@@ -204,6 +218,10 @@ pub struct Inventory {
 pub enum Object {
     /// A link that is up. It is there or it is not: others need it, and it is not asked for.
     Link(Link),
+    /// A link on another one, that we make.
+    Upper(Box<UpperLink>),
+    /// A setting of a link, or of all of them.
+    Setting(Setting),
     /// An address.
     Address(Address),
     /// A route.
@@ -217,6 +235,10 @@ pub enum Object {
 pub enum Key {
     /// A link that is up.
     Link(LinkIndex),
+    /// A link on this one, by its name.
+    Upper(LinkIndex, InterfaceName),
+    /// A setting.
+    Setting(Setting),
     /// An address.
     Address(AddressKey),
     /// A route.
@@ -230,14 +252,15 @@ impl Key {
     pub const fn address(self) -> Option<AddressKey> {
         match self {
             Self::Address(key) => Some(key),
-            Self::Link(_) | Self::Route(_) | Self::Rule(_) => None,
+            Self::Link(_) | Self::Upper(..) | Self::Setting(_) | Self::Route(_) | Self::Rule(_) => None,
         }
     }
 
     /// Whether the object goes with this link for good: nothing with that number comes back.
     pub fn is_on(&self, link: LinkIndex) -> bool {
         match self {
-            Self::Link(index) | Self::Address((index, _, _)) => *index == link,
+            Self::Link(index) | Self::Address((index, _, _)) | Self::Upper(index, _) => *index == link,
+            Self::Setting(setting) => setting.link() == Some(link),
             Self::Route(route) => route.link == Some(link),
             Self::Rule(_) => false,
         }
@@ -250,12 +273,13 @@ pub type Change = desired::Change<Object>;
 impl desired::Object for Object {
     type Key = Key;
 
-    // the second is for settings of links
     const RANKS: usize = 5;
 
     fn key(&self) -> Key {
         match self {
             Self::Link(link) => Key::Link(link.index),
+            Self::Upper(link) => link.key(),
+            Self::Setting(setting) => Key::Setting(*setting),
             Self::Address(address) => Key::Address(address.key()),
             Self::Route(route) => Key::Route(route.key()),
             Self::Rule(rule) => Key::Rule(*rule),
@@ -264,7 +288,8 @@ impl desired::Object for Object {
 
     fn rank(key: &Key) -> usize {
         match key {
-            Key::Link(_) => 0,
+            Key::Link(_) | Key::Upper(..) => 0,
+            Key::Setting(_) => 1,
             Key::Address(_) => 2,
             Key::Route(_) => 3,
             Key::Rule(_) => 4,
@@ -274,7 +299,7 @@ impl desired::Object for Object {
     fn needs(&self) -> Vec<Key> {
         match self {
             // the number of its link says that this is there; a rule may name links and tables that are not there
-            Self::Link(_) | Self::Address(_) | Self::Rule(_) => Vec::new(),
+            Self::Link(_) | Self::Upper(_) | Self::Setting(_) | Self::Address(_) | Self::Rule(_) => Vec::new(),
             Self::Route(route) => {
                 let links = route.hops.iter().filter_map(|hop| hop.link).map(Key::Link);
                 links.chain(route.source_at.map(Key::Address)).collect()
@@ -285,10 +310,19 @@ impl desired::Object for Object {
     fn fulfils(&self, wish: &Self) -> bool {
         match (self, wish) {
             (Self::Link(there), Self::Link(wish)) => there.index == wish.index,
+            (Self::Upper(there), Self::Upper(wish)) => there.fulfils(wish),
+            (Self::Setting(there), Self::Setting(wish)) => there == wish,
             (Self::Address(there), Self::Address(wish)) => there.fulfils(wish),
             (Self::Route(there), Self::Route(wish)) => there.fulfils(wish),
             (Self::Rule(there), Self::Rule(wish)) => there == wish,
-            (Self::Link(_) | Self::Address(_) | Self::Route(_) | Self::Rule(_), _) => false,
+            (
+                Self::Link(_) | Self::Upper(_) | Self::Setting(_) | Self::Address(_) | Self::Route(_) | Self::Rule(_),
+                _,
+            ) => false,
         }
+    }
+
+    fn becomes(&self, wish: &Self) -> bool {
+        matches!((self, wish), (Self::Upper(there), Self::Upper(wish)) if there.becomes(wish))
     }
 }

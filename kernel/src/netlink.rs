@@ -10,6 +10,7 @@ mod message;
 mod route;
 mod rule;
 pub(crate) mod socket;
+mod upper;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -30,7 +31,7 @@ use self::exchange::Exchange;
 use self::socket::{Received, Socket};
 use crate::network::{MOST_EVENTS, Network, Refused, Secondaries};
 use crate::packets::BufferSize;
-use keepalived_core::network::{Address, Change, Inventory, Key, Link, LinkIndex, NetworkEvent, Route, Rule};
+use keepalived_core::network::{Address, Change, Inventory, Key, Link, LinkIndex, NetworkEvent, Object, Route, Rule};
 
 /// [`Network`] of the namespace that the thread was in when it was opened.
 #[derive(Debug)]
@@ -208,7 +209,7 @@ impl Rtnetlink {
                 Key::Address((link, _, _)) => drop(links.insert(link)),
                 Key::Route(route) => drop(routes.insert(route.family())),
                 Key::Rule(rule) => drop(rules.insert(rule.family)),
-                Key::Link(_) => {}
+                Key::Link(_) | Key::Upper(..) | Key::Setting(_) => {}
             }
         }
         for address in self.addresses_on(&links)? {
@@ -221,6 +222,67 @@ impl Rtnetlink {
             met.rules.extend(self.rules(family)?);
         }
         Ok(met)
+    }
+
+    /// Makes changes that are one request each, unless something is in the way.
+    fn request(&mut self, changes: &[Change]) -> Vec<Result<(), Refused>> {
+        let not_made = || Refused { errno: libc::EOPNOTSUPP, message: Some("it cannot be asked for".into()) };
+        let mut outcome: Vec<Result<(), Refused>> = changes.iter().map(|_| Err(not_made())).collect();
+        let first = changes.iter().enumerate().filter_map(|(at, change)| Some((at, Request::first(change)?)));
+        let (of, requests): (Vec<usize>, Vec<_>) = first.unzip();
+        let answers = self.submit(&requests);
+        let mut doubtful = Vec::new();
+        for ((at, request), answer) in of.into_iter().zip(requests).zip(answers) {
+            let (Some(place), Some(change)) = (outcome.get_mut(at), changes.get(at)) else { continue };
+            *place = match request.judge(answer) {
+                First::Done => Ok(()),
+                First::LookCloser => {
+                    doubtful.push((at, change));
+                    Ok(())
+                }
+                First::Refused(refused) => Err(refused),
+            };
+        }
+        if doubtful.is_empty() {
+            return outcome;
+        }
+
+        // a later wish for the same object has been granted already and must not be undone
+        let last: BTreeMap<_, _> = changes.iter().enumerate().map(|(at, change)| (change.key(), at)).collect();
+        doubtful.retain(|(at, change)| last.get(&change.key()) == Some(at));
+        let met = match self.look_closer(&doubtful) {
+            Ok(met) => met,
+            Err(error) => {
+                let refused = Refused { errno: error.raw_os_error().unwrap_or(libc::EIO), message: None };
+                for (at, _) in doubtful {
+                    if let Some(place) = outcome.get_mut(at) {
+                        *place = Err(refused.clone());
+                    }
+                }
+                return outcome;
+            }
+        };
+        let mut requests = Vec::new();
+        for (at, change) in &doubtful {
+            match (met.second(change), outcome.get_mut(*at)) {
+                (Ok(second), _) => requests.extend(second.into_iter().map(|request| (*at, request))),
+                (Err(refused), Some(place)) => *place = Err(refused),
+                (Err(_), None) => {}
+            }
+        }
+        // removals first: without promote_secondaries one can take other addresses with it
+        requests.sort_by_key(|(_, request)| request.adds());
+        let (of, requests): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
+        for ((at, request), answer) in of.into_iter().zip(&requests).zip(self.submit(&requests)) {
+            let gone = [libc::EADDRNOTAVAIL, libc::ENODEV, libc::ESRCH, libc::ENOENT].contains(&answer.errno);
+            if answer.errno == 0 || (gone && !request.adds()) {
+                continue;
+            }
+            if let Some(place) = outcome.get_mut(at) {
+                *place = Err(Refused { errno: answer.errno, message: answer.message });
+            }
+        }
+        outcome
     }
 
     /// Sends requests in as few datagrams as possible; one answer for each.
@@ -241,6 +303,27 @@ impl Rtnetlink {
             }
         }
         answers
+    }
+}
+
+/// How the kernel is asked for a change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    MakeLinks,
+    RemoveLinks,
+    Set,
+    Request,
+}
+
+impl Way {
+    const fn of(change: &Change) -> Self {
+        match change {
+            Change::Present(Object::Upper(_)) => Self::MakeLinks,
+            Change::Absent(Key::Upper(..)) => Self::RemoveLinks,
+            Change::Present(Object::Setting(_)) | Change::Absent(Key::Setting(_)) => Self::Set,
+            Change::Present(Object::Link(_) | Object::Address(_) | Object::Route(_) | Object::Rule(_))
+            | Change::Absent(Key::Link(_) | Key::Address(_) | Key::Route(_) | Key::Rule(_)) => Self::Request,
+        }
     }
 }
 
@@ -314,60 +397,13 @@ impl Network for Rtnetlink {
     }
 
     fn change(&mut self, changes: &[Change]) -> Vec<Result<(), Refused>> {
-        let not_made = || Refused { errno: libc::EOPNOTSUPP, message: Some("no links are made".into()) };
-        let mut outcome: Vec<Result<(), Refused>> = changes.iter().map(|_| Err(not_made())).collect();
-        let first = changes.iter().enumerate().filter_map(|(at, change)| Some((at, Request::first(change)?)));
-        let (of, requests): (Vec<usize>, Vec<_>) = first.unzip();
-        let answers = self.submit(&requests);
-        let mut doubtful = Vec::new();
-        for ((at, request), answer) in of.into_iter().zip(requests).zip(answers) {
-            let (Some(place), Some(change)) = (outcome.get_mut(at), changes.get(at)) else { continue };
-            *place = match request.judge(answer) {
-                First::Done => Ok(()),
-                First::LookCloser => {
-                    doubtful.push((at, change));
-                    Ok(())
-                }
-                First::Refused(refused) => Err(refused),
-            };
-        }
-        if doubtful.is_empty() {
-            return outcome;
-        }
-
-        // a later wish for the same object has been granted already and must not be undone
-        let last: BTreeMap<_, _> = changes.iter().enumerate().map(|(at, change)| (change.key(), at)).collect();
-        doubtful.retain(|(at, change)| last.get(&change.key()) == Some(at));
-        let met = match self.look_closer(&doubtful) {
-            Ok(met) => met,
-            Err(error) => {
-                let refused = Refused { errno: error.raw_os_error().unwrap_or(libc::EIO), message: None };
-                for (at, _) in doubtful {
-                    if let Some(place) = outcome.get_mut(at) {
-                        *place = Err(refused.clone());
-                    }
-                }
-                return outcome;
-            }
-        };
-        let mut requests = Vec::new();
-        for (at, change) in &doubtful {
-            match (met.second(change), outcome.get_mut(*at)) {
-                (Ok(second), _) => requests.extend(second.into_iter().map(|request| (*at, request))),
-                (Err(refused), Some(place)) => *place = Err(refused),
-                (Err(_), None) => {}
-            }
-        }
-        // removals first: without promote_secondaries one can take other addresses with it
-        requests.sort_by_key(|(_, request)| request.adds());
-        let (of, requests): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
-        for ((at, request), answer) in of.into_iter().zip(&requests).zip(self.submit(&requests)) {
-            let gone = [libc::EADDRNOTAVAIL, libc::ENODEV, libc::ESRCH, libc::ENOENT].contains(&answer.errno);
-            if answer.errno == 0 || (gone && !request.adds()) {
-                continue;
-            }
-            if let Some(place) = outcome.get_mut(at) {
-                *place = Err(Refused { errno: answer.errno, message: answer.message });
+        let mut outcome = Vec::with_capacity(changes.len());
+        for run in changes.chunk_by(|one, next| Way::of(one) == Way::of(next)) {
+            match run.first().map(Way::of) {
+                Some(Way::MakeLinks) => outcome.extend(self.make_links(run)),
+                Some(Way::RemoveLinks) => outcome.extend(self.remove_links(run)),
+                Some(Way::Set) => outcome.extend(run.iter().map(|change| self.set(change)).collect::<Vec<_>>()),
+                Some(Way::Request) | None => outcome.extend(self.request(run)),
             }
         }
         outcome
@@ -404,6 +440,10 @@ impl Network for Rtnetlink {
         // the one for all links counts for each
         let promoted = before || is_set(&path(std::ffi::OsStr::new("all"))).unwrap_or(false);
         Ok(if promoted { Secondaries::Promoted } else { Secondaries::Removed })
+    }
+
+    fn reverse_path_filter(&mut self) -> io::Result<(u8, u8)> {
+        upper::reverse_path_filter()
     }
 
     fn source_towards(&mut self, peer: Ipv6Addr, link: LinkIndex) -> Option<Ipv6Addr> {

@@ -52,6 +52,9 @@ pub const MOST_EVENTS: usize = 128;
 /// come back only if it is asked for again; of that the kernel does not always tell. A rule needs nothing, and stays.
 /// A route of ours that is there with other attributes is removed before it is asked for: the kernel may have both.
 ///
+/// A link that is asked for is made, set and taken up; one that is there already is taken over if it is on the same link with the same
+/// MAC address, and refused otherwise. It goes with the link that it is on.
+///
 /// [`Network::inventory`] and [`Network::change`] wait for the kernel's lock for links (RTNL), which others may hold
 /// for long. The rest does not.
 pub trait Network {
@@ -73,6 +76,12 @@ pub trait Network {
     /// # Errors
     /// `/proc/sys` could not be read or written.
     fn set_secondaries(&mut self, link: &Link, secondaries: Secondaries) -> std::io::Result<Secondaries>;
+
+    /// `net.ipv4.conf.all.rp_filter`, and that of `default`.
+    ///
+    /// # Errors
+    /// `/proc/sys` could not be read.
+    fn reverse_path_filter(&mut self) -> std::io::Result<(u8, u8)>;
 
     /// The address that IPv6 packets to `peer` leave `link` from, if there is a route for them.
     fn source_towards(&mut self, peer: Ipv6Addr, link: LinkIndex) -> Option<Ipv6Addr>;

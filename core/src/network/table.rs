@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Address, AddressKey, Inventory, Key, Link, LinkIndex, NetworkEvent, Object, Route, RouteKey, Rule, route};
+use super::{
+    Address, AddressKey, Inventory, Key, Link, LinkIndex, NetworkEvent, Object, Route, RouteKey, Rule, Setting,
+    UpperLink, route,
+};
 use crate::address::InterfaceName;
 use crate::desired::Seen;
 use crate::vrrp::Family;
@@ -25,6 +28,8 @@ pub struct NetworkTable {
     rules: BTreeSet<Rule>,
     /// Links that forwarded IPv6 packets when that was last looked at.
     forwarding: BTreeSet<LinkIndex>,
+    /// Settings of all links that were asked for: the kernel tells nothing of them.
+    settings: BTreeSet<Setting>,
 }
 
 impl NetworkTable {
@@ -49,7 +54,9 @@ impl NetworkTable {
     pub fn reread(&mut self, inventory: Inventory) {
         let mut forwarding = std::mem::take(&mut self.forwarding);
         let (routes, rules) = (std::mem::take(&mut self.routes), std::mem::take(&mut self.rules));
+        let settings = std::mem::take(&mut self.settings);
         *self = Self::new(inventory);
+        self.settings = settings;
         self.routes.extend(routes.into_iter().filter(|(key, _)| key.protocol != route::OUR_PROTOCOL));
         self.rules.extend(rules.into_iter().filter(|rule| rule.protocol != route::OUR_PROTOCOL));
         forwarding.retain(|link| self.links.contains_key(link));
@@ -182,6 +189,49 @@ impl NetworkTable {
         self.links.get(self.names.get(name)?)
     }
 
+    /// A link as one that we make on another, if it is such a one.
+    fn upper(&self, parent: LinkIndex, name: &InterfaceName) -> Option<UpperLink> {
+        let link = self.by_name(name).filter(|link| link.parent == Some(parent))?;
+        // what it was made for cannot be seen
+        let family = Family::V4;
+        let (kind, group, master) = (link.upper?, link.group, link.master);
+        Some(UpperLink { parent, name: link.name, kind, mac: link.mac, group, master, family })
+    }
+
+    /// The key of a link that is on another, as one that we make.
+    pub fn upper_key(&self, index: LinkIndex) -> Option<Key> {
+        let link = self.by_index(index)?;
+        self.upper(link.parent?, &link.name).map(|upper| upper.key())
+    }
+
+    fn setting(&self, setting: &Setting) -> bool {
+        match setting {
+            Setting::ArpIgnore { link, .. } => self.by_index(*link).is_some_and(|link| link.arp_ignore == 1),
+            Setting::ArpFilter { link, .. } => self.by_index(*link).is_some_and(|link| link.arp_filter == 1),
+            Setting::NoReversePathFilter { .. } => self.settings.contains(setting),
+        }
+    }
+
+    /// A setting has another value. False if it had that before.
+    fn set(&mut self, setting: Setting, holds: bool) -> bool {
+        let was = self.setting(&setting);
+        match setting {
+            Setting::ArpIgnore { link, before } => {
+                if let Some(link) = self.links.get_mut(&link) {
+                    link.arp_ignore = if holds { 1 } else { before };
+                }
+            }
+            Setting::ArpFilter { link, before } => {
+                if let Some(link) = self.links.get_mut(&link) {
+                    link.arp_filter = if holds { 1 } else { before };
+                }
+            }
+            Setting::NoReversePathFilter { .. } if holds => drop(self.settings.insert(setting)),
+            Setting::NoReversePathFilter { .. } => drop(self.settings.remove(&setting)),
+        }
+        was != holds
+    }
+
     /// All links.
     pub fn links(&self) -> impl Iterator<Item = &Link> {
         self.links.values()
@@ -248,6 +298,8 @@ impl Seen<Object> for NetworkTable {
     fn get(&self, key: &Key) -> Option<Object> {
         match key {
             Key::Link(index) => self.by_index(*index).filter(|link| link.up).cloned().map(Object::Link),
+            Key::Upper(parent, name) => self.upper(*parent, name).map(Box::new).map(Object::Upper),
+            Key::Setting(setting) => self.setting(setting).then_some(Object::Setting(*setting)),
             Key::Address(key) => self.address(key).cloned().map(Object::Address),
             Key::Route(key) => self.routes.get(key).cloned().map(Box::new).map(Object::Route),
             Key::Rule(rule) => self.rules.get(rule).copied().map(Object::Rule),
@@ -259,6 +311,9 @@ impl Seen<Object> for NetworkTable {
             Object::Link(link) => {
                 self.link(link);
             }
+            // its number is the kernel's to say
+            Object::Upper(_) => {}
+            Object::Setting(setting) => drop(self.set(setting, true)),
             Object::Address(address) => self.add(address),
             Object::Route(route) => self.add_route(*route),
             Object::Rule(rule) => {
@@ -271,6 +326,14 @@ impl Seen<Object> for NetworkTable {
         match key {
             // it goes when the kernel says so
             Key::Link(_) => false,
+            Key::Upper(parent, name) => {
+                let index = self.upper(*parent, name).and_then(|_| self.names.get(name).copied());
+                index.is_some_and(|index| {
+                    self.unlink(index);
+                    true
+                })
+            }
+            Key::Setting(setting) => self.set(*setting, false),
             Key::Address(key) => self.remove(key),
             Key::Route(key) => self.routes.remove(key).is_some(),
             Key::Rule(rule) => self.rules.remove(rule),
@@ -281,7 +344,7 @@ impl Seen<Object> for NetworkTable {
     fn goes_first(&self, key: &Key) -> bool {
         match key {
             Key::Address(key) => self.address(key).is_some_and(Address::is_secondary),
-            Key::Link(_) | Key::Route(_) | Key::Rule(_) => false,
+            Key::Link(_) | Key::Upper(..) | Key::Setting(_) | Key::Route(_) | Key::Rule(_) => false,
         }
     }
 
@@ -289,6 +352,8 @@ impl Seen<Object> for NetworkTable {
     fn hears_of(&self, key: &Key) -> bool {
         match key {
             Key::Link(_) | Key::Address(_) => true,
+            // a removal of ours is over when it is asked for: what the kernel reports is the number of a link that we know no more
+            Key::Upper(..) | Key::Setting(_) => false,
             Key::Route(route) => route.protocol == route::OUR_PROTOCOL,
             Key::Rule(rule) => rule.protocol == route::OUR_PROTOCOL,
         }

@@ -91,8 +91,10 @@ fn endangered_by(changes: &[Change], table: &NetworkTable) -> BTreeMap<LinkIndex
             }
             Change::Present(Object::Address(address)) => comes.push(address),
             // no address goes with these
-            Change::Present(Object::Link(_) | Object::Route(_) | Object::Rule(_))
-            | Change::Absent(Key::Link(_) | Key::Route(_) | Key::Rule(_)) => {}
+            Change::Present(
+                Object::Link(_) | Object::Upper(_) | Object::Setting(_) | Object::Route(_) | Object::Rule(_),
+            )
+            | Change::Absent(Key::Link(_) | Key::Upper(..) | Key::Setting(_) | Key::Route(_) | Key::Rule(_)) => {}
         }
     }
     let mut endangered: BTreeMap<LinkIndex, Vec<Address>> = BTreeMap::new();

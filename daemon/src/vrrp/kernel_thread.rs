@@ -130,6 +130,10 @@ mod tests {
             Ok(secondaries)
         }
 
+        fn reverse_path_filter(&mut self) -> io::Result<(u8, u8)> {
+            Ok((0, 0))
+        }
+
         fn source_towards(&mut self, _: std::net::Ipv6Addr, _: LinkIndex) -> Option<std::net::Ipv6Addr> {
             None
         }

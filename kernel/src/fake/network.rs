@@ -14,6 +14,7 @@ use keepalived_core::network::{
 };
 
 mod routes;
+mod uppers;
 
 /// `IFA_F_PERMANENT`, which the kernel puts on addresses without an end.
 const PERMANENT: u32 = 0x80;
@@ -40,6 +41,11 @@ pub struct FakeNetwork {
     forwarding: BTreeSet<LinkIndex>,
     /// Links with a default route for IPv6.
     gateways: BTreeSet<LinkIndex>,
+    /// The highest number that a link has had.
+    last_link: u32,
+    link_refusals: BTreeMap<InterfaceName, Refused>,
+    /// Of all links, and of those that come.
+    reverse_path_filter: (u8, u8),
     changes: usize,
     batches: usize,
 }
@@ -63,6 +69,12 @@ impl FakeNetwork {
             mac: Some([2, 0, 0, 0, a, b]),
             mtu: 1500,
             vrf: None,
+            parent: None,
+            upper: None,
+            group: 0,
+            master: None,
+            arp_ignore: 0,
+            arp_filter: 0,
         })
     }
 
@@ -71,11 +83,16 @@ impl FakeNetwork {
     pub fn set_link(&mut self, link: Link) {
         let index = link.index;
         let goes_down = !link.up && self.links.get(&index).is_some_and(|before| before.up);
+        self.last_link = self.last_link.max(index.0);
         self.links.insert(index, link.clone());
         if goes_down {
             self.lose_routes_on(index, None);
         }
+        let running = link.running;
         self.events.push_back(NetworkEvent::Link(link));
+        for upper in self.uppers(index).into_iter().filter(|upper| upper.up && upper.running != running) {
+            self.set_link(Link { running, ..upper });
+        }
     }
 
     /// Plugs the cable in or out. Nothing happens to links that are not there.
@@ -102,6 +119,9 @@ impl FakeNetwork {
 
     /// Removes the link and its addresses.
     pub fn remove_link(&mut self, index: LinkIndex) {
+        for upper in self.uppers(index) {
+            self.remove_link(upper.index);
+        }
         if self.links.remove(&index).is_some() {
             self.lose_routes_on(index, None);
             self.lose(|address| address.link == index);
@@ -223,15 +243,19 @@ impl FakeNetwork {
         let about = match change.key() {
             Key::Address((_, address, _)) => Some(address),
             Key::Route(route) => Some(route.destination.address),
-            Key::Rule(_) | Key::Link(_) => None,
+            Key::Rule(_) | Key::Link(_) | Key::Upper(..) | Key::Setting(_) => None,
         };
         if let Some(refused) = about.and_then(|address| self.refusals.get(&address)) {
             return Err(refused.clone());
         }
         match change {
             Change::Present(Object::Link(_)) | Change::Absent(Key::Link(_)) => {
-                return Err(Refused { errno: libc::EOPNOTSUPP, message: Some("no links are made".into()) });
+                return Err(Refused { errno: libc::EOPNOTSUPP, message: Some("it cannot be asked for".into()) });
             }
+            Change::Present(Object::Upper(wish)) => self.make_upper(wish)?,
+            Change::Absent(Key::Upper(parent, name)) => self.remove_upper(*parent, name)?,
+            Change::Present(Object::Setting(setting)) => self.apply_setting(setting, true)?,
+            Change::Absent(Key::Setting(setting)) => self.apply_setting(setting, false)?,
             Change::Present(Object::Route(wish)) => self.apply_route(wish)?,
             Change::Absent(Key::Route(key)) => self.remove_route(key),
             Change::Present(Object::Rule(rule)) => self.add_rule(*rule),
@@ -331,6 +355,10 @@ impl Network for FakeNetwork {
             Secondaries::Removed => self.promotes.remove(&link.index),
         };
         Ok(if before { Secondaries::Promoted } else { Secondaries::Removed })
+    }
+
+    fn reverse_path_filter(&mut self) -> io::Result<(u8, u8)> {
+        self.told_reverse_path_filter()
     }
 
     fn source_towards(&mut self, peer: Ipv6Addr, link: LinkIndex) -> Option<Ipv6Addr> {

@@ -35,7 +35,8 @@ impl<'a> Request<'a> {
             Change::Absent(Key::Address(key)) => Self::RemoveAddress { key: *key, peer: None },
             Change::Absent(Key::Route(key)) => Self::RemoveRoute(*key),
             Change::Absent(Key::Rule(rule)) => Self::RemoveRule(rule),
-            Change::Present(Object::Link(_)) | Change::Absent(Key::Link(_)) => return None,
+            Change::Present(Object::Link(_) | Object::Upper(_) | Object::Setting(_))
+            | Change::Absent(Key::Link(_) | Key::Upper(..) | Key::Setting(_)) => return None,
         })
     }
 
@@ -118,7 +119,8 @@ impl Met {
             },
             Change::Present(Object::Rule(wish)) if self.rules.contains(wish) => Ok(Vec::new()),
             Change::Present(Object::Rule(_)) => Err(taken()),
-            Change::Present(Object::Link(_)) | Change::Absent(Key::Link(_) | Key::Route(_) | Key::Rule(_)) => {
+            Change::Present(Object::Link(_) | Object::Upper(_) | Object::Setting(_))
+            | Change::Absent(Key::Link(_) | Key::Upper(..) | Key::Setting(_) | Key::Route(_) | Key::Rule(_)) => {
                 Ok(Vec::new())
             }
         }

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use keepalived_core::address::{InterfaceLabel, InterfaceName};
 
 use super::codec::{Attributes, Batch, i32_at, u32_at};
+use super::upper;
 use keepalived_core::network::{Address, Link, LinkIndex};
 
 /// `RTM_NEWLINK`
@@ -29,8 +30,13 @@ const AF_INET6: u8 = 10;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_LINK: u16 = 5;
+const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
+const IFLA_AF_SPEC: u16 = 26;
+const IFLA_GROUP: u16 = 27;
 const IFLA_EXT_MASK: u16 = 29;
+const IFLA_LINK_NETNSID: u16 = 37;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
 const IFLA_VRF_TABLE: u16 = 1;
@@ -69,12 +75,21 @@ pub(crate) fn link(body: &[u8]) -> Option<LinkMessage> {
     let index = LinkIndex(u32::try_from(i32_at(body, 4)?).ok().filter(|index| *index != 0)?);
     let flags = u32_at(body, 8)?;
     let (mut name, mut mac, mut mtu, mut vrf) = (None, None, 0, None);
+    let (mut parent, mut elsewhere, mut upper, mut group, mut master) = (None, false, None, 0, None);
+    let mut settings = (0, 0);
+    let number = |value: &[u8]| u32_at(value, 0).filter(|number| *number != 0).map(LinkIndex);
     for (kind, value) in Attributes(body.get(16..)?) {
         match kind {
             IFLA_IFNAME => name = InterfaceName::new(value.strip_suffix(&[0]).unwrap_or(value)),
             IFLA_ADDRESS => mac = value.try_into().ok(),
             IFLA_MTU => mtu = u32_at(value, 0).unwrap_or(0),
-            IFLA_LINKINFO => vrf = vrf_table(value),
+            IFLA_LINKINFO => (vrf, upper) = (vrf_table(value), upper::read_kind(value)),
+            IFLA_LINK => parent = number(value),
+            // the number of its parent means something in that namespace only
+            IFLA_LINK_NETNSID => elsewhere = true,
+            IFLA_MASTER => master = number(value),
+            IFLA_GROUP => group = u32_at(value, 0).unwrap_or(0),
+            IFLA_AF_SPEC => settings = upper::read_settings(value).unwrap_or_default(),
             _ => {}
         }
     }
@@ -88,6 +103,12 @@ pub(crate) fn link(body: &[u8]) -> Option<LinkMessage> {
         mac,
         mtu,
         vrf,
+        parent: parent.filter(|_| !elsewhere),
+        upper,
+        group,
+        master,
+        arp_ignore: settings.0,
+        arp_filter: settings.1,
     });
     Some(LinkMessage { index, link })
 }

@@ -136,12 +136,12 @@ impl Instances {
                     let Some(name) = self.holder_name(holder) else { continue };
                     self.reports.push(Report::AddressRefused { name, address, reason: refused.to_string() });
                 }
-                Outcome::Settled { key: Key::Link(_) | Key::Route(_) | Key::Rule(_), .. } => {}
-                Outcome::LeftOverGone { holder, key: key @ (Key::Link(_) | Key::Route(_) | Key::Rule(_)) } => {
+                Outcome::Settled { .. } => {}
+                Outcome::LeftOverGone { holder, key } => {
                     let Some(name) = self.holder_name(holder) else { continue };
                     self.reports.push(Report::RouteLeftOver { name, what: describe(&key) });
                 }
-                Outcome::Refused { holder, key: key @ (Key::Link(_) | Key::Route(_) | Key::Rule(_)), refused } => {
+                Outcome::Refused { holder, key, refused } => {
                     let Some(name) = self.holder_name(holder) else { continue };
                     let (what, reason) = (describe(&key), refused.to_string());
                     self.reports.push(Report::RouteRefused { name, what, reason });

@@ -151,7 +151,9 @@ impl Instances {
         for (key, holders) in lost {
             match key {
                 Key::Address(place) => self.lost(now, place, &holders),
-                Key::Link(_) | Key::Route(_) | Key::Rule(_) => self.lost_route(now, &key, &holders),
+                Key::Link(_) | Key::Upper(..) | Key::Setting(_) | Key::Route(_) | Key::Rule(_) => {
+                    self.lost_route(now, &key, &holders)
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use keepalived_config::model::{Config, PolicyRule, Route, StaticAddress, VipLost};
 use keepalived_core::address::InterfaceName;
 use keepalived_core::desired::{Holder, Object as _, Seen as _};
-use keepalived_core::network::{AddressKey, Key, LinkIndex, NetworkTable, Object};
+use keepalived_core::network::{AddressKey, Key, LinkIndex, NetworkTable, Object, Setting};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Event, Family};
 use keepalived_kernel::network::Network;
@@ -74,6 +74,10 @@ fn wanted(table: &NetworkTable, routes: &[Route], rules: &[PolicyRule], places: 
 pub(in super::super) fn describe(key: &Key) -> String {
     match key {
         Key::Link(link) => format!("link {}", link.0),
+        Key::Upper(_, name) => format!("link {name}"),
+        Key::Setting(Setting::ArpIgnore { link, .. }) => format!("arp_ignore of link {}", link.0),
+        Key::Setting(Setting::ArpFilter { link, .. }) => format!("arp_filter of link {}", link.0),
+        Key::Setting(Setting::NoReversePathFilter { .. }) => "net.ipv4.conf.all.rp_filter".to_owned(),
         Key::Address((_, address, prefix)) => format!("address {address}/{prefix}"),
         Key::Route(route) => format!("route {route}"),
         Key::Rule(rule) => format!("rule {rule}"),
@@ -118,7 +122,9 @@ impl Instances {
                         let there = self.table.address(&address.key());
                         self.table.tells_who() && there.is_some_and(|there| there.protocol != lower::ADDRESS_PROTOCOL)
                     }
-                    Object::Link(_) | Object::Route(_) | Object::Rule(_) => false,
+                    Object::Link(_) | Object::Upper(_) | Object::Setting(_) | Object::Route(_) | Object::Rule(_) => {
+                        false
+                    }
                 };
                 desired.hold(holder, wish, foreign);
             }

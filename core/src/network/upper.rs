@@ -1,0 +1,100 @@
+//! Links that we make on others, for virtual MACs, and the settings that come with them.
+
+use super::{Key, LinkIndex};
+use crate::address::InterfaceName;
+use crate::vrrp::Family;
+
+/// What a link on another one is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UpperKind {
+    /// A macvlan in mode `private`: it has a MAC address of its own, and those on one link do not see each other.
+    Macvlan,
+    /// An ipvlan in mode `l2`: it has the MAC address of the link that it is on.
+    Ipvlan(Siblings),
+}
+
+/// How the ipvlans on one link see each other. The kernel has one answer for all of a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Siblings {
+    /// Directly.
+    Bridge,
+    /// Not at all.
+    Private,
+    /// By a switch outside.
+    Vepa,
+}
+
+/// A link that we make on another one, and keep up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UpperLink {
+    /// The link that it is on.
+    pub parent: LinkIndex,
+    /// Its name.
+    pub name: InterfaceName,
+    /// What it is.
+    pub kind: UpperKind,
+    /// Its MAC address; `None` is the one of its parent.
+    pub mac: Option<[u8; 6]>,
+    /// Group of links.
+    pub group: u32,
+    /// The VRF that it is in.
+    pub master: Option<LinkIndex>,
+    /// The family of the addresses that come on it: settings of the link follow from that (`sysctl`s, which the kernel does not tell of).
+    /// It has no address of the kernel's choice.
+    pub family: Family,
+}
+
+impl UpperLink {
+    /// Which object it is.
+    pub const fn key(&self) -> Key {
+        Key::Upper(self.parent, self.name)
+    }
+
+    /// Whether this link, as the kernel has it, is what `wish` asks for. One that an administrator has taken down stays down.
+    pub(super) fn fulfils(&self, wish: &Self) -> bool {
+        self.becomes(wish) && (self.group, self.master) == (wish.group, wish.master)
+    }
+
+    /// Whether the kernel can make this link what `wish` asks for.
+    pub(super) fn becomes(&self, wish: &Self) -> bool {
+        (self.parent, self.name, self.kind) == (wish.parent, wish.name, wish.kind)
+            && (wish.mac.is_none() || self.mac == wish.mac)
+    }
+}
+
+/// A setting that stays while a virtual MAC needs it, with the value that it had before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Setting {
+    /// `net.ipv4.conf.LINK.arp_ignore` is 1: ARP requests for an address are answered only by the link that has it.
+    ArpIgnore {
+        /// Of this link.
+        link: LinkIndex,
+        /// What it was.
+        before: u8,
+    },
+    /// `net.ipv4.conf.LINK.arp_filter` is 1: ARP requests are answered only by the link that the answer would leave by.
+    ArpFilter {
+        /// Of this link.
+        link: LinkIndex,
+        /// What it was.
+        before: u8,
+    },
+    /// `net.ipv4.conf.all.rp_filter` is 0, and `default` and each link have the value that `all` had, or a stricter one. Otherwise a
+    /// virtual MAC would drop what it receives: there is no route by way of it.
+    NoReversePathFilter {
+        /// What it was for all.
+        all: u8,
+        /// What it was for links that come.
+        default: u8,
+    },
+}
+
+impl Setting {
+    /// The link that it is of; `None`: all of them.
+    pub const fn link(&self) -> Option<LinkIndex> {
+        match self {
+            Self::ArpIgnore { link, .. } | Self::ArpFilter { link, .. } => Some(*link),
+            Self::NoReversePathFilter { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Its links on others, and settings of links.
+
+use std::io;
+
+use keepalived_core::address::InterfaceName;
+use keepalived_core::network::{Link, LinkIndex, NetworkEvent, Setting, UpperKind, UpperLink};
+
+use super::FakeNetwork;
+use crate::network::Refused;
+
+impl FakeNetwork {
+    /// `net.ipv4.conf.all.rp_filter`, and that of `default`.
+    pub fn set_reverse_path_filter(&mut self, all: u8, default: u8) {
+        self.reverse_path_filter = (all, default);
+    }
+
+    /// The link of this name.
+    pub fn link(&self, name: &str) -> Option<&Link> {
+        self.links.values().find(|link| link.name.as_bytes() == name.as_bytes())
+    }
+
+    /// From now on refuses to make or remove links with this name; `None` ends that.
+    pub fn refuse_link(&mut self, name: InterfaceName, refused: Option<Refused>) {
+        match refused {
+            Some(refused) => self.link_refusals.insert(name, refused),
+            None => self.link_refusals.remove(&name),
+        };
+    }
+
+    pub(super) fn make_upper(&mut self, wish: &UpperLink) -> Result<(), Refused> {
+        if let Some(refused) = self.link_refusals.get(&wish.name) {
+            return Err(refused.clone());
+        }
+        let Some(parent) = self.links.get(&wish.parent).cloned() else {
+            return Err(Refused { errno: libc::ENODEV, message: None });
+        };
+        let mac = match wish.kind {
+            UpperKind::Macvlan => wish.mac.or(parent.mac),
+            UpperKind::Ipvlan(_) => parent.mac,
+        };
+        let there = self.links.values().find(|link| link.name == wish.name).cloned();
+        let link = match there {
+            None => Link {
+                index: LinkIndex(self.last_link.saturating_add(1)),
+                name: wish.name,
+                mac,
+                parent: Some(wish.parent),
+                upper: Some(wish.kind),
+                vrf: None,
+                arp_ignore: 1,
+                arp_filter: 0,
+                ..parent.clone()
+            },
+            Some(link) if (link.parent, link.upper, link.mac) == (Some(wish.parent), Some(wish.kind), mac) => link,
+            Some(_) => {
+                return Err(Refused { errno: libc::EEXIST, message: Some("another link has that name".into()) });
+            }
+        };
+        let link = Link { up: true, running: parent.running, group: wish.group, master: wish.master, ..link };
+        if self.links.get(&link.index) != Some(&link) {
+            self.set_link(link);
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove_upper(&mut self, parent: LinkIndex, name: &InterfaceName) -> Result<(), Refused> {
+        if let Some(refused) = self.link_refusals.get(name) {
+            return Err(refused.clone());
+        }
+        let is_it = |link: &&Link| link.name == *name && link.parent == Some(parent);
+        if let Some(index) = self.links.values().find(is_it).map(|link| link.index) {
+            self.remove_link(index);
+        }
+        Ok(())
+    }
+
+    /// Links that are on `parent`.
+    pub(super) fn uppers(&self, parent: LinkIndex) -> Vec<Link> {
+        self.links.values().filter(|link| link.parent == Some(parent) && link.upper.is_some()).cloned().collect()
+    }
+
+    pub(super) fn apply_setting(&mut self, setting: &Setting, comes: bool) -> Result<(), Refused> {
+        let (link, change): (LinkIndex, fn(&mut Link, u8)) = match setting {
+            Setting::ArpIgnore { link, .. } => (*link, |link, value| link.arp_ignore = value),
+            Setting::ArpFilter { link, .. } => (*link, |link, value| link.arp_filter = value),
+            Setting::NoReversePathFilter { all, default } => {
+                self.reverse_path_filter = if comes { (0, (*default).max(*all)) } else { (*all, *default) };
+                return Ok(());
+            }
+        };
+        let value = match setting {
+            _ if comes => 1,
+            Setting::ArpIgnore { before, .. } | Setting::ArpFilter { before, .. } => *before,
+            Setting::NoReversePathFilter { .. } => 0,
+        };
+        match self.links.get_mut(&link) {
+            Some(there) => {
+                change(there, value);
+                self.events.push_back(NetworkEvent::Link(there.clone()));
+                Ok(())
+            }
+            None if comes => Err(Refused { errno: libc::ENODEV, message: None }),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) const fn told_reverse_path_filter(&self) -> io::Result<(u8, u8)> {
+        Ok(self.reverse_path_filter)
+    }
+}

@@ -1,0 +1,144 @@
+//! Links on others, and the settings that come with them.
+
+use keepalived_core::address::InterfaceName;
+use keepalived_core::network::{
+    Change, Key, Link, LinkIndex, NetworkEvent, NetworkTable, Object, Setting, UpperKind, UpperLink,
+};
+use keepalived_core::vrrp::Family;
+use keepalived_kernel::network::Network;
+
+use super::{Machine, must, wish};
+
+fn upper(parent: LinkIndex, vrid: u8, family: Family) -> UpperLink {
+    let number = if family == Family::V4 { 1 } else { 2 };
+    UpperLink {
+        parent,
+        name: InterfaceName::new(format!("vrrp{number}.{vrid}").as_bytes()).unwrap(),
+        kind: UpperKind::Macvlan,
+        mac: Some([0, 0, 0x5e, 0, number, vrid]),
+        group: 0,
+        master: None,
+        family,
+    }
+}
+
+fn there(link: &UpperLink) -> Change {
+    Change::Present(Object::Upper(Box::new(link.clone())))
+}
+
+fn gone(link: &UpperLink) -> Change {
+    Change::Absent(link.key())
+}
+
+fn find(machine: &mut impl Machine, name: InterfaceName) -> Option<Link> {
+    machine.network().inventory().unwrap().links.into_iter().find(|link| link.name == name)
+}
+
+/// On `link`, which is up and runs.
+pub(crate) fn suite(machine: &mut impl Machine, link: &Link) {
+    they_are_made_taken_over_and_removed(machine, link.index);
+    they_change_in_place_or_are_refused(machine, link.index);
+    they_go_with_their_parent_and_stop_with_it(machine);
+    many_go_at_once_and_no_others_with_them(machine, link.index);
+    settings_are_put_back(machine, link.index);
+}
+
+fn they_are_made_taken_over_and_removed(machine: &mut impl Machine, parent: LinkIndex) {
+    for family in [Family::V4, Family::V6] {
+        let wanted = upper(parent, 51, family);
+        for _ in 0..2 {
+            must(machine, &[there(&wanted)]);
+            let link = find(machine, wanted.name).unwrap();
+            assert_eq!((link.parent, link.upper, link.mac), (Some(parent), Some(UpperKind::Macvlan), wanted.mac));
+            assert!(link.up && link.multicast && !link.loopback, "{link:?}");
+            assert_eq!(link.arp_ignore, 1);
+        }
+        let is_it = |event: &NetworkEvent| matches!(event, NetworkEvent::Link(link) if link.name == wanted.name);
+        machine.until(|event| is_it(event) && matches!(event, NetworkEvent::Link(link) if link.up && link.running));
+        let index = find(machine, wanted.name).unwrap().index;
+        // nobody has given it an address, the kernel neither
+        let addresses = machine.network().inventory().unwrap().addresses;
+        assert!(addresses.iter().all(|address| address.link != index), "{addresses:?}");
+        let address = wish(index, if family == Family::V4 { "192.0.2.77/24" } else { "2001:db8:77::1/64" });
+        must(machine, &[Change::Present(Object::Address(address))]);
+        for _ in 0..2 {
+            must(machine, &[gone(&wanted)]);
+            assert_eq!(find(machine, wanted.name), None);
+        }
+        machine.until(|event| *event == NetworkEvent::LinkRemoved(index));
+    }
+}
+
+fn they_change_in_place_or_are_refused(machine: &mut impl Machine, parent: LinkIndex) {
+    let wanted = upper(parent, 52, Family::V4);
+    must(machine, &[there(&wanted)]);
+    let before = find(machine, wanted.name).unwrap();
+    let other = UpperLink { group: 9, ..wanted.clone() };
+    must(machine, &[there(&other)]);
+    let after = find(machine, wanted.name).unwrap();
+    assert_eq!((after.index, after.group), (before.index, 9));
+    let refusals = [
+        UpperLink { mac: Some([2, 0, 0, 0, 0, 9]), ..wanted.clone() },
+        UpperLink { parent: LinkIndex(4_000_000), name: InterfaceName::new(b"nowhere").unwrap(), ..wanted.clone() },
+    ];
+    let outcome = machine.network().change(&[there(&refusals[0]), there(&refusals[1]), there(&wanted)]);
+    let errnos: Vec<_> = outcome.iter().map(|outcome| outcome.as_ref().err().map(|refused| refused.errno)).collect();
+    assert_eq!(errnos, [Some(libc::EEXIST), Some(libc::ENODEV), None]);
+    // the same name with another MAC address: removed and made in one go
+    must(machine, &[gone(&wanted), there(&refusals[0])]);
+    assert_eq!(find(machine, wanted.name).unwrap().mac, refusals[0].mac);
+    must(machine, &[gone(&refusals[0])]);
+}
+
+fn they_go_with_their_parent_and_stop_with_it(machine: &mut impl Machine) {
+    machine.add_link("low0");
+    machine.until(|event| matches!(event, NetworkEvent::Link(link) if link.name.as_bytes() == b"low0" && link.running));
+    let parent = machine.link("low0").index;
+    let wanted = upper(parent, 53, Family::V4);
+    must(machine, &[there(&wanted)]);
+    let running = |name: InterfaceName, wanted: bool| move |event: &NetworkEvent| matches!(event, NetworkEvent::Link(it) if it.name == name && it.running == wanted);
+    machine.until(running(wanted.name, true));
+    machine.cable("low0", false);
+    machine.until(running(wanted.name, false));
+    assert!(find(machine, wanted.name).unwrap().up);
+    machine.cable("low0", true);
+    machine.until(running(wanted.name, true));
+    let index = find(machine, wanted.name).unwrap().index;
+    machine.remove_link("low0");
+    machine.until(|event| *event == NetworkEvent::LinkRemoved(index));
+    assert_eq!(find(machine, wanted.name), None);
+    must(machine, &[gone(&wanted)]);
+}
+
+fn many_go_at_once_and_no_others_with_them(machine: &mut impl Machine, parent: LinkIndex) {
+    let links: Vec<UpperLink> = (60..80).map(|vrid| upper(parent, vrid, Family::V4)).collect();
+    let stays = upper(parent, 80, Family::V6);
+    let made: Vec<Change> = links.iter().chain([&stays]).map(there).collect();
+    must(machine, &made);
+    must(machine, &links.iter().map(gone).collect::<Vec<_>>());
+    let left = machine.network().inventory().unwrap().links.into_iter().filter(|link| link.upper.is_some());
+    assert_eq!(left.map(|link| link.name).collect::<Vec<_>>(), [stays.name]);
+    must(machine, &[gone(&stays)]);
+    machine.network().events(&mut Vec::new());
+}
+
+fn settings_are_put_back(machine: &mut impl Machine, link: LinkIndex) {
+    let settings = [Setting::ArpIgnore { link, before: 0 }, Setting::ArpFilter { link, before: 0 }];
+    fn seen(machine: &mut impl Machine, link: LinkIndex) -> (u8, u8) {
+        let table = NetworkTable::new(machine.network().inventory().unwrap());
+        table.by_index(link).map(|link| (link.arp_ignore, link.arp_filter)).unwrap()
+    }
+    assert_eq!(seen(machine, link), (0, 0));
+    for _ in 0..2 {
+        must(machine, &settings.map(|setting| Change::Present(Object::Setting(setting))));
+        assert_eq!(seen(machine, link), (1, 1));
+    }
+    must(machine, &settings.map(|setting| Change::Absent(Key::Setting(setting))));
+    assert_eq!(seen(machine, link), (0, 0));
+    let (all, default) = machine.network().reverse_path_filter().unwrap();
+    let none = Setting::NoReversePathFilter { all, default };
+    must(machine, &[Change::Present(Object::Setting(none))]);
+    assert_eq!(machine.network().reverse_path_filter().unwrap(), (0, default.max(all)));
+    must(machine, &[Change::Absent(Key::Setting(none))]);
+    assert_eq!(machine.network().reverse_path_filter().unwrap(), (all, default));
+}
