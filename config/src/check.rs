@@ -128,14 +128,9 @@ fn is_effective_block(path: &str) -> bool {
 }
 
 fn not_effective(block: &str, name: &str, span: Span, count: usize) -> Finding {
-    let (rule, what) = match name {
-        "auth_hmac" => {
-            (&rule::NOT_EFFECTIVE_AUTHENTICATION, "has no effect yet: adverts are neither signed nor verified")
-        }
-        _ => (&rule::NOT_EFFECTIVE, "is accepted but has no effect yet"),
-    };
     let place = if block == ROOT { String::new() } else { format!(" in {block}") };
-    let finding = Finding::at(rule, span, format!("{name}{place} {what}"));
+    let message = format!("{name}{place} is accepted but has no effect yet");
+    let finding = Finding::at(&rule::NOT_EFFECTIVE, span, message);
     match count {
         0 | 1 => finding,
         _ => finding.note(format!("it stands in {count} places; this is the first")),

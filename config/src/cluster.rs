@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use keepalived_core::vrrp::{Family, Version, Vrid};
+use keepalived_core::vrrp::{Authentication, Family, Version, Vrid};
 
 use crate::finding::{Finding, Rule, rule};
 use crate::load::Loaded;
@@ -193,11 +193,17 @@ fn interval(first: &Router<'_>, other: &Router<'_>) -> Option<Between> {
 }
 
 fn authentication(first: &Router<'_>, other: &Router<'_>) -> Option<Between> {
-    let what = match (&other.instance.password, &first.instance.password) {
-        (None, Some(_)) => "no password here, one",
-        (Some(_), None) => "a password here, none",
-        (Some(here), Some(there)) if here != there => "another password than",
-        _ => return None,
+    use Authentication::{Header, Hmac, None as Nothing, Password};
+    let what = match (&other.instance.authentication, &first.instance.authentication) {
+        (Nothing, Nothing) => return None,
+        (Nothing, Hmac(hmac)) | (Hmac(hmac), Nothing) if !hmac.signs() => return None,
+        (Password(here), Password(there)) | (Header(here), Header(there)) if here == there => return None,
+        (Hmac(here), Hmac(there)) if here.believes(there) && there.believes(here) => return None,
+        (Nothing, Password(_) | Header(_)) => "no password here, one",
+        (Password(_) | Header(_), Nothing) => "a password here, none",
+        (Password(_), Password(_)) | (Header(_), Header(_)) => "another password than",
+        (Hmac(_), Hmac(_)) => "another key than",
+        _ => "another kind of authentication than",
     };
     let message = format!("{what} at {}", first.address("authentication"));
     let between = other.report(&rule::CLUSTER_AUTHENTICATION, "authentication", message);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use keepalived_config::model::{ChecksumForm, InitialState, Preempt, Transport};
 use keepalived_config::{AnyInterface, Facts, InterfaceFacts, exit_status, fatal, fatal_without_routers};
 use keepalived_core::address::InterfaceName;
-use keepalived_core::vrrp::{Family, Version};
+use keepalived_core::vrrp::{Authentication, Family, Password, Version};
 use support::{VIP, ids, instance, instance_under, text, with_facts};
 
 const NONE: [&str; 0] = [];
@@ -232,7 +232,8 @@ fn the_multicast_group_can_be_chosen() {
 fn pass_authentication() {
     let check = |body: &str, octets: Option<&[u8; 8]>, expected: &[&str]| {
         let (found, ids) = instance(&format!("{body}\n{VIP}"));
-        assert_eq!(found.password.map(|password| *password.octets()), octets.copied(), "{body}");
+        let password = octets.map(|octets| Authentication::Password(Password::truncated(octets)));
+        assert_eq!(found.authentication, password.unwrap_or_default(), "{body}");
         assert_eq!(ids, expected, "{body}");
     };
     check("authentication {\nauth_type PASS\nauth_pass pass1234\n}", Some(b"pass1234"), &[]);
@@ -244,7 +245,6 @@ fn pass_authentication() {
     check("authentication {\n}", None, &[]);
     check("version 3\nauthentication {\nauth_type PASS\nauth_pass 1234\n}", None, &["authentication-ignored"]);
     check("strict_mode\nauthentication {\nauth_type PASS\nauth_pass 1234\n}", None, &["authentication-ignored"]);
-    check("authentication {\nauth_type AH\nauth_pass 1234\n}", None, &["not-effective-authentication"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 pub mod advert;
 pub mod announce;
+pub mod authentication;
 mod cause;
 mod counters;
 pub mod duplicate;
@@ -17,6 +18,7 @@ pub mod tracking;
 mod types;
 pub mod wait;
 
+pub use authentication::{Authentication, AuthenticationKind, Seal};
 pub use cause::{Cause, Fault, Faults, State, Transition};
 pub use counters::Counters;
 pub use note::Note;

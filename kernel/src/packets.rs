@@ -16,6 +16,8 @@ pub struct Channel {
     pub link: Option<LinkIndex>,
     /// What it receives.
     pub kind: ChannelKind,
+    /// IP protocol of the packets: VRRP, or over IPv4 the authentication header in front of it.
+    pub protocol: u8,
 }
 
 /// What a channel receives.

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use keepalived_core::network::LinkIndex;
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::Family;
 use keepalived_core::vrrp::announce::frame::{Router, gratuitous_arp, neighbour_advertisement};
 use keepalived_core::vrrp::duplicate::frame::{advertisement_claim, arp_claim, probe};
 use keepalived_core::vrrp::duplicate::{Claim, Mac};
+use keepalived_core::vrrp::{Family, ipv4};
 use keepalived_kernel::fake::{FakePackets, FakeSockets, ReceivedAdvert};
 use keepalived_kernel::links_lock;
 use keepalived_kernel::netlink::Rtnetlink;
@@ -242,7 +242,7 @@ fn channels<W: Wire>(wire: &mut W, family: Family, multicast: bool) -> (ChannelI
             true => ChannelKind::Multicast { group: group(family) },
             false => ChannelKind::Unicast { local },
         };
-        wire.open(side, &Channel { family, link, kind })
+        wire.open(side, &Channel { family, link, kind, protocol: ipv4::PROTOCOL_VRRP })
     };
     (open(Side::Left, left), open(Side::Right, right), if multicast { group(family) } else { right })
 }
@@ -295,7 +295,7 @@ fn a_channel_of_any_address_hears_no_group<W: Wire>(wire: &mut W) {
     let (left, in_group, group) = channels(wire, family, true);
     let kind = ChannelKind::Unicast { local: "::".parse().unwrap() };
     let link = Some(wire.end(Side::Right).1);
-    let any = wire.open(Side::Right, &Channel { family, link, kind });
+    let any = wire.open(Side::Right, &Channel { family, link, kind, protocol: ipv4::PROTOCOL_VRRP });
     for (mark, to) in [(1, group), (2, ends(family).1)] {
         assert_eq!(send(wire.end(Side::Left).0, family, left, to, &[mark]), []);
     }
@@ -413,7 +413,7 @@ fn a_link_that_is_down_is_told_for_each_advert<W: Wire>(wire: &mut W) {
     // and the channel can be opened although the link is down
     let link = Some(link);
     let kind = ChannelKind::Multicast { group: group(Family::V6) };
-    let id = wire.open(Side::Left, &Channel { family: Family::V6, link, kind });
+    let id = wire.open(Side::Left, &Channel { family: Family::V6, link, kind, protocol: ipv4::PROTOCOL_VRRP });
     wire.end(Side::Left).0.close(id);
     wire.end(Side::Left).0.close(left);
     wire.end(Side::Right).0.close(right);
@@ -497,10 +497,17 @@ fn an_address_that_is_not_there_yet_can_be_listened_on() {
     let later: IpAddr = "192.0.2.3".parse().unwrap();
     let kind = ChannelKind::Unicast { local: later };
     for link in [None, Some(wire.right.1)] {
-        let right = wire.open(Side::Right, &Channel { family: Family::V4, link, kind });
+        let right = wire.open(Side::Right, &Channel { family: Family::V4, link, kind, protocol: ipv4::PROTOCOL_VRRP });
         let local = ends(Family::V4).0;
-        let left =
-            wire.open(Side::Left, &Channel { family: Family::V4, link: None, kind: ChannelKind::Unicast { local } });
+        let left = wire.open(
+            Side::Left,
+            &Channel {
+                family: Family::V4,
+                link: None,
+                kind: ChannelKind::Unicast { local },
+                protocol: ipv4::PROTOCOL_VRRP,
+            },
+        );
         wire.far.enter().unwrap();
         lab::ip("address add 192.0.2.3/24 dev right");
         wire.home.enter().unwrap();
@@ -519,7 +526,7 @@ fn an_address_that_is_not_there_yet_can_be_listened_on() {
 fn a_link_that_is_not_there_is_an_error_that_says_what_was_tried() {
     let Some(_namespace) = lab::fresh_namespace() else { return };
     let kind = ChannelKind::Multicast { group: group(Family::V4) };
-    let channel = Channel { family: Family::V4, link: Some(LinkIndex(4242)), kind };
+    let channel = Channel { family: Family::V4, link: Some(LinkIndex(4242)), kind, protocol: ipv4::PROTOCOL_VRRP };
     let error = Pair::make(&channel, BUFFER).unwrap_err();
     assert!(error.to_string().contains("4242") && error.to_string().contains("224.0.0.18"), "{error}");
 }

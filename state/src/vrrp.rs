@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use keepalived_core::address::{InterfaceName, VirtualAddress};
 use keepalived_core::vrrp::duplicate::Mac;
-use keepalived_core::vrrp::{AdvertInterval, Counters, Faults, Priority, Settings, State};
+use keepalived_core::vrrp::{AdvertInterval, AuthenticationKind, Counters, Faults, Priority, Settings, State};
 use serde::{Deserialize, Serialize};
 
 use crate::Journal;
@@ -93,8 +93,8 @@ pub struct InstanceView {
     pub master_down_time: Duration,
     /// `accept`
     pub accept: bool,
-    /// Whether a password is used.
-    pub has_password: bool,
+    /// How adverts are authenticated.
+    pub authentication: AuthenticationKind,
     /// `dont_track_primary`
     pub dont_track_primary: bool,
     /// `promote_secondaries`

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use keepalived_core::vrrp::{Counters, Family, Faults, Priority, Settings, State, Version, Vrid};
+use keepalived_core::vrrp::{AuthenticationKind, Counters, Family, Faults, Priority, Settings, State, Version, Vrid};
 use keepalived_state::{
     BalanceChange, BalanceView, CheckView, Event, InstanceView, Record, ServerView, ServiceView, Subject, VrrpChange,
     VrrpView,
@@ -29,7 +29,7 @@ fn instance(name: &str, state: State, advert_sent: u64) -> InstanceView {
         master: None,
         master_down_time: Duration::ZERO,
         accept: true,
-        has_password: false,
+        authentication: AuthenticationKind::None,
         dont_track_primary: false,
         promote_secondaries: false,
         addresses: vec![],

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use keepalived_core::address::Scope;
-use keepalived_core::vrrp::{Preempt, State, Version};
+use keepalived_core::vrrp::{AuthenticationKind, Preempt, State, Version};
 use keepalived_state::{AddressView, InstanceView, Journal, Record, Snapshot};
 
 mod services;
@@ -102,7 +102,12 @@ fn describe(text: &mut String, instance: &InstanceView) {
     }
     line("Promote_secondaries", &enabled(instance.promote_secondaries));
     if instance.settings.version == Version::V2 {
-        line("Authentication type", &if instance.has_password { "SIMPLE_PASSWORD" } else { "none" });
+        let kind = match instance.authentication {
+            AuthenticationKind::Password => "SIMPLE_PASSWORD",
+            AuthenticationKind::Header => "IPSEC_AH",
+            AuthenticationKind::None | AuthenticationKind::Hmac => "none",
+        };
+        line("Authentication type", &kind);
     }
     if !instance.peers.is_empty() {
         line("Unicast peers", &instance.peers.len());

@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use keepalived_core::vrrp::{Preempt, State};
+use keepalived_core::vrrp::{AuthenticationKind, Preempt, State};
 use keepalived_state::{InstanceView, Snapshot};
 use serde_json::{Map, Value, json};
 
@@ -27,6 +27,11 @@ fn data(instance: &InstanceView) -> Value {
         Preempt::Yes | Preempt::No => 0,
     };
     let master_interval = instance.master.map_or(instance.settings.interval, |master| master.interval);
+    let auth_type = match instance.authentication {
+        AuthenticationKind::None | AuthenticationKind::Hmac => 0,
+        AuthenticationKind::Password => 1,
+        AuthenticationKind::Header => 2,
+    };
     let wanted = if instance.state == State::Master { State::Master } else { State::Backup };
     let mut data = json!({
         "iname": instance.name,
@@ -59,7 +64,7 @@ fn data(instance: &InstanceView) -> Value {
         "version": instance.settings.version.number(),
         "smtp_alert": false,
         "notify_deleted": false,
-        "auth_type": u8::from(instance.has_password),
+        "auth_type": auth_type,
     });
     if let Some(object) = data.as_object_mut() {
         optional(object, instance);
@@ -77,7 +82,7 @@ fn optional(object: &mut Map<String, Value>, instance: &InstanceView) {
             object.insert(key.into(), lines.into());
         }
     }
-    if instance.has_password {
+    if matches!(instance.authentication, AuthenticationKind::Password | AuthenticationKind::Header) {
         object.insert("auth_data".into(), "********".into());
     }
 }
@@ -97,12 +102,12 @@ fn statistics(instance: &InstanceView) -> Value {
         "invalid_authtype": counters.invalid_authtype,
         "authtype_mismatch": counters.authtype_mismatch,
         "auth_failure": counters.auth_failure,
-        "auth_ext_missing": 0,
-        "auth_ext_malformed": 0,
-        "auth_ext_unknown_key": 0,
-        "auth_ext_invalid_hmac": 0,
-        "auth_ext_stale": 0,
-        "auth_ext_replay": 0,
+        "auth_ext_missing": counters.auth_ext_missing,
+        "auth_ext_malformed": counters.auth_ext_malformed,
+        "auth_ext_unknown_key": counters.auth_ext_unknown_key,
+        "auth_ext_invalid_hmac": counters.auth_ext_invalid_hmac,
+        "auth_ext_stale": counters.auth_ext_stale,
+        "auth_ext_replay": counters.auth_ext_replay,
         "pri_zero_rcvd": counters.pri_zero_rcvd,
         "pri_zero_sent": counters.pri_zero_sent,
     })

@@ -30,12 +30,12 @@ pub fn statistics(snapshot: &Snapshot) -> String {
             (
                 "Authentication Extension Errors",
                 &[
-                    ("Missing", 0),
-                    ("Malformed", 0),
-                    ("Unknown Key", 0),
-                    ("Invalid HMAC", 0),
-                    ("Stale", 0),
-                    ("Replay", 0),
+                    ("Missing", counters.auth_ext_missing),
+                    ("Malformed", counters.auth_ext_malformed),
+                    ("Unknown Key", counters.auth_ext_unknown_key),
+                    ("Invalid HMAC", counters.auth_ext_invalid_hmac),
+                    ("Stale", counters.auth_ext_stale),
+                    ("Replay", counters.auth_ext_replay),
                 ],
             ),
             ("Priority Zero", &[("Received", counters.pri_zero_rcvd), ("Sent", counters.pri_zero_sent)]),

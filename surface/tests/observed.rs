@@ -8,7 +8,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use keepalived_core::address::{InterfaceName, VirtualAddress};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::duplicate::Mac;
-use keepalived_core::vrrp::{Cause, Counters, Family, Faults, Priority, Settings, State, Transition, Version, Vrid};
+use keepalived_core::vrrp::{
+    AuthenticationKind, Cause, Counters, Family, Faults, Priority, Settings, State, Transition, Version, Vrid,
+};
 use keepalived_state::{AddressView, Event, InstanceView, Record, ServiceView, Snapshot, Subject, VrrpView};
 
 fn snapshot() -> Snapshot {
@@ -26,7 +28,7 @@ fn snapshot() -> Snapshot {
         master: None,
         master_down_time: Duration::from_micros(3_609_375),
         accept: true,
-        has_password: false,
+        authentication: AuthenticationKind::None,
         dont_track_primary: false,
         promote_secondaries: false,
         addresses: vec![AddressView {

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use keepalived_core::vrrp::{Family, Version};
+use keepalived_core::vrrp::authentication::hmac::{HmacMode, Replay};
+use keepalived_core::vrrp::{Authentication, Family, Version};
 
 use super::tracking::{Form, tracks};
 use super::{Page, enabled, routing, say, yes};
 use crate::model::{
-    ChecksumForm, HmacMode, InitialState, Instance, IpvlanMode, Notify, OwnLink, Preempt, Replay, SyncGroup, Tracks,
-    Transport,
+    ChecksumForm, InitialState, Instance, IpvlanMode, Notify, OwnLink, Preempt, SyncGroup, Tracks, Transport,
 };
 
 pub(super) fn write(page: &mut Page<'_>) {
@@ -237,15 +237,18 @@ fn standing(page: &mut Page<'_>, instance: &Instance) {
 }
 
 fn authentication(page: &mut Page<'_>, instance: &Instance) {
-    if instance.authentication_header.is_some() {
-        say!(page, "   Authentication type = IPSEC_AH");
-    } else if instance.password.is_some() {
-        say!(page, "   Authentication type = SIMPLE_PASSWORD");
-        say!(page, "   Password = ********");
-    } else if instance.settings.version == Version::V2 {
-        say!(page, "   Authentication type = none");
+    match &instance.authentication {
+        Authentication::Header(_) => say!(page, "   Authentication type = IPSEC_AH"),
+        Authentication::Password(_) => {
+            say!(page, "   Authentication type = SIMPLE_PASSWORD");
+            say!(page, "   Password = ********");
+        }
+        Authentication::None | Authentication::Hmac(_) if instance.settings.version == Version::V2 => {
+            say!(page, "   Authentication type = none");
+        }
+        Authentication::None | Authentication::Hmac(_) => {}
     }
-    if let Some(hmac) = &instance.hmac {
+    if let Authentication::Hmac(hmac) = &instance.authentication {
         say!(page, "   Authentication extension = HMAC-SHA256-128");
         say!(page, "     Keys = {}, active key id = {}", hmac.keys.len(), hmac.active);
         let mode = match hmac.mode {

@@ -90,7 +90,6 @@ rules! {
     EXTRA_WORDS "extra-words" Warning Fine, "Words after a complete statement are ignored.", "Ignores them without a word.", "nopreempt off", "Remove them. A keyword that takes no value is switched on by being there.";
     BLOCK_WORDS "block-words" Warning General, "Words between the keyword of a list and its `{`; they are ignored, the list is read.", "The same.", "static_ipaddress eth0 {\n    10.0.0.1/24", "Remove them, or put them into the lines of the list.";
     NOT_EFFECTIVE "not-effective" Info Fine, "A keyword of keepalived that we accept but that has no effect yet.", "Obeys it.", "track_script {", "See docs/coverage.md.";
-    NOT_EFFECTIVE_AUTHENTICATION "not-effective-authentication" Warning Fine, "An authentication that we accept but do not perform yet: adverts are neither signed nor verified.", "Obeys it.", "auth_hmac {", "Use `auth_type PASS`, or wait for it.";
     DEPRECATED "deprecated" Warning Deprecated, "An old spelling; it works.", "Reports it; `-t` ends with 5.", "vmac_garp_intvl 30", "Use the spelling of today.";
     OLD_SPELLING "old-spelling" Info Fine, "An old spelling; it works.", "Says nothing under `-t`.", "vrrp_rlimit_rtime 10000", "Use the spelling of today.";
     OBSOLETE "obsolete" Warning UnknownKeyword, "A word that keepalived knew in its first years and old guides still print. It is understood and has no effect.", "Calls it an unknown keyword.", "virtual_server 10.0.0.1 80 {\n    nat_mask 255.255.255.0", "Remove it.";

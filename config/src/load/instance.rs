@@ -11,7 +11,7 @@ mod transport;
 
 use std::collections::HashMap;
 
-use keepalived_core::vrrp::Vrid;
+use keepalived_core::vrrp::{Authentication, Vrid};
 
 use self::authentication::AuthenticationInput;
 use self::draft::Draft;
@@ -102,7 +102,8 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, trackers: &mut Trackers) -
         draft,
         AuthenticationInput { version, family, strict, initial, priority, interval },
     );
-    let initial = if authentication.header.is_some() && !priority.is_owner() { InitialState::Backup } else { initial };
+    let listens_first = matches!(authentication, Authentication::Header(_)) && !priority.is_owner();
+    let initial = if listens_first { InitialState::Backup } else { initial };
     let own_link = own_link::read(reading, draft, vrid, family, strict);
     let own_link = own_link.and_then(|own| own_link::fitted(reading, draft, own, link, &transport));
     let settings = Settings {
@@ -131,9 +132,7 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, trackers: &mut Trackers) -
         transport,
         addresses,
         excluded_addresses,
-        password: authentication.password,
-        authentication_header: authentication.header,
-        hmac: authentication.hmac,
+        authentication,
         dont_track_primary: statements.has("dont_track_primary"),
         track_src_ip: statements.has("track_src_ip"),
         promote_secondaries: statements.has("promote_secondaries") && own_link.is_none(),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepalived_core::address::{InterfaceName, VirtualAddress};
-use keepalived_core::vrrp::Password;
+use keepalived_core::vrrp::Authentication;
 pub use keepalived_core::vrrp::announce::Garp;
 pub use keepalived_core::vrrp::{ChecksumForm, InitialState, Peer, Preempt, Settings};
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,8 @@ pub struct Instance {
     pub addresses: Vec<VirtualAddress>,
     /// `virtual_ipaddress_excluded`
     pub excluded_addresses: Vec<VirtualAddress>,
-    /// `auth_type PASS`; version 2 only.
-    pub password: Option<Password>,
+    /// `authentication`, `auth_hmac`
+    pub authentication: Authentication,
     /// `dont_track_primary`
     pub dont_track_primary: bool,
     /// `track_src_ip`
@@ -38,10 +38,6 @@ pub struct Instance {
     pub promote_secondaries: bool,
     /// `kernel_rx_buf_size`, octets
     pub rx_buffer: Option<u32>,
-    /// `auth_type AH`; version 2 over IPv4 only, and without `password`.
-    pub authentication_header: Option<Password>,
-    /// `auth_hmac`, which excludes the others.
-    pub hmac: Option<Box<Hmac>>,
     /// `use_vmac`, `use_ipvlan`: the interface of its own that it runs on.
     pub own_link: Option<Box<OwnLink>>,
     /// `use_vmac_addr`: addresses on other interfaces get a virtual MAC there.
@@ -117,68 +113,6 @@ pub enum IpvlanMode {
     Private,
     /// By a switch outside.
     Vepa,
-}
-
-/// `auth_hmac`
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Hmac {
-    /// `key`: each id once.
-    pub keys: Vec<HmacKey>,
-    /// `active_key`: the id of one of them, which adverts are sent with.
-    pub active: u8,
-    /// `anti_replay`, with `time_window`.
-    pub replay: Replay,
-    /// `mode`
-    pub mode: HmacMode,
-}
-
-/// `key ID VALUE`
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct HmacKey {
-    /// 1 to 255.
-    pub id: u8,
-    /// The secret.
-    pub secret: Secret,
-}
-
-/// A secret, or where it is.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Secret {
-    /// 32 to 64 octets.
-    Octets(Vec<u8>),
-    /// A file that holds it.
-    File(String),
-}
-
-/// No log and no dump shows secrets.
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Octets(octets) => write!(f, "Octets({} of them)", octets.len()),
-            Self::File(path) => write!(f, "File({path:?})"),
-        }
-    }
-}
-
-/// `anti_replay`: what an old advert is recognised by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Replay {
-    /// Its time may differ from ours by this much.
-    Time(Duration),
-    /// Its number must grow.
-    Monotonic,
-}
-
-/// `mode` of `auth_hmac`
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub enum HmacMode {
-    /// Adverts are signed, and must be.
-    #[default]
-    Enforce,
-    /// Adverts are signed; those without are believed.
-    Permissive,
-    /// Adverts are not signed; those that are must be right.
-    ReceiveOnly,
 }
 
 /// What is run when the state changes, of an instance or a sync group.

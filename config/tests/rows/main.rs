@@ -52,7 +52,6 @@ const HARMLESS: &[&str] = &[
     "not-effective",
     "old-spelling",
     "deprecated",
-    "not-effective-authentication",
     "check-slow",
     "clients-stay",
     "script-unused",

@@ -477,7 +477,7 @@ pub(super) const CASES: &[Case] = &[
         "vrrp_instance",
         "authentication",
         "authentication {\nauth_type PASS\nauth_pass abc\n}",
-        "/instances/0/password",
+        "/instances/0/authentication/Password",
         "[97,98,99,0,0,0,0,0]",
     ),
     (
@@ -491,21 +491,21 @@ pub(super) const CASES: &[Case] = &[
         "vrrp_instance/authentication",
         "auth_type",
         "auth_type PASS\nauth_pass abc",
-        "/instances/0/password",
+        "/instances/0/authentication/Password",
         "[97,98,99,0,0,0,0,0]",
     ),
     (
         "vrrp_instance/authentication",
         "auth_type",
         "auth_type AH\nauth_pass abc",
-        "/instances/0/authentication_header",
+        "/instances/0/authentication/Header",
         "[97,98,99,0,0,0,0,0]",
     ),
     (
         "vrrp_instance/authentication",
         "auth_pass",
         "auth_pass 12345678\nauth_type PASS",
-        "/instances/0/password",
+        "/instances/0/authentication/Password",
         "[49,50,51,52,53,54,55,56]",
     ),
     (

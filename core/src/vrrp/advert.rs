@@ -11,9 +11,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::authentication::hmac::Sender;
+use super::authentication::{Authentication, Seal, header, hmac};
+use super::ipv4;
 use super::params::{ChecksumForm, Params, Reach};
 use super::types::{Family, Version};
-use super::{ipv4, types::Password};
 
 /// The only type there is (RFC 9568 §5.2.2).
 pub const TYPE_ADVERTISEMENT: u8 = 1;
@@ -30,6 +32,8 @@ pub const FAREWELL: u8 = 0;
 const AUTH_NONE: u8 = 0;
 /// Plain-text password (RFC 2338 §5.3.6).
 const AUTH_PASS: u8 = 1;
+/// Authentication header (RFC 2338 §5.3.6).
+const AUTH_AH: u8 = 2;
 
 /// A received message, cut into its fields. Only its form has been judged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,7 +100,7 @@ impl<'a> Message<'a> {
         match self.word {
             [AUTH_NONE, _] => Some(AuthType::None),
             [AUTH_PASS, _] => Some(AuthType::Pass),
-            [2, _] => Some(AuthType::Ah),
+            [AUTH_AH, _] => Some(AuthType::Ah),
             _ => None,
         }
     }
@@ -175,7 +179,7 @@ pub const fn trailer_length(version: Version, family: Family) -> usize {
 }
 
 /// Appends the advert that a router with `params` sends from `source` to `destination`: over IPv4 the whole packet with
-/// `identification`, over IPv6 the VRRP message.
+/// `identification`, over IPv6 the VRRP message. `seal` is for all copies of one advert.
 pub fn encode(
     out: &mut Vec<u8>,
     params: &Params,
@@ -183,11 +187,20 @@ pub fn encode(
     source: IpAddr,
     destination: IpAddr,
     identification: u16,
+    seal: Seal,
 ) {
-    let message_length = length(params);
+    let packet = out.len();
     if let (IpAddr::V4(source), IpAddr::V4(destination)) = (source, destination) {
-        let payload = u16::try_from(message_length).unwrap_or(u16::MAX);
-        ipv4::encode(out, source, destination, ttl(params), identification, payload);
+        let (protocol, before) = match seal {
+            Seal::Header(_) => (header::PROTOCOL_AH, header::LENGTH),
+            Seal::None | Seal::Hmac(_) => (ipv4::PROTOCOL_VRRP, 0),
+        };
+        let behind = if let Seal::Hmac(_) = seal { hmac::TRAILER_LENGTH } else { 0 };
+        let payload = u16::try_from(before + length(params) + behind).unwrap_or(u16::MAX);
+        ipv4::encode(out, source, destination, ttl(params), identification, protocol, payload);
+        if let Seal::Header(sequence) = seal {
+            header::encode(out, source, sequence);
+        }
     }
     let start = out.len();
     let count = u8::try_from(params.addresses.len()).unwrap_or(u8::MAX);
@@ -206,12 +219,27 @@ pub fn encode(
         }
     }
     if trailer_length(params.settings.version, params.settings.family) > 0 {
-        out.extend(params.password.as_ref().map_or([0; AUTHENTICATION_LENGTH], |password| *Password::octets(password)));
+        out.extend(match &params.authentication {
+            Authentication::Password(password) => *password.octets(),
+            Authentication::None | Authentication::Header(_) | Authentication::Hmac(_) => [0; AUTHENTICATION_LENGTH],
+        });
     }
-    let message = out.get(start..).unwrap_or_default();
-    let checksum = (!fold(checksummed(params, message, source, destination))).to_be_bytes();
+    let end = out.len();
+    if let (Seal::Hmac(sequence), Authentication::Hmac(hmac)) = (seal, &params.authentication) {
+        let settings = &params.settings;
+        let sender =
+            Sender { family: settings.family, version: settings.version.number(), vrid: settings.vrid.get(), source };
+        hmac::sign(out, start, hmac, sender, sequence);
+    }
+    // over IPv6 the kernel has the trailer under the checksum, too
+    let covered = if source.is_ipv6() { out.get(start..) } else { out.get(start..end) }.unwrap_or_default();
+    let checksum = (!fold(checksummed(params, covered, source, destination))).to_be_bytes();
     if let Some(field) = out.get_mut(start + 6..start + 8) {
         field.copy_from_slice(&checksum);
+    }
+    if let (Seal::Header(_), Authentication::Header(password)) = (seal, &params.authentication) {
+        let unicast = matches!(params.reach, Reach::Unicast { .. });
+        header::seal(out.get_mut(packet..).unwrap_or_default(), *password, unicast);
     }
 }
 
@@ -245,7 +273,11 @@ fn word(params: &Params) -> [u8; 2] {
     let centis = params.settings.interval.centis().count();
     match params.settings.version {
         Version::V2 => {
-            let auth = if params.password.is_some() { AUTH_PASS } else { AUTH_NONE };
+            let auth = match params.authentication {
+                Authentication::Password(_) => AUTH_PASS,
+                Authentication::Header(_) => AUTH_AH,
+                Authentication::None | Authentication::Hmac(_) => AUTH_NONE,
+            };
             [auth, u8::try_from(centis / 100).unwrap_or(u8::MAX)]
         }
         Version::V3 => (centis & 0x0fff).to_be_bytes(),

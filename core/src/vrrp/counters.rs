@@ -33,8 +33,20 @@ pub struct Counters {
     pub invalid_authtype: u64,
     /// Version 2: another authentication type than ours.
     pub authtype_mismatch: u64,
-    /// Version 2: wrong password.
+    /// Version 2: wrong password, or an authentication header that is wrong or old.
     pub auth_failure: u64,
+    /// `auth_hmac`: without trailer.
+    pub auth_ext_missing: u64,
+    /// `auth_hmac`: a trailer of a kind that does not exist.
+    pub auth_ext_malformed: u64,
+    /// `auth_hmac`: a key that we do not have.
+    pub auth_ext_unknown_key: u64,
+    /// `auth_hmac`: another digest than that of the key.
+    pub auth_ext_invalid_hmac: u64,
+    /// `auth_hmac`: its time is too far from ours.
+    pub auth_ext_stale: u64,
+    /// `auth_hmac`: its number does not grow.
+    pub auth_ext_replay: u64,
     /// Priority 0 received.
     pub pri_zero_rcvd: u64,
     /// Priority 0 sent.

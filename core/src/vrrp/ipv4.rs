@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use super::authentication::header;
+
 /// IP protocol number of VRRP (RFC 9568 §5.1.1.4).
 pub const PROTOCOL_VRRP: u8 = 112;
 /// Octets of a header without options.
@@ -18,7 +20,9 @@ pub struct Packet<'a> {
     pub source: Ipv4Addr,
     /// Destination address.
     pub destination: Ipv4Addr,
-    /// What follows the header, cut to the total length.
+    /// The authentication header behind the IP header, if it has one.
+    pub authentication: Option<header::Received<'a>>,
+    /// The VRRP message: what follows, cut to the total length.
     pub payload: &'a [u8],
 }
 
@@ -50,15 +54,20 @@ impl<'a> Packet<'a> {
         ] = *header;
         let header_length = usize::from(version_length & 0x0f) * 4;
         let total_length = usize::from(u16::from_be_bytes([length_high, length_low]));
-        if version_length >> 4 != 4 || header_length < HEADER_LENGTH || protocol != PROTOCOL_VRRP {
+        if version_length >> 4 != 4 || header_length < HEADER_LENGTH {
             return None;
         }
-        Some(Self {
-            ttl,
-            source: Ipv4Addr::new(s0, s1, s2, s3),
-            destination: Ipv4Addr::new(d0, d1, d2, d3),
-            payload: octets.get(header_length..total_length)?,
-        })
+        let payload = octets.get(header_length..total_length)?;
+        let (authentication, payload) = match protocol {
+            PROTOCOL_VRRP => (None, payload),
+            header::PROTOCOL_AH => {
+                let (header, message) = payload.split_first_chunk()?;
+                (Some(header::Received { ip: octets.get(..header_length)?, octets: header }), message)
+            }
+            _ => return None,
+        };
+        let (source, destination) = (Ipv4Addr::new(s0, s1, s2, s3), Ipv4Addr::new(d0, d1, d2, d3));
+        Some(Self { ttl, source, destination, authentication, payload })
     }
 }
 
@@ -69,13 +78,14 @@ pub fn encode(
     destination: Ipv4Addr,
     ttl: u8,
     identification: u16,
+    protocol: u8,
     payload_length: u16,
 ) {
     let total = payload_length.saturating_add(20);
     out.extend([0x45, TYPE_OF_SERVICE]);
     out.extend(total.to_be_bytes());
     out.extend(identification.to_be_bytes());
-    out.extend([0, 0, ttl, PROTOCOL_VRRP, 0, 0]);
+    out.extend([0, 0, ttl, protocol, 0, 0]);
     out.extend(source.octets());
     out.extend(destination.octets());
 }
@@ -89,7 +99,7 @@ mod tests {
 
     fn packet() -> Vec<u8> {
         let mut out = Vec::new();
-        encode(&mut out, SOURCE, GROUP, 255, 7, 3);
+        encode(&mut out, SOURCE, GROUP, 255, 7, PROTOCOL_VRRP, 3);
         out.extend([1, 2, 3]);
         out
     }
@@ -98,7 +108,10 @@ mod tests {
     fn what_is_written_is_read() {
         let octets = packet();
         let read = Packet::decode(&octets);
-        assert_eq!(read, Some(Packet { ttl: 255, source: SOURCE, destination: GROUP, payload: &[1, 2, 3] }));
+        assert_eq!(
+            read,
+            Some(Packet { ttl: 255, source: SOURCE, destination: GROUP, authentication: None, payload: &[1, 2, 3] })
+        );
     }
 
     #[test]

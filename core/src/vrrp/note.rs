@@ -63,6 +63,13 @@ pub enum Note {
         /// That address.
         source: IpAddr,
     },
+    /// The advert was accepted, and its time is more than half of `time_window` away from ours.
+    ClockSkew {
+        /// Who sent it.
+        source: IpAddr,
+        /// By how many seconds its time is behind ours.
+        behind: i32,
+    },
     /// Two routers say that they own the addresses.
     SecondOwner {
         /// The other one.
@@ -104,6 +111,7 @@ impl Note {
             Self::OwnAddress { .. } => 1 << 28,
             Self::SecondOwner { .. } => 1 << 29,
             Self::OtherRouter { .. } => 1 << 30,
+            Self::ClockSkew { .. } => 1 << 31,
         }
     }
 }
@@ -153,6 +161,12 @@ impl fmt::Display for Note {
                 write!(
                     f,
                     "advert from our own address {source} that claims no more than we did: a second router with this address, or a loop in the network"
+                )
+            }
+            Self::ClockSkew { source, behind } => {
+                write!(
+                    f,
+                    "the clock of {source} is {behind} s behind ours; synchronise both before time_window of auth_hmac refuses its adverts"
                 )
             }
             Self::SecondOwner { source } => {

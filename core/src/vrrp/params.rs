@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::announce::Garp;
-use super::types::{AdvertInterval, Family, Password, Priority, Version, Vrid};
+use super::authentication::Authentication;
+use super::types::{AdvertInterval, Family, Priority, Version, Vrid};
 
 /// What an instance is configured to be, as far as its [`super::Router`] obeys it and everyone may see it: configuration, router
 /// and view hold this one struct.
@@ -53,8 +54,8 @@ pub struct Params {
     pub reach: Reach,
     /// Addresses in the advert, in its order.
     pub addresses: Vec<IpAddr>,
-    /// Plain-text password; version 2 only.
-    pub password: Option<Password>,
+    /// How adverts are known to be ours.
+    pub authentication: Authentication,
     /// Where in the interval adverts fall, as a fraction of 65,536: instances that become master at the same moment are
     /// spread by it, and those with the same phase share a wake-up.
     pub phase: u16,
@@ -150,7 +151,7 @@ impl Params {
             settings: Settings::new(Vrid::new(51).unwrap(), version, Family::V4),
             reach: Reach::Multicast(IpAddr::from([224, 0, 0, 18])),
             addresses: vec![IpAddr::from([192, 0, 2, 100])],
-            password: None,
+            authentication: Authentication::None,
             phase: 0,
         }
     }

@@ -3,8 +3,11 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::advert::{self, AuthType, Message};
+use super::authentication::hmac::{self, Distrust, Hmac, HmacMode, Sender};
+use super::authentication::{Authentication, Authenticator, header};
 use super::counters::{Counters, count};
 use super::ipv4;
 use super::params::{ChecksumForm, Params, Peer, Reach};
@@ -22,6 +25,10 @@ pub struct Datagram<'a> {
     pub ttl: u8,
     /// When the kernel received it.
     pub received: Instant,
+    /// The time since 1970 when it is judged.
+    pub utc: Duration,
+    /// The authentication header in front of the message; version 2 over IPv4 only.
+    pub header: Option<header::Received<'a>>,
     /// From the VRRP header on, as far as the IP length goes.
     pub message: &'a [u8],
 }
@@ -41,6 +48,16 @@ pub enum Refusal {
     AuthTypeMismatch,
     /// Wrong password.
     AuthFailure,
+    /// Its authentication header is not that of the password.
+    InvalidHeader,
+    /// The number in its authentication header does not grow.
+    OldHeader,
+    /// It has no trailer.
+    MissingTrailer,
+    /// What is wrong with its trailer.
+    Trailer(Distrust),
+    /// The number in its trailer does not grow.
+    OldTrailer,
     /// Version 2: another interval than ours, in seconds.
     Interval(u8),
     /// Version 3: interval 0, which would make every silence a failure (errata 8301).
@@ -82,6 +99,14 @@ impl Refusal {
             Self::UnknownSource => 13,
             Self::PeerTtl(_) => 14,
             Self::Source(_) => 15,
+            Self::InvalidHeader => 16,
+            Self::OldHeader => 17,
+            Self::MissingTrailer => 18,
+            Self::Trailer(Distrust::Malformed) => 19,
+            Self::Trailer(Distrust::Stale(_)) => 20,
+            Self::Trailer(Distrust::UnknownKey(_)) => 21,
+            Self::Trailer(Distrust::Invalid) => 22,
+            Self::OldTrailer => 23,
         }
     }
 
@@ -92,7 +117,13 @@ impl Refusal {
             Self::Version(_) => &mut counters.version_err,
             Self::InvalidAuthType(_) => &mut counters.invalid_authtype,
             Self::AuthTypeMismatch => &mut counters.authtype_mismatch,
-            Self::AuthFailure => &mut counters.auth_failure,
+            Self::AuthFailure | Self::InvalidHeader | Self::OldHeader => &mut counters.auth_failure,
+            Self::MissingTrailer => &mut counters.auth_ext_missing,
+            Self::Trailer(Distrust::Malformed) => &mut counters.auth_ext_malformed,
+            Self::Trailer(Distrust::Stale(_)) => &mut counters.auth_ext_stale,
+            Self::Trailer(Distrust::UnknownKey(_)) => &mut counters.auth_ext_unknown_key,
+            Self::Trailer(Distrust::Invalid) => &mut counters.auth_ext_invalid_hmac,
+            Self::OldTrailer => &mut counters.auth_ext_replay,
             Self::Interval(_) => &mut counters.advert_interval_err,
             Self::ZeroInterval => &mut counters.zero_interval_err,
             Self::Type(_) => &mut counters.invalid_type_rcvd,
@@ -117,6 +148,15 @@ impl fmt::Display for Refusal {
                 f.write_str("its authentication type is not ours; set the same auth_type on both routers")
             }
             Self::AuthFailure => f.write_str("wrong password; set the same auth_pass on both routers"),
+            Self::InvalidHeader => f.write_str(
+                "its authentication header is not that of our password; set the same auth_pass on both routers",
+            ),
+            Self::OldHeader => f.write_str("the number in its authentication header was used before"),
+            Self::MissingTrailer => f.write_str(
+                "it is not signed; set the same auth_hmac on both routers, or mode permissive here until then",
+            ),
+            Self::Trailer(distrust) => distrust.fmt(f),
+            Self::OldTrailer => f.write_str("its signature was used before"),
             Self::Interval(seconds) => {
                 write!(f, "it is sent every {seconds} s; version 2 wants the same advert_int on both routers")
             }
@@ -146,6 +186,8 @@ pub(super) struct Accepted {
     pub(super) checksum: Option<ChecksumForm>,
     /// It lists other addresses than ours.
     pub(super) addresses_differ: bool,
+    /// By how many seconds our clock differs from the sender's, if that is worth saying.
+    pub(super) skew: Option<i32>,
 }
 
 /// What the checks need to know of the router's state.
@@ -160,9 +202,10 @@ pub(super) fn check(
     params: &Params,
     circumstances: Circumstances,
     datagram: &Datagram<'_>,
+    authenticator: &mut Authenticator,
     counters: &mut Counters,
 ) -> Result<Accepted, Refusal> {
-    let judged = judge(params, circumstances, datagram, counters);
+    let judged = judge(params, circumstances, datagram, authenticator, counters);
     match &judged {
         Ok(accepted) => {
             count(&mut counters.advert_rcvd);
@@ -185,9 +228,14 @@ fn judge(
     params: &Params,
     circumstances: Circumstances,
     datagram: &Datagram<'_>,
+    authenticator: &mut Authenticator,
     counters: &mut Counters,
 ) -> Result<Accepted, Refusal> {
-    let message = Message::decode(datagram.message).ok_or(Refusal::Length)?;
+    if datagram.header.is_some() != matches!(params.authentication, Authentication::Header(_)) {
+        return Err(Refusal::AuthTypeMismatch);
+    }
+    let (plain, is_signed) = without_trailer(params, datagram.message);
+    let message = Message::decode(plain).ok_or(Refusal::Length)?;
     // a message of the other version has another length: say what is wrong
     length_fits(params, &message).map_err(|refusal| match message.version {
         version @ (2 | 3) if version != params.settings.version.number() => Refusal::Version(version),
@@ -202,8 +250,12 @@ fn judge(
     if message.version != params.settings.version.number() {
         return Err(Refusal::Version(message.version));
     }
+    let mut skew = None;
+    if let Authentication::Hmac(hmac) = &params.authentication {
+        skew = trailer_fits(params, hmac, datagram, is_signed, authenticator)?;
+    }
     if params.settings.version == Version::V2 {
-        version_2_fits(params, &message)?;
+        version_2_fits(params, datagram, &message, authenticator)?;
     }
     if message.kind != advert::TYPE_ADVERTISEMENT {
         return Err(Refusal::Type(message.kind));
@@ -234,6 +286,7 @@ fn judge(
         priority: message.priority,
         interval,
         checksum: checksum.filter(|form| *form != params.settings.checksum),
+        skew,
         addresses_differ: compare && !message.addresses(params.settings.family).eq(params.addresses.iter().copied()),
     })
 }
@@ -255,20 +308,72 @@ fn length_fits(params: &Params, message: &Message<'_>) -> Result<(), Refusal> {
 /// Octets that an Ethernet frame carries at least (IEEE 802.3).
 const MINIMUM_ETHERNET_PAYLOAD: usize = 46;
 
-fn version_2_fits(params: &Params, message: &Message<'_>) -> Result<(), Refusal> {
+/// The message without its trailer, and whether there is one: only the length tells, which no padding makes.
+fn without_trailer<'a>(params: &Params, octets: &'a [u8]) -> (&'a [u8], bool) {
+    let plain = || {
+        let Authentication::Hmac(_) = params.authentication else { return None };
+        let count = usize::from(Message::decode(octets)?.count);
+        let settings = &params.settings;
+        let length = advert::HEADER_LENGTH
+            + count * advert::address_length(settings.family)
+            + advert::trailer_length(settings.version, settings.family);
+        octets.get(..length).filter(|_| octets.len() == length + hmac::TRAILER_LENGTH)
+    };
+    plain().map_or((octets, false), |plain| (plain, true))
+}
+
+/// keepalived's order: the sender, the trailer itself, and then whether its number grows.
+fn trailer_fits(
+    params: &Params,
+    hmac: &Hmac,
+    datagram: &Datagram<'_>,
+    is_signed: bool,
+    authenticator: &mut Authenticator,
+) -> Result<Option<i32>, Refusal> {
+    if !is_signed {
+        return if hmac.mode == HmacMode::Enforce { Err(Refusal::MissingTrailer) } else { Ok(None) };
+    }
+    let source = datagram.source;
+    if let Reach::Unicast { peers, .. } = &params.reach
+        && !peers.iter().any(|peer| peer.address == source)
+    {
+        return Err(Refusal::UnknownSource);
+    }
+    let settings = &params.settings;
+    let sender =
+        Sender { family: settings.family, version: settings.version.number(), vrid: settings.vrid.get(), source };
+    let genuine = hmac::verify(hmac, sender, datagram.message, datagram.utc).map_err(Refusal::Trailer)?;
+    let grows = authenticator.heard_hmac(params, hmac, source, genuine.sequence, datagram.utc);
+    grows.then_some(genuine.skew).ok_or(Refusal::OldTrailer)
+}
+
+fn version_2_fits(
+    params: &Params,
+    datagram: &Datagram<'_>,
+    message: &Message<'_>,
+    authenticator: &mut Authenticator,
+) -> Result<(), Refusal> {
     let [kind, _] = message.word;
     let theirs = message.auth_type().ok_or(Refusal::InvalidAuthType(kind))?;
-    match (params.password, theirs) {
-        (None, AuthType::None) => {}
-        (Some(password), AuthType::Pass) => {
+    match (&params.authentication, theirs) {
+        (Authentication::None | Authentication::Hmac(_), AuthType::None) => {}
+        (Authentication::Header(password), AuthType::Ah) => {
+            let header = datagram.header.ok_or(Refusal::AuthTypeMismatch)?;
+            let unicast = matches!(params.reach, Reach::Unicast { .. });
+            if !header.is_genuine(*password, datagram.message, unicast) {
+                return Err(Refusal::InvalidHeader);
+            }
+            if !authenticator.heard_header(header.sequence()) {
+                return Err(Refusal::OldHeader);
+            }
+        }
+        (Authentication::Password(password), AuthType::Pass) => {
             let sent = message.authentication(params.settings.family).ok_or(Refusal::Length)?;
             if !password.matches(sent) {
                 return Err(Refusal::AuthFailure);
             }
         }
-        (None, AuthType::Pass | AuthType::Ah) | (Some(_), AuthType::None | AuthType::Ah) => {
-            return Err(Refusal::AuthTypeMismatch);
-        }
+        (_, AuthType::None | AuthType::Pass | AuthType::Ah) => return Err(Refusal::AuthTypeMismatch),
     }
     if u16::from(message.seconds()) * 100 == params.settings.interval.centis().count() {
         Ok(())
@@ -287,7 +392,9 @@ fn checksum_fits(
     let (source, destination) = match (datagram.source, datagram.destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => (source, destination),
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
-            return message.ipv6_checksum_is_right(source, destination).then_some(None).ok_or(Refusal::Checksum);
+            // the kernel has put the trailer under the checksum, too
+            let whole = Message::decode(datagram.message).ok_or(Refusal::Length)?;
+            return whole.ipv6_checksum_is_right(source, destination).then_some(None).ok_or(Refusal::Checksum);
         }
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return Err(Refusal::Checksum),
     };

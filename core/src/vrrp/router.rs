@@ -16,6 +16,7 @@ use timing::{after_crossing, down_time, followed_interval, next_in_phase, skew_t
 
 use super::advert::FAREWELL;
 use super::announce::Schedule;
+use super::authentication::{Authenticator, Seal};
 use super::cause::{Cause, Faults, State, Transition};
 use super::counters::{Counters, count};
 use super::note::{Note, NotePace};
@@ -58,6 +59,7 @@ pub struct Router {
     /// What keeps senders from making us master without end: each can fall silent, or say farewell, as often as it likes.
     takeovers: Pace,
     group: Group,
+    authenticator: Authenticator,
 }
 
 #[derive(Clone, Debug)]
@@ -125,6 +127,7 @@ impl Router {
             note_pace: NotePace::default(),
             takeovers,
             group: Group::None,
+            authenticator: Authenticator::default(),
         }
     }
 
@@ -283,6 +286,12 @@ impl Router {
         down_time(&self.params, self.priority, interval)
     }
 
+    /// The seal of the advert that it asks for now, for all its copies; `utc` is the time since 1970. `None`: there is
+    /// no number left for it, and it is not sent.
+    pub fn seal(&mut self, utc: Duration) -> Option<Seal> {
+        self.authenticator.next(&self.params, utc)
+    }
+
     /// Tells it what kind of sync group it is in.
     pub const fn set_group(&mut self, group: Group) {
         self.group = group;
@@ -344,7 +353,8 @@ impl Router {
             Role::Backup(backup) => backup.master.map(|master| master.address),
             Role::Master(_) => None,
         };
-        match receive::check(&self.params, Circumstances { known_master }, datagram, &mut self.counters) {
+        let (authenticator, counters) = (&mut self.authenticator, &mut self.counters);
+        match receive::check(&self.params, Circumstances { known_master }, datagram, authenticator, counters) {
             Err(refusal) => self.note(now, Note::Refused { source: datagram.source, refusal }, out),
             // sent by ourselves and returned by the network, or by a router that shares our `mcast_src_ip`: only one that
             // claims more than we do can be told from us, and a master yields to it as to any other
@@ -566,6 +576,7 @@ impl Router {
             claims: Claims::first(now, self.effective_priority().get()),
         });
         count(&mut self.counters.become_master);
+        self.authenticator.begin_as_master();
         // before the addresses: the others must hear us first, the neighbours have time
         self.advertise(now, out);
         self.change(now, role, cause, out);

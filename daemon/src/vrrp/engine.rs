@@ -4,7 +4,8 @@
 //! then decide on a bounded piece of what is owed to the kernel ([`Engine::order`]), and send one of what is owed to neighbours.
 
 use std::collections::BTreeSet;
-use std::time::SystemTime;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::Config;
@@ -81,6 +82,11 @@ impl<N: Network, P: Packets> Engine<N, P> {
         self.now = now;
         self.instances.begin(now);
         self.flush();
+    }
+
+    /// Tells it the time since 1970, for adverts that are authenticated with it.
+    pub fn set_utc(&mut self, now: Instant, utc: Duration) {
+        self.instances.set_utc(now, utc);
     }
 
     /// One round. Returns when the next is due; [`Instant::ZERO`] if there is work left.
@@ -207,12 +213,13 @@ impl<N: Network, P: Packets> Engine<N, P> {
     /// Hears everything that has arrived; false if there was too much for one turn.
     fn hear(&mut self, now: Instant) -> bool {
         let instances = &mut self.instances;
-        self.packets.receive(MOST_PACKETS, &mut |incoming: Incoming<'_>| {
-            let message = match incoming.source {
-                std::net::IpAddr::V4(_) => ipv4::Packet::decode(incoming.octets).map(|packet| packet.payload),
-                std::net::IpAddr::V6(_) => Some(incoming.octets),
-            };
-            instances.hear(now, &incoming, message.unwrap_or_default());
+        self.packets.receive(MOST_PACKETS, &mut |incoming: Incoming<'_>| match incoming.source {
+            IpAddr::V6(_) => instances.hear(now, &incoming, None, incoming.octets),
+            IpAddr::V4(_) => {
+                if let Some(packet) = ipv4::Packet::decode(incoming.octets) {
+                    instances.hear(now, &incoming, packet.authentication, packet.payload);
+                }
+            }
         })
     }
 

@@ -5,11 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::{Transport, VipLost};
 use keepalived_core::network::{LinkIndex, NetworkTable};
 use keepalived_core::time::Instant;
+use keepalived_core::vrrp::authentication::header;
 use keepalived_core::vrrp::duplicate::Duplicates;
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerState, Trackers};
 use keepalived_core::vrrp::{Cause, Datagram, Effect, Event, Router, State, Transition};
@@ -20,7 +22,7 @@ use super::deadlines::Deadlines;
 use super::flood::Flood;
 use super::lifetime::{AtExit, Inherited};
 use super::neighbours::Neighbours;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Sender};
 use super::reconciler::{Outcome, Reconciler};
 use super::report::{Report, Said};
 use super::reports::Reports;
@@ -89,6 +91,8 @@ pub(super) struct Instances {
     reread_at: Option<Instant>,
     unknown_vrids: UnknownVrids,
     overruns: u64,
+    /// The time since 1970 at a moment.
+    utc: (Instant, Duration),
 }
 
 /// What one router's effect means for another.
@@ -136,6 +140,7 @@ impl Instances {
             reread_at: None,
             unknown_vrids: UnknownVrids::default(),
             overruns: 0,
+            utc: (Instant::ZERO, Duration::ZERO),
         }
     }
 
@@ -159,7 +164,13 @@ impl Instances {
     }
 
     /// A packet arrived.
-    pub(super) fn hear(&mut self, now: Instant, incoming: &Incoming<'_>, message: &[u8]) {
+    pub(super) fn hear(
+        &mut self,
+        now: Instant,
+        incoming: &Incoming<'_>,
+        header: Option<header::Received<'_>>,
+        message: &[u8],
+    ) {
         let Some(vrid) = message.get(1) else { return };
         let Some(slot) = self.addressee(incoming.channel, *vrid, incoming.source) else {
             if !self.channels.is_unused(incoming.channel) {
@@ -172,6 +183,8 @@ impl Instances {
             destination: incoming.destination,
             ttl: incoming.ttl,
             received: incoming.received,
+            utc: self.utc(now),
+            header,
             message,
         };
         self.tell(now, slot, Event::Datagram(&datagram));
@@ -200,7 +213,7 @@ impl Instances {
             }
             fired += 1;
             self.with_router(index, |router, effects| router.handle_timeout(now, effects));
-            self.act(index);
+            self.act(now, index);
             self.follow_up(now);
         }
         fired
@@ -222,7 +235,7 @@ impl Instances {
     /// Tells a router something, and does what it wants.
     fn tell(&mut self, now: Instant, index: usize, event: Event<'_>) {
         self.with_router(index, |router, effects| router.handle(now, event, effects));
-        self.act(index);
+        self.act(now, index);
         self.follow_up(now);
     }
 
@@ -237,11 +250,11 @@ impl Instances {
     }
 
     /// Does what a router wants, in its order.
-    fn act(&mut self, index: usize) {
+    fn act(&mut self, now: Instant, index: usize) {
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
             match effect {
-                Effect::Advertise { priority } => self.advertise(index, priority),
+                Effect::Advertise { priority } => self.advertise(now, index, priority),
                 Effect::Hold => self.hold(index),
                 Effect::Release => self.release(index),
                 Effect::Announce { rounds } => {
@@ -307,17 +320,31 @@ impl Instances {
                 FollowUp::InPlace => Event::InPlace,
             };
             self.with_router(index, |router, effects| router.handle(now, event, effects));
-            self.act(index);
+            self.act(now, index);
         }
     }
 
-    fn advertise(&mut self, index: usize, priority: u8) {
+    fn advertise(&mut self, now: Instant, index: usize, priority: u8) {
+        let utc = self.utc(now);
         if let Some(Some(slot)) = self.slots.get_mut(index)
             && let Some((_, channel)) = slot.channel
             && let Some(source) = slot.router.source()
+            && let Some(seal) = slot.router.seal(utc)
         {
-            self.outbox.push(index, channel, source, slot.router.params(), priority, &mut slot.identification);
+            let sender = Sender { slot: index, channel, source, seal };
+            self.outbox.push(sender, slot.router.params(), priority, &mut slot.identification);
         }
+    }
+
+    /// Notes the time since 1970.
+    pub(super) const fn set_utc(&mut self, now: Instant, utc: Duration) {
+        self.utc = (now, utc);
+    }
+
+    /// The time since 1970.
+    fn utc(&self, now: Instant) -> Duration {
+        let (at, utc) = self.utc;
+        utc.saturating_add(now.since(at))
     }
 
     /// All members that ask have waited; if all ask, the one whose timer ended goes first.

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use keepalived_config::model::{GarpGroup, Global, Instance, Transport};
 use keepalived_core::address::{Broadcast, InterfaceName, VirtualAddress};
 use keepalived_core::network::{Address, LinkIndex};
-use keepalived_core::vrrp::{AdvertInterval, Family, Params, Reach};
+use keepalived_core::vrrp::authentication::header;
+use keepalived_core::vrrp::{AdvertInterval, Authentication, Family, Params, Reach, ipv4};
 use keepalived_kernel::packets::ChannelKind;
 
 use super::neighbours::Pace;
@@ -32,7 +33,7 @@ pub(super) fn params(instance: &Instance, number: usize) -> Params {
         settings: instance.settings,
         reach: reach(&instance.transport),
         addresses: instance.addresses.iter().map(|line| line.address).collect(),
-        password: instance.password,
+        authentication: instance.authentication.clone(),
         phase: phase(instance.settings.interval, number),
     }
 }
@@ -88,6 +89,14 @@ pub(super) const fn channel_kind(transport: &Transport, source: IpAddr) -> Chann
             ChannelKind::Unicast { local: IpAddr::V6(Ipv6Addr::UNSPECIFIED) }
         }
         Transport::Unicast { .. } => ChannelKind::Unicast { local: source },
+    }
+}
+
+/// IP protocol of an instance's adverts.
+pub(super) const fn protocol(authentication: &Authentication) -> u8 {
+    match authentication {
+        Authentication::Header(_) => header::PROTOCOL_AH,
+        Authentication::None | Authentication::Password(_) | Authentication::Hmac(_) => ipv4::PROTOCOL_VRRP,
     }
 }
 

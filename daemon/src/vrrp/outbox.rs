@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use keepalived_core::vrrp::{Params, Reach, advert};
+use keepalived_core::vrrp::{Params, Reach, Seal, advert};
 use keepalived_kernel::packets::{ChannelId, Outgoing, Packets};
 
 /// Adverts that wait for [`Outbox::flush`].
@@ -24,6 +24,19 @@ struct Waiting {
     octets: Range<usize>,
 }
 
+/// Where an advert comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Sender {
+    /// Slot of its router.
+    pub(super) slot: usize,
+    /// What it leaves through.
+    pub(super) channel: ChannelId,
+    /// Its source address.
+    pub(super) source: IpAddr,
+    /// What authenticates it.
+    pub(super) seal: Seal,
+}
+
 /// An advert that the kernel did not take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Unsent {
@@ -34,22 +47,15 @@ pub(super) struct Unsent {
 }
 
 impl Outbox {
-    /// Adds the advert of the router in `slot`, one for each destination.
-    pub(super) fn push(
-        &mut self,
-        slot: usize,
-        channel: ChannelId,
-        source: IpAddr,
-        params: &Params,
-        priority: u8,
-        id: &mut u16,
-    ) {
+    /// Adds an advert of a router with `params`, one for each destination; `id` is that of its last packet.
+    pub(super) fn push(&mut self, sender: Sender, params: &Params, priority: u8, id: &mut u16) {
+        let Sender { slot, channel, source, seal } = sender;
         let hop_limit = advert::ttl(params);
         let mut add = |destination: IpAddr| {
             // 0 would let the kernel choose
             *id = id.checked_add(1).unwrap_or(1);
             let start = self.octets.len();
-            advert::encode(&mut self.octets, params, priority, source, destination, *id);
+            advert::encode(&mut self.octets, params, priority, source, destination, *id, seal);
             let octets = start..self.octets.len();
             self.adverts.push(Waiting { slot, channel, source, destination, hop_limit, octets });
         };

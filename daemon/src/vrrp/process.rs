@@ -185,6 +185,8 @@ impl Process {
 
     fn turn(&mut self) -> Option<Instant> {
         let now = reactor::now();
+        // a clock that stands before 1970 is wrong, whatever it says
+        self.engine.set_utc(now, SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
         if self.begins.is_some_and(|at| at <= now) {
             self.begins = None;
             self.engine.begin(now);

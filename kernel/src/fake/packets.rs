@@ -168,7 +168,10 @@ fn hears(channel: &Channel, advert: &ReceivedAdvert) -> bool {
         ChannelKind::Unicast { local } if local.is_unspecified() => !advert.destination.is_multicast(),
         ChannelKind::Unicast { local } => local == advert.destination,
     };
-    channel.family == family && to && channel.link.is_none_or(|link| link == advert.link)
+    // over IPv6 there is no authentication header
+    let protocol = advert.octets.get(9).filter(|_| family == Family::V4);
+    let is_for_it = protocol.is_none_or(|protocol| *protocol == channel.protocol);
+    channel.family == family && to && is_for_it && channel.link.is_none_or(|link| link == advert.link)
 }
 
 /// What [`FakePackets`] needs to know of the sockets of a channel.

@@ -47,7 +47,7 @@ pub(crate) fn pair(channel: &Channel, buffer: BufferSize) -> io::Result<Pair> {
 }
 
 fn receiver(channel: &Channel, buffer: BufferSize) -> io::Result<Socket> {
-    let socket = raw(channel.family, VRRP)?;
+    let socket = raw(channel.family, i32::from(channel.protocol))?;
     receive_buffer(&socket, buffer)?;
     bind_to(&socket, channel.link)?;
     set(&socket, libc::SOL_SOCKET, SO_TIMESTAMPNS_NEW, 1)?;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::advert::{self, Message};
+use keepalived_core::vrrp::authentication::hmac::{Hmac, HmacKey, HmacMode, Replay};
 use keepalived_core::vrrp::{
-    Datagram, Event, Family, Faults, Params, Password, Peer, Preempt, Reach, Router, Settings, State, Version, Vrid,
-    ipv4 as header,
+    Authentication, Datagram, Event, Family, Faults, Params, Password, Peer, Preempt, Reach, Router, Seal, Settings,
+    State, Version, Vrid, ipv4 as header,
 };
 
 const NOW: Instant = Instant::from_nanos(1_000_000_000_000);
@@ -40,9 +41,11 @@ fn is_heard(data: &[u8]) -> bool {
     if kind & MENDS != 0 {
         mend(&mut octets, source, destination);
     }
-    let message = match params.settings.family {
-        Family::V4 => header::Packet::decode(&octets).map(|packet| packet.payload).unwrap_or_default(),
-        Family::V6 => octets.as_slice(),
+    let (header, message) = match params.settings.family {
+        Family::V4 => {
+            header::Packet::decode(&octets).map_or((None, &[][..]), |packet| (packet.authentication, packet.payload))
+        }
+        Family::V6 => (None, octets.as_slice()),
     };
     if let Some(read) = Message::decode(message) {
         for family in [Family::V4, Family::V6] {
@@ -53,7 +56,7 @@ fn is_heard(data: &[u8]) -> bool {
     let mut router = router(params, kind & IS_MASTER != 0);
     let (state, deadline, counted) = (router.state(), router.next_deadline(), router.counters().advert_rcvd);
     let mut effects = Vec::new();
-    let datagram = Datagram { source, destination, ttl: *ttl, received: NOW, message };
+    let datagram = Datagram { source, destination, ttl: *ttl, received: NOW, utc: Duration::ZERO, header, message };
     router.handle(NOW, Event::Datagram(&datagram), &mut effects);
     assert!(effects.len() < 10, "{effects:?}");
     let heard = router.counters().advert_rcvd > counted;
@@ -77,16 +80,16 @@ pub fn ipv4(data: &[u8]) {
     assert!(packet.payload.len() + header::HEADER_LENGTH <= data.len());
     let payload = u16::try_from(packet.payload.len()).expect("a packet's length has 16 bits");
     let mut again = Vec::new();
-    header::encode(&mut again, packet.source, packet.destination, packet.ttl, 1, payload);
+    header::encode(&mut again, packet.source, packet.destination, packet.ttl, 1, header::PROTOCOL_VRRP, payload);
     again.extend(packet.payload);
-    assert_eq!(header::Packet::decode(&again), Some(packet));
+    assert_eq!(header::Packet::decode(&again), Some(header::Packet { authentication: None, ..packet }));
 }
 
 /// What a peer of that kind of router sends, as input for [`advert`].
 pub fn advert_input(kind: u8, priority: u8) -> Vec<u8> {
     let (source, destination) = addresses(kind);
     let mut input = vec![kind, 255];
-    advert::encode(&mut input, &params(kind), priority, source, destination, 1);
+    advert::encode(&mut input, &params(kind), priority, source, destination, 1, Seal::None);
     input
 }
 
@@ -129,6 +132,7 @@ fn params(kind: u8) -> Params {
         higher_prio_send_advert: kind & IS_STRICT != 0,
         ..Settings::new(Vrid::new(51).expect("not zero"), version, family)
     };
+    let is_strict = kind & IS_STRICT != 0;
     Params {
         settings,
         reach: if kind & IS_UNICAST != 0 {
@@ -137,11 +141,21 @@ fn params(kind: u8) -> Params {
             Reach::Multicast(destination)
         },
         addresses: vec![vip],
-        // only there it has a place in the packet; the configuration sees to that
-        password: (kind & (HAS_PASSWORD | IS_V2 | IS_V6) == HAS_PASSWORD | IS_V2)
-            .then(|| Password::truncated(b"secret")),
+        // a password has a place in the packet of version 2 over IPv4 only; the configuration sees to that
+        authentication: match kind & (HAS_PASSWORD | IS_V2 | IS_V6) {
+            kind if kind & HAS_PASSWORD == 0 => Authentication::None,
+            kind if kind != HAS_PASSWORD | IS_V2 => Authentication::Hmac(Box::new(hmac())),
+            _ if is_strict => Authentication::Header(Password::truncated(b"secret")),
+            _ => Authentication::Password(Password::truncated(b"secret")),
+        },
         phase: 0,
     }
+}
+
+/// Believes adverts without trailer, too, so that what lies behind is reached.
+fn hmac() -> Hmac {
+    let keys = vec![HmacKey { id: 1, secret: vec![7; 32] }];
+    Hmac { keys, active: 1, replay: Replay::Monotonic, mode: HmacMode::Permissive }
 }
 
 /// Puts the checksum in that makes the message right.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use keepalived_core::vrrp::{Family, InitialState, Password, Priority, Version};
+use keepalived_core::vrrp::authentication::hmac::{Hmac, HmacKey, HmacMode, Replay};
+use keepalived_core::vrrp::{Authentication, Family, InitialState, Password, Priority, Version};
 
 use super::super::line::{Wrong, number};
 use super::super::reading::Reading;
@@ -10,7 +11,6 @@ use super::super::statements::Statements;
 use super::draft::Draft;
 use crate::facts::KeyFile;
 use crate::finding::{Finding, rule};
-use crate::model::{Hmac, HmacKey, HmacMode, Replay, Secret};
 use crate::syntax::{Node, Word};
 
 /// What decides whether there can be authentication.
@@ -24,27 +24,19 @@ pub(super) struct AuthenticationInput {
     pub(super) interval: Duration,
 }
 
-/// How adverts are known to be ours; at most one of the three.
-#[derive(Default)]
-pub(super) struct Authentication {
-    pub(super) password: Option<Password>,
-    pub(super) header: Option<Password>,
-    pub(super) hmac: Option<Box<Hmac>>,
-}
-
 /// Reads both blocks.
 pub(super) fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, input: AuthenticationInput) -> Authentication {
     let legacy = legacy(reading, draft, input);
     let Some(hmac) = hmac(reading, draft, input) else { return legacy };
-    if legacy.password.is_some() || legacy.header.is_some() {
+    if legacy != Authentication::None {
         let message = "auth_hmac and authentication exclude each other; authentication is ignored";
         draft.report(reading, &rule::AUTHENTICATION_IGNORED, "authentication", message);
     }
-    Authentication { hmac: Some(Box::new(hmac)), ..Authentication::default() }
+    Authentication::Hmac(Box::new(hmac))
 }
 
 fn legacy(reading: &mut Reading<'_>, draft: &Draft<'_>, input: AuthenticationInput) -> Authentication {
-    let none = Authentication::default();
+    let none = Authentication::None;
     let blocks = draft.statements.all("authentication");
     let statements = Statements::of(blocks.flat_map(|block| block.children()));
     let Some(kind) = statements.last("auth_type").and_then(|node| node.argument()) else { return none };
@@ -70,17 +62,15 @@ fn legacy(reading: &mut Reading<'_>, draft: &Draft<'_>, input: AuthenticationInp
             let message = format!("instance {}: auth_pass has {length} octets; the first 8 are used", draft.name);
             reading.report(Finding::at(&rule::PASSWORD_TRUNCATED, pass.span, message));
         }
-        let password = Some(Password::truncated(pass.text));
+        let password = Password::truncated(pass.text);
         if !header {
-            return Authentication { password, ..none };
+            return Authentication::Password(password);
         }
-        let message = format!("instance {}: auth_type AH has no effect yet: adverts go without", draft.name);
-        reading.report(Finding::at(&rule::NOT_EFFECTIVE_AUTHENTICATION, kind.span, message));
         if input.initial == InitialState::Master && !input.priority.is_owner() {
             let message = "with auth_type AH a router listens first: state MASTER is BACKUP";
             draft.report(reading, &rule::AH_MASTER, "state", message);
         }
-        return Authentication { header: password, ..none };
+        return Authentication::Header(password);
     } else {
         "authentication needs auth_pass"
     };
@@ -162,19 +152,18 @@ fn key(reading: &mut Reading<'_>, node: Node<'_>) -> Result<HmacKey, Wrong> {
     let id = number(name, id, 1, 255)?;
     if let Some(path) = value.text.strip_prefix(b"file:") {
         let path = String::from_utf8_lossy(path).into_owned();
-        judge_file(reading, value, &path)?;
-        return Ok(HmacKey { id, secret: Secret::File(path) });
+        return Ok(HmacKey { id, secret: file(reading, value, &path)? });
     }
-    Ok(HmacKey { id, secret: Secret::Octets(secret(value, value.text)?) })
+    Ok(HmacKey { id, secret: secret(value, value.text)? })
 }
 
 /// The most octets that a key file has: `hex:` and digits, and a little for the end of a line.
 const LONGEST_FILE: usize = 4 + 2 * *KEY_LENGTHS.end() + 7;
 
-/// Whether the file `path` holds a key, and hides it.
-fn judge_file(reading: &mut Reading<'_>, word: Word<'_>, path: &str) -> Result<(), Wrong> {
+/// The key in the file `path`, or nothing where the file cannot be looked at.
+fn file(reading: &mut Reading<'_>, word: Word<'_>, path: &str) -> Result<Vec<u8>, Wrong> {
     let (content, open) = match reading.facts.key_file(path) {
-        KeyFile::Unknown => return Ok(()),
+        KeyFile::Unknown => return Ok(Vec::new()),
         KeyFile::Missing => return Err(Wrong::new(word, format!("the key file {path} cannot be read"))),
         KeyFile::Present { content, open } => (content, open),
     };
@@ -186,7 +175,7 @@ fn judge_file(reading: &mut Reading<'_>, word: Word<'_>, path: &str) -> Result<(
     if content.len() > LONGEST_FILE {
         return Err(Wrong::new(word, format!("the key file {path} is too long to be a key")));
     }
-    secret(word, content.trim_ascii_end()).map(|_| ())
+    secret(word, content.trim_ascii_end())
 }
 
 /// The key that `text` says; `word` is where.

@@ -1,5 +1,6 @@
 //! Vectors: adverts of Debian's keepalived 2.2.7, captured with tcpdump -xx from the IP header on.
 
+use super::super::types::Password;
 use super::*;
 use crate::time::Centis;
 use crate::vrrp::params::Peer;
@@ -26,7 +27,7 @@ fn check(params: &Params, source: IpAddr, destination: &str, captured: &str) {
         .collect();
     // full of rubbish, to see that every octet is written
     let mut sent = vec![0xa5; 3];
-    encode(&mut sent, params, 254, source, destination.parse().unwrap(), 1);
+    encode(&mut sent, params, 254, source, destination.parse().unwrap(), 1, Seal::None);
     let mut sent = sent.split_off(3);
     if params.settings.family == Family::V4 {
         sent[10..12].copy_from_slice(&captured[10..12]);
@@ -36,8 +37,8 @@ fn check(params: &Params, source: IpAddr, destination: &str, captured: &str) {
 
 #[test]
 fn version_2_with_a_password() {
-    let password = Some(Password::truncated(b"pass1234"));
-    let params = Params { password, ..params(51, Version::V2, 100, &["10.0.0.100", "10.0.0.101"]) };
+    let authentication = Authentication::Password(Password::truncated(b"pass1234"));
+    let params = Params { authentication, ..params(51, Version::V2, 100, &["10.0.0.100", "10.0.0.101"]) };
     let captured = "45c0 002c 0001 0000 ff70 d08d 0a00 0001 e000 0012 \
                     2133 fe02 0101 82c4 0a00 0064 0a00 0065 7061 7373 3132 3334";
     check(&params, SOURCE, "224.0.0.18", captured);
@@ -47,7 +48,7 @@ fn version_2_with_a_password() {
 #[test]
 fn version_2_without_a_password_ends_with_eight_zeros() {
     let mut out = vec![0xa5; 3];
-    encode(&mut out, &params(51, Version::V2, 300, &["10.0.0.100"]), 100, SOURCE, GROUP, 1);
+    encode(&mut out, &params(51, Version::V2, 300, &["10.0.0.100"]), 100, SOURCE, GROUP, 1, Seal::None);
     let message = &out[3 + ipv4::HEADER_LENGTH..];
     assert_eq!(message[..6], [0x21, 51, 100, 1, 0, 3]);
     assert_eq!(message[8..], [10, 0, 0, 100, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -58,7 +59,7 @@ fn version_2_without_a_password_ends_with_eight_zeros() {
 #[test]
 fn the_longest_interval_leaves_the_reserved_bits_zero() {
     let mut out = Vec::new();
-    encode(&mut out, &params(51, Version::V3, 4095, &["10.0.0.100"]), 100, SOURCE, GROUP, 1);
+    encode(&mut out, &params(51, Version::V3, 4095, &["10.0.0.100"]), 100, SOURCE, GROUP, 1, Seal::None);
     assert_eq!(out[ipv4::HEADER_LENGTH + 4..ipv4::HEADER_LENGTH + 6], [0x0f, 0xff]);
 }
 
@@ -102,7 +103,7 @@ fn more_addresses_than_the_count_can_say_are_left_out() {
     let mut params = params(1, Version::V3, 100, &["10.0.0.1"]);
     params.addresses = vec![SOURCE; 300];
     let mut out = Vec::new();
-    encode(&mut out, &params, 1, SOURCE, GROUP, 1);
+    encode(&mut out, &params, 1, SOURCE, GROUP, 1, Seal::None);
     assert_eq!(out.len(), 20 + 8 + 255 * 4);
     assert_eq!(out[23], 255);
 }
@@ -121,7 +122,7 @@ proptest::proptest! {
         params.addresses = addresses.iter().map(|octets| IpAddr::from(*octets)).collect();
         let destination = Ipv4Addr::new(10, 0, 0, 2);
         let mut out = Vec::new();
-        encode(&mut out, &params, priority, SOURCE, IpAddr::V4(destination), 1);
+        encode(&mut out, &params, priority, SOURCE, IpAddr::V4(destination), 1, Seal::None);
         let message = Message::decode(&out[20..]).unwrap();
         proptest::prop_assert_eq!((message.version, message.kind, message.vrid), (3, 1, vrid));
         proptest::prop_assert_eq!((message.priority, message.centiseconds()), (priority, centis));

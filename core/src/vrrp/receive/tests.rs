@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::super::authentication::Seal;
 use super::*;
 use crate::vrrp::advert;
 use crate::vrrp::types::{Password, Priority};
@@ -21,14 +22,23 @@ fn peer() -> Peer {
 /// The message that a peer with `theirs` sends to `destination`.
 fn message(theirs: &Params, destination: IpAddr) -> Vec<u8> {
     let mut octets = Vec::new();
-    advert::encode(&mut octets, theirs, 200, SOURCE, destination, 7);
+    advert::encode(&mut octets, theirs, 200, SOURCE, destination, 7, Seal::None);
     octets.split_off(ipv4::HEADER_LENGTH)
 }
 
 fn verdict(ours: &Params, destination: IpAddr, ttl: u8, octets: &[u8]) -> (Result<Accepted, Refusal>, Counters) {
-    let datagram = Datagram { source: SOURCE, destination, ttl, received: Instant::ZERO, message: octets };
+    let datagram = Datagram {
+        source: SOURCE,
+        destination,
+        ttl,
+        received: Instant::ZERO,
+        utc: Duration::ZERO,
+        header: None,
+        message: octets,
+    };
     let mut counters = Counters::default();
-    let verdict = check(ours, Circumstances { known_master: None }, &datagram, &mut counters);
+    let verdict =
+        check(ours, Circumstances { known_master: None }, &datagram, &mut Authenticator::default(), &mut counters);
     (verdict, counters)
 }
 
@@ -175,8 +185,10 @@ fn the_longest_interval_is_taken_as_it_is() {
 
 #[test]
 fn passwords_have_to_match() {
-    let with =
-        |password: &[u8]| Params { password: Some(Password::truncated(password)), ..Params::example(Version::V2) };
+    let with = |password: &[u8]| Params {
+        authentication: Authentication::Password(Password::truncated(password)),
+        ..Params::example(Version::V2)
+    };
     let none = Params::example(Version::V2);
     assert!(verdict(&with(b"pass1234"), GROUP, 255, &message(&with(b"pass1234too long"), GROUP)).0.is_ok());
     assert_eq!(refusal(&with(b"right"), &message(&with(b"wrong"), GROUP)), Refusal::AuthFailure);
@@ -226,9 +238,24 @@ fn another_address_list_is_accepted_counted_and_said() {
 fn skip_check_adv_addr_trusts_the_master_it_knows() {
     let ours = Params::example(Version::V3).with(|it| it.skip_check_adv_addr = true);
     let octets = message(&Params { addresses: vec![], ..Params::example(Version::V3) }, GROUP);
-    let datagram = Datagram { source: SOURCE, destination: GROUP, ttl: 255, received: Instant::ZERO, message: &octets };
+    let datagram = Datagram {
+        source: SOURCE,
+        destination: GROUP,
+        ttl: 255,
+        received: Instant::ZERO,
+        utc: Duration::ZERO,
+        header: None,
+        message: &octets,
+    };
     for (known_master, differ) in [(Some(SOURCE), false), (Some(OURS), true), (None, true)] {
-        let accepted = check(&ours, Circumstances { known_master }, &datagram, &mut Counters::default()).unwrap();
+        let accepted = check(
+            &ours,
+            Circumstances { known_master },
+            &datagram,
+            &mut Authenticator::default(),
+            &mut Counters::default(),
+        )
+        .unwrap();
         assert_eq!(accepted.addresses_differ, differ);
     }
 }
@@ -252,16 +279,31 @@ fn version_2_over_ipv6_has_no_authentication_data() {
     let ours = Params { reach: Reach::Multicast(group), addresses: vec![address], ..Params::example(Version::V2) };
     let ours = ours.with(|it| it.family = Family::V6);
     let mut octets = Vec::new();
-    advert::encode(&mut octets, &ours, 200, source, group, 1);
+    advert::encode(&mut octets, &ours, 200, source, group, 1, Seal::None);
     assert_eq!(octets.len(), 8 + 16);
-    let datagram = Datagram { source, destination: group, ttl: 255, received: Instant::ZERO, message: &octets };
-    let accepted = check(&ours, Circumstances { known_master: None }, &datagram, &mut Counters::default());
+    let datagram = Datagram {
+        source,
+        destination: group,
+        ttl: 255,
+        received: Instant::ZERO,
+        utc: Duration::ZERO,
+        header: None,
+        message: &octets,
+    };
+    let accepted = check(
+        &ours,
+        Circumstances { known_master: None },
+        &datagram,
+        &mut Authenticator::default(),
+        &mut Counters::default(),
+    );
     assert!(accepted.is_ok_and(|advert| !advert.addresses_differ));
     // spec: rfc9568/5.2.8: one wrong octet over IPv6 is counted; keepalived leaves that to the kernel, which does not tell
     let wrong: Vec<u8> = octets.iter().enumerate().map(|(at, octet)| octet ^ u8::from(at == 7)).collect();
     let datagram = Datagram { message: &wrong, ..datagram };
     let mut counters = Counters::default();
-    let refused = check(&ours, Circumstances { known_master: None }, &datagram, &mut counters);
+    let refused =
+        check(&ours, Circumstances { known_master: None }, &datagram, &mut Authenticator::default(), &mut counters);
     assert_eq!((refused, counters.checksum_err), (Err(Refusal::Checksum), 1));
 }
 
@@ -299,9 +341,23 @@ fn nobody_sends_from_an_address_that_no_router_can_have() {
     for source in [IpAddr::from([0, 0, 0, 0]), IpAddr::from([224, 0, 0, 18])] {
         let params = Params::example(Version::V2);
         let octets = message(&params, GROUP);
-        let datagram = Datagram { source, destination: GROUP, ttl: 255, received: Instant::ZERO, message: &octets };
+        let datagram = Datagram {
+            source,
+            destination: GROUP,
+            ttl: 255,
+            received: Instant::ZERO,
+            utc: Duration::ZERO,
+            header: None,
+            message: &octets,
+        };
         let mut counters = Counters::default();
-        let judged = check(&params, Circumstances { known_master: None }, &datagram, &mut counters);
+        let judged = check(
+            &params,
+            Circumstances { known_master: None },
+            &datagram,
+            &mut Authenticator::default(),
+            &mut counters,
+        );
         assert_eq!((judged, counters.unknown_source), (Err(Refusal::Source(source)), 1));
     }
 }

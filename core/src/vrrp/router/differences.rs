@@ -23,6 +23,9 @@ impl Router {
         if let Some(theirs) = advert.checksum {
             self.note(now, Note::ChecksumForm { source, theirs }, out);
         }
+        if let Some(behind) = advert.skew {
+            self.note(now, Note::ClockSkew { source, behind }, out);
+        }
         if advert.addresses_differ {
             let ours = &self.params.addresses;
             let theirs = || {

@@ -3,6 +3,7 @@
 mod addresses;
 mod adverts;
 mod announcements;
+mod authentication;
 mod duplicates;
 mod election;
 mod groups;

@@ -8,7 +8,7 @@ use keepalived_config::{InstanceKey, plan};
 use keepalived_core::network::Object;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::tracking::Sum;
-use keepalived_core::vrrp::{Event, Faults, Router};
+use keepalived_core::vrrp::{Authentication, Event, Faults, Router};
 use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::Packets;
 
@@ -95,10 +95,20 @@ impl Instances {
     /// Addresses of an earlier run go, unless an instance is master from the start. An instance that is to resume is asked once
     /// it has: see [`Instances::begin`].
     pub(in super::super) fn adopt_left_overs(&mut self) {
+        self.forget_masters_without_numbers();
         self.resume_whole_groups();
         for index in 0..self.slots.len() {
             if self.slot(index).is_some_and(|slot| !self.masters.contains(&slot.key)) {
                 self.adopt_left_overs_of(index, Evidence::Mark);
+            }
+        }
+    }
+
+    /// With an authentication header a master does not go on: the other routers would refuse numbers that begin at 1.
+    fn forget_masters_without_numbers(&mut self) {
+        for slot in self.slots.iter().flatten() {
+            if matches!(slot.instance.authentication, Authentication::Header(_)) {
+                self.masters.remove(&slot.key);
             }
         }
     }

@@ -132,6 +132,7 @@ impl Instances {
             family: slot.instance.settings.family,
             link,
             kind: lower::channel_kind(&slot.instance.transport, source),
+            protocol: lower::protocol(&slot.instance.authentication),
         });
         if slot.instance.promote_secondaries
             && slot.link != link

@@ -74,11 +74,11 @@ fn a_group_leaves_in_as_many_steps_as_it_has_members() {
     assert_eq!(masters(&it.instances), usize::from(members));
 
     it.instances.with_router(0, |router, effects| router.handle(it.now, Event::AddressLost, effects));
-    it.instances.act(0);
+    it.instances.act(it.now, 0);
     let mut steps = 0;
     while let Some((index, _)) = it.instances.follow_ups.pop_front() {
         it.instances.with_router(index, |router, effects| router.handle(it.now, Event::GroupBackup, effects));
-        it.instances.act(index);
+        it.instances.act(it.now, index);
         steps += 1;
     }
     assert_eq!((steps, masters(&it.instances)), (members - 1, 0));

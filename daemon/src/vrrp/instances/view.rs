@@ -223,7 +223,7 @@ impl Instances {
             }),
             master_down_time: router.master_down_time(),
             accept: instance.accept,
-            has_password: instance.password.is_some(),
+            authentication: instance.authentication.kind(),
             dont_track_primary: instance.dont_track_primary,
             promote_secondaries: instance.promote_secondaries,
             addresses: instance.addresses.iter().map(&mut address).collect(),

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::time::{Centis, Instant};
+use crate::vrrp::authentication::Seal;
 use crate::vrrp::cause::{Faults, State};
 use crate::vrrp::params::{InitialState, Params};
 use crate::vrrp::receive::Datagram;
@@ -87,7 +88,8 @@ impl Rig {
     }
 
     pub(super) fn hear_at(&mut self, received: Instant, source: IpAddr, ttl: u8, octets: &[u8]) -> Vec<Effect> {
-        let datagram = Datagram { source, destination: GROUP, ttl, received, message: octets };
+        let datagram =
+            Datagram { source, destination: GROUP, ttl, received, utc: Duration::ZERO, header: None, message: octets };
         self.tell(Event::Datagram(&datagram))
     }
 }
@@ -95,7 +97,7 @@ impl Rig {
 /// The message alone, as a machine gets it.
 pub(super) fn packet(params: &Params, source: IpAddr, priority: u8) -> Vec<u8> {
     let mut octets = Vec::new();
-    advert::encode(&mut octets, params, priority, source, GROUP, 1);
+    advert::encode(&mut octets, params, priority, source, GROUP, 1, Seal::None);
     octets.split_off(ipv4::HEADER_LENGTH)
 }
 

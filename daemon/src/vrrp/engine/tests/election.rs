@@ -103,7 +103,15 @@ fn octets_that_are_no_advert_change_nothing() {
     let params = lower::params(&configuration(&one(200)).instances[0], 0);
     let (source, destination) = (ip("192.0.2.2"), ip("224.0.0.18"));
     let mut good = Vec::new();
-    keepalived_core::vrrp::advert::encode(&mut good, &params, 200, source, destination, 1);
+    keepalived_core::vrrp::advert::encode(
+        &mut good,
+        &params,
+        200,
+        source,
+        destination,
+        1,
+        keepalived_core::vrrp::Seal::None,
+    );
     let truncated = (0..good.len()).map(|length| good[..length].to_vec());
     let first_octet = (0..=255).filter(|octet| *octet != 0x45).map(|octet| [&[octet], &good[1..]].concat());
     let total_length = (0..=255).filter(|octet| usize::from(*octet) != good.len()).map(|octet| {

@@ -8,7 +8,7 @@ use keepalived_config::InstanceKey;
 use keepalived_config::model::Config;
 use keepalived_core::network::{Address, LinkIndex};
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::State;
+use keepalived_core::vrrp::{Authentication, Router, Seal, State, advert};
 use keepalived_kernel::fake::{FakeNetwork, FakePackets, FakeSockets, ReceivedAdvert, SentAdvert};
 use keepalived_kernel::network::Network;
 
@@ -47,6 +47,11 @@ pub(super) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
+/// The time since 1970 at a moment: it is 2026.
+pub(super) fn utc(now: Instant) -> Duration {
+    Duration::from_secs(1_780_000_000) + now.since(Instant::ZERO)
+}
+
 pub(super) fn plain(link: LinkIndex, address: &str, prefix: u8) -> Address {
     Address::plain(link, ip(address), prefix)
 }
@@ -69,6 +74,8 @@ pub(super) struct Rig {
     pub(super) reports: Vec<Report>,
     /// What takes time, if anything does.
     pub(super) slow: Option<Slow>,
+    /// By how much the clocks of other routers are ahead of ours.
+    pub(super) others_ahead: Duration,
     /// What the kernel was asked for, and when the answer comes.
     asked: Option<(Instant, Asked)>,
 }
@@ -108,7 +115,7 @@ impl Rig {
 
     /// A rig for an engine that has been made, and has not begun.
     pub(super) fn around(engine: Engine<FakeNetwork, FakePackets>, now: Instant) -> Self {
-        Self { engine, now, reports: Vec::new(), slow: None, asked: None }
+        Self { engine, now, reports: Vec::new(), slow: None, others_ahead: Duration::ZERO, asked: None }
     }
 
     pub(super) fn network(&mut self) -> &mut FakeNetwork {
@@ -121,6 +128,7 @@ impl Rig {
 
     /// One turn, and what the kernel is asked for: unless it is slow, it answers at once. When the next is due.
     pub(super) fn turn(&mut self) -> Option<Instant> {
+        self.engine.set_utc(self.now, utc(self.now));
         let wake = self.engine.turn(self.now);
         let Some(order) = self.engine.order() else {
             return wake.into_iter().chain(self.asked.as_ref().map(|(at, _)| *at)).min();
@@ -234,7 +242,13 @@ impl Rig {
         let params = lower::params(&configuration(text).instances[0], 0);
         let mut octets = Vec::new();
         let source = ip("192.0.2.2");
-        keepalived_core::vrrp::advert::encode(&mut octets, &params, priority, source, destination, 1);
+        let utc = utc(self.now) + self.others_ahead;
+        let seal = match &params.authentication {
+            // numbers that grow, whoever sends
+            Authentication::Header(_) => Seal::Header(u32::try_from(utc.as_millis() % 100_000_000).unwrap()),
+            _ => Router::new(params.clone()).seal(utc).unwrap(),
+        };
+        advert::encode(&mut octets, &params, priority, source, destination, 1, seal);
         let advert = ReceivedAdvert { link: ETH0, source, destination, ttl, received: self.now, octets };
         assert_eq!(self.packets().deliver(&advert), 1);
     }
