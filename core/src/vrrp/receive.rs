@@ -25,7 +25,7 @@ pub struct Datagram<'a> {
     pub ttl: u8,
     /// When the kernel received it.
     pub received: Instant,
-    /// The time since 1970 when it is judged.
+    /// The time since 1970 when the kernel received it: one that waits to be read does not grow old.
     pub utc: Duration,
     /// The authentication header in front of the message; version 2 over IPv4 only.
     pub header: Option<header::Received<'a>>,

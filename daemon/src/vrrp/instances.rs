@@ -183,7 +183,7 @@ impl Instances {
             destination: incoming.destination,
             ttl: incoming.ttl,
             received: incoming.received,
-            utc: self.utc(now),
+            utc: self.utc(now).saturating_sub(now.since(incoming.received)),
             header,
             message,
         };

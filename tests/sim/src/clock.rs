@@ -19,6 +19,11 @@ impl Moment {
         Self(nanos)
     }
 
+    /// The time since 1970, which all routers agree on: it is 2026 when the world begins.
+    pub const fn utc(self) -> Duration {
+        Duration::from_nanos(self.0).saturating_add(Duration::from_secs(1_780_000_000))
+    }
+
     /// How long after `earlier`; zero if it is not.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use keepalived_core::vrrp::advert::Message;
+use keepalived_core::vrrp::advert::{self, Message};
 use keepalived_core::vrrp::announce::frame;
+use keepalived_core::vrrp::authentication::hmac;
+use keepalived_core::vrrp::{self, Version};
 use keepalived_kernel::fake::SentAdvert;
 
 use crate::bounds::DELAY;
@@ -35,6 +37,8 @@ pub struct Said {
     pub priority: u8,
     /// The sender's interval.
     pub interval: Duration,
+    /// Its number, if it is signed: it counts once, and not after a later one.
+    pub number: Option<u64>,
 }
 
 impl Medium {
@@ -105,7 +109,13 @@ pub fn said(octets: &[u8], source: IpAddr) -> Option<Said> {
         2 => Duration::from_secs(u64::from(message.seconds())),
         _ => Duration::from_millis(u64::from(message.centiseconds()) * 10),
     };
-    Some(Said { vrid: message.vrid, priority: message.priority, interval })
+    let family = if source.is_ipv4() { vrrp::Family::V4 } else { vrrp::Family::V6 };
+    let version = if message.version == 2 { Version::V2 } else { Version::V3 };
+    let unsigned = advert::length_with(version, family, usize::from(message.count));
+    let trailer = octets.get(unsigned..).filter(|trailer| trailer.len() == hmac::TRAILER_LENGTH);
+    let number = trailer.and_then(|trailer| trailer.get(4..12)?.first_chunk());
+    let number = number.map(|number| u64::from_be_bytes(*number));
+    Some(Said { vrid: message.vrid, priority: message.priority, interval, number })
 }
 
 /// What the kernel of a router says to a probe for an address that it has: as RFC 826 and RFC 4861 §7.2.4 want it.

@@ -105,6 +105,8 @@ pub struct View {
     pub without_sockets: bool,
     /// What the engine has been given to hear.
     pub heard: Heard,
+    /// The last number of each sender of signed adverts that the engine has been given to hear.
+    pub numbers: BTreeMap<IpAddr, u64>,
 }
 
 /// What has reached a backup's socket.
@@ -168,6 +170,7 @@ impl Node {
             last_advert: Moment::START,
             without_sockets: false,
             heard: Heard::default(),
+            numbers: BTreeMap::new(),
         };
         let views = vec![view; setting.instances.len()];
         let plugged = Segment::ALL.to_vec();
@@ -233,6 +236,7 @@ impl Node {
             Some((_, Asked::Answered(answer))) => engine.answer(shown, answer),
             other => self.asked = other,
         }
+        engine.set_utc(shown, now.utc());
         loop {
             let wake = engine.turn(shown);
             // announcing is the last that a turn does: the states are those that they were sent in

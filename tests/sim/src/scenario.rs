@@ -163,6 +163,7 @@ fn common(random: &mut Random, id: VirtualId, base: u64, grouped: bool) -> Insta
         family,
         unicast: random.percent(40),
         password: password.then_some("secret"),
+        signs: !password && random.percent(25),
         grouped,
         priority: 1,
         interval: base * random.pick(&[1, 1, 1, 2]),

@@ -37,6 +37,8 @@ pub struct Instance {
     pub unicast: bool,
     /// `auth_pass`
     pub password: Option<&'static str>,
+    /// `auth_hmac` with the one key of this world.
+    pub signs: bool,
     /// Member of the sync group.
     pub grouped: bool,
     /// `priority`
@@ -64,6 +66,7 @@ pub struct Instance {
 pub struct Terms {
     version: u8,
     password: Option<&'static str>,
+    signs: bool,
     interval: u64,
 }
 
@@ -71,7 +74,7 @@ impl Terms {
     /// Whether a router with these terms believes one with `other`.
     pub fn accepts(self, other: Self) -> bool {
         let interval = self.version == 3 || self.interval == other.interval;
-        self.version == other.version && self.password == other.password && interval
+        self.version == other.version && self.password == other.password && self.signs == other.signs && interval
     }
 }
 
@@ -148,7 +151,7 @@ impl Instance {
 
     /// What others have to agree on.
     pub const fn terms(&self) -> Terms {
-        Terms { version: self.version, password: self.password, interval: self.interval }
+        Terms { version: self.version, password: self.password, signs: self.signs, interval: self.interval }
     }
 
     /// `preempt_delay`
@@ -224,6 +227,9 @@ fn write_instance(
     writeln!(text, "  garp_master_refresh {}", instance.refresh)?;
     if let Some(password) = instance.password {
         writeln!(text, "  authentication {{\n    auth_type PASS\n    auth_pass {password}\n  }}")?;
+    }
+    if instance.signs {
+        writeln!(text, "  auth_hmac {{\n    key 1 a-key-of-32-octets-for-this-world\n    active_key 1\n  }}")?;
     }
     if instance.unicast {
         writeln!(text, "  unicast_peer {{")?;

@@ -168,6 +168,21 @@ impl Watch {
         }
     }
 
+    /// A signed advert has reached a socket of `node`. Returns whether it is later than what it heard of this sender.
+    pub fn is_later(node: &mut Node, source: IpAddr, said: Said) -> bool {
+        let Some(number) = said.number else { return true };
+        let Some(id) = node.setting.instances.iter().position(|instance| instance.vrid == said.vrid) else {
+            return true;
+        };
+        let Some(view) = node.views.get_mut(id) else { return true };
+        let last = view.numbers.insert(source, number);
+        let is_later = last.is_none_or(|last| number > last);
+        if let (false, Some(last)) = (is_later, last) {
+            view.numbers.insert(source, last);
+        }
+        is_later
+    }
+
     /// An advert of a router with `terms` has reached a socket of `node`.
     pub fn heard(node: &mut Node, terms: Terms, said: Said, stamp: Instant) {
         let Some(id) = node.setting.instances.iter().position(|instance| instance.vrid == said.vrid) else { return };

@@ -394,12 +394,15 @@ impl World {
             return;
         }
         let received = node.clock.show(now);
+        let source = advert.source;
         advert.received = received;
         if !node.deliver(segment, advert) {
             self.trace.note(now, || format!("    no room for it at router {to}"));
             return;
         }
-        if let (Some(said), Some(terms)) = (said, terms) {
+        if let (Some(said), Some(terms)) = (said, terms)
+            && Watch::is_later(node, source, said)
+        {
             Watch::heard(node, terms, said, received);
         }
         self.schedule(to, now);
@@ -552,9 +555,11 @@ impl World {
                     (segment.address(98, Family::V4), std::net::Ipv4Addr::new(224, 0, 0, 18).into(), octets)
                 }
             };
-            // one wrong bit of the message: its checksum shows it (RFC 1071)
             let header = if source.is_ipv4() { 20 } else { 0 };
-            if let Some(message) = octets.get_mut(header..).filter(|message| !message.is_empty()) {
+            // what is signed may come again as it was: its number shows it
+            let again = self.is_signed(id, octets.get(header + 1).copied()) && self.random.percent(50);
+            // one wrong bit of the message: its checksum shows it (RFC 1071)
+            if let Some(message) = octets.get_mut(header..).filter(|message| !message.is_empty() && !again) {
                 let place = self.random.index(message.len());
                 let bit = self.random.below(8);
                 if let Some(octet) = message.get_mut(place) {
@@ -567,9 +572,18 @@ impl World {
             }
             let received = node.clock.show(now);
             let link = node.link(segment);
+            if let Some(said) = medium::said(&octets, source).filter(|_| again) {
+                Watch::is_later(node, source, said);
+            }
             node.deliver(segment, ReceivedAdvert { link, source, destination, ttl: 255, received, octets });
         }
         self.schedule(id, now);
+    }
+
+    /// Whether adverts with this VRID have to be signed.
+    fn is_signed(&self, id: NodeId, vrid: Option<u8>) -> bool {
+        let instances = &self.node(id).setting.instances;
+        instances.iter().any(|instance| instance.signs && Some(instance.vrid) == vrid)
     }
 
     fn octet(&mut self) -> u8 {

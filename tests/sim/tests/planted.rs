@@ -18,6 +18,7 @@ fn instance(priority: u8) -> Instance {
         family: Family::V4,
         unicast: false,
         password: Some("secret"),
+        signs: false,
         grouped: false,
         priority,
         interval: 100,
@@ -56,6 +57,14 @@ fn two_routers_that_agree_keep_every_promise() {
 fn another_password_makes_two_masters() {
     let other = Instance { password: Some("another"), ..instance(100) };
     assert_eq!(broken(world(setting(instance(200)), setting(other), &[])), Some(Invariant::OneMaster));
+}
+
+#[test]
+fn one_that_signs_beside_one_that_does_not_makes_two_masters() {
+    let plain = |priority| Instance { password: None, version: 3, ..instance(priority) };
+    let signing = |priority| Instance { signs: true, ..plain(priority) };
+    assert_eq!(broken(world(setting(signing(200)), setting(signing(100)), &[])), None);
+    assert_eq!(broken(world(setting(signing(200)), setting(plain(100)), &[])), Some(Invariant::OneMaster));
 }
 
 #[test]

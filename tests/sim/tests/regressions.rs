@@ -17,6 +17,7 @@ fn setting(priority: u8) -> Setting {
         family: Family::V4,
         unicast: false,
         password: None,
+        signs: false,
         grouped: false,
         priority,
         interval: 100,

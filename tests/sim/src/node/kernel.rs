@@ -72,6 +72,7 @@ impl Node {
     pub(super) fn wait_for_kernel(&mut self, now: Moment) {
         let Life::Up(engine) = &mut self.life else { return };
         let shown = self.clock.show(now);
+        engine.set_utc(shown, now.utc());
         while engine.owes_changes() {
             match self.asked.take() {
                 Some((_, Asked::Order(order))) => {

@@ -35,6 +35,7 @@ impl Node {
         let shown = self.clock.show(now);
         let mut engine = Engine::new(shown, &self.config, masters, network, packets)
             .expect("the kernel in memory can always be read");
+        engine.set_utc(shown, now.utc());
         engine.begin(shown);
         self.life = Life::Up(Box::new(engine));
         self.paused = false;
