@@ -72,6 +72,17 @@ fn a_signature_from_another_time_is_refused() {
 }
 
 #[test]
+fn a_signature_does_not_grow_old_while_it_waits_to_be_read() {
+    let text = signed(&format!("key 1 {KEY}\n active_key 1\n time_window 5"));
+    let mut rig = Rig::new(&text);
+    rig.hear_only(&text, 200);
+    rig.now += Duration::from_secs(20);
+    rig.settle();
+    let counters = rig.engine.view(rig.now, std::time::SystemTime::UNIX_EPOCH).instances[0].counters;
+    assert_eq!((counters.advert_rcvd, counters.auth_ext_stale), (1, 0));
+}
+
+#[test]
 fn without_signature_adverts_count_until_they_are_enforced() {
     let keys = format!("key 1 {KEY}\n active_key 1");
     let plain = under("", "version 3");
