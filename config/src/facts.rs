@@ -1,5 +1,7 @@
 //! What has to be known about the machine to judge a configuration.
 
+use std::fmt;
+
 use keepalived_core::address::InterfaceName;
 
 use crate::model::Regex;
@@ -118,12 +120,33 @@ pub struct Weakness {
 /// What lets others than root replace a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WeaknessKind {
-    /// It belongs to another user.
-    Owner,
+    /// It belongs to another user, of this number.
+    Owner {
+        /// The owner.
+        user: u32,
+    },
     /// Its group, or every user, may write it.
-    Writable,
-    /// It is a symbolic link in place of a directory.
-    Link,
+    Writable {
+        /// Its permissions.
+        mode: u32,
+        /// The number of its group.
+        group: u32,
+    },
+}
+
+impl fmt::Display for Weakness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = &self.path;
+        match self.kind {
+            WeaknessKind::Owner { user } => write!(f, "{path} belongs to user {user}, not to root"),
+            WeaknessKind::Writable { mode, group: _ } if mode & 0o002 != 0 => {
+                write!(f, "{path} has mode {mode:04o}, so every user may write it")
+            }
+            WeaknessKind::Writable { mode, group } => {
+                write!(f, "{path} has mode {mode:04o}, so group {group} may write it")
+            }
+        }
+    }
 }
 
 /// What stands where a key should.

@@ -124,7 +124,7 @@ impl Reading<'_> {
             Program::Unknown | Program::Present => return true,
             Program::Insecure(weakness) if self.scripts.secure => {
                 let rule = if tracked { &rule::SCRIPT_INSECURE } else { &rule::SCRIPT_UNUSABLE };
-                (format!("{program} is not safe: {}", why(&weakness)), remedy(&weakness), rule)
+                (format!("{program} is not safe: {weakness}"), remedy(&weakness), rule)
             }
             Program::Insecure(_) => return true,
             Program::NotExecutable => {
@@ -186,21 +186,11 @@ fn missing(tracked: bool) -> &'static Rule {
     if tracked { &rule::SCRIPT_MISSING } else { &rule::SCRIPT_UNUSABLE }
 }
 
-fn why(weakness: &Weakness) -> String {
-    let path = &weakness.path;
-    match weakness.kind {
-        WeaknessKind::Owner => format!("{path} does not belong to root"),
-        WeaknessKind::Writable => format!("others than root may write {path}"),
-        WeaknessKind::Link => format!("{path} is a symbolic link to a directory"),
-    }
-}
-
 fn remedy(weakness: &Weakness) -> String {
     let path = &weakness.path;
     match weakness.kind {
-        WeaknessKind::Owner => format!("chown root {path}, or let another user than root run it"),
-        WeaknessKind::Writable => format!("chmod go-w {path}, or let another user than root run it"),
-        WeaknessKind::Link => "write the path without links (realpath tells it)".to_owned(),
+        WeaknessKind::Owner { .. } => format!("chown -h root {path}, or let another user than root run it"),
+        WeaknessKind::Writable { .. } => format!("chmod go-w {path}, or let another user than root run it"),
     }
 }
 
@@ -235,7 +225,7 @@ pub(super) fn check(reading: &mut Reading<'_>, config: &mut Config) {
         None => Finding::anywhere(&rule::SCRIPT_SECURITY, message),
     };
     let finding = match found.weakness {
-        Some(weakness) => finding.note(format!("and it is not safe: {}", why(&weakness))),
+        Some(weakness) => finding.note(format!("and it is not safe: {weakness}")),
         None => finding.note("without it, a script that others may write could run as root"),
     };
     reading.report(finding.help("add enable_script_security to global_defs, and script_user with who runs scripts"));
