@@ -41,6 +41,8 @@ pub enum ToChild {
     Refresh(AfterTelling),
     /// The connection to the process of this role; its descriptor comes along. It replaces the connection to a process before it.
     Peer(Role),
+    /// To the runner: the supervisor orders programs by a connection whose descriptor comes along.
+    Orders,
     /// End in good order.
     Stop,
 }

@@ -157,7 +157,7 @@ impl Runner {
                     };
                     self.supervisor.say(&answer);
                 }
-                ToChild::Peer(_) => {
+                ToChild::Peer(_) | ToChild::Orders => {
                     let client =
                         descriptors.ok_or_else(|| io::ErrorKind::InvalidData.into()).and_then(Pipe::from_descriptor);
                     if let Err(error) = client.and_then(|client| self.serve(client)) {

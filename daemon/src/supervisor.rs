@@ -28,6 +28,7 @@ mod dump;
 mod introductions;
 mod liveness;
 mod messages;
+mod own_scripts;
 mod paced_log;
 mod pid_files;
 mod post;
@@ -42,6 +43,7 @@ mod worker;
 use abandoned::Sweeper;
 use dump::{Dump, File};
 use introductions::Introductions;
+use own_scripts::OwnScripts;
 use paced_log::PacedLog;
 use pid_files::PidFiles;
 use post::Post;
@@ -123,6 +125,7 @@ struct Supervisor {
     /// Lines of dumps that are not in the log yet.
     paced_log: PacedLog,
     introductions: Introductions,
+    own_scripts: OwnScripts,
     /// The configuration that a thread is reading.
     reading: Option<Reading>,
     /// Kernel modules are loaded once: what cannot be loaded now cannot be loaded later.
@@ -210,6 +213,7 @@ impl Supervisor {
         tracing::info!("Starting Keepalived v{} (keepalived-rs)", env!("CARGO_PKG_VERSION"));
         say(findings);
         let now = reactor::now();
+        let own_scripts = OwnScripts::new(&config, now);
         let mut paced_log = PacedLog::default();
         if options.dump {
             paced_log.add(&dump::configuration(&config), now);
@@ -232,6 +236,7 @@ impl Supervisor {
             abandoned_not_before: now,
             paced_log,
             introductions: Introductions::default(),
+            own_scripts,
             reading: None,
             modules_are_loaded: false,
             reload_again: false,
@@ -257,6 +262,8 @@ impl Supervisor {
                 match ready {
                     Ready::Signal(signal) => self.on_signal(signal),
                     Ready::Descriptor { token: READING, .. } => self.has_read(),
+                    // each turn hears it
+                    Ready::Descriptor { token: own_scripts::ANSWERS, .. } => {}
                     Ready::Descriptor { token, .. } => match post::source(token) {
                         Some((role, post::Source::Speaks)) => self.listen(role),
                         Some((role, post::Source::Ended)) => {
@@ -280,9 +287,15 @@ impl Supervisor {
 
     fn next_deadline(&self) -> Option<Instant> {
         let kill_at = self.stopping.as_ref().map(Stopping::next_at);
-        let again_at = self.introductions.next_at();
-        let others =
-            [self.paced_log.next_at(), kill_at, self.abandoned_at(), self.catch_up_at(reactor::now()), again_at];
+        let now = reactor::now();
+        let others = [
+            self.paced_log.next_at(),
+            kill_at,
+            self.abandoned_at(),
+            self.catch_up_at(now),
+            self.introductions.next_at(),
+            self.own_scripts.next_at(now),
+        ];
         let of_posts = self.posts.iter().flat_map(Post::next_at);
         others.into_iter().flatten().chain(of_posts).min()
     }
@@ -305,6 +318,7 @@ impl Supervisor {
         for line in self.paced_log.due(now) {
             tracing::info!("{line}");
         }
+        self.look_at_own_scripts(now);
         self.remove_due(now);
         self.respawn(now);
         self.try_again(now);
@@ -359,6 +373,7 @@ impl Supervisor {
         for post in &mut self.posts {
             post.respawn_at = None;
         }
+        self.hurry_startup();
         // the others may still have programs to run: the runner ends with the last of them
         for worker in self.workers_mut().filter(|worker| worker.role() != Role::Runner) {
             worker.stop();

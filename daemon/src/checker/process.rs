@@ -352,7 +352,7 @@ impl Process {
                 reactor.register(&runner, FROM_RUNNER, Interest::Read)?;
                 self.programs.connect(Connection::new(runner));
             }
-            ToChild::Start | ToChild::Peer(_) | ToChild::Stop => {}
+            ToChild::Start | ToChild::Peer(_) | ToChild::Orders | ToChild::Stop => {}
         }
         Ok(())
     }

@@ -58,7 +58,8 @@ impl Supervisor {
         // a checker process also removes what the one before it has left
         let follows = role == Role::Checker && self.succession.is_open();
         let is_needed = follows || is_needed(role, &self.options, &self.config);
-        if !is_needed || self.worker(role).is_some() || self.stopping.is_some() {
+        let may_start = role == Role::Runner || self.own_scripts.has_started();
+        if !is_needed || !may_start || self.worker(role).is_some() || self.stopping.is_some() {
             return;
         }
         let masters = match begins {
@@ -106,6 +107,9 @@ impl Supervisor {
                     post.worker = Some(worker);
                 }
                 self.introduce(role);
+                if role == Role::Runner {
+                    self.connect_runner();
+                }
                 if follows {
                     self.give(role);
                 }
@@ -180,9 +184,9 @@ impl Supervisor {
         self.workers().filter_map(|worker| worker.catch_up_at(now)).min()
     }
 
-    /// Stops the runner once the others have ended: until then they may have programs to run.
+    /// Stops the runner once the others have ended and the shutdown script has run: until then there may be programs to run.
     pub(super) fn stop_the_runner(&mut self) {
-        if self.workers().all(|worker| worker.role() == Role::Runner) {
+        if self.workers().all(|worker| worker.role() == Role::Runner) && !self.is_shutting_down() {
             self.workers_mut().for_each(Worker::stop);
         }
     }

@@ -147,7 +147,8 @@ impl Supervisor {
     /// The start is over when all children that are needed run.
     pub(super) fn ready_if_all_are(&mut self) {
         let runs = |role| self.worker(role).is_some_and(|worker| worker.ready);
-        if Role::ALL.into_iter().all(|role| runs(role) || !is_needed(role, &self.options, &self.config)) {
+        let has_started = self.own_scripts.has_started();
+        if has_started && Role::ALL.into_iter().all(|role| runs(role) || !is_needed(role, &self.options, &self.config)) {
             self.ready();
         }
     }

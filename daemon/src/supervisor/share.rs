@@ -31,7 +31,13 @@ pub(super) fn is_needed(role: Role, options: &Options, config: &Config) -> bool 
     let has_servers = options.checker && !config.virtual_servers.is_empty();
     let has_routers = options.vrrp && (!config.instances.is_empty() || options.all);
     match role {
-        Role::Runner => has_servers && checker_runs_programs(config) || has_routers && vrrp_runs_programs(config),
+        Role::Runner => {
+            let scripts = &config.global.scripts;
+            scripts.startup.is_some()
+                || scripts.shutdown.is_some()
+                || has_servers && checker_runs_programs(config)
+                || has_routers && vrrp_runs_programs(config)
+        }
         Role::Checker => has_servers,
         Role::Vrrp => has_routers,
     }

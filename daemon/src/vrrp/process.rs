@@ -100,13 +100,14 @@ impl Process {
                 reason: "VRRP needs the capabilities CAP_NET_ADMIN and CAP_NET_RAW: run keepalived as root, or grant them (systemd: AmbientCapabilities=)".into(),
             });
         }
-        // SysNice and IpcLock are for a reload that changes scheduling; DacOverride for /proc/sys
+        // SysNice and IpcLock are for a reload that changes scheduling; DacOverride for /proc/sys; Chown for named pipes
         let keep = [
             Capability::NetAdmin,
             Capability::NetRaw,
             Capability::SysNice,
             Capability::IpcLock,
             Capability::DacOverride,
+            Capability::Chown,
         ];
         process::drop_capabilities(&keep)?;
         // before this process has another thread: capabilities belong to threads
@@ -298,7 +299,7 @@ impl Process {
             ToChild::Peer(Role::Runner) => {
                 connect(&mut self.programs, &mut self.reactor, memory.ok_or(io::ErrorKind::InvalidData)?)?;
             }
-            ToChild::Start | ToChild::Peer(_) | ToChild::Stop => {}
+            ToChild::Start | ToChild::Peer(_) | ToChild::Orders | ToChild::Stop => {}
             ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => {
                 // whatever comes of it: the supervisor reads no other configuration before it has an answer
@@ -479,7 +480,7 @@ fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Conne
                     return Err(NotStarted { status: exit::FATAL, reason: String::new() });
                 }
                 Ok(Some((ToChild::Peer(Role::Runner), runner))) => stood_by.runner = runner,
-                Ok(Some((ToChild::Start | ToChild::Peer(_) | ToChild::Refresh(_), _))) => {}
+                Ok(Some((ToChild::Start | ToChild::Peer(_) | ToChild::Orders | ToChild::Refresh(_), _))) => {}
                 Err(_gone) => {
                     if !startup.keep_addresses {
                         take_back(startup, &mut network);

@@ -119,6 +119,8 @@ struct Pipe {
 impl Pipe {
     fn new(lab: &Lab, path: &std::path::Path) -> Result<Self> {
         let read = lab.folder().join("read");
+        // of a pipe before
+        fs::write(&read, "")?;
         let mut command = std::process::Command::new("sh");
         // it is made by the daemon, or has been
         command.arg("-c").arg(format!(
@@ -186,15 +188,111 @@ fn a_pipe_is_told_of_priorities_if_that_is_asked_for() {
         let (path, number) = (lab.folder().join("pipe"), lab.folder().join("number"));
         fs::write(&number, "0")?;
         let tracked = format!("track_file f {{\n  file {}\n  weight 1\n}}\n", number.display());
-        let lines = "notify_priority_changes\n  track_file {\n    f\n  }";
-        let text = global(&format!("vrrp_notify_fifo {}", path.display()))
-            + &tracked
-            + &Instance::new(PLAIN, 100).with(lines).text(a, &[]);
-        let pipe = Pipe::new(lab, &path)?;
-        let _running = start(a, &text)?;
-        assert_eq!(pipe.wait(2)?, ["INSTANCE \"V7\" BACKUP 100", "INSTANCE \"V7\" MASTER 100"]);
-        fs::write(&number, "20")?;
-        assert_eq!(pipe.wait(3)?[2], "INSTANCE \"V7\" MASTER_PRIORITY 120");
+        for (of_all, own) in [("", "notify_priority_changes"), ("vrrp_notify_priority_changes", "")] {
+            fs::write(&number, "0")?;
+            let lines = format!("{own}\n  track_file {{\n    f\n  }}");
+            let text = global(&format!("vrrp_notify_fifo {}\n  {of_all}", path.display()))
+                + &tracked
+                + &Instance::new(PLAIN, 100).with(&lines).text(a, &[]);
+            let pipe = Pipe::new(lab, &path)?;
+            let running = start(a, &text)?;
+            assert_eq!(pipe.wait(2)?, ["INSTANCE \"V7\" BACKUP 100", "INSTANCE \"V7\" MASTER 100"]);
+            fs::write(&number, "20")?;
+            assert_eq!(pipe.wait(3)?[2], "INSTANCE \"V7\" MASTER_PRIORITY 120", "{of_all}");
+            running.stop()?;
+        }
+        Ok(())
+    });
+}
+
+/// A program that reads a named pipe: it says that it begins, then what it reads.
+struct Reader {
+    script: PathBuf,
+    read: PathBuf,
+}
+
+impl Reader {
+    fn new(lab: &Lab) -> Result<Self> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (script, read) = (lab.folder().join("reader.sh"), lab.folder().join("read"));
+        // NUL octets follow lines of the checker process
+        let text = format!("#!/bin/sh\necho begins $1 >> {0}\nexec sed -u 's/\\x00//g' < $2 >> {0}\n", read.display());
+        fs::write(&script, text)?;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+        fs::write(&read, "")?;
+        Ok(Self { script, read })
+    }
+
+    fn lines(&self) -> Result<Vec<String>> {
+        Ok(fs::read_to_string(&self.read)?.lines().map(str::to_owned).collect())
+    }
+
+    fn wait(&self, line: &str) -> Result<()> {
+        let there = || Ok(self.lines()?.iter().any(|read| read == line));
+        wait_until(line, patience(Duration::from_secs(10)), there).with_context(|| format!("{:?}", self.lines()))
+    }
+
+    fn begun(&self) -> Result<usize> {
+        Ok(self.lines()?.iter().filter(|line| line.starts_with("begins")).count())
+    }
+}
+
+/// A virtual server whose real server does not answer.
+const BALANCED: &str = "virtual_server 192.0.2.80 80 {\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\ndelay_loop 1\n\
+                        real_server 127.0.0.1 81 {\nTCP_CHECK {\nconnect_timeout 1\n}\n}\n}\n";
+
+#[test]
+fn two_processes_write_to_one_pipe_and_one_program_reads_it() {
+    if !only_ours() {
+        return; // Debian's needs IPVS
+    }
+    trial("shared pipe", |lab| {
+        let (a, reader) = (lab.router(0), Reader::new(lab)?);
+        let path = lab.folder().join("pipe");
+        let globals = |more: &str| {
+            let script = reader.script.display();
+            let pipe = path.display();
+            global(&format!("lvs_backend nftables\n  notify_fifo {pipe}\n  notify_fifo_script \"{script} all\"\n  {more}"))
+        };
+        let instance = Instance::new(PLAIN, 200).text(a, &[]);
+        let running = start(a, &(globals("") + &instance + BALANCED))?;
+        reader.wait("INSTANCE \"V7\" MASTER 200")?;
+        reader.wait("VS [192.0.2.80]:tcp:80 DOWN")?;
+        assert_eq!(reader.begun()?, 1, "{:?}", reader.lines()?);
+        // without virtual servers, the vrrp process has the reader started
+        running.reload(&(globals("") + &instance))?;
+        wait_until("it has another reader", patience(Duration::from_secs(10)), || Ok(reader.begun()? == 2))?;
+        lab.pull(0, 0)?;
+        reader.wait("INSTANCE \"V7\" FAULT 200")?;
+        running.stop()?;
+        assert_eq!(reader.begun()?, 2, "{:?}", reader.lines()?);
+        assert!(!path.exists(), "who made the pipe removes it");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_pipe_of_a_user_has_a_reader_and_hears_states_after_a_reload() {
+    if !only_ours() {
+        return; // Debian's begins a new reader at a reload, which comes too late for the states
+    }
+    trial("states on reload", |lab| {
+        use std::os::unix::fs::MetadataExt as _;
+        let (a, reader) = (lab.router(0), Reader::new(lab)?);
+        let path = lab.folder().join("pipe");
+        let text = |more: &str| {
+            let (script, pipe) = (reader.script.display(), path.display());
+            let fifo = format!("vrrp_notify_fifo {pipe} nobody\n  vrrp_notify_fifo_script \"{script} vrrp\"\n  {more}");
+            global(&fifo) + &Instance::new(PLAIN, 200).text(a, &[])
+        };
+        let running = start(a, &text("fifo_write_vrrp_states_on_reload"))?;
+        reader.wait("INSTANCE \"V7\" MASTER 200")?;
+        assert_eq!(fs::metadata(&path)?.uid(), 65534);
+        let masters = || -> Result<usize> { Ok(reader.lines()?.iter().filter(|line| line.contains("MASTER")).count()) };
+        assert_eq!(masters()?, 1);
+        running.reload(&text("fifo_write_vrrp_states_on_reload\n  vrrp_garp_master_delay 7"))?;
+        wait_until("the state is told", patience(Duration::from_secs(10)), || Ok(masters()? == 2))?;
+        running.stop()?;
         Ok(())
     });
 }
