@@ -142,7 +142,10 @@ impl Facts for Small {
     fn program(&self, path: &str, _owner: Owner<'_>) -> Program {
         match path {
             "/bin/s" => Program::Present,
-            "/tmp/mine" => Program::Insecure(Weakness { path: "/tmp".into(), kind: WeaknessKind::Writable { mode: 0o777, group: 0 } }),
+            "/tmp/mine" => Program::Insecure(Weakness {
+                path: "/tmp".into(),
+                kind: WeaknessKind::Writable { mode: 0o777, group: 0 },
+            }),
             _ => Program::Missing,
         }
     }

@@ -191,8 +191,8 @@ mod tests {
                 Program::Present => None,
                 other => panic!("{path}: {other:?}"),
             };
-            let expected = expected
-                .map(|(component, kind)| Weakness { path: self.0.join(component).display().to_string(), kind });
+            let expected =
+                expected.map(|(component, kind)| Weakness { path: self.0.join(component).display().to_string(), kind });
             assert_eq!(found, expected, "{path}");
         }
     }

@@ -148,7 +148,8 @@ impl Supervisor {
     pub(super) fn ready_if_all_are(&mut self) {
         let runs = |role| self.worker(role).is_some_and(|worker| worker.ready);
         let has_started = self.own_scripts.has_started();
-        if has_started && Role::ALL.into_iter().all(|role| runs(role) || !is_needed(role, &self.options, &self.config)) {
+        if has_started && Role::ALL.into_iter().all(|role| runs(role) || !is_needed(role, &self.options, &self.config))
+        {
             self.ready();
         }
     }

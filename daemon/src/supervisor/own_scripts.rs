@@ -106,13 +106,7 @@ impl OwnScripts {
     }
 }
 
-fn begin(
-    programs: &mut Programs,
-    keyword: &'static str,
-    script: &Script,
-    limit: Duration,
-    begun: Instant,
-) -> Running {
+fn begin(programs: &mut Programs, keyword: &'static str, script: &Script, limit: Duration, begun: Instant) -> Running {
     let name = script.argv.first().cloned().unwrap_or_default();
     tracing::info!("Running {keyword} {name}");
     // systemd waits for it

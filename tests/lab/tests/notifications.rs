@@ -252,7 +252,9 @@ fn two_processes_write_to_one_pipe_and_one_program_reads_it() {
         let globals = |more: &str| {
             let script = reader.script.display();
             let pipe = path.display();
-            global(&format!("lvs_backend nftables\n  notify_fifo {pipe}\n  notify_fifo_script \"{script} all\"\n  {more}"))
+            global(&format!(
+                "lvs_backend nftables\n  notify_fifo {pipe}\n  notify_fifo_script \"{script} all\"\n  {more}"
+            ))
         };
         let instance = Instance::new(PLAIN, 200).text(a, &[]);
         let running = start(a, &(globals("") + &instance + BALANCED))?;

@@ -110,10 +110,8 @@ fn written(lab: &Lab, name: &str, globals: &str, script: &str) -> Result<String>
     fs::write(&out, "")?;
     fs::set_permissions(&out, std::os::unix::fs::PermissionsExt::from_mode(0o666))?;
     let line = format!("notify_master \"{script} {}\"", out.display());
-    let text = format!(
-        "global_defs {{\n{globals}\n}}\n{}",
-        Instance::new(PLAIN, 200).with(&line).text(lab.router(0), &[])
-    );
+    let text =
+        format!("global_defs {{\n{globals}\n}}\n{}", Instance::new(PLAIN, 200).with(&line).text(lab.router(0), &[]));
     let running = lab.router(0).start(&Daemon::ours(), name, &text)?;
     let read = || Ok(fs::read_to_string(&out)?.trim().to_owned());
     wait_until("the script has run", patience(Duration::from_secs(10)), || Ok(!read()?.is_empty()))?;
