@@ -57,6 +57,12 @@ impl Fifo {
         self.file.write_all(line)
     }
 
+    /// Whether it is still what its path leads to: others may have deleted it, or put something else there.
+    pub fn is_in_place(&self) -> bool {
+        let found = self.path.symlink_metadata().and_then(|there| Ok((there, self.file.metadata()?)));
+        found.is_ok_and(|(there, ours)| (there.dev(), there.ino()) == (ours.dev(), ours.ino()))
+    }
+
     /// It was there, but a process before this one had made it for us: it is removed at the end.
     pub fn adopt(&mut self) {
         self.ours = true;
@@ -116,8 +122,12 @@ mod tests {
         let path = place("there");
         let first = Fifo::open(&path, None).unwrap();
         Fifo::open(&path, None).unwrap().remove();
-        assert!(path.exists());
-        first.remove();
+        assert!(path.exists() && first.is_in_place());
+        fs::remove_file(&path).unwrap();
+        assert!(!first.is_in_place());
+        let second = Fifo::open(&path, None).unwrap();
+        assert!(!first.is_in_place() && second.is_in_place());
+        second.remove();
     }
 
     #[test]

@@ -416,6 +416,7 @@ impl Process {
 
     async fn stop(&mut self) -> u8 {
         let at_exit = if self.keep_services { AtExit::Keep } else { AtExit::Release };
+        self.fifos.stop();
         self.engine.stop(at_exit, reactor::now());
         self.kernel_settings.end(&self.engine.config().global.balancing);
         self.deliver(usize::MAX);

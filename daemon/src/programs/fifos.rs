@@ -25,6 +25,8 @@ pub(crate) struct Fifos {
     ending: &'static str,
     /// Pipes that the process before this one made: this one removes them at the end.
     made_before: BTreeSet<PathBuf>,
+    /// The process stops: a pipe that is deleted now was deleted by a process of ours that has stopped already, and its reader reads on.
+    stops: bool,
 }
 
 /// A named pipe and its reader.
@@ -36,12 +38,16 @@ struct Channel {
     path: String,
     fifo: Fifo,
     reader: Option<Reader>,
+    /// Lines that were lost since the last one that was written.
+    lost: u64,
+    /// Another file has its place, which was said.
+    is_elsewhere: bool,
 }
 
 impl Fifos {
     /// No open pipes; `ending` follows each line. Those of `made_before` are removed at the end, as if this process had made them.
     pub(crate) fn new(made_before: BTreeSet<PathBuf>, ending: &'static str) -> Self {
-        Self { channels: Vec::new(), ending, made_before }
+        Self { channels: Vec::new(), ending, made_before, stops: false }
     }
 
     /// Takes another configuration: opens the pipes `wanted`, the one for everything first, and starts their readers. `user` runs
@@ -71,8 +77,7 @@ impl Fifos {
     }
 
     fn open(&self, settings: &FifoSettings, path: &str) -> Option<(Channel, bool)> {
-        let owner = settings.user.as_ref().map(owner).transpose();
-        let mut fifo = match owner.and_then(|owner| Fifo::open(Path::new(path), owner)) {
+        let mut fifo = match open(settings, path) {
             Ok(fifo) => fifo,
             Err(error) => {
                 tracing::error!("notify FIFO {path}: {error}");
@@ -83,7 +88,7 @@ impl Fifos {
             fifo.adopt();
         }
         let (settings, path) = (FifoSettings { script: None, ..settings.clone() }, path.to_owned());
-        Some((Channel { settings, user: None, path, fifo, reader: None }, false))
+        Some((Channel { settings, user: None, path, fifo, reader: None, lost: 0, is_elsewhere: false }, false))
     }
 
     /// Named pipes that we made, and remove at the end.
@@ -92,13 +97,19 @@ impl Fifos {
         ours.map(|channel| channel.fifo.path().to_owned()).collect()
     }
 
+    /// The process stops: what is written from now on goes to pipes that others have deleted, too.
+    pub(crate) const fn stop(&mut self) {
+        self.stops = true;
+    }
+
     /// Writes a line to each pipe.
     pub(crate) fn write(&mut self, line: &str) {
-        let Self { channels, ending, .. } = self;
-        for Channel { fifo, .. } in channels {
-            if let Err(error) = fifo.write(format!("{line}{ending}").as_bytes()) {
-                tracing::warn!("notify FIFO {}: {error}; a line is lost", fifo.path().display());
+        let Self { channels, ending, stops, .. } = self;
+        for channel in channels {
+            if !*stops && !channel.fifo.is_in_place() {
+                channel.put_back();
             }
+            channel.write(&format!("{line}{ending}"));
         }
     }
 
@@ -125,6 +136,39 @@ impl Fifos {
 }
 
 impl Channel {
+    /// Writes a line. That lines are lost is said of the first, and how many they were with the next one that is written.
+    fn write(&mut self, line: &str) {
+        let written = self.fifo.write(line.as_bytes());
+        let path = self.fifo.path().display();
+        match written {
+            Ok(()) => match std::mem::take(&mut self.lost) {
+                0 => {}
+                lost => tracing::warn!("notify FIFO {path}: it is read again; {lost} lines were lost"),
+            },
+            Err(error) => {
+                if self.lost == 0 {
+                    tracing::warn!("notify FIFO {path}: {error}; lines are lost until it is read");
+                }
+                self.lost = self.lost.saturating_add(1);
+            }
+        }
+    }
+
+    /// Others have deleted the pipe: makes it again. A reader of ours finds that the old one is closed, ends, and is started again.
+    fn put_back(&mut self) {
+        match open(&self.settings, &self.path) {
+            Ok(fifo) => {
+                tracing::warn!("notify FIFO {} was deleted, and is made again", self.path);
+                (self.fifo, self.is_elsewhere, self.lost) = (fifo, false, 0);
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_elsewhere, true) {
+                    tracing::error!("notify FIFO {} was deleted, and cannot be made again: {error}", self.path);
+                }
+            }
+        }
+    }
+
     /// Whether it is the pipe of `settings`, with any reader.
     fn is_at(&self, settings: &FifoSettings) -> bool {
         self.settings.path == settings.path && self.settings.user == settings.user
@@ -151,6 +195,11 @@ impl Channel {
             reader.end(programs, TO_THE_END);
         }
     }
+}
+
+fn open(settings: &FifoSettings, path: &str) -> io::Result<Fifo> {
+    let owner = settings.user.as_ref().map(owner).transpose()?;
+    Fifo::open(Path::new(path), owner)
 }
 
 /// User and group of a pipe. If one of them cannot be found the pipe has no owner, rather than another one.

@@ -161,6 +161,11 @@ impl Notifications {
         self.fifos.turn(now, programs)
     }
 
+    /// The process stops.
+    pub(super) const fn stop(&mut self) {
+        self.fifos.stop();
+    }
+
     /// The end: named pipes that are ours go.
     pub(super) fn close(&mut self, programs: &mut Programs) {
         std::mem::take(&mut self.fifos).close(programs);

@@ -139,3 +139,48 @@ fn a_pipe_that_the_process_before_made_is_ours() {
     assert!(!folder.path("ours").exists());
     assert!(folder.path("theirs").exists(), "somebody else made it");
 }
+
+#[test]
+fn lines_that_nobody_reads_are_counted_until_one_is_written() {
+    let folder = Folder::new("full");
+    let config = folder.config("vrrp_notify_fifo FOLDER/pipe");
+    let (mut fifos, mut programs) = (Fifos::new(BTreeSet::new(), "\n"), Programs::default());
+    fifos.reload([&config.global.fifos.all, &config.global.fifos.vrrp], None, &mut programs);
+    let line = "x".repeat(4095);
+    (0..100).for_each(|_| fifos.write(&line));
+    // a pipe has room for 16 pages
+    assert_eq!(fifos.channels[0].lost, 84);
+    let mut reader = folder.reads("pipe");
+    while !reader.hears().is_empty() {}
+    fifos.write("read again");
+    assert_eq!(fifos.channels[0].lost, 0);
+    fifos.close(&mut programs);
+}
+
+#[test]
+fn a_pipe_that_others_delete_is_made_again() {
+    let folder = Folder::new("deleted");
+    let mut pipes = Pipes::new(&folder.config("lvs_notify_fifo FOLDER/fifo"), &[]);
+    std::fs::remove_file(folder.path("fifo")).unwrap();
+    pipes.0.write("one\n");
+    let mut reader = folder.reads("fifo");
+    assert_eq!(reader.hears(), "one\n\0");
+    pipes.0.write("two\n");
+    assert_eq!(reader.hears(), "two\n\0");
+    // a file of others stays, and does not hear
+    std::fs::remove_file(folder.path("fifo")).unwrap();
+    std::fs::write(folder.path("fifo"), "precious").unwrap();
+    pipes.0.write("three\n");
+    assert_eq!(std::fs::read_to_string(folder.path("fifo")).unwrap(), "precious");
+    std::fs::remove_file(folder.path("fifo")).unwrap();
+    pipes.0.write("four\n");
+    let mut reader = folder.reads("fifo");
+    assert_eq!(reader.hears(), "four\n\0");
+    // as another process of ours does at its end
+    pipes.0.stop();
+    std::fs::remove_file(folder.path("fifo")).unwrap();
+    pipes.0.write("five\n");
+    assert_eq!(reader.hears(), "five\n\0");
+    assert!(!folder.path("fifo").exists());
+    pipes.close();
+}
