@@ -25,6 +25,8 @@ const MOST_READ: u64 = 128;
 pub(crate) struct TrackFiles {
     files: BTreeMap<String, Followed>,
     watch: Option<Watch>,
+    /// When those that cannot be watched are read again.
+    looks_at: Option<Instant>,
 }
 
 /// A file and what it says.
@@ -44,29 +46,60 @@ struct Followed {
 }
 
 impl TrackFiles {
-    /// Reads `files`, and watches them: `token` is ready when one of them has changed.
-    pub(crate) fn watch<'a>(files: impl Iterator<Item = &'a TrackFile>, reactor: &mut Reactor, token: Token) -> Self {
-        let mut files = files.peekable();
-        let mut followed = Self::default();
-        if files.peek().is_none() {
-            return followed;
+    /// Follows `files` from now on, and reads them: `token` is ready when one of them has changed. What a shortage keeps from being read
+    /// says what it said before.
+    pub(crate) fn configure<'a>(
+        &mut self,
+        files: impl Iterator<Item = &'a TrackFile>,
+        reactor: &mut Reactor,
+        token: Token,
+    ) {
+        let files: Vec<&TrackFile> = files.collect();
+        let is_same = files.len() == self.files.len()
+            && files.iter().all(|file| self.files.get(&file.name).is_some_and(|old| old.path == Path::new(&file.path)));
+        if is_same && (self.watch.is_some() || files.is_empty()) {
+            return;
         }
+        // the one before goes first: there may be no room for two
+        (self.watch, self.looks_at) = (None, None);
         let mut watch = Watch::new();
+        let mut before = std::mem::take(&mut self.files);
         for file in files {
             let path = PathBuf::from(&file.path);
             if let Ok(watch) = &mut watch
                 && let Err(error) = watch.add(&path)
             {
-                tracing::error!("track_file {}: {} cannot be watched: {error}", file.name, path.display());
+                tracing::error!(
+                    "track_file {}: {} cannot be watched, and is read every second: {error}",
+                    file.name,
+                    path.display()
+                );
             }
-            followed.files.insert(file.name.clone(), Followed::new(path));
+            let kept = before.remove(&file.name).filter(|old| old.path == path);
+            let followed = match kept {
+                Some(mut followed) => {
+                    // what happened between the two watches was not told
+                    let read = number_in(&followed.path);
+                    followed.take(read);
+                    followed
+                }
+                None => Followed::new(path),
+            };
+            self.files.insert(file.name.clone(), followed);
+        }
+        if self.files.is_empty() {
+            return;
         }
         let watched = watch.and_then(|watch| reactor.register(&watch, token, Interest::Read).map(|()| watch));
         match watched {
-            Ok(watch) => followed.watch = Some(watch),
-            Err(error) => tracing::error!("files cannot be watched: {error}"),
+            Ok(watch) => self.watch = Some(watch),
+            Err(error) => tracing::error!("files cannot be watched, and are read every second: {error}"),
         }
-        followed
+    }
+
+    /// Whether a file may change without a word.
+    fn has_to_look(&self) -> bool {
+        !self.files.is_empty() && self.watch.as_ref().is_none_or(|watch| !watch.is_complete())
     }
 
     /// Path and number of a file; no number while it has never been read.
@@ -100,8 +133,15 @@ impl TrackFiles {
         any
     }
 
-    /// Looks again at what could not be read, or not so soon. True if any number has changed.
+    /// Looks again at what could not be read, or not so soon, or is not watched. True if any number has changed.
     pub(crate) fn catch_up(&mut self, now: Instant) -> bool {
+        if self.has_to_look() && self.looks_at.is_some_and(|at| at <= now) {
+            self.looks_at = None;
+            if let Some(watch) = &mut self.watch {
+                watch.retry();
+            }
+            self.files.values_mut().for_each(|file| file.is_unread = true);
+        }
         let mut any = false;
         for file in self.files.values_mut().filter(|file| file.is_unread) {
             any |= file.read(now);
@@ -111,8 +151,9 @@ impl TrackFiles {
 
     /// When there is something to look at again.
     pub(crate) fn next_at(&mut self, now: Instant) -> Option<Instant> {
+        let look = self.has_to_look().then(|| *self.looks_at.get_or_insert(now + READ_PAUSE));
         let unread = self.files.values_mut().filter(|file| file.is_unread);
-        unread.map(|file| file.pace.next(now).unwrap_or(now + READ_PAUSE)).min()
+        unread.map(|file| file.pace.next(now).unwrap_or(now + READ_PAUSE)).chain(look).min()
     }
 }
 
@@ -159,12 +200,12 @@ impl Followed {
     }
 }
 
-/// The number at the start of a file.
+/// The number at the start of a file, whatever follows it.
 fn number_in(path: &Path) -> io::Result<i64> {
     use std::io::Read as _;
-    let mut text = String::new();
-    keepalived_kernel::files::open_regular(path)?.take(MOST_READ).read_to_string(&mut text)?;
-    Ok(number(&text))
+    let mut octets = Vec::new();
+    keepalived_kernel::files::open_regular(path)?.take(MOST_READ).read_to_end(&mut octets)?;
+    Ok(number(&String::from_utf8_lossy(&octets)))
 }
 
 /// The number at the start of a text, as C reads it (`0x`, leading `0`); 0 if there is none.
@@ -210,10 +251,71 @@ mod tests {
         Followed { path: path.into(), number: None, is_unread: false, is_short: false, pace, problem: None }
     }
 
+    fn temporary(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("keepalived-followed-{name}-{}", std::process::id()))
+    }
+
+    #[test]
+    fn what_follows_the_number_does_not_matter() {
+        let path = temporary("octets");
+        // the last octet that is read is half a letter
+        let long = format!("6 {}é", " ".repeat(125));
+        for (octets, value) in [(&b"7\xff\n"[..], 7), (b"8\x005", 8), (b"\xff9", 0), (long.as_bytes(), 6)] {
+            std::fs::write(&path, octets).unwrap();
+            assert_eq!(number_in(&path).unwrap(), value, "{octets:?}");
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_watched_is_read_every_second() {
+        let path = temporary("unwatched");
+        let mut files = TrackFiles::default();
+        files.files.insert("n".into(), followed(path.to_str().unwrap()));
+        let start = Instant::from_nanos(1_000_000_000_000);
+        let mut next = files.next_at(start).unwrap();
+        for number in 1..10 {
+            std::fs::write(&path, number.to_string()).unwrap();
+            assert!(files.catch_up(next));
+            assert_eq!(files.files["n"].number, Some(number));
+            next = files.next_at(next).unwrap();
+        }
+        assert_eq!(next, start + 10 * READ_PAUSE);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_reload_keeps_the_number_of_a_file_and_reads_others() {
+        let (path, other) = (temporary("kept"), temporary("new"));
+        let line = |name: &str, path: &Path| format!("track_file {name} {{\n file {}\n}}\n", path.display());
+        let (one, two) = (line("one", &path), line("two", &other));
+        let mut reactor = Reactor::new(&[]).unwrap();
+        let mut files = TrackFiles::default();
+        let mut configure = |files: &mut TrackFiles, text: &str| {
+            let config = crate::configuration::from_text(text);
+            files.configure(config.files.iter(), &mut reactor, Token(16));
+        };
+        std::fs::write(&path, "1").unwrap();
+        std::fs::write(&other, "2").unwrap();
+        configure(&mut files, &one);
+        // whatever is told is told by the watch that is there
+        let shortage = Err(io::Error::from_raw_os_error(24));
+        files.files.get_mut("one").unwrap().take(shortage);
+        configure(&mut files, &one);
+        assert!(files.files["one"].is_unread, "nothing was touched");
+        configure(&mut files, &(one.clone() + &two));
+        let numbers: Vec<_> = files.numbers().map(|(name, number)| (name.to_owned(), number)).collect();
+        assert_eq!(numbers, [("one".to_owned(), 1), ("two".to_owned(), 2)]);
+        configure(&mut files, &two);
+        assert_eq!(files.numbers().count(), 1);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::remove_file(&other).unwrap();
+    }
+
     #[test]
     fn a_file_that_changes_without_a_pause_is_read_now_and_then_and_at_the_end() {
-        let path = std::env::temp_dir().join(format!("keepalived-followed-{}", std::process::id()));
-        let mut files = TrackFiles::default();
+        let path = temporary("busy");
+        let mut files = TrackFiles { watch: Some(Watch::new().unwrap()), ..TrackFiles::default() };
         files.files.insert("n".into(), followed(path.to_str().unwrap()));
         let start = Instant::from_nanos(1_000_000_000_000);
         let mut changes = 0;

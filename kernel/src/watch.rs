@@ -17,7 +17,13 @@ pub struct Watch {
     inotify: OwnedFd,
     directories: HashMap<i32, PathBuf>,
     files: BTreeSet<PathBuf>,
+    /// Of these, those that cannot be watched.
+    unwatched: BTreeSet<PathBuf>,
 }
+
+/// Events that are dealt with in one call, and those that the kernel gave with the last of them: who writes in a directory without a
+/// pause must not keep us here.
+const MOST_EVENTS: usize = 256;
 
 /// One set for all directories: a second one for the same directory would replace the first.
 const FLAGS: WatchFlags = WatchFlags::CLOSE_WRITE
@@ -36,20 +42,43 @@ impl Watch {
     /// Out of descriptors.
     pub fn new() -> io::Result<Self> {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        Ok(Self { inotify, directories: HashMap::new(), files: BTreeSet::new() })
+        Ok(Self { inotify, directories: HashMap::new(), files: BTreeSet::new(), unwatched: BTreeSet::new() })
     }
 
     /// Watches `file`. It need not be there, and neither need its directories.
     ///
     /// # Errors
-    /// Its directory is there and cannot be watched.
+    /// Its directory is there and cannot be watched: [`Watch::retry`] tries again.
     pub fn add(&mut self, file: &Path) -> io::Result<()> {
         self.files.insert(file.to_owned());
         self.watch(file)
     }
 
-    /// Watches the directory of `file`, or the nearest one above it that is there.
+    /// Whether changes of all files are told.
+    pub fn is_complete(&self) -> bool {
+        self.unwatched.is_empty()
+    }
+
+    /// Tries again to watch those that could not be watched: the limits of inotify are shared with other programs.
+    pub fn retry(&mut self) {
+        for file in std::mem::take(&mut self.unwatched) {
+            // noted again if it still cannot be
+            self.watch(&file).ok();
+        }
+    }
+
     fn watch(&mut self, file: &Path) -> io::Result<()> {
+        let watched = self.watch_nearest(file);
+        if watched.is_err() {
+            self.unwatched.insert(file.to_owned());
+        } else {
+            self.unwatched.remove(file);
+        }
+        watched
+    }
+
+    /// Watches the directory of `file`, or the nearest one above it that is there.
+    fn watch_nearest(&mut self, file: &Path) -> io::Result<()> {
         // a directory may be made while the one above it is not watched yet
         let mut nearest = None;
         loop {
@@ -70,7 +99,8 @@ impl Watch {
         Ok(())
     }
 
-    /// The files that were written, moved or deleted since this was last asked; `None` if too much has happened to say.
+    /// The files that were written, moved or deleted since this was last asked, or some of them while the descriptor stays readable;
+    /// `None` if too much has happened to say.
     ///
     /// # Errors
     /// A broken descriptor.
@@ -80,7 +110,13 @@ impl Watch {
         let mut files = Vec::new();
         let mut directories_changed = false;
         let mut moved = Vec::new();
+        let mut events = 0;
         let all = loop {
+            // what is in the buffer would be lost
+            if events >= MOST_EVENTS && reader.is_buffer_empty() {
+                break true;
+            }
+            events += 1;
             match reader.next() {
                 Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => break false,
                 Ok(event) => {
@@ -118,7 +154,7 @@ impl Watch {
     fn follow(&mut self) -> Vec<PathBuf> {
         let files = self.files.clone();
         for file in &files {
-            // one that cannot be watched any more was readable before: its last number stays
+            // one that cannot be watched any more is noted
             self.watch(file).ok();
         }
         files.into_iter().collect()
@@ -149,6 +185,47 @@ mod tests {
         assert_eq!(watch.changed().unwrap(), Some(vec![file.clone(), other.clone()]));
         std::fs::remove_file(&other).unwrap();
         assert_eq!(watch.changed().unwrap(), Some(vec![other]));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_directory_that_changes_without_a_pause_is_read_in_pieces() {
+        let folder = std::env::temp_dir().join(format!("keepalived-watch-busy-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("value");
+        let mut watch = Watch::new().unwrap();
+        watch.add(&file).unwrap();
+        let others = 4 * MOST_EVENTS;
+        for number in 0..others {
+            std::fs::write(folder.join(number.to_string()), "1").unwrap();
+        }
+        std::fs::write(&file, "1").unwrap();
+        let (mut calls, mut seen) = (0, Vec::new());
+        while !seen.contains(&file) {
+            seen.extend(watch.changed().unwrap().unwrap());
+            calls += 1;
+        }
+        assert!(calls > 1, "in one call");
+        assert_eq!(seen.len(), others + 1, "nothing is lost in between");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_watched_is_tried_again() {
+        let folder = std::env::temp_dir().join(format!("keepalived-watch-loop-{}", std::process::id()));
+        let file = folder.join("value");
+        // a link to itself: neither there nor missing
+        std::os::unix::fs::symlink(&folder, &folder).unwrap();
+        let mut watch = Watch::new().unwrap();
+        assert!(watch.add(&file).is_err() && !watch.is_complete());
+        watch.retry();
+        assert!(!watch.is_complete());
+        std::fs::remove_file(&folder).unwrap();
+        std::fs::create_dir_all(&folder).unwrap();
+        watch.retry();
+        assert!(watch.is_complete());
+        std::fs::write(&file, "1").unwrap();
+        assert!(watch.changed().unwrap().unwrap().contains(&file));
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

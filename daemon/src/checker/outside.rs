@@ -59,7 +59,7 @@ impl Outside {
             })
             .collect();
         let files = config.files.iter().filter(|file| followed.contains(file.name.as_str()));
-        self.files = TrackFiles::watch(files, reactor, FILES);
+        self.files.configure(files, reactor, FILES);
     }
 
     /// Handles readiness of a descriptor. True if a number or an address has changed.

@@ -11,7 +11,7 @@ use keepalived_config::InstanceKey;
 use keepalived_config::model::Config;
 use keepalived_core::network::{NetworkEvent, NetworkTable};
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState};
+use keepalived_core::vrrp::tracking::{TrackerId, TrackerState};
 use keepalived_core::vrrp::{State, ipv4};
 use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::{Incoming, Packets};
@@ -35,6 +35,9 @@ const MOST_DEADLINES: usize = 256;
 const MOST_CHANGES: usize = 32;
 /// Announcements that are sent in one turn.
 const MOST_ANNOUNCEMENTS: usize = 256;
+
+/// Pieces of events that are passed over at the start: if there are more, they come without end.
+const MOST_PASSED_OVER: usize = 1_000;
 
 /// All instances on one kernel.
 #[derive(Debug)]
@@ -62,6 +65,7 @@ impl<N: Network, P: Packets> Engine<N, P> {
         mut network: N,
         mut packets: P,
     ) -> std::io::Result<Self> {
+        pass_over_events(&mut network);
         let table = NetworkTable::new(network.inventory()?);
         let mut instances = Instances::new(table, inherited.into());
         // first: an address of these may be what adverts leave from
@@ -130,9 +134,9 @@ impl<N: Network, P: Packets> Engine<N, P> {
         self.flush();
     }
 
-    /// Names of the trackers of this kind that any instance follows.
-    pub fn tracked(&self, kind: TrackerKind) -> BTreeSet<&str> {
-        self.instances.tracked(kind)
+    /// The trackers that any instance follows.
+    pub fn tracked(&self) -> BTreeSet<TrackerId> {
+        self.instances.tracked()
     }
 
     /// Says farewell for every master. Turns remove the addresses, as long as [`Engine::owes_removals`].
@@ -235,6 +239,18 @@ impl<N: Network, P: Packets> Engine<N, P> {
 
     fn flush(&mut self) {
         self.instances.flush(&mut self.packets);
+    }
+}
+
+/// Passes over events from before the first reading: one that tells of the removal of an address, for a router that goes on as master,
+/// would count as a removal after that.
+fn pass_over_events(network: &mut impl Network) {
+    let mut old = Vec::new();
+    for _ in 0..MOST_PASSED_OVER {
+        if network.events(&mut old) {
+            return;
+        }
+        old.clear();
     }
 }
 

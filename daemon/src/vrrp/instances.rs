@@ -270,7 +270,8 @@ impl Instances {
                     if let Some(slot) = self.slot(index) {
                         let (key, name) = (slot.key.clone(), Arc::clone(&slot.name));
                         let state = slot.router.state();
-                        self.reports.push(Report::Priority { key, name, before, priority, state });
+                        let said = Said::Yes;
+                        self.reports.push(Report::Priority { key, name, before, priority, state, said });
                     }
                 }
                 Effect::LowerPriority { source, priority } => {

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use keepalived_config::model::{Config, Global};
 use keepalived_config::plan;
 use keepalived_core::time::Instant;
+use keepalived_core::vrrp::tracking::TrackerId;
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Capability};
@@ -124,15 +125,16 @@ impl Process {
         reactor.register(&kernel_thread, ANSWERS, Interest::Read)?;
         let inherited = Inherited { masters: startup.masters.clone(), trackers: startup.trackers.clone() };
         let mut engine = Engine::new(now, &startup.config, inherited, network, packets)?;
-        let mut tracking = Tracking::default();
-        let is_tracked = |kind, name: &str| engine.tracked(kind).contains(name);
-        tracking.configure(now, &startup.config, is_tracked, &startup.trackers, &mut reactor);
-        for (tracker, state, detail) in tracking.states() {
-            engine.track(now, &tracker, state, detail);
-        }
         let mut programs = Programs::default();
         if let Some(runner) = stood_by.runner {
             connect(&mut programs, &mut reactor, runner)?;
+        }
+        let mut tracking = Tracking::default();
+        let tracked = engine.tracked();
+        let is_tracked = |kind, name: &str| tracked.contains(&TrackerId::new(kind, name));
+        tracking.configure(now, &startup.config, is_tracked, &startup.trackers, (&mut programs, &mut reactor));
+        for (tracker, state, detail) in tracking.states() {
+            engine.track(now, &tracker, state, detail);
         }
         let mut notifications = Notifications::new(startup.cleanup.pipes.clone());
         notifications.configure(&startup.config, &mut programs);
@@ -177,7 +179,7 @@ impl Process {
                 // nobody else would remove what this process does not
                 Ok(Some(End::SupervisorGone)) => return self.stop(None),
                 Err(Gone) => {
-                    tracing::error!("the thread that asks the kernel has failed; please report this");
+                    tracing::error!("a thread of this process has failed; please report this");
                     return exit::FATAL;
                 }
             }
@@ -267,7 +269,7 @@ impl Process {
                 Ready::Descriptor { token: NETWORK | PACKETS, .. } | Ready::Deadline => None,
                 Ready::Descriptor { token, .. } => {
                     let now = reactor::now();
-                    let results = self.tracking.on_ready(*token, now);
+                    let results = self.tracking.on_ready(*token, now).map_err(|tracking::Gone| Gone)?;
                     self.track(now, results);
                     None
                 }
@@ -322,9 +324,10 @@ impl Process {
         self.notifications.add(config);
         self.engine.reload(now, config);
         self.deliver();
-        let engine = &self.engine;
-        let is_tracked = |kind, name: &str| engine.tracked(kind).contains(name);
-        self.tracking.configure(now, config, is_tracked, &BTreeMap::new(), &mut self.reactor);
+        let tracked = self.engine.tracked();
+        let is_tracked = |kind, name: &str| tracked.contains(&TrackerId::new(kind, name));
+        let by = (&mut self.programs, &mut self.reactor);
+        self.tracking.configure(now, config, is_tracked, &BTreeMap::new(), by);
         self.track(now, self.tracking.states());
         self.notifications.configure(config, &mut self.programs);
         self.writes_states_on_reload = config.global.fifos.states_on_reload;
@@ -396,6 +399,7 @@ impl Process {
     fn stop(&mut self, patience: Option<Duration>) -> u8 {
         self.begins = None;
         let at_exit = if self.keep_addresses { AtExit::Keep } else { AtExit::Release };
+        self.notifications.stop();
         self.engine.stop(reactor::now(), at_exit);
         self.deliver();
         self.notifications.close(&mut self.programs);

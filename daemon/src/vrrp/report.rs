@@ -68,6 +68,8 @@ pub enum Report {
         priority: Priority,
         /// The state that it has meanwhile.
         state: State,
+        /// Whether it is logged.
+        said: Said,
     },
     /// Something that is tracked has another result.
     Tracker {
@@ -79,6 +81,8 @@ pub enum Report {
         state: TrackerState,
         /// Why, in words; may be empty.
         detail: String,
+        /// Whether it is logged.
+        said: Said,
     },
     /// A router noticed something in an advert.
     Note {
@@ -231,7 +235,7 @@ pub enum LeftOver {
     Stays,
 }
 
-/// Whether a transition is logged; the journal has it anyway.
+/// Whether something is logged that others hear of anyway: the journal, scripts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Said {
     /// It is.
@@ -257,6 +261,11 @@ impl Report {
     /// How loud it is to be said.
     pub const fn level(&self) -> Level {
         match self {
+            Self::Transition { said: Said::No, .. }
+            | Self::Group { said: Said::No, .. }
+            | Self::Priority { said: Said::No, .. }
+            | Self::Tracker { said: Said::No, .. }
+            | Self::LowerPriority { .. } => Level::Silent,
             Self::AddressRefused { .. }
             | Self::RouteRefused { .. }
             | Self::NoChannel { .. }
@@ -278,9 +287,6 @@ impl Report {
             | Self::RouteLeftOver { .. }
             | Self::Priority { .. }
             | Self::Tracker { .. } => Level::Info,
-            Self::Transition { said: Said::No, .. }
-            | Self::Group { said: Said::No, .. }
-            | Self::LowerPriority { .. } => Level::Silent,
             Self::Group { .. } => Level::Info,
             Self::Transition { transition, .. } => match transition.to {
                 State::Fault => Level::Warning,

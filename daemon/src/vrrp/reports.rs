@@ -10,6 +10,7 @@ use std::time::Duration;
 use keepalived_core::pace::Pace;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
+use keepalived_core::vrrp::tracking::TrackerId;
 
 use super::report::{Report, Said};
 
@@ -29,6 +30,7 @@ pub(super) struct Reports {
     waiting: Vec<Report>,
     all: Pace,
     routers: HashMap<Arc<str>, Pace>,
+    trackers: HashMap<TrackerId, Pace>,
     /// Lines that were left out, and that nothing was said of yet.
     left_out: BTreeMap<Arc<str>, u64>,
 }
@@ -36,7 +38,8 @@ pub(super) struct Reports {
 impl Default for Reports {
     fn default() -> Self {
         let all = Pace::new(OF_ALL, PAUSE_OF_ALL);
-        Self { waiting: Vec::new(), all, routers: HashMap::new(), left_out: BTreeMap::new() }
+        let (routers, trackers) = (HashMap::new(), HashMap::new());
+        Self { waiting: Vec::new(), all, routers, trackers, left_out: BTreeMap::new() }
     }
 }
 
@@ -64,21 +67,28 @@ impl Reports {
         let names: BTreeSet<&str> = names.collect();
         self.routers.retain(|name, _| names.contains(&**name));
         self.left_out.retain(|name, _| names.contains(&**name));
+        self.trackers.clear();
         let count = u32::try_from(names.len()).unwrap_or(u32::MAX);
         self.all = Pace::new(OF_ALL.saturating_add(count.saturating_mul(FOR_EACH)), PAUSE_OF_ALL);
     }
 
-    /// Takes out of `reports` what is too much. Transitions stay, for the journal, and are not logged.
+    /// Takes out of `reports` what is too much. What others hear of, too, stays, and is not logged.
     fn thin(&mut self, now: Instant, reports: &mut Vec<Report>, state: impl Fn(&str) -> Option<State>) {
         self.sum_up(now, reports, state);
         reports.retain_mut(|report| {
+            if let Report::Tracker { tracker, said, .. } = report {
+                if !self.may_of(now, tracker) {
+                    *said = Said::No;
+                }
+                return true;
+            }
             let Some(name) = caused_by_others(report) else { return true };
             if self.may(now, &name) {
                 return true;
             }
             *self.left_out.entry(name).or_default() += 1;
             match report {
-                Report::Transition { said, .. } | Report::Group { said, .. } => {
+                Report::Transition { said, .. } | Report::Group { said, .. } | Report::Priority { said, .. } => {
                     *said = Said::No;
                     true
                 }
@@ -106,6 +116,12 @@ impl Reports {
         }
     }
 
+    /// Whether a line about a tracker may be logged; what follows from its results is said, and summed up, of the routers.
+    fn may_of(&mut self, now: Instant, tracker: &TrackerId) -> bool {
+        let pace = self.trackers.entry(tracker.clone()).or_insert_with(|| Pace::new(OF_A_ROUTER, PAUSE));
+        pace.next(now).is_none() && self.all.take(now) && pace.take(now)
+    }
+
     /// Whether a line about `name` may be logged; it counts as logged then.
     fn may(&mut self, now: Instant, name: &Arc<str>) -> bool {
         let router = self.routers.entry(Arc::clone(name)).or_insert_with(|| Pace::new(OF_A_ROUTER, PAUSE));
@@ -120,6 +136,7 @@ fn caused_by_others(report: &Report) -> Option<Arc<str>> {
         Report::Transition { name, .. }
         | Report::Group { name, .. }
         | Report::Note { name, .. }
+        | Report::Priority { name, .. }
         | Report::Unsent { name, .. }
         | Report::AddressLost { name, .. }
         | Report::AddressRefused { name, .. }
@@ -132,7 +149,6 @@ fn caused_by_others(report: &Report) -> Option<Arc<str>> {
         | Report::Unguarded { .. }
         | Report::AddressInterface { .. }
         | Report::NoDevice { .. }
-        | Report::Priority { .. }
         | Report::RouteLeftOver { .. }
         | Report::Tracker { .. }
         | Report::WithoutDevice { .. }

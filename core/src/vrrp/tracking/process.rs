@@ -94,6 +94,17 @@ impl ProcessTracker {
         Self { params, pids, damper: Damper::new(enough, params.rise, params.fall) }
     }
 
+    /// The configuration changed; the processes stay. Another quorum counts at once, and with other delays what waits goes on waiting.
+    pub fn reconfigure(&mut self, params: Params) {
+        let is_same = (params.quorum, params.quorum_max) == (self.params.quorum, self.params.quorum_max);
+        self.params = params;
+        if is_same {
+            self.damper.reconfigure(params.rise, params.fall);
+        } else {
+            self.damper = Damper::new(is_enough(&params, self.pids.len()), params.rise, params.fall);
+        }
+    }
+
     /// Up or down.
     pub const fn state(&self) -> TrackerState {
         if self.damper.counts() { TrackerState::Up } else { TrackerState::Down }
@@ -190,6 +201,20 @@ mod tests {
         let none = Params { quorum: 0, quorum_max: Some(0), ..params };
         assert_eq!(ProcessTracker::new(none, BTreeSet::new()).state(), TrackerState::Up);
         assert_eq!(ProcessTracker::new(none, BTreeSet::from([1])).state(), TrackerState::Down);
+    }
+
+    #[test]
+    fn a_reload_keeps_what_waits_unless_the_quorum_is_another() {
+        let second = Duration::from_secs(1);
+        let params = Params { quorum: 1, quorum_max: None, rise: Duration::ZERO, fall: 2 * second };
+        let mut tracker = ProcessTracker::new(params, BTreeSet::from([1]));
+        tracker.set(NOW, 1, false);
+        tracker.reconfigure(Params { fall: 9 * second, ..params });
+        assert_eq!((tracker.state(), tracker.next()), (TrackerState::Up, Some(NOW + 2 * second)));
+        tracker.reconfigure(Params { quorum: 2, ..params });
+        assert_eq!((tracker.state(), tracker.next()), (TrackerState::Down, None));
+        tracker.reconfigure(Params { quorum: 0, ..params });
+        assert_eq!(tracker.state(), TrackerState::Up);
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct Params {
 pub struct ScriptTracker {
     params: Params,
     state: TrackerState,
+    /// The next result decides alone: what is known is about another program, or there has been no result.
+    decides: bool,
     /// Results in a row that are others than the state.
     against: u32,
     next: Instant,
@@ -47,13 +49,28 @@ impl ScriptTracker {
     pub fn new(params: Params, first: Instant, known: Option<TrackerState>) -> Self {
         let unknown = if params.init_fail { TrackerState::Down } else { TrackerState::Initial };
         let state = known.filter(|state| *state != TrackerState::Initial).unwrap_or(unknown);
-        Self { params, state, against: 0, next: first, runs: false, is_slow: false }
+        Self {
+            params,
+            state,
+            decides: state == TrackerState::Initial,
+            against: 0,
+            next: first,
+            runs: false,
+            is_slow: false,
+        }
     }
 
     /// The configuration changed; the results stay.
     pub fn reconfigure(&mut self, now: Instant, params: Params) {
         self.params = params;
         self.next = self.next.min(now + params.interval);
+    }
+
+    /// It runs another program from now on. What is known counts until the first result of that, which decides.
+    pub const fn replace(&mut self, now: Instant, params: Params) {
+        (self.params, self.next) = (params, now);
+        (self.decides, self.against) = (true, 0);
+        (self.runs, self.is_slow) = (false, false);
     }
 
     /// What is known.
@@ -86,18 +103,14 @@ impl ScriptTracker {
     pub fn ended(&mut self, success: bool) -> bool {
         self.runs = false;
         let result = if success { TrackerState::Up } else { TrackerState::Down };
+        let decides = std::mem::take(&mut self.decides);
         if result == self.state {
             self.against = 0;
             return false;
         }
         self.against = self.against.saturating_add(1);
-        let needed = match (self.state, success) {
-            // the first result decides
-            (TrackerState::Initial, _) => 1,
-            (_, true) => self.params.rise,
-            (_, false) => self.params.fall,
-        };
-        if self.against < needed {
+        let needed = if success { self.params.rise } else { self.params.fall };
+        if self.against < needed && !decides {
             return false;
         }
         (self.state, self.against) = (result, 0);
@@ -158,6 +171,19 @@ mod tests {
         // a stall of this process
         assert_eq!(tracker.due(at(9500)), Due::Run);
         assert_eq!(tracker.next(), at(10_500));
+    }
+
+    #[test]
+    fn what_was_known_of_another_program_counts_until_the_first_result() {
+        use TrackerState::{Down, Up};
+        let mut tracker = ScriptTracker::new(PARAMS, START, Some(Up));
+        assert_eq!(tracker.due(START), Due::Run);
+        tracker.replace(START, PARAMS);
+        assert_eq!(tracker.state(), Up);
+        assert_eq!(tracker.due(START), Due::Run, "at once, though the other program still runs");
+        assert_eq!(states(&mut tracker, &[false, true, true, true]), [Down, Down, Down, Up]);
+        tracker.replace(START, PARAMS);
+        assert_eq!(states(&mut tracker, &[true, false, false]), [Up, Up, Down], "the first one says the same");
     }
 
     #[test]

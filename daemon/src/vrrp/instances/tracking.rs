@@ -10,7 +10,7 @@ use keepalived_core::vrrp::Event;
 use keepalived_core::vrrp::tracking::damper::Damper;
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState, Weight};
 
-use super::super::report::Report;
+use super::super::report::{Report, Said};
 use super::Instances;
 use super::surroundings::Touched;
 
@@ -65,10 +65,12 @@ impl Instances {
             trackers.extend(followed.iter().map(|(id, _)| (id.clone(), TrackerState::Initial)));
             followed_by.insert(index, followed);
         }
+        let failing = config.scripts.iter().filter(|script| script.init_fail);
+        let init_fail = failing.map(|script| script.name.as_str()).collect();
         for (id, state) in &mut trackers {
             *state = match id.kind {
                 TrackerKind::Interface => self.state_of_link(&id.name),
-                _ => self.known_trackers.get(id).copied().unwrap_or_else(|| initial(id, config)),
+                _ => self.known_trackers.get(id).copied().unwrap_or_else(|| initial(id, &init_fail)),
             };
         }
         self.trackers.configure(now, trackers);
@@ -116,7 +118,7 @@ impl Instances {
         let before = self.trackers.get(id).map(|tracker| tracker.state);
         let Some(concerned) = self.trackers.set(now, id, state, detail.clone()) else { return };
         if let Some(before) = before {
-            self.reports.push(Report::Tracker { tracker: id.clone(), before, state, detail });
+            self.reports.push(Report::Tracker { tracker: id.clone(), before, state, detail, said: Said::Yes });
         }
         for index in concerned {
             self.tell_tracked(now, index);
@@ -157,17 +159,16 @@ impl Instances {
         self.slot(index).is_some_and(|slot| slot.opening.is_some()) || self.groups.members(index).iter().any(untracked)
     }
 
-    /// Names of the trackers of this kind that any router follows.
-    pub(in super::super) fn tracked(&self, kind: TrackerKind) -> BTreeSet<&str> {
-        self.trackers.iter().filter(|(id, _)| id.kind == kind).map(|(id, _)| id.name.as_str()).collect()
+    /// The trackers that any router follows.
+    pub(in super::super) fn tracked(&self) -> BTreeSet<TrackerId> {
+        self.trackers.iter().map(|(id, _)| id.clone()).collect()
     }
 }
 
 /// What is known of a tracker that has had no result: a script with `init_fail` is down, a file that was not read holds 0.
-fn initial(id: &TrackerId, config: &Config) -> TrackerState {
-    let init_fail = || config.scripts.iter().any(|script| script.name == id.name && script.init_fail);
+fn initial(id: &TrackerId, init_fail: &BTreeSet<&str>) -> TrackerState {
     match id.kind {
-        TrackerKind::Script if init_fail() => TrackerState::Down,
+        TrackerKind::Script if init_fail.contains(&*id.name) => TrackerState::Down,
         TrackerKind::File => TrackerState::Number(0),
         TrackerKind::Script | TrackerKind::Process | TrackerKind::Bfd | TrackerKind::Interface => TrackerState::Initial,
     }

@@ -203,6 +203,18 @@ fn a_master_that_comes_back_adopts_its_addresses() {
     assert_eq!((rig.state("A"), rig.has(VIP), rig.sent(51), changes), (State::Master, true, vec![100], 0));
 }
 
+// the supervisor removes the addresses of a dead vrrp process while the next one stands by
+#[test]
+fn a_removal_from_before_the_first_reading_is_nobody_s() {
+    let mut network = machine();
+    network.add_address(plain(ETH0, VIP, 24));
+    network.remove_address(ETH0, ip(VIP), 24);
+    let all = |config: &Config| keepalived_config::plan::keyed(&config.instances).map(|(key, _)| key).collect();
+    let mut rig = Rig::with(network, &one(100), all);
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Master, true));
+    assert!(!rig.reports.iter().any(|report| matches!(report, Report::AddressLost { .. })), "{:?}", rig.reports);
+}
+
 // simulator, seed 3178
 #[test]
 fn a_master_that_comes_back_without_its_cable_removes_its_addresses() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use keepalived_core::vrrp::State;
+use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState};
 
 use super::rig::{Rig, with_addresses};
 use crate::vrrp::report::{Level, Report};
@@ -75,4 +76,22 @@ fn many_routers_that_start_are_all_logged() {
     let mut rig = Rig::new(&text);
     rig.pass(Duration::from_secs(1));
     assert_eq!((rig.reports.len(), logged(&rig)), (500, 500));
+}
+
+// who may start processes decides how often the result of a `vrrp_track_process` changes
+#[test]
+fn results_of_trackers_are_logged_now_and_then() {
+    let text = "track_file f {\n file /number\n weight 1\n}\n".to_owned()
+        + &fast("A", 51, 100).replace("priority", "track_file {\n f\n }\n priority");
+    let mut rig = Rig::new(&text);
+    let id = TrackerId::new(TrackerKind::File, "f");
+    for step in 0..600 {
+        rig.engine.track(rig.now, &id, TrackerState::Number(step % 7), String::new());
+        rig.pass(Duration::from_millis(100));
+    }
+    let count = |rig: &Rig, is_it: fn(&Report) -> bool| rig.reports.iter().filter(|report| is_it(report)).count();
+    assert_eq!(count(&rig, |report| matches!(report, Report::Tracker { .. })), 599, "all are handed on");
+    assert_eq!(count(&rig, |report| matches!(report, Report::Priority { .. })), 599);
+    // a minute: twenty of the tracker and of the instance, and one of each in three seconds
+    assert!(logged(&rig) <= 2 * (20 + 60 / 3 + 1), "{}", logged(&rig));
 }
