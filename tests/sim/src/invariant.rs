@@ -41,6 +41,10 @@ pub enum Invariant {
     NoFalseDuplicate,
     /// A master that is told to stop says farewell.
     Farewell,
+    /// A router is in FAULT exactly while a tracker without weight, or its interface, says so.
+    FaultWhileTracked,
+    /// The priority of an advert is what the file says and trackers add.
+    PriorityOnTheWire,
     /// Members of a sync group are in the same state.
     GroupTogether,
     /// Adopting the addresses of the process before changes nothing in the kernel.
@@ -98,6 +102,8 @@ impl Invariant {
             | Self::NotAbandoned
             | Self::NoFalseDuplicate
             | Self::Farewell
+            | Self::FaultWhileTracked
+            | Self::PriorityOnTheWire
             | Self::GroupTogether
             | Self::AdoptionIsQuiet
             | Self::Rests
@@ -113,6 +119,8 @@ impl fmt::Display for Invariant {
             Self::SomeMaster => "at least one master",
             Self::OneHolder => "no address on two routers",
             Self::NoPreempt => "nopreempt never preempts",
+            Self::FaultWhileTracked => "FAULT exactly while a tracker says so",
+            Self::PriorityOnTheWire => "the priority on the wire is what the trackers add up to",
             Self::Priority => "the highest priority that preempts is master",
             Self::Steady => "nothing changes once all has settled",
             Self::MasterHolds => "a master has its addresses",

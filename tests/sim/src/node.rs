@@ -8,6 +8,7 @@ use keepalived_config::InstanceKey;
 use keepalived_config::model::Config;
 use keepalived_core::network::LinkIndex;
 use keepalived_core::time::Instant;
+use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState};
 use keepalived_core::vrrp::{State, Transition};
 use keepalived_daemon::vrrp::{Engine, Report};
 use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert, SentFrame};
@@ -17,7 +18,7 @@ use crate::clock::{Clock, Moment};
 use crate::follower::Follower;
 use crate::medium::announced;
 use crate::scenario::is_virtual;
-use crate::setting::{self, NodeId, Segment, Setting, VirtualId};
+use crate::setting::{self, NodeId, Segment, Setting, TRACKERS, VirtualId};
 
 mod addresses;
 mod kernel;
@@ -38,8 +39,16 @@ const MOST_TURNS: usize = 2_000;
 #[derive(Debug)]
 pub struct Node {
     id: NodeId,
-    /// What it is set to.
+    /// What its file says.
+    file: Setting,
+    /// What it is: the file, and what its trackers make of it.
     pub setting: Setting,
+    /// Which scripts succeed.
+    trackers: [bool; TRACKERS],
+    /// What the supervisor knows of them.
+    known_trackers: Vec<(TrackerId, TrackerState)>,
+    /// When they last changed the setting.
+    pub tracked_at: Moment,
     config: Config,
     /// What it takes for the time.
     pub clock: Clock,
@@ -164,6 +173,8 @@ impl Node {
     /// A router of a world of `nodes` that has not been switched on.
     pub fn new(id: NodeId, nodes: usize, setting: Setting, clock: Clock) -> Self {
         let config = setting::configuration(&setting::text(&setting, id, nodes));
+        let trackers = [true; TRACKERS];
+        let (file, setting) = (setting.clone(), setting.with_trackers(trackers));
         let view = View {
             state: State::Stopped,
             since: Moment::START,
@@ -177,8 +188,12 @@ impl Node {
         let life = Life::Down(Box::new(machine(id, &plugged)));
         Self {
             id,
+            file,
             setting,
             config,
+            trackers,
+            known_trackers: Vec::new(),
+            tracked_at: Moment::START,
             clock,
             life,
             slowness: Duration::ZERO,
@@ -299,7 +314,7 @@ impl Node {
 
     /// Other addresses.
     pub fn readdress(&mut self, now: Moment, nodes: usize, lists: &[Vec<IpAddr>]) {
-        let mut setting = self.setting.clone();
+        let mut setting = self.file.clone();
         for (instance, list) in setting.instances.iter_mut().zip(lists) {
             instance.addresses.clone_from(list);
         }
@@ -307,9 +322,10 @@ impl Node {
     }
 
     fn set(&mut self, now: Moment, nodes: usize, setting: Setting) {
-        let changed = setting != self.setting;
         self.config = setting::configuration(&setting::text(&setting, self.id, nodes));
-        self.setting = setting;
+        self.file = setting;
+        let before = std::mem::replace(&mut self.setting, self.file.with_trackers(self.trackers));
+        let changed = before != self.setting;
         match &mut self.life {
             Life::Up(engine) => {
                 let shown = self.clock.show(now);
@@ -326,6 +342,48 @@ impl Node {
             Life::Down(network) if changed => remove_virtual(network, |_| true),
             Life::Down(_) => {}
         }
+        // a script that no instance tracked before has a result soon
+        self.tell_trackers(now);
+    }
+
+    /// A script succeeds, or fails, from now on. Returns whether that concerns an instance.
+    pub fn track(&mut self, now: Moment, tracker: usize, succeeds: bool) -> bool {
+        if let Some(state) = self.trackers.get_mut(tracker) {
+            *state = succeeds;
+        }
+        let before = std::mem::replace(&mut self.setting, self.file.with_trackers(self.trackers));
+        self.tell_trackers(now);
+        let changed = before != self.setting;
+        if changed {
+            self.tracked_at = now;
+            let fresh = self.clock.show(now);
+            for view in &mut self.views {
+                view.heard = Heard { fresh, ..Heard::default() };
+            }
+        }
+        changed
+    }
+
+    /// Tells the engine how all scripts are.
+    pub(in crate::node) fn tell_trackers(&mut self, now: Moment) {
+        let (shown, states) = (self.clock.show(now), self.tracker_states());
+        if let Life::Up(engine) = &mut self.life {
+            engine.set_utc(shown, now.utc());
+            for (id, state) in states {
+                engine.track(shown, &id, state, String::new());
+            }
+        }
+    }
+
+    /// How all scripts are, as the engine names them.
+    pub(in crate::node) fn tracker_states(&self) -> Vec<(TrackerId, TrackerState)> {
+        let state = |succeeds: bool| if succeeds { TrackerState::Up } else { TrackerState::Down };
+        let named = self.trackers.iter().enumerate();
+        named
+            .map(|(tracker, succeeds)| {
+                (TrackerId::new(TrackerKind::Script, setting::tracker_name(tracker)), state(*succeeds))
+            })
+            .collect()
     }
 
     /// Plants a fault: the engine is configured with `setting`, and the watch is not told. For a router that is down.

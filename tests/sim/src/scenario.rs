@@ -7,7 +7,7 @@ use crate::bounds::Bounds;
 use crate::clock::{Clock, MOST_PPM, Moment};
 use crate::disturbance::{Disturbance, Weather};
 use crate::random::Random;
-use crate::setting::{Family, Instance, NodeId, Preempt, Segment, Setting, VirtualId};
+use crate::setting::{Family, Instance, NodeId, Preempt, Segment, Setting, TRACKERS, Track, VirtualId};
 
 /// A whole run, before it begins.
 #[derive(Clone, Debug)]
@@ -31,13 +31,16 @@ impl Scenario {
     pub fn of(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let nodes = random.pick(&[2, 2, 2, 3, 3, 4, 5]);
-        let settings = settings(&mut random, nodes);
+        let mut settings = settings(&mut random, nodes);
         let clocks = (0..nodes).map(|_| clock(&mut random)).collect();
-        // a stream of its own: seeds keep the meaning that they had before there were these
+        // streams of their own: seeds keep the meaning that they had before there were these
         let more = Random::new(seed ^ 0x006b_6572_6e65_6c73);
+        let mut late = Random::new(seed ^ 0x7472_6163_6b65_7273);
+        sign_and_track(&mut late, &mut settings);
         Author {
             random,
             more,
+            late,
             nodes,
             settings: settings.clone(),
             now: Moment::START,
@@ -163,7 +166,7 @@ fn common(random: &mut Random, id: VirtualId, base: u64, grouped: bool) -> Insta
         family,
         unicast: random.percent(40),
         password: password.then_some("secret"),
-        signs: !password && random.percent(25),
+        signs: false,
         grouped,
         priority: 1,
         interval: base * random.pick(&[1, 1, 1, 2]),
@@ -175,6 +178,27 @@ fn common(random: &mut Random, id: VirtualId, base: u64, grouped: bool) -> Insta
         refresh: random.pick(&[0, 0, 1, 3]),
         addresses,
         absent: false,
+        tracks: Vec::new(),
+        fault: false,
+    }
+}
+
+/// Some virtual routers sign their adverts, and some track scripts.
+fn sign_and_track(random: &mut Random, settings: &mut [Setting]) {
+    let count = settings.first().map_or(0, |setting| setting.instances.len());
+    for id in 0..count {
+        let (signs, tracks) = (random.percent(25), random.percent(35));
+        let track =
+            |tracker, random: &mut Random| Track { tracker, weight: random.pick(&[0, 0, 2, 100, -2, -100, 250]) };
+        let tracked: Vec<Track> = (0..TRACKERS).filter(|_| tracks).map(|tracker| track(tracker, random)).collect();
+        for setting in settings.iter_mut() {
+            let Some(instance) = setting.instances.get_mut(id) else { continue };
+            instance.signs = signs && instance.password.is_none();
+            // keepalived ignores what an owner tracks; members of a group need one order of priorities
+            let is_owner = instance.priority == u8::MAX;
+            let may = |track: &&Track| !is_owner && (track.weight == 0 || !instance.grouped);
+            instance.tracks = tracked.iter().filter(may).copied().collect();
+        }
     }
 }
 
@@ -204,6 +228,8 @@ struct Author {
     random: Random,
     /// For kernels that refuse, and strangers.
     more: Random,
+    /// For trackers.
+    late: Random,
     nodes: usize,
     settings: Vec<Setting>,
     now: Moment,
@@ -253,6 +279,11 @@ impl Author {
             let lasting = if self.random.percent(40) { shortly } else { a_while };
             until = until.max(at + lasting);
             self.one(at, at + lasting);
+        }
+        for _ in 0..self.late.between(0, 3) {
+            let at = from + self.late.duration(until.since(from));
+            let (node, tracker) = (self.late.index(self.nodes), self.late.index(TRACKERS));
+            self.plan.push((at, Disturbance::Track(node, tracker, self.late.percent(50))));
         }
         for _ in 0..self.more.between(0, 2) {
             let at = from + self.more.duration(until.since(from));

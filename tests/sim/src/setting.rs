@@ -59,6 +59,27 @@ pub struct Instance {
     pub addresses: Vec<IpAddr>,
     /// The file does not have it now.
     pub absent: bool,
+    /// `track_script`
+    pub tracks: Vec<Track>,
+    /// A tracker without weight keeps it in FAULT. No file says so: see [`Setting::with_trackers`].
+    pub fault: bool,
+}
+
+/// How many scripts each router tracks.
+pub const TRACKERS: usize = 2;
+
+/// One line of `track_script`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Track {
+    /// Which script.
+    pub tracker: usize,
+    /// `weight`; 0 is FAULT.
+    pub weight: i16,
+}
+
+/// Name of a script.
+pub fn tracker_name(tracker: usize) -> String {
+    format!("T{tracker}")
 }
 
 /// What two routers have to agree on, or each refuses the other's adverts.
@@ -143,6 +164,30 @@ impl Segment {
     }
 }
 
+impl Setting {
+    /// What becomes of it while these scripts succeed: as keepalived.conf(5) says, and without a line of our own code.
+    #[must_use]
+    pub fn with_trackers(&self, succeed: [bool; TRACKERS]) -> Self {
+        let mut setting = self.clone();
+        for instance in &mut setting.instances {
+            let mut sum = i16::from(instance.priority);
+            for track in &instance.tracks {
+                let succeeds = succeed.get(track.tracker) == Some(&true);
+                match track.weight {
+                    0 => instance.fault |= !succeeds,
+                    1.. if succeeds => sum += track.weight,
+                    ..0 if !succeeds => sum += track.weight,
+                    _ => {}
+                }
+            }
+            if instance.priority != u8::MAX {
+                instance.priority = u8::try_from(sum.clamp(1, 254)).expect("within bounds");
+            }
+        }
+        setting
+    }
+}
+
 impl Instance {
     /// `advert_int` as a time.
     pub const fn advert_interval(&self) -> Duration {
@@ -194,6 +239,12 @@ pub fn text(setting: &Setting, node: NodeId, nodes: usize) -> String {
         }
         text.push_str("  }\n}\n");
     }
+    if setting.instances.iter().any(|instance| !instance.tracks.is_empty()) {
+        for tracker in 0..TRACKERS {
+            writeln!(text, "vrrp_script {} {{\n  script /bin/true\n}}", tracker_name(tracker))
+                .expect("a string takes everything");
+        }
+    }
     for (id, instance) in setting.instances.iter().enumerate().filter(|(_, instance)| !instance.absent) {
         write_instance(&mut text, id, instance, node, nodes).expect("a string takes everything");
     }
@@ -230,6 +281,13 @@ fn write_instance(
     }
     if instance.signs {
         writeln!(text, "  auth_hmac {{\n    key 1 a-key-of-32-octets-for-this-world\n    active_key 1\n  }}")?;
+    }
+    if !instance.tracks.is_empty() {
+        writeln!(text, "  track_script {{")?;
+        for track in &instance.tracks {
+            writeln!(text, "    {} weight {}", tracker_name(track.tracker), track.weight)?;
+        }
+        writeln!(text, "  }}")?;
     }
     if instance.unicast {
         writeln!(text, "  unicast_peer {{")?;

@@ -18,7 +18,7 @@ use crate::node::{Deeds, Node};
 use crate::setting::{NodeId, Preempt, Terms, VirtualId};
 
 use component::{Component, components, held_twice, masters, ranked};
-use router::{announced, hears_first, holdings, not_abandoned, punctual};
+use router::{announced, hears_first, holdings, in_fault, not_abandoned, punctual};
 
 /// What is known of the world's past.
 #[derive(Debug)]
@@ -67,6 +67,7 @@ impl Watch {
         punctual(now, nodes)?;
         announced(now, nodes)?;
         not_abandoned(now, nodes)?;
+        in_fault(now, self.disturbed_at + self.slack, nodes)?;
         if self.ongoing {
             return Ok(());
         }
@@ -161,11 +162,21 @@ impl Watch {
     }
 
     /// A router sent an advert.
-    pub fn advertised(now: Moment, node: &mut Node, vrid: u8) {
-        let id = node.setting.instances.iter().position(|instance| instance.vrid == vrid);
-        if let Some(view) = id.and_then(|id| node.views.get_mut(id)) {
+    ///
+    /// # Errors
+    /// Its priority is another than that of the router.
+    pub fn advertised(now: Moment, node: &mut Node, said: Said) -> Result<(), Broken> {
+        let found = node.setting.instances.iter().enumerate().find(|(_, instance)| instance.vrid == said.vrid);
+        let Some((id, instance)) = found else { return Ok(()) };
+        let wanted = instance.priority;
+        if let Some(view) = node.views.get_mut(id) {
             view.last_advert = now;
         }
+        if said.priority != 0 && said.priority != wanted {
+            let text = format!("an advert of I{id} has priority {}, and the router {wanted}", said.priority);
+            return Err((Invariant::PriorityOnTheWire, text));
+        }
+        Ok(())
     }
 
     /// A signed advert has reached a socket of `node`. Returns whether it is later than what it heard of this sender.
@@ -234,6 +245,7 @@ impl Watch {
             | Disturbance::Flood(node, ..)
             | Disturbance::Buffer(node, _)
             | Disturbance::Reload(node, _)
+            | Disturbance::Track(node, ..)
             | Disturbance::Readdress(node, _) => {
                 if let Some(at) = self.handled.get_mut(*node) {
                     *at = now;

@@ -305,7 +305,7 @@ impl World {
         } else if let Some(wake) = deeds.wake {
             self.schedule(id, wake);
         }
-        self.send(id, deeds.sent);
+        self.send(id, deeds.sent)?;
         self.ask(id, &deeds.probed);
         Ok(())
     }
@@ -346,7 +346,7 @@ impl World {
         }
     }
 
-    fn send(&mut self, from: NodeId, sent: Vec<SentAdvert>) {
+    fn send(&mut self, from: NodeId, sent: Vec<SentAdvert>) -> Result<(), Broken> {
         let now = self.now;
         for advert in sent {
             let said = medium::said(&advert.octets, advert.source);
@@ -354,7 +354,7 @@ impl World {
             if let Some(said) = said {
                 let to = if to.len() == 1 { format!(" for {to:?}") } else { String::new() };
                 self.trace.note(now, || format!("router {from}: advert {} of VRID {}{to}", said.priority, said.vrid));
-                Watch::advertised(now, self.node_mut(from), said.vrid);
+                Watch::advertised(now, self.node_mut(from), said)?;
             }
             if !self.node(from).is_plugged(segment) {
                 continue;
@@ -382,6 +382,7 @@ impl World {
                 }
             }
         }
+        Ok(())
     }
 
     fn arrive(&mut self, from: NodeId, to: NodeId, segment: Segment, mut advert: ReceivedAdvert, said: Option<Said>) {
@@ -443,7 +444,7 @@ impl World {
                     let text = format!("router {id} stopped and was master of VRID {vrid}");
                     return Err((Invariant::Farewell, text));
                 }
-                self.send(id, deeds.sent);
+                self.send(id, deeds.sent)?;
                 self.watch.stopped(now, self.node(id))?;
             }
             Disturbance::PowerCut(id) => self.node_mut(id).cut_power(now),
@@ -513,6 +514,14 @@ impl World {
                 self.node_mut(id).reload(now, count, *setting);
                 unsettles = before != self.node(id).setting;
                 self.excuse_silence(id);
+                self.schedule(id, now);
+            }
+            Disturbance::Track(id, tracker, succeeds) => {
+                // a process that is not scheduled hears of it later, and no script runs without it
+                if self.node(id).paused {
+                    return Ok(());
+                }
+                unsettles = self.node_mut(id).track(now, tracker, succeeds);
                 self.schedule(id, now);
             }
             Disturbance::Readdress(id, lists) => {

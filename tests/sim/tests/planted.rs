@@ -6,7 +6,7 @@ use keepalived_sim::clock::Moment;
 use keepalived_sim::disturbance::Disturbance;
 use keepalived_sim::invariant::Invariant;
 use keepalived_sim::scenario::{Scenario, address};
-use keepalived_sim::setting::{Family, Instance, Preempt, Segment, Setting};
+use keepalived_sim::setting::{Family, Instance, Preempt, Segment, Setting, Track};
 use keepalived_sim::trace::Trace;
 use keepalived_sim::world::{Planted, World};
 
@@ -29,6 +29,8 @@ fn instance(priority: u8) -> Instance {
         refresh: 0,
         addresses: vec![address(1, Family::V4, 1)],
         absent: false,
+        tracks: Vec::new(),
+        fault: false,
     }
 }
 
@@ -65,6 +67,28 @@ fn one_that_signs_beside_one_that_does_not_makes_two_masters() {
     let signing = |priority| Instance { signs: true, ..plain(priority) };
     assert_eq!(broken(world(setting(signing(200)), setting(signing(100)), &[])), None);
     assert_eq!(broken(world(setting(signing(200)), setting(plain(100)), &[])), Some(Invariant::OneMaster));
+}
+
+fn tracking(priority: u8, weight: i16) -> Setting {
+    setting(Instance { tracks: vec![Track { tracker: 0, weight }], ..instance(priority) })
+}
+
+#[test]
+fn a_script_that_fails_changes_the_priority_or_makes_a_fault() {
+    for weight in [0, 100, -100] {
+        let fails = [(20, Disturbance::Track(0, 0, false)), (40, Disturbance::Track(0, 0, true))];
+        assert_eq!(broken(world(tracking(120, weight), tracking(100, weight), &fails)), None, "weight {weight}");
+    }
+}
+
+#[test]
+fn a_router_that_does_not_know_what_it_tracks_is_found() {
+    for (weight, expected) in [(0, Invariant::FaultWhileTracked), (-100, Invariant::PriorityOnTheWire)] {
+        let fails = [(20, Disturbance::Track(0, 0, false))];
+        let mut world = world(tracking(120, weight), tracking(100, weight), &fails);
+        world.node_mut(0).tell_engine_otherwise(2, &setting(instance(120)));
+        assert_eq!(broken(world), Some(expected), "weight {weight}");
+    }
 }
 
 #[test]

@@ -28,6 +28,8 @@ fn setting(priority: u8) -> Setting {
         refresh: 0,
         addresses: vec![address(1, Family::V4, 1)],
         absent: false,
+        tracks: Vec::new(),
+        fault: false,
     };
     Setting { instances: vec![instance], yields_lost_addresses: false }
 }

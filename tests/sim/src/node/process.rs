@@ -8,7 +8,7 @@ use std::time::Duration;
 use keepalived_config::InstanceKey;
 use keepalived_config::model as config;
 use keepalived_core::vrrp::State;
-use keepalived_daemon::vrrp::{AtExit, Engine, Was, remove_abandoned};
+use keepalived_daemon::vrrp::{AtExit, Engine, Inherited, Was, remove_abandoned};
 use keepalived_kernel::fake::{FakeNetwork, FakePackets};
 use keepalived_kernel::network::Network as _;
 
@@ -33,11 +33,18 @@ impl Node {
         let quiet = !masters.is_empty() && self.refused.is_empty() && self.is_complete(&masters, &network);
         self.network_changes = network.work().0;
         let shown = self.clock.show(now);
-        let mut engine = Engine::new(shown, &self.config, masters, network, packets)
+        let trackers = std::mem::take(&mut self.known_trackers);
+        let quiet = quiet && trackers == self.tracker_states();
+        let inherited = Inherited { masters, trackers: trackers.into_iter().collect() };
+        let mut engine = Engine::new(shown, &self.config, inherited, network, packets)
             .expect("the kernel in memory can always be read");
         engine.set_utc(shown, now.utc());
-        engine.begin(shown);
         self.life = Life::Up(Box::new(engine));
+        // what was found out before the routers begin
+        self.tell_trackers(now);
+        if let Life::Up(engine) = &mut self.life {
+            engine.begin(shown);
+        }
         self.paused = false;
         self.widowed_at = None;
         // a new process announces what it adopts
@@ -74,6 +81,12 @@ impl Node {
             self.adopts = masters.map(|(key, _, _)| key.clone()).collect();
             let network = engine.kernel().0.clone();
             self.life = Life::Down(Box::new(network));
+        }
+        // the supervisor knows how they were
+        if !adopts {
+            self.known_trackers.clear();
+        } else if was_up {
+            self.known_trackers = self.tracker_states();
         }
         if !adopts {
             self.adopts.clear();

@@ -46,7 +46,7 @@ pub(super) fn components(members: &[VirtualId], nodes: &[Node], medium: &Medium)
                 node.setting
                     .instances
                     .get(*member)
-                    .is_some_and(|instance| node.is_plugged(instance.segment) && !instance.absent)
+                    .is_some_and(|instance| node.is_plugged(instance.segment) && !instance.absent && !instance.fault)
             })
     };
     let mut left: Vec<NodeId> = (0..nodes.len()).filter(|id| nodes.get(*id).is_some_and(takes_part)).collect();

@@ -48,6 +48,30 @@ pub(super) fn not_abandoned(now: Moment, nodes: &[Node]) -> Result<(), Broken> {
     Ok(())
 }
 
+/// `calm_since`: no kernel and no cable has changed since then.
+pub(super) fn in_fault(now: Moment, calm_since: Moment, nodes: &[Node]) -> Result<(), Broken> {
+    for (id, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_up() && !node.paused) {
+        let instances = &node.setting.instances;
+        for (which, (view, instance)) in node.views.iter().zip(instances).enumerate() {
+            let unit = instances
+                .iter()
+                .enumerate()
+                .filter(|(other, member)| *other == which || (instance.grouped && member.grouped));
+            let unit: Vec<_> = unit.map(|(_, member)| member).collect();
+            let (tracked, unplugged) =
+                (unit.iter().any(|it| it.fault), unit.iter().any(|it| !node.is_plugged(it.segment)));
+            let is = view.state == State::Fault;
+            let due = now.since(node.tracked_at) > LATENESS * 4;
+            let calm = now.since(calm_since) > LATENESS * 4;
+            if !instance.absent && ((tracked && !is && due) || (is && !tracked && !unplugged && due && calm)) {
+                let text = format!("router {id}, I{which}: {:?}, tracked {tracked}", view.state);
+                return Err((Invariant::FaultWhileTracked, text));
+            }
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn hears_first(
     id: NodeId,
     node: &Node,
