@@ -150,7 +150,7 @@ struct Entry<O> {
     /// Attempts that failed or were undone, for the pause before the next.
     setbacks: u32,
     lost_at: Option<Instant>,
-    /// Whose it is, if an earlier run left it and nobody has wanted it since.
+    /// Whose it is, if an earlier run left it and no holder has wanted it since.
     left_over: Option<Holder>,
 }
 
@@ -350,7 +350,7 @@ impl<O: Object> Desired<O> {
     }
 
     /// The next request to the kernel, about at most `most` objects; empty if there is none, or while one is under way.
-    /// It is begun at once, or nobody makes these changes.
+    /// It is begun at once, or these changes are never made.
     pub fn batch<R>(
         &mut self,
         now: Instant,

@@ -60,7 +60,7 @@ pub(super) fn story(server: &VirtualServer) -> ServiceStory {
             Some(port) => format!("clients get the sorry server {} {port}", sorry.address),
             None => format!("clients get the sorry server {}", sorry.address),
         },
-        None if settings.quorum <= 1 => "there is nobody left to answer, and no sorry server".to_owned(),
+        None if settings.quorum <= 1 => "no server is left to answer, and there is no sorry server".to_owned(),
         None => "the servers that are up go on, and quorum_down is told; there is no sorry server".to_owned(),
     };
     ServiceStory {

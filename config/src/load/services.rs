@@ -93,7 +93,7 @@ fn mail(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Mail {
         no_checkers: reading.switch(blocks.last("no_checker_emails")).unwrap_or(false),
     };
     let half = match (mail.server.is_some(), mail.to.is_empty()) {
-        (true, true) => Some((server, "smtp_server without notification_email: there is nobody to write to")),
+        (true, true) => Some((server, "smtp_server without notification_email: no mail has a recipient")),
         (false, false) => {
             Some((blocks.last("notification_email"), "notification_email without smtp_server: no mail is sent"))
         }

@@ -1,4 +1,4 @@
-//! All virtual servers and their checks: results in, what is to be done out.
+//! All virtual servers and their checks: results of checks in, effects out.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -198,7 +198,7 @@ impl Balancer {
         Some(id)
     }
 
-    /// Somebody else tells the result of a check that does not run by itself.
+    /// The checker process tells the result of a check that does not run by itself.
     pub fn told(&mut self, id: CheckId, result: &CheckResult, now: Instant, out: &mut impl Extend<Effect>) {
         self.conclude(id, result, now, out);
     }

@@ -37,7 +37,7 @@ pub enum Steps {
         /// `fast_recovery`: without pauses at the start and on the way back.
         fast_recovery: bool,
     },
-    /// Nothing runs: somebody else tells the result (`FILE_CHECK`, `BFD_CHECK`).
+    /// Nothing runs: the checker process tells the result (`FILE_CHECK`, `BFD_CHECK`).
     Told,
 }
 
@@ -104,7 +104,7 @@ enum Phase {
     Waiting(Instant),
     /// A step is under way since then.
     Running(Instant),
-    /// Not before somebody says so: suspended, or told by others.
+    /// Not by itself: suspended, or another part of the checker tells the result.
     Resting,
 }
 
@@ -180,7 +180,7 @@ impl Check {
         matches!(self.phase, Phase::Running(since) if now.since(since) >= self.pace.limit)
     }
 
-    /// Whether it rests because nobody needs it.
+    /// Whether it rests because no virtual server needs it.
     pub(super) const fn is_suspended(&self) -> bool {
         self.suspended
     }
@@ -195,7 +195,7 @@ impl Check {
         }
     }
 
-    /// A step ended, or somebody tells the result.
+    /// A step ended, or the checker process tells the result.
     pub(super) fn end(&mut self, now: Instant, result: &CheckResult) -> Meaning {
         let (meaning, pause) = match result {
             CheckResult::Passed { weight } => self.passed(*weight),

@@ -7,7 +7,7 @@ use super::params::{CheckId, Place, ServiceId};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Ticket(pub(super) u64);
 
-/// What is to be done, in this order.
+/// What the checker process has to do, in this order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Effect {
     /// Begin a step of a check and say how it ended, by its ticket.

@@ -215,7 +215,7 @@ impl Sorry {
     }
 }
 
-/// How the servers stand of which nothing has been told.
+/// Initial state of each server that no result is known of.
 fn standings(params: &ServiceParams, checks: &[Check]) -> Vec<Standing> {
     params.servers.iter().map(|server| Standing::of(server, checks)).collect()
 }

@@ -63,7 +63,7 @@ pub struct Schedule {
 pub struct Due {
     /// Rounds over all addresses; 0 if none.
     pub rounds: u32,
-    /// Whether one address on each other interface is to be announced.
+    /// Whether the router announces one address on each other interface.
     pub extra: bool,
 }
 

@@ -199,7 +199,7 @@ pub enum Cause {
     Fault(Faults),
     /// Nothing keeps it from taking part any more.
     FaultCleared,
-    /// Somebody else took one of its addresses away, and `vip_lost backup` is configured.
+    /// Another program took one of its addresses away, and `vip_lost backup` is configured.
     AddressLost,
     /// It was master before its process was started anew.
     Resumed,
@@ -229,7 +229,7 @@ impl fmt::Display for Cause {
             Self::HigherClaim { by, priority } => write!(f, "{by} has the higher claim (priority {priority})"),
             Self::Fault(faults) => write!(f, "{faults}"),
             Self::FaultCleared => f.write_str("fault over"),
-            Self::AddressLost => f.write_str("somebody else removed one of its addresses"),
+            Self::AddressLost => f.write_str("another program removed one of its addresses"),
             Self::Resumed => f.write_str("was master before the process was started anew"),
             Self::GroupMaster => f.write_str("its sync group became master"),
             Self::GroupBackup => f.write_str("a member of its sync group left master"),

@@ -130,7 +130,7 @@ impl<L: Copy + Ord> Duplicates<L> {
         !self.due.is_empty()
     }
 
-    /// Somebody claims an address on `link`. `is_ours` says whether this machine has an interface with that MAC address: each of
+    /// A neighbour claims an address on `link`. `is_ours` says whether this machine has an interface with that MAC address: each of
     /// them may answer for an address on another one.
     pub fn hear(
         &mut self,

@@ -495,7 +495,7 @@ impl Router {
         }
     }
 
-    /// keepalived's answer to an address that somebody else deleted: farewell, and back after the skew time.
+    /// keepalived's answer to an address that another program deleted: farewell, and back after the skew time.
     fn yield_for_a_moment(&mut self, now: Instant, out: &mut Vec<Effect>) {
         if !matches!(self.role, Role::Master(_)) {
             return;

@@ -23,7 +23,7 @@ pub(super) struct Channels {
     open: BTreeMap<Channel, Open>,
     /// Open channels that had no user when that was last noted.
     unused: BTreeSet<Channel>,
-    /// Those that nobody has begun to open, in this order.
+    /// Those that no thread has begun to open, in this order.
     wanted: BTreeSet<Channel>,
     /// The instances that wait for a channel to be opened.
     waiting: BTreeMap<Channel, Vec<usize>>,

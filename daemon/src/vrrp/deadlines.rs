@@ -1,4 +1,4 @@
-//! Who is to be woken when. Cheap where it matters: an advert that restarts a backup's timer touches nothing here.
+//! Which router has a deadline when. Cheap where it matters: an advert that restarts a backup's timer touches nothing here.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -52,7 +52,7 @@ impl Deadlines {
         None
     }
 
-    /// When somebody comes up next.
+    /// When the next deadline is.
     pub(super) fn next(&mut self) -> Option<Instant> {
         while let Some(&Reverse((at, sleeper))) = self.heap.peek() {
             if self.queued.get(sleeper).copied().flatten() == Some(at) {

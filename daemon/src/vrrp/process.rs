@@ -176,7 +176,7 @@ impl Process {
             match self.on_ready(&ready) {
                 Ok(None) => {}
                 Ok(Some(End::Stop)) => return self.stop(Some(LAST_PATIENCE)),
-                // nobody else would remove what this process does not
+                // no other process would remove what this one does not
                 Ok(Some(End::SupervisorGone)) => return self.stop(None),
                 Err(Gone) => {
                     tracing::error!("a thread of this process has failed; please report this");

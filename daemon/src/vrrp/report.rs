@@ -91,7 +91,7 @@ pub enum Report {
         /// What it noticed.
         note: Note,
     },
-    /// Somebody else took an address away.
+    /// Another program took an address away.
     AddressLost {
         /// Instance.
         name: Arc<str>,
@@ -160,7 +160,7 @@ pub enum Report {
         /// Whether the interface exists, and is down.
         there: bool,
     },
-    /// Somebody else took a route or a rule away.
+    /// Another program took a route or a rule away.
     RouteLost {
         /// Instance, or `static`.
         name: Arc<str>,
@@ -258,7 +258,7 @@ pub enum Level {
 }
 
 impl Report {
-    /// How loud it is to be said.
+    /// Its level in the log.
     pub const fn level(&self) -> Level {
         match self {
             Self::Transition { said: Said::No, .. }
@@ -326,12 +326,12 @@ impl fmt::Display for Report {
             }
             Self::Note { name, note } => write!(f, "({name}) {note}"),
             Self::AddressLost { name, address, answer: VipLost::Restore } => {
-                write!(f, "({name}) somebody else removed {address}; it is put back (vip_lost restore)")
+                write!(f, "({name}) another program removed {address}; it is put back (vip_lost restore)")
             }
             Self::AddressLost { name, address, answer: VipLost::Backup } => {
                 write!(
                     f,
-                    "({name}) somebody else removed {address}; giving up mastership for a moment (vip_lost backup)"
+                    "({name}) another program removed {address}; giving up mastership for a moment (vip_lost backup)"
                 )
             }
             Self::Duplicate { name, address, interface, holder, .. } => write!(
@@ -342,10 +342,13 @@ impl fmt::Display for Report {
                 write!(f, "({name}) the kernel does not take {address}: {reason}; trying again")
             }
             Self::RouteLost { name, what, answer: VipLost::Restore } => {
-                write!(f, "({name}) somebody else removed {what}; it is put back")
+                write!(f, "({name}) another program removed {what}; it is put back")
             }
             Self::RouteLost { name, what, answer: VipLost::Backup } => {
-                write!(f, "({name}) somebody else removed {what}; giving up mastership for a moment (vip_lost backup)")
+                write!(
+                    f,
+                    "({name}) another program removed {what}; giving up mastership for a moment (vip_lost backup)"
+                )
             }
             Self::RouteRefused { name, what, reason } => {
                 write!(f, "({name}) the kernel does not take {what}: {reason}; trying again")

@@ -14,7 +14,7 @@ use keepalived_kernel::ipvs::{Ipvs, SyncDaemon, SyncRole};
 /// How long the end of the vrrp process waits for the end of the daemons.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
 
-/// What runs, and whom it follows.
+/// What runs, and which instance it follows.
 #[derive(Debug)]
 pub(super) struct Sync {
     settings: Settings,
@@ -134,7 +134,7 @@ impl Sync {
     }
 }
 
-/// Does what is ordered, and ends both daemons when there is nobody left to order.
+/// Does what is ordered, and ends both daemons when no process orders any more.
 fn serve(mut daemons: impl Daemons, work: &Receiver<Order>) {
     for order in work {
         match order {

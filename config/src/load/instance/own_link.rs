@@ -193,7 +193,7 @@ fn mac(word: Word<'_>, vrid: Option<Vrid>) -> Result<[u8; 6], Wrong> {
         return Err(Wrong::new(word, format!("{text} is no MAC address of five or six octets")));
     };
     if mac.first().is_some_and(|first| first & 1 == 1) {
-        return Err(Wrong::new(word, format!("{text} is a multicast address, which nobody can have")));
+        return Err(Wrong::new(word, format!("{text} is a multicast address, which no interface can have")));
     }
     if mac.starts_with(&OF_THE_RFC) && matches!(mac.get(4), Some(1 | 2)) {
         return Err(Wrong::new(word, format!("{text} is an address of the RFC, which follows from the VRID")));

@@ -39,7 +39,7 @@ impl fmt::Display for Mac {
     }
 }
 
-/// Somebody says that it has an address.
+/// A neighbour says that it has an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Claim {
     /// The address.
@@ -48,7 +48,7 @@ pub struct Claim {
     pub holder: Mac,
 }
 
-/// Appends the frame that asks who has `address`, and tells nobody anything: an ARP probe, or a solicitation from `::`.
+/// Appends the frame that asks who has `address`, and changes no cache: an ARP probe, or a solicitation from `::`.
 pub fn probe(frame: &mut Vec<u8>, mac: [u8; 6], address: IpAddr) {
     match address {
         IpAddr::V4(address) => arp_probe(frame, mac, address),

@@ -27,7 +27,7 @@ pub enum Event<'a> {
     Datagram(&'a Datagram<'a>),
     /// Some of the addresses it asked for are in place, for the first time or again, or have to be announced again.
     InPlace,
-    /// Somebody else took an address away, and it is to yield for a moment (`vip_lost backup`).
+    /// Another program took an address away, and the router yields for a moment (`vip_lost backup`).
     AddressLost,
     /// All members of its sync group want to be master.
     GroupMaster,
@@ -48,7 +48,7 @@ pub enum Event<'a> {
     Remove,
 }
 
-/// What is to be done, in this order.
+/// What the vrrp process has to do, in this order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Effect {
     /// Send an advert now, with this priority octet; 0 is a farewell.
@@ -58,7 +58,7 @@ pub enum Effect {
     },
     /// The addresses ought to be here; [`Event::InPlace`] when they are.
     Hold,
-    /// The addresses ought not to be here, and what is still queued for the neighbours is to be forgotten.
+    /// Remove the addresses, and forget the announcements that wait.
     Release,
     /// Announce all addresses, this many rounds.
     Announce {

@@ -137,7 +137,7 @@ fn a_pipe_that_the_process_before_made_is_ours() {
     assert_eq!(next.0.made(), [folder.path("ours")].into());
     next.close();
     assert!(!folder.path("ours").exists());
-    assert!(folder.path("theirs").exists(), "somebody else made it");
+    assert!(folder.path("theirs").exists(), "another program made it");
 }
 
 #[test]

@@ -120,7 +120,7 @@ impl Instances {
         let mut seen = BTreeSet::new();
         for outcome in outcomes.drain(..) {
             match outcome {
-                // nobody is told of what is static, and nothing of what has no address
+                // no neighbour is told of what is static, nor of what has no address
                 Outcome::Settled { holder: STATICS, .. } => {}
                 Outcome::Settled { holder, key: Key::Address(place) } => {
                     if place.1.is_ipv6() && seen.insert(place.0) {
@@ -170,7 +170,7 @@ impl Instances {
         self.reconciler.desired.owes_removals(&self.table)
     }
 
-    /// Somebody else took away what is at `place`; those of `holders` that still want it decide.
+    /// Another program took away what is at `place`; those of `holders` that still want it decide.
     pub(super) fn lost(&mut self, now: Instant, place: AddressKey, holders: &[usize]) {
         let (_, address, _) = place;
         let mut restore = false;

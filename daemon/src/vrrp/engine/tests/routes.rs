@@ -295,8 +295,8 @@ fn what_somebody_removes_is_put_back() {
     rig.network().remove_rule(&rule);
     rig.settle();
     assert_eq!((rig.state("A"), there(&mut rig).len()), (State::Master, 2));
-    assert!(says(&rig, "(A) somebody else removed route 10.0.0.0/8 via 192.0.2.254"));
-    assert!(says(&rig, "(A) somebody else removed rule 100: from 10.0.0.0/8 lookup 5"));
+    assert!(says(&rig, "(A) another program removed route 10.0.0.0/8 via 192.0.2.254"));
+    assert!(says(&rig, "(A) another program removed rule 100: from 10.0.0.0/8 lookup 5"));
 }
 
 // keepalived, observed: a no_track route that was deleted is not restored
@@ -346,7 +346,7 @@ fn routes_return_with_their_link() {
     rig.network().set_running(ETH1, true);
     rig.settle();
     assert_eq!(there(&mut rig).len(), 3);
-    assert!(!says(&rig, "somebody else") && !says(&rig, "does not take"), "{:?}", rig.reports);
+    assert!(!says(&rig, "another program") && !says(&rig, "does not take"), "{:?}", rig.reports);
 }
 
 #[test]
@@ -385,7 +385,7 @@ fn a_route_returns_with_the_virtual_address_that_is_its_source() {
     assert_eq!(sources(&mut rig), [None]);
     rig.settle();
     assert_eq!(sources(&mut rig), both);
-    assert!(!says(&rig, "somebody else removed route"), "the kernel did");
+    assert!(!says(&rig, "another program removed route"), "the kernel did");
     // with another prefix length the address goes, and comes again
     rig.reload(&text.replace("192.0.2.100/24", "192.0.2.100/32"));
     assert_eq!(sources(&mut rig), both);
@@ -397,7 +397,7 @@ fn static_routes_stay_when_the_only_address_of_their_link_is_replaced() {
     let mut rig = Rig::new(&text);
     rig.reload(&text.replace("10.9.0.1/24", "10.9.0.2/24"));
     assert_eq!((rig.has("10.9.0.1"), rig.has("10.9.0.2"), there(&mut rig).len()), (false, true, 2));
-    assert!(!says(&rig, "somebody else"), "{:?}", rig.reports);
+    assert!(!says(&rig, "another program"), "{:?}", rig.reports);
 }
 
 // #1390, #1900
@@ -466,7 +466,7 @@ fn what_is_static_is_there_whoever_is_master() {
     rig.network().remove_rule(&rule);
     rig.settle();
     assert_eq!(there(&mut rig).len(), 2);
-    assert!(says(&rig, "(static) somebody else removed 10.9.0.1"), "{:?}", rig.reports);
+    assert!(says(&rig, "(static) another program removed 10.9.0.1"), "{:?}", rig.reports);
     // a reload takes away what is not in the file any more
     rig.reload(&(STATIC.replace("table 5", "table 6") + &one(100)));
     assert_eq!(rules(&mut rig), ["100: from 10.0.0.0/8 lookup 6"]);
