@@ -179,19 +179,30 @@ impl Watch {
         Ok(())
     }
 
-    /// A signed advert has reached a socket of `node`. Returns whether it is later than what it heard of this sender.
+    /// A signed advert has reached a socket of `node`. Returns whether it is later than what this process has heard of
+    /// the sender, as far as that is known: in FAULT it hears nothing.
     pub fn is_later(node: &mut Node, source: IpAddr, said: Said) -> bool {
         let Some(number) = said.number else { return true };
         let Some(id) = node.setting.instances.iter().position(|instance| instance.vrid == said.vrid) else {
             return true;
         };
         let Some(view) = node.views.get_mut(id) else { return true };
+        if !matches!(view.state, State::Backup | State::Master) {
+            return true;
+        }
         let last = view.numbers.insert(source, number);
         let is_later = last.is_none_or(|last| number > last);
         if let (false, Some(last)) = (is_later, last) {
             view.numbers.insert(source, last);
         }
         is_later
+    }
+
+    /// Whether this process has heard a signed advert, or a later one of the sender.
+    pub fn knows(node: &Node, source: IpAddr, said: Said) -> bool {
+        let id = node.setting.instances.iter().position(|instance| instance.vrid == said.vrid);
+        let last = id.and_then(|id| node.views.get(id)?.numbers.get(&source).copied());
+        last.is_some_and(|last| said.number.is_some_and(|number| number <= last))
     }
 
     /// An advert of a router with `terms` has reached a socket of `node`.

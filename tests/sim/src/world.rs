@@ -1,6 +1,7 @@
 //! Routers, the network between them, one clock over all, and what happens in order.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::ops::Add;
 use std::time::Duration;
 
@@ -565,8 +566,8 @@ impl World {
                 }
             };
             let header = if source.is_ipv4() { 20 } else { 0 };
-            // what is signed may come again as it was: its number shows it
-            let again = self.is_signed(id, octets.get(header + 1).copied()) && self.random.percent(50);
+            // what it has heard may come again as it was, if it is signed: its number shows it
+            let again = self.random.percent(50) && self.knows(id, source, &octets);
             // one wrong bit of the message: its checksum shows it (RFC 1071)
             if let Some(message) = octets.get_mut(header..).filter(|message| !message.is_empty() && !again) {
                 let place = self.random.index(message.len());
@@ -581,18 +582,15 @@ impl World {
             }
             let received = node.clock.show(now);
             let link = node.link(segment);
-            if let Some(said) = medium::said(&octets, source).filter(|_| again) {
-                Watch::is_later(node, source, said);
-            }
             node.deliver(segment, ReceivedAdvert { link, source, destination, ttl: 255, received, octets });
         }
         self.schedule(id, now);
     }
 
-    /// Whether adverts with this VRID have to be signed.
-    fn is_signed(&self, id: NodeId, vrid: Option<u8>) -> bool {
-        let instances = &self.node(id).setting.instances;
-        instances.iter().any(|instance| instance.signs && Some(instance.vrid) == vrid)
+    /// Whether the process has heard this signed advert.
+    fn knows(&self, id: NodeId, source: IpAddr, octets: &[u8]) -> bool {
+        let said = medium::said(octets, source).filter(|said| said.number.is_some());
+        said.is_some_and(|said| Watch::knows(self.node(id), source, said))
     }
 
     fn octet(&mut self) -> u8 {

@@ -52,6 +52,7 @@ impl Node {
         for view in &mut self.views {
             view.heard = Heard { fresh: shown, ..Heard::default() };
             view.last_advert = now;
+            view.numbers.clear();
         }
         quiet
     }

@@ -63,7 +63,8 @@ pub(super) fn in_fault(now: Moment, calm_since: Moment, nodes: &[Node]) -> Resul
             let is = view.state == State::Fault;
             let due = now.since(node.tracked_at) > LATENESS * 4;
             let calm = now.since(calm_since) > LATENESS * 4;
-            if !instance.absent && ((tracked && !is && due) || (is && !tracked && !unplugged && due && calm)) {
+            let wrong = if tracked { !is } else { is && !unplugged };
+            if !instance.absent && wrong && due && calm {
                 let text = format!("router {id}, I{which}: {:?}, tracked {tracked}", view.state);
                 return Err((Invariant::FaultWhileTracked, text));
             }
