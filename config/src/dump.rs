@@ -148,7 +148,7 @@ macro_rules! say {
 use say;
 
 /// Words as a shell would take them.
-fn quoted(argv: &[String]) -> String {
+pub fn quoted(argv: &[String]) -> String {
     let words: Vec<String> = argv.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect();
     words.join(" ")
 }

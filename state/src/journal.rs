@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::Transition;
 use keepalived_core::vrrp::duplicate::Mac;
+use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerState};
 use serde::{Deserialize, Serialize};
 
 /// What a record is about.
@@ -15,6 +16,8 @@ use serde::{Deserialize, Serialize};
 pub enum Subject {
     /// A VRRP instance, by name.
     Instance(String),
+    /// Something that instances track.
+    Tracker(TrackerId),
     /// A virtual server, by what it is called: `[192.0.2.1]:tcp:80`.
     VirtualServer(String),
     /// A real server of a virtual server, both by what they are called.
@@ -51,6 +54,15 @@ pub enum Event {
         /// That machine.
         holder: Mac,
     },
+    /// A tracker has another result.
+    Tracked {
+        /// The result before.
+        before: TrackerState,
+        /// The result now.
+        state: TrackerState,
+        /// Why.
+        detail: Detail,
+    },
     /// A real server answers.
     Up,
     /// A real server does not, or is taken away: why.
@@ -69,6 +81,7 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Instance(name) => write!(f, "({name})"),
+            Self::Tracker(tracker) => write!(f, "{tracker}:"),
             Self::VirtualServer(name) => write!(f, "VS {name}:"),
             Self::RealServer { server, of } => write!(f, "VS {of} {server}:"),
         }
@@ -82,6 +95,8 @@ impl fmt::Display for Event {
                 write!(f, "{from} -> {to}, priority {priority}: {cause}")
             }
             Self::Duplicate { address, interface, holder } => write!(f, "{address} is on {holder}, too ({interface})"),
+            Self::Tracked { before, state, detail: Detail::Nothing } => write!(f, "{before} -> {state}"),
+            Self::Tracked { before, state, detail } => write!(f, "{before} -> {state}: {detail}"),
             Self::Up => f.write_str("up"),
             Self::Down(cause) if cause.is_empty() => f.write_str("down"),
             Self::Down(cause) => write!(f, "down: {cause}"),

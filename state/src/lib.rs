@@ -13,4 +13,6 @@ mod vrrp;
 pub use balance::{BalanceChange, BalanceView, CheckView, ServerView, ServiceView};
 pub use journal::{Event, Journal, MOST_KEPT, Record, Subject};
 pub use snapshot::Snapshot;
-pub use vrrp::{AddressView, InstanceView, MasterView, VrrpChange, VrrpView};
+pub use vrrp::{
+    AddressView, FollowerView, InstanceView, MasterView, TrackerSettings, TrackerView, VrrpChange, VrrpView,
+};

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use keepalived_core::address::{InterfaceName, VirtualAddress};
 use keepalived_core::vrrp::duplicate::Mac;
+use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerState, Weight};
 use keepalived_core::vrrp::{AdvertInterval, AuthenticationKind, Counters, Faults, Priority, Settings, State};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,8 @@ pub enum VrrpChange {
     Begins,
     /// An instance, by its place in the configuration.
     Instance(u32, Box<InstanceView>),
+    /// A tracker, by its place among them.
+    Tracker(u32, Box<TrackerView>),
     /// What an instance counted. It changes with each packet, so it is told only to a follower that asks for fresh numbers.
     Counters(u32, Box<Counters>),
     /// What the process counted, told on the same condition.
@@ -34,6 +37,8 @@ pub enum VrrpChange {
 pub struct VrrpView {
     /// Instances, in the order of the configuration.
     pub instances: Vec<InstanceView>,
+    /// What instances track, by kind and name.
+    pub trackers: Vec<TrackerView>,
     /// Adverts for VRIDs that are not configured.
     pub unknown_vrid: u64,
     /// Times the kernel had lost events and everything was read again.
@@ -52,6 +57,7 @@ impl VrrpView {
                 *self = Self { journal, ..Self::default() };
             }
             VrrpChange::Instance(place, view) => put(&mut self.instances, place, *view),
+            VrrpChange::Tracker(place, view) => put(&mut self.trackers, place, *view),
             VrrpChange::Counters(place, counters) => {
                 if let Some(instance) = self.instances.get_mut(index(place)) {
                     instance.counters = *counters;
@@ -127,4 +133,78 @@ pub struct AddressView {
     pub set: bool,
     /// Another machine that has it, too, as far as probes have found out.
     pub also_on: Option<Mac>,
+}
+
+/// Something that instances track, and its result.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TrackerView {
+    /// What it is called.
+    pub id: TrackerId,
+    /// What is configured.
+    pub settings: TrackerSettings,
+    /// Its result.
+    pub state: TrackerState,
+    /// When it got this result.
+    pub since: SystemTime,
+    /// Why, as of the last look.
+    pub detail: Detail,
+    /// Instances that follow it.
+    pub followers: Vec<FollowerView>,
+}
+
+/// An instance that follows a tracker, itself or through its sync group.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FollowerView {
+    /// `vrrp_instance NAME`
+    pub instance: String,
+    /// What the tracker does to it.
+    pub weight: Weight,
+}
+
+/// What is configured for a tracker.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum TrackerSettings {
+    /// An interface, or a BFD session: nothing.
+    Plain,
+    /// `vrrp_script`
+    Script {
+        /// Its words, quoted.
+        command: String,
+        /// From one start to the next.
+        interval: Duration,
+        /// How long a run may take.
+        timeout: Duration,
+        /// Of instances that say none.
+        weight: Weight,
+        /// Successes that make it up.
+        rise: u32,
+        /// Failures that make it down.
+        fall: u32,
+    },
+    /// `track_file`
+    File {
+        /// Where it is.
+        path: String,
+        /// Of instances that say none.
+        weight: Weight,
+    },
+    /// `vrrp_track_process`
+    Process {
+        /// The program.
+        process: String,
+        /// Its parameters; empty: whatever they are.
+        parameters: Vec<String>,
+        /// Of instances that say none.
+        weight: Weight,
+        /// At least so many.
+        quorum: u32,
+        /// At most so many.
+        quorum_max: Option<u32>,
+        /// How long too few are forgiven.
+        terminate_delay: Duration,
+        /// How long enough must last.
+        fork_delay: Duration,
+        /// The command line counts, not the short name.
+        full_command: bool,
+    },
 }

@@ -3,10 +3,11 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerKind, TrackerState};
 use keepalived_core::vrrp::{AuthenticationKind, Counters, Family, Faults, Priority, Settings, State, Version, Vrid};
 use keepalived_state::{
-    BalanceChange, BalanceView, CheckView, Event, InstanceView, Record, ServerView, ServiceView, Subject, VrrpChange,
-    VrrpView,
+    BalanceChange, BalanceView, CheckView, Event, InstanceView, Record, ServerView, ServiceView, Subject,
+    TrackerSettings, TrackerView, VrrpChange, VrrpView,
 };
 use proptest::prelude::*;
 
@@ -44,9 +45,23 @@ fn instances() -> impl Strategy<Value = Vec<InstanceView>> {
     prop::collection::vec(one.prop_map(|(name, state, sent)| instance(&name, state, sent)), 0..4)
 }
 
+fn trackers() -> impl Strategy<Value = Vec<TrackerView>> {
+    let one = ("[ab]", -1..2_i64).prop_map(|(name, number)| TrackerView {
+        id: TrackerId::new(TrackerKind::File, name),
+        settings: TrackerSettings::Plain,
+        state: TrackerState::Number(number),
+        since: UNIX_EPOCH,
+        detail: Detail::Nothing,
+        followers: vec![],
+    });
+    prop::collection::vec(one, 0..4)
+}
+
 fn vrrp_views() -> impl Strategy<Value = Vec<VrrpView>> {
-    let view = (instances(), 0..3_u64, 0..2_u64).prop_map(|(instances, unknown_vrid, netlink_overruns)| VrrpView {
+    let view = (instances(), trackers(), 0..3_u64, 0..2_u64);
+    let view = view.prop_map(|(instances, trackers, unknown_vrid, netlink_overruns)| VrrpView {
         instances,
+        trackers,
         unknown_vrid,
         netlink_overruns,
         ..VrrpView::default()
@@ -56,7 +71,8 @@ fn vrrp_views() -> impl Strategy<Value = Vec<VrrpView>> {
 
 /// What tells a follower that has `old` of `new`.
 fn vrrp_changes(old: &VrrpView, new: &VrrpView) -> Vec<VrrpChange> {
-    let same_shape = old.instances.len() == new.instances.len();
+    let shape = |view: &VrrpView| (view.instances.len(), view.trackers.len());
+    let same_shape = shape(old) == shape(new);
     let mut changes = if same_shape { vec![] } else { vec![VrrpChange::Begins] };
     for (place, view) in (0..).zip(&new.instances) {
         match old.instances.get(index(place)).filter(|_| same_shape) {
@@ -65,6 +81,11 @@ fn vrrp_changes(old: &VrrpView, new: &VrrpView) -> Vec<VrrpChange> {
                 changes.push(VrrpChange::Counters(place, Box::new(view.counters)));
             }
             _ => changes.push(VrrpChange::Instance(place, Box::new(view.clone()))),
+        }
+    }
+    for (place, view) in (0..).zip(&new.trackers) {
+        if old.trackers.get(index(place)).filter(|_| same_shape) != Some(view) {
+            changes.push(VrrpChange::Tracker(place, Box::new(view.clone())));
         }
     }
     let VrrpView { unknown_vrid, netlink_overruns, .. } = *new;

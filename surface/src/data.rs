@@ -8,6 +8,7 @@ use keepalived_core::vrrp::{AuthenticationKind, Preempt, State, Version};
 use keepalived_state::{AddressView, InstanceView, Journal, Record, Snapshot};
 
 mod services;
+mod trackers;
 
 /// The data file of the vrrp process. Writing to a `String` cannot fail, so results are dropped.
 pub fn data(snapshot: &Snapshot) -> String {
@@ -16,7 +17,9 @@ pub fn data(snapshot: &Snapshot) -> String {
     text += "------< VRRP Topology >------\n";
     for instance in &vrrp.instances {
         describe(&mut text, instance);
+        trackers::of_instance(&mut text, instance, &vrrp.trackers);
     }
+    trackers::describe(&mut text, &vrrp.trackers);
     tell(&mut text, &vrrp.journal);
     text += "------< Network events >------\n";
     writeln!(text, " Adverts for unknown VRIDs = {}", vrrp.unknown_vrid).ok();

@@ -8,10 +8,14 @@ use std::time::{Duration, UNIX_EPOCH};
 use keepalived_core::address::{InterfaceName, VirtualAddress};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::duplicate::Mac;
+use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerKind, TrackerState, Weight};
 use keepalived_core::vrrp::{
     AuthenticationKind, Cause, Counters, Family, Faults, Priority, Settings, State, Transition, Version, Vrid,
 };
-use keepalived_state::{AddressView, Event, InstanceView, Record, ServiceView, Snapshot, Subject, VrrpView};
+use keepalived_state::{
+    AddressView, Event, FollowerView, InstanceView, Record, ServiceView, Snapshot, Subject, TrackerSettings,
+    TrackerView, VrrpView,
+};
 
 fn snapshot() -> Snapshot {
     let instance = InstanceView {
@@ -118,6 +122,117 @@ fn data_has_keepalives_lines_in_keepalives_order() {
         assert!(lines.any(|line| line == *expected), "{expected:?} is missing, or out of order, in\n{text}");
     }
     assert!(text.contains("   Last transition = 1795235391.706373"), "{text}");
+}
+
+/// Trackers of V1 in p6, followed by V2 here.
+const TRACKERS: &[&str] = &[
+    " VRRP Instance = V2",
+    "   Tracked scripts :",
+    "     chk weight 10",
+    "   Tracked files :",
+    "     tf, weight 1",
+    "   Tracked processes :",
+    "     tp, weight 5",
+    "------< VRRP Scripts >------",
+    " VRRP Script = chk",
+    "   Command = '/etc/keepalived/sh2.sh'",
+    "   Interval = 1 sec",
+    "   Timeout = 0 sec",
+    "   Weight = 10",
+    "   Rise = 1",
+    "   Fall = 1",
+    "   Result = 1",
+    "   Insecure = no",
+    "   Status = GOOD",
+    "   Tracking instances :",
+    "     V2, weight 10",
+    "------< VRRP Track files >------",
+    " Track file = tf",
+    "   File = /run/tfv",
+    "   Status = 7",
+    "   Weight = 1",
+    "   Tracking instances :",
+    "     V2, weight 1",
+    "------< VRRP Track processes >------",
+    " VRRP Track process = tp",
+    "   Process = sleep",
+    "   Parameters = 777",
+    "   Min processes = 1",
+    "   Current processes = 0",
+    "   Have quorum = false",
+    "   Weight = 5",
+    "   Terminate delay = 0.000000s",
+    "   Fork delay = 0.000000s",
+    "   Full command = true",
+    "   Tracking instances :",
+    "     V2, weight 5",
+];
+
+fn trackers() -> Vec<TrackerView> {
+    let weight = |value| Weight { value, reverse: false };
+    let tracker = |kind, name: &str, settings, value, state, detail| TrackerView {
+        id: TrackerId::new(kind, name),
+        settings,
+        state,
+        since: UNIX_EPOCH + Duration::from_secs(5),
+        detail,
+        followers: vec![FollowerView { instance: "V2".into(), weight: weight(value) }],
+    };
+    let second = Duration::from_secs(1);
+    let script = TrackerSettings::Script {
+        command: "'/etc/keepalived/sh2.sh'".into(),
+        interval: second,
+        timeout: second,
+        weight: weight(10),
+        rise: 1,
+        fall: 1,
+    };
+    let file = TrackerSettings::File { path: "/run/tfv".into(), weight: weight(1) };
+    let process = TrackerSettings::Process {
+        process: "sleep".into(),
+        parameters: vec!["777".into()],
+        weight: weight(5),
+        quorum: 1,
+        quorum_max: None,
+        terminate_delay: Duration::ZERO,
+        fork_delay: Duration::ZERO,
+        full_command: true,
+    };
+    let succeeded = Detail::Words("exited with status 0".into());
+    let none = Detail::Processes { count: 0, kernel_tells: true };
+    vec![
+        tracker(TrackerKind::Script, "chk", script, 10, TrackerState::Up, succeeded),
+        tracker(TrackerKind::File, "tf", file, 1, TrackerState::Number(7), Detail::Nothing),
+        tracker(TrackerKind::Process, "tp", process, 5, TrackerState::Down, none),
+    ]
+}
+
+#[test]
+fn data_has_keepalives_lines_about_trackers() {
+    let mut snapshot = snapshot();
+    snapshot.vrrp.trackers = trackers();
+    snapshot.vrrp.journal.push(Record {
+        at: UNIX_EPOCH + Duration::from_secs(5),
+        subject: Subject::Tracker(TrackerId::new(TrackerKind::Script, "chk")),
+        event: Event::Tracked {
+            before: TrackerState::Down,
+            state: TrackerState::Up,
+            detail: Detail::Words("exited with status 0".into()),
+        },
+    });
+    let text = keepalived_surface::data(&snapshot);
+    let mut lines = text.lines();
+    for expected in TRACKERS {
+        assert!(lines.any(|line| line == *expected), "{expected:?} is missing, or out of order, in\n{text}");
+    }
+    for ours in [
+        "   Last result = exited with status 0",
+        "   Last transition = 5.000000",
+        "   Processes are told by = kernel",
+        " 5.000000 script chk: down -> up: exited with status 0",
+    ] {
+        assert!(text.lines().any(|line| line == ours), "{ours:?} is missing in\n{text}");
+    }
 }
 
 #[test]

@@ -76,3 +76,37 @@ impl fmt::Display for TrackerId {
         write!(f, "{} {}", self.kind, self.name)
     }
 }
+
+/// Why a tracker has its result.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Detail {
+    /// There is nothing to add.
+    #[default]
+    Nothing,
+    /// In words: how a program ended.
+    Words(String),
+    /// How many processes there are.
+    Processes {
+        /// So many.
+        count: usize,
+        /// The kernel tells of each that comes; else `/proc` is read for them every second.
+        kernel_tells: bool,
+    },
+}
+
+impl From<String> for Detail {
+    fn from(words: String) -> Self {
+        if words.is_empty() { Self::Nothing } else { Self::Words(words) }
+    }
+}
+
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Words(words) => f.write_str(words),
+            Self::Processes { count: 1, .. } => f.write_str("1 process"),
+            Self::Processes { count, .. } => write!(f, "{count} processes"),
+        }
+    }
+}

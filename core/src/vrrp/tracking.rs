@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::cause::{Fault, Faults};
-pub use super::tracker::{TrackerId, TrackerKind, TrackerState};
+pub use super::tracker::{Detail, TrackerId, TrackerKind, TrackerState};
 use super::types::Priority;
 use crate::time::Instant;
 
@@ -73,8 +73,8 @@ pub struct Tracker {
     pub state: TrackerState,
     /// Since when.
     pub since: Instant,
-    /// Why, in words: an exit status, how many processes there are. Empty if there is nothing to add.
-    pub detail: String,
+    /// Why: an exit status, how many processes there are.
+    pub detail: Detail,
     followers: BTreeSet<usize>,
 }
 
@@ -112,7 +112,7 @@ impl Trackers {
     /// others are forgotten.
     pub fn configure(&mut self, now: Instant, trackers: impl IntoIterator<Item = (TrackerId, TrackerState)>) {
         let mut before = std::mem::take(&mut self.trackers);
-        let new = |state| Tracker { state, since: now, detail: String::new(), followers: BTreeSet::new() };
+        let new = |state| Tracker { state, since: now, detail: Detail::Nothing, followers: BTreeSet::new() };
         for (id, state) in trackers {
             let tracker = before.remove(&id).unwrap_or_else(|| new(state));
             self.trackers.insert(id, tracker);
@@ -142,7 +142,7 @@ impl Trackers {
     }
 
     /// A tracker has a result. Returns its followers if the result is another than before; `detail` counts in any case.
-    pub fn set(&mut self, now: Instant, id: &TrackerId, state: TrackerState, detail: String) -> Option<Vec<usize>> {
+    pub fn set(&mut self, now: Instant, id: &TrackerId, state: TrackerState, detail: Detail) -> Option<Vec<usize>> {
         let tracker = self.trackers.get_mut(id)?;
         tracker.detail = detail;
         if tracker.state == state {
@@ -174,6 +174,11 @@ impl Trackers {
     /// What `instance` follows, with its weights.
     pub fn followed(&self, instance: usize) -> &[(TrackerId, Weight)] {
         self.followed.get(&instance).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Who follows it.
+    pub fn followers(&self, id: &TrackerId) -> impl Iterator<Item = usize> {
+        self.trackers.get(id).into_iter().flat_map(|tracker| tracker.followers.iter().copied())
     }
 
     /// A tracker.

@@ -11,7 +11,7 @@ use keepalived_config::InstanceKey;
 use keepalived_config::model::Config;
 use keepalived_core::network::{NetworkEvent, NetworkTable};
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::tracking::{TrackerId, TrackerState};
+use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerState};
 use keepalived_core::vrrp::{State, ipv4};
 use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::{Incoming, Packets};
@@ -127,10 +127,10 @@ impl<N: Network, P: Packets> Engine<N, P> {
         self.flush();
     }
 
-    /// A tracker has a result; `detail` says why, in words, and may be empty.
-    pub fn track(&mut self, now: Instant, tracker: &TrackerId, state: TrackerState, detail: String) {
+    /// A tracker has a result; `detail` says why.
+    pub fn track(&mut self, now: Instant, tracker: &TrackerId, state: TrackerState, detail: impl Into<Detail>) {
         self.now = now;
-        self.instances.track(now, tracker, state, detail);
+        self.instances.track(now, tracker, state, detail.into());
         self.flush();
     }
 

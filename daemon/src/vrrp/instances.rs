@@ -16,6 +16,7 @@ use keepalived_core::vrrp::duplicate::Duplicates;
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerState, Trackers};
 use keepalived_core::vrrp::{Cause, Datagram, Effect, Event, Router, State, Transition};
 use keepalived_kernel::packets::{ChannelId, Incoming, Packets};
+use keepalived_state::TrackerSettings;
 
 use super::channels::Channels;
 use super::deadlines::Deadlines;
@@ -58,6 +59,8 @@ pub(super) struct Instances {
     link_delays: LinkDelays,
     /// What the process before this one knew, until the trackers are configured.
     known_trackers: BTreeMap<TrackerId, TrackerState>,
+    /// What is configured for trackers, for outsiders.
+    tracker_settings: BTreeMap<TrackerId, TrackerSettings>,
     channels: Channels,
     table: NetworkTable,
     reconciler: Reconciler,
@@ -114,6 +117,7 @@ impl Instances {
             trackers: Trackers::default(),
             link_delays: LinkDelays::default(),
             known_trackers: inherited.trackers,
+            tracker_settings: BTreeMap::new(),
             channels: Channels::default(),
             table,
             reconciler: Reconciler::default(),

@@ -21,7 +21,7 @@ use super::engine::Engine;
 use super::kernel_thread::{Gone, KernelThread, NICE};
 use super::lifetime::{AtExit, Inherited};
 use super::notify::Notifications;
-use super::report::{Level, Report};
+use super::report::{Level, Report, Said};
 use super::sync_daemon::Sync;
 use super::tracking::{self, Tracking};
 use crate::backlog::Backlog;
@@ -382,8 +382,14 @@ impl Process {
                 Report::Duplicate { key, name, address, interface, holder } => {
                     (key, name, Event::Duplicate { address, interface, holder })
                 }
-                Report::Tracker { tracker, state, .. } => {
-                    self.supervisor.say(&FromChild::Tracked(tracker, state));
+                Report::Tracker { tracker, before, state, detail, said } => {
+                    self.supervisor.say(&FromChild::Tracked(tracker.clone(), state));
+                    // one that changes without a pause must not displace what the routers did
+                    if said == Said::Yes {
+                        let (subject, event) = (Subject::Tracker(tracker), Event::Tracked { before, state, detail });
+                        let record = Record { at: SystemTime::now(), subject, event };
+                        self.supervisor.say(&FromChild::Happened(vec![record]));
+                    }
                     continue;
                 }
                 // the journal tells how instances stand; the rest is in the log

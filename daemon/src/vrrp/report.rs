@@ -8,7 +8,7 @@ use keepalived_config::InstanceKey;
 use keepalived_config::model::VipLost;
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::duplicate::Mac;
-use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState};
+use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerKind, TrackerState};
 use keepalived_core::vrrp::{Cause, Note, Priority, State, Transition};
 
 /// Something to be logged; transitions also go to the supervisor and into the journal.
@@ -79,8 +79,8 @@ pub enum Report {
         before: TrackerState,
         /// The result now.
         state: TrackerState,
-        /// Why, in words; may be empty.
-        detail: String,
+        /// Why.
+        detail: Detail,
         /// Whether it is logged.
         said: Said,
     },
@@ -322,7 +322,7 @@ impl fmt::Display for Report {
                     (TrackerKind::Process, _) => write!(f, "VRRP_Track_Process({}) is {state}", tracker.name)?,
                     (TrackerKind::Interface | TrackerKind::Bfd, _) => write!(f, "tracked {tracker} is {state}")?,
                 }
-                if detail.is_empty() { Ok(()) } else { write!(f, ": {detail}") }
+                if *detail == Detail::Nothing { Ok(()) } else { write!(f, ": {detail}") }
             }
             Self::Note { name, note } => write!(f, "({name}) {note}"),
             Self::AddressLost { name, address, answer: VipLost::Restore } => {

@@ -10,20 +10,20 @@ mod scripts;
 
 use keepalived_config::model::Config;
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState};
+use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerKind, TrackerState};
 use keepalived_kernel::reactor::{Interest, Reactor, Token};
 
 pub(super) use process_thread::Gone;
 use process_thread::ProcessThread;
-use processes::{Change, Wanted};
+use processes::{Change, Wanted, Way};
 use scripts::Scripts;
 
 use crate::message::HowEnded;
 use crate::programs::{OrderId, Programs};
 use crate::track_files::TrackFiles;
 
-/// A result of a tracker: which, what, and why in words.
-pub(super) type Result = (TrackerId, TrackerState, String);
+/// A result of a tracker: which, what, and why.
+pub(super) type Result = (TrackerId, TrackerState, Detail);
 
 /// All scripts, files and processes that instances track.
 #[derive(Debug, Default)]
@@ -95,7 +95,7 @@ impl Tracking {
 
     fn numbers(&self) -> impl Iterator<Item = Result> + '_ {
         self.files.numbers().map(|(name, number)| {
-            (TrackerId::new(TrackerKind::File, name), TrackerState::Number(number), String::new())
+            (TrackerId::new(TrackerKind::File, name), TrackerState::Number(number), Detail::Nothing)
         })
     }
 
@@ -125,20 +125,20 @@ impl Tracking {
             FILES => Ok(if self.files.on_ready(now) { self.numbers().collect() } else { Vec::new() }),
             PROCESSES => {
                 let Some(thread) = &mut self.processes else { return Ok(Vec::new()) };
-                let (changes, _way) = thread.news()?;
-                Ok(changes.into_iter().map(of_process).collect())
+                let (changes, way) = thread.news()?;
+                Ok(changes.into_iter().map(|change| of_process(change, way)).collect())
             }
             _ => Ok(Vec::new()),
         }
     }
 
-    /// A program of this process has ended. `None` if it is none of a tracker's; else what is new.
+    /// A program of this process has ended. `None` if it is none of a tracker's; else its result, if it has one.
     pub(super) fn ended(&mut self, order: OrderId, how: HowEnded) -> Option<Option<Result>> {
         self.scripts.ended(order, how)
     }
 }
 
-fn of_process(Change { name, state, count }: Change) -> Result {
-    let processes = if count == 1 { "process" } else { "processes" };
-    (TrackerId::new(TrackerKind::Process, name), state, format!("{count} {processes}"))
+fn of_process(Change { name, state, count }: Change, way: Option<Way>) -> Result {
+    let detail = Detail::Processes { count, kernel_tells: way == Some(Way::Kernel) };
+    (TrackerId::new(TrackerKind::Process, name), state, detail)
 }

@@ -111,7 +111,8 @@ fn wall(now: Instant) -> SystemTime {
 
 fn without_numbers(view: &VrrpView) -> VrrpView {
     let stripped = |instance: &InstanceView| InstanceView { counters: Counters::default(), ..instance.clone() };
-    VrrpView { instances: view.instances.iter().map(stripped).collect(), ..VrrpView::default() }
+    let trackers = view.trackers.clone();
+    VrrpView { instances: view.instances.iter().map(stripped).collect(), trackers, ..VrrpView::default() }
 }
 
 fn differs<V: PartialEq + Debug>(followed: &V, shown: &V) -> Option<String> {

@@ -54,7 +54,7 @@ fn trackers_add_up() {
     trackers.follow(7, vec![(id("a"), weight(10)), (id("b"), weight(-20)), (id("c"), weight(0))]);
     trackers.follow(8, vec![(id("b"), weight(0)), (id("unknown"), weight(0))]);
     assert_eq!(trackers.sum(7), Sum { waits: true, ..Sum::default() });
-    let mut set = |name, state| trackers.set(NOW, &id(name), state, String::new());
+    let mut set = |name, state| trackers.set(NOW, &id(name), state, Detail::Nothing);
     assert_eq!(set("a", TrackerState::Up), Some(vec![7]));
     assert_eq!(set("a", TrackerState::Up), None);
     assert_eq!(set("b", TrackerState::Down), Some(vec![7, 8]));
@@ -79,13 +79,13 @@ fn a_reload_keeps_what_is_known() {
     let mut trackers = Trackers::default();
     trackers.configure(NOW, [(id("a"), TrackerState::Initial), (id("b"), TrackerState::Initial)]);
     trackers.follow(1, vec![(id("a"), weight(0)), (id("b"), weight(0))]);
-    trackers.set(NOW, &id("a"), TrackerState::Up, String::new());
+    trackers.set(NOW, &id("a"), TrackerState::Up, Detail::Nothing);
     trackers.configure(NOW, [(id("a"), TrackerState::Initial), (id("c"), TrackerState::Down)]);
     trackers.follow(1, vec![(id("a"), weight(0)), (id("c"), weight(0))]);
     assert_eq!(trackers.get(&id("a")).map(|tracker| tracker.state), Some(TrackerState::Up));
     assert_eq!(trackers.get(&id("b")), None);
-    assert_eq!(trackers.set(NOW, &id("a"), TrackerState::Down, String::new()), Some(vec![1]));
+    assert_eq!(trackers.set(NOW, &id("a"), TrackerState::Down, Detail::Nothing), Some(vec![1]));
     assert_eq!(trackers.sum(1).faults.iter().count(), 2);
     trackers.unfollow(1);
-    assert_eq!(trackers.set(NOW, &id("a"), TrackerState::Up, String::new()), Some(vec![]));
+    assert_eq!(trackers.set(NOW, &id("a"), TrackerState::Up, Detail::Nothing), Some(vec![]));
 }

@@ -65,9 +65,9 @@ impl Instances {
                 }
             }
         }
-        self.begin_view();
         let regrouped = self.regroup(config, &keyed);
         self.configure_trackers(now, config);
+        self.begin_view();
         let mut sources = Sources::default();
         for (index, new) in concerned {
             self.stand(now, index, &mut sources, network);

@@ -8,7 +8,8 @@ use keepalived_core::network::NetworkTable;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::Event;
 use keepalived_core::vrrp::tracking::damper::Damper;
-use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState, Weight};
+use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerKind, TrackerState, Weight};
+use keepalived_state::TrackerSettings;
 
 use super::super::report::{Report, Said};
 use super::Instances;
@@ -78,6 +79,7 @@ impl Instances {
             self.trackers.follow(index, followed);
         }
         self.known_trackers.clear();
+        self.tracker_settings = settings_of(config);
         self.track_links(now);
     }
 
@@ -109,17 +111,19 @@ impl Instances {
             self.trackers.iter().map(|(id, _)| id).filter(|id| id.kind == TrackerKind::Interface).cloned().collect();
         for id in interfaces {
             let state = self.state_of_link(&id.name);
-            self.track(now, &id, state, String::new());
+            self.track(now, &id, state, Detail::Nothing);
         }
     }
 
     /// A tracker has a result: routers that follow it get another priority, a fault, or may start.
-    pub(in super::super) fn track(&mut self, now: Instant, id: &TrackerId, state: TrackerState, detail: String) {
-        let before = self.trackers.get(id).map(|tracker| tracker.state);
-        let Some(concerned) = self.trackers.set(now, id, state, detail.clone()) else { return };
-        if let Some(before) = before {
-            self.reports.push(Report::Tracker { tracker: id.clone(), before, state, detail, said: Said::Yes });
+    pub(in super::super) fn track(&mut self, now: Instant, id: &TrackerId, state: TrackerState, detail: Detail) {
+        let Some(tracker) = self.trackers.get(id) else { return };
+        let before = tracker.state;
+        if before != state || tracker.detail != detail {
+            self.mark_tracker(id);
         }
+        let Some(concerned) = self.trackers.set(now, id, state, detail.clone()) else { return };
+        self.reports.push(Report::Tracker { tracker: id.clone(), before, state, detail, said: Said::Yes });
         for index in concerned {
             self.tell_tracked(now, index);
         }
@@ -163,6 +167,39 @@ impl Instances {
     pub(in super::super) fn tracked(&self) -> BTreeSet<TrackerId> {
         self.trackers.iter().map(|(id, _)| id.clone()).collect()
     }
+}
+
+/// What is configured for all trackers that have settings of their own.
+fn settings_of(config: &Config) -> BTreeMap<TrackerId, TrackerSettings> {
+    let scripts = config.scripts.iter().map(|script| {
+        let settings = TrackerSettings::Script {
+            command: keepalived_config::dump::quoted(&script.script.argv),
+            interval: script.interval,
+            timeout: script.timeout,
+            weight: script.weight,
+            rise: script.rise,
+            fall: script.fall,
+        };
+        (TrackerId::new(TrackerKind::Script, &*script.name), settings)
+    });
+    let files = config.files.iter().map(|file| {
+        let settings = TrackerSettings::File { path: file.path.clone(), weight: file.weight };
+        (TrackerId::new(TrackerKind::File, &*file.name), settings)
+    });
+    let processes = config.processes.iter().map(|process| {
+        let settings = TrackerSettings::Process {
+            process: process.process.clone(),
+            parameters: process.parameters.clone(),
+            weight: process.weight,
+            quorum: process.quorum,
+            quorum_max: process.quorum_max,
+            terminate_delay: process.terminate_delay,
+            fork_delay: process.fork_delay,
+            full_command: process.full_command,
+        };
+        (TrackerId::new(TrackerKind::Process, &*process.name), settings)
+    });
+    scripts.chain(files).chain(processes).collect()
 }
 
 /// What is known of a tracker that has had no result: a script with `init_fail` is down, a file that was not read holds 0.

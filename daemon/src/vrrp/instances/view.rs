@@ -9,8 +9,11 @@ use keepalived_config::model::Transport;
 use keepalived_core::address::VirtualAddress;
 use keepalived_core::network::{AddressKey, Key, LinkIndex};
 use keepalived_core::time::Instant;
+use keepalived_core::vrrp::tracking::TrackerId;
 use keepalived_core::vrrp::{AdvertInterval, Faults, Priority, Router, State};
-use keepalived_state::{AddressView, InstanceView, Journal, MasterView, VrrpChange, VrrpView};
+use keepalived_state::{
+    AddressView, FollowerView, InstanceView, Journal, MasterView, TrackerSettings, TrackerView, VrrpChange, VrrpView,
+};
 
 use super::super::slot::Slot;
 use super::Instances;
@@ -23,6 +26,8 @@ pub(super) struct PendingChanges {
     queue: ChangeQueue,
     /// Which slot is in which place.
     slots: Vec<usize>,
+    /// The trackers, whose places follow those of the instances.
+    trackers: Vec<TrackerId>,
     /// Counters begin at zero once they are told.
     clears: bool,
 }
@@ -34,6 +39,10 @@ impl PendingChanges {
         if let Ok(place) = u32::try_from(place) {
             self.queue.mark(place);
         }
+    }
+
+    fn tracker(&self, number: u32) -> Option<&TrackerId> {
+        self.trackers.get(usize::try_from(number).ok()?)
     }
 
     fn slot(&self, place: u32) -> Option<usize> {
@@ -55,7 +64,9 @@ impl Instances {
     /// The view begins anew: other instances are in it, or in other places.
     pub(super) fn begin_view(&mut self) {
         self.pending.slots = self.in_order().into_iter().map(|(index, _)| index).collect();
-        self.pending.queue.begin(self.instances_shown());
+        self.pending.trackers = self.trackers.iter().map(|(id, _)| id.clone()).collect();
+        let trackers = u32::try_from(self.pending.trackers.len()).unwrap_or(u32::MAX);
+        self.pending.queue.begin(self.instances_shown().saturating_add(trackers));
     }
 
     fn instances_shown(&self) -> u32 {
@@ -66,6 +77,13 @@ impl Instances {
     pub(super) fn mark(&mut self, index: usize) {
         if let Some(Some(slot)) = self.slots.get(index) {
             self.pending.mark(slot.position);
+        }
+    }
+
+    /// The same of a tracker.
+    pub(super) fn mark_tracker(&mut self, id: &TrackerId) {
+        if let Ok(place) = self.pending.trackers.binary_search(id) {
+            self.pending.mark(self.pending.slots.len().saturating_add(place));
         }
     }
 
@@ -126,7 +144,12 @@ impl Instances {
             match next {
                 NextChange::Begins => told.changes.push(VrrpChange::Begins),
                 NextChange::Entry(place) => {
-                    if let Some(view) = self.pending.slot(place).and_then(|index| self.one(now, wall, index)) {
+                    if let Some(number) = place.checked_sub(self.instances_shown()) {
+                        if let Some(view) = self.pending.tracker(number).and_then(|id| self.tracker(now, wall, id)) {
+                            work += view.followers.len();
+                            told.changes.push(VrrpChange::Tracker(number, Box::new(view)));
+                        }
+                    } else if let Some(view) = self.pending.slot(place).and_then(|index| self.one(now, wall, index)) {
                         work += view.addresses.len() + view.excluded_addresses.len();
                         told.changes.push(VrrpChange::Instance(place, Box::new(view)));
                     }
@@ -151,6 +174,22 @@ impl Instances {
         told
     }
 
+    fn tracker(&self, now: Instant, wall: SystemTime, id: &TrackerId) -> Option<TrackerView> {
+        let tracker = self.trackers.get(id)?;
+        let follower = |index: usize| {
+            let followed = self.trackers.followed(index).iter().find(|(followed, _)| followed == id)?;
+            Some(FollowerView { instance: self.slot(index)?.name.to_string(), weight: followed.1 })
+        };
+        Some(TrackerView {
+            id: id.clone(),
+            settings: self.tracker_settings.get(id).cloned().unwrap_or(TrackerSettings::Plain),
+            state: tracker.state,
+            since: wall.checked_sub(now.since(tracker.since)).unwrap_or(wall),
+            detail: tracker.detail.clone(),
+            followers: self.trackers.followers(id).filter_map(follower).collect(),
+        })
+    }
+
     fn one(&self, now: Instant, wall: SystemTime, index: usize) -> Option<InstanceView> {
         Some(self.instance(now, wall, index, self.slot(index)?))
     }
@@ -159,6 +198,7 @@ impl Instances {
     pub(in super::super) fn view(&self, now: Instant, wall: SystemTime) -> VrrpView {
         VrrpView {
             instances: self.in_order().into_iter().map(|(index, slot)| self.instance(now, wall, index, slot)).collect(),
+            trackers: self.trackers.iter().filter_map(|(id, _)| self.tracker(now, wall, id)).collect(),
             unknown_vrid: self.unknown_vrids.count(),
             netlink_overruns: self.overruns,
             journal: Journal::default(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use keepalived_config::model::TrackScript;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::tracking::script::{Due, Params, ScriptTracker};
-use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState};
+use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerKind, TrackerState};
 
 use super::Result;
 use crate::message::{Blame, HowEnded};
@@ -54,6 +54,10 @@ impl Script {
     fn new(settings: &TrackScript, now: Instant, known: Option<TrackerState>) -> Self {
         let tracker = ScriptTracker::new(params(settings), now, known);
         Self { settings: settings.clone(), tracker, order: None, last: None, not_run: false }
+    }
+
+    fn detail(&self) -> Detail {
+        self.last.as_ref().map(|how| Detail::Words(how.to_string())).unwrap_or_default()
     }
 
     /// Takes other settings. Returns the program that runs and whose result says nothing any more.
@@ -112,9 +116,9 @@ impl Scripts {
 
     /// What is known of each.
     pub(super) fn states(&self) -> impl Iterator<Item = Result> + '_ {
-        self.scripts
-            .iter()
-            .map(|(name, script)| (TrackerId::new(TrackerKind::Script, &**name), script.tracker.state(), String::new()))
+        self.scripts.iter().map(|(name, script)| {
+            (TrackerId::new(TrackerKind::Script, &**name), script.tracker.state(), script.detail())
+        })
     }
 
     /// Begins what is due, as far as there is room. Returns when to come again; the end of a program may be sooner.
@@ -152,7 +156,7 @@ impl Scripts {
         Some(first.map_or(Instant::ZERO, |run| run.begun + YOUNG))
     }
 
-    /// A program has ended. `None` if it is none of these; else what is new.
+    /// A program has ended. `None` if it is none of these; else its result, if it has one, as far as it counts.
     pub(super) fn ended(&mut self, order: OrderId, how: HowEnded) -> Option<Option<Result>> {
         let Run { name, .. } = self.runs.remove(&order)?;
         // a reload may have taken it away, or may run another program
@@ -177,11 +181,9 @@ impl Scripts {
                 HowEnded::Signal(_) | HowEnded::NotRun(..) => tracing::warn!("Script `{name}` {how}"),
             }
         }
-        let success = how == HowEnded::Status(0);
-        let detail = how.to_string();
+        script.tracker.ended(how == HowEnded::Status(0));
         script.last = Some(how);
-        let changed = script.tracker.ended(success);
-        Some(changed.then(|| (TrackerId::new(TrackerKind::Script, &*name), script.tracker.state(), detail)))
+        Some(Some((TrackerId::new(TrackerKind::Script, &*name), script.tracker.state(), script.detail())))
     }
 }
 
@@ -239,19 +241,24 @@ mod tests {
     }
 
     #[test]
-    fn what_a_script_comes_to_is_told_once_it_counts() {
+    fn what_a_script_comes_to_is_told_with_how_it_ended() {
         let mut world = World::new(TEXT, &BTreeMap::new());
         assert_eq!(world.state(), TrackerState::Initial);
         let order = world.run(0);
         let (id, up, detail) = world.ended(order, 0).flatten().unwrap();
         assert_eq!(
-            (id.to_string().as_str(), up, detail.as_str()),
+            (id.to_string().as_str(), up, detail.to_string().as_str()),
             ("script chk", TrackerState::Up, "exited with status 0")
         );
         assert_eq!(world.ended(order, 0), None, "told once");
-        for (seconds, how, counts) in [(2, HowEnded::Signal(9), false), (4, HowEnded::TimedOut, true)] {
+        let ends = [
+            (2, HowEnded::Signal(9), TrackerState::Up, "was ended by signal 9"),
+            (4, HowEnded::TimedOut, TrackerState::Down, "was asked to end"),
+        ];
+        for (seconds, how, state, why) in ends {
             let order = world.run(seconds);
-            assert_eq!(world.scripts.ended(order, how).flatten().is_some(), counts);
+            let (_, told, detail) = world.scripts.ended(order, how).flatten().unwrap();
+            assert_eq!((told, detail.to_string().as_str()), (state, why));
         }
         assert_eq!(world.state(), TrackerState::Down);
     }

@@ -1,6 +1,6 @@
 //! Trackers: priorities and faults that follow from their results (behaviour.md sections 4 and 6, interfaces.md section 9).
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState};
 use keepalived_core::vrrp::{Cause, Fault, State};
@@ -276,4 +276,34 @@ fn a_lower_claim_is_told_once_an_interval() {
     let lower = |report: &&Report| matches!(report, Report::LowerPriority { source, .. } if *source == ip("192.0.2.2"));
     assert!(rig.reports.iter().any(|report| lower(&report)));
     assert!(rig.packets().sent.iter().all(|advert| message(advert)[2] == 100));
+}
+
+#[test]
+fn what_trackers_come_to_is_shown() {
+    let mut rig = Rig::new(&tracked("weight 20"));
+    let mut followed = keepalived_state::VrrpView::default();
+    let mut follow = |rig: &mut Rig| {
+        while rig.engine.has_changes() {
+            let told = rig.engine.changes(rig.now, UNIX_EPOCH + Duration::from_nanos(rig.now.as_nanos()), 1);
+            told.changes.into_iter().for_each(|change| followed.apply(change));
+        }
+        followed.trackers.clone()
+    };
+    let [tracker] = &follow(&mut rig)[..] else { panic!("one tracker") };
+    assert_eq!((tracker.id.to_string().as_str(), tracker.state), ("script chk", TrackerState::Initial));
+    assert_eq!(tracker.followers[0].instance, "A");
+    let id = tracker.id.clone();
+    rig.engine.track(rig.now, &id, TrackerState::Up, "exited with status 0".to_owned());
+    rig.pass(Duration::from_secs(1));
+    let [tracker] = &follow(&mut rig)[..] else { panic!("one tracker") };
+    let since = UNIX_EPOCH + Duration::from_nanos(rig.now.as_nanos()) - Duration::from_secs(1);
+    assert_eq!((tracker.state, tracker.since), (TrackerState::Up, since));
+    // a first failure changes nothing yet, and is shown
+    rig.engine.track(rig.now, &id, TrackerState::Up, "exited with status 1".to_owned());
+    let [tracker] = &follow(&mut rig)[..] else { panic!("one tracker") };
+    assert_eq!((tracker.since, tracker.detail.to_string().as_str()), (since, "exited with status 1"));
+    rig.engine.track(rig.now, &id, TrackerState::Up, "exited with status 1".to_owned());
+    assert!(!rig.engine.has_changes(), "nothing is different");
+    rig.reload(&one(100));
+    assert!(follow(&mut rig).is_empty());
 }
