@@ -17,7 +17,7 @@ use crate::programs::{OrderId, Programs};
 const MOST_YOUNG: usize = 64;
 
 /// A program that has run for longer takes no turn away from others: one that hangs must not keep them from running.
-const YOUNG: Duration = Duration::from_secs(1);
+const YOUNG: Duration = Duration::from_millis(250);
 
 /// Programs that run, at most, however long they have done so.
 const MOST: usize = 1_024;
