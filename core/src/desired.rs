@@ -126,7 +126,7 @@ pub struct Desired<O: Object> {
     dirty: Queue<O::Key>,
     /// Objects that the kernel refused, or that others keep removing; they become dirty again then.
     later: VecDeque<(Instant, O::Key)>,
-    /// Objects that wait for one that they need, by that.
+    /// Objects that wait for one that they need, or that replaces them, by that.
     parked: BTreeMap<O::Key, BTreeSet<O::Key>>,
     /// What the kernel is being asked for.
     under_way: Option<UnderWay<O>>,
@@ -195,6 +195,21 @@ impl<O: Object> Desired<O> {
         entry.holders.retain(|other| *other != holder);
         entry.waiting.retain(|other| *other != holder);
         mark(&mut self.dirty, *key, entry);
+        // what it was to replace goes, too
+        self.arrived(key);
+    }
+
+    /// `holder` wants the object `by` instead of this one, which goes once that is there, or not wanted any more either. The kernel takes
+    /// both beside each other.
+    pub fn replace(&mut self, holder: Holder, key: &O::Key, by: O::Key) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        entry.holders.retain(|other| *other != holder);
+        entry.waiting.retain(|other| *other != holder);
+        if entry.holders.is_empty() && !entry.dirty {
+            self.parked.entry(by).or_default().insert(*key);
+        } else {
+            mark(&mut self.dirty, *key, entry);
+        }
     }
 
     /// An object of `holder` is there from an earlier run: removed unless it is asked for first.
@@ -308,7 +323,15 @@ impl<O: Object> Desired<O> {
         self.later.retain(|(_, key)| !gone(key));
         self.parked.values_mut().for_each(|parked| parked.retain(|key| !gone(key)));
         // what comes back has another key
-        self.parked.retain(|needed, parked| !gone(needed) && !parked.is_empty());
+        for (_, parked) in self.parked.extract_if(.., |needed, _| gone(needed)) {
+            for key in parked {
+                // what it was to replace
+                if let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.holders.is_empty()) {
+                    mark(&mut self.dirty, key, entry);
+                }
+            }
+        }
+        self.parked.retain(|_, parked| !parked.is_empty());
         if let Some(under_way) = &mut self.under_way {
             under_way.forget(gone);
         }

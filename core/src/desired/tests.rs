@@ -351,3 +351,32 @@ fn what_waits_after_a_refusal_can_be_hurried() {
     rig.desired.hurry(|key| *key == LINK);
     assert_eq!(rig.batch(9), [('+', LINK)]);
 }
+
+#[test]
+fn what_is_replaced_goes_once_the_other_is_there() {
+    const OTHER: Key = Key::Route(1, 1, 2);
+    let mut rig = Rig::default();
+    rig.hold(&[LINK, ADDRESS, ROUTE]);
+    rig.settle();
+    rig.hold(&[OTHER]);
+    rig.desired.replace(7, &ROUTE, OTHER);
+    assert_eq!(rig.batch(9), [('+', OTHER)]);
+    rig.done(&[Err("no")]);
+    assert_eq!((rig.batch(9), rig.known.get(&ROUTE).is_some()), (vec![], true), "the other one is refused: it stays");
+    rig.now = rig.now + FIRST_PAUSE;
+    assert_eq!(rig.settle(), [('+', OTHER), ('-', ROUTE)]);
+    assert_eq!((rig.desired.lost(&ROUTE), rig.desired.entries.len()), (None, 3), "the kernel reports it");
+    // neither is wanted any more
+    rig.hold(&[ROUTE]);
+    rig.desired.replace(7, &OTHER, ROUTE);
+    rig.desired.release(7, &ROUTE);
+    assert_eq!(rig.settle(), [('-', OTHER)]);
+    assert!(!rig.desired.owes_removals(&rig.known) && rig.desired.parked.is_empty());
+    // what it waits for is gone with its link
+    rig.hold(&[ROUTE]);
+    rig.settle();
+    rig.hold(&[OTHER]);
+    rig.desired.replace(7, &ROUTE, OTHER);
+    rig.desired.forget(|key| *key == OTHER);
+    assert_eq!(rig.settle(), [('-', ROUTE)]);
+}

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use keepalived_config::model::{Config, PolicyRule, Route, StaticAddress, VipLost};
 use keepalived_core::address::InterfaceName;
 use keepalived_core::desired::{Holder, Object as _, Seen as _};
-use keepalived_core::network::{AddressKey, Key, LinkIndex, NetworkTable, Object, Setting};
+use keepalived_core::network::{
+    AddressKey, Key, LinkIndex, NetworkTable, Object, Placement, RouteKey, Setting,
+};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Event, Family};
 use keepalived_kernel::network::Network;
@@ -70,6 +72,21 @@ fn wanted(table: &NetworkTable, routes: &[Route], rules: &[PolicyRule], places: 
     Wanted { objects, homeless }
 }
 
+/// What the key of a route would be without its gateway, if it is one of those that replace each other: IPv4 has both for a moment, and
+/// takes the new one first. (What IPv6 has then is one route of two ways; without a gateway, a removal could meet the new one.)
+fn replaced(key: &Key) -> Option<RouteKey> {
+    let Key::Route(route) = key else { return None };
+    let one_by_gateway = route.gateway.is_some() && !route.several && route.family() == Family::V4;
+    one_by_gateway.then_some(RouteKey { gateway: None, link: None, ..*route })
+}
+
+/// The same of a route that comes.
+fn replaces(wish: &Object) -> Option<RouteKey> {
+    let Object::Route(route) = wish else { return None };
+    // `add` stands beside no other
+    replaced(&wish.key()).filter(|_| route.placement != Placement::Add)
+}
+
 /// An object in the words of `ip`.
 pub(in super::super) fn describe(key: &Key) -> String {
     match key {
@@ -114,6 +131,12 @@ impl Instances {
         let before: BTreeSet<&Key> = old.iter().map(|held| &held.key).collect();
         let desired = &mut self.reconciler.desired;
         let mut held = Vec::with_capacity(objects.len());
+        // by what they replace
+        let mut comes = BTreeMap::new();
+        if !old.is_empty() {
+            let new = objects.iter().filter(|(_, this)| !before.contains(&this.key));
+            comes.extend(new.filter_map(|(wish, this)| Some((replaces(wish)?, this.key))));
+        }
         for (wish, this) in objects {
             held.push(this);
             if !before.contains(&this.key) || !desired.looks(&wish) {
@@ -131,7 +154,10 @@ impl Instances {
         }
         let kept: BTreeSet<&Key> = held.iter().map(|held| &held.key).collect();
         for gone in old.iter().filter(|gone| !kept.contains(&gone.key)) {
-            desired.release(holder, &gone.key);
+            match replaced(&gone.key).and_then(|key| comes.get(&key)) {
+                Some(by) => desired.replace(holder, &gone.key, *by),
+                None => desired.release(holder, &gone.key),
+            }
         }
         held
     }

@@ -11,7 +11,7 @@ use keepalived_core::vrrp::{Family, Fault, State};
 use keepalived_kernel::fake::FakeNetwork;
 use keepalived_kernel::network::Refused;
 
-use super::rig::{ETH0, ETH1, Rig, VIP, instance, ip, machine, one, plain};
+use super::rig::{ETH0, ETH1, MILLI, Rig, Slow, VIP, configuration, instance, ip, machine, one, plain};
 use crate::vrrp::lifetime::AtExit;
 use crate::vrrp::report::Report;
 
@@ -527,4 +527,25 @@ fn an_address_of_the_machine_that_is_named_as_static_stays() {
     let mut rig = Rig::on(network, &(STATIC.to_owned() + &one(100)));
     rig.stop(AtExit::Release);
     assert_eq!((rig.has("10.9.0.1"), there(&mut rig)), (true, vec![]));
+}
+
+#[test]
+fn a_route_by_another_gateway_comes_before_the_old_one_goes() {
+    let many = |gateway: &str| {
+        (0..100).map(|number| format!("10.{number}.0.0/16 via {gateway}\n")).collect::<String>()
+    };
+    let mut rig = master_with(&many("192.0.2.254"), "");
+    rig.slow = Some(Slow::Kernel(MILLI));
+    rig.engine.reload(rig.now, &configuration(&with(&many("192.0.2.253"), "")));
+    let destinations = |rig: &mut Rig| there(rig).into_iter().collect::<BTreeSet<_>>().len();
+    while !routes(&mut rig).iter().all(|route| route.ends_with("192.0.2.253")) {
+        rig.pass(MILLI);
+        assert_eq!(destinations(&mut rig), 100, "each leads somewhere at any time");
+    }
+    // a master that leaves in the middle
+    rig.engine.reload(rig.now, &configuration(&with(&many("192.0.2.252"), "")));
+    rig.pass(MILLI);
+    rig.hear(&one(200), 200);
+    rig.pass(Duration::from_secs(1));
+    assert_eq!((rig.state("A"), there(&mut rig)), (State::Backup, vec![]));
 }
