@@ -7,9 +7,7 @@ use std::sync::Arc;
 use keepalived_config::model::{Config, PolicyRule, Route, StaticAddress, VipLost};
 use keepalived_core::address::InterfaceName;
 use keepalived_core::desired::{Holder, Object as _, Seen as _};
-use keepalived_core::network::{
-    AddressKey, Key, LinkIndex, NetworkTable, Object, Placement, RouteKey, Setting,
-};
+use keepalived_core::network::{AddressKey, Key, LinkIndex, NetworkTable, Object, Placement, RouteKey, Setting};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Event, Family};
 use keepalived_kernel::network::Network;

@@ -531,9 +531,7 @@ fn an_address_of_the_machine_that_is_named_as_static_stays() {
 
 #[test]
 fn a_route_by_another_gateway_comes_before_the_old_one_goes() {
-    let many = |gateway: &str| {
-        (0..100).map(|number| format!("10.{number}.0.0/16 via {gateway}\n")).collect::<String>()
-    };
+    let many = |gateway: &str| (0..100).map(|number| format!("10.{number}.0.0/16 via {gateway}\n")).collect::<String>();
     let mut rig = master_with(&many("192.0.2.254"), "");
     rig.slow = Some(Slow::Kernel(MILLI));
     rig.engine.reload(rig.now, &configuration(&with(&many("192.0.2.253"), "")));
