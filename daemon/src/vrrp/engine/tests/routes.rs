@@ -215,7 +215,7 @@ fn options_of_a_route_reach_the_kernel() {
 #[test]
 fn what_a_route_asks_of_its_place_is_asked() {
     for (line, placement) in [("add", Placement::Add), ("prepend", Placement::Prepend), ("append", Placement::Append)] {
-        let config = super::rig::configuration(&with(&format!("{ROUTE} {line} ttl-propagate disabled"), ""));
+        let config = configuration(&with(&format!("{ROUTE} {line} ttl-propagate disabled"), ""));
         let route = crate::vrrp::lower::route(&config.instances[0].routes[0], &|_| Some((ETH0, None)), &[]).unwrap();
         assert_eq!((route.placement, route.ttl_propagate), (placement, Some(false)));
     }
