@@ -363,7 +363,7 @@ fn what_is_replaced_goes_once_the_other_is_there() {
     assert_eq!(rig.batch(9), [('+', OTHER)]);
     rig.done(&[Err("no")]);
     assert_eq!((rig.batch(9), rig.known.get(&ROUTE).is_some()), (vec![], true), "the other one is refused: it stays");
-    rig.now = rig.now + FIRST_PAUSE;
+    rig.now += FIRST_PAUSE;
     assert_eq!(rig.settle(), [('+', OTHER), ('-', ROUTE)]);
     assert_eq!((rig.desired.lost(&ROUTE), rig.desired.entries.len()), (None, 3), "the kernel reports it");
     // neither is wanted any more
