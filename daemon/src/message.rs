@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::checker::Unfinished;
 use crate::log::Destinations;
 use crate::role::Role;
+use crate::vrrp::BorrowedSettings;
 use keepalived_config::InstanceKey;
 
 /// Number of the descriptor of a child's connection to the supervisor.
@@ -109,7 +110,7 @@ impl ScriptDefault {
     }
 }
 
-/// What the checker process undoes at its end outside of the load balancer's table, and what it still has to remove from the table. The
+/// What a process undoes at its end: the checker process outside of the load balancer's table, and what it still has to remove from the table. The
 /// supervisor remembers it for the next process if this one dies.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Cleanup {
@@ -121,6 +122,8 @@ pub struct Cleanup {
     pub pipes: BTreeSet<PathBuf>,
     /// Entries that it still has to remove from the table.
     pub unfinished: Unfinished,
+    /// Settings of links before the vrrp process changed them.
+    pub settings: BorrowedSettings,
 }
 
 /// Records in one message: even with the longest names and causes they fit into a packet.

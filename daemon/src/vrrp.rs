@@ -24,10 +24,10 @@ mod sync_groups;
 mod tracking;
 mod unknown_vrids;
 
-pub use abandoned::{Removed, Was, remove as remove_abandoned, remove_statics};
+pub use abandoned::{Removed, Was, remove as remove_abandoned, remove_links, remove_statics};
 pub use batch::{Batch, Changed};
 pub use engine::Engine;
-pub use lifetime::{AtExit, Inherited};
+pub use lifetime::{AtExit, BorrowedSettings, Inherited};
 pub(crate) use lower::lines;
 pub use orders::{Answer, Order};
 pub use process::run;

@@ -15,7 +15,7 @@ use keepalived_kernel::reactor;
 
 use super::Supervisor;
 use crate::role::Role;
-use crate::vrrp::{Removed, Was, lines, remove_abandoned, remove_statics};
+use crate::vrrp::{Removed, Was, lines, remove_abandoned, remove_links, remove_statics};
 
 /// How long a new process may take until it runs: a large configuration takes time.
 const TO_BEGIN: Duration = Duration::from_secs(5);
@@ -129,13 +129,34 @@ impl Supervisor {
             let all = self.instances_due().map(|(key, _)| key).collect();
             self.remove_addresses_of(&all);
             self.remove_statics();
+            self.remove_links();
         }
+    }
+
+    /// Links that were made for instances stay for the next vrrp process. At the end there is none.
+    fn remove_links(&mut self) {
+        if !self.vrrp_ran() || self.options.keep_addresses {
+            return;
+        }
+        let settings = self.cleanup.get(&Role::Vrrp).map(|cleanup| cleanup.settings.clone()).unwrap_or_default();
+        let instances = self.config.instances.iter().chain(&self.superseded);
+        match self.sweeper.network().and_then(|network| remove_links(network, instances, &settings)) {
+            Ok(removed) => {
+                for (what, why) in &removed.refused {
+                    tracing::error!("{what} stays: {why}");
+                }
+            }
+            Err(error) => tracing::error!("links that were made for instances cannot be removed: {error}"),
+        }
+    }
+
+    fn vrrp_ran(&self) -> bool {
+        self.posts.iter().any(|post| post.role == Role::Vrrp && post.idle_since.is_some())
     }
 
     /// What is static stays for the next vrrp process. At the end there is none.
     fn remove_statics(&mut self) {
-        let ran = self.posts.iter().any(|post| post.role == Role::Vrrp && post.idle_since.is_some());
-        if !ran || self.options.keep_addresses {
+        if !self.vrrp_ran() || self.options.keep_addresses {
             return;
         }
         match self.sweeper.remove_statics(&self.config) {

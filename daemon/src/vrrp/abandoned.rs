@@ -7,11 +7,12 @@ use std::io;
 use keepalived_config::model::{Config, Instance, PolicyRule, Route};
 use keepalived_core::address::InterfaceName;
 use keepalived_core::desired::{Object as _, Seen as _};
-use keepalived_core::network::{Change, Key, NetworkTable, Object};
+use keepalived_core::network::{Change, Key, NetworkTable, Object, Setting};
 use keepalived_kernel::network::{Network, Refused};
 
 use super::batch::Batch;
 use super::instances::describe;
+use super::lifetime::BorrowedSettings;
 use super::lower;
 
 /// What an instance was when its process died.
@@ -46,11 +47,11 @@ pub fn remove<'a>(
     let (mut gone, mut others) = (Vec::new(), BTreeSet::new());
     for (instance, was) in instances {
         routes_and_rules(&table, &instance.routes, &instance.rules, was, &mut others);
+        let made = lower::found(instance, &table);
         let unmarked = was == Was::Master && !instance.settings.priority.is_owner();
         for line in lower::lines(instance) {
-            let Some(link) = line.device.or(instance.interface).and_then(|name| table.by_name(&name)) else {
-                continue;
-            };
+            let device = lower::device(instance, line, &made);
+            let Some(link) = device.and_then(|name| table.by_name(&name)) else { continue };
             let place = (link.index, line.address, line.prefix);
             let ours = |protocol| if table.tells_who() { protocol == lower::ADDRESS_PROTOCOL } else { unmarked };
             gone.extend(table.address(&place).filter(|there| ours(there.protocol)));
@@ -82,6 +83,33 @@ pub fn remove_statics(network: &mut impl Network, config: &Config) -> io::Result
     addresses.sort_by_key(|address| !address.is_secondary());
     let addresses = addresses.into_iter().map(|address| Key::Address(address.key()));
     Ok(remove_all(network, &table, others.into_iter().chain(addresses)))
+}
+
+/// Removes the links that were made for instances, and puts back the settings that came with them: the daemon ends.
+///
+/// # Errors
+/// The kernel does not say what is there.
+pub fn remove_links<'a>(
+    network: &mut impl Network,
+    mut instances: impl Iterator<Item = &'a Instance> + Clone,
+    borrowed: &BorrowedSettings,
+) -> io::Result<Removed> {
+    let none = instances.clone().all(|instance| lower::needs(instance).is_empty());
+    if none && *borrowed == BorrowedSettings::default() {
+        return Ok(Removed::default());
+    }
+    let table = NetworkTable::new(network.inventory()?);
+    let found = instances.by_ref().flat_map(|instance| lower::found(instance, &table));
+    let links = found.filter_map(|made| Some(Key::Upper(table.by_name(&made.need.base)?.index, made.name)));
+    let of_link = |(name, (ignore, filter)): (&InterfaceName, &(u8, u8))| {
+        let link = table.by_name(name)?.index;
+        Some([Setting::ArpIgnore { link, before: *ignore }, Setting::ArpFilter { link, before: *filter }])
+    };
+    let settings = borrowed.arp.iter().filter_map(of_link).flatten();
+    let filter = borrowed.reverse_path_filter.filter(|(all, _)| *all > 0);
+    let filter = filter.map(|(all, default)| Setting::NoReversePathFilter { all, default });
+    let keys: BTreeSet<Key> = links.chain(settings.chain(filter).map(Key::Setting)).collect();
+    Ok(remove_all(network, &table, keys.into_iter()))
 }
 
 /// The routes and rules of these lines that are ours. What does not bear our mark cannot be seen: if there was a master, it is ours.

@@ -153,7 +153,7 @@ impl Buffers {
         for slot in slots {
             let one = Users { instances: 1, octets: slot.instance.rx_buffer.unwrap_or(0) };
             let family = slot.instance.settings.family;
-            buffers.counts.entry((family, slot.link)).or_default().add(one);
+            buffers.counts.entry((family, slot.carrier)).or_default().add(one);
             buffers.totals.entry(family).or_default().add(one);
         }
         buffers

@@ -18,7 +18,7 @@ use keepalived_kernel::packets::{Incoming, Packets};
 use keepalived_state::{VrrpChange, VrrpView};
 
 use super::instances::Instances;
-use super::lifetime::{AtExit, Inherited};
+use super::lifetime::{AtExit, BorrowedSettings, Inherited};
 use super::orders::{Answer, Order};
 use super::report::Report;
 use crate::message::{AfterTelling, Changes};
@@ -33,6 +33,8 @@ const MOST_DEADLINES: usize = 256;
 /// Addresses that are changed at once: about a millisecond of the kernel's time, unless it lets us wait. The first are announced
 /// while the next are changed.
 const MOST_CHANGES: usize = 32;
+/// The same while no advert waits: before the routers begin, and after they have said farewell. Links go faster together.
+pub(super) const MOST_AT_ONCE: usize = 1_024;
 /// Announcements that are sent in one turn.
 const MOST_ANNOUNCEMENTS: usize = 256;
 
@@ -190,6 +192,11 @@ impl<N: Network, P: Packets> Engine<N, P> {
     /// Name, state and effective priority of every instance, in the order of the configuration.
     pub fn standing(&self) -> Vec<(&str, State, u8)> {
         self.instances.standing()
+    }
+
+    /// What settings of links were before it changed them.
+    pub const fn borrowed(&self) -> &BorrowedSettings {
+        self.instances.borrowed()
     }
 
     /// The kernel's side, for tests and for registering descriptors.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keepalived_config::InstanceKey;
-use keepalived_config::model::{Transport, VipLost};
+use keepalived_config::model::{Transport, VipLost, VmacNames};
 use keepalived_core::network::{LinkIndex, NetworkTable};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::authentication::header;
@@ -21,7 +21,7 @@ use keepalived_state::TrackerSettings;
 use super::channels::Channels;
 use super::deadlines::Deadlines;
 use super::flood::Flood;
-use super::lifetime::{AtExit, Inherited};
+use super::lifetime::{AtExit, BorrowedSettings, Inherited};
 use super::neighbours::Neighbours;
 use super::outbox::{Outbox, Sender};
 use super::reconciler::{Outcome, Reconciler};
@@ -35,6 +35,7 @@ mod addresses;
 mod configure;
 mod duplicates;
 mod look;
+mod own_links;
 mod routes;
 mod surroundings;
 mod tracking;
@@ -82,6 +83,12 @@ pub(super) struct Instances {
     /// Masters of the process before this one, until the routers begin.
     masters: BTreeSet<InstanceKey>,
     begun: bool,
+    /// Every router has said farewell.
+    stopped: bool,
+    /// What interfaces that are made are called.
+    vmac_names: VmacNames,
+    /// What settings were before virtual MACs needed others.
+    borrowed: BorrowedSettings,
     at_exit: AtExit,
     statics: Statics,
     vip_lost: VipLost,
@@ -135,6 +142,9 @@ impl Instances {
             asked: None,
             masters: inherited.masters,
             begun: false,
+            stopped: false,
+            vmac_names: VmacNames::default(),
+            borrowed: inherited.borrowed,
             at_exit: AtExit::Release,
             statics: Statics::default(),
             vip_lost: VipLost::Restore,
@@ -407,6 +417,10 @@ impl Instances {
         let of_group = |name| Report::Group { name, state: State::Stopped, cause: Cause::Stopped, said: Said::Yes };
         self.reports.extend(self.groups.stop().into_iter().map(of_group));
         self.release_statics();
+        self.stopped = true;
+        if at_exit == AtExit::Release {
+            (0..self.slots.len()).for_each(|slot| self.release_own_links(slot));
+        }
     }
 
     /// When something is due next.

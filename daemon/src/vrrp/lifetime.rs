@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keepalived_config::InstanceKey;
+use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerState};
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +23,21 @@ pub struct Inherited {
     pub masters: BTreeSet<InstanceKey>,
     /// Results of trackers.
     pub trackers: BTreeMap<TrackerId, TrackerState>,
+    /// What settings were before it changed them.
+    pub borrowed: BorrowedSettings,
+}
+
+/// What settings of links were before virtual MACs needed others: they are put back at the end.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct BorrowedSettings {
+    /// `arp_ignore` and `arp_filter` of a link, by its name.
+    pub arp: BTreeMap<InterfaceName, (u8, u8)>,
+    /// `net.ipv4.conf.all.rp_filter`, and that of `default`.
+    pub reverse_path_filter: Option<(u8, u8)>,
 }
 
 impl From<BTreeSet<InstanceKey>> for Inherited {
     fn from(masters: BTreeSet<InstanceKey>) -> Self {
-        Self { masters, trackers: BTreeMap::new() }
+        Self { masters, ..Self::default() }
     }
 }

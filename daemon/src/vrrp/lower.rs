@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use keepalived_config::model::{GarpGroup, Global, Instance, Transport};
+use keepalived_config::model::{GarpGroup, Global, Instance, OwnLink, Transport};
 use keepalived_core::address::{Broadcast, InterfaceName, VirtualAddress};
 use keepalived_core::network::{Address, LinkIndex};
 use keepalived_core::vrrp::authentication::header;
@@ -11,8 +11,12 @@ use keepalived_kernel::packets::ChannelKind;
 
 use super::neighbours::Pace;
 
+mod own_links;
 mod routes;
 
+pub(super) use own_links::{
+    Made, address as own_address, device, found, ipvlan_source, names, needs, transmits_base, upper,
+};
 pub(super) use routes::{interfaces as route_interfaces, route, rule};
 
 /// Protocol of the addresses that we add, keepalived's in iproute2's `rt_addrprotos`.
@@ -138,6 +142,14 @@ pub(super) fn interfaces(instance: &Instance) -> impl Iterator<Item = InterfaceN
     let devices = lines(instance).filter_map(|line| line.device);
     let of_routes = instance.routes.iter().flat_map(route_interfaces);
     instance.interface.into_iter().chain(devices).chain(of_routes)
+}
+
+/// Names of links that are made for an instance, as far as they are configured.
+pub(super) fn configured_names(instance: &Instance) -> Option<InterfaceName> {
+    match instance.own_link.as_deref()? {
+        OwnLink::Vmac(vmac) => vmac.name,
+        OwnLink::Ipvlan(ipvlan) => ipvlan.name,
+    }
 }
 
 /// All addresses of an instance: the advertised ones, then the excluded ones.

@@ -16,7 +16,7 @@ use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::sockets::{Pair, RawSockets};
 use keepalived_state::{Event, Record, Subject};
 
-use super::abandoned::{Was, remove as remove_abandoned, remove_statics};
+use super::abandoned::{Was, remove as remove_abandoned, remove_links, remove_statics};
 use super::engine::Engine;
 use super::kernel_thread::{Gone, KernelThread, NICE};
 use super::lifetime::{AtExit, Inherited};
@@ -123,7 +123,8 @@ impl Process {
             })?;
         kernel_thread.schedule(&global.vrrp);
         reactor.register(&kernel_thread, ANSWERS, Interest::Read)?;
-        let inherited = Inherited { masters: startup.masters.clone(), trackers: startup.trackers.clone() };
+        let borrowed = startup.cleanup.settings.clone();
+        let inherited = Inherited { masters: startup.masters.clone(), trackers: startup.trackers.clone(), borrowed };
         let mut engine = Engine::new(now, &startup.config, inherited, network, packets)?;
         let mut programs = Programs::default();
         if let Some(runner) = stood_by.runner {
@@ -164,6 +165,7 @@ impl Process {
 
     fn run(&mut self) -> u8 {
         self.tell_pipes();
+        self.tell_settings();
         self.supervisor.say(&FromChild::Ready);
         let mut ready = Vec::new();
         loop {
@@ -362,8 +364,17 @@ impl Process {
         }
     }
 
+    /// Tells the supervisor which settings it puts back if this process dies, unless it knows them.
+    fn tell_settings(&mut self) {
+        if *self.engine.borrowed() != self.cleanup.settings {
+            self.cleanup.settings.clone_from(self.engine.borrowed());
+            self.supervisor.say(&FromChild::Cleanup(self.cleanup.clone()));
+        }
+    }
+
     /// Logs what the engine reports, and tells the supervisor of transitions.
     fn deliver(&mut self) {
+        self.tell_settings();
         for report in self.engine.reports() {
             self.notifications.tell(&report, &mut self.programs);
             match report.level() {
@@ -514,6 +525,9 @@ fn take_back(startup: &Startup, network: &mut Rtnetlink) {
     }
     if let Err(error) = remove_statics(network, &startup.config) {
         tracing::error!("what is static cannot be removed: {error}");
+    }
+    if let Err(error) = remove_links(network, startup.config.instances.iter(), &startup.cleanup.settings) {
+        tracing::error!("links of the process before this one cannot be removed: {error}");
     }
 }
 

@@ -11,6 +11,8 @@ use keepalived_core::vrrp::tracking::Sum;
 use keepalived_core::vrrp::{Faults, Router};
 use keepalived_kernel::packets::{Channel, ChannelId};
 
+use super::lower::Made;
+
 /// Trouble that comes again with every attempt.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Trouble {
@@ -46,8 +48,16 @@ pub(super) struct Slot {
     pub(super) router: Router,
     /// Where it stands in the configuration.
     pub(super) position: usize,
-    /// Its interface, while that exists.
+    /// The interface that it runs on, while that exists.
     pub(super) link: Option<LinkIndex>,
+    /// The interface that its adverts go through: that, or the one below.
+    pub(super) carrier: Option<LinkIndex>,
+    /// Links that are made for it.
+    pub(super) made: Vec<Made>,
+    /// What it asks for with these.
+    pub(super) own_keys: Vec<Key>,
+    /// The link that it runs on has been asked for and is not there yet.
+    pub(super) waits_for_link: bool,
     /// All links that it has to do with, its addresses' too, when that was last looked at.
     pub(super) links: Vec<LinkIndex>,
     /// Where its adverts go through, while it has a place to send from.

@@ -8,6 +8,7 @@ mod duplicates;
 mod election;
 mod groups;
 mod lines;
+mod own_links;
 mod reload;
 mod rig;
 mod routes;

@@ -30,7 +30,7 @@ impl Instances {
         let old = slot.places.clone();
         let (mut wanted, mut homeless) = (Vec::new(), Vec::new());
         for line in lower::lines(&slot.instance) {
-            let device = line.device.or(slot.instance.interface);
+            let device = lower::device(&slot.instance, line, &slot.made);
             match device.and_then(|device| self.table.by_name(&device)) {
                 Some(link) => wanted.push(lower::address(line, link.index)),
                 None => homeless.push(Report::NoDevice { name: Arc::clone(&name), address: line.address }),
@@ -145,6 +145,10 @@ impl Instances {
                     let Some(name) = self.holder_name(holder) else { continue };
                     let (what, reason) = (describe(&key), refused.to_string());
                     self.reports.push(Report::RouteRefused { name, what, reason });
+                    if matches!(key, Key::Upper(..)) {
+                        let holders = self.reconciler.desired.holders(&key).to_vec();
+                        holders.into_iter().for_each(|index| self.link_refused(now, index));
+                    }
                 }
             }
         }
@@ -242,7 +246,7 @@ impl Instances {
     /// Announces the address that adverts leave from.
     pub(super) fn announce_source(&mut self, index: usize) {
         let Some(slot) = self.slot(index) else { return };
-        if let (Some(link), Some(source)) = (slot.link, slot.source)
+        if let (Some(link), Some(source)) = (slot.carrier, slot.source)
             && let Some(target) = self.target(link, source)
         {
             self.neighbours.announce(index, vec![target], 1);

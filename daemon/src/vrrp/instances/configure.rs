@@ -34,6 +34,7 @@ impl Instances {
         self.default_buffer = config.global.vrrp_rx_buffer;
         self.neighbours.set_pace(lower::pace(&config.global, &config.garp_groups));
         self.configure_statics(config);
+        self.vmac_names.clone_from(&config.global.vmac_names);
         self.virtual_addresses = config.instances.iter().flat_map(lower::lines).map(|line| line.address).collect();
 
         let keyed: Keyed<'_> = plan::keyed(&config.instances)
@@ -68,6 +69,11 @@ impl Instances {
         let regrouped = self.regroup(config, &keyed);
         self.configure_trackers(now, config);
         self.begin_view();
+        if self.begun {
+            concerned.iter().for_each(|(index, _)| self.hold_own_links(*index, network));
+        } else {
+            self.make_own_links(now, network);
+        }
         let mut sources = Sources::default();
         for (index, new) in concerned {
             self.stand(now, index, &mut sources, network);
@@ -132,9 +138,8 @@ impl Instances {
         let untold = slot.source.is_some() && !self.table.tells_who();
         let mut stay = Vec::new();
         for line in lower::lines(&slot.instance) {
-            let Some(link) = line.device.or(slot.instance.interface).and_then(|name| self.table.by_name(&name)) else {
-                continue;
-            };
+            let device = lower::device(&slot.instance, line, &slot.made);
+            let Some(link) = device.and_then(|name| self.table.by_name(&name)) else { continue };
             let place = (link.index, line.address, line.prefix);
             // the file has another prefix length now
             let others = self.table.with_any_prefix(link.index, line.address).filter(|there| there.key() != place);
@@ -174,6 +179,10 @@ impl Instances {
             router: Router::new(lower::params(instance, index)),
             position,
             link: None,
+            carrier: None,
+            made: Vec::new(),
+            own_keys: Vec::new(),
+            waits_for_link: false,
             links: Vec::new(),
             channel: None,
             opening: None,
@@ -209,6 +218,7 @@ impl Instances {
 
     fn forget(&mut self, index: usize) {
         self.enter(index, None);
+        self.release_own_links(index);
         self.trackers.unfollow(index);
         self.neighbours.cancel(index);
         self.deadlines.remove(index);

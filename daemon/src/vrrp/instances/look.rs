@@ -10,6 +10,7 @@ use keepalived_core::time::Instant;
 use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::{Channel, Packets};
 
+use super::super::engine::MOST_AT_ONCE;
 use super::super::orders::{Answer, Order};
 use super::super::report::Report;
 use super::Instances;
@@ -82,8 +83,15 @@ impl Instances {
                 NetworkEvent::LinkRemoved(index) => {
                     self.doubt_routes_on(index, None);
                     self.mark_on(index);
+                    let made = self.table.upper_key(index);
+                    self.forget_settings_of(index);
                     self.table.unlink(index);
                     self.reconciler.desired.forget(|key| key.is_on(index));
+                    if let Some(key) = made
+                        && let Some(holders) = self.reconciler.desired.lost(&key)
+                    {
+                        lost.push((key, holders));
+                    }
                     touched.links.insert(index);
                 }
                 NetworkEvent::Address(address) => {
@@ -151,9 +159,8 @@ impl Instances {
         for (key, holders) in lost {
             match key {
                 Key::Address(place) => self.lost(now, place, &holders),
-                Key::Link(_) | Key::Upper(..) | Key::Setting(_) | Key::Route(_) | Key::Rule(_) => {
-                    self.lost_route(now, &key, &holders)
-                }
+                Key::Upper(..) => self.lost_link(now, &key, &holders),
+                Key::Link(_) | Key::Setting(_) | Key::Route(_) | Key::Rule(_) => self.lost_route(now, &key, &holders),
             }
         }
     }
@@ -170,6 +177,7 @@ impl Instances {
         if self.asked.is_some() {
             return None;
         }
+        let most = if self.stopped { MOST_AT_ONCE } else { most };
         if let Some(batch) = self.change_addresses(now, most, network) {
             self.asked = Some(Asked::Addresses);
             return Some(Order::Change(batch));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keepalived_config::model::Transport;
 use keepalived_core::address::InterfaceName;
-use keepalived_core::network::LinkIndex;
+use keepalived_core::network::{Link, LinkIndex};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Event, Family, Fault, Faults, State};
 use keepalived_kernel::network::{Network, Secondaries};
@@ -76,13 +76,16 @@ impl Instances {
             let was_on = slot.links.iter().any(|link| touched.links.contains(link));
             let source = lower::configured_source(&slot.instance.transport);
             let from = source.is_some_and(|source| touched.addresses.contains(&source));
-            if touched.all || was_on || from || lower::interfaces(&slot.instance).any(on) {
+            let made = slot.made.iter().any(|made| on(made.name));
+            if touched.all || was_on || from || made || lower::interfaces(&slot.instance).any(on) {
                 concerned.insert(index);
             }
         }
         let mut sources = Sources::default();
         for index in concerned {
+            self.hold_own_links(index, network);
             self.stand(now, index, &mut sources, network);
+            self.start_waiting(now, index);
             // a device that appeared may take the addresses that wait for it
             if self.slot(index).is_some_and(|slot| slot.router.state() == State::Master) {
                 self.hold(index);
@@ -128,9 +131,10 @@ impl Instances {
             faults = faults.with(Fault::NoPeer);
         }
         let missing = faults.contains(&Fault::InterfaceMissing);
+        let carrier = if lower::transmits_base(&slot.instance) { self.base_of(slot) } else { link };
         let wanted = source.filter(|_| !missing).map(|source| Channel {
             family: slot.instance.settings.family,
-            link,
+            link: carrier,
             kind: lower::channel_kind(&slot.instance.transport, source),
             protocol: lower::protocol(&slot.instance.authentication),
         });
@@ -159,6 +163,7 @@ impl Instances {
         }
         if let Some(slot) = self.slot_mut(index) {
             slot.link = link;
+            slot.carrier = carrier;
             slot.links = links;
             slot.source = source;
             slot.own_faults = faults;
@@ -185,25 +190,38 @@ impl Instances {
     }
 
     fn link_of(&self, slot: &Slot) -> (Option<LinkIndex>, Faults) {
-        let Some(name) = &slot.instance.interface else { return (None, Faults::NONE) };
-        match self.table.by_name(name) {
+        let Some((own, base)) = Self::homes(slot) else { return (None, Faults::NONE) };
+        let runs = self.is_running(own) && self.is_running(base);
+        let below = self.table.by_name(&base).map(|link| link.index);
+        // another link may have its name
+        let is_it = |link: &&Link| own == base || (link.upper.is_some() && link.parent == below);
+        match self.table.by_name(&own).filter(|_| below.is_some()).filter(is_it) {
             None => (None, Faults::NONE.with(Fault::InterfaceMissing)),
-            Some(link) if !slot.instance.dont_track_primary && !self.is_running(*name) => {
+            Some(link) if !slot.instance.dont_track_primary && !runs => {
                 (Some(link.index), Faults::NONE.with(Fault::InterfaceDown))
             }
             Some(link) => (Some(link.index), Faults::NONE),
         }
     }
 
+    /// The interface that is configured, below the one that was made.
+    fn base_of(&self, slot: &Slot) -> Option<LinkIndex> {
+        self.table.by_name(&slot.instance.interface?).map(|link| link.index)
+    }
+
     /// All links that an instance has to do with.
     fn links_of(&self, slot: &Slot) -> Vec<LinkIndex> {
-        lower::interfaces(&slot.instance).filter_map(|name| Some(self.table.by_name(&name)?.index)).collect()
+        let made = slot.made.iter().map(|made| made.name);
+        let names = lower::interfaces(&slot.instance).chain(made);
+        names.filter_map(|name| Some(self.table.by_name(&name)?.index)).collect()
     }
 
     /// The first tracked address whose interface, another than the instance's own, cannot serve it.
     fn unserved(&self, slot: &Slot) -> Option<Report> {
         lower::lines(&slot.instance).filter(|line| line.tracked).find_map(|line| {
-            let interface = line.device.filter(|device| Some(*device) != slot.instance.interface)?;
+            let (own, base) = Self::homes(slot).unzip();
+            let interface = lower::device(&slot.instance, line, &slot.made);
+            let interface = interface.filter(|device| Some(*device) != own && Some(*device) != base)?;
             let there = self.table.by_name(&interface).is_some();
             let (name, address, serves) = (Arc::clone(&slot.name), line.address, self.is_running(interface));
             (!serves).then_some(Report::AddressInterface { name, address, interface, there })
@@ -223,6 +241,12 @@ impl Instances {
             return (!lower::needs_its_source(instance) || there()).then_some(source);
         }
         let link = link?;
+        if let Some(source) = lower::ipvlan_source(instance) {
+            return self.table.has(source, Some(link)).then_some(source);
+        }
+        // a virtual MAC has an address of its own with IPv6 only
+        let below = instance.settings.family == Family::V4 || lower::transmits_base(instance);
+        let link = if below { self.base_of(slot).unwrap_or(link) } else { link };
         if let Some(peer) = lower::routed_peer(&instance.transport) {
             return self.source_towards(slot, peer, link, sources, network);
         }

@@ -12,6 +12,7 @@ use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerKind, TrackerSta
 use keepalived_state::TrackerSettings;
 
 use super::super::report::{Report, Said};
+use super::super::slot::Slot;
 use super::Instances;
 use super::surroundings::Touched;
 
@@ -157,10 +158,12 @@ impl Instances {
         }
     }
 
-    /// Whether a router may not start yet: something that it or its sync group tracks has had no result, or its channel is not open.
+    /// Whether a router may not start yet: something that it or its sync group tracks has had no result, or its channel is not
+    /// open, or its link is being made.
     pub(super) fn must_wait(&self, index: usize) -> bool {
         let untracked = |member: &usize| self.slot(*member).is_some_and(|slot| slot.tracked.waits);
-        self.slot(index).is_some_and(|slot| slot.opening.is_some()) || self.groups.members(index).iter().any(untracked)
+        let has_no_place = |slot: &Slot| slot.opening.is_some() || slot.waits_for_link;
+        self.slot(index).is_some_and(has_no_place) || self.groups.members(index).iter().any(untracked)
     }
 
     /// The trackers that any router follows.

@@ -1,0 +1,176 @@
+//! Links that routers run on and that are made for them: virtual MACs, and the settings that come with these. They are there while the
+//! instance is configured, whatever its state.
+
+use std::collections::BTreeSet;
+
+use keepalived_config::model::VipLost;
+use keepalived_core::address::InterfaceName;
+use keepalived_core::desired::Object as _;
+use keepalived_core::network::{Key, LinkIndex, Object, Setting, UpperKind};
+use keepalived_core::time::Instant;
+use keepalived_core::vrrp::Family;
+use keepalived_kernel::network::Network;
+
+use super::super::engine::MOST_AT_ONCE;
+use super::super::lifetime::BorrowedSettings;
+use super::super::lower;
+use super::super::report::Report;
+use super::super::slot::Slot;
+use super::Instances;
+use super::routes::describe;
+
+impl Instances {
+    /// Names the links that `index` needs, and asks for them and for what belongs to them; lets go of those that it needs no more.
+    pub(super) fn hold_own_links(&mut self, index: usize, network: &mut impl Network) {
+        let Some(slot) = self.slot(index).filter(|_| !self.stopped) else { return };
+        let needs_any = slot.instance.own_link.is_some()
+            || slot.instance.vmac_addresses
+            || lower::lines(&slot.instance).any(|line| line.use_vmac);
+        if !needs_any && slot.made.is_empty() {
+            return;
+        }
+        let unchanged = lower::needs(&slot.instance).iter().eq(slot.made.iter().map(|made| &made.need));
+        let made = if unchanged { slot.made.clone() } else { self.names_of(slot) };
+        let (mut wanted, mut waits) = (Vec::new(), false);
+        for made in &made {
+            let Some(upper) = lower::upper(made, &self.table) else { continue };
+            let parent = upper.parent;
+            let with_filters = made.need.family == Family::V4 && made.need.kind == UpperKind::Macvlan;
+            waits |= self.table.by_name(&made.name).is_none();
+            wanted.push(Object::Upper(Box::new(upper)));
+            if with_filters {
+                wanted.extend(self.settings_for(parent, network).into_iter().map(Object::Setting));
+            }
+            let is_virtual = |address| self.virtual_addresses.contains(&address);
+            wanted.extend(lower::own_address(made, &self.table, is_virtual).map(Object::Address));
+        }
+        let keys: Vec<Key> = wanted.iter().map(Object::key).collect();
+        let Some(slot) = self.slot_mut(index) else { return };
+        slot.made = made;
+        let old = std::mem::replace(&mut slot.own_keys, keys.clone());
+        let new = keys.iter().any(|key| matches!(key, Key::Upper(..)) && !old.contains(key));
+        slot.waits_for_link = (slot.waits_for_link || new) && waits;
+        let desired = &mut self.reconciler.desired;
+        for wish in wanted {
+            let key = wish.key();
+            if old.contains(&key) && desired.looks(&wish) {
+                continue;
+            }
+            desired.hold(index, wish, false);
+            if matches!(key, Key::Upper(..)) {
+                // one that an earlier run left has its settings made right, and is taken up
+                desired.doubt(&key);
+            }
+        }
+        for gone in old.iter().filter(|key| !keys.contains(key)) {
+            desired.release(index, gone);
+        }
+    }
+
+    fn names_of(&self, slot: &Slot) -> Vec<lower::Made> {
+        let of_others = self.slots.iter().flatten().filter(|other| other.key != slot.key);
+        let others: Vec<&lower::Made> = of_others.clone().flat_map(|other| &other.made).collect();
+        let configured = self.slots.iter().flatten().flat_map(|slot| lower::configured_names(&slot.instance));
+        let reserved: BTreeSet<InterfaceName> = configured.collect();
+        lower::names(&slot.instance, &slot.made, &self.vmac_names, &self.table, &others, &reserved)
+    }
+
+    /// The settings that an IPv4 virtual MAC on `parent` needs and that differ.
+    fn settings_for(&mut self, parent: LinkIndex, network: &mut impl Network) -> Vec<Setting> {
+        let Some(link) = self.table.by_index(parent) else { return Vec::new() };
+        let now = (link.arp_ignore, link.arp_filter);
+        let (ignore, filter) = *self.borrowed.arp.entry(link.name).or_insert(now);
+        // what cannot be read cannot be put back
+        let filters =
+            *self.borrowed.reverse_path_filter.get_or_insert_with(|| network.reverse_path_filter().unwrap_or_default());
+        let mut settings = Vec::new();
+        if ignore != 1 {
+            settings.push(Setting::ArpIgnore { link: parent, before: ignore });
+        }
+        if filter != 1 {
+            settings.push(Setting::ArpFilter { link: parent, before: filter });
+        }
+        if let (all @ 1.., default) = filters {
+            settings.push(Setting::NoReversePathFilter { all, default });
+        }
+        settings
+    }
+
+    /// Makes the links of all instances, and waits for the kernel: no router has begun.
+    pub(super) fn make_own_links(&mut self, now: Instant, network: &mut impl Network) {
+        // an address that belongs to a link waits until that is there
+        for _ in 0..2 {
+            for index in 0..self.slots.len() {
+                self.hold_own_links(index, network);
+            }
+            let mut any = false;
+            while let Some(batch) = self.change_addresses(now, MOST_AT_ONCE, network) {
+                any = true;
+                let changed = batch.carry_out(network);
+                self.changed(now, changed, network);
+            }
+            if !any {
+                return;
+            }
+            // a thousand links cause more events than there is room for
+            let mut old = Vec::new();
+            while !network.events(&mut old) {
+                old.clear();
+            }
+            if let Ok(inventory) = network.inventory() {
+                self.table.reread(inventory);
+            }
+        }
+    }
+
+    /// Lets go of the links of `index`.
+    pub(super) fn release_own_links(&mut self, index: usize) {
+        let Some(slot) = self.slot_mut(index) else { return };
+        slot.made.clear();
+        for key in std::mem::take(&mut slot.own_keys) {
+            self.reconciler.desired.release(index, &key);
+        }
+    }
+
+    /// The interface that `slot` runs on, and the one below it.
+    pub(super) fn homes(slot: &Slot) -> Option<(InterfaceName, InterfaceName)> {
+        let base = slot.instance.interface?;
+        let own = slot.made.iter().find(|made| made.need.own).map_or(base, |made| made.name);
+        Some((own, base))
+    }
+
+    /// A link that was made is gone, and we did not remove it.
+    pub(super) fn lost_link(&mut self, now: Instant, key: &Key, holders: &[usize]) {
+        let Key::Upper(parent, _) = key else { return };
+        if self.table.by_index(*parent).is_none() || holders.is_empty() {
+            return;
+        }
+        for index in holders {
+            if let Some(name) = self.holder_name(*index) {
+                self.reports.push(Report::RouteLost { name, what: describe(key), answer: VipLost::Restore });
+            }
+        }
+        self.reconciler.desired.restore(now, key);
+    }
+
+    /// The kernel did not make a link: who waits for it starts without, in FAULT.
+    pub(super) fn link_refused(&mut self, now: Instant, index: usize) {
+        if let Some(slot) = self.slot_mut(index)
+            && std::mem::replace(&mut slot.waits_for_link, false)
+        {
+            self.start_waiting(now, index);
+        }
+    }
+
+    /// `link` goes: its settings with it.
+    pub(super) fn forget_settings_of(&mut self, link: LinkIndex) {
+        if let Some(link) = self.table.by_index(link) {
+            self.borrowed.arp.remove(&link.name);
+        }
+    }
+
+    /// What settings were before.
+    pub(in super::super) const fn borrowed(&self) -> &BorrowedSettings {
+        &self.borrowed
+    }
+}
