@@ -10,6 +10,7 @@ pub mod director;
 pub mod fake;
 pub mod fifo;
 pub mod files;
+pub mod firewall;
 pub mod ipvs;
 pub mod links_lock;
 pub mod netlink;

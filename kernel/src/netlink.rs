@@ -29,7 +29,9 @@ use self::change::{First, Met, Request};
 use self::codec::{Answer, Batch, Message, Messages};
 use self::exchange::Exchange;
 use self::socket::{Received, Socket};
+use crate::firewall::Firewall;
 use crate::network::{MOST_EVENTS, Network, Refused, Secondaries};
+use crate::nftables::filter::Tables;
 use crate::packets::BufferSize;
 use keepalived_core::network::{Address, Change, Inventory, Key, Link, LinkIndex, NetworkEvent, Object, Route, Rule};
 
@@ -41,6 +43,7 @@ pub struct Rtnetlink {
     /// Tells a chosen label from the default one: the link's name, which every IPv4 address has.
     names: BTreeMap<LinkIndex, InterfaceName>,
     reads: Reads,
+    filter: Tables,
 }
 
 /// What [`Rtnetlink`] reads and hears of.
@@ -108,6 +111,7 @@ impl Rtnetlink {
             monitor: Socket::open(None, &groups, monitor_buffer)?,
             names: BTreeMap::new(),
             reads,
+            filter: Tables::default(),
         })
     }
 
@@ -440,6 +444,13 @@ impl Network for Rtnetlink {
         // the one for all links counts for each
         let promoted = before || is_set(&path(std::ffi::OsStr::new("all"))).unwrap_or(false);
         Ok(if promoted { Secondaries::Promoted } else { Secondaries::Removed })
+    }
+
+    fn set_firewall(&mut self, firewall: &Firewall) -> Result<(), Refused> {
+        self.filter.set(firewall).map_err(|error| Refused {
+            errno: error.raw_os_error().unwrap_or(libc::EIO),
+            message: error.raw_os_error().is_none().then(|| error.to_string()),
+        })
     }
 
     fn reverse_path_filter(&mut self) -> io::Result<(u8, u8)> {

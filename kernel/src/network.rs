@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
+use crate::firewall::Firewall;
 use keepalived_core::network::{Change, Inventory, Link, LinkIndex, NetworkEvent};
 
 /// What becomes of the secondary addresses of an IPv4 network when their primary one goes.
@@ -76,6 +77,12 @@ pub trait Network {
     /// # Errors
     /// `/proc/sys` could not be read or written.
     fn set_secondaries(&mut self, link: &Link, secondaries: Secondaries) -> std::io::Result<Secondaries>;
+
+    /// Replaces the tables of the packet filter by these. Waits for the kernel.
+    ///
+    /// # Errors
+    /// The kernel refuses: it may have no nf_tables.
+    fn set_firewall(&mut self, firewall: &Firewall) -> Result<(), Refused>;
 
     /// `net.ipv4.conf.all.rp_filter`, and that of `default`.
     ///

@@ -102,6 +102,7 @@ mod conntrack;
 mod counters;
 mod direct;
 mod expression;
+pub(crate) mod filter;
 mod keys;
 mod layout;
 mod message;

@@ -3,6 +3,7 @@
 mod balance;
 mod figures;
 mod gap;
+mod macs;
 mod parse;
 mod process;
 mod report;

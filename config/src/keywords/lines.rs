@@ -21,7 +21,7 @@ rows! {
         "no_track", "none", Value::None, "tracked", "", "", "The instance does not care when others delete it; it is put back", "route-rule" => LineOption, Effective, shown "engine::an_address_that_is_not_tracked_concerns_nobody", details "Nor does its interface, if that is another than the instance's: without no_track an address `dev eth1` whose eth1 is down or missing is a FAULT.";
         "preferred_lft", "SECS or forever", Value::Words, "0 for an IPv6 /128, else forever", "0 to 4294967295", "", "Seconds that it is preferred as a source; 0: not chosen unless asked for", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
         "track_group", "NAME", Value::Text, "none", "static ones only", "", "Group of instances that its deletion concerns", "route-rule" => LineOption, Accepted;
-        "use_vmac", "none", Value::None, "off", "not for static ones", "", "Put it on a virtual MAC interface", "vmac" => LineOption, Accepted;
+        "use_vmac", "none", Value::None, "off", "not for static ones", "", "Put it on a virtual MAC interface", "vmac" => LineOption, Effective, shown "engine::addresses_come_on_the_virtual_mac_of_their_interface_and_family";
     }
     in "<route line>" => {
         "[to] [TYPE] DEST", "PREFIX or default", Value::Choice(&["PREFIX", "default"]), "unicast", "types unicast local broadcast anycast multicast blackhole unreachable prohibit throw xresolve nat", "", "Destination", "route-rule" => LineOption, Effective, shown "engine::options_of_a_route_reach_the_kernel";

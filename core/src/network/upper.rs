@@ -13,6 +13,13 @@ pub enum UpperKind {
     Ipvlan(Siblings),
 }
 
+impl UpperKind {
+    /// Whether both are made the same way. How ipvlans see each other is the same for all of a link, and the last one says.
+    pub const fn is_like(self, other: Self) -> bool {
+        matches!((self, other), (Self::Macvlan, Self::Macvlan) | (Self::Ipvlan(_), Self::Ipvlan(_)))
+    }
+}
+
 /// How the ipvlans on one link see each other. The kernel has one answer for all of a link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Siblings {
@@ -40,7 +47,7 @@ pub struct UpperLink {
     /// The VRF that it is in.
     pub master: Option<LinkIndex>,
     /// The family of the addresses that come on it: settings of the link follow from that (`sysctl`s, which the kernel does not tell of).
-    /// It has no address of the kernel's choice.
+    /// A macvlan has no address of the kernel's choice.
     pub family: Family,
 }
 
@@ -57,7 +64,8 @@ impl UpperLink {
 
     /// Whether the kernel can make this link what `wish` asks for.
     pub(super) fn becomes(&self, wish: &Self) -> bool {
-        (self.parent, self.name, self.kind) == (wish.parent, wish.name, wish.kind)
+        (self.parent, self.name) == (wish.parent, wish.name)
+            && self.kind.is_like(wish.kind)
             && (wish.mac.is_none() || self.mac == wish.mac)
     }
 }

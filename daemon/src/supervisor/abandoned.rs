@@ -140,7 +140,8 @@ impl Supervisor {
         }
         let settings = self.cleanup.get(&Role::Vrrp).map(|cleanup| cleanup.settings.clone()).unwrap_or_default();
         let instances = self.config.instances.iter().chain(&self.superseded);
-        match self.sweeper.network().and_then(|network| remove_links(network, instances, &settings)) {
+        let filter = &self.config.global.firewall;
+        match self.sweeper.network().and_then(|network| remove_links(network, instances, filter, &settings)) {
             Ok(removed) => {
                 for (what, why) in &removed.refused {
                     tracing::error!("{what} stays: {why}");

@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use keepalived_config::model::{Config, Instance, PolicyRule, Route};
+use keepalived_config::model::{Config, Firewall, Instance, PolicyRule, Route};
 use keepalived_core::address::InterfaceName;
 use keepalived_core::desired::{Object as _, Seen as _};
 use keepalived_core::network::{Change, Key, NetworkTable, Object, Setting};
 use keepalived_kernel::network::{Network, Refused};
 
 use super::batch::Batch;
-use super::instances::describe;
+use super::instances::{describe, is_closed};
 use super::lifetime::BorrowedSettings;
 use super::lower;
 
@@ -92,8 +92,13 @@ pub fn remove_statics(network: &mut impl Network, config: &Config) -> io::Result
 pub fn remove_links<'a>(
     network: &mut impl Network,
     mut instances: impl Iterator<Item = &'a Instance> + Clone,
+    settings: &Firewall,
     borrowed: &BorrowedSettings,
 ) -> io::Result<Removed> {
+    if instances.clone().any(|instance| is_closed(instance) || !lower::needs(instance).is_empty()) {
+        // a kernel without nf_tables has nothing to remove
+        let _was_said = network.set_firewall(&lower::firewall(settings));
+    }
     let none = instances.clone().all(|instance| lower::needs(instance).is_empty());
     if none && *borrowed == BorrowedSettings::default() {
         return Ok(Removed::default());

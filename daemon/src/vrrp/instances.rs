@@ -34,6 +34,7 @@ use super::unknown_vrids::UnknownVrids;
 mod addresses;
 mod configure;
 mod duplicates;
+mod firewall;
 mod look;
 mod own_links;
 mod routes;
@@ -42,6 +43,8 @@ mod tracking;
 mod view;
 
 use configure::Evidence;
+use firewall::Filter;
+pub(super) use firewall::is_closed;
 use look::Asked;
 use routes::Statics;
 pub(super) use routes::describe;
@@ -85,6 +88,7 @@ pub(super) struct Instances {
     begun: bool,
     /// Every router has said farewell.
     stopped: bool,
+    filter: Filter,
     /// What interfaces that are made are called.
     vmac_names: VmacNames,
     /// What settings were before virtual MACs needed others.
@@ -143,6 +147,7 @@ impl Instances {
             masters: inherited.masters,
             begun: false,
             stopped: false,
+            filter: Filter::default(),
             vmac_names: VmacNames::default(),
             borrowed: inherited.borrowed,
             at_exit: AtExit::Release,
@@ -418,6 +423,7 @@ impl Instances {
         self.reports.extend(self.groups.stop().into_iter().map(of_group));
         self.release_statics();
         self.stopped = true;
+        self.filter.touch();
         if at_exit == AtExit::Release {
             (0..self.slots.len()).for_each(|slot| self.release_own_links(slot));
         }

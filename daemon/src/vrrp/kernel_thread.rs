@@ -130,6 +130,10 @@ mod tests {
             Ok(secondaries)
         }
 
+        fn set_firewall(&mut self, _: &keepalived_kernel::firewall::Firewall) -> Result<(), Refused> {
+            Ok(())
+        }
+
         fn reverse_path_filter(&mut self) -> io::Result<(u8, u8)> {
             Ok((0, 0))
         }

@@ -2,11 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use keepalived_config::model::{GarpGroup, Global, Instance, OwnLink, Transport};
+use keepalived_config::model::{Firewall as Settings, GarpGroup, Global, Instance, OwnLink, Transport};
 use keepalived_core::address::{Broadcast, InterfaceName, VirtualAddress};
 use keepalived_core::network::{Address, LinkIndex};
 use keepalived_core::vrrp::authentication::header;
 use keepalived_core::vrrp::{AdvertInterval, Authentication, Family, Params, Reach, ipv4};
+use keepalived_kernel::firewall::Firewall;
 use keepalived_kernel::packets::ChannelKind;
 
 use super::neighbours::Pace;
@@ -155,6 +156,17 @@ pub(super) fn configured_names(instance: &Instance) -> Option<InterfaceName> {
 /// All addresses of an instance: the advertised ones, then the excluded ones.
 pub(crate) fn lines(instance: &Instance) -> impl Iterator<Item = &VirtualAddress> {
     instance.addresses.iter().chain(&instance.excluded_addresses)
+}
+
+/// The packet filter with nothing to do.
+pub(super) fn firewall(settings: &Settings) -> Firewall {
+    Firewall {
+        table: settings.table.clone().unwrap_or_else(|| "keepalived".to_owned()),
+        priority: settings.priority,
+        by_index: settings.by_index,
+        counters: settings.counters,
+        ..Firewall::default()
+    }
 }
 
 /// How fast announcements may leave.

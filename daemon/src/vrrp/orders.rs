@@ -6,7 +6,8 @@
 use std::io;
 
 use keepalived_core::network::Inventory;
-use keepalived_kernel::network::Network;
+use keepalived_kernel::firewall::Firewall;
+use keepalived_kernel::network::{Network, Refused};
 use keepalived_kernel::packets::{BufferSize, Channel, Sockets};
 
 use super::batch::{Batch, Changed};
@@ -22,6 +23,8 @@ pub enum Order<S> {
     Close(Vec<S>),
     /// Read all links and addresses: events were lost.
     Read,
+    /// Set the packet filter up.
+    Filter(Box<Firewall>),
 }
 
 /// What came of an order.
@@ -35,6 +38,8 @@ pub enum Answer<S> {
     Closed,
     /// Of [`Order::Read`].
     Read(io::Result<Inventory>),
+    /// Of [`Order::Filter`].
+    Filtered(Result<(), Refused>),
 }
 
 impl<S: Sockets> Order<S> {
@@ -56,6 +61,7 @@ impl<S: Sockets> Order<S> {
                 Answer::Closed
             }
             Self::Read => Answer::Read(network.inventory()),
+            Self::Filter(firewall) => Answer::Filtered(network.set_firewall(&firewall)),
         }
     }
 }

@@ -526,7 +526,12 @@ fn take_back(startup: &Startup, network: &mut Rtnetlink) {
     if let Err(error) = remove_statics(network, &startup.config) {
         tracing::error!("what is static cannot be removed: {error}");
     }
-    if let Err(error) = remove_links(network, startup.config.instances.iter(), &startup.cleanup.settings) {
+    if let Err(error) = remove_links(
+        network,
+        startup.config.instances.iter(),
+        &startup.config.global.firewall,
+        &startup.cleanup.settings,
+    ) {
         tracing::error!("links of the process before this one cannot be removed: {error}");
     }
 }

@@ -178,6 +178,11 @@ pub enum Report {
         /// The kernel's words.
         reason: String,
     },
+    /// The packet filter cannot be set up.
+    FirewallRefused {
+        /// The kernel's words.
+        reason: String,
+    },
     /// A route or a rule of an earlier run was there, and is removed.
     RouteLeftOver {
         /// Instance.
@@ -268,6 +273,7 @@ impl Report {
             | Self::LowerPriority { .. } => Level::Silent,
             Self::AddressRefused { .. }
             | Self::RouteRefused { .. }
+            | Self::FirewallRefused { .. }
             | Self::NoChannel { .. }
             | Self::NoDevice { .. }
             | Self::WithoutDevice { .. } => Level::Error,
@@ -353,6 +359,11 @@ impl fmt::Display for Report {
             Self::RouteRefused { name, what, reason } => {
                 write!(f, "({name}) the kernel does not take {what}: {reason}; trying again")
             }
+            Self::FirewallRefused { reason } => write!(
+                f,
+                "the kernel does not take rules of nftables: {reason}; no_accept drops nothing, and switches may learn virtual MACs from \
+                 backups; load nf_tables"
+            ),
             Self::RouteLeftOver { name, what } => {
                 write!(f, "({name}) {what}, which an earlier run left, is removed")
             }

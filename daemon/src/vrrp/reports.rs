@@ -155,6 +155,7 @@ fn caused_by_others(report: &Report) -> Option<Arc<str>> {
         | Report::NotPromoted { .. }
         | Report::NoChannel { .. }
         | Report::UnknownVrid { .. }
-        | Report::Overrun => None,
+        | Report::Overrun
+        | Report::FirewallRefused { .. } => None,
     }
 }

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use keepalived_core::address::InterfaceName;
 
+use crate::firewall::Firewall;
 use crate::network::{MOST_EVENTS, Network, Refused, Secondaries};
 use keepalived_core::network::route::OUR_PROTOCOL;
 use keepalived_core::network::{
@@ -44,6 +45,8 @@ pub struct FakeNetwork {
     /// The highest number that a link has had.
     last_link: u32,
     link_refusals: BTreeMap<InterfaceName, Refused>,
+    firewall: Firewall,
+    firewall_refused: Option<Refused>,
     /// Of all links, and of those that come.
     reverse_path_filter: (u8, u8),
     changes: usize,
@@ -201,6 +204,16 @@ impl FakeNetwork {
         self.addresses.keys().any(|(_, it, _)| *it == address)
     }
 
+    /// What the packet filter does.
+    pub const fn firewall(&self) -> &Firewall {
+        &self.firewall
+    }
+
+    /// From now on refuses to set the packet filter up, as a kernel without nf_tables does; `None` ends that.
+    pub fn refuse_firewall(&mut self, refused: Option<Refused>) {
+        self.firewall_refused = refused;
+    }
+
     /// How many changes were asked for so far, and in how many calls.
     pub fn work(&self) -> (usize, usize) {
         (self.changes, self.batches)
@@ -355,6 +368,14 @@ impl Network for FakeNetwork {
             Secondaries::Removed => self.promotes.remove(&link.index),
         };
         Ok(if before { Secondaries::Promoted } else { Secondaries::Removed })
+    }
+
+    fn set_firewall(&mut self, firewall: &Firewall) -> Result<(), Refused> {
+        if let Some(refused) = &self.firewall_refused {
+            return Err(refused.clone());
+        }
+        self.firewall.clone_from(firewall);
+        Ok(())
     }
 
     fn reverse_path_filter(&mut self) -> io::Result<(u8, u8)> {

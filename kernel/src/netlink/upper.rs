@@ -265,9 +265,11 @@ impl Rtnetlink {
         }
         let placed = self.step(&links, &mut outcome, Step::Place, |at| old.get(at).copied().unwrap_or(false));
         note(&mut outcome, placed, |_| true);
-        let set = self.step(&links, &mut outcome, Step::SetV4, |_| true);
+        // an ipvlan has no MAC address of its own, so these do not concern it
+        let is_macvlan = |at: usize| links.get(at).is_some_and(|link| link.kind == UpperKind::Macvlan);
+        let set = self.step(&links, &mut outcome, Step::SetV4, is_macvlan);
         note(&mut outcome, set, |_| true);
-        let set = self.step(&links, &mut outcome, Step::SetV6, |_| true);
+        let set = self.step(&links, &mut outcome, Step::SetV6, is_macvlan);
         note(&mut outcome, set, |errno| ![libc::EAFNOSUPPORT, libc::EOPNOTSUPP].contains(&errno));
         for (link, place) in links.iter().zip(&mut outcome) {
             if place.is_ok() && link.family == Family::V4 {
@@ -312,7 +314,7 @@ impl Rtnetlink {
         });
         let same = |link: &Link| {
             link.parent == Some(wish.parent)
-                && link.upper == Some(wish.kind)
+                && link.upper.is_some_and(|kind| kind.is_like(wish.kind))
                 && (wish.mac.is_none() || link.mac == wish.mac)
         };
         match there {

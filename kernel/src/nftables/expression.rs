@@ -232,6 +232,19 @@ impl Batch {
         self.expression("dup", |it| it.number(1, address.number()));
     }
 
+    /// Sends a copy of the packet, as it is, to the neighbour of this address on a link.
+    pub(super) fn duplicate_out_of(&mut self, address: Register, link: Register) {
+        self.expression("dup", |it| {
+            it.number(1, address.number());
+            it.number(2, link.number());
+        });
+    }
+
+    /// Counts the packet.
+    pub(super) fn count(&mut self) {
+        self.expression("counter", |_| {});
+    }
+
     /// Sends the connection elsewhere.
     pub(super) fn redirect(&mut self, family: u8, address: Register, port: Option<Register>) {
         self.expression("nat", |it| {

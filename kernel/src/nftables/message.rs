@@ -45,16 +45,17 @@ pub(super) struct Transaction {
     first: u32,
     count: u32,
     prefix: String,
-    table: OurTable,
-    /// The name of `table`, or of a table that lasts for this transaction only.
+    /// `NFPROTO_*` of the table.
+    family: u8,
+    /// The name of the table, or of a table that lasts for this transaction only.
     name: String,
 }
 
 impl Transaction {
     /// About tables whose names begin with `prefix`.
     pub(super) fn new(prefix: &str) -> Self {
-        let (table, name) = (OurTable::Nat, OurTable::Nat.name(prefix));
-        Self { batch: Batch::default(), first: 0, count: 0, prefix: prefix.to_owned(), table, name }
+        let (family, name) = (OurTable::Nat.number(), OurTable::Nat.name(prefix));
+        Self { batch: Batch::default(), first: 0, count: 0, prefix: prefix.to_owned(), family, name }
     }
 
     /// Starts one whose numbers begin with `first`.
@@ -66,12 +67,17 @@ impl Transaction {
 
     /// What follows is about this table.
     pub(super) fn at(&mut self, table: OurTable) {
-        (self.table, self.name) = (table, table.name(&self.prefix));
+        (self.family, self.name) = (table.number(), table.name(&self.prefix));
+    }
+
+    /// What follows is about the table of this family (`NFPROTO_*`) and name.
+    pub(super) fn at_table(&mut self, family: u8, name: &str) {
+        (self.family, self.name) = (family, name.to_owned());
     }
 
     /// The same about a table of another name that is there for this transaction only.
     pub(super) fn at_passing(&mut self, table: OurTable) {
-        (self.table, self.name) = (table, format!("{}_passing", self.prefix));
+        (self.family, self.name) = (table.number(), format!("{}_passing", self.prefix));
     }
 
     pub(super) fn end(&mut self) {
@@ -108,7 +114,7 @@ impl Transaction {
     /// Adds a message about the table; attribute 1 is always its name.
     pub(super) fn message(&mut self, kind: Kind, flags: u16, write: impl FnOnce(&mut Batch)) {
         let number = self.next();
-        self.batch.begin(kind.number(), codec::REQUEST | flags, number, &[self.table.number(), 0, 0, 0]);
+        self.batch.begin(kind.number(), codec::REQUEST | flags, number, &[self.family, 0, 0, 0]);
         self.batch.text(1, &self.name);
         write(&mut self.batch);
         self.batch.end();

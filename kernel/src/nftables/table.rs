@@ -11,6 +11,9 @@ pub(super) mod kind {
     pub(in super::super) const PROTOCOL: u32 = 12;
     pub(in super::super) const PORT: u32 = 13;
     pub(in super::super) const MARK: u32 = 19;
+    pub(in super::super) const LINK: u32 = 20;
+    pub(in super::super) const ICMPV6: u32 = 29;
+    pub(in super::super) const LINK_NAME: u32 = 41;
 }
 
 /// By what a packet finds its service. Each has one map; packets try them in this order, as IPVS does.

@@ -5,6 +5,7 @@ use keepalived_core::network::{
     Change, Key, Link, LinkIndex, NetworkEvent, NetworkTable, Object, Setting, UpperKind, UpperLink,
 };
 use keepalived_core::vrrp::Family;
+use keepalived_kernel::firewall::Firewall;
 use keepalived_kernel::network::Network;
 
 use super::{Machine, must, wish};
@@ -41,6 +42,7 @@ pub(crate) fn suite(machine: &mut impl Machine, link: &Link) {
     they_go_with_their_parent_and_stop_with_it(machine);
     many_go_at_once_and_no_others_with_them(machine, link.index);
     settings_are_put_back(machine, link.index);
+    the_packet_filter_is_set_up_again_and_again(machine, link);
 }
 
 fn they_are_made_taken_over_and_removed(machine: &mut impl Machine, parent: LinkIndex) {
@@ -120,6 +122,28 @@ fn many_go_at_once_and_no_others_with_them(machine: &mut impl Machine, parent: L
     assert_eq!(left.map(|link| link.name).collect::<Vec<_>>(), [stays.name]);
     must(machine, &[gone(&stays)]);
     machine.network().events(&mut Vec::new());
+}
+
+fn the_packet_filter_is_set_up_again_and_again(machine: &mut impl Machine, link: &Link) {
+    let own = upper(link.index, 90, Family::V4);
+    must(machine, &[there(&own)]);
+    let index = find(machine, own.name).unwrap().index;
+    let named = Some((index, own.name));
+    let firewall = Firewall {
+        table: "contract".to_owned(),
+        priority: -1,
+        virtual_macs: [Family::V4, Family::V6].map(|family| ((family, index), link.index)).into(),
+        closed_v4: ["192.0.2.7".parse().unwrap()].into(),
+        closed_v6: [("2001:db8::7".parse().unwrap(), None), ("fe80::7".parse().unwrap(), named)].into(),
+        ..Firewall::default()
+    };
+    for (by_index, counters) in [(false, false), (true, true)] {
+        let wish = Firewall { by_index, counters, ..firewall.clone() };
+        assert_eq!(machine.network().set_firewall(&wish), Ok(()));
+        let nothing = Firewall { table: "contract".to_owned(), ..Firewall::default() };
+        assert_eq!(machine.network().set_firewall(&nothing), Ok(()));
+    }
+    must(machine, &[gone(&own)]);
 }
 
 fn settings_are_put_back(machine: &mut impl Machine, link: LinkIndex) {

@@ -23,6 +23,7 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
     ("return-4000x1s", Scenario::Return(load(4000, 100))),
     ("reload-1000", Scenario::Reload(load(1000, 100))),
     ("respawn-20", Scenario::Respawn(load(20, 100))),
+    ("macs-1000", Scenario::Macs(load(1000, 100))),
     ("gap-adverts", Scenario::Gap(load(250, 100), Disturbance::Adverts(20_000))),
     ("gap-links", Scenario::Gap(load(250, 100), Disturbance::Links(4_000))),
     ("gap-reload", Scenario::Gap(load(250, 100), Disturbance::Reload(3_700))),
@@ -139,6 +140,9 @@ pub(super) const LINES: &[Line] = lines! {
         "3 to 8 ms", ["max ms" Under(3.0), "changes" Exactly(0.0)], "under 3 ms";
     "kill -9 of the master's vrrp process, 20 instances: longest silence beyond the interval (ms); addresses removed", "respawn-20",
         "2.3 s; yes", ["max ms" Under(100.0), "addresses removed" Exactly(0.0)], "under 100 ms; none";
+    "1,000 virtual MACs, from the start until all have their addresses; from the stop until none is left", "macs-1000",
+        "5.6 s; 849 left after 5 s",
+        ["links s" Free, "s beyond the election" Under(1.0), "stop s" Under(2.0), "left" Exactly(0.0)], "under 1 s; under 2 s, none";
     "250 x 1 s: longest silence of the master beyond its interval while 20,000 adverts of a stranger arrive each second (ms)", "gap-adverts",
         "", ["max ms" Under(10.0), "adverts of the backup" Exactly(0.0), "foreign adverts/s" Free], "under 10 ms, no takeover";
     "the same while 4,000 links come and go", "gap-links",

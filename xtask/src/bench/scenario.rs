@@ -3,6 +3,7 @@
 use super::balance::Act;
 use super::figures::{Figures, as_float};
 use super::gap::Disturbance;
+use super::macs::come_and_go;
 use super::parse::{LargeFile, plan};
 use super::rig::{BACKUP, Load, MASTER, Rig};
 use super::watch::percentile;
@@ -28,6 +29,8 @@ pub(super) enum Scenario {
     Respawn(Load),
     /// A pair of routers while something else goes on.
     Gap(Load, Disturbance),
+    /// An instance with a virtual MAC each: start and stop.
+    Macs(Load),
     /// `-t` of a large file.
     Parse(LargeFile),
     /// A file against one that differs in one thing; only ours can be asked.
@@ -47,6 +50,7 @@ impl Scenario {
             Self::Reload(load) => Self::on_routers(load, daemon, reload),
             Self::Respawn(load) => Self::on_routers(load, daemon, respawn),
             Self::Gap(load, disturbance) => disturbance.run(load, daemon),
+            Self::Macs(load) => Self::on_routers(load, daemon, come_and_go),
             Self::Parse(file) => file.run(daemon),
             Self::Plan(file) if daemon.flavour() == Flavour::Ours => plan(file),
             Self::Plan(_) => Ok(Vec::new()),

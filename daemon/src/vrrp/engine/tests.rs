@@ -6,6 +6,7 @@ mod announcements;
 mod authentication;
 mod duplicates;
 mod election;
+mod firewall;
 mod groups;
 mod lines;
 mod own_links;

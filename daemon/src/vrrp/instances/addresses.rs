@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use keepalived_config::model::VipLost;
-use keepalived_core::network::{AddressKey, Key, LinkIndex, Object};
+use keepalived_core::network::{AddressKey, Change, Key, LinkIndex, Object, Setting};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::announce::frame;
 use keepalived_core::vrrp::{Event, Family, State};
-use keepalived_kernel::network::Network;
+use keepalived_kernel::network::{Network, Refused};
 
 use super::super::batch::{Batch, Changed};
 use super::super::lifetime::AtExit;
@@ -64,6 +64,7 @@ impl Instances {
         if let Some(slot) = self.slot_mut(index) {
             slot.places = places;
         }
+        self.filter.touch();
         self.hold_routes(index);
         self.mark(index);
     }
@@ -74,6 +75,7 @@ impl Instances {
         slot.unannounced.clear();
         let places = std::mem::take(&mut slot.places);
         self.mark(index);
+        self.filter.touch();
         self.forget_probes(&places);
         if self.at_exit == AtExit::Keep {
             return;
@@ -104,10 +106,15 @@ impl Instances {
         for (link, _) in &changed.unguarded {
             self.mark_on(*link);
         }
+        let filters = |(change, result): &(Change, Result<(), Refused>)| result.is_ok() && moves_filters(change);
+        let moved = changed.results.iter().any(filters);
         for (link, reason) in self.reconciler.changed(now, changed, &mut self.table, &mut outcomes) {
             if let Some(link) = self.table.by_index(link) {
                 self.reports.push(Report::Unguarded { interface: link.name, reason });
             }
+        }
+        if moved {
+            self.doubt_made_links();
         }
         for link in self.reconciler.take_emptied() {
             self.doubt_routes_on(link, Some(Family::V4));
@@ -171,7 +178,7 @@ impl Instances {
 
     /// The same, and whether addresses that are to go are still there because the kernel has refused to remove them.
     pub(in super::super) fn owes_removals(&self) -> bool {
-        self.reconciler.desired.owes_removals(&self.table)
+        self.reconciler.desired.owes_removals(&self.table) || self.owes_firewall()
     }
 
     /// Another program took away what is at `place`; those of `holders` that still want it decide.
@@ -280,4 +287,9 @@ impl Instances {
             self.table.note_forwarding(link, forwards);
         }
     }
+}
+
+/// Whether it gives every link a reverse path filter of its own, virtual MACs that are there too.
+const fn moves_filters(change: &Change) -> bool {
+    matches!(change, Change::Present(Object::Setting(Setting::NoReversePathFilter { .. })))
 }

@@ -34,6 +34,7 @@ impl Instances {
         self.default_buffer = config.global.vrrp_rx_buffer;
         self.neighbours.set_pace(lower::pace(&config.global, &config.garp_groups));
         self.configure_statics(config);
+        self.configure_firewall(&config.global.firewall);
         self.vmac_names.clone_from(&config.global.vmac_names);
         self.virtual_addresses = config.instances.iter().flat_map(lower::lines).map(|line| line.address).collect();
 
@@ -73,6 +74,7 @@ impl Instances {
             concerned.iter().for_each(|(index, _)| self.hold_own_links(*index, network));
         } else {
             self.make_own_links(now, network);
+            self.set_firewall(now, network);
         }
         let mut sources = Sources::default();
         for (index, new) in concerned {

@@ -14,6 +14,7 @@ use super::super::engine::MOST_AT_ONCE;
 use super::super::orders::{Answer, Order};
 use super::super::report::Report;
 use super::Instances;
+use super::firewall::When;
 use super::surroundings::Touched;
 
 /// Pause before links and addresses are read again, if something may be missing or they could not be read.
@@ -31,6 +32,8 @@ pub(super) enum Asked {
     Addresses,
     /// To make or drop sockets.
     Sockets,
+    /// What the packet filter does.
+    Firewall,
     /// What links and addresses there are.
     Inventory(Since),
 }
@@ -132,6 +135,9 @@ impl Instances {
                 }
             }
         }
+        if !touched.links.is_empty() {
+            self.filter.touch();
+        }
         self.refresh(now, touched, network);
         self.all_lost(now, lost);
         self.announce_on(now, &renewed);
@@ -177,10 +183,18 @@ impl Instances {
         if self.asked.is_some() {
             return None;
         }
+        if let Some(firewall) = self.next_firewall(now, When::Before) {
+            self.asked = Some(Asked::Firewall);
+            return Some(Order::Filter(Box::new(firewall)));
+        }
         let most = if self.stopped { MOST_AT_ONCE } else { most };
         if let Some(batch) = self.change_addresses(now, most, network) {
             self.asked = Some(Asked::Addresses);
             return Some(Order::Change(batch));
+        }
+        if let Some(firewall) = self.next_firewall(now, When::After) {
+            self.asked = Some(Asked::Firewall);
+            return Some(Order::Filter(Box::new(firewall)));
         }
         let sockets = self.sockets(packets);
         if sockets.is_none() && self.reread_at.take_if(|at| *at <= now).is_some() {
@@ -217,7 +231,7 @@ impl Instances {
             return None;
         }
         let channels = self.channels.owe_work().then_some(Instant::ZERO);
-        [self.reconciler.desired.next(), channels, self.reread_at].into_iter().flatten().min()
+        [self.reconciler.desired.next(), channels, self.reread_at, self.filter.next()].into_iter().flatten().min()
     }
 
     /// The kernel has done what it was asked for.
@@ -232,6 +246,7 @@ impl Instances {
         match (answer, asked) {
             (Answer::Changed(changed), _) => self.changed(now, changed, network),
             (Answer::Opened(opened), _) => self.opened(now, opened, network, packets),
+            (Answer::Filtered(result), _) => self.firewall_answered(now, result),
             (Answer::Read(read), Some(Asked::Inventory(since))) => self.reread(now, read, since, network),
             (Answer::Read(_) | Answer::Closed, _) => {}
         }

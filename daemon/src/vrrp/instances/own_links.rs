@@ -96,6 +96,13 @@ impl Instances {
         settings
     }
 
+    /// Links that were made are set again: the kernel has given each link a reverse path filter.
+    pub(super) fn doubt_made_links(&mut self) {
+        let keys = self.slots.iter().flatten().flat_map(|slot| &slot.own_keys);
+        let links: Vec<Key> = keys.filter(|key| matches!(key, Key::Upper(..))).copied().collect();
+        links.iter().for_each(|key| self.reconciler.desired.doubt(key));
+    }
+
     /// Makes the links of all instances, and waits for the kernel: no router has begun.
     pub(super) fn make_own_links(&mut self, now: Instant, network: &mut impl Network) {
         // an address that belongs to a link waits until that is there

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use keepalived_config::model::{Instance, IpvlanMode, OwnLink, VmacNames};
 use keepalived_core::address::{InterfaceName, VirtualAddress};
-use keepalived_core::network::{Address, LinkIndex, NetworkTable, Siblings, UpperKind, UpperLink};
+use keepalived_core::network::{Address, Link, LinkIndex, NetworkTable, Siblings, UpperKind, UpperLink};
 use keepalived_core::vrrp::{Family, Vrid};
 
 use super::{ADDRESS_PROTOCOL, lines};
@@ -96,12 +96,13 @@ fn has_virtual_mac(instance: &Instance, line: &VirtualAddress) -> bool {
     line.use_vmac || (instance.vmac_addresses && elsewhere)
 }
 
-/// The interface that an address of `instance` comes on, which needs the links `made`.
+/// The interface that an address of `instance` comes on, which needs the links `made`. With an ipvlan it is the one below, as with keepalived.
 pub(in super::super) fn device(instance: &Instance, line: &VirtualAddress, made: &[Made]) -> Option<InterfaceName> {
     let base = line.device.or(instance.interface)?;
     let place = (base, Family::of(line.address));
     let serves = |made: &&Made| {
-        (made.need.base, made.need.family) == place && (made.need.own || has_virtual_mac(instance, line))
+        let is_own = made.need.own && made.need.kind == UpperKind::Macvlan;
+        (made.need.base, made.need.family) == place && (is_own || has_virtual_mac(instance, line))
     };
     Some(made.iter().find(serves).map_or(base, |made| made.name))
 }
@@ -129,7 +130,13 @@ pub(in super::super) fn names(
                 };
                 let is_free = |name: &InterfaceName| {
                     let others = others.iter().copied().chain(&made).any(|it| it.name == *name);
-                    !others && !reserved.contains(name) && table.by_name(name).is_none()
+                    // one that an earlier run left for it
+                    let left = |link: &Link| {
+                        let below = table.by_name(&need.base).map(|link| link.index);
+                        let alike = link.upper.is_some_and(|kind| kind.is_like(need.kind));
+                        need.mac.is_none() && alike && link.parent == below
+                    };
+                    !others && !reserved.contains(name) && table.by_name(name).is_none_or(left)
                 };
                 candidates(prefix, need.family, instance.settings.vrid).find(is_free)
             });
@@ -145,7 +152,8 @@ pub(in super::super) fn found(instance: &Instance, table: &NetworkTable) -> Vec<
     let name = |need: &Need| {
         let parent = table.by_name(&need.base)?.index;
         let called = need.name.and_then(|name| table.by_name(&name));
-        let called = called.filter(|link| (link.parent, link.upper) == (Some(parent), Some(need.kind)));
+        let alike = |kind: UpperKind| kind.is_like(need.kind);
+        let called = called.filter(|link| link.parent == Some(parent) && link.upper.is_some_and(alike));
         called.map(|link| link.name).or_else(|| there(need, table))
     };
     needs(instance).into_iter().filter_map(|need| name(&need).map(|name| Made { need, name })).collect()
@@ -155,9 +163,7 @@ pub(in super::super) fn found(instance: &Instance, table: &NetworkTable) -> Vec<
 fn there(need: &Need, table: &NetworkTable) -> Option<InterfaceName> {
     let parent = table.by_name(&need.base)?.index;
     let mac = need.mac?;
-    let is_it = |link: &&keepalived_core::network::Link| {
-        (link.parent, link.upper, link.mac) == (Some(parent), Some(need.kind), Some(mac))
-    };
+    let is_it = |link: &&Link| (link.parent, link.upper, link.mac) == (Some(parent), Some(need.kind), Some(mac));
     table.links().find(is_it).map(|link| link.name)
 }
 
@@ -200,7 +206,8 @@ pub(in super::super) fn address(
         let prefix = if own.is_ipv4() { 32 } else { 128 };
         return Some(Address { protocol: ADDRESS_PROTOCOL, ..Address::plain(link, own, prefix) });
     }
-    if made.need.family == Family::V4 {
+    // an ipvlan gets its link-local address from the kernel
+    if made.need.family == Family::V4 || made.need.kind != UpperKind::Macvlan {
         return None;
     }
     let base = table.by_name(&made.need.base)?.index;

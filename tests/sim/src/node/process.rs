@@ -35,7 +35,7 @@ impl Node {
         let shown = self.clock.show(now);
         let trackers = std::mem::take(&mut self.known_trackers);
         let quiet = quiet && trackers == self.tracker_states();
-        let inherited = Inherited { masters, trackers: trackers.into_iter().collect() };
+        let inherited = Inherited { masters, trackers: trackers.into_iter().collect(), ..Inherited::default() };
         let mut engine = Engine::new(shown, &self.config, inherited, network, packets)
             .expect("the kernel in memory can always be read");
         engine.set_utc(shown, now.utc());

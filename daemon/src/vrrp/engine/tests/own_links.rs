@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
-use keepalived_core::network::{Address, Change, Link, LinkIndex, Object, UpperKind, UpperLink};
+use keepalived_core::network::{Address, Change, Link, LinkIndex, Object, Siblings, UpperKind, UpperLink};
 use keepalived_core::vrrp::{Family, State};
 use keepalived_kernel::fake::FakeNetwork;
 use keepalived_kernel::network::{Network, Refused};
@@ -322,6 +322,22 @@ fn a_process_that_resumes_takes_links_and_settings_over() {
     assert_eq!(made(&mut rig), []);
     let eth0 = link(&mut rig, "eth0").unwrap();
     assert_eq!((eth0.arp_ignore, eth0.arp_filter), (0, 0), "as before the first process");
+}
+
+#[test]
+fn an_ipvlan_has_its_address_whoever_is_master() {
+    let text = instance("A", 51, "use_ipvlan ipv.51 192.0.2.51 vepa\n virtual_ipaddress {\n 192.0.2.100/24\n }");
+    let mut rig = Rig::new(&text);
+    let own = link(&mut rig, "ipv.51").unwrap().clone();
+    assert_eq!((own.upper, own.mac), (Some(UpperKind::Ipvlan(Siblings::Vepa)), link(&mut rig, "eth0").unwrap().mac));
+    assert_eq!(on(&mut rig, "ipv.51"), set(["192.0.2.51/32"]));
+    rig.pass(RUN);
+    assert_eq!(on(&mut rig, "ipv.51"), set(["192.0.2.51/32"]));
+    assert_eq!(on(&mut rig, "eth0"), set(["192.0.2.1/24", "192.0.2.100/24", "fe80::1/64"]));
+    let sent = rig.packets().sent.last().unwrap().clone();
+    assert_eq!((sent.channel.link, sent.source), (Some(own.index), ip("192.0.2.51")));
+    rig.stop(AtExit::Release);
+    assert_eq!(made(&mut rig), []);
 }
 
 #[test]

@@ -1,0 +1,103 @@
+//! What the packet filter does for routers.
+
+use std::time::Duration;
+
+use keepalived_core::vrrp::State;
+use keepalived_kernel::network::Refused;
+
+use super::rig::*;
+use crate::vrrp::lifetime::AtExit;
+use crate::vrrp::orders::Order;
+
+const RUN: Duration = Duration::from_secs(4);
+
+fn closed(rig: &mut Rig) -> Vec<String> {
+    let firewall = rig.network().firewall();
+    let v6 = firewall.closed_v6.iter().map(|(ip, link)| match link {
+        Some((_, name)) => format!("{ip}%{name}"),
+        None => ip.to_string(),
+    });
+    firewall.closed_v4.iter().map(ToString::to_string).chain(v6).collect()
+}
+
+#[test]
+fn addresses_are_closed_while_we_are_master_unless_they_accept_packets() {
+    let excluded =
+        "virtual_ipaddress {\n 192.0.2.100/24\n }\n virtual_ipaddress_excluded {\n 2001:db8::1\n fe80::9\n }";
+    for (globals, lines, expected) in [
+        ("", format!("no_accept\n {excluded}"), vec!["192.0.2.100", "2001:db8::1", "fe80::9%eth0"]),
+        ("", "no_accept".to_owned(), vec!["192.0.2.100"]),
+        ("", String::new(), vec![]),
+        ("vrrp_strict", String::new(), vec!["192.0.2.100"]),
+        ("vrrp_strict", "accept".to_owned(), vec![]),
+        ("", "no_accept\n priority 255".to_owned(), vec![]),
+    ] {
+        let version = if globals.is_empty() { "" } else { "version 3" };
+        let mut rig = Rig::new(&under(globals, &format!("{version}\n {lines}")));
+        if !lines.contains("255") {
+            assert_eq!(closed(&mut rig), [""; 0], "as backup");
+        }
+        rig.pass(RUN);
+        assert_eq!(
+            (rig.state("A"), closed(&mut rig)),
+            (State::Master, expected.iter().map(ToString::to_string).collect())
+        );
+        rig.stop(AtExit::Release);
+        assert_eq!(closed(&mut rig), [""; 0]);
+    }
+}
+
+#[test]
+fn they_are_closed_before_they_come_and_open_after_they_have_gone() {
+    let text = under("", "no_accept");
+    let mut rig = Rig::new(&text);
+    rig.now += RUN;
+    rig.engine.turn(rig.now);
+    let Some(Order::Filter(firewall)) = rig.engine.order() else { panic!("first the filter") };
+    assert_eq!(firewall.closed_v4.len(), 1);
+    let answer = Order::Filter(firewall).carry_out(rig.network());
+    rig.engine.answer(rig.now, answer);
+    rig.settle();
+    assert!(rig.has(VIP));
+    rig.network().set_running(ETH0, false);
+    rig.engine.turn(rig.now);
+    let Some(order @ Order::Change(_)) = rig.engine.order() else { panic!("first the address") };
+    let answer = order.carry_out(rig.network());
+    rig.engine.answer(rig.now, answer);
+    assert_eq!(closed(&mut rig), [VIP]);
+    rig.settle();
+    assert_eq!(closed(&mut rig), [""; 0]);
+}
+
+#[test]
+fn what_a_virtual_mac_says_of_groups_leaves_from_the_link_below() {
+    let mut rig = Rig::new(&under("nftables mine\n nftables_priority 7", "use_vmac"));
+    let own = rig.network().link("vrrp.51").unwrap().index;
+    let firewall = rig.network().firewall().clone();
+    assert_eq!(
+        firewall.virtual_macs.into_iter().map(|((_, link), below)| (link, below)).collect::<Vec<_>>(),
+        [(own, ETH0)]
+    );
+    assert_eq!((firewall.table.as_str(), firewall.priority), ("mine", 7));
+    rig.network().remove_link(own);
+    rig.settle();
+    let own = rig.network().link("vrrp.51").unwrap().index;
+    assert!(rig.network().firewall().virtual_macs.keys().all(|(_, link)| *link == own));
+    rig.reload(&under("nftables mine\n nftables_priority 7", ""));
+    assert!(rig.network().firewall().virtual_macs.is_empty());
+}
+
+#[test]
+fn a_kernel_without_a_packet_filter_keeps_no_address() {
+    let mut network = machine();
+    network.refuse_firewall(Some(Refused { errno: 95, message: None }));
+    let mut rig = Rig::on(network, &under("", "no_accept"));
+    rig.pass(RUN);
+    assert!(rig.has(VIP));
+    rig.pass(Duration::from_secs(100));
+    let said = rig.reports.iter().filter(|report| report.to_string().contains("does not take rules of nftables"));
+    assert_eq!(said.count(), 1, "{:?}", rig.reports);
+    rig.network().refuse_firewall(None);
+    rig.pass(Duration::from_secs(31));
+    assert_eq!(closed(&mut rig), [VIP]);
+}
