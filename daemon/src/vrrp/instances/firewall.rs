@@ -74,7 +74,9 @@ impl Instances {
     }
 
     fn add_rules_of(&self, slot: &Slot, to: &mut Firewall) {
-        for made in slot.made.iter().filter(|made| made.need.kind == UpperKind::Macvlan) {
+        // keepalived lets what only addresses have be (observed, 2.2.7)
+        let has_own = slot.instance.own_link.is_some();
+        for made in slot.made.iter().filter(|made| has_own && made.need.kind == UpperKind::Macvlan) {
             let below = self.table.by_name(&made.need.base).map(|link| link.index);
             let link = self.table.by_name(&made.name).filter(|link| link.upper.is_some() && link.parent == below);
             if let (Some(link), Some(below)) = (link, below) {
