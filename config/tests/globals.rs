@@ -129,10 +129,7 @@ fn garp_groups() {
 #[test]
 fn what_has_no_effect_yet_is_said_once_and_changes_no_status() {
     let alerts = |name: &str, vrid: u8| {
-        format!(
-            "vrrp_instance {name} {{\ninterface eth0\nvirtual_router_id {vrid}\n{}smtp_alert\n}}\n",
-            support::VIP
-        )
+        format!("vrrp_instance {name} {{\ninterface eth0\nvirtual_router_id {vrid}\n{}smtp_alert\n}}\n", support::VIP)
     };
     let loaded = text(&format!("{}{}", alerts("A", 1), alerts("B", 2)));
     let effects: Vec<_> = loaded.findings.iter().filter(|finding| finding.rule.id == "not-effective").collect();
