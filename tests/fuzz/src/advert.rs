@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::advert::{self, Message};
-use keepalived_core::vrrp::authentication::hmac::{Hmac, HmacKey, HmacMode, Replay};
+use keepalived_core::vrrp::authentication::header::{self as authentication_header, PROTOCOL_AH};
+use keepalived_core::vrrp::authentication::hmac::{Hmac, HmacKey, HmacMode, Replay, TRAILER_LENGTH};
 use keepalived_core::vrrp::{
-    Authentication, Datagram, Event, Family, Faults, Params, Password, Peer, Preempt, Reach, Router, Seal, Settings,
-    State, Version, Vrid, ipv4 as header,
+    Authentication, Datagram, Event, Family, Faults, Params, Password, Peer, Preempt, Reach, Router, Settings, State,
+    Version, Vrid, ipv4 as header,
 };
 
 const NOW: Instant = Instant::from_nanos(1_000_000_000_000);
@@ -88,8 +89,10 @@ pub fn ipv4(data: &[u8]) {
 /// What a peer of that kind of router sends, as input for [`advert`].
 pub fn advert_input(kind: u8, priority: u8) -> Vec<u8> {
     let (source, destination) = addresses(kind);
+    let params = params(kind);
+    let seal = Router::new(params.clone()).seal(Duration::ZERO).expect("the first of many numbers");
     let mut input = vec![kind, 255];
-    advert::encode(&mut input, &params(kind), priority, source, destination, 1, Seal::None);
+    advert::encode(&mut input, &params, priority, source, destination, 1, seal);
     input
 }
 
@@ -165,9 +168,17 @@ fn mend(octets: &mut [u8], source: IpAddr, destination: IpAddr) {
             (0, [source.octets().as_slice(), &destination.octets(), &[0, header::PROTOCOL_VRRP]].concat())
         }
         // the form without pseudo-header serves both versions
+        _ if octets.get(9) == Some(&PROTOCOL_AH) => (header::HEADER_LENGTH + authentication_header::LENGTH, Vec::new()),
         _ => (header::HEADER_LENGTH, Vec::new()),
     };
     let Some(message) = octets.get_mut(start..) else { return };
+    // over IPv4 the checksum does not cover a trailer
+    let plain = match *message {
+        [first, _, _, count, ..] if start > 0 => 8 + 4 * usize::from(count) + if first >> 4 == 2 { 8 } else { 0 },
+        _ => message.len(),
+    };
+    let plain = if message.len() == plain + TRAILER_LENGTH { plain } else { message.len() };
+    let message = message.get_mut(..plain).unwrap_or_default();
     let Some(field) = message.get_mut(6..8) else { return };
     field.fill(0);
     let length = if start == 0 { u64::try_from(message.len()).unwrap_or(0) } else { 0 };
@@ -197,8 +208,7 @@ mod tests {
             assert!(is_heard(&advert_input(kind, 100)), "{kind:#x}");
             let mut input = advert_input(kind, 100);
             *input.last_mut().unwrap() ^= 1;
-            let password = kind & (IS_V2 | HAS_PASSWORD | IS_V6) == IS_V2 | HAS_PASSWORD;
-            assert_eq!(is_heard(&input), kind & MENDS != 0 && !password, "{kind:#x}");
+            assert_eq!(is_heard(&input), kind & MENDS != 0 && kind & HAS_PASSWORD == 0, "{kind:#x}");
         }
     }
 }
