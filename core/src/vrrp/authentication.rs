@@ -54,14 +54,6 @@ impl Authentication {
             Self::Hmac(_) => AuthenticationKind::Hmac,
         }
     }
-
-    /// Octets that it puts behind the message.
-    pub const fn trailer_length(&self) -> usize {
-        match self {
-            Self::Hmac(hmac) if hmac.signs() => hmac::TRAILER_LENGTH,
-            Self::None | Self::Password(_) | Self::Header(_) | Self::Hmac(_) => 0,
-        }
-    }
 }
 
 /// The sequence number of one advert: all its copies, one for each peer, bear the same.

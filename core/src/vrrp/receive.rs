@@ -313,10 +313,7 @@ fn without_trailer<'a>(params: &Params, octets: &'a [u8]) -> (&'a [u8], bool) {
     let plain = || {
         let Authentication::Hmac(_) = params.authentication else { return None };
         let count = usize::from(Message::decode(octets)?.count);
-        let settings = &params.settings;
-        let length = advert::HEADER_LENGTH
-            + count * advert::address_length(settings.family)
-            + advert::trailer_length(settings.version, settings.family);
+        let length = advert::length_with(params.settings.version, params.settings.family, count);
         octets.get(..length).filter(|_| octets.len() == length + hmac::TRAILER_LENGTH)
     };
     plain().map_or((octets, false), |plain| (plain, true))

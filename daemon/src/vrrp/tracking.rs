@@ -31,7 +31,7 @@ pub(super) struct Tracking {
     scripts: Scripts,
     files: TrackFiles,
     processes: Option<ProcessThread>,
-    /// Processes that are to be tracked, where that could not begin, and when it is tried again.
+    /// Processes to track, where that could not begin, and when it is tried again.
     processes_later: Option<(Instant, Wanted)>,
 }
 

@@ -170,7 +170,7 @@ fn header(index: Option<LinkIndex>, up: bool) -> [u8; 16] {
     header.iter_mut().skip(4).zip(index).for_each(|(to, from)| *to = from);
     if up {
         let flags = IFF_UP.to_ne_bytes();
-        // what it is to be, and which of it is to change
+        // its wanted form, and what of it changes
         header.iter_mut().skip(8).zip(flags.into_iter().chain(flags)).for_each(|(to, from)| *to = from);
     }
     header

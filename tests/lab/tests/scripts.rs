@@ -1,4 +1,4 @@
-//! The scripts that run before everything else and after it, and as whom scripts run. Debian's keepalived passes, too, where
+//! The scripts that run before everything else and after it, and which user runs them. Debian's keepalived passes, too, where
 //! it has the keyword.
 
 use std::fs;

@@ -34,7 +34,7 @@ pub(in super::super) struct Need {
 /// A link that an instance needs, with its name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in super::super) struct Made {
-    /// What it is to be.
+    /// What the instance needs.
     pub(in super::super) need: Need,
     /// What it is called.
     pub(in super::super) name: InterfaceName,

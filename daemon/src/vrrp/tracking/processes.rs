@@ -38,7 +38,7 @@ const EVENTS: Token = Token(2);
 /// The first token of processes that end: the number of the process is added.
 const ENDS: u64 = 1 << 32;
 
-/// What is to be tracked.
+/// What the file tracks.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Wanted {
     pub(super) processes: Vec<TrackProcess>,
@@ -292,7 +292,7 @@ impl Tracked {
         }
     }
 
-    /// What is to be told now.
+    /// Results to tell now.
     fn news(&mut self, now: Instant) -> Option<Change> {
         let is_known = self.told.is_some();
         let may = self.pace().map(|pace| pace.take(now));
