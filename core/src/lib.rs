@@ -8,6 +8,7 @@
 
 pub mod address;
 pub mod balance;
+pub mod bfd;
 pub mod desired;
 pub mod network;
 pub mod pace;

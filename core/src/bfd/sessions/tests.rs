@@ -1,0 +1,193 @@
+use std::num::NonZeroU8;
+
+use super::*;
+use crate::bfd::types::{Diagnostic, Micros, SessionState};
+
+fn now() -> Instant {
+    Instant::from_nanos(10_000_000_000)
+}
+
+fn address(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn settings(name: &str, neighbor: &str, source: Option<&str>) -> Settings {
+    Settings {
+        name: name.to_owned(),
+        neighbor: address(neighbor),
+        source: source.map(address),
+        link: None,
+        reach: Reach::SingleHop,
+        hop_limits: HopLimits { least: 255, learns_greatest: false },
+        params: Params {
+            min_tx: Micros::new(100_000),
+            idle_tx: Micros::SECOND,
+            min_rx: Micros::new(100_000),
+            multiplier: NonZeroU8::new(3).unwrap(),
+            passive: false,
+        },
+    }
+}
+
+fn table(wanted: impl IntoIterator<Item = Settings>) -> Sessions {
+    let mut sessions = Sessions::new(1);
+    assert!(sessions.configure(now(), wanted, &BTreeMap::new()).is_empty());
+    sessions
+}
+
+fn packet(state: SessionState, yours: Option<Discriminator>) -> [u8; LENGTH] {
+    ControlPacket {
+        diagnostic: Diagnostic::NONE,
+        state,
+        poll: false,
+        is_final: false,
+        control_plane_independent: false,
+        demand: false,
+        authentication: None,
+        detect_multiplier: NonZeroU8::new(3).unwrap(),
+        mine: Discriminator::new(77).unwrap(),
+        yours,
+        desired_min_tx: Micros::new(100_000),
+        required_min_rx: Micros::new(100_000),
+        required_min_echo_rx: Micros::default(),
+    }
+    .encode()
+}
+
+fn arrival<'a>(source: &str, destination: &str, octets: &'a [u8]) -> Arrival<'a> {
+    Arrival {
+        source: address(source),
+        destination: address(destination),
+        link: LinkIndex(3),
+        reach: Reach::SingleHop,
+        hop_limit: 255,
+        octets,
+    }
+}
+
+fn id_of(sessions: &Sessions, name: &str) -> SessionId {
+    sessions.ids().find(|id| sessions.settings(*id).unwrap().name == name).unwrap()
+}
+
+#[test]
+fn a_first_packet_is_told_by_its_addresses() {
+    let mut sessions = table([
+        settings("any", "10.0.0.2", None),
+        settings("from 1", "10.0.0.2", Some("10.0.0.1")),
+        settings("from 9", "10.0.0.2", Some("10.0.0.9")),
+    ]);
+    let octets = packet(SessionState::Down, None);
+    for (destination, name) in [("10.0.0.1", "from 1"), ("10.0.0.9", "from 9"), ("10.0.0.5", "any")] {
+        let heard = sessions.receive(now(), &arrival("10.0.0.2", destination, &octets)).unwrap();
+        assert_eq!(sessions.settings(heard.session).unwrap().name, name);
+    }
+    let refused = sessions.receive(now(), &arrival("10.0.0.3", "10.0.0.1", &octets));
+    assert_eq!(refused, Err(Discarded::NoSession));
+    let at_other_port = Arrival { reach: Reach::Multihop, ..arrival("10.0.0.2", "10.0.0.1", &octets) };
+    assert_eq!(sessions.receive(now(), &at_other_port), Err(Discarded::NoSession));
+}
+
+/// RFC 5880 §6.3: once it is known only the discriminator counts.
+#[test]
+fn later_packets_are_told_by_the_discriminator() {
+    let mut sessions = table([settings("a", "10.0.0.2", None), settings("b", "10.0.0.3", None)]);
+    let b = id_of(&sessions, "b");
+    let local = sessions.get(b).unwrap().local();
+    let octets = packet(SessionState::Init, Some(local));
+    let heard = sessions.receive(now(), &arrival("10.0.0.2", "10.0.0.1", &octets)).unwrap();
+    assert_eq!((heard.session, heard.change.unwrap().to), (b, SessionState::Up));
+    let unknown = Discriminator::new(local.get() ^ 1).unwrap();
+    let octets = packet(SessionState::Up, Some(unknown));
+    let refused = sessions.receive(now(), &arrival("10.0.0.3", "10.0.0.1", &octets));
+    assert_eq!(refused, Err(Discarded::NoDiscriminator(unknown)));
+    let octets = packet(SessionState::Up, Some(local));
+    let at_other_port = Arrival { reach: Reach::Multihop, ..arrival("10.0.0.3", "10.0.0.1", &octets) };
+    assert_eq!(sessions.receive(now(), &at_other_port), Err(Discarded::NoDiscriminator(local)));
+}
+
+/// RFC 5881 §5, RFC 5883 §5
+#[test]
+fn what_came_from_afar_is_discarded_and_counted() {
+    let mut sessions = table([settings("a", "10.0.0.2", None)]);
+    let octets = packet(SessionState::Down, None);
+    let id = id_of(&sessions, "a");
+    for hop_limit in [0, 1, 64, 254] {
+        let far = Arrival { hop_limit, ..arrival("10.0.0.2", "10.0.0.1", &octets) };
+        assert_eq!(sessions.receive(now(), &far), Err(Discarded::HopLimit(id, hop_limit, 255)));
+    }
+    assert_eq!(sessions.get(id).unwrap().counters().hop_limit_errors, 4);
+    assert_eq!(sessions.get(id).unwrap().state(), SessionState::Down);
+    sessions.receive(now(), &arrival("10.0.0.2", "10.0.0.1", &octets)).unwrap();
+    assert_eq!(sessions.get(id).unwrap().state(), SessionState::Init);
+}
+
+#[test]
+fn a_neighbour_that_sends_255_is_held_to_it() {
+    let learns = HopLimits { least: 64, learns_greatest: true };
+    let mut sessions = table([Settings { hop_limits: learns, ..settings("a", "fd00::2", None) }]);
+    let octets = packet(SessionState::Down, None);
+    let mut hear = |hop_limit| {
+        let arrival = Arrival { hop_limit, ..arrival("fd00::2", "fd00::1", &octets) };
+        sessions.receive(now(), &arrival).is_ok()
+    };
+    assert_eq!([63, 64, 255, 64, 254, 255].map(&mut hear), [false, true, true, false, false, true]);
+}
+
+#[test]
+fn authentication_is_refused_and_counted() {
+    let mut sessions = table([settings("a", "10.0.0.2", None)]);
+    let mut octets = packet(SessionState::Down, None).to_vec();
+    octets[1] |= 4;
+    octets[3] = 28;
+    octets.extend([1, 4, 1, b'x']);
+    let id = id_of(&sessions, "a");
+    let refused = sessions.receive(now(), &arrival("10.0.0.2", "10.0.0.1", &octets));
+    assert_eq!(refused, Err(Discarded::Authentication(id, 1)));
+    assert_eq!(sessions.get(id).unwrap().counters().authentication_errors, 1);
+}
+
+#[test]
+fn a_link_local_neighbour_is_told_by_its_link() {
+    let on = |name, link| Settings { link: Some(LinkIndex(link)), ..settings(name, "fe80::2", None) };
+    let mut sessions = table([on("three", 3), on("four", 4)]);
+    let octets = packet(SessionState::Down, None);
+    for (link, name) in [(3, "three"), (4, "four")] {
+        let arrival = Arrival { link: LinkIndex(link), ..arrival("fe80::2", "fe80::1", &octets) };
+        let heard = sessions.receive(now(), &arrival).unwrap();
+        assert_eq!(sessions.settings(heard.session).unwrap().name, name);
+    }
+    let elsewhere = Arrival { link: LinkIndex(5), ..arrival("fe80::2", "fe80::1", &octets) };
+    assert_eq!(sessions.receive(now(), &elsewhere), Err(Discarded::NoSession));
+}
+
+#[test]
+fn a_reload_keeps_what_is_with_the_same_neighbour() {
+    let mut sessions = table([settings("a", "10.0.0.2", None), settings("b", "10.0.0.3", None)]);
+    let local = |sessions: &Sessions, name: &str| sessions.get(id_of(sessions, name)).unwrap().local();
+    let before = local(&sessions, "b");
+    let gone =
+        sessions.configure(now(), [settings("c", "10.0.0.4", None), settings("b", "10.0.0.3", None)], &BTreeMap::new());
+    assert_eq!((gone.len(), local(&sessions, "b")), (1, before));
+    let octets = packet(SessionState::Down, None);
+    assert!(sessions.receive(now(), &arrival("10.0.0.2", "10.0.0.1", &octets)).is_err(), "a is gone");
+    assert!(sessions.receive(now(), &arrival("10.0.0.4", "10.0.0.1", &octets)).is_ok());
+    // the same name with another neighbour is another session
+    let gone = sessions.configure(now(), [settings("b", "10.0.0.9", None)], &BTreeMap::new());
+    assert_eq!(gone.len(), 2);
+    assert_ne!(local(&sessions, "b"), before);
+}
+
+#[test]
+fn a_process_after_this_one_keeps_discriminators() {
+    let mut first = table([settings("a", "10.0.0.2", None)]);
+    let id = id_of(&first, "a");
+    let octets = packet(SessionState::Init, Some(first.get(id).unwrap().local()));
+    first.receive(now(), &arrival("10.0.0.2", "10.0.0.1", &octets)).unwrap();
+    let standing = first.get(id).unwrap().standing();
+    let mut second = Sessions::new(2);
+    second.configure(now(), [settings("a", "10.0.0.2", None)], &BTreeMap::from([("a".to_owned(), standing)]));
+    let id = id_of(&second, "a");
+    assert_eq!(second.get(id).unwrap().standing(), standing);
+    let (_, sent) = second.turn(now(), now(), id);
+    assert_eq!(ControlPacket::decode(&sent.unwrap()).unwrap().state, SessionState::Up);
+}
