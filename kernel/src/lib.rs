@@ -5,6 +5,7 @@
 // what opens files otherwise may wait, or follow a link (clippy.toml); tests may
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+pub mod datagrams;
 pub mod dial;
 pub mod director;
 pub mod fake;

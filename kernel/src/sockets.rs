@@ -1,6 +1,6 @@
 //! Raw sockets for adverts, a packet socket for frames, and two sockets for what neighbours say about their addresses.
 
-mod mmsg;
+pub(crate) mod mmsg;
 mod open;
 mod overhear;
 

@@ -4,7 +4,7 @@
 //! length left from the last call would cut the next packet's notes short.
 
 use std::io;
-use std::net::{Ipv6Addr, SocketAddrV4, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use crate::socket_option::{socket_length, zeroed};
@@ -98,6 +98,13 @@ impl Name {
         let family = u16::from_ne_bytes(*self.octets.first_chunk()?);
         let index = u32::from_ne_bytes(*self.octets.get(4..)?.first_chunk()?);
         (family == 17).then_some(index)
+    }
+
+    /// The address of a `sockaddr_in`.
+    pub(crate) fn ipv4(&self) -> Option<Ipv4Addr> {
+        let family = u16::from_ne_bytes(*self.octets.first_chunk()?);
+        let octets: &[u8; 4] = self.octets.get(4..)?.first_chunk()?;
+        (family == 2).then(|| Ipv4Addr::from(*octets))
     }
 
     /// The address of a `sockaddr_in6`.
