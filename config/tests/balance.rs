@@ -141,7 +141,7 @@ fn a_session_that_says_nothing() {
     let [four, six] = loaded.config.bfd_instances.as_slice() else { panic!("two sessions") };
     assert_eq!((four.min_rx, four.min_tx, four.idle_tx), (seconds(1) / 100, seconds(1) / 100, seconds(1)));
     assert_eq!((four.multiplier, four.max_hops, four.weight), (5, 0, 0));
-    assert_eq!((four.ttl, six.ttl), (255, 64));
+    assert_eq!((four.ttl, six.ttl), (None, None));
     assert_eq!((four.passive, four.multihop, four.reverse), (false, false, false));
     assert_eq!((four.tells_vrrp, four.tells_checkers, four.source), (true, true, None));
 }

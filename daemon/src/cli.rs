@@ -41,6 +41,8 @@ pub struct Options {
     pub vrrp: bool,
     /// Run the health checkers.
     pub checker: bool,
+    /// Run BFD.
+    pub bfd: bool,
     /// `--all`
     pub all: bool,
     /// `-n`
@@ -75,6 +77,8 @@ pub struct Options {
     pub vrrp_pid_file: Option<PathBuf>,
     /// PID file of the checker process.
     pub checkers_pid_file: Option<PathBuf>,
+    /// PID file of the bfd process.
+    pub bfd_pid_file: Option<PathBuf>,
     /// `-s`
     pub namespace: Option<String>,
     /// `-m`, `-M`
@@ -114,6 +118,7 @@ impl Default for Options {
             config_given: false,
             vrrp: true,
             checker: true,
+            bfd: true,
             all: false,
             foreground: false,
             console: false,
@@ -131,6 +136,7 @@ impl Default for Options {
             pid_file: None,
             vrrp_pid_file: None,
             checkers_pid_file: None,
+            bfd_pid_file: None,
             namespace: None,
             core_dump: false,
             config_id: None,
@@ -224,7 +230,8 @@ impl Reading {
                     options.config_given = true;
                 }
             }
-            Name::NoBfd | Name::ReleaseVips | Name::AddressMonitoring => {}
+            Name::ReleaseVips | Name::AddressMonitoring => {}
+            Name::NoBfd => options.bfd = false,
             Name::VrrpOnly => self.only_vrrp = true,
             Name::CheckOnly => self.only_checker = true,
             Name::All => options.all = true,
@@ -255,7 +262,8 @@ impl Reading {
             Name::Pid => options.pid_file = path(),
             Name::VrrpPid => options.vrrp_pid_file = path(),
             Name::CheckersPid => options.checkers_pid_file = path(),
-            Name::OtherPid | Name::Snmp | Name::SnmpAgentSocket | Name::ConfigFd => {}
+            Name::BfdPid => options.bfd_pid_file = path(),
+            Name::Snmp | Name::SnmpAgentSocket | Name::ConfigFd => {}
             Name::Namespace => options.namespace = text(),
             Name::CoreDump => options.core_dump = true,
             Name::AllConfig => options.all_include_checks = true,

@@ -9,7 +9,7 @@ use keepalived_core::time::Instant;
 ///
 /// A deadline that moves later stays where it is; when it comes up, the sleeper is asked again and goes back.
 #[derive(Debug, Default)]
-pub(super) struct Deadlines {
+pub(crate) struct Deadlines {
     heap: BinaryHeap<Reverse<(Instant, usize)>>,
     /// For each sleeper, the entry of the heap that counts; others are left-overs.
     queued: Vec<Option<Instant>>,
@@ -17,7 +17,7 @@ pub(super) struct Deadlines {
 
 impl Deadlines {
     /// Makes sure that `sleeper` comes up by `deadline`.
-    pub(super) fn set(&mut self, sleeper: usize, deadline: Option<Instant>) {
+    pub(crate) fn set(&mut self, sleeper: usize, deadline: Option<Instant>) {
         if self.queued.len() <= sleeper {
             self.queued.resize(sleeper + 1, None);
         }
@@ -29,14 +29,14 @@ impl Deadlines {
     }
 
     /// Forgets `sleeper`.
-    pub(super) fn remove(&mut self, sleeper: usize) {
+    pub(crate) fn remove(&mut self, sleeper: usize) {
         if let Some(queued) = self.queued.get_mut(sleeper) {
             *queued = None;
         }
     }
 
     /// Takes a sleeper whose entry is due by `now`. It has to be asked for its deadline, and set again.
-    pub(super) fn pop(&mut self, now: Instant) -> Option<usize> {
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<usize> {
         while let Some(&Reverse((at, sleeper))) = self.heap.peek() {
             if at > now {
                 return None;
@@ -53,7 +53,7 @@ impl Deadlines {
     }
 
     /// When the next deadline is.
-    pub(super) fn next(&mut self) -> Option<Instant> {
+    pub(crate) fn next(&mut self) -> Option<Instant> {
         while let Some(&Reverse((at, sleeper))) = self.heap.peek() {
             if self.queued.get(sleeper).copied().flatten() == Some(at) {
                 return Some(at);

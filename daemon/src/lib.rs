@@ -1,4 +1,4 @@
-//! The processes: supervisor, runner, vrrp and checker.
+//! The processes: supervisor, runner, vrrp, checker and bfd.
 #![forbid(unsafe_code)]
 // what opens files otherwise may wait, or follow a link (clippy.toml); tests may
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
@@ -9,12 +9,14 @@ use std::path::Path;
 
 pub mod backlog;
 pub mod backoff;
+pub mod bfd;
 pub mod changes;
 pub mod checker;
 pub mod child;
 pub mod cli;
 pub mod configuration;
 mod connection;
+mod deadlines;
 pub mod exit;
 pub mod files;
 pub mod host;
@@ -55,6 +57,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             Role::Runner => runner::run(),
             Role::Checker => checker::run(),
             Role::Vrrp => vrrp::run(),
+            Role::Bfd => bfd::run(),
         };
     }
     let parsed = match cli::parse(arguments) {

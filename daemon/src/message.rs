@@ -9,11 +9,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use keepalived_config::model::{Config, Script};
+use keepalived_core::bfd::Standing;
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerState};
 use keepalived_kernel::ipvs::{Expiry, Timeouts};
 use keepalived_kernel::pipe::{self, Pipe, Received, Sealed};
 use keepalived_kernel::process::{self, Account};
-use keepalived_state::{BalanceChange, Record, VrrpChange};
+use keepalived_state::{BalanceChange, BfdChange, Record, VrrpChange};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +71,8 @@ pub struct Startup<C = Config> {
     pub resumes: bool,
     /// How long it stands by before it begins (vrrp process only). Meanwhile it acts if the supervisor dies.
     pub stands_by: Duration,
+    /// How the sessions of the bfd process before this one stood.
+    pub sessions: BTreeMap<String, SessionStanding>,
     /// What the process before this one would have undone at its end.
     pub cleanup: Cleanup,
     /// The user of scripts that name none.
@@ -148,16 +151,42 @@ pub enum FromChild {
     Happened(Vec<Record>),
     /// The result of a tracker.
     Tracked(TrackerId, TrackerState),
+    /// How BFD sessions stand, by name; `None` for those that are gone.
+    Sessions(Vec<(String, Option<SessionStanding>)>),
     /// What it undoes at its end from now on.
     Cleanup(Cleanup),
     /// Changes of the view of virtual routers.
     VrrpChanges(Changes<VrrpChange>),
     /// Changes of the view of load balancing.
     BalanceChanges(Changes<BalanceChange>),
+    /// Changes of the view of BFD sessions.
+    BfdChanges(Changes<BfdChange>),
     /// It got a signal that is for the supervisor.
     Signal(i32),
     /// It cannot run, and ends with this status.
     CannotRun(String),
+}
+
+/// What a bfd process after this one needs to go on with a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SessionStanding {
+    /// Of the protocol.
+    pub standing: Standing,
+    /// The port that it sends from: it stays the same while the session lasts (RFC 5881 §4).
+    pub source_port: Option<u16>,
+    /// The last result that followers were told.
+    pub is_up: bool,
+}
+
+/// From the bfd process to those that follow sessions.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SessionResult {
+    /// The name of its `bfd_instance`.
+    pub session: String,
+    /// Whether the path is good.
+    pub is_up: bool,
+    /// Why, in words.
+    pub why: String,
 }
 
 /// To the runner.

@@ -13,14 +13,21 @@ pub enum Role {
     Checker,
     /// Runs the virtual routers.
     Vrrp,
+    /// Runs the BFD sessions.
+    Bfd,
 }
 
 impl Role {
     /// In the order in which they are started.
-    pub const ALL: [Self; 3] = [Self::Runner, Self::Checker, Self::Vrrp];
+    pub const ALL: [Self; 4] = [Self::Runner, Self::Checker, Self::Vrrp, Self::Bfd];
 
     /// Pairs that speak with each other without the supervisor, by a connection of their own.
-    pub const PAIRS: [(Self, Self); 2] = [(Self::Runner, Self::Checker), (Self::Runner, Self::Vrrp)];
+    pub const PAIRS: [(Self, Self); 4] = [
+        (Self::Runner, Self::Checker),
+        (Self::Runner, Self::Vrrp),
+        (Self::Bfd, Self::Checker),
+        (Self::Bfd, Self::Vrrp),
+    ];
 
     /// First argument of a process of this role. For our use only.
     pub const fn argument(self) -> &'static str {
@@ -28,6 +35,7 @@ impl Role {
             Self::Runner => "--runner-process-of",
             Self::Checker => "--checker-process-of",
             Self::Vrrp => "--vrrp-process-of",
+            Self::Bfd => "--bfd-process-of",
         }
     }
 }
@@ -39,6 +47,7 @@ impl fmt::Display for Role {
             Self::Runner => "runner",
             Self::Checker => "checker",
             Self::Vrrp => "vrrp",
+            Self::Bfd => "bfd",
         })
     }
 }

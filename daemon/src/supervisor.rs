@@ -19,7 +19,7 @@ use crate::cli::Options;
 use crate::configuration::{self, Verdict};
 use crate::exit;
 use crate::log::{self, Destinations};
-use crate::message::{AfterTelling, Cleanup, ScriptDefault};
+use crate::message::{AfterTelling, Cleanup, ScriptDefault, SessionStanding};
 use crate::role::Role;
 
 mod abandoned;
@@ -113,6 +113,8 @@ struct Supervisor {
     cleanup: BTreeMap<Role, Cleanup>,
     /// Results of the trackers of the vrrp process.
     trackers: BTreeMap<TrackerId, TrackerState>,
+    /// How BFD sessions stand. The next bfd process goes on with them.
+    sessions: BTreeMap<String, SessionStanding>,
     script_default: ScriptDefault,
     sweeper: Sweeper,
     /// Instances of an earlier configuration, with addresses that the present one does not have, until the vrrp process has taken the
@@ -229,6 +231,7 @@ impl Supervisor {
             views: Views::default(),
             cleanup: BTreeMap::new(),
             trackers: BTreeMap::new(),
+            sessions: BTreeMap::new(),
             script_default: ScriptDefault::look(),
             sweeper: Sweeper::new(),
             superseded: Vec::new(),
@@ -338,6 +341,7 @@ impl Supervisor {
             Signal::USR1 => {
                 self.dump(Role::Vrrp, File::Data);
                 self.dump(Role::Checker, File::CheckerData);
+                self.dump(Role::Bfd, File::BfdData);
             }
             Signal::USR2 => self.dump(Role::Vrrp, File::Statistics),
             other if Some(other) == Signal::after_rt_min(2) => self.dump(Role::Vrrp, File::Json),

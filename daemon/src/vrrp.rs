@@ -3,7 +3,6 @@
 mod abandoned;
 mod batch;
 mod channels;
-mod deadlines;
 mod engine;
 mod flood;
 mod instances;

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use keepalived_core::address::InterfaceName;
+use keepalived_core::bfd;
 use keepalived_core::vrrp::Transition;
 use keepalived_core::vrrp::duplicate::Mac;
 use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerState};
@@ -18,6 +19,8 @@ pub enum Subject {
     Instance(String),
     /// Something that instances track.
     Tracker(TrackerId),
+    /// A BFD session, by the name of its `bfd_instance`.
+    Session(String),
     /// A virtual server, by what it is called: `[192.0.2.1]:tcp:80`.
     VirtualServer(String),
     /// A real server of a virtual server, both by what they are called.
@@ -63,6 +66,8 @@ pub enum Event {
         /// Why.
         detail: Detail,
     },
+    /// A BFD session went from one state to another.
+    Session(bfd::Change),
     /// A real server answers.
     Up,
     /// A real server does not, or is taken away: why.
@@ -82,6 +87,7 @@ impl fmt::Display for Subject {
         match self {
             Self::Instance(name) => write!(f, "({name})"),
             Self::Tracker(tracker) => write!(f, "{tracker}:"),
+            Self::Session(name) => write!(f, "BFD session {name}:"),
             Self::VirtualServer(name) => write!(f, "VS {name}:"),
             Self::RealServer { server, of } => write!(f, "VS {of} {server}:"),
         }
@@ -97,6 +103,7 @@ impl fmt::Display for Event {
             Self::Duplicate { address, interface, holder } => write!(f, "{address} is on {holder}, too ({interface})"),
             Self::Tracked { before, state, detail: Detail::Nothing } => write!(f, "{before} -> {state}"),
             Self::Tracked { before, state, detail } => write!(f, "{before} -> {state}: {detail}"),
+            Self::Session(change) => change.fmt(f),
             Self::Up => f.write_str("up"),
             Self::Down(cause) if cause.is_empty() => f.write_str("down"),
             Self::Down(cause) => write!(f, "down: {cause}"),

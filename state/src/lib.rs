@@ -5,12 +5,14 @@
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod balance;
+mod bfd;
 mod journal;
 mod place;
 mod snapshot;
 mod vrrp;
 
 pub use balance::{BalanceChange, BalanceView, CheckView, ServerView, ServiceView};
+pub use bfd::{BfdChange, BfdView, SessionView};
 pub use journal::{Event, Journal, MOST_KEPT, Record, Subject};
 pub use snapshot::Snapshot;
 pub use vrrp::{

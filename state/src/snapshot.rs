@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BalanceView, VrrpView};
+use crate::{BalanceView, BfdView, VrrpView};
 
 /// The daemon at one moment: what each of its processes shows. One that does not run shows nothing.
 #[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
@@ -13,4 +13,6 @@ pub struct Snapshot {
     pub vrrp: VrrpView,
     /// Of the checker process.
     pub balance: BalanceView,
+    /// Of the bfd process.
+    pub bfd: BfdView,
 }

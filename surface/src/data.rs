@@ -8,6 +8,7 @@ use keepalived_core::vrrp::{AuthenticationKind, Preempt, State, Version};
 use keepalived_state::{AddressView, InstanceView, Journal, Record, Snapshot};
 
 mod services;
+mod sessions;
 mod trackers;
 
 /// The data file of the vrrp process. Writing to a `String` cannot fail, so results are dropped.
@@ -33,6 +34,15 @@ pub fn checker_data(snapshot: &Snapshot) -> String {
     text += "------< LVS Topology >------\n";
     snapshot.balance.services.iter().for_each(|service| services::describe(&mut text, service));
     tell(&mut text, &snapshot.balance.journal);
+    text
+}
+
+/// The data file of the bfd process.
+pub fn bfd_data(snapshot: &Snapshot) -> String {
+    let mut text = begin(snapshot);
+    text += "------< BFD Topology >------\n";
+    snapshot.bfd.sessions.iter().for_each(|session| sessions::describe(&mut text, session));
+    tell(&mut text, &snapshot.bfd.journal);
     text
 }
 

@@ -7,6 +7,6 @@ mod data;
 mod json;
 mod statistics;
 
-pub use data::{checker_data, data};
+pub use data::{bfd_data, checker_data, data};
 pub use json::json;
 pub use statistics::statistics;

@@ -46,7 +46,8 @@ pub(crate) fn ensure_installed(only: &[&str]) -> Result<()> {
     // policy-rc.d kept them from starting now; this keeps them from starting at the next boot
     if Path::new("/run/systemd/system").exists() {
         let services = ["keepalived", "frr", "nftables", "nginx", "nsd", "opensmtpd"];
-        for service in services.into_iter().filter(|service| missing.contains(service)) {
+        let services = services.map(|same| (same, same)).into_iter().chain([("bird2", "bird")]);
+        for (_, service) in services.filter(|(package, _)| missing.contains(package)) {
             let mut command = Command::new("systemctl");
             let status = command.args(["disable", "--now", service]).stderr(Stdio::null()).status()?;
             ensure!(status.success(), "{command:?}: {status}");

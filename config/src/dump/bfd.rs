@@ -18,7 +18,7 @@ pub(super) fn write(page: &mut Page<'_>) {
         say!(page, "   Desired idle TX interval = {} us", session.idle_tx.as_micros());
         say!(page, "   Detection multiplier = {}", session.multiplier);
         let ttl = if session.neighbor.is_ipv4() { "TTL" } else { "hoplimit" };
-        say!(page, "   {ttl} = {}", session.ttl);
+        say!(page, "   {ttl} = {}", session.ttl.unwrap_or(255));
         say!(page, "   max_hops = {}", session.max_hops);
         say!(page, "   passive = {}", session.passive);
         let yes = |is_on: bool| if is_on { "Yes" } else { "No" };

@@ -110,7 +110,7 @@ rows! {
         "weight", "N [reverse/noreverse]", Value::Words, "the file's", "-2147483647 to 2147483647", "", "What its number is multiplied with", "check" => Keyword, Effective, missing Error, shown "checker::a_number_in_a_file_adds_to_the_weight";
     }
     in BFD => {
-        "name", "NAME", Value::Text, "required", "one that is defined", "", "The session", "bfd" => Keyword, Accepted, missing Error;
-        "alpha", "[BOOL]", Value::Switch, "the server's", "", "", "Down until the session is up", "bfd" => Keyword, Accepted;
+        "name", "NAME", Value::Text, "required", "one that is defined", "", "The session", "bfd" => Keyword, Effective, missing Error, shown "bfd::a_real_server_follows_a_session";
+        "alpha", "[BOOL]", Value::Switch, "the server's", "", "", "Down until the session is up", "bfd" => Keyword, Effective, shown "bfd::a_real_server_follows_a_session";
     }
 }

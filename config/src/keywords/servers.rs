@@ -76,7 +76,7 @@ rows! {
         "GRPC_CHECK", "{ block }", Value::Block, "", "", "", "Ask a gRPC server how it is (grpc.health.v1; not a keyword of keepalived)", "ours" => Keyword, Effective, shown "dialogues::a_grpc_server_says_how_it_is", details "It has succeeded if the server answers SERVING.";
         "DNS_CHECK", "{ block }", Value::Block, "", "", "", "Check that a name server answers, over UDP", "check" => Keyword, Effective, shown "dialogues::a_name_server_answers";
         "FILE_CHECK", "{ block }", Value::Block, "", "none of the common keywords", "", "Check by the number in a file", "check" => Keyword, Effective, shown "checker::a_number_in_a_file_adds_to_the_weight";
-        "BFD_CHECK", "{ block }", Value::Block, "", "of the common keywords only alpha", "", "Check by a BFD session", "bfd" => Keyword, Accepted;
+        "BFD_CHECK", "{ block }", Value::Block, "", "of the common keywords only alpha", "", "Check by a BFD session", "bfd" => Keyword, Effective, shown "bfd::a_real_server_follows_a_session";
     }
     in "virtual_server_group" => {
         "ADDR [PORT]", "IP [PORT]", Value::Words, "no port", "", "", "One address", "lvs" => LineOption, Effective, shown "checker::a_group_stands_for_its_addresses";

@@ -24,8 +24,8 @@ pub struct BfdInstance {
     pub multiplier: u8,
     /// `passive`: the neighbour begins.
     pub passive: bool,
-    /// `ttl`, `hoplimit`; not 0.
-    pub ttl: u8,
+    /// `ttl`, `hoplimit`, if the file says one; not 0.
+    pub ttl: Option<u8>,
     /// `max_hops`: how far below `ttl` that of a received packet may be; at most `ttl`, or 255, which is no limit.
     pub max_hops: i16,
     /// `multihop`: RFC 5883.

@@ -33,7 +33,7 @@ use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::connection::Connection;
 use crate::exit;
 use crate::log;
-use crate::message::{self, Cleanup, FromChild, Startup, ToChild};
+use crate::message::{self, Cleanup, FromChild, Incoming, SessionResult, Startup, ToChild};
 use crate::programs::{Fifos, OrderId, Programs};
 use crate::role::Role;
 use crate::schedule;
@@ -52,6 +52,7 @@ const KEPT: [Capability; 8] = [
 ];
 
 const FROM_RUNNER: Token = Token(1);
+const FROM_BFD: Token = Token(5);
 /// The kernel reports what others do to the load balancer's table.
 const TABLE: Token = Token(4);
 
@@ -91,6 +92,9 @@ struct Process {
     engine: Engine<Box<dyn Director>>,
     dialogue: Rc<Dialogue>,
     programs: Programs,
+    /// The bfd process, and the last results of its sessions.
+    bfd: Option<Connection>,
+    sessions: BTreeMap<String, SessionResult>,
     /// Checks whose programs run.
     run_by_programs: BTreeMap<OrderId, DueStep>,
     fifos: Fifos,
@@ -143,6 +147,8 @@ impl Process {
             engine,
             dialogue,
             programs: Programs::default(),
+            bfd: None,
+            sessions: BTreeMap::new(),
             run_by_programs: BTreeMap::new(),
             fifos,
             outside: Outside::default(),
@@ -305,6 +311,10 @@ impl Process {
                 self.programs.listen();
                 None
             }
+            Ready::Descriptor { token: FROM_BFD, .. } => {
+                self.hear_of_sessions();
+                None
+            }
             Ready::Descriptor { token: TABLE, .. } => {
                 if self.engine.director().was_disturbed() {
                     self.engine.table_changed(reactor::now());
@@ -318,6 +328,25 @@ impl Process {
                 None
             }
             Ready::Deadline => None,
+        }
+    }
+
+    /// Results of BFD sessions become those of checks. If the bfd process is gone they stay as they are until the next one tells.
+    fn hear_of_sessions(&mut self) {
+        let before = self.sessions.clone();
+        while let Some(bfd) = &mut self.bfd {
+            match bfd.hear::<SessionResult>() {
+                Ok(Incoming::Message(result, _)) => drop(self.sessions.insert(result.session.clone(), result)),
+                Ok(Incoming::Nothing) => break,
+                Ok(Incoming::Closed) => self.bfd = None,
+                Err(error) => {
+                    tracing::error!("message from the bfd process: {error}");
+                    self.bfd = None;
+                }
+            }
+        }
+        if self.sessions != before {
+            self.hear_outside();
         }
     }
 
@@ -351,6 +380,11 @@ impl Process {
                 let runner = Pipe::from_descriptor(descriptor.ok_or(io::ErrorKind::InvalidData)?)?;
                 reactor.register(&runner, FROM_RUNNER, Interest::Read)?;
                 self.programs.connect(Connection::new(runner));
+            }
+            ToChild::Peer(Role::Bfd) => {
+                let pipe = Pipe::from_descriptor(descriptor.ok_or(io::ErrorKind::InvalidData)?)?;
+                reactor.register(&pipe, FROM_BFD, Interest::Read)?;
+                self.bfd = Some(Connection::new(pipe));
             }
             ToChild::Start | ToChild::Peer(_) | ToChild::Orders | ToChild::Stop => {}
         }
@@ -392,8 +426,8 @@ impl Process {
     /// Passes on the numbers in files and the addresses of this machine.
     fn hear_outside(&mut self) {
         let now = reactor::now();
-        let outside = &self.outside;
-        self.engine.told(|task| outside.result(task), now);
+        let (outside, sessions) = (&self.outside, &self.sessions);
+        self.engine.told(|task| outside.result(task).or_else(|| result_of_session(task, sessions)), now);
         self.engine.suspend(|address| outside.has(address), now);
     }
 
@@ -436,6 +470,17 @@ fn tell_cleanup(supervisor: &mut Connection, told: &mut Cleanup, change: impl Fn
         supervisor.say(&FromChild::Cleanup(cleanup.clone()));
         *told = cleanup;
     }
+}
+
+/// The result of a check that follows a BFD session; `None` for all others.
+fn result_of_session(task: Task<'_>, sessions: &BTreeMap<String, SessionResult>) -> Option<CheckResult> {
+    let Checker::Bfd(check) = task.checker else { return None };
+    let result = sessions.get(&check.instance)?;
+    Some(if result.is_up {
+        CheckResult::Passed { weight: 0 }
+    } else {
+        CheckResult::Failed(format!("BFD session {}: {}", result.session, result.why))
+    })
 }
 
 fn pings(config: &Config) -> bool {

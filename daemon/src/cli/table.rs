@@ -51,7 +51,7 @@ pub(super) enum Name {
     Pid,
     VrrpPid,
     CheckersPid,
-    OtherPid,
+    BfdPid,
     Genhash,
     AddressMonitoring,
     Snmp,
@@ -121,7 +121,7 @@ pub const OPTIONS: &[Row] = &[
     row(Name::Pid, Some('p'), "pid", Takes::Value("FILE"), "PID file of the daemon"),
     row(Name::VrrpPid, Some('r'), "vrrp_pid", Takes::Value("FILE"), "PID file of the VRRP process"),
     row(Name::CheckersPid, Some('c'), "checkers_pid", Takes::Value("FILE"), "PID file of the checker process"),
-    row(Name::OtherPid, Some('b'), "bfd_pid", Takes::Value("FILE"), "PID file of the BFD process"),
+    row(Name::BfdPid, Some('b'), "bfd_pid", Takes::Value("FILE"), "PID file of the BFD process"),
     row(Name::Genhash, Some('T'), "genhash", Takes::Nothing, "Become genhash; must come first"),
     row(
         Name::AddressMonitoring,

@@ -75,6 +75,7 @@ impl Supervisor {
         let interval = self.hello_interval(role);
         let cleanup = self.cleanup.get(&role).cloned().unwrap_or_default();
         let trackers = if role == Role::Vrrp { self.trackers.clone() } else { BTreeMap::new() };
+        let sessions = if role == Role::Bfd { self.sessions.clone() } else { BTreeMap::new() };
         let (log, options) = (self.destinations.clone(), &self.options);
         let present = &mut self.config;
         let first = if follows { self.succession.first(present) } else { present };
@@ -83,6 +84,7 @@ impl Supervisor {
                 config,
                 masters,
                 trackers,
+                sessions,
                 resumes: begins != Begins::Fresh,
                 script_default,
                 stands_by,

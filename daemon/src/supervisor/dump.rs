@@ -24,6 +24,8 @@ pub(super) enum File {
     Data,
     /// `keepalived_check.data`
     CheckerData,
+    /// `keepalived_bfd.data`
+    BfdData,
     /// `keepalived.stats`
     Statistics,
     /// `keepalived.json`
@@ -40,6 +42,10 @@ impl File {
             Self::CheckerData => {
                 let path = place(global.state_dump_file.as_deref(), "keepalived.data");
                 (with_suffix(&path, "_check"), keepalived_surface::checker_data(snapshot))
+            }
+            Self::BfdData => {
+                let path = place(global.state_dump_file.as_deref(), "keepalived.data");
+                (with_suffix(&path, "_bfd"), keepalived_surface::bfd_data(snapshot))
             }
             Self::Statistics => {
                 (place(global.stats_dump_file.as_deref(), "keepalived.stats"), keepalived_surface::statistics(snapshot))

@@ -64,7 +64,7 @@ impl Supervisor {
                         self.trackers.retain(|tracker, _| has_tracker(config, tracker));
                     }
                     Role::Checker => self.succession.taken(),
-                    Role::Runner => {}
+                    Role::Runner | Role::Bfd => {}
                 }
                 self.has_answered_the_reload(role);
             }
@@ -93,6 +93,14 @@ impl Supervisor {
                 }
             }
             FromChild::Tracked(tracker, state) => drop(self.trackers.insert(tracker, state)),
+            FromChild::Sessions(standings) => {
+                for (name, standing) in standings {
+                    match standing {
+                        Some(standing) => drop(self.sessions.insert(name, standing)),
+                        None => drop(self.sessions.remove(&name)),
+                    }
+                }
+            }
             FromChild::Cleanup(cleanup) => drop(self.cleanup.insert(role, cleanup)),
             FromChild::VrrpChanges(Changes { changes, fresh }) => {
                 self.views.apply_vrrp(changes);
@@ -100,6 +108,10 @@ impl Supervisor {
             }
             FromChild::BalanceChanges(Changes { changes, fresh }) => {
                 self.views.apply_balance(changes);
+                self.write_dumps(role, fresh);
+            }
+            FromChild::BfdChanges(Changes { changes, fresh }) => {
+                self.views.apply_bfd(changes);
                 self.write_dumps(role, fresh);
             }
             FromChild::Signal(number) => {

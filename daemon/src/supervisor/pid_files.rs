@@ -17,6 +17,7 @@ pub(super) struct PidFiles {
     main_path: PathBuf,
     vrrp_path: PathBuf,
     checkers_path: PathBuf,
+    bfd_path: PathBuf,
     main: Option<PidFile>,
     /// Those of children. They are locked, too: a second daemon with the same names must not run.
     children: BTreeMap<PathBuf, PidFile>,
@@ -36,6 +37,7 @@ impl PidFiles {
             main_path: options.pid_file.clone().unwrap_or_else(|| default("keepalived")),
             vrrp_path: options.vrrp_pid_file.clone().unwrap_or_else(|| default("vrrp")),
             checkers_path: options.checkers_pid_file.clone().unwrap_or_else(|| default("checkers")),
+            bfd_path: options.bfd_pid_file.clone().unwrap_or_else(|| default("bfd")),
             main: None,
             children: BTreeMap::new(),
         }
@@ -79,6 +81,7 @@ impl PidFiles {
         match role {
             Role::Vrrp => Some(&self.vrrp_path),
             Role::Checker => Some(&self.checkers_path),
+            Role::Bfd => Some(&self.bfd_path),
             // keepalived has no such process
             Role::Runner => None,
         }

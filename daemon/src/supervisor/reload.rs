@@ -80,6 +80,8 @@ impl Supervisor {
         let keys: BTreeSet<InstanceKey> =
             keepalived_config::plan::keyed(&self.config.instances).map(|(key, _)| key).collect();
         self.states.retain(|key, _| keys.contains(key));
+        let sessions: BTreeSet<&str> = self.config.bfd_instances.iter().map(|instance| &*instance.name).collect();
+        self.sessions.retain(|name, _| sessions.contains(name.as_str()));
         let intervals = Role::ALL.map(|role| self.hello_interval(role));
         for (worker, interval) in self.posts.iter_mut().map(|post| post.worker.as_mut()).zip(intervals) {
             if let Some(worker) = worker {

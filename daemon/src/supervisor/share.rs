@@ -40,6 +40,7 @@ pub(super) fn is_needed(role: Role, options: &Options, config: &Config) -> bool 
         }
         Role::Checker => has_servers,
         Role::Vrrp => has_routers,
+        Role::Bfd => options.bfd && !config.bfd_instances.is_empty(),
     }
 }
 
@@ -79,7 +80,8 @@ pub(super) fn has_tracker(config: &Config, tracker: &TrackerId) -> bool {
         TrackerKind::File => config.files.iter().any(|file| file.name == *name),
         TrackerKind::Process => config.processes.iter().any(|process| process.name == *name),
         // each vrrp process looks at these itself
-        TrackerKind::Interface | TrackerKind::Bfd => false,
+        TrackerKind::Interface => false,
+        TrackerKind::Bfd => config.bfd_instances.iter().any(|instance| instance.name == *name),
     }
 }
 

@@ -4,7 +4,7 @@ use std::mem;
 
 use keepalived_config::model::Global;
 use keepalived_core::time::Instant;
-use keepalived_state::{BalanceChange, Journal, Snapshot, VrrpChange};
+use keepalived_state::{BalanceChange, BfdChange, Journal, Snapshot, VrrpChange};
 
 use super::dump::Dump;
 use super::paced_log::PacedLog;
@@ -18,6 +18,7 @@ pub(super) struct Views {
     snapshot: Snapshot,
     vrrp: WaitingDumps,
     checker: WaitingDumps,
+    bfd: WaitingDumps,
 }
 
 /// Dumps that need the view of a process.
@@ -37,6 +38,7 @@ impl Views {
         match role {
             Role::Vrrp => Some(&mut self.snapshot.vrrp.journal),
             Role::Checker => Some(&mut self.snapshot.balance.journal),
+            Role::Bfd => Some(&mut self.snapshot.bfd.journal),
             Role::Runner => None,
         }
     }
@@ -51,11 +53,17 @@ impl Views {
         changes.into_iter().for_each(|change| self.snapshot.balance.apply(change));
     }
 
+    /// Applies changes of BFD sessions.
+    pub(super) fn apply_bfd(&mut self, changes: Vec<BfdChange>) {
+        changes.into_iter().for_each(|change| self.snapshot.bfd.apply(change));
+    }
+
     /// Drops the view of a process that has ended. Dumps wait for the next process.
     pub(super) fn ended(&mut self, role: Role) {
         match role {
             Role::Vrrp => self.snapshot.vrrp.apply(VrrpChange::Begins),
             Role::Checker => self.snapshot.balance.apply(BalanceChange::Begins),
+            Role::Bfd => self.snapshot.bfd.apply(BfdChange::Begins),
             Role::Runner => {}
         }
         if let Some(waiting) = self.waiting(role) {
@@ -88,7 +96,11 @@ impl Views {
     /// Writes the dumps that waited for this refresh.
     pub(super) fn write(&mut self, role: Role, router_id: String, global: &Global, log: &mut PacedLog, now: Instant) {
         self.snapshot.router_id = router_id;
-        let tell = if role == Role::Vrrp { keepalived_surface::data } else { keepalived_surface::checker_data };
+        let tell = match role {
+            Role::Vrrp => keepalived_surface::data,
+            Role::Bfd => keepalived_surface::bfd_data,
+            Role::Checker | Role::Runner => keepalived_surface::checker_data,
+        };
         for dump in self.waiting(role).map(|waiting| mem::take(&mut waiting.asked)).unwrap_or_default() {
             match dump {
                 Dump::File(file) => file.write(global, &self.snapshot),
@@ -101,6 +113,7 @@ impl Views {
         match role {
             Role::Vrrp => Some(&mut self.vrrp),
             Role::Checker => Some(&mut self.checker),
+            Role::Bfd => Some(&mut self.bfd),
             Role::Runner => None,
         }
     }

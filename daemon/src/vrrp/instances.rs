@@ -19,7 +19,6 @@ use keepalived_kernel::packets::{ChannelId, Incoming, Packets};
 use keepalived_state::TrackerSettings;
 
 use super::channels::Channels;
-use super::deadlines::Deadlines;
 use super::flood::Flood;
 use super::lifetime::{AtExit, BorrowedSettings, Inherited};
 use super::neighbours::Neighbours;
@@ -30,6 +29,7 @@ use super::reports::Reports;
 use super::slot::{Slot, Trouble};
 use super::sync_groups::SyncGroups;
 use super::unknown_vrids::UnknownVrids;
+use crate::deadlines::Deadlines;
 
 mod addresses;
 mod configure;

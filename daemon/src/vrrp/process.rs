@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use keepalived_config::model::{Config, Global};
 use keepalived_config::plan;
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::tracking::TrackerId;
+use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState};
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Capability};
@@ -30,7 +30,7 @@ use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::connection::Connection;
 use crate::exit;
 use crate::log;
-use crate::message::{self, Cleanup, FromChild, Startup, ToChild};
+use crate::message::{self, Cleanup, FromChild, Incoming, SessionResult, Startup, ToChild};
 use crate::programs::Programs;
 use crate::role::Role;
 use crate::schedule;
@@ -40,6 +40,7 @@ const NETWORK: Token = Token(1);
 const PACKETS: Token = Token(2);
 const ANSWERS: Token = Token(3);
 const FROM_RUNNER: Token = Token(4);
+const FROM_BFD: Token = Token(5);
 
 /// How soon what did not fit into a pipe is tried again.
 const CATCH_UP: Duration = Duration::from_millis(20);
@@ -75,6 +76,8 @@ struct Process {
     takes_back: bool,
     sync: Option<Sync>,
     programs: Programs,
+    /// The bfd process.
+    bfd: Option<Connection>,
     notifications: Notifications,
     tracking: Tracking,
     /// What the supervisor was told to remember.
@@ -130,6 +133,7 @@ impl Process {
         if let Some(runner) = stood_by.runner {
             connect(&mut programs, &mut reactor, runner)?;
         }
+        let bfd = stood_by.bfd.map(|bfd| connect_bfd(&mut reactor, bfd)).transpose()?;
         let mut tracking = Tracking::default();
         let tracked = engine.tracked();
         let is_tracked = |kind, name: &str| tracked.contains(&TrackerId::new(kind, name));
@@ -153,6 +157,7 @@ impl Process {
             takes_back: stood_by.was_given,
             sync: Sync::start(&startup.config, None),
             programs,
+            bfd,
             notifications,
             tracking,
             cleanup: startup.cleanup,
@@ -267,6 +272,10 @@ impl Process {
                     self.programs.listen();
                     None
                 }
+                Ready::Descriptor { token: FROM_BFD, .. } => {
+                    self.hear_of_sessions();
+                    None
+                }
                 // the engine reads them in each turn
                 Ready::Descriptor { token: NETWORK | PACKETS, .. } | Ready::Deadline => None,
                 Ready::Descriptor { token, .. } => {
@@ -281,6 +290,24 @@ impl Process {
             }
         }
         Ok(None)
+    }
+
+    /// Results of BFD sessions become those of trackers. If the bfd process is gone they stay as they are until the next one tells.
+    fn hear_of_sessions(&mut self) {
+        while let Some(bfd) = &mut self.bfd {
+            match bfd.hear::<SessionResult>() {
+                Ok(Incoming::Message(SessionResult { session, is_up, why }, _)) => {
+                    let state = if is_up { TrackerState::Up } else { TrackerState::Down };
+                    self.engine.track(reactor::now(), &TrackerId::new(TrackerKind::Bfd, session), state, why);
+                }
+                Ok(Incoming::Nothing) => return,
+                Ok(Incoming::Closed) => self.bfd = None,
+                Err(error) => {
+                    tracing::error!("message from the bfd process: {error}");
+                    self.bfd = None;
+                }
+            }
+        }
     }
 
     fn listen(&mut self) -> Option<End> {
@@ -302,6 +329,9 @@ impl Process {
         match message {
             ToChild::Peer(Role::Runner) => {
                 connect(&mut self.programs, &mut self.reactor, memory.ok_or(io::ErrorKind::InvalidData)?)?;
+            }
+            ToChild::Peer(Role::Bfd) => {
+                self.bfd = Some(connect_bfd(&mut self.reactor, memory.ok_or(io::ErrorKind::InvalidData)?)?);
             }
             ToChild::Start | ToChild::Peer(_) | ToChild::Orders | ToChild::Stop => {}
             ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
@@ -456,6 +486,13 @@ fn connect(programs: &mut Programs, reactor: &mut Reactor, descriptor: OwnedFd) 
     Ok(())
 }
 
+/// The bfd process speaks at `descriptor`.
+fn connect_bfd(reactor: &mut Reactor, descriptor: OwnedFd) -> io::Result<Connection> {
+    let bfd = Pipe::from_descriptor(descriptor)?;
+    reactor.register(&bfd, FROM_BFD, Interest::Read)?;
+    Ok(Connection::new(bfd))
+}
+
 /// What came while a process stood by.
 #[derive(Default)]
 struct StoodBy {
@@ -463,6 +500,8 @@ struct StoodBy {
     was_given: bool,
     /// Where the runner speaks.
     runner: Option<OwnedFd>,
+    /// Where the bfd process speaks.
+    bfd: Option<OwnedFd>,
 }
 
 /// Waits until this process may begin: its predecessors died one after the other. A configuration that comes meanwhile ends the wait, and is what this process begins with: the supervisor has removed the addresses that it takes away. If the supervisor dies
@@ -501,6 +540,7 @@ fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Conne
                     return Err(NotStarted { status: exit::FATAL, reason: String::new() });
                 }
                 Ok(Some((ToChild::Peer(Role::Runner), runner))) => stood_by.runner = runner,
+                Ok(Some((ToChild::Peer(Role::Bfd), bfd))) => stood_by.bfd = bfd,
                 Ok(Some((ToChild::Start | ToChild::Peer(_) | ToChild::Orders | ToChild::Refresh(_), _))) => {}
                 Err(_gone) => {
                     if !startup.keep_addresses {

@@ -121,6 +121,7 @@ impl Running {
         let mut command = namespace.command(&daemon.program);
         command.args(["-n", "-l"]).args(options).arg("-f").arg(file("keepalived.conf"));
         command.arg("-p").arg(file("pid")).arg("-r").arg(file("vrrp.pid")).arg("-c").arg(file("checkers.pid"));
+        command.arg("-b").arg(file("bfd.pid"));
         command.env("TMPDIR", folder).current_dir(folder).stdout(log.try_clone()?);
         command.stderr(console.unwrap_or_else(|| log.into())).envs(daemon.environment.iter().cloned());
         let child = command.spawn().with_context(|| format!("{command:?}"))?;
@@ -135,7 +136,16 @@ impl Running {
 
     /// The vrrp process, from its pid file.
     pub fn vrrp_pid(&self) -> Result<Pid> {
-        let path = self.folder.join("vrrp.pid");
+        self.pid_in("vrrp.pid")
+    }
+
+    /// The bfd process, from its pid file.
+    pub fn bfd_pid(&self) -> Result<Pid> {
+        self.pid_in("bfd.pid")
+    }
+
+    fn pid_in(&self, name: &str) -> Result<Pid> {
+        let path = self.folder.join(name);
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         text.trim().parse().ok().and_then(Pid::from_raw).with_context(|| format!("{text:?} is no pid"))
     }
@@ -183,7 +193,9 @@ impl Running {
         // Debian's
         let gone = || orphans.iter().all(|pid| !Path::new(&format!("/proc/{}", pid.as_raw_nonzero())).exists());
         wait_until("init has buried the dead", Duration::from_secs(5), || Ok(gone())).or_else(|_never| {
-            ["pid", "vrrp.pid", "checkers.pid"].iter().for_each(|name| drop(std::fs::remove_file(self.file(name))));
+            ["pid", "vrrp.pid", "checkers.pid", "bfd.pid"]
+                .iter()
+                .for_each(|name| drop(std::fs::remove_file(self.file(name))));
             Ok(())
         })
     }

@@ -22,7 +22,7 @@ pub struct Frr {
     folder: PathBuf,
 }
 
-const FOLDER: &str = "/usr/lib/frr";
+pub(crate) const FOLDER: &str = "/usr/lib/frr";
 
 impl Frr {
     /// Why it cannot run here, if it cannot.
@@ -124,7 +124,7 @@ impl Drop for Frr {
 }
 
 /// In a mount namespace where `/run/frr` is a folder of ours: some of FRR's paths cannot be chosen.
-fn spawn(router: &Router, folder: &Path, name: &str) -> Result<Child> {
+pub(crate) fn spawn(router: &Router, folder: &Path, name: &str) -> Result<Child> {
     let log = File::options().create(true).append(true).open(folder.join(format!("{name}.log")))?;
     let mut command = router.namespace().command("unshare");
     command.args(["--mount", "--propagation", "private", "sh", "-c"]);

@@ -9,6 +9,7 @@
 //! lab removes.
 
 pub mod balancing;
+mod bfd;
 mod capture;
 mod conf;
 mod daemon;
@@ -23,6 +24,7 @@ mod turn;
 pub mod uml;
 mod wait;
 
+pub use bfd::{BfdPeer, Neighbor, Times};
 pub use capture::{Advert, Capture, Event, Filter, Garp, Kind, Mac, Na, Stamp};
 pub use conf::{Case, Cast, Family, Instance, Version};
 pub use daemon::{Daemon, Flavour, Running, crash};

@@ -133,6 +133,50 @@ fn the_vrrp_process_is_scheduled_as_configured() {
     });
 }
 
+#[test]
+fn the_bfd_process_is_scheduled_as_configured() {
+    if !only_ours() {
+        return;
+    }
+    trial("bfd scheduling", |lab| {
+        const NICE: usize = 19;
+        const RT_PRIORITY: usize = 40;
+        const POLICY: usize = 41;
+        let a = lab.router(0);
+        let start = |name: &str, globals: &str| -> Result<Running> {
+            let text = format!("global_defs {{\n{globals}\n}}\nbfd_instance B1 {{\n neighbor_ip 10.0.0.2\n}}\n");
+            let running = a.start(&Daemon::ours(), name, &text)?;
+            running.wait_for_log("Startup complete", patience(Duration::from_secs(5)))?;
+            Ok(running)
+        };
+        let running = start("nice", "bfd_priority 5\nbfd_cpu_affinity 0\nbfd_process_name path")?;
+        let bfd = running.bfd_pid()?;
+        assert_eq!((stat(bfd, NICE)?, status(bfd, "Cpus_allowed_list")?.as_str()), (5, "0"));
+        assert_eq!(of_process(bfd, "comm")?, "path");
+        assert_eq!(status(bfd, "CapPrm")?, "0000000000000000", "it has no right any more");
+        running.stop()?;
+        for (name, spelling) in [("realtime", "bfd_rlimit_rttime"), ("old", "bfd_rlimit_rtime")] {
+            let running = start(name, &format!("bfd_rt_priority 20\n{spelling} 50000\nbfd_no_swap"))?;
+            let bfd = running.bfd_pid()?;
+            // a container may not allow it: then the log says which keyword is without effect
+            let refused = |keyword: &str| running.log().contains(&format!("{keyword}: "));
+            if !refused("bfd_rt_priority") {
+                const ROUND_ROBIN: i64 = 2;
+                assert_eq!((stat(bfd, POLICY)?, stat(bfd, RT_PRIORITY)?), (ROUND_ROBIN, 20));
+                let limits = of_process(bfd, "limits")?;
+                let line = limits.lines().find_map(|line| line.strip_prefix("Max realtime timeout"));
+                let limit = line.context("no limit")?.split_whitespace().next().context("no value")?;
+                assert_eq!(limit, "50000", "{spelling}");
+            }
+            if !refused("bfd_no_swap") {
+                assert_ne!(status(bfd, "VmLck")?, "0 kB");
+            }
+            running.stop()?;
+        }
+        Ok(())
+    });
+}
+
 /// The configuration of a daemon that only balances.
 fn balancing(globals: &str) -> String {
     format!(

@@ -76,16 +76,15 @@ fn read(reading: &mut Reading<'_>, block: Node<'_>, name: String) -> Option<BfdI
         reading.report_at(&rule::BFD_NEIGHBOR, node, format!("{message}; the instance is left out"));
         return None;
     }
-    let ttl = reading.integer(statements.last_of("ttl", "hoplimit")).unwrap_or(match neighbor {
-        IpAddr::V4(_) => 255,
-        IpAddr::V6(_) => 64,
-    });
+    let ttl = reading.integer(statements.last_of("ttl", "hoplimit"));
+    // what keepalived has where the file says nothing: `max_hops` is judged by it
+    let usual = if neighbor.is_ipv4() { 255 } else { 64 };
     let (weight, reverse) = weight(reading, statements.last("weight"));
     let (vrrp, checker) = (statements.has("vrrp"), statements.has("checker"));
     let mut millis = |name, default| reading.duration(statements.last(name)).unwrap_or(Duration::from_millis(default));
     let (min_rx, min_tx, idle_tx) = (millis("min_rx", 10), millis("min_tx", 10), millis("idle_tx", 1000));
     Some(BfdInstance {
-        max_hops: max_hops(reading, &statements, &name, ttl),
+        max_hops: max_hops(reading, &statements, &name, ttl.unwrap_or(usual)),
         neighbor,
         source,
         min_rx,

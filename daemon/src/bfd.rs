@@ -1,0 +1,9 @@
+//! The bfd process.
+
+mod engine;
+mod lower;
+mod process;
+mod report;
+mod voices;
+
+pub use process::run;

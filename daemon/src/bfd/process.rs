@@ -1,0 +1,424 @@
+//! The bfd process: owns the sockets, turns readiness into turns of the engine, and tells those that follow sessions.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, SystemTime};
+
+use keepalived_config::model::{BfdInstance, Config, ProcessSettings};
+use keepalived_core::bfd::{Arrival, MULTIHOP_PORT, Reach, SINGLE_HOP_PORT};
+use keepalived_core::time::Instant;
+use keepalived_core::vrrp::Family;
+use keepalived_kernel::datagrams::{Buffers, Ear};
+use keepalived_kernel::pipe::Pipe;
+use keepalived_kernel::process;
+use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
+use keepalived_state::Record;
+
+use super::engine::Engine;
+use super::report::Level;
+use super::voices::Voices;
+use crate::backlog::Backlog;
+use crate::changes::ChangeSender;
+use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
+use crate::connection::Connection;
+use crate::exit;
+use crate::log;
+use crate::message::{self, FromChild, SessionResult, Startup, ToChild};
+use crate::role::Role;
+use crate::schedule;
+
+/// Where the ears announce themselves, one behind the other.
+const EARS: [Token; 4] = [Token(1), Token(2), Token(3), Token(4)];
+
+/// The nice value without `bfd_priority`: packets that are late bring sessions down.
+const NICE: i8 = -20;
+
+/// Packets that are heard before deadlines have their turn.
+const MOST_HEARD: usize = 512;
+
+/// More packets than the kernel holds for a socket: those that had come when we began to read have been read then.
+const MORE_THAN_WAIT: usize = 16_384;
+
+/// From one attempt to open a port to the next.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Sessions in one message to the supervisor.
+const MOST_STANDINGS: usize = 64;
+
+/// Entries of the view in one message.
+const MOST_CHANGES: usize = 64;
+
+/// From one such message to the next.
+const CHANGES_PAUSE: Duration = Duration::from_millis(5);
+
+/// How often the neighbours are told that this daemon stops, and how long that takes: a packet may be lost.
+const FAREWELLS: usize = 3;
+const FAREWELL_PAUSE: Duration = Duration::from_millis(10);
+
+/// Runs the bfd process until it is told to stop; returns its exit status.
+pub fn run() -> u8 {
+    child::run(Process::with, Process::run)
+}
+
+struct Process {
+    supervisor: Connection,
+    reactor: Reactor,
+    engine: Engine,
+    ears: Ears,
+    voices: Voices,
+    buffers: Buffers,
+    /// The vrrp process, and the checker process.
+    vrrp: Option<Connection>,
+    checker: Option<Connection>,
+    backlog: Backlog<Record>,
+    changes: ChangeSender,
+    /// What it was scheduled by.
+    scheduling: ProcessSettings,
+    _log: log::Guard,
+}
+
+impl Process {
+    fn with(startup: Startup, reactor: Reactor, supervisor: Connection) -> Result<Self, NotStarted> {
+        let global = &startup.config.global;
+        child::name(global.bfd.name.as_deref().or(global.process_name.as_deref()));
+        schedule::apply("bfd", &global.bfd, Some(NICE));
+        process::raise_descriptor_limit().ok();
+        // before this process has another thread: capabilities belong to threads
+        let log = log::start_anyway(&startup.log, "Keepalived_bfd");
+        let now = reactor::now();
+        let mut process = Self {
+            supervisor,
+            reactor,
+            engine: Engine::new(now, &startup.config, &startup.sessions, random()),
+            ears: Ears::default(),
+            voices: Voices::new(random()),
+            buffers: Buffers::default(),
+            vrrp: None,
+            checker: None,
+            backlog: Backlog::default(),
+            changes: ChangeSender::new(CHANGES_PAUSE),
+            scheduling: startup.config.global.bfd.clone(),
+            _log: log,
+        };
+        process.open_sockets(now);
+        // ports above 1024, and neighbours by address: nothing that comes later needs a right
+        process::drop_capabilities(&[])?;
+        Ok(process)
+    }
+
+    fn run(&mut self) -> u8 {
+        self.supervisor.say(&FromChild::Ready);
+        let mut ready = Vec::new();
+        loop {
+            let wake = self.turn();
+            ready.clear();
+            if let Err(error) = self.reactor.wait(wake, &mut ready) {
+                tracing::error!("waiting failed: {error}");
+                return exit::FATAL;
+            }
+            for ready in &ready {
+                let end = match ready {
+                    Ready::Signal(signal) => child::on_signal(*signal, &mut self.supervisor),
+                    Ready::Descriptor { token: FROM_SUPERVISOR, .. } => self.listen(),
+                    Ready::Descriptor { .. } | Ready::Deadline => None,
+                };
+                match end {
+                    None => {}
+                    Some(End::Stop) => return self.stop(),
+                    // another daemon goes on with the sessions if it starts in time: the neighbours are told nothing
+                    Some(End::SupervisorGone) => return exit::OK,
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self) -> Option<Instant> {
+        let begun = reactor::now();
+        self.hear_and_speak(begun);
+        let now = reactor::now();
+        if [self.voices.next_at(), self.ears.next_at()].into_iter().flatten().any(|at| at <= now) {
+            self.open_sockets(now);
+        }
+        self.tell(now)
+    }
+
+    /// Reads all that had come when the turn began, and lets deadlines fire between. Silence counts up to that moment.
+    fn hear_and_speak(&mut self, begun: Instant) {
+        let mut heard_until = Instant::ZERO;
+        let mut heard = 0;
+        loop {
+            let now = reactor::now();
+            let (count, is_empty) = self.hear(now);
+            heard += count;
+            if is_empty {
+                heard_until = now;
+            } else if heard >= MORE_THAN_WAIT {
+                heard_until = begun;
+            }
+            let all_done = self.speak(now, heard_until);
+            if heard_until != Instant::ZERO && all_done {
+                return;
+            }
+        }
+    }
+
+    fn hear(&mut self, now: Instant) -> (usize, bool) {
+        let (engine, buffers) = (&mut self.engine, &mut self.buffers);
+        let (mut count, mut is_empty) = (0, true);
+        for (ear, reach) in self.ears.open() {
+            is_empty &= ear.receive(buffers, MOST_HEARD, |datagram| {
+                count += 1;
+                let arrival = Arrival {
+                    source: datagram.source,
+                    destination: datagram.destination,
+                    link: datagram.link,
+                    reach,
+                    hop_limit: datagram.hop_limit,
+                    octets: datagram.octets,
+                };
+                engine.receive(now, &arrival);
+            });
+        }
+        (count, is_empty)
+    }
+
+    fn speak(&mut self, now: Instant, heard_until: Instant) -> bool {
+        let voices = &mut self.voices;
+        self.engine.turn(now, heard_until, |id, octets| match voices.send(id, octets) {
+            Ok(sent) => sent,
+            Err(error) => {
+                tracing::warn!("a BFD packet cannot be sent: {error}");
+                false
+            }
+        })
+    }
+
+    /// Opens what is wanted and not open.
+    fn open_sockets(&mut self, now: Instant) {
+        let wanted: Vec<_> = self.engine.sessions().map(|(id, instance)| (id, instance.clone())).collect();
+        let mut needed = Vec::new();
+        for (_, instance) in &wanted {
+            let family = Family::of(instance.neighbor);
+            let reach = if instance.multihop { Reach::Multihop } else { Reach::SingleHop };
+            if !needed.contains(&(family, reach)) {
+                needed.push((family, reach));
+            }
+        }
+        self.ears.open_all(now, &needed, &mut self.reactor);
+        let wishes: Vec<_> = wanted.iter().map(|(id, _)| self.engine.source_port(*id)).collect();
+        let sessions = wanted.iter().zip(wishes).map(|((id, instance), wish)| (*id, instance, wish));
+        let engine = &mut self.engine;
+        self.voices.open_all(now, sessions, |id, name, voice| {
+            if let Err(why) = &voice {
+                tracing::warn!("({name}) {why}");
+            }
+            engine.set_voice(id, voice);
+        });
+    }
+
+    /// Tells others what is new. Returns when to come again.
+    fn tell(&mut self, now: Instant) -> Option<Instant> {
+        for report in self.engine.reports() {
+            match report.level() {
+                Level::Warning => tracing::warn!("{report}"),
+                Level::Info => tracing::info!("{report}"),
+                Level::Detail => tracing::debug!("{report}"),
+            }
+        }
+        for result in self.engine.results() {
+            let (vrrp, checker) = self.engine.tells(&result.session);
+            say_to(vrrp.then_some(self.vrrp.as_mut()).flatten(), &result);
+            say_to(checker.then_some(self.checker.as_mut()).flatten(), &result);
+        }
+        for record in self.engine.records(SystemTime::now()) {
+            self.backlog.push(record);
+        }
+        self.backlog.tell(&mut self.supervisor, FromChild::Happened);
+        let standings = self.engine.standings(MOST_STANDINGS);
+        let more = standings.len() == MOST_STANDINGS;
+        if !standings.is_empty() {
+            self.supervisor.say(&FromChild::Sessions(standings));
+        }
+        self.supervisor.catch_up();
+        let engine = &mut self.engine;
+        let has_changes = engine.has_changes();
+        let next = || Some(FromChild::BfdChanges(engine.view_changes(now, SystemTime::now(), MOST_CHANGES)));
+        let changes = self.changes.send(now, &mut self.supervisor, has_changes, next);
+        let retry = (!self.backlog.is_empty()).then(|| now + Duration::from_millis(100));
+        let peers = [self.vrrp.as_mut(), self.checker.as_mut()].into_iter().flatten();
+        let behind = peers.filter_map(|peer| {
+            peer.catch_up();
+            peer.next_at(now)
+        });
+        let behind = behind.min();
+        let times = [
+            self.engine.next(),
+            self.voices.next_at(),
+            self.ears.next_at(),
+            self.supervisor.next_at(now),
+            changes,
+            retry,
+            behind,
+            more.then_some(now),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    fn listen(&mut self) -> Option<End> {
+        loop {
+            match child::hear(&mut self.supervisor) {
+                Ok(None) => return None,
+                Ok(Some((ToChild::Stop, _))) => return Some(End::Stop),
+                Ok(Some((message, descriptor))) => {
+                    if let Err(error) = self.on_message(message, descriptor) {
+                        tracing::error!("message from the supervisor: {error}");
+                    }
+                }
+                Err(end) => return Some(end),
+            }
+        }
+    }
+
+    fn on_message(&mut self, message: ToChild, descriptor: Option<OwnedFd>) -> io::Result<()> {
+        match message {
+            ToChild::Peer(role @ (Role::Vrrp | Role::Checker)) => {
+                let pipe = Pipe::from_descriptor(descriptor.ok_or(io::ErrorKind::InvalidData)?)?;
+                let mut peer = Connection::new(pipe);
+                let is_vrrp = role == Role::Vrrp;
+                let results = self
+                    .engine
+                    .all_results(|instance| if is_vrrp { instance.tells_vrrp } else { instance.tells_checkers });
+                results.iter().for_each(|result| peer.say(result));
+                *(if is_vrrp { &mut self.vrrp } else { &mut self.checker }) = Some(peer);
+            }
+            ToChild::Start | ToChild::Peer(_) | ToChild::Orders | ToChild::Stop => {}
+            ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
+            ToChild::Reload => match message::content::<Config>(descriptor) {
+                Ok(config) => {
+                    self.reload(&config);
+                    self.supervisor.say(&FromChild::Reloaded);
+                }
+                Err(error) => self.supervisor.say(&FromChild::NotReloaded(error.to_string())),
+            },
+            ToChild::Refresh(_) => self.engine.request_changes(),
+        }
+        Ok(())
+    }
+
+    fn reload(&mut self, config: &Config) {
+        let now = reactor::now();
+        if self.scheduling != config.global.bfd {
+            self.scheduling = config.global.bfd.clone();
+            tracing::warn!(
+                "bfd_priority and what else schedules the bfd process counts when that process starts anew: it has given up the right to change it"
+            );
+        }
+        let changed = self.engine.reload(now, config);
+        changed.gone.into_iter().for_each(|id| self.voices.close(id));
+        self.open_sockets(now);
+        // what is new, and what follows it anew
+        for is_vrrp in [true, false] {
+            let wants = |instance: &BfdInstance| {
+                if is_vrrp { instance.tells_vrrp } else { instance.tells_checkers }
+            };
+            let results = self.engine.all_results(wants);
+            let peer = if is_vrrp { self.vrrp.as_mut() } else { self.checker.as_mut() };
+            if let Some(peer) = peer {
+                results.iter().for_each(|result| peer.say(result));
+            }
+        }
+    }
+
+    /// Tells the neighbours, and ends.
+    fn stop(&mut self) -> u8 {
+        let begun = reactor::now();
+        self.engine.stop(begun);
+        let mut ready = Vec::new();
+        for _ in 0..FAREWELLS {
+            while !self.speak(reactor::now(), Instant::ZERO) {}
+            let until = reactor::now() + FAREWELL_PAUSE;
+            self.reactor.wait(Some(until), &mut ready).ok();
+            self.engine.repeat(reactor::now());
+        }
+        self.tell(reactor::now());
+        self.backlog.tell_all(&mut self.supervisor, FromChild::Happened);
+        tracing::info!("Stopped");
+        exit::OK
+    }
+}
+
+fn say_to(peer: Option<&mut Connection>, result: &SessionResult) {
+    if let Some(peer) = peer {
+        peer.say(result);
+    }
+}
+
+/// A number that nobody can guess: the standard library seeds its hash tables with the system's random numbers.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// Sockets that hear, one for each family and port that any session needs.
+#[derive(Debug, Default)]
+struct Ears {
+    open: Vec<(Ear, Family, Reach)>,
+    /// Those that could not be opened; this was said.
+    missing: Vec<(Family, Reach)>,
+    again_at: Option<Instant>,
+}
+
+impl Ears {
+    const fn next_at(&self) -> Option<Instant> {
+        self.again_at
+    }
+
+    fn open(&self) -> impl Iterator<Item = (&Ear, Reach)> {
+        self.open.iter().map(|(ear, _, reach)| (ear, *reach))
+    }
+
+    fn open_all(&mut self, now: Instant, needed: &[(Family, Reach)], reactor: &mut Reactor) {
+        self.again_at = None;
+        self.open.retain(|(ear, family, reach)| {
+            let stays = needed.contains(&(*family, *reach));
+            if !stays {
+                reactor.deregister(ear).ok();
+            }
+            stays
+        });
+        for (family, reach) in needed.iter().copied() {
+            if self.open.iter().any(|(_, open_family, open_reach)| (*open_family, *open_reach) == (family, reach)) {
+                continue;
+            }
+            let (port, place) = match reach {
+                Reach::SingleHop => (SINGLE_HOP_PORT, 0),
+                Reach::Multihop => (MULTIHOP_PORT, 2),
+            };
+            let token = EARS.get(place + usize::from(family == Family::V6)).copied().unwrap_or(Token(1));
+            let opened = Ear::open(family, port).and_then(|ear| {
+                reactor.register(&ear, token, Interest::Read)?;
+                Ok(ear)
+            });
+            match opened {
+                Ok(ear) => {
+                    self.missing.retain(|missing| *missing != (family, reach));
+                    self.open.push((ear, family, reach));
+                }
+                Err(error) => {
+                    self.again_at = Some(now + RETRY);
+                    if !self.missing.contains(&(family, reach)) {
+                        self.missing.push((family, reach));
+                        let hint = if error.kind() == io::ErrorKind::AddrInUse {
+                            ": another program, such as bfdd or bird, has the port; only one can run BFD on a machine"
+                        } else {
+                            ""
+                        };
+                        tracing::error!(
+                            "BFD hears nothing at UDP port {port} ({error}){hint}; its sessions stay down, and it is tried again each second"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The sockets that sessions send from. One that cannot be opened now is tried again: its address may come later.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use keepalived_config::model::BfdInstance;
+use keepalived_core::bfd::{MULTIHOP_PORT, SINGLE_HOP_PORT, SOURCE_PORTS, SessionId};
+use keepalived_core::time::Instant;
+use keepalived_kernel::datagrams::{Mouth, Voice, Way};
+
+use super::lower;
+
+/// From one attempt to the next.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Where a session sends from and to. Another socket is needed if it changes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Ends {
+    source: Option<IpAddr>,
+    neighbor: IpAddr,
+    multihop: bool,
+    hop_limit: u8,
+}
+
+impl Ends {
+    fn of(instance: &BfdInstance) -> Self {
+        let hop_limit = lower::hop_limit(instance);
+        Self { source: instance.source, neighbor: instance.neighbor, multihop: instance.multihop, hop_limit }
+    }
+}
+
+#[derive(Debug)]
+struct Open {
+    ends: Ends,
+    port: u16,
+    voice: Voice,
+    /// The kernel did not take the last packet: this was said.
+    fails: bool,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Voices {
+    open: BTreeMap<SessionId, Open>,
+    ports: BTreeSet<u16>,
+    next_port: u16,
+    mouth: Mouth,
+    /// Sessions without a socket, and what was said about it.
+    waiting: BTreeMap<SessionId, String>,
+    again_at: Option<Instant>,
+}
+
+impl Voices {
+    /// Ports are given out from a place that `seed` chooses, so that they cannot be guessed.
+    pub(super) fn new(seed: u64) -> Self {
+        let (first, last) = (*SOURCE_PORTS.start(), *SOURCE_PORTS.end());
+        let room = u64::from(last - first) + 1;
+        let next_port = u16::try_from(seed % room).map_or(first, |offset| first + offset);
+        Self { next_port, ..Self::default() }
+    }
+
+    /// When to call [`Self::open_all`] again.
+    pub(super) const fn next_at(&self) -> Option<Instant> {
+        self.again_at
+    }
+
+    /// Forgets a session.
+    pub(super) fn close(&mut self, id: SessionId) {
+        self.waiting.remove(&id);
+        if let Some(open) = self.open.remove(&id) {
+            self.ports.remove(&open.port);
+        }
+    }
+
+    /// Opens what is not open, and anew what has other ends; `wish` is the port that a session had before. `tell` hears of each that
+    /// changed: its port, or why it cannot send.
+    pub(super) fn open_all<'a>(
+        &mut self,
+        now: Instant,
+        sessions: impl Iterator<Item = (SessionId, &'a BfdInstance, Option<u16>)>,
+        mut tell: impl FnMut(SessionId, &str, Result<u16, String>),
+    ) {
+        self.again_at = None;
+        for (id, instance, wish) in sessions {
+            let ends = Ends::of(instance);
+            if self.open.get(&id).is_some_and(|open| open.ends == ends) {
+                continue;
+            }
+            self.close(id);
+            match self.open(id, ends, wish) {
+                Ok(port) => {
+                    self.waiting.remove(&id);
+                    tell(id, &instance.name, Ok(port));
+                }
+                Err(error) => {
+                    self.again_at = Some(now + RETRY);
+                    let why = explain(instance, &error);
+                    if self.waiting.get(&id) != Some(&why) {
+                        self.waiting.insert(id, why.clone());
+                        tell(id, &instance.name, Err(why));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends a packet of a session. False if there is no socket, or the kernel does not take the packet.
+    ///
+    /// # Errors
+    /// The kernel did not take it, and took the one before: to be said once.
+    pub(super) fn send(&mut self, id: SessionId, octets: &[u8]) -> io::Result<bool> {
+        let Some(open) = self.open.get_mut(&id) else { return Ok(false) };
+        match open.voice.send(&mut self.mouth, octets) {
+            Ok(()) => {
+                open.fails = false;
+                Ok(true)
+            }
+            Err(error) if !std::mem::replace(&mut open.fails, true) => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn open(&mut self, id: SessionId, ends: Ends, wish: Option<u16>) -> io::Result<u16> {
+        let port = if ends.multihop { MULTIHOP_PORT } else { SINGLE_HOP_PORT };
+        let way = |source_port| Way {
+            source: ends.source,
+            source_port,
+            neighbor: ends.neighbor,
+            port,
+            link: None,
+            hop_limit: ends.hop_limit,
+        };
+        let mut last = io::Error::from(io::ErrorKind::AddrInUse);
+        let mut wish = wish;
+        for _ in 0..=SOURCE_PORTS.len() {
+            let source_port = wish.take().unwrap_or_else(|| self.another_port());
+            // each session has a port of its own (RFC 5881 §4)
+            if self.ports.contains(&source_port) {
+                continue;
+            }
+            match Voice::open(&way(source_port)) {
+                Ok(voice) => {
+                    self.ports.insert(source_port);
+                    self.open.insert(id, Open { ends, port: source_port, voice, fails: false });
+                    return Ok(source_port);
+                }
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => last = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last)
+    }
+
+    const fn another_port(&mut self) -> u16 {
+        let port = self.next_port;
+        self.next_port = if port == *SOURCE_PORTS.end() { *SOURCE_PORTS.start() } else { port + 1 };
+        port
+    }
+}
+
+/// Why there is no socket, and what to do.
+fn explain(instance: &BfdInstance, error: &io::Error) -> String {
+    match (error.kind(), instance.source) {
+        (io::ErrorKind::AddrNotAvailable, Some(source)) => {
+            format!("the source address {source} is not on this machine; the session waits for it")
+        }
+        _ => format!("cannot open a socket to {}: {error}; trying again", instance.neighbor),
+    }
+}
