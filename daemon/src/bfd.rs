@@ -6,4 +6,5 @@ mod process;
 mod report;
 mod voices;
 
+pub use engine::Engine;
 pub use process::run;

@@ -274,5 +274,6 @@ rules! {
     SSL_TWICE "ssl-twice" Warning General, "A second SSL block replaces the first as a whole.", "The same.", "SSL { }\nSSL { }", "Make them one.";
     // BFD
     BFD_NAME "bfd-name" Error General, "The name of a bfd_instance has more than 31 octets; it is left out.", "The same.", "bfd_instance a_name_that_goes_on_for_much_too_long { }", "Shorten it.";
+    BFD_PROMOTES "bfd-promotes" Warning General, "bfd_promotes names a session that cannot be one with the master, or one that brings the instance into FAULT.", "It has no such keyword.", "bfd_promotes PATH", "Name a session with the other router's own address, and give its track_bfd a weight or none.";
     BFD_NEIGHBOR "bfd-neighbor" Error General, "A bfd_instance without neighbour, with a source of the other family, or with the addresses of another instance; it is left out.", "The same.", "bfd_instance b { }", "Add `neighbor_ip`.";
 }

@@ -6,6 +6,7 @@ mod draft;
 mod election;
 mod interface;
 mod own_link;
+mod promotion;
 mod protocol;
 mod transport;
 
@@ -124,6 +125,9 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, trackers: &mut Trackers) -
         owner_ignore_adverts: adverts.owner_ignore_adverts && priority.is_owner(),
         garp: pacing.over(&draft.defaults.pacing, strict),
     };
+    let tracks = tracks::read(reading, trackers, &format!("instance {}", draft.name), statements);
+    let promoting =
+        promotion::read(reading, draft, &trackers.sessions, family, &transport, (&addresses, tracks.as_deref()));
     let instance = Instance {
         name: draft.name.clone(),
         interface: link.name,
@@ -140,7 +144,8 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, trackers: &mut Trackers) -
         own_link,
         vmac_addresses: statements.has("use_vmac_addr"),
         vrf: interface::vrf(reading, draft, link),
-        tracks: tracks::read(reading, trackers, &format!("instance {}", draft.name), statements),
+        promoting,
+        tracks,
         notify: notify::read(reading, statements),
         routes: statements
             .all("virtual_routes")

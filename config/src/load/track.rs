@@ -29,6 +29,7 @@ pub(super) fn read(reading: &mut Reading<'_>, bfds: &[BfdInstance]) -> (Definiti
     let processes = define(reading, &blocks, &mut trackers.processes, process, |it| (&it.name, it.weight));
     for bfd in bfds.iter().filter(|bfd| bfd.tells_vrrp) {
         trackers.bfds.known(bfd.name.clone(), Weight { value: bfd.weight, reverse: bfd.reverse });
+        trackers.sessions.insert(bfd.name.clone(), bfd.clone());
     }
     (Definitions { scripts, files, processes }, trackers)
 }

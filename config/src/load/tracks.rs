@@ -6,7 +6,7 @@ use super::line::{Line, Wrong};
 use super::reading::Reading;
 use super::statements::{Statements, keyword_span};
 use crate::finding::{Finding, Rule, rule};
-use crate::model::{Track, TrackedInterface, Tracks, Weight};
+use crate::model::{BfdInstance, Track, TrackedInterface, Tracks, Weight};
 use crate::span::Span;
 use crate::syntax::{Node, Word};
 use crate::value;
@@ -64,6 +64,8 @@ pub(super) struct Trackers {
     pub(super) files: Known,
     pub(super) processes: Known,
     pub(super) bfds: Known,
+    /// Sessions that instances may follow.
+    pub(super) sessions: BTreeMap<String, BfdInstance>,
 }
 
 impl Trackers {
@@ -73,6 +75,7 @@ impl Trackers {
             files: Known::new("track_file", 254),
             processes: Known::new("vrrp_track_process", 254),
             bfds: Known::new("bfd_instance", 253),
+            sessions: BTreeMap::new(),
         }
     }
 

@@ -46,6 +46,8 @@ pub struct Instance {
     pub vrf: Option<InterfaceName>,
     /// What it tracks.
     pub tracks: Option<Box<Tracks>>,
+    /// `bfd_promotes`: as backup it does not wait for a master that this session has lost.
+    pub promoting: Option<PromotingSession>,
     /// What is run when its state changes.
     pub notify: Option<Box<Notify>>,
     /// `virtual_routes`
@@ -64,6 +66,15 @@ pub struct Instance {
     pub linkbeat: bool,
     /// `debug`: 0 to 4.
     pub debug: u8,
+}
+
+/// A BFD session with the routers that may be master.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PromotingSession {
+    /// Its `bfd_instance`.
+    pub session: String,
+    /// With whom it is.
+    pub neighbor: IpAddr,
 }
 
 /// An interface that is made for an instance.

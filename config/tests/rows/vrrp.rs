@@ -180,6 +180,7 @@ pub(super) const CASES: &[Case] = &[
         "/instances/0/vrf",
         r#""blue""#,
     ),
+    ("vrrp_instance", "bfd_promotes", "bfd_promotes b", "/instances/0/promoting/session", "\"b\""),
     ("vrrp_instance", "dont_track_primary", "dont_track_primary", "/instances/0/dont_track_primary", "true"),
     (
         "vrrp_instance",

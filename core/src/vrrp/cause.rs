@@ -181,6 +181,11 @@ pub enum Cause {
         /// The master that left.
         master: IpAddr,
     },
+    /// A BFD session says that the path to the master is gone, and `bfd_promotes` names it.
+    PathLost {
+        /// The master that was followed.
+        master: IpAddr,
+    },
     /// The master's priority is lower than ours.
     Preempted {
         /// The master that is replaced.
@@ -225,6 +230,7 @@ impl fmt::Display for Cause {
                 write!(f, "no master heard for {:.3} s", silence.as_secs_f64())
             }
             Self::MasterLeft { master } => write!(f, "{master} said farewell (priority 0)"),
+            Self::PathLost { master } => write!(f, "BFD says that the path to {master} is gone"),
             Self::Preempted { master, priority } => write!(f, "preempts {master}, whose priority {priority} is lower"),
             Self::HigherClaim { by, priority } => write!(f, "{by} has the higher claim (priority {priority})"),
             Self::Fault(faults) => write!(f, "{faults}"),

@@ -12,7 +12,7 @@ mod timing;
 use answers::Answers;
 use claims::Claims;
 pub use event::{Effect, Event, Seen};
-use timing::{after_crossing, down_time, followed_interval, next_in_phase, skew_time, takeover_cause};
+use timing::{after_crossing, down_time, followed_interval, next_in_phase, promotion_skew, skew_time, takeover_cause};
 
 use super::advert::FAREWELL;
 use super::announce::Schedule;
@@ -83,6 +83,8 @@ struct Backup {
     rival: Option<Seen>,
     /// The master that said farewell.
     left: Option<IpAddr>,
+    /// The master that BFD says there is no path to.
+    cut_off: Option<IpAddr>,
     /// The timer has ended, and one advert of the rival is let pass.
     lets_pass: bool,
     hold: Hold,
@@ -140,6 +142,7 @@ impl Router {
             Event::Datagram(datagram) => self.datagram(now, datagram, out),
             Event::InPlace => self.in_place(now, out),
             Event::AddressLost => self.yield_for_a_moment(now, out),
+            Event::PathLost(neighbor) => self.path_lost(now, neighbor),
             Event::GroupMaster => {
                 if matches!(self.role, Role::Backup(_)) {
                     self.become_master(now, Cause::GroupMaster, out);
@@ -431,6 +434,7 @@ impl Router {
             rival: None,
             lets_pass: false,
             left: None,
+            cut_off: None,
             hold: backup.hold,
             asks: false,
         };
@@ -505,6 +509,20 @@ impl Router {
         let skew = skew_time(&self.params, self.priority, self.params.settings.interval);
         if let Role::Backup(backup) = &mut self.role {
             backup.down_at = now + skew;
+        }
+    }
+
+    /// A backup does not wait for a master that BFD says there is no path to. An advert of that master, or of another one that it follows,
+    /// takes this back: the path of adverts is good then.
+    fn path_lost(&mut self, now: Instant, neighbor: IpAddr) {
+        let Role::Backup(backup) = &mut self.role else { return };
+        if backup.master.is_none_or(|master| master.address != neighbor) {
+            return;
+        }
+        let at = now + promotion_skew(&self.params, self.priority, followed_interval(&self.params, backup));
+        if at < backup.down_at {
+            backup.down_at = at;
+            backup.cut_off = Some(neighbor);
         }
     }
 
@@ -591,6 +609,7 @@ impl Router {
             rival: None,
             lets_pass: false,
             left: None,
+            cut_off: None,
             hold: Hold::Idle,
             asks: false,
         };

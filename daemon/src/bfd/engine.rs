@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use keepalived_config::model::{BfdInstance, Config};
 use keepalived_core::bfd::control::LENGTH;
-use keepalived_core::bfd::{Arrival, Change, Discarded, SessionId, SessionState, Sessions};
+use keepalived_core::bfd::{Arrival, Change, Discarded, Session, SessionId, SessionState, Sessions};
 use keepalived_core::pace::Pace;
 use keepalived_core::time::Instant;
 use keepalived_state::{BfdChange, Event, Record, SessionView, Subject};
@@ -41,7 +41,7 @@ struct Kept {
 
 /// All sessions.
 #[derive(Debug)]
-pub(super) struct Engine {
+pub struct Engine {
     instances: Vec<BfdInstance>,
     sessions: Sessions,
     deadlines: Deadlines,
@@ -62,14 +62,14 @@ pub(super) struct Engine {
 
 /// Something that a caller does about sockets.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Reconfigured {
+pub struct Reconfigured {
     /// Sessions that are not there any more.
-    pub(super) gone: Vec<SessionId>,
+    pub gone: Vec<SessionId>,
 }
 
 impl Engine {
     /// The sessions of `config`; those that `standings` knows go on. Nobody else must be able to guess `seed`.
-    pub(super) fn new(now: Instant, config: &Config, standings: &BTreeMap<String, SessionStanding>, seed: u64) -> Self {
+    pub fn new(now: Instant, config: &Config, standings: &BTreeMap<String, SessionStanding>, seed: u64) -> Self {
         let mut engine = Self {
             instances: Vec::new(),
             sessions: Sessions::new(seed),
@@ -90,7 +90,7 @@ impl Engine {
     }
 
     /// Another configuration. Sessions with the same name and addresses go on.
-    pub(super) fn reload(&mut self, now: Instant, config: &Config) -> Reconfigured {
+    pub fn reload(&mut self, now: Instant, config: &Config) -> Reconfigured {
         self.configure(now, config, &BTreeMap::new())
     }
 
@@ -144,8 +144,13 @@ impl Engine {
     }
 
     /// All sessions, in the order of the configuration, with what is configured.
-    pub(super) fn sessions(&self) -> impl Iterator<Item = (SessionId, &BfdInstance)> {
+    pub fn sessions(&self) -> impl Iterator<Item = (SessionId, &BfdInstance)> {
         self.by_place.iter().copied().zip(&self.instances)
+    }
+
+    /// One session.
+    pub fn session(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(id)
     }
 
     /// The port that a session sent from before.
@@ -165,7 +170,7 @@ impl Engine {
     }
 
     /// A datagram came.
-    pub(super) fn receive(&mut self, now: Instant, arrival: &Arrival<'_>) {
+    pub fn receive(&mut self, now: Instant, arrival: &Arrival<'_>) {
         match self.sessions.receive(now, arrival) {
             Ok(heard) => self.follow(now, heard.session, heard.change),
             Err(why) => {
@@ -184,7 +189,7 @@ impl Engine {
 
     /// Lets deadlines fire, and hands what is due to `send`, which says whether the kernel took it. All packets that came until
     /// `heard_until` have been handed over. False if more is due.
-    pub(super) fn turn(
+    pub fn turn(
         &mut self,
         now: Instant,
         heard_until: Instant,
@@ -215,13 +220,13 @@ impl Engine {
     }
 
     /// When something is due.
-    pub(super) fn next(&mut self) -> Option<Instant> {
+    pub fn next_due(&mut self) -> Option<Instant> {
         self.deadlines.next()
     }
 
     /// Tells every neighbour that an administrator wants the sessions down: this daemon stops. The neighbours do not take it for a failure of
     /// the path then.
-    pub(super) fn stop(&mut self, now: Instant) {
+    pub fn stop(&mut self, now: Instant) {
         for id in self.by_place.clone() {
             if let Some(session) = self.sessions.get_mut(id) {
                 // of a session that is not up the neighbour expects nothing
@@ -278,12 +283,12 @@ impl Engine {
     }
 
     /// Results that have changed since the last call.
-    pub(super) fn results(&mut self) -> Vec<SessionResult> {
+    pub fn results(&mut self) -> Vec<SessionResult> {
         std::mem::take(&mut self.results)
     }
 
     /// All results of sessions that `which` wants, for a process that has just begun.
-    pub(super) fn all_results(&self, which: impl Fn(&BfdInstance) -> bool) -> Vec<SessionResult> {
+    pub fn all_results(&self, which: impl Fn(&BfdInstance) -> bool) -> Vec<SessionResult> {
         let all = self.sessions().filter(|(_, instance)| which(instance));
         all.filter_map(|(id, instance)| {
             let kept = self.kept.get(&id)?;

@@ -253,7 +253,7 @@ impl Process {
         });
         let behind = behind.min();
         let times = [
-            self.engine.next(),
+            self.engine.next_due(),
             self.voices.next_at(),
             self.ears.next_at(),
             self.supervisor.next_at(now),

@@ -136,6 +136,13 @@ impl<N: Network, P: Packets> Engine<N, P> {
         self.flush();
     }
 
+    /// A BFD session has a result. Backups that name it in `bfd_promotes` act at once; who tracks it hears of it by [`Engine::track`].
+    pub fn session_result(&mut self, now: Instant, session: &str, is_up: bool) {
+        self.now = now;
+        self.instances.session_result(now, session, is_up);
+        self.flush();
+    }
+
     /// The trackers that any instance follows.
     pub fn tracked(&self) -> BTreeSet<TrackerId> {
         self.instances.tracked()

@@ -37,6 +37,7 @@ mod duplicates;
 mod firewall;
 mod look;
 mod own_links;
+mod promotions;
 mod routes;
 mod surroundings;
 mod tracking;
@@ -46,6 +47,7 @@ use configure::Evidence;
 use firewall::Filter;
 pub(super) use firewall::is_closed;
 use look::Asked;
+use promotions::Sessions;
 use routes::Statics;
 pub(super) use routes::describe;
 use tracking::LinkDelays;
@@ -61,6 +63,8 @@ pub(super) struct Instances {
     groups: SyncGroups,
     trackers: Trackers,
     link_delays: LinkDelays,
+    /// What BFD says of paths.
+    sessions: Sessions,
     /// What the process before this one knew, until the trackers are configured.
     known_trackers: BTreeMap<TrackerId, TrackerState>,
     /// What is configured for trackers, for outsiders.
@@ -127,6 +131,7 @@ impl Instances {
             groups: SyncGroups::default(),
             trackers: Trackers::default(),
             link_delays: LinkDelays::default(),
+            sessions: Sessions::default(),
             known_trackers: inherited.trackers,
             tracker_settings: BTreeMap::new(),
             channels: Channels::default(),

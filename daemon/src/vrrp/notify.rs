@@ -202,7 +202,7 @@ fn specific<'a>(scripts: &'a Notify, word: &str) -> Option<&'a Script> {
 fn environment(cause: &Cause) -> Vec<(String, String)> {
     let master = match cause {
         Cause::HigherClaim { by, .. } => Some(by),
-        Cause::MasterLeft { master } | Cause::Preempted { master, .. } => Some(master),
+        Cause::MasterLeft { master } | Cause::PathLost { master } | Cause::Preempted { master, .. } => Some(master),
         Cause::MasterSilent { master, .. } => master.as_ref(),
         _ => None,
     };

@@ -298,7 +298,9 @@ impl Process {
             match bfd.hear::<SessionResult>() {
                 Ok(Incoming::Message(SessionResult { session, is_up, why }, _)) => {
                     let state = if is_up { TrackerState::Up } else { TrackerState::Down };
-                    self.engine.track(reactor::now(), &TrackerId::new(TrackerKind::Bfd, session), state, why);
+                    let now = reactor::now();
+                    self.engine.session_result(now, &session, is_up);
+                    self.engine.track(now, &TrackerId::new(TrackerKind::Bfd, session), state, why);
                 }
                 Ok(Incoming::Nothing) => return,
                 Ok(Incoming::Closed) => self.bfd = None,

@@ -292,3 +292,40 @@ fn the_signal_for_data_shows_sessions() {
         Ok(())
     });
 }
+
+/// The master is gone at once: the backup has the address long before the master down time is over.
+#[test]
+fn a_backup_takes_over_when_bfd_loses_the_master() {
+    if !only_ours() {
+        return;
+    }
+    trial("promoted", |lab| {
+        let (a, b) = addresses(lab, false);
+        // 3.6 s without BFD
+        let every = Duration::from_secs(1);
+        let master = Instance::new(Case::PLAIN, 200).every(every).text(lab.router(0), &[]);
+        let backup = Instance::new(Case::PLAIN, 100).every(every).with("bfd_promotes B1").text(lab.router(1), &[]);
+        let first = start(lab.router(0), "d", &(session("B1", a, b, FAST, "") + &master))?;
+        let second = start(lab.router(1), "d", &(session("B1", b, a, FAST, "") + &backup))?;
+        wait_for(&first, "Entering MASTER STATE", 1)?;
+        wait_for(&second, UP, 1)?;
+        lab.capture().wait_advert(lab.capture().mark()?, lab.router(0).mac(0), 7, patience(Duration::from_secs(5)))?;
+        let mark = lab.capture().mark()?;
+        let last = lab.capture().wait_advert(mark, lab.router(0).mac(0), 7, patience(Duration::from_secs(5)))?;
+        lab.pull(0, 0)?;
+        let mark = lab.capture().mark()?;
+        let first_of_second =
+            lab.capture().wait_advert(mark, lab.router(1).mac(0), 7, patience(Duration::from_secs(10)))?;
+        let log = second
+            .wait_for_log("Entering MASTER STATE: BFD says that the path to 10.0.0.1 is gone", Duration::from_secs(5));
+        let took = first_of_second.at.since(last.at);
+        log.with_context(|| format!("it took {took} s"))?;
+        // the master comes back, and is master again
+        lab.plug(0, 0)?;
+        let mark = lab.capture().mark()?;
+        lab.capture().wait_advert(mark, lab.router(0).mac(0), 7, patience(Duration::from_secs(10)))?;
+        wait_until("the backup is a backup again", patience(Duration::from_secs(10)), || {
+            Ok(!lab.router(1).has(Case::PLAIN.vip(7))?)
+        })
+    });
+}

@@ -62,6 +62,13 @@ impl Bounds {
         others.map(down).fold(down(instance), Duration::min)
     }
 
+    /// The same where a takeover may also come `detection` after a disturbance, when BFD notices it.
+    #[must_use]
+    pub fn and(self, detection: Duration) -> Self {
+        let more = if detection.is_zero() { detection } else { stretched(detection) + HOP * 4 };
+        Self { one: self.one + more, settled: self.settled + more, ..self }
+    }
+
     /// The bounds of the unit `members`, whose routers are set like one of `settings` at any time.
     pub fn of<'a>(members: Vec<VirtualId>, settings: impl Iterator<Item = &'a Instance>) -> Self {
         let (mut interval, mut adverts, mut unit, mut delay) = (Duration::ZERO, 0, Duration::ZERO, Duration::ZERO);

@@ -45,6 +45,9 @@ pub enum Invariant {
     FaultWhileTracked,
     /// The priority of an advert is what the file says and trackers add.
     PriorityOnTheWire,
+    /// No BFD session is up on both sides when the path between them has been gone, in either direction, for longer than
+    /// the detection time.
+    SeesDeadPath,
     /// Members of a sync group are in the same state.
     GroupTogether,
     /// Adopting the addresses of the process before changes nothing in the kernel.
@@ -104,6 +107,7 @@ impl Invariant {
             | Self::Farewell
             | Self::FaultWhileTracked
             | Self::PriorityOnTheWire
+            | Self::SeesDeadPath
             | Self::GroupTogether
             | Self::AdoptionIsQuiet
             | Self::Rests
@@ -121,6 +125,7 @@ impl fmt::Display for Invariant {
             Self::NoPreempt => "nopreempt never preempts",
             Self::FaultWhileTracked => "FAULT exactly while a tracker says so",
             Self::PriorityOnTheWire => "the priority on the wire is what the trackers add up to",
+            Self::SeesDeadPath => "BFD sees a dead path within the detection time",
             Self::Priority => "the highest priority that preempts is master",
             Self::Steady => "nothing changes once all has settled",
             Self::MasterHolds => "a master has its addresses",

@@ -24,10 +24,12 @@ mod addresses;
 mod kernel;
 mod links;
 mod process;
+mod sessions;
 
 use addresses::remove_virtual;
 use kernel::{Asked, excuse_those_without_sockets};
 use links::{first_links, machine};
+pub use sessions::ControlSent;
 
 /// An engine on a kernel in memory.
 type FakeEngine = Engine<FakeNetwork, FakePackets>;
@@ -90,6 +92,11 @@ pub struct Node {
     network_changes: usize,
     turns_in_a_row: usize,
     present: Vec<IpAddr>,
+    /// Its bfd process, and how often it was started.
+    bfd: Option<sessions::BfdProcess>,
+    bfd_starts: u64,
+    /// When the bfd process is scheduled next: of several planned turns, only this one counts.
+    pub next_control: Option<Moment>,
     /// Its supervisor, as far as that hears what the engine shows.
     pub follower: Follower<VrrpView>,
 }
@@ -217,6 +224,9 @@ impl Node {
             network_changes: 0,
             turns_in_a_row: 0,
             present: Vec::new(),
+            bfd: None,
+            bfd_starts: 0,
+            next_control: None,
             follower: Follower::default(),
         }
     }
@@ -235,6 +245,7 @@ impl Node {
     pub fn resume(&mut self) {
         self.paused = false;
         self.next_turn = None;
+        self.next_control = None;
         // what its kernel did meanwhile it hears of now
         self.unannounced.clear();
     }
@@ -254,6 +265,7 @@ impl Node {
         engine.set_utc(shown, now.utc());
         loop {
             let wake = engine.turn(shown);
+            take_reports(engine, &mut deeds);
             // announcing is the last that a turn does: the states are those that they were sent in
             deeds.stray = deeds.stray.or_else(|| stray(engine, &self.setting));
             let announced_now = std::mem::take(&mut engine.kernel().1.announced);
@@ -436,6 +448,14 @@ impl Node {
 
 /// What the engine did, taken from where it left it.
 fn collect(engine: &mut FakeEngine, deeds: &mut Deeds) {
+    take_reports(engine, deeds);
+    let packets = engine.kernel().1;
+    deeds.sent = std::mem::take(&mut packets.sent);
+    deeds.probed = std::mem::take(&mut packets.probed);
+}
+
+/// What it says. Each turn of a process takes it: lines that were left out make the engine wake it.
+fn take_reports(engine: &mut FakeEngine, deeds: &mut Deeds) {
     for report in engine.reports() {
         if let Report::Transition { name, transition, .. } = &report
             && let Some(id) = setting::id(name)
@@ -449,9 +469,6 @@ fn collect(engine: &mut FakeEngine, deeds: &mut Deeds) {
         }
         deeds.remarks.push(report.to_string());
     }
-    let packets = engine.kernel().1;
-    deeds.sent = std::mem::take(&mut packets.sent);
-    deeds.probed = std::mem::take(&mut packets.probed);
 }
 
 /// An address that the engine has announced though it is not its master, of those announced since the last look.

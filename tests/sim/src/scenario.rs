@@ -7,7 +7,7 @@ use crate::bounds::Bounds;
 use crate::clock::{Clock, MOST_PPM, Moment};
 use crate::disturbance::{Disturbance, Weather};
 use crate::random::Random;
-use crate::setting::{Family, Instance, NodeId, Preempt, Segment, Setting, TRACKERS, Track, VirtualId};
+use crate::setting::{BfdTimes, Family, Instance, NodeId, Preempt, Segment, Setting, TRACKERS, Track, VirtualId};
 
 /// A whole run, before it begins.
 #[derive(Clone, Debug)]
@@ -37,6 +37,7 @@ impl Scenario {
         let more = Random::new(seed ^ 0x006b_6572_6e65_6c73);
         let mut late = Random::new(seed ^ 0x7472_6163_6b65_7273);
         sign_and_track(&mut late, &mut settings);
+        promote(&mut Random::new(seed ^ 0x7072_6f6d_6f74_6573), &mut settings);
         Author {
             random,
             more,
@@ -82,7 +83,8 @@ fn units(settings: &[Setting], plan: &[(Moment, Disturbance)]) -> Vec<Bounds> {
     let of = |members: Vec<VirtualId>| {
         let instances =
             all.iter().flat_map(|setting| members.iter().filter_map(|member| setting.instances.get(*member)));
-        Bounds::of(members.clone(), instances)
+        let detection = first.bfd.map(BfdTimes::detection).unwrap_or_default();
+        Bounds::of(members.clone(), instances).and(detection)
     };
     units.into_iter().map(of).collect()
 }
@@ -93,7 +95,7 @@ fn settings(random: &mut Random, nodes: usize) -> Vec<Setting> {
     let count = random.pick(&[1, 1, 1, 2, 2, 3, 4]);
     let grouped = count > 1 && random.percent(40);
     let yields = random.percent(20);
-    let mut all = vec![Setting { instances: Vec::new(), yields_lost_addresses: yields }; nodes];
+    let mut all = vec![Setting { instances: Vec::new(), yields_lost_addresses: yields, bfd: None }; nodes];
     // one order of priorities for all members of a group: with opposite ones neither router can have its way, and two
     // that leave for each other at the same moment also come back at the same moment, for ever
     let shared = ranks(random, nodes);
@@ -179,7 +181,25 @@ fn common(random: &mut Random, id: VirtualId, base: u64, grouped: bool) -> Insta
         addresses,
         absent: false,
         tracks: Vec::new(),
+        promoted: false,
         fault: false,
+    }
+}
+
+/// In some worlds BFD runs beside VRRP, and some of the virtual routers do not wait for a master that it has lost.
+fn promote(random: &mut Random, settings: &mut [Setting]) {
+    // control packets are most of what happens in such a world: few of them
+    if !random.percent(12) {
+        return;
+    }
+    let times = BfdTimes { interval: random.pick(&[30, 100, 300]), multiplier: random.pick(&[2, 3, 3, 5]) };
+    let count = settings.first().map_or(0, |setting| setting.instances.len());
+    let promoted: Vec<bool> = (0..count).map(|_| random.percent(70)).collect();
+    if promoted.contains(&true) {
+        for setting in settings {
+            setting.bfd = Some(times);
+            setting.instances.iter_mut().zip(&promoted).for_each(|(instance, promoted)| instance.promoted = *promoted);
+        }
     }
 }
 

@@ -20,6 +20,24 @@ pub struct Setting {
     pub instances: Vec<Instance>,
     /// `vip_lost backup`
     pub yields_lost_addresses: bool,
+    /// `bfd_instance` with each other router on each network where any instance has `bfd_promotes`.
+    pub bfd: Option<BfdTimes>,
+}
+
+/// The times of all BFD sessions of a router.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BfdTimes {
+    /// `min_tx` and `min_rx`, milliseconds.
+    pub interval: u32,
+    /// `multiplier`
+    pub multiplier: u8,
+}
+
+impl BfdTimes {
+    /// How long a path is gone before a session says so, if both sides are set like this.
+    pub fn detection(self) -> Duration {
+        Duration::from_millis(u64::from(self.interval)) * u32::from(self.multiplier)
+    }
 }
 
 /// One `vrrp_instance`.
@@ -61,6 +79,8 @@ pub struct Instance {
     pub absent: bool,
     /// `track_script`
     pub tracks: Vec<Track>,
+    /// `bfd_promotes`: the session with the router after this one, by their numbers.
+    pub promoted: bool,
     /// A tracker without weight keeps it in FAULT. No file says so: see [`Setting::with_trackers`].
     pub fault: bool,
 }
@@ -224,12 +244,38 @@ pub fn id(name: &str) -> Option<VirtualId> {
     name.strip_prefix('I')?.parse().ok()
 }
 
+/// Name of the session with `peer` on a network.
+pub fn session_name(segment: Segment, family: Family, peer: NodeId) -> String {
+    format!("B{}{}-{peer}", segment.interface(), if family == Family::V4 { 4 } else { 6 })
+}
+
+/// `bfd_instance` blocks: one for each other router on each network where an instance is promoted.
+fn write_sessions(text: &mut String, setting: &Setting, node: NodeId, nodes: usize) -> std::fmt::Result {
+    let Some(times) = setting.bfd else { return Ok(()) };
+    let mut networks: Vec<(Segment, Family)> = Vec::new();
+    for instance in setting.instances.iter().filter(|instance| instance.promoted) {
+        if !networks.contains(&(instance.segment, instance.family)) {
+            networks.push((instance.segment, instance.family));
+        }
+    }
+    for (segment, family) in networks {
+        for peer in (0..nodes).filter(|peer| *peer != node) {
+            let (name, own) = (session_name(segment, family, peer), segment.address(node, family));
+            writeln!(text, "bfd_instance {name} {{\n  neighbor_ip {}", segment.address(peer, family))?;
+            writeln!(text, "  source_ip {own}\n  min_tx {0}\n  min_rx {0}", times.interval)?;
+            writeln!(text, "  multiplier {}\n}}", times.multiplier)?;
+        }
+    }
+    Ok(())
+}
+
 /// The configuration as an administrator of `node` would write it, in a world of `nodes` routers.
 pub fn text(setting: &Setting, node: NodeId, nodes: usize) -> String {
     let mut text = String::new();
     if setting.yields_lost_addresses {
         text.push_str("global_defs {\n  vip_lost backup\n}\n");
     }
+    write_sessions(&mut text, setting, node, nodes).expect("a string takes everything");
     let grouped: Vec<VirtualId> =
         setting.instances.iter().enumerate().filter(|(_, instance)| instance.grouped).map(|(id, _)| id).collect();
     if !grouped.is_empty() {
@@ -288,6 +334,10 @@ fn write_instance(
             writeln!(text, "    {} weight {}", tracker_name(track.tracker), track.weight)?;
         }
         writeln!(text, "  }}")?;
+    }
+    if instance.promoted {
+        let peer = (node + 1) % nodes;
+        writeln!(text, "  bfd_promotes {}", session_name(instance.segment, instance.family, peer))?;
     }
     if instance.unicast {
         writeln!(text, "  unicast_peer {{")?;

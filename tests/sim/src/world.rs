@@ -1,5 +1,7 @@
 //! Routers, the network between them, one clock over all, and what happens in order.
 
+mod sessions;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::Add;
@@ -15,7 +17,7 @@ use crate::clock::Moment;
 use crate::disturbance::{Disturbance, Weather};
 use crate::invariant::{Broken, Invariant, Violation};
 use crate::medium::{self, Medium, Said};
-use crate::node::{Deeds, Node, Pace};
+use crate::node::{ControlSent, Deeds, Node, Pace};
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::scenario::Scenario;
@@ -43,6 +45,11 @@ pub struct World {
     /// Something that a router has sent, for strangers to imitate.
     overheard: Option<(Segment, SentAdvert)>,
     planted: Option<Planted>,
+    /// The dice of BFD: others keep falling as they did before there was any.
+    random_control: Random,
+    dead_paths: sessions::DeadPaths,
+    /// Until then packets arrive that left in worse weather.
+    late_until: Moment,
 }
 
 /// How much happened.
@@ -96,6 +103,8 @@ pub enum Planted {
     NoAnnouncement,
     /// A stranger answers each probe.
     Stranger,
+    /// BFD sessions take all silence for their own.
+    PatientSessions,
     /// What engines show changes, and their followers do not hear all of it.
     LostChanges,
 }
@@ -126,6 +135,14 @@ enum Event {
     CarriesOut(NodeId, u64),
     /// What came of it reaches the process that asked.
     Answers(NodeId, u64),
+    /// A bfd process is scheduled, if this is still the plan.
+    ControlTurn(NodeId),
+    /// A control packet of BFD reaches a router.
+    ControlArrives {
+        to: NodeId,
+        segment: Segment,
+        packet: ControlSent,
+    },
 }
 
 /// How long kernels take for an order at most, so that every kind of world has them quick and slow: a moment is shorter
@@ -170,6 +187,9 @@ impl World {
             statistics: Statistics::default(),
             overheard: None,
             planted: None,
+            random_control: Random::new(seed ^ 0x0063_6f6e_7472_6f6c),
+            dead_paths: sessions::DeadPaths::new(),
+            late_until: Moment::START,
         };
         for node in 0..world.nodes.len() {
             let node = world.node(node);
@@ -216,6 +236,7 @@ impl World {
             self.now = at;
             self.statistics.events += 1;
             self.watch.stand(at, &self.nodes)?;
+            self.judge_sessions()?;
             match event {
                 Event::Happens(disturbance) => self.happen(disturbance)?,
                 Event::Arrives { from, to, segment, advert, said } => {
@@ -245,6 +266,13 @@ impl World {
                     self.schedule(node, at);
                 }
                 Event::Fails(from, to) => self.medium.fail(from, to),
+                Event::ControlTurn(node) => {
+                    let current = self.node(node).next_control == Some(at);
+                    if current && !self.node(node).paused {
+                        self.control_turn(node);
+                    }
+                }
+                Event::ControlArrives { to, segment, packet } => self.control_arrives(to, segment, &packet),
             }
         }
         self.now = self.end;
@@ -420,6 +448,7 @@ impl World {
                     return Ok(());
                 }
                 let quiet = self.node_mut(id).start(now);
+                self.schedule_control(id, now);
                 self.turn(id)?;
                 let changes = self.node_mut(id).changes();
                 if quiet && (changes > 0 || self.node(id).asks_for_changes()) {
@@ -433,6 +462,8 @@ impl World {
                 if self.node(id).paused || !self.node(id).is_up() {
                     return Ok(());
                 }
+                let last_words = self.node_mut(id).stop_sessions(now);
+                self.send_control(id, &last_words);
                 let masters = self.masters_that_can_send(id);
                 let mut deeds = self.node_mut(id).stop(now);
                 self.account(id, &deeds);
@@ -602,6 +633,7 @@ impl World {
         self.node_mut(id).resume();
         self.excuse_silence(id);
         self.schedule(id, now);
+        self.schedule_control(id, now);
     }
 
     /// Its adverts must be punctual from now on.
@@ -630,6 +662,7 @@ impl World {
         // what is under way arrives late
         let under_way = self.medium.weather.delay;
         self.medium.weather = weather;
+        self.late_until = self.late_until.max(self.now + under_way);
         self.watch.late_packets(self.now + under_way);
     }
 }

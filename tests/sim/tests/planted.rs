@@ -6,7 +6,7 @@ use keepalived_sim::clock::Moment;
 use keepalived_sim::disturbance::Disturbance;
 use keepalived_sim::invariant::Invariant;
 use keepalived_sim::scenario::{Scenario, address};
-use keepalived_sim::setting::{Family, Instance, Preempt, Segment, Setting, Track};
+use keepalived_sim::setting::{BfdTimes, Family, Instance, Preempt, Segment, Setting, Track};
 use keepalived_sim::trace::Trace;
 use keepalived_sim::world::{Planted, World};
 
@@ -30,12 +30,13 @@ fn instance(priority: u8) -> Instance {
         addresses: vec![address(1, Family::V4, 1)],
         absent: false,
         tracks: Vec::new(),
+        promoted: false,
         fault: false,
     }
 }
 
 fn setting(instance: Instance) -> Setting {
-    Setting { instances: vec![instance], yields_lost_addresses: false }
+    Setting { instances: vec![instance], yields_lost_addresses: false, bfd: None }
 }
 
 /// Two routers that start at once, one as its setting says, the other as the engine is told behind the watch's back.
@@ -108,7 +109,7 @@ fn a_cut_that_nobody_told_the_watch_of_makes_two_masters() {
 fn without_anybody_who_wants_to_be_master_there_is_none() {
     let mut world = world(setting(instance(200)), setting(instance(100)), &[]);
     for node in 0..2 {
-        let idle = Setting { instances: Vec::new(), yields_lost_addresses: false };
+        let idle = Setting { instances: Vec::new(), yields_lost_addresses: false, bfd: None };
         world.node_mut(node).tell_engine_otherwise(2, &idle);
     }
     assert_eq!(broken(world), Some(Invariant::SomeMaster));
@@ -184,6 +185,7 @@ fn an_engine_without_the_group_lets_its_members_part() {
     let both = |grouped| Setting {
         instances: vec![member(1, Segment::Front, grouped), member(2, Segment::Back, grouped)],
         yields_lost_addresses: false,
+        bfd: None,
     };
     let pulled = [(30, Disturbance::Pull(0, Segment::Back))];
     let mut world = world(both(true), both(true), &pulled);
@@ -245,4 +247,21 @@ fn a_follower_that_loses_changes_is_misled() {
     let mut world = world(setting(instance(200)), setting(instance(100)), &[]);
     world.plant(Planted::LostChanges);
     assert_eq!(broken(world), Some(Invariant::Followed));
+}
+
+/// Two routers whose sessions are up; then the path is cut.
+fn with_sessions() -> World {
+    let with = |priority| Setting {
+        bfd: Some(BfdTimes { interval: 100, multiplier: 3 }),
+        ..setting(Instance { promoted: true, ..instance(priority) })
+    };
+    world(with(200), with(100), &[(20, Disturbance::Cut(0, 1)), (20, Disturbance::Cut(1, 0))])
+}
+
+#[test]
+fn a_session_that_does_not_see_a_dead_path_is_found() {
+    assert_eq!(broken(with_sessions()), None);
+    let mut world = with_sessions();
+    world.plant(Planted::PatientSessions);
+    assert_eq!(broken(world), Some(Invariant::SeesDeadPath));
 }

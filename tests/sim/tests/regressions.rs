@@ -29,9 +29,10 @@ fn setting(priority: u8) -> Setting {
         addresses: vec![address(1, Family::V4, 1)],
         absent: false,
         tracks: Vec::new(),
+        promoted: false,
         fault: false,
     };
-    Setting { instances: vec![instance], yields_lost_addresses: false }
+    Setting { instances: vec![instance], yields_lost_addresses: false, bfd: None }
 }
 
 /// Two routers that start at once, and what happens to them, by milliseconds.

@@ -29,6 +29,8 @@ pub enum Event<'a> {
     InPlace,
     /// Another program took an address away, and the router yields for a moment (`vip_lost backup`).
     AddressLost,
+    /// A BFD session with this neighbour says that the path to it is gone (`bfd_promotes`).
+    PathLost(IpAddr),
     /// All members of its sync group want to be master.
     GroupMaster,
     /// A member of its sync group left master.

@@ -22,6 +22,16 @@ pub(super) fn skew_time(params: &Params, priority: Priority, interval: AdvertInt
     wait::skew_time(params.settings.version, priority, interval)
 }
 
+/// The longest skew of a router that BFD promotes. It only keeps several of them from beginning in the same moment: one that is not the
+/// best yields to the better one's first advert.
+const PROMOTION_SKEW: Duration = Duration::from_millis(20);
+
+/// How long it waits after BFD said that the path to its master is gone.
+pub(super) fn promotion_skew(params: &Params, priority: Priority, interval: AdvertInterval) -> Duration {
+    let later = PROMOTION_SKEW * (256 - u32::from(priority.get())) / 256;
+    later.min(skew_time(params, priority, interval))
+}
+
 /// How long it waits for that master's next advert.
 pub(super) fn down_time(params: &Params, priority: Priority, interval: AdvertInterval) -> Duration {
     wait::down_interval(params.settings.version, priority, interval, params.settings.down_adverts)
@@ -51,6 +61,9 @@ pub(super) fn after_crossing(now: Instant, backup: &Backup) -> Option<Instant> {
 }
 
 pub(super) fn takeover_cause(now: Instant, backup: &Backup) -> Cause {
+    if let Some(master) = backup.cut_off {
+        return Cause::PathLost { master };
+    }
     match (backup.left, backup.rival) {
         (Some(master), _) => Cause::MasterLeft { master },
         (None, Some(rival)) => Cause::Preempted { master: rival.address, priority: rival.priority },

@@ -50,7 +50,7 @@ impl Rig {
     fn run(&mut self, millis: u64) {
         let end = self.now + Duration::from_millis(millis);
         loop {
-            let wake = self.sides.iter_mut().filter_map(|side| side.engine.next()).min();
+            let wake = self.sides.iter_mut().filter_map(|side| side.engine.next_due()).min();
             let Some(wake) = wake.filter(|wake| *wake <= end) else { break };
             self.now = wake.max(self.now);
             for from in 0..2 {

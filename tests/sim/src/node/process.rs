@@ -45,6 +45,7 @@ impl Node {
         if let Life::Up(engine) = &mut self.life {
             engine.begin(shown);
         }
+        self.start_sessions(now);
         self.paused = false;
         self.widowed_at = None;
         // a new process announces what it adopts
@@ -82,6 +83,10 @@ impl Node {
             self.adopts = masters.map(|(key, _, _)| key.clone()).collect();
             let network = engine.kernel().0.clone();
             self.life = Life::Down(Box::new(network));
+        }
+        if !adopts {
+            self.bfd = None;
+            self.next_control = None;
         }
         // the supervisor knows how they were
         if !adopts {

@@ -81,7 +81,10 @@ pub(super) fn hears_first(
     deeds: &Deeds,
 ) -> Result<(), Broken> {
     let by_timer = match transition.cause {
-        Cause::MasterSilent { .. } | Cause::MasterLeft { .. } | Cause::Preempted { .. } | Cause::GroupMaster => true,
+        Cause::MasterSilent { .. }
+        | Cause::MasterLeft { .. }
+        | Cause::Preempted { .. }
+        | Cause::GroupMaster => true,
         Cause::Started
         | Cause::OwnerStarted
         | Cause::HigherClaim { .. }
@@ -91,9 +94,13 @@ pub(super) fn hears_first(
         | Cause::Resumed
         | Cause::GroupBackup
         | Cause::Stopped
-        | Cause::Removed => false,
+        | Cause::Removed
+        // BFD takes the place of the timer
+        | Cause::PathLost { .. } => false,
     };
     let (Some(heard), Some(own)) = (deeds.heard.get(which), node.setting.instances.get(which)) else { return Ok(()) };
+    // what BFD promotes has asked its group before its timer ended
+    let by_timer = by_timer && !(own.promoted && matches!(transition.cause, Cause::GroupMaster));
     let Some((stamp, interval)) = heard.followed.filter(|(stamp, _)| by_timer && *stamp >= heard.fresh) else {
         return Ok(());
     };

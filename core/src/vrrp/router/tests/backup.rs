@@ -44,6 +44,29 @@ fn a_backup_goes_by_the_masters_interval() {
     assert_eq!(rig.until_deadline(), Duration::from_nanos(1_828_125_000));
 }
 
+#[test]
+fn a_backup_does_not_wait_for_a_master_that_bfd_has_lost() {
+    let mut rig = Rig::started(params(Version::V3, 100));
+    rig.hear(THEIRS, 200);
+    let patient = rig.until_deadline();
+    rig.tell(Event::PathLost(LOWER_ADDRESS));
+    assert_eq!(rig.until_deadline(), patient, "that router is not the master");
+    // 20 ms x 156 / 256
+    let promoted = Duration::from_nanos(12_187_500);
+    rig.tell(Event::PathLost(THEIRS));
+    assert_eq!(rig.until_deadline(), promoted);
+    rig.hear(THEIRS, 200);
+    assert_eq!(rig.until_deadline(), patient, "the master is heard: only BFD has lost it");
+    rig.tell(Event::PathLost(THEIRS));
+    rig.skip(rig.until_deadline());
+    let effects = rig.expire();
+    let Some(Effect::Transition(transition)) = effects.get(1) else { panic!("{effects:?}") };
+    assert_eq!(transition.cause, Cause::PathLost { master: THEIRS });
+    // it was a mistake: the master with the higher claim is still there
+    rig.hear(THEIRS, 200);
+    assert_eq!((rig.router.state(), rig.until_deadline()), (State::Backup, patient));
+}
+
 // keepalived 2.4.3 keeps a learnt interval in its timers after becoming master, unless it logs in detail
 #[test]
 fn a_learnt_interval_ends_with_the_backup_state() {

@@ -307,3 +307,27 @@ fn what_trackers_come_to_is_shown() {
     rig.reload(&one(100));
     assert!(follow(&mut rig).is_empty());
 }
+
+#[test]
+fn a_session_that_is_lost_promotes_the_backup_that_names_it() {
+    let sessions = "bfd_instance PATH {\n neighbor_ip 192.0.2.2\n}\nbfd_instance OTHER {\n neighbor_ip 192.0.2.3\n}\n";
+    let mut rig =
+        Rig::new(&(sessions.to_owned() + &text("", "bfd_promotes PATH").replace(&SCRIPT.replace("WEIGHT", ""), "")));
+    rig.hear(&one(200), 200);
+    let says = |rig: &mut Rig, session: &str, is_up| {
+        rig.engine.session_result(rig.now, session, is_up);
+        rig.settle();
+        rig.pass(Duration::from_millis(20));
+        rig.state("A")
+    };
+    // down from the start is no loss, and another session is not asked
+    assert_eq!(says(&mut rig, "PATH", false), State::Backup);
+    assert_eq!(says(&mut rig, "OTHER", true), State::Backup);
+    assert_eq!(says(&mut rig, "OTHER", false), State::Backup);
+    assert_eq!(says(&mut rig, "PATH", true), State::Backup);
+    assert_eq!(says(&mut rig, "PATH", false), State::Master);
+    assert!(rig.has(VIP));
+    // the path is good after all: the better router takes it back, and what is down already promotes nobody again
+    rig.hear(&one(200), 200);
+    assert_eq!(says(&mut rig, "PATH", false), State::Backup);
+}
