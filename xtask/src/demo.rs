@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: two routers, one address, and the master dies.
 
 pub(crate) mod balance;
+pub(crate) mod bfd;
 
 use crate::options::{Command as Spec, Given, Known};
 use crate::packages;
@@ -47,7 +48,7 @@ pub(crate) fn run(options: &Given) -> Result<()> {
     let lab = Builder { routers: 3, segments: 1, filter: Filter::Everything }.build("demo", None)?;
     say!("Two routers and a client on one network. {daemon}: {}", daemon.version());
     say!("The address {ADDRESS} belongs to whichever router is master; the client pings it every 10 ms.\n");
-    let times = play(&lab, &daemon)?;
+    let times = play(&lab, &daemon, CONFIGURATIONS)?;
     times.print();
     Ok(())
 }
@@ -81,11 +82,12 @@ struct Times {
     answer: Stamp,
 }
 
-fn play(lab: &Lab, daemon: &Daemon) -> Result<Times> {
+/// Both routers start with `configurations`, and the first one dies.
+fn play(lab: &Lab, daemon: &Daemon, configurations: [&'static str; 2]) -> Result<Times> {
     let wire = lab.capture();
     let [a, b] = [lab.router(0), lab.router(1)];
     let configuration = |index: usize| {
-        let path = CONFIGURATIONS[index];
+        let path = configurations[index];
         std::fs::read_to_string(path).context(path)
     };
     let wait = patience(Duration::from_secs(4));
@@ -139,8 +141,24 @@ fn play(lab: &Lab, daemon: &Daemon) -> Result<Times> {
 
 impl Times {
     fn print(&self) {
-        let skew = (256.0 - PRIORITY_OF_B) / 256.0 * INTERVAL;
-        let wait = 3.0 * INTERVAL + skew;
+        let (skew, wait) = waits();
+        let may = (
+            self.last_advert.since(self.killed) + wait,
+            NAMES[1].to_owned(),
+            "has heard nothing for 3 intervals + skew: it may take over now".to_owned(),
+        );
+        self.print_rows(Some(may));
+        let milli = |seconds: f64| seconds * 1000.0;
+        let silence = self.b_advert.since(self.last_advert);
+        say!();
+        say!("The protocol makes router b wait {wait:.4} s after the last advert it heard:");
+        say!("   3 intervals of {INTERVAL} s + skew of (256 - {PRIORITY_OF_B}) / 256 x {INTERVAL} s = {skew:.4} s");
+        say!("It sent its first advert after   {silence:.4} s: {:.2} ms beyond that,", milli(silence - wait));
+        self.print_end();
+    }
+
+    /// What happened, in order; `more` is something that did not happen.
+    fn print_rows(&self, more: Option<(f64, String, String)>) {
         let [a, b] = NAMES;
         let row = |at: Stamp, who: &str, what: &str| (at.since(self.killed), who.to_owned(), what.to_owned());
         let mut rows = vec![
@@ -150,29 +168,30 @@ impl Times {
             row(self.last_advert, a, "sends what will have been its last advert"),
             row(self.killed, a, "DIES: kill -9 of all its processes, and its cable is out"),
             row(self.last_answer, "client", "gets its last answer from router a"),
-            (
-                self.last_advert.since(self.killed) + wait,
-                b.to_owned(),
-                "has heard nothing for 3 intervals + skew: it may take over now".to_owned(),
-            ),
             row(self.b_advert, b, "IS MASTER: sends its first advert"),
             row(self.b_garp, b, "sends its first gratuitous ARP: \"the address is here\""),
             row(self.answer, "client", "gets its first answer from router b"),
         ];
         rows.extend(self.a_garp.map(|at| row(at, a, "sends its first gratuitous ARP: \"the address is here\"")));
+        rows.extend(more);
         rows.sort_by(|one, other| one.0.total_cmp(&other.0));
         say!("   seconds   who        what");
         for (at, who, what) in rows {
             say!("{at:+10.4}   {who:<10} {what}");
         }
+    }
+
+    /// From the first advert of the new master to the client.
+    fn print_end(&self) {
         let milli = |seconds: f64| seconds * 1000.0;
-        let silence = self.b_advert.since(self.last_advert);
-        say!();
-        say!("The protocol makes router b wait {wait:.4} s after the last advert it heard:");
-        say!("   3 intervals of {INTERVAL} s + skew of (256 - {PRIORITY_OF_B}) / 256 x {INTERVAL} s = {skew:.4} s");
-        say!("It sent its first advert after   {silence:.4} s: {:.2} ms beyond that,", milli(silence - wait));
         say!("the first gratuitous ARP came    {:.2} ms after that advert,", milli(self.b_garp.since(self.b_advert)));
         say!("the first answered ping          {:.2} ms after that.", milli(self.answer.since(self.b_garp)));
         say!("The client was without an answer for {:.3} s.", self.answer.since(self.last_answer));
     }
+}
+
+/// The skew of router b, and how long it waits for adverts.
+const fn waits() -> (f64, f64) {
+    let skew = (256.0 - PRIORITY_OF_B) / 256.0 * INTERVAL;
+    (skew, 3.0 * INTERVAL + skew)
 }

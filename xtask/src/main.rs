@@ -18,9 +18,10 @@ use say::{complain, say};
 use std::process::ExitCode;
 
 type Run = fn(&Given) -> Result<()>;
-const COMMANDS: [(Command, Run); 7] = [
+const COMMANDS: [(Command, Run); 8] = [
     (demo::COMMAND, demo::run),
     (demo::balance::COMMAND, demo::balance::run),
+    (demo::bfd::COMMAND, demo::bfd::run),
     (check::COMMAND, check::run),
     (bench::COMMAND, bench::run),
     (soak::COMMAND, soak::run),

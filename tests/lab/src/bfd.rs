@@ -59,6 +59,11 @@ impl Neighbor {
 impl BfdPeer {
     /// Starts a program on `router` with one session, from `own` to `neighbor` through `eth0`.
     pub fn start(which: Neighbor, router: &Router, own: IpAddr, neighbor: IpAddr, times: Times) -> Result<Self> {
+        Self::start_many(which, router, &[(own, neighbor)], times)
+    }
+
+    /// The same with a session for each pair of its own address and the neighbour's.
+    pub fn start_many(which: Neighbor, router: &Router, ends: &[(IpAddr, IpAddr)], times: Times) -> Result<Self> {
         let folder = router.folder().join(format!("bfd-{which:?}"));
         std::fs::create_dir_all(&folder)?;
         let Times { interval, multiplier } = times;
@@ -71,17 +76,24 @@ impl BfdPeer {
         };
         match which {
             Neighbor::Debian => {
-                let text = format!(
-                    "bfd_instance B {{\n neighbor_ip {neighbor}\n source_ip {own}\n min_rx {interval}\n min_tx {interval}\n multiplier {multiplier}\n}}\n"
-                );
+                let one = |(number, (own, neighbor)): (usize, &(IpAddr, IpAddr))| {
+                    let name = if number == 0 { "B".to_owned() } else { format!("B{number}") };
+                    format!(
+                        "bfd_instance {name} {{\n neighbor_ip {neighbor}\n source_ip {own}\n min_rx {interval}\n min_tx {interval}\n multiplier {multiplier}\n}}\n"
+                    )
+                };
+                let text: String = ends.iter().enumerate().map(one).collect();
                 peer.keepalived = Some(router.start(&Daemon::debian(), "bfd-Debian", &text)?);
             }
             Neighbor::Frr => {
                 std::fs::write(folder.join("zebra.conf"), "hostname z\n")?;
-                let session = format!(
-                    "bfd\n peer {neighbor} local-address {own} interface eth0\n  detect-multiplier {multiplier}\n  receive-interval {interval}\n  transmit-interval {interval}\n  no shutdown\n !\n!\n"
-                );
-                std::fs::write(folder.join("bfdd.conf"), session)?;
+                let one = |(own, neighbor): &(IpAddr, IpAddr)| {
+                    format!(
+                        " peer {neighbor} local-address {own} interface eth0\n  detect-multiplier {multiplier}\n  receive-interval {interval}\n  transmit-interval {interval}\n  no shutdown\n !\n"
+                    )
+                };
+                let sessions: String = ends.iter().map(one).collect();
+                std::fs::write(folder.join("bfdd.conf"), format!("bfd\n{sessions}!\n"))?;
                 // what an earlier zebra left would be taken for this one
                 drop(std::fs::remove_file(folder.join("zserv.api")));
                 peer.children.push(frr::spawn(router, &folder, "zebra")?);
@@ -90,8 +102,11 @@ impl BfdPeer {
                 peer.children.push(frr::spawn(router, &folder, "bfdd")?);
             }
             Neighbor::Bird => {
+                let one =
+                    |(own, neighbor): &(IpAddr, IpAddr)| format!(" neighbor {neighbor} dev \"eth0\" local {own};\n");
+                let sessions: String = ends.iter().map(one).collect();
                 let text = format!(
-                    "log stderr all;\nrouter id 192.0.2.1;\nprotocol device {{}}\nprotocol bfd {{\n interface \"eth0\" {{\n  min rx interval {interval} ms;\n  min tx interval {interval} ms;\n  idle tx interval 1 s;\n  multiplier {multiplier};\n }};\n neighbor {neighbor} dev \"eth0\" local {own};\n}}\n"
+                    "log stderr all;\nrouter id 192.0.2.1;\nprotocol device {{}}\nprotocol bfd {{\n interface \"eth0\" {{\n  min rx interval {interval} ms;\n  min tx interval {interval} ms;\n  idle tx interval 1 s;\n  multiplier {multiplier};\n }};\n{sessions}}}\n"
                 );
                 std::fs::write(folder.join("bird.conf"), text)?;
                 let log = File::options().create(true).append(true).open(folder.join("bird.log"))?;
@@ -138,6 +153,12 @@ impl BfdPeer {
             }
             Neighbor::Bird | Neighbor::Debian => bail!("{:?} cannot do that", self.which),
         }
+    }
+
+    /// The process that runs BFD, unless it is keepalived.
+    #[must_use]
+    pub fn pid(&self) -> Option<Pid> {
+        self.children.last().map(Pid::from_child)
     }
 
     /// Kills it without a last word.

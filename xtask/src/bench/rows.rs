@@ -1,6 +1,7 @@
 //! The rows of the table: what the issue says must be reached.
 
 use super::balance::{Act, Kind};
+use super::bfd;
 use super::gap::Disturbance;
 use super::parse::LargeFile;
 use super::rig::Load;
@@ -27,6 +28,9 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
     ("gap-adverts", Scenario::Gap(load(250, 100), Disturbance::Adverts(20_000))),
     ("gap-links", Scenario::Gap(load(250, 100), Disturbance::Links(4_000))),
     ("gap-reload", Scenario::Gap(load(250, 100), Disturbance::Reload(3_700))),
+    ("bfd-1000", Scenario::Bfd(bfd::Act::Hold { sessions: 1_000, interval: 100, multiplier: 3 })),
+    ("bfd-5000", Scenario::Bfd(bfd::Act::Hold { sessions: 5_000, interval: 300, multiplier: 3 })),
+    ("bfd-notice-20", Scenario::Bfd(bfd::Act::Notice { sessions: 20, interval: 50, multiplier: 3 })),
     ("parse-1000x10", Scenario::Parse(LargeFile::Servers(1_000))),
     ("parse-5000x10", Scenario::Parse(LargeFile::Servers(5_000))),
     ("parse-10000x10", Scenario::Parse(LargeFile::Servers(10_000))),
@@ -50,16 +54,18 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Routers,
+    Paths,
     Configuration,
     Balancing,
 }
 
 impl Part {
-    pub(super) const ALL: [Self; 3] = [Self::Routers, Self::Configuration, Self::Balancing];
+    pub(super) const ALL: [Self; 4] = [Self::Routers, Self::Paths, Self::Configuration, Self::Balancing];
 
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Routers => "Routers",
+            Self::Paths => "Paths",
             Self::Configuration => "Configuration",
             Self::Balancing => "Balancing",
         }
@@ -70,6 +76,7 @@ impl Part {
         let part = match name.split('-').next() {
             Some("parse" | "plan") => Self::Configuration,
             Some("balance") => Self::Balancing,
+            Some("bfd") => Self::Paths,
             _ => Self::Routers,
         };
         part == self
@@ -157,6 +164,13 @@ pub(super) const LINES: &[Line] = lines! {
         "5.1 MB", ["MB" Under(8.0)], "not more than 8 MB";
     "memory, 1000 instances (MB)", "return-1000x1s",
         "5.9 MB", ["MB" Under(10.0)], "not more than 10 MB";
+    "BFD: 1,000 sessions at 100 ms x 3 for a minute: CPU (% of a core; FRR's bfdd beside keepalived), flaps, lateness of packets", "bfd-1000",
+        "", ["% cpu" HalfOfTheirs, "flaps" Exactly(0.0), "late ms p99" Under(1.0), "late ms max" Free, "MB" Free, "bfdd % cpu" Free, "bfdd flaps" Free, "bfdd late ms p99" Free],
+        "half of the better one's, none, under 1 ms";
+    "5,000 sessions at 300 ms x 3 for a minute", "bfd-5000",
+        "", ["% cpu" Free, "flaps" Exactly(0.0), "late ms p99" Free, "MB" Free, "bfdd % cpu" Free, "bfdd flaps" Free], "no flap";
+    "20 sessions at 50 ms x 3, the neighbour freezes: detection beyond the RFC's time (ms)", "bfd-notice-20",
+        "", ["p50" Free, "p99" Under(1.0), "max" Free], "p99 under 1 ms";
     "`-t`, 1,000 virtual servers with 10 real servers each", "parse-1000x10",
         "100 ms, 16.5 MB", ["ms" HalfOfTheirs, "MB" NotMoreThanTheirs], "half the time, not more memory";
     "`-t`, 5,000 with 10 each", "parse-5000x10",

@@ -1,6 +1,7 @@
 //! How each figure is come by. The definitions are those of docs/performance.md.
 
 use super::balance::Act;
+use super::bfd;
 use super::figures::{Figures, as_float};
 use super::gap::Disturbance;
 use super::macs::come_and_go;
@@ -31,6 +32,8 @@ pub(super) enum Scenario {
     Gap(Load, Disturbance),
     /// An instance with a virtual MAC each: start and stop.
     Macs(Load),
+    /// BFD sessions between two routers.
+    Bfd(bfd::Act),
     /// `-t` of a large file.
     Parse(LargeFile),
     /// A file against one that differs in one thing; only ours can be asked.
@@ -51,6 +54,7 @@ impl Scenario {
             Self::Respawn(load) => Self::on_routers(load, daemon, respawn),
             Self::Gap(load, disturbance) => disturbance.run(load, daemon),
             Self::Macs(load) => Self::on_routers(load, daemon, come_and_go),
+            Self::Bfd(act) => act.run(daemon),
             Self::Parse(file) => file.run(daemon),
             Self::Plan(file) if daemon.flavour() == Flavour::Ours => plan(file),
             Self::Plan(_) => Ok(Vec::new()),
