@@ -402,20 +402,24 @@ impl Runner {
 }
 
 /// `enable_script_security`, at the moment of execution: a path that was safe, or missing, when the configuration was read may be unsafe
-/// now. A path that only root can change stays the same until the program is executed.
+/// now. A path that only root can change stays the same until the program is executed. What root cannot run now is not executed: another
+/// user could put a program there first.
 fn judge(file: &str, runs: Account) -> io::Result<()> {
+    let insecure = |what: &dyn std::fmt::Display| {
+        let what = format!("not run (enable_script_security): {what}");
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
+    };
     match configuration::program(file, runs) {
-        facts::Program::Insecure(weakness) => {
-            let what = format!("not run (enable_script_security): {weakness}");
-            Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
-        }
+        facts::Program::Insecure(weakness) => insecure(&weakness),
+        facts::Program::Present => Ok(()),
+        // execution says what is wrong, and nobody gains anything in between
+        _ if runs.uid != 0 && runs.gid != 0 => Ok(()),
         // a program that cannot be examined is not run as root
-        facts::Program::Unknown if runs.uid == 0 => {
-            let what = "not run (enable_script_security): it cannot be looked at";
-            Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
+        facts::Program::Unknown => insecure(&"it cannot be looked at"),
+        facts::Program::Missing => Err(io::Error::new(io::ErrorKind::NotFound, "there is no such program")),
+        facts::Program::NoFile | facts::Program::NotExecutable | facts::Program::Unreachable(_) => {
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "it may not be executed"))
         }
-        // execution reports all other errors
-        _ => Ok(()),
     }
 }
 
@@ -444,10 +448,14 @@ mod tests {
         }
         let path = std::env::temp_dir().join(format!("keepalived-judged-{}", std::process::id()));
         let file = path.to_str().unwrap();
-        // missing when the configuration was read, and now: execution reports that
-        assert!(judge(file, ROOT).is_ok());
+        // between this look and the execution another user could make it
+        let kind = || judge(file, ROOT).unwrap_err().kind();
+        assert_eq!(kind(), io::ErrorKind::NotFound);
+        assert!(judge(file, NOBODY).is_ok(), "execution reports it");
         std::fs::write(&path, "#!/bin/sh\n").unwrap();
         let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o644);
+        assert_eq!(kind(), io::ErrorKind::PermissionDenied, "its owner could make it executable");
         mode(0o755);
         assert!(judge(file, ROOT).is_ok());
         mode(0o777);
