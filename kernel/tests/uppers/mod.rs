@@ -86,6 +86,11 @@ fn they_change_in_place_or_are_refused(machine: &mut impl Machine, parent: LinkI
     let outcome = machine.network().change(&[there(&refusals[0]), there(&refusals[1]), there(&wanted)]);
     let errnos: Vec<_> = outcome.iter().map(|outcome| outcome.as_ref().err().map(|refused| refused.errno)).collect();
     assert_eq!(errnos, [Some(libc::EEXIST), Some(libc::ENODEV), None]);
+    // another name with the same MAC address: of these the kernel takes up one
+    let double = UpperLink { name: InterfaceName::new(b"double").unwrap(), ..wanted.clone() };
+    let outcome = machine.network().change(&[there(&double)]);
+    assert_eq!(outcome[0].as_ref().map_err(|refused| refused.errno), Err(libc::EADDRINUSE));
+    must(machine, &[gone(&double)]);
     // the same name with another MAC address: removed and made in one go
     must(machine, &[gone(&wanted), there(&refusals[0])]);
     assert_eq!(find(machine, wanted.name).unwrap().mac, refusals[0].mac);

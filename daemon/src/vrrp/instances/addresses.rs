@@ -192,6 +192,12 @@ impl Instances {
                 restore = true;
             }
             let Some(slot) = self.slot(*index) else { continue };
+            if slot.own_keys.contains(&Key::Address(place)) {
+                let (name, what) = (Arc::clone(&slot.name), describe(&Key::Address(place)));
+                self.reports.push(Report::RouteLost { name, what, answer: VipLost::Restore });
+                restore = true;
+                continue;
+            }
             if !slot.places.contains(&place) {
                 continue;
             }

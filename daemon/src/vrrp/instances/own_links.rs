@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use keepalived_config::model::VipLost;
 use keepalived_core::address::InterfaceName;
-use keepalived_core::desired::Object as _;
+use keepalived_core::desired::{Object as _, Seen as _};
 use keepalived_core::network::{Key, LinkIndex, Object, Setting, UpperKind};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::Family;
@@ -30,7 +30,8 @@ impl Instances {
             return;
         }
         let unchanged = lower::needs(&slot.instance).iter().eq(slot.made.iter().map(|made| &made.need));
-        let made = if unchanged { slot.made.clone() } else { self.names_of(slot) };
+        let made = if unchanged { self.present_names_of(slot) } else { self.names_of(slot) };
+        let misnamed = if unchanged { Vec::new() } else { self.misnamed(&made) };
         let (mut wanted, mut waits) = (Vec::new(), false);
         for made in &made {
             let Some(upper) = lower::upper(made, &self.table) else { continue };
@@ -51,6 +52,7 @@ impl Instances {
         let new = keys.iter().any(|key| matches!(key, Key::Upper(..)) && !old.contains(key));
         slot.waits_for_link = (slot.waits_for_link || new) && waits;
         let desired = &mut self.reconciler.desired;
+        misnamed.into_iter().for_each(|link| desired.left_over(index, link));
         for wish in wanted {
             let key = wish.key();
             if old.contains(&key) && desired.looks(&wish) {
@@ -73,6 +75,29 @@ impl Instances {
         let configured = self.slots.iter().flatten().flat_map(|slot| lower::configured_names(&slot.instance));
         let reserved: BTreeSet<InterfaceName> = configured.collect();
         lower::names(&slot.instance, &slot.made, &self.vmac_names, &self.table, &others, &reserved)
+    }
+
+    /// What its links are called now: another program may have renamed one, which stays as it is.
+    fn present_names_of(&self, slot: &Slot) -> Vec<lower::Made> {
+        let mut all = slot.made.clone();
+        for made in all.iter_mut().filter(|made| self.table.by_name(&made.name).is_none()) {
+            let own = slot.link.filter(|_| made.need.own);
+            made.name = lower::renamed(&made.need, own, &self.table).unwrap_or(made.name);
+        }
+        all
+    }
+
+    /// Links that an earlier run has left under other names than those that are configured for `made`. Of two links with one MAC address
+    /// the kernel takes up one.
+    fn misnamed(&self, made: &[lower::Made]) -> Vec<Object> {
+        let is_ours = |name: InterfaceName| self.slots.iter().flatten().flat_map(|slot| &slot.made).any(|it| it.name == name);
+        let missing = made.iter().filter(|made| self.table.by_name(&made.name).is_none());
+        let others = missing.filter_map(|made| {
+            let name = lower::renamed(&made.need, None, &self.table).filter(|name| !is_ours(*name))?;
+            let parent = self.table.by_name(&made.need.base)?.index;
+            self.table.get(&Key::Upper(parent, name))
+        });
+        others.collect()
     }
 
     /// The settings that an IPv4 virtual MAC on `parent` needs and that differ.

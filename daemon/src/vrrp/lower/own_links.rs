@@ -167,6 +167,17 @@ fn there(need: &Need, table: &NetworkTable) -> Option<InterfaceName> {
     table.links().find(is_it).map(|link| link.name)
 }
 
+/// The name that the link that is needed has now, if it is there: a link with a MAC address of its own is told by that, another one by its
+/// number `index`.
+pub(in super::super) fn renamed(need: &Need, index: Option<LinkIndex>, table: &NetworkTable) -> Option<InterfaceName> {
+    if need.mac.is_some() {
+        return there(need, table);
+    }
+    let parent = table.by_name(&need.base)?.index;
+    let is_it = |link: &&Link| link.parent == Some(parent) && link.upper.is_some_and(|kind| kind.is_like(need.kind));
+    table.by_index(index?).filter(is_it).map(|link| link.name)
+}
+
 /// `vrrp.51`, then (IPv6) `vrrp6.51`, then `vrrp1.51`, `vrrp2.51` …: the prefix as long as it fits.
 fn candidates(prefix: &str, family: Family, vrid: Vrid) -> impl Iterator<Item = InterfaceName> + '_ {
     let six = (family == Family::V6).then(|| "6".to_owned());

@@ -39,6 +39,8 @@ impl FakeNetwork {
             UpperKind::Ipvlan(_) => parent.mac,
         };
         let there = self.links.values().find(|link| link.name == wish.name).cloned();
+        let is_double = |link: &&Link| link.upper == Some(UpperKind::Macvlan) && link.mac == mac && link.up;
+        let double = self.uppers(wish.parent).iter().any(|link| is_double(&link) && link.name != wish.name);
         let link = match there {
             None => Link {
                 index: LinkIndex(self.last_link.saturating_add(1)),
@@ -56,11 +58,13 @@ impl FakeNetwork {
                 return Err(Refused { errno: libc::EEXIST, message: Some("another link has that name".into()) });
             }
         };
-        let link = Link { up: true, running: parent.running, group: wish.group, master: wish.master, ..link };
+        let up = !(double && wish.kind == UpperKind::Macvlan);
+        let link = Link { up, running: up && parent.running, group: wish.group, master: wish.master, ..link };
         if self.links.get(&link.index) != Some(&link) {
             self.set_link(link);
         }
-        Ok(())
+        // the kernel has made it, and does not take it up
+        if up { Ok(()) } else { Err(Refused { errno: libc::EADDRINUSE, message: None }) }
     }
 
     pub(super) fn remove_upper(&mut self, parent: LinkIndex, name: &InterfaceName) -> Result<(), Refused> {

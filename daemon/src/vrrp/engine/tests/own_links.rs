@@ -197,6 +197,77 @@ fn one_that_is_deleted_by_hand_comes_back_and_so_does_the_master() {
     assert_eq!(on(&mut rig, "vrrp.51"), set(["192.0.2.100/24"]));
 }
 
+// else the instance has no source address, and stays in FAULT
+#[test]
+fn the_address_of_its_own_is_put_back() {
+    let six = instance("A", 51, "use_vmac\n virtual_ipaddress {\n fe80::100\n 2001:db8::100/64\n }");
+    let ipvlan = instance("A", 51, "use_ipvlan vrrp.51 192.0.2.51\n virtual_ipaddress {\n 192.0.2.100/24\n }");
+    for (text, address, prefix) in [(six, "fe80::1", 64), (ipvlan, "192.0.2.51", 32)] {
+        let mut rig = Rig::new(&text);
+        rig.pass(RUN);
+        let own = link(&mut rig, "vrrp.51").unwrap().index;
+        rig.network().remove_address(own, ip(address), prefix);
+        rig.pass(RUN + RUN);
+        assert_eq!(rig.state("A"), State::Master, "{address}");
+        assert!(on(&mut rig, "vrrp.51").contains(&format!("{address}/{prefix}")));
+        let said = format!("removed address {address}/{prefix}; it is put back");
+        assert!(rig.reports.iter().any(|report| report.to_string().contains(&said)), "{:?}", rig.reports);
+        rig.stop(AtExit::Release);
+        assert_eq!(made(&mut rig), []);
+    }
+}
+
+// with it go its IPv6 addresses
+#[test]
+fn an_ipv6_one_that_was_taken_down_works_again_when_it_is_up() {
+    let mut rig = Rig::new(&instance("A", 51, "use_vmac\n virtual_ipaddress {\n fe80::100\n }"));
+    rig.pass(RUN);
+    let own = link(&mut rig, "vrrp.51").unwrap().index;
+    rig.network().take_down(own);
+    rig.pass(RUN);
+    assert_eq!(rig.state("A"), State::Fault);
+    rig.network().set_running(own, true);
+    rig.pass(RUN + RUN);
+    assert_eq!(rig.state("A"), State::Master);
+    assert_eq!(on(&mut rig, "vrrp.51"), set(["fe80::1/64", "fe80::100/128"]));
+}
+
+#[test]
+fn one_that_is_renamed_goes_on_and_goes_at_the_end() {
+    let six = instance("A", 51, "use_vmac\n virtual_ipaddress {\n fe80::100\n }");
+    let named = instance("A", 51, "use_vmac vrrp.51\n virtual_ipaddress {\n 192.0.2.100/24\n }");
+    let ipvlan = instance("A", 51, "use_ipvlan vrrp.51 192.0.2.51\n virtual_ipaddress {\n 192.0.2.100/24\n }");
+    for text in [with_mac(51, ""), with_mac(51, "vmac_xmit_base"), six, named, ipvlan] {
+        let mut rig = Rig::new(&text);
+        rig.pass(RUN);
+        rig.reports.clear();
+        let before = made(&mut rig);
+        let own = link(&mut rig, "vrrp.51").unwrap().index;
+        rig.network().rename(own, InterfaceName::new(b"other").unwrap());
+        rig.pass(RUN);
+        assert_eq!((rig.state("A"), transitions(&rig)), (State::Master, vec![]), "{text}");
+        rig.network().remove_link(own);
+        rig.pass(RUN + RUN);
+        let renamed: Vec<_> = before.into_iter().map(|(_, parent, mac)| ("other".to_owned(), parent, mac)).collect();
+        assert_eq!((rig.state("A"), made(&mut rig)), (State::Master, renamed), "{text}");
+        rig.stop(AtExit::Release);
+        assert_eq!(made(&mut rig), [], "{text}");
+    }
+}
+
+// the kernel takes up one link of one MAC address
+#[test]
+fn one_that_an_earlier_run_has_left_under_another_name_makes_room() {
+    let mut network = machine();
+    network.change(&[upper(ETH0, "left", [0, 0, 0x5e, 0, 1, 51])]);
+    let named = instance("A", 51, "use_vmac mine\n virtual_ipaddress {\n 192.0.2.100/24\n }");
+    let mut rig = Rig::on(network, &named);
+    assert_eq!(made(&mut rig), [("mine".to_owned(), 2, [0, 1, 51])]);
+    assert_eq!(transitions(&rig), [State::Backup]);
+    rig.stop(AtExit::Release);
+    assert_eq!(made(&mut rig), []);
+}
+
 #[test]
 fn one_that_is_taken_down_stays_down() {
     let mut rig = Rig::new(&with_mac(51, ""));
