@@ -257,6 +257,17 @@ impl<O: Object> Desired<O> {
         }
     }
 
+    /// An object that was there as it is wanted may be otherwise now, without a report: if so it is made right again. Of one that is being
+    /// asked for, or waits, there is nothing new.
+    pub fn check(&mut self, now: Instant, key: &O::Key, seen: &impl Seen<O>) {
+        let Some(entry) = self.entries.get(key) else { return };
+        let rests = !entry.dirty && entry.waiting.is_empty() && !entry.holders.is_empty();
+        let asked = self.under_way.as_ref().is_some_and(|it| it.concerns(key));
+        if rests && !asked && !seen.get(key).is_some_and(|there| there.fulfils(&entry.wish)) {
+            self.restore(now, key);
+        }
+    }
+
     /// What the kernel refused may be granted now: these objects do not wait any longer.
     pub fn hurry(&mut self, which: impl Fn(&O::Key) -> bool) {
         let (now, later) = std::mem::take(&mut self.later).into_iter().partition(|(_, key)| which(key));

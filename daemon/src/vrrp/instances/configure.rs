@@ -71,7 +71,7 @@ impl Instances {
         self.configure_trackers(now, config);
         self.begin_view();
         if self.begun {
-            concerned.iter().for_each(|(index, _)| self.hold_own_links(*index, network));
+            concerned.iter().for_each(|(index, _)| self.hold_own_links(now, *index, network));
         } else {
             self.make_own_links(now, network);
             self.set_firewall(now, network);

@@ -21,7 +21,7 @@ use super::routes::describe;
 
 impl Instances {
     /// Names the links that `index` needs, and asks for them and for what belongs to them; lets go of those that it needs no more.
-    pub(super) fn hold_own_links(&mut self, index: usize, network: &mut impl Network) {
+    pub(super) fn hold_own_links(&mut self, now: Instant, index: usize, network: &mut impl Network) {
         let Some(slot) = self.slot(index).filter(|_| !self.stopped) else { return };
         let needs_any = slot.instance.own_link.is_some()
             || slot.instance.vmac_addresses
@@ -56,6 +56,10 @@ impl Instances {
         for wish in wanted {
             let key = wish.key();
             if old.contains(&key) && desired.looks(&wish) {
+                // others may have changed it
+                if matches!(key, Key::Upper(..) | Key::Setting(_)) {
+                    desired.check(now, &key, &self.table);
+                }
                 continue;
             }
             desired.hold(index, wish, false);
@@ -133,7 +137,7 @@ impl Instances {
         // an address that belongs to a link waits until that is there
         for _ in 0..2 {
             for index in 0..self.slots.len() {
-                self.hold_own_links(index, network);
+                self.hold_own_links(now, index, network);
             }
             let mut any = false;
             while let Some(batch) = self.change_addresses(now, MOST_AT_ONCE, network) {

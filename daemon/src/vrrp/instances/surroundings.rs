@@ -83,7 +83,7 @@ impl Instances {
         }
         let mut sources = Sources::default();
         for index in concerned {
-            self.hold_own_links(index, network);
+            self.hold_own_links(now, index, network);
             self.stand(now, index, &mut sources, network);
             self.start_waiting(now, index);
             // a device that appeared may take the addresses that wait for it

@@ -255,6 +255,47 @@ fn one_that_is_renamed_goes_on_and_goes_at_the_end() {
     }
 }
 
+// neighbours would learn a MAC address that does not move, and both links would answer them
+#[test]
+fn what_others_change_about_it_is_made_right() {
+    let vrf = Link { vrf: Some(10), ..FakeNetwork::ethernet(8, "blue").unwrap() };
+    for change in [
+        (|it| Link { mac: Some([2, 0, 0, 0, 9, 9]), ..it }) as fn(Link) -> Link,
+        |it| Link { group: 7, ..it },
+        |it| Link { master: Some(LinkIndex(8)), ..it },
+    ] {
+        let mut network = machine();
+        network.set_link(vrf.clone());
+        let mut rig = Rig::on(network, &with_mac(51, ""));
+        rig.pass(RUN);
+        let before = link(&mut rig, "vrrp.51").unwrap().clone();
+        rig.network().set_link(change(before.clone()));
+        rig.pass(RUN + RUN);
+        let after = link(&mut rig, "vrrp.51").unwrap().clone();
+        assert_eq!((after.mac, after.group, after.master), (before.mac, before.group, before.master));
+        assert_eq!((rig.state("A"), on(&mut rig, "vrrp.51")), (State::Master, set(["192.0.2.100/24"])));
+        // another program that does so again and again has no peace, and neither has the kernel
+        for _ in 0..20 {
+            let now = link(&mut rig, "vrrp.51").unwrap().clone();
+            rig.network().set_link(change(now));
+            rig.pass(MILLI);
+        }
+        rig.pass(RUN + RUN);
+        assert_eq!(link(&mut rig, "vrrp.51").unwrap().group, before.group);
+        rig.stop(AtExit::Release);
+        assert_eq!(made(&mut rig), []);
+    }
+    let mut rig = Rig::new(&with_mac(51, ""));
+    let eth0 = link(&mut rig, "eth0").unwrap().clone();
+    rig.network().set_link(Link { arp_ignore: 0, arp_filter: 2, ..eth0 });
+    rig.pass(MILLI);
+    let eth0 = link(&mut rig, "eth0").unwrap();
+    assert_eq!((eth0.arp_ignore, eth0.arp_filter), (1, 1));
+    rig.stop(AtExit::Release);
+    let eth0 = link(&mut rig, "eth0").unwrap();
+    assert_eq!((eth0.arp_ignore, eth0.arp_filter), (0, 0));
+}
+
 // the kernel takes up one link of one MAC address
 #[test]
 fn one_that_an_earlier_run_has_left_under_another_name_makes_room() {
