@@ -194,6 +194,13 @@ pub enum NetworkEvent {
     Rule(Rule),
     /// A rule of ours is gone.
     RuleRemoved(Rule),
+    /// `net.ipv4.conf.LINK.rp_filter` has another value; without a link that of `all`.
+    ReversePathFilter {
+        /// Of this link.
+        link: Option<LinkIndex>,
+        /// What it is now.
+        value: u8,
+    },
     /// Events were lost (ENOBUFS): read everything again.
     Overrun,
 }

@@ -55,6 +55,8 @@ enum Reads {
 }
 
 const ADDRESS_GROUPS: [u32; 3] = [libc::RTNLGRP_LINK, libc::RTNLGRP_IPV4_IFADDR, libc::RTNLGRP_IPV6_IFADDR];
+/// `RTNLGRP_IPV4_NETCONF`: settings of IPv4.
+const SETTING_GROUP: u32 = 24;
 const ROUTE_GROUPS: [u32; 4] =
     [libc::RTNLGRP_IPV4_ROUTE, libc::RTNLGRP_IPV6_ROUTE, libc::RTNLGRP_IPV4_RULE, libc::RTNLGRP_IPV6_RULE];
 
@@ -77,6 +79,7 @@ impl Rtnetlink {
         // before the groups are joined: a machine that learns routes by BGP would fill the buffer with what is not ours
         network.monitor.filter(&only_our_routes())?;
         network.monitor.join(&ROUTE_GROUPS.map(group_number))?;
+        network.monitor.join(&[group_number(SETTING_GROUP)])?;
         Ok(network)
     }
 
@@ -507,6 +510,7 @@ fn read_events(names: &mut BTreeMap<LinkIndex, InterfaceName>, datagram: &[u8], 
                     _ => NetworkEvent::RouteRemoved(route.key()),
                 }));
             }
+            upper::NEW_SETTINGS => out.extend(upper::read_filter(body)),
             rule::NEW_RULE | rule::DELETE_RULE => {
                 let ours = rule::read(body).filter(|rule| rule.protocol == OUR_PROTOCOL);
                 out.extend(ours.map(|rule| match kind {

@@ -84,8 +84,8 @@ impl NetworkTable {
             NetworkEvent::RuleRemoved(rule) => {
                 self.rules.remove(&rule);
             }
-            // they are read once more
-            NetworkEvent::Overrun => {}
+            // they are read once more; of filters nothing is read
+            NetworkEvent::Overrun | NetworkEvent::ReversePathFilter { .. } => {}
         }
     }
 

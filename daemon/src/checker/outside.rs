@@ -119,7 +119,8 @@ impl Addresses {
                     | NetworkEvent::Route(_)
                     | NetworkEvent::RouteRemoved(_)
                     | NetworkEvent::Rule(_)
-                    | NetworkEvent::RuleRemoved(_) => {}
+                    | NetworkEvent::RuleRemoved(_)
+                    | NetworkEvent::ReversePathFilter { .. } => {}
                 }
             }
             if is_all {

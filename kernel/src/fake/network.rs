@@ -49,6 +49,8 @@ pub struct FakeNetwork {
     firewall_refused: Option<Refused>,
     /// Of all links, and of those that come.
     reverse_path_filter: (u8, u8),
+    /// Of links where it was set.
+    filters: BTreeMap<LinkIndex, u8>,
     changes: usize,
     batches: usize,
 }

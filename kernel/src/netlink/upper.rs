@@ -9,11 +9,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use keepalived_core::address::InterfaceName;
-use keepalived_core::network::{Change, Key, Link, LinkIndex, Object, Setting, Siblings, UpperKind, UpperLink};
+use keepalived_core::network::{
+    Change, Key, Link, LinkIndex, NetworkEvent, Object, Setting, Siblings, UpperKind, UpperLink,
+};
 use keepalived_core::vrrp::Family;
 
 use super::Rtnetlink;
-use super::codec::{self, Answer, Attributes, Batch, u16_at, u32_at};
+use super::codec::{self, Answer, Attributes, Batch, i32_at, u16_at, u32_at};
 use super::message::{self, DELETE_LINK, NEW_LINK};
 use crate::network::Refused;
 
@@ -87,6 +89,30 @@ pub(super) fn read_settings(specific: &[u8]) -> Option<(u8, u8)> {
         u8::try_from(value).ok()
     };
     Some((value(ARP_IGNORE)?, value(ARP_FILTER)?))
+}
+
+/// `RTM_NEWNETCONF`
+pub(super) const NEW_SETTINGS: u16 = 80;
+const NETCONFA_IFINDEX: u16 = 1;
+const NETCONFA_RP_FILTER: u16 = 3;
+/// `NETCONFA_IFINDEX_ALL`
+const ALL: i32 = -1;
+/// `sizeof(struct netconfmsg)`, aligned.
+const SETTINGS_HEADER: usize = 4;
+
+/// Reads what a message about settings of IPv4 says of the reverse path filter of a link, or of all.
+pub(super) fn read_filter(body: &[u8]) -> Option<NetworkEvent> {
+    if u16::from(*body.first()?) != AF_INET {
+        return None;
+    }
+    let attributes = body.get(SETTINGS_HEADER..)?;
+    let find = |wanted| Attributes(attributes).find(|(kind, _)| *kind == wanted).map(|(_, value)| value);
+    let link = match i32_at(find(NETCONFA_IFINDEX)?, 0)? {
+        ALL => None,
+        index => Some(LinkIndex(u32::try_from(index).ok()?)),
+    };
+    let value = u8::try_from(i32_at(find(NETCONFA_RP_FILTER)?, 0)?).ok()?;
+    Some(NetworkEvent::ReversePathFilter { link, value })
 }
 
 /// One step of making a link.
@@ -484,6 +510,33 @@ mod tests {
             for length in 0..body.len() {
                 let _may_be_less = message::link(&body[..length]);
             }
+        }
+    }
+
+    // uapi/linux/netconf.h
+    #[test]
+    fn filters_of_links_and_of_all_are_read() {
+        let body = |family: u8, index: i32, filter: Option<i32>| {
+            let mut batch = Batch::default();
+            batch.begin(NEW_SETTINGS, 0, 0, &[family, 0, 0, 0]);
+            batch.attribute(1, &index.to_ne_bytes());
+            batch.attribute(2, &1_i32.to_ne_bytes());
+            filter.into_iter().for_each(|value| batch.attribute(3, &value.to_ne_bytes()));
+            batch.end();
+            Messages(batch.octets()).next().unwrap().unwrap().body.to_vec()
+        };
+        let event = |link: Option<u32>, value| {
+            Some(NetworkEvent::ReversePathFilter { link: link.map(LinkIndex), value })
+        };
+        assert_eq!(read_filter(&body(2, 7, Some(1))), event(Some(7), 1));
+        assert_eq!(read_filter(&body(2, -1, Some(2))), event(None, 2));
+        // of links that come
+        assert_eq!(read_filter(&body(2, -2, Some(2))), None);
+        assert_eq!(read_filter(&body(2, 7, None)), None);
+        assert_eq!(read_filter(&body(10, 7, Some(1))), None);
+        let whole = body(2, 7, Some(1));
+        for length in 0..whole.len() {
+            let _may_be_less = read_filter(&whole[..length]);
         }
     }
 

@@ -128,6 +128,7 @@ impl Instances {
                 NetworkEvent::Rule(rule) => self.appeared(Object::Rule(rule)),
                 NetworkEvent::RouteRemoved(route) => lost.extend(self.disappeared(Key::Route(route))),
                 NetworkEvent::RuleRemoved(rule) => lost.extend(self.disappeared(Key::Rule(rule))),
+                NetworkEvent::ReversePathFilter { link, value } => self.filter_changed(now, link, value, network),
                 NetworkEvent::Overrun => {
                     self.overruns = self.overruns.saturating_add(1);
                     self.reports.push(Report::Overrun);

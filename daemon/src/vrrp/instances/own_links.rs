@@ -125,6 +125,46 @@ impl Instances {
         settings
     }
 
+    /// `rp_filter` of `link`, or of all links, is `value` now. With another one than 0, virtual MACs of IPv4 receive nothing: there is no
+    /// route by way of them. Programs that set what an administrator has configured do so again for each new link, and for all.
+    pub(super) fn filter_changed(
+        &mut self,
+        now: Instant,
+        link: Option<LinkIndex>,
+        value: u8,
+        network: &mut impl Network,
+    ) {
+        if value == 0 {
+            return;
+        }
+        let needs_none = |made: &&lower::Made| made.need.family == Family::V4 && made.need.kind == UpperKind::Macvlan;
+        let all = self.slots.iter().flatten().flat_map(|slot| &slot.made).filter(needs_none);
+        let concerned = all.map(|made| made.name).filter(|name| {
+            link.is_none_or(|link| self.table.by_name(name).is_some_and(|there| there.index == link))
+        });
+        let concerned: BTreeSet<InterfaceName> = concerned.collect();
+        if concerned.is_empty() {
+            return;
+        }
+        if let Some(key) = link.and_then(|link| self.table.upper_key(link)) {
+            self.reconciler.desired.doubt(&key);
+            return;
+        }
+        let known = self.borrowed.reverse_path_filter.unwrap_or_default();
+        if let (before @ 1.., default) = known {
+            let key = Key::Setting(Setting::NoReversePathFilter { all: before, default });
+            if self.table.take(&key) {
+                self.reconciler.desired.check(now, &key, &self.table);
+            }
+            return;
+        }
+        let (_, default) = known;
+        self.borrowed.reverse_path_filter = Some((value, default));
+        for index in 0..self.slots.len() {
+            self.hold_own_links(now, index, network);
+        }
+    }
+
     /// Links that were made are set again: the kernel has given each link a reverse path filter.
     pub(super) fn doubt_made_links(&mut self) {
         let keys = self.slots.iter().flatten().flat_map(|slot| &slot.own_keys);

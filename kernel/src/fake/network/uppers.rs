@@ -4,6 +4,7 @@ use std::io;
 
 use keepalived_core::address::InterfaceName;
 use keepalived_core::network::{Link, LinkIndex, NetworkEvent, Setting, UpperKind, UpperLink};
+use keepalived_core::vrrp::Family;
 
 use super::FakeNetwork;
 use crate::network::Refused;
@@ -12,6 +13,20 @@ impl FakeNetwork {
     /// `net.ipv4.conf.all.rp_filter`, and that of `default`.
     pub fn set_reverse_path_filter(&mut self, all: u8, default: u8) {
         self.reverse_path_filter = (all, default);
+    }
+
+    /// Sets `net.ipv4.conf.all.rp_filter`, or that of a link, as another program does.
+    pub fn change_reverse_path_filter(&mut self, link: Option<LinkIndex>, value: u8) {
+        match link {
+            None => self.reverse_path_filter.0 = value,
+            Some(link) => drop(self.filters.insert(link, value)),
+        }
+        self.events.push_back(NetworkEvent::ReversePathFilter { link, value });
+    }
+
+    /// `net.ipv4.conf.LINK.rp_filter`, if that was set.
+    pub fn reverse_path_filter_of(&self, link: LinkIndex) -> Option<u8> {
+        self.filters.get(&link).copied()
     }
 
     /// The link of this name.
@@ -59,6 +74,9 @@ impl FakeNetwork {
             }
         };
         let up = !(double && wish.kind == UpperKind::Macvlan);
+        if wish.kind == UpperKind::Macvlan && wish.family == Family::V4 {
+            self.filters.insert(link.index, 0);
+        }
         let link = Link { up, running: up && parent.running, group: wish.group, master: wish.master, ..link };
         if self.links.get(&link.index) != Some(&link) {
             self.set_link(link);
@@ -89,6 +107,11 @@ impl FakeNetwork {
             Setting::ArpFilter { link, .. } => (*link, |link, value| link.arp_filter = value),
             Setting::NoReversePathFilter { all, default } => {
                 self.reverse_path_filter = if comes { (0, (*default).max(*all)) } else { (*all, *default) };
+                if comes {
+                    self.filters.values_mut().for_each(|value| *value = (*value).max(*all));
+                }
+                let value = self.reverse_path_filter.0;
+                self.events.push_back(NetworkEvent::ReversePathFilter { link: None, value });
                 return Ok(());
             }
         };

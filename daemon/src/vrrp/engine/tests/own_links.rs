@@ -296,6 +296,38 @@ fn what_others_change_about_it_is_made_right() {
     assert_eq!((eth0.arp_ignore, eth0.arp_filter), (0, 0));
 }
 
+// udev has systemd-sysctl set for each new link what the administrator has configured; `sysctl --system` sets it for all
+#[test]
+fn reverse_path_filters_that_others_set_do_not_stay() {
+    for before in [0, 2] {
+        let mut network = machine();
+        network.set_reverse_path_filter(before, 1);
+        let mut rig = Rig::on(network, &with_mac(51, ""));
+        rig.pass(RUN);
+        let own = link(&mut rig, "vrrp.51").unwrap().index;
+        rig.network().change_reverse_path_filter(Some(own), 1);
+        rig.settle();
+        assert_eq!(rig.network().reverse_path_filter_of(own), Some(0));
+        for _ in 0..3 {
+            rig.network().change_reverse_path_filter(None, 1);
+            rig.pass(RUN);
+            assert_eq!((rig.network().reverse_path_filter().unwrap().0, rig.network().reverse_path_filter_of(own)), (0, Some(0)));
+        }
+        assert_eq!(rig.state("A"), State::Master);
+        rig.network().change_reverse_path_filter(Some(ETH1), 1);
+        rig.settle();
+        assert_eq!(rig.network().reverse_path_filter_of(ETH1), Some(1), "it is no link of ours");
+        rig.stop(AtExit::Release);
+        // as before, or as others have set it since
+        assert_eq!(rig.network().reverse_path_filter().unwrap().0, if before == 0 { 1 } else { before });
+    }
+    // without a virtual MAC it is not our business
+    let mut rig = Rig::new(&instance("A", 51, "virtual_ipaddress {\n 192.0.2.100/24\n }"));
+    rig.network().change_reverse_path_filter(None, 1);
+    rig.pass(RUN);
+    assert_eq!(rig.network().reverse_path_filter().unwrap().0, 1);
+}
+
 // the kernel takes up one link of one MAC address
 #[test]
 fn one_that_an_earlier_run_has_left_under_another_name_makes_room() {
