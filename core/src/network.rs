@@ -201,6 +201,8 @@ pub enum NetworkEvent {
         /// What it is now.
         value: u8,
     },
+    /// Another program removed tables of the packet filter that are ours, or a part of them, or it is not known whether one did.
+    FirewallLost,
     /// Events were lost (ENOBUFS): read everything again.
     Overrun,
 }

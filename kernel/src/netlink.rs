@@ -31,7 +31,7 @@ use self::exchange::Exchange;
 use self::socket::{Received, Socket};
 use crate::firewall::Firewall;
 use crate::network::{MOST_EVENTS, Network, Refused, Secondaries};
-use crate::nftables::filter::Tables;
+use crate::nftables::filter::{self, Tables};
 use crate::packets::BufferSize;
 use keepalived_core::network::{Address, Change, Inventory, Key, Link, LinkIndex, NetworkEvent, Object, Route, Rule};
 
@@ -44,6 +44,7 @@ pub struct Rtnetlink {
     names: BTreeMap<LinkIndex, InterfaceName>,
     reads: Reads,
     filter: Tables,
+    filter_monitor: Option<filter::Monitor>,
 }
 
 /// What [`Rtnetlink`] reads and hears of.
@@ -115,6 +116,7 @@ impl Rtnetlink {
             names: BTreeMap::new(),
             reads,
             filter: Tables::default(),
+            filter_monitor: None,
         })
     }
 
@@ -420,7 +422,12 @@ impl Network for Rtnetlink {
         let enough = out.len().saturating_add(MOST_EVENTS);
         while out.len() < enough {
             match self.monitor.receive() {
-                Ok(Received::Nothing) => return true,
+                Ok(Received::Nothing) => {
+                    if self.filter_monitor.as_mut().is_some_and(filter::Monitor::is_anything_gone) {
+                        out.push(NetworkEvent::FirewallLost);
+                    }
+                    return true;
+                }
                 Ok(Received::Lost) => out.push(NetworkEvent::Overrun),
                 Ok(Received::Datagram(datagram)) => read_events(&mut self.names, datagram, out),
                 Err(_) => {
@@ -454,6 +461,13 @@ impl Network for Rtnetlink {
             errno: error.raw_os_error().unwrap_or(libc::EIO),
             message: error.raw_os_error().is_none().then(|| error.to_string()),
         })
+    }
+
+    fn watch_firewall(&mut self, table: &str) {
+        if self.filter_monitor.as_ref().is_none_or(|monitor| monitor.table() != table) {
+            // a kernel without nf_tables loses nothing; it says so when it is asked for rules
+            self.filter_monitor = filter::Monitor::open(table).ok();
+        }
     }
 
     fn reverse_path_filter(&mut self) -> io::Result<(u8, u8)> {

@@ -84,6 +84,9 @@ pub trait Network {
     /// The kernel refuses: it may have no nf_tables.
     fn set_firewall(&mut self, firewall: &Firewall) -> Result<(), Refused>;
 
+    /// From now on [`Network::events`] says when another program removes something of these tables.
+    fn watch_firewall(&mut self, table: &str);
+
     /// `net.ipv4.conf.all.rp_filter`, and that of `default`.
     ///
     /// # Errors

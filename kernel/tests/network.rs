@@ -28,6 +28,8 @@ trait Machine {
     fn remove_address(&mut self, name: &str, address: &Address);
     fn remove_route(&mut self, route: &Route);
     fn remove_rule(&mut self, rule: &Rule);
+    /// Takes the rules out of the packet filter's tables of this name.
+    fn flush_firewall(&mut self, table: &str);
     /// One that an administrator made.
     fn add_foreign_route(&mut self, name: &str, destination: &str, gateway: &str);
     fn has_foreign_route(&mut self, destination: &str) -> bool;
@@ -115,6 +117,10 @@ impl Machine for Fake {
         self.0.remove_rule(rule);
     }
 
+    fn flush_firewall(&mut self, _: &str) {
+        self.0.flush_firewall();
+    }
+
     fn add_foreign_route(&mut self, name: &str, destination: &str, gateway: &str) {
         let index = self.index(name);
         let (address, length) = destination.split_once('/').unwrap();
@@ -175,6 +181,11 @@ impl Machine for Real {
     fn remove_rule(&mut self, rule: &Rule) {
         let family = if rule.family == keepalived_core::vrrp::Family::V4 { "-4" } else { "-6" };
         lab::ip(&format!("{family} rule del preference {}", rule.preference));
+    }
+
+    fn flush_firewall(&mut self, table: &str) {
+        let done = std::process::Command::new("nft").args(["flush", "table", "ip", table]).status();
+        assert!(done.unwrap().success());
     }
 
     fn add_foreign_route(&mut self, name: &str, destination: &str, gateway: &str) {

@@ -120,7 +120,8 @@ impl Addresses {
                     | NetworkEvent::RouteRemoved(_)
                     | NetworkEvent::Rule(_)
                     | NetworkEvent::RuleRemoved(_)
-                    | NetworkEvent::ReversePathFilter { .. } => {}
+                    | NetworkEvent::ReversePathFilter { .. }
+                    | NetworkEvent::FirewallLost => {}
                 }
             }
             if is_all {

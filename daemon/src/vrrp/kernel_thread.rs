@@ -134,6 +134,8 @@ mod tests {
             Ok(())
         }
 
+        fn watch_firewall(&mut self, _: &str) {}
+
         fn reverse_path_filter(&mut self) -> io::Result<(u8, u8)> {
             Ok((0, 0))
         }

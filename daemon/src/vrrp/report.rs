@@ -183,6 +183,8 @@ pub enum Report {
         /// The kernel's words.
         reason: String,
     },
+    /// Another program removed rules of ours from the packet filter, and they are put back.
+    FirewallLost,
     /// A route or a rule of an earlier run was there, and is removed.
     RouteLeftOver {
         /// Instance.
@@ -280,6 +282,7 @@ impl Report {
             Self::Note { .. }
             | Self::AddressLost { .. }
             | Self::RouteLost { .. }
+            | Self::FirewallLost
             | Self::Duplicate { .. }
             | Self::AddressInterface { .. }
             | Self::Unguarded { .. }
@@ -364,6 +367,7 @@ impl fmt::Display for Report {
                 "the kernel does not take rules of nftables: {reason}; no_accept drops nothing, and switches may learn virtual MACs from \
                  backups; load nf_tables"
             ),
+            Self::FirewallLost => f.write_str("another program removed rules of ours from nftables; they are put back"),
             Self::RouteLeftOver { name, what } => {
                 write!(f, "({name}) {what}, which an earlier run left, is removed")
             }

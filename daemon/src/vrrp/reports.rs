@@ -156,6 +156,7 @@ fn caused_by_others(report: &Report) -> Option<Arc<str>> {
         | Report::NoChannel { .. }
         | Report::UnknownVrid { .. }
         | Report::Overrun
-        | Report::FirewallRefused { .. } => None,
+        | Report::FirewallRefused { .. }
+        | Report::FirewallLost => None,
     }
 }

@@ -47,6 +47,9 @@ pub struct FakeNetwork {
     link_refusals: BTreeMap<InterfaceName, Refused>,
     firewall: Firewall,
     firewall_refused: Option<Refused>,
+    watches_firewall: bool,
+    /// How often the packet filter was set up.
+    firewall_calls: usize,
     /// Of all links, and of those that come.
     reverse_path_filter: (u8, u8),
     /// Of links where it was set.
@@ -216,6 +219,19 @@ impl FakeNetwork {
         self.firewall_refused = refused;
     }
 
+    /// Removes all tables of the packet filter, as `nft flush ruleset` does.
+    pub fn flush_firewall(&mut self) {
+        self.firewall = Firewall::default();
+        if self.watches_firewall {
+            self.events.push_back(NetworkEvent::FirewallLost);
+        }
+    }
+
+    /// How often the packet filter was set up, or that was refused.
+    pub const fn firewall_calls(&self) -> usize {
+        self.firewall_calls
+    }
+
     /// How many changes were asked for so far, and in how many calls.
     pub fn work(&self) -> (usize, usize) {
         (self.changes, self.batches)
@@ -373,11 +389,16 @@ impl Network for FakeNetwork {
     }
 
     fn set_firewall(&mut self, firewall: &Firewall) -> Result<(), Refused> {
+        self.firewall_calls += 1;
         if let Some(refused) = &self.firewall_refused {
             return Err(refused.clone());
         }
         self.firewall.clone_from(firewall);
         Ok(())
+    }
+
+    fn watch_firewall(&mut self, _: &str) {
+        self.watches_firewall = true;
     }
 
     fn reverse_path_filter(&mut self) -> io::Result<(u8, u8)> {

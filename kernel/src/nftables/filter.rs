@@ -12,6 +12,10 @@ use super::table::kind;
 use crate::firewall::Firewall;
 use crate::netlink::codec::{Answer, Batch};
 
+mod monitor;
+
+pub(crate) use monitor::Monitor;
+
 const IPV4: u8 = 2;
 const IPV6: u8 = 10;
 /// `NF_INET_LOCAL_IN`, `NF_INET_LOCAL_OUT`

@@ -27,6 +27,7 @@ impl Kind {
     pub(super) const DELETE_RULE: Self = Self(8);
     pub(super) const NEW_SET: Self = Self(9);
     pub(super) const GET_SET: Self = Self(10);
+    pub(super) const DELETE_SET: Self = Self(11);
     pub(super) const NEW_ELEMENTS: Self = Self(12);
     pub(super) const GET_ELEMENTS: Self = Self(13);
     pub(super) const DELETE_ELEMENTS: Self = Self(14);

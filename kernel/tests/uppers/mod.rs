@@ -142,8 +142,17 @@ fn the_packet_filter_is_set_up_again_and_again(machine: &mut impl Machine, link:
         closed_v6: [("2001:db8::7".parse().unwrap(), None), ("fe80::7".parse().unwrap(), named)].into(),
         ..Firewall::default()
     };
+    machine.network().watch_firewall("contract");
     for (by_index, counters) in [(false, false), (true, true)] {
         let wish = Firewall { by_index, counters, ..firewall.clone() };
+        let mut events = Vec::new();
+        for _ in 0..2 {
+            assert_eq!(machine.network().set_firewall(&wish), Ok(()));
+            while !machine.network().events(&mut events) {}
+        }
+        assert!(!events.contains(&NetworkEvent::FirewallLost), "our own transactions");
+        machine.flush_firewall("contract");
+        machine.until(|event| *event == NetworkEvent::FirewallLost);
         assert_eq!(machine.network().set_firewall(&wish), Ok(()));
         let nothing = Firewall { table: "contract".to_owned(), ..Firewall::default() };
         assert_eq!(machine.network().set_firewall(&nothing), Ok(()));

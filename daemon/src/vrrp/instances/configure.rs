@@ -34,7 +34,7 @@ impl Instances {
         self.default_buffer = config.global.vrrp_rx_buffer;
         self.neighbours.set_pace(lower::pace(&config.global, &config.garp_groups));
         self.configure_statics(config);
-        self.configure_firewall(&config.global.firewall);
+        self.configure_firewall(config, network);
         self.vmac_names.clone_from(&config.global.vmac_names);
         self.virtual_addresses = config.instances.iter().flat_map(lower::lines).map(|line| line.address).collect();
 

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use keepalived_config::model::{Firewall as Settings, Instance};
+use keepalived_config::model::{Config, Firewall as Settings, Instance};
 use keepalived_core::network::UpperKind;
 use keepalived_core::time::Instant;
 use keepalived_kernel::firewall::Firewall;
@@ -16,22 +16,33 @@ use super::super::report::Report;
 use super::super::slot::Slot;
 use super::Instances;
 
-/// Pause before the kernel is asked again for what it refused.
-const PAUSE: Duration = Duration::from_secs(30);
+/// First pause before the kernel is asked again for what it refused, or what others have removed once more; then twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Who removes our rules again within this time has to wait for them, and so have we.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// What the packet filter does, and what it should.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
     settings: Settings,
-    /// What the kernel has.
-    there: Firewall,
+    /// What the kernel has; `None` if that is not known.
+    there: Option<Firewall>,
+    /// An instance needs it, or did: the process before this one may have left tables.
+    matters: bool,
     /// What it is being asked for.
     asked: Option<Firewall>,
+    /// Others may have removed something of that meanwhile.
+    doubtful: bool,
     /// Something changed that it depends on.
     dirty: bool,
-    /// The kernel refused: when it is asked again.
+    /// When it is asked again, after a refusal or a loss.
     again_at: Option<Instant>,
+    /// Refusals and losses, for the pause.
+    setbacks: u32,
     refused: bool,
+    lost_at: Option<Instant>,
 }
 
 /// Whether packets to the addresses of `instance` are dropped: the router that owns them takes them in any case.
@@ -46,21 +57,40 @@ impl Filter {
 
     /// When it has something to do next.
     pub(super) fn next(&self) -> Option<Instant> {
-        if self.asked.is_some() {
+        if self.asked.is_some() || !self.dirty {
             return None;
         }
-        match self.again_at {
-            None => self.dirty.then_some(Instant::ZERO),
-            at => at,
+        Some(self.again_at.unwrap_or(Instant::ZERO))
+    }
+
+    /// Whether the kernel has what is `wanted`.
+    fn has(&self, wanted: &Firewall) -> bool {
+        match &self.there {
+            Some(there) => there == wanted || (is_nothing(there) && is_nothing(wanted)),
+            None => is_nothing(wanted) && !self.matters,
         }
+    }
+
+    fn set_back(&mut self, now: Instant) {
+        let doublings = self.setbacks.min(16);
+        self.setbacks = self.setbacks.saturating_add(1);
+        self.again_at = Some(now + (FIRST_PAUSE * 2_u32.saturating_pow(doublings)).min(LONGEST_PAUSE));
+        self.there = None;
+        self.dirty = true;
     }
 }
 
 impl Instances {
-    /// The packet filter is set up as `settings` say.
-    pub(super) fn configure_firewall(&mut self, settings: &Settings) {
+    /// The packet filter is set up as `config` says.
+    pub(super) fn configure_firewall(&mut self, config: &Config, network: &mut impl Network) {
+        let settings = &config.global.firewall;
         if self.filter.settings != *settings {
             self.filter.settings.clone_from(settings);
+        }
+        let needs_it = |instance: &Instance| is_closed(instance) || !lower::needs(instance).is_empty();
+        if config.instances.iter().any(needs_it) {
+            self.filter.matters = true;
+            network.watch_firewall(&lower::firewall(settings).table);
         }
         self.filter.touch();
     }
@@ -99,22 +129,27 @@ impl Instances {
         }
     }
 
-    /// What the packet filter is asked for before addresses change (`Before`), or after that.
+    /// What the packet filter is asked for before addresses change (`Before`), or after that. The tables of the process before this one
+    /// stay until its masters go on.
     pub(super) fn next_firewall(&mut self, now: Instant, when: When) -> Option<Firewall> {
         let due = self.filter.again_at.is_none_or(|at| at <= now);
-        if !self.filter.dirty || !due || (self.stopped && self.at_exit == AtExit::Keep) {
+        let waits = !self.begun && !self.masters.is_empty();
+        if !self.filter.dirty || !due || waits || (self.stopped && self.at_exit == AtExit::Keep) {
             return None;
         }
         let wanted = self.wanted_firewall();
-        if wanted == self.filter.there || is_nothing(&wanted) && is_nothing(&self.filter.there) {
+        if self.filter.has(&wanted) {
             self.filter.dirty = false;
+            self.filter.again_at = None;
             return None;
         }
-        if when == When::Before && !wanted.exceeds(&self.filter.there) {
+        let exceeds = self.filter.there.as_ref().map_or(!is_nothing(&wanted), |there| wanted.exceeds(there));
+        if when == When::Before && !exceeds {
             return None;
         }
         self.filter.dirty = false;
         self.filter.again_at = None;
+        self.filter.doubtful = false;
         self.filter.asked = Some(wanted.clone());
         Some(wanted)
     }
@@ -123,17 +158,39 @@ impl Instances {
     pub(super) fn firewall_answered(&mut self, now: Instant, result: Result<(), Refused>) {
         let Some(asked) = self.filter.asked.take() else { return };
         match result {
+            Ok(()) if self.filter.doubtful => self.filter.set_back(now),
             Ok(()) => {
-                self.filter.there = asked;
+                self.filter.there = Some(asked);
                 self.filter.refused = false;
             }
+            // one family may have its table, and the other not
             Err(refused) => {
                 if !std::mem::replace(&mut self.filter.refused, true) {
                     self.reports.push(Report::FirewallRefused { reason: refused.to_string() });
                 }
-                self.filter.touch();
-                self.filter.again_at = Some(now + PAUSE);
+                self.filter.set_back(now);
             }
+        }
+    }
+
+    /// Another program may have removed something of our tables.
+    pub(super) fn firewall_lost(&mut self, now: Instant) {
+        let filter = &mut self.filter;
+        if let Some(asked) = &filter.asked {
+            // it may be our own transaction that was heard in part
+            filter.doubtful |= !is_nothing(asked);
+            return;
+        }
+        if self.stopped || filter.there.as_ref().is_none_or(is_nothing) {
+            return;
+        }
+        let fight = filter.lost_at.replace(now).is_some_and(|at| now.since(at) < QUIET);
+        if fight {
+            filter.set_back(now);
+        } else {
+            (filter.there, filter.setbacks) = (None, 0);
+            filter.touch();
+            self.reports.push(Report::FirewallLost);
         }
     }
 
@@ -147,7 +204,7 @@ impl Instances {
 
     /// Whether tables are still there that are to go.
     pub(super) fn owes_firewall(&self) -> bool {
-        let gone = self.at_exit == AtExit::Keep || is_nothing(&self.filter.there);
+        let gone = self.at_exit == AtExit::Keep || self.filter.has(&Firewall::default());
         self.stopped && !self.filter.refused && (!gone || self.filter.asked.is_some())
     }
 }

@@ -1,11 +1,14 @@
 //! What the packet filter does for routers.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use keepalived_core::vrrp::State;
-use keepalived_kernel::network::Refused;
+use keepalived_kernel::firewall::Firewall;
+use keepalived_kernel::network::{Network as _, Refused};
 
 use super::rig::*;
+use crate::vrrp::engine::Engine;
 use crate::vrrp::lifetime::AtExit;
 use crate::vrrp::orders::Order;
 
@@ -100,4 +103,97 @@ fn a_kernel_without_a_packet_filter_keeps_no_address() {
     rig.network().refuse_firewall(None);
     rig.pass(Duration::from_secs(31));
     assert_eq!(closed(&mut rig), [VIP]);
+}
+
+// a table that lasts is no reason to wake up
+#[test]
+fn what_was_refused_and_is_not_wanted_any_more_is_not_asked_for() {
+    let mut rig = Rig::new(&under("", "no_accept"));
+    rig.network().refuse_firewall(Some(Refused { errno: 95, message: None }));
+    rig.pass(RUN);
+    assert!(rig.has(VIP));
+    rig.network().set_running(ETH0, false);
+    rig.pass(Duration::from_secs(100));
+    let calls = rig.network().firewall_calls();
+    assert!(calls < 10, "{calls}");
+    rig.network().refuse_firewall(None);
+    rig.pass(Duration::from_secs(31));
+    let calls = rig.network().firewall_calls();
+    rig.pass(Duration::from_secs(100));
+    assert_eq!(rig.network().firewall_calls(), calls);
+}
+
+// `nft flush ruleset`, as services that load rules begin with
+#[test]
+fn rules_that_others_remove_are_put_back() {
+    let mut rig = Rig::new(&under("", "no_accept\n use_vmac"));
+    rig.pass(RUN);
+    let before = rig.network().firewall().clone();
+    assert_eq!((closed(&mut rig), before.virtual_macs.len()), (vec![VIP.to_owned()], 1));
+    rig.network().flush_firewall();
+    rig.settle();
+    assert_eq!(*rig.network().firewall(), before);
+    let said = |rig: &Rig| {
+        let lines = rig.reports.iter().filter(|report| report.to_string().contains("removed rules of ours"));
+        lines.count()
+    };
+    assert_eq!(said(&rig), 1);
+    let calls = rig.network().firewall_calls();
+    for _ in 0..1_000 {
+        rig.network().flush_firewall();
+        rig.pass(MILLI);
+    }
+    assert_eq!(said(&rig), 1);
+    assert!(rig.network().firewall_calls() < calls + 3, "who fights has to wait");
+    rig.pass(Duration::from_secs(31));
+    assert_eq!(*rig.network().firewall(), before);
+    rig.stop(AtExit::Release);
+    assert_eq!(closed(&mut rig), [""; 0]);
+}
+
+// what the process before this one has left is not known: it may close addresses that we do not have
+#[test]
+fn tables_of_an_earlier_process_do_not_stay() {
+    for lines in ["no_accept", "use_vmac"] {
+        let mut network = machine();
+        let left = Firewall { closed_v4: ["192.0.2.9".parse().unwrap()].into(), ..Firewall::default() };
+        network.set_firewall(&left).unwrap();
+        let mut rig = Rig::on(network, &under("", lines));
+        assert_eq!(closed(&mut rig), [""; 0], "{lines}");
+        rig.stop(AtExit::Release);
+    }
+    // a family may have been refused alone
+    let mut rig = Rig::new(&under("", "no_accept"));
+    rig.network().refuse_firewall(Some(Refused { errno: 12, message: None }));
+    rig.pass(RUN);
+    rig.network().refuse_firewall(None);
+    let left = Firewall { closed_v4: ["192.0.2.100".parse().unwrap()].into(), ..Firewall::default() };
+    rig.network().set_firewall(&left).unwrap();
+    rig.network().set_running(ETH0, false);
+    rig.pass(Duration::from_secs(31));
+    assert_eq!(closed(&mut rig), [""; 0]);
+}
+
+#[test]
+fn what_a_master_closes_stays_closed_until_the_next_process_goes_on() {
+    for lines in ["no_accept", "no_accept\n use_vmac"] {
+        let text = under("", lines);
+        let mut rig = Rig::new(&text);
+        rig.pass(RUN);
+        let mut network = rig.network().clone();
+        while !network.events(&mut Vec::new()) {}
+        let config = configuration(&text);
+        let masters: BTreeSet<_> = keepalived_config::plan::keyed(&config.instances).map(|(key, _)| key).collect();
+        let packets = keepalived_kernel::fake::FakePackets::new();
+        let engine = Engine::new(rig.now, &config, masters, network, packets).unwrap();
+        let mut rig = Rig::around(engine, rig.now);
+        rig.settle();
+        assert_eq!(closed(&mut rig), [VIP], "{lines}");
+        let now = rig.now;
+        rig.engine.begin(now);
+        rig.settle();
+        assert_eq!((rig.state("A"), closed(&mut rig)), (State::Master, vec![VIP.to_owned()]), "{lines}");
+        rig.stop(AtExit::Release);
+        assert_eq!(closed(&mut rig), [""; 0]);
+    }
 }
