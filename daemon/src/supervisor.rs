@@ -37,6 +37,7 @@ mod reap;
 mod reload;
 mod share;
 mod succession;
+mod superseded;
 mod views;
 mod worker;
 
@@ -49,6 +50,7 @@ use pid_files::PidFiles;
 use post::Post;
 use reading::Reading;
 use succession::Succession;
+use superseded::Superseded;
 use views::Views;
 
 /// The reactor's token of the thread that reads a configuration.
@@ -117,9 +119,8 @@ struct Supervisor {
     sessions: BTreeMap<String, SessionStanding>,
     script_default: ScriptDefault,
     sweeper: Sweeper,
-    /// Instances of an earlier configuration, with addresses that the present one does not have, until the vrrp process has taken the
-    /// present one. A new process would not know of them.
-    superseded: Vec<Instance>,
+    /// What earlier configurations brought and the present one does not, until the vrrp process has taken the present one.
+    superseded: Superseded,
     /// The configuration with which the next checker process begins.
     succession: Succession,
     /// The earliest time to remove addresses without adverts: an attempt has just failed.
@@ -234,7 +235,7 @@ impl Supervisor {
             sessions: BTreeMap::new(),
             script_default: ScriptDefault::look(),
             sweeper: Sweeper::new(),
-            superseded: Vec::new(),
+            superseded: Superseded::default(),
             succession: Succession::default(),
             abandoned_not_before: now,
             paced_log,

@@ -23,11 +23,13 @@ mod sync_groups;
 mod tracking;
 mod unknown_vrids;
 
-pub use abandoned::{Removed, Was, remove as remove_abandoned, remove_links, remove_statics};
+pub use abandoned::{
+    Removed, StaticLines, Was, remove as remove_abandoned, remove_links, remove_links_given_up, remove_statics,
+};
 pub use batch::{Batch, Changed};
 pub use engine::Engine;
 pub use lifetime::{AtExit, BorrowedSettings, Inherited};
-pub(crate) use lower::lines;
+pub(crate) use lower::{lines, makes_links};
 pub use orders::{Answer, Order};
 pub use process::run;
 pub use report::{Level, Report};

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::{Config, Instance};
-use keepalived_core::address::VirtualAddress;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
 use keepalived_kernel::netlink::Rtnetlink;
@@ -15,7 +14,7 @@ use keepalived_kernel::reactor;
 
 use super::Supervisor;
 use crate::role::Role;
-use crate::vrrp::{Removed, Was, lines, remove_abandoned, remove_links, remove_statics};
+use crate::vrrp::{Removed, StaticLines, Was, remove_abandoned, remove_links, remove_statics};
 
 /// How long a new process may take until it runs: a large configuration takes time.
 const TO_BEGIN: Duration = Duration::from_secs(5);
@@ -32,15 +31,15 @@ impl Sweeper {
         Self(Rtnetlink::without_events().ok())
     }
 
-    fn remove<'a>(&mut self, instances: impl Iterator<Item = (&'a Instance, Was)>) -> io::Result<Removed> {
+    pub(super) fn remove<'a>(&mut self, instances: impl Iterator<Item = (&'a Instance, Was)>) -> io::Result<Removed> {
         remove_abandoned(self.network()?, instances)
     }
 
-    fn remove_statics(&mut self, config: &Config) -> io::Result<Removed> {
-        remove_statics(self.network()?, config)
+    pub(super) fn remove_statics(&mut self, lines: &StaticLines) -> io::Result<Removed> {
+        remove_statics(self.network()?, lines)
     }
 
-    fn network(&mut self) -> io::Result<&mut Rtnetlink> {
+    pub(super) fn network(&mut self) -> io::Result<&mut Rtnetlink> {
         match &mut self.0 {
             Some(network) => Ok(network),
             none => Ok(none.insert(Rtnetlink::without_events()?)),
@@ -75,32 +74,6 @@ fn due(since: Instant, unnoticed: Duration, begins: Option<Instant>) -> Instant 
     let over = since + unnoticed;
     // a process that stands by for longer than that does not count
     begins.filter(|at| *at <= over).map_or(over, |at| over.max(at + TO_BEGIN))
-}
-
-/// Instances of `before`, with the addresses that no instance of `now` has on the same interface, and the routes and rules that none has.
-fn given_up(before: Vec<Instance>, now: &[Instance]) -> Vec<Instance> {
-    let place =
-        |instance: &Instance, line: &VirtualAddress| (line.device.or(instance.interface), line.address, line.prefix);
-    let kept: BTreeSet<_> =
-        now.iter().flat_map(|instance| lines(instance).map(move |line| place(instance, line))).collect();
-    // lines are compared by what they say: they have no order
-    let routes: BTreeSet<String> =
-        now.iter().flat_map(|instance| &instance.routes).map(|it| format!("{it:?}")).collect();
-    let rules: BTreeSet<String> = now.iter().flat_map(|instance| &instance.rules).map(|it| format!("{it:?}")).collect();
-    let strip = |mut instance: Instance| {
-        instance.routes.retain(|line| !routes.contains(&format!("{line:?}")));
-        instance.rules.retain(|line| !rules.contains(&format!("{line:?}")));
-        let mut addresses = std::mem::take(&mut instance.addresses);
-        let mut excluded = std::mem::take(&mut instance.excluded_addresses);
-        addresses.retain(|line| !kept.contains(&place(&instance, line)));
-        excluded.retain(|line| !kept.contains(&place(&instance, line)));
-        (instance.addresses, instance.excluded_addresses) = (addresses, excluded);
-        instance
-    };
-    let has_any = |instance: &Instance| {
-        lines(instance).next().is_some() || !instance.routes.is_empty() || !instance.rules.is_empty()
-    };
-    before.into_iter().map(strip).filter(has_any).collect()
 }
 
 fn was(state: Option<&State>) -> Was {
@@ -139,7 +112,7 @@ impl Supervisor {
             return;
         }
         let settings = self.cleanup.get(&Role::Vrrp).map(|cleanup| cleanup.settings.clone()).unwrap_or_default();
-        let instances = self.config.instances.iter().chain(&self.superseded);
+        let instances = self.config.instances.iter().chain(self.superseded.with_links());
         let filter = &self.config.global.firewall;
         match self.sweeper.network().and_then(|network| remove_links(network, instances, filter, &settings)) {
             Ok(removed) => {
@@ -160,44 +133,13 @@ impl Supervisor {
         if !self.vrrp_ran() || self.options.keep_addresses {
             return;
         }
-        match self.sweeper.remove_statics(&self.config) {
+        match self.sweeper.remove_statics(&StaticLines::of(&self.config)) {
             Ok(removed) => {
                 for (what, why) in &removed.refused {
                     tracing::error!("static {what} cannot be removed: {why}");
                 }
             }
             Err(error) => tracing::error!("what is static cannot be removed: {error}"),
-        }
-    }
-
-    /// Puts `config` in force. Remembers, of the configuration before, what its processes may not know: addresses that `config` does
-    /// not have, and virtual servers until the checker process has taken `config`.
-    pub(super) fn supersede(&mut self, config: Config) {
-        let mut before = std::mem::replace(&mut self.config, config);
-        // only a master has its addresses; without marks of the kernel, an administrator's address looks the same
-        let masters = keepalived_config::plan::keyed(&before.instances)
-            .filter(|(key, _)| self.states.get(key) == Some(&State::Master))
-            .map(|(_, instance)| instance.clone())
-            .collect();
-        self.superseded.extend(given_up(masters, &self.config.instances));
-        if !self.worker(Role::Vrrp).is_some_and(super::worker::Worker::is_at_work) {
-            self.remove_superseded();
-        }
-        if self.options.checker {
-            before.instances = Vec::new();
-            self.succession.superseded(before);
-        }
-    }
-
-    /// Removes superseded addresses: the vrrp process died, perhaps before it took the configuration.
-    pub(super) fn remove_superseded(&mut self) {
-        let instances = std::mem::take(&mut self.superseded);
-        if instances.is_empty() || self.options.keep_addresses {
-            return;
-        }
-        if let Err(error) = self.sweeper.remove(instances.iter().map(|instance| (instance, Was::Master))) {
-            tracing::error!("cannot remove addresses of the previous configuration: {error}");
-            self.superseded = instances;
         }
     }
 
@@ -268,30 +210,6 @@ mod tests {
         // RFC 9568 section 6.1: three intervals and the skew of the router that takes over
         assert_eq!(wait, Duration::from_secs(6));
         assert_eq!(due(at(1_000), wait, None), at(7_000));
-    }
-
-    #[test]
-    fn what_a_configuration_has_no_more_is_remembered_and_nothing_else() {
-        let one = |name: &str, addresses: &str| {
-            format!(
-                "vrrp_instance {name} {{\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {{\n {addresses}\n }}\n}}\n"
-            )
-        };
-        let before = from_text(&one("A", "192.0.2.9\n 192.0.2.10\n 192.0.2.11 dev eth1"));
-        let now = from_text(&one("B", "192.0.2.9\n 192.0.2.11 dev eth2"));
-        let left = given_up(before.instances.clone(), &now.instances);
-        let addresses: Vec<String> = left.iter().flat_map(lines).map(|line| line.address.to_string()).collect();
-        assert_eq!(addresses, ["192.0.2.10", "192.0.2.11"]);
-        let routes = |routes: &str| one("A", &format!("192.0.2.9\n }}\n virtual_routes {{\n {routes}"));
-        let (before_them, after) = (
-            from_text(&routes("10.1.0.0/16 dev eth0\n 10.2.0.0/16 dev eth0")),
-            from_text(&routes("10.1.0.0/16 dev eth0")),
-        );
-        let left = given_up(before_them.instances, &after.instances);
-        let routes: Vec<String> =
-            left.iter().flat_map(|it| &it.routes).map(|it| it.destination.address.to_string()).collect();
-        assert_eq!(routes, ["10.2.0.0"]);
-        assert!(given_up(before.instances.clone(), &before.instances).is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use keepalived_state::Event;
 
 use super::dump::Dump;
 use super::share::{has_tracker, is_needed};
+use super::superseded::Superseded;
 use super::{Supervisor, eprint_all};
 use crate::configuration;
 use crate::message::{AfterTelling, Changes, FromChild, Incoming};
@@ -59,7 +60,7 @@ impl Supervisor {
             FromChild::Reloaded => {
                 match role {
                     Role::Vrrp => {
-                        self.superseded.clear();
+                        self.superseded = Superseded::default();
                         let config = &self.config;
                         self.trackers.retain(|tracker, _| has_tracker(config, tracker));
                     }

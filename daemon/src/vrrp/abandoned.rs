@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use keepalived_config::model::{Config, Firewall, Instance, PolicyRule, Route};
+use keepalived_config::model::{Config, Firewall, Instance, PolicyRule, Route, StaticAddress};
 use keepalived_core::address::InterfaceName;
 use keepalived_core::desired::{Object as _, Seen as _};
 use keepalived_core::network::{Change, Key, NetworkTable, Object, Setting};
@@ -63,22 +63,48 @@ pub fn remove<'a>(
     Ok(remove_all(network, &table, others.into_iter().chain(addresses)))
 }
 
-/// Removes what is static, at the end of the daemon: of the addresses those that bear our mark.
+/// What is static in a configuration.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StaticLines {
+    /// `static_ipaddress`
+    pub addresses: Vec<StaticAddress>,
+    /// `static_routes`
+    pub routes: Vec<Route>,
+    /// `static_rules`
+    pub rules: Vec<PolicyRule>,
+}
+
+impl StaticLines {
+    /// All of `config`.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            addresses: config.static_addresses.clone(),
+            routes: config.static_routes.clone(),
+            rules: config.static_rules.clone(),
+        }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.addresses.is_empty() && self.routes.is_empty() && self.rules.is_empty()
+    }
+}
+
+/// Removes what is static: of the addresses those that bear our mark.
 ///
 /// # Errors
 /// The kernel does not say what is there.
-pub fn remove_statics(network: &mut impl Network, config: &Config) -> io::Result<Removed> {
-    if config.static_addresses.is_empty() && config.static_routes.is_empty() && config.static_rules.is_empty() {
+pub fn remove_statics(network: &mut impl Network, lines: &StaticLines) -> io::Result<Removed> {
+    if lines.is_empty() {
         return Ok(Removed::default());
     }
     let table = NetworkTable::new(network.inventory()?);
     let mut others = BTreeSet::new();
-    routes_and_rules(&table, &config.static_routes, &config.static_rules, Was::Master, &mut others);
-    let place = |line: &keepalived_config::model::StaticAddress| {
+    routes_and_rules(&table, &lines.routes, &lines.rules, Was::Master, &mut others);
+    let place = |line: &StaticAddress| {
         let link = table.by_name(&line.address.device?)?;
         table.address(&(link.index, line.address.address, line.address.prefix))
     };
-    let mut addresses: Vec<_> = config.static_addresses.iter().filter_map(place).collect();
+    let mut addresses: Vec<_> = lines.addresses.iter().filter_map(place).collect();
     addresses.retain(|there| there.protocol == lower::ADDRESS_PROTOCOL || !table.tells_who());
     addresses.sort_by_key(|address| !address.is_secondary());
     let addresses = addresses.into_iter().map(|address| Key::Address(address.key()));
@@ -91,7 +117,7 @@ pub fn remove_statics(network: &mut impl Network, config: &Config) -> io::Result
 /// The kernel does not say what is there.
 pub fn remove_links<'a>(
     network: &mut impl Network,
-    mut instances: impl Iterator<Item = &'a Instance> + Clone,
+    instances: impl Iterator<Item = &'a Instance> + Clone,
     settings: &Firewall,
     borrowed: &BorrowedSettings,
 ) -> io::Result<Removed> {
@@ -99,19 +125,42 @@ pub fn remove_links<'a>(
         // a kernel without nf_tables has nothing to remove
         let _was_said = network.set_firewall(&lower::firewall(settings));
     }
-    let none = instances.clone().all(|instance| lower::needs(instance).is_empty());
+    remove_links_given_up(network, instances, std::iter::empty(), borrowed)
+}
+
+/// Removes the links that were made for instances of `before` and that those of `now` do not need, and puts back the settings that no link
+/// needs any more.
+///
+/// # Errors
+/// The kernel does not say what is there.
+pub fn remove_links_given_up<'a>(
+    network: &mut impl Network,
+    before: impl Iterator<Item = &'a Instance> + Clone,
+    now: impl Iterator<Item = &'a Instance>,
+    borrowed: &BorrowedSettings,
+) -> io::Result<Removed> {
+    let none = before.clone().all(|instance| lower::needs(instance).is_empty());
     if none && *borrowed == BorrowedSettings::default() {
         return Ok(Removed::default());
     }
     let table = NetworkTable::new(network.inventory()?);
-    let found = instances.by_ref().flat_map(|instance| lower::found(instance, &table));
+    let (mut kept, mut bases) = (BTreeSet::new(), BTreeSet::new());
+    for instance in now {
+        kept.extend(lower::found(instance, &table).into_iter().map(|made| made.name));
+        let with_filters = lower::needs(instance).into_iter().filter(lower::Need::needs_filters);
+        bases.extend(with_filters.map(|need| need.base));
+    }
+    let found = before.flat_map(|instance| lower::found(instance, &table)).filter(|made| !kept.contains(&made.name));
     let links = found.filter_map(|made| Some(Key::Upper(table.by_name(&made.need.base)?.index, made.name)));
     let of_link = |(name, (ignore, filter)): (&InterfaceName, &(u8, u8))| {
+        if bases.contains(name) {
+            return None;
+        }
         let link = table.by_name(name)?.index;
         Some([Setting::ArpIgnore { link, before: *ignore }, Setting::ArpFilter { link, before: *filter }])
     };
     let settings = borrowed.arp.iter().filter_map(of_link).flatten();
-    let filter = borrowed.reverse_path_filter.filter(|(all, _)| *all > 0);
+    let filter = borrowed.reverse_path_filter.filter(|(all, _)| *all > 0 && bases.is_empty());
     let filter = filter.map(|(all, default)| Setting::NoReversePathFilter { all, default });
     let keys: BTreeSet<Key> = links.chain(settings.chain(filter).map(Key::Setting)).collect();
     Ok(remove_all(network, &table, keys.into_iter()))
@@ -249,9 +298,40 @@ mod tests {
         let mut network = machine(&[("192.0.2.1", 0), ("192.0.2.100", 18), ("192.0.2.101", 0)]);
         let find = |_: &InterfaceName| Some((LinkIndex(2), None));
         assert!(network.add_route(&lower::route(&config.static_routes[0], &find, &[]).unwrap()));
-        remove_statics(&mut network, &config).unwrap();
+        remove_statics(&mut network, &StaticLines::of(&config)).unwrap();
         assert_eq!(left(&network), ips(&["192.0.2.1", "192.0.2.101"]));
         assert_eq!(network.routes().count(), 0);
+    }
+
+    #[test]
+    fn links_that_are_needed_no_more_go_and_the_settings_with_the_last_one() {
+        let with = |vrids: &[u8]| {
+            let one = |vrid: &u8| {
+                format!("vrrp_instance I{vrid} {{\n interface eth0\n virtual_router_id {vrid}\n use_vmac\n virtual_ipaddress {{\n 192.0.2.{vrid}\n }}\n}}\n")
+            };
+            from_text(&vrids.iter().map(one).collect::<String>())
+        };
+        let before = with(&[51, 52]);
+        let mut network = machine(&[("192.0.2.1", 0)]);
+        network.set_reverse_path_filter(0, 2);
+        let eth0 = InterfaceName::new(b"eth0").unwrap();
+        let borrowed = BorrowedSettings { arp: [(eth0, (0, 0))].into(), reverse_path_filter: Some((2, 1)) };
+        let table = NetworkTable::new(network.inventory().unwrap());
+        let links = before.instances.iter().flat_map(lower::needs).zip(["one", "two"]).map(|(need, name)| {
+            let made = lower::Made { need, name: InterfaceName::new(name.as_bytes()).unwrap() };
+            Change::Present(Object::Upper(Box::new(lower::upper(&made, &table).unwrap())))
+        });
+        let links: Vec<_> = links.collect();
+        network.change(&links);
+        let eth0 = network.link("eth0").unwrap().clone();
+        network.set_link(keepalived_core::network::Link { arp_ignore: 1, arp_filter: 1, ..eth0 });
+        for (now, left, ignore, filter) in [(with(&[52]), 1, 1, 0), (with(&[]), 0, 0, 2)] {
+            remove_links_given_up(&mut network, before.instances.iter(), now.instances.iter(), &borrowed).unwrap();
+            let links = network.inventory().unwrap().links.into_iter().filter(|link| link.upper.is_some());
+            assert_eq!(links.count(), left);
+            assert_eq!(network.link("eth0").unwrap().arp_ignore, ignore);
+            assert_eq!(network.reverse_path_filter().unwrap().0, filter);
+        }
     }
 
     // it died before the kernel had removed them

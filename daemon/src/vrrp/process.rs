@@ -16,7 +16,7 @@ use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::sockets::{Pair, RawSockets};
 use keepalived_state::{Event, Record, Subject};
 
-use super::abandoned::{Was, remove as remove_abandoned, remove_links, remove_statics};
+use super::abandoned::{StaticLines, Was, remove as remove_abandoned, remove_links, remove_statics};
 use super::engine::Engine;
 use super::kernel_thread::{Gone, KernelThread, NICE};
 use super::lifetime::{AtExit, Inherited};
@@ -565,7 +565,7 @@ fn take_back(startup: &Startup, network: &mut Rtnetlink) {
         Ok(removed) => tracing::error!("addresses stay that the kernel does not give up: {:?}", removed.refused),
         Err(error) => tracing::error!("addresses of the process before this one cannot be removed: {error}"),
     }
-    if let Err(error) = remove_statics(network, &startup.config) {
+    if let Err(error) = remove_statics(network, &StaticLines::of(&startup.config)) {
         tracing::error!("what is static cannot be removed: {error}");
     }
     if let Err(error) = remove_links(

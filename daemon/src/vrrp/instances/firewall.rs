@@ -161,7 +161,9 @@ impl Instances {
             Ok(()) if self.filter.doubtful => self.filter.set_back(now),
             Ok(()) => {
                 self.filter.there = Some(asked);
-                self.filter.refused = false;
+                if std::mem::take(&mut self.filter.refused) {
+                    self.filter.setbacks = 0;
+                }
             }
             // one family may have its table, and the other not
             Err(refused) => {

@@ -36,7 +36,7 @@ impl Instances {
         for made in &made {
             let Some(upper) = lower::upper(made, &self.table) else { continue };
             let parent = upper.parent;
-            let with_filters = made.need.family == Family::V4 && made.need.kind == UpperKind::Macvlan;
+            let with_filters = made.need.needs_filters();
             waits |= self.table.by_name(&made.name).is_none();
             wanted.push(Object::Upper(Box::new(upper)));
             if with_filters {
@@ -137,8 +137,7 @@ impl Instances {
         if value == 0 {
             return;
         }
-        let needs_none = |made: &&lower::Made| made.need.family == Family::V4 && made.need.kind == UpperKind::Macvlan;
-        let all = self.slots.iter().flatten().flat_map(|slot| &slot.made).filter(needs_none);
+        let all = self.slots.iter().flatten().flat_map(|slot| &slot.made).filter(|made| made.need.needs_filters());
         let concerned = all.map(|made| made.name).filter(|name| {
             link.is_none_or(|link| self.table.by_name(name).is_some_and(|there| there.index == link))
         });

@@ -31,6 +31,13 @@ pub(in super::super) struct Need {
     address: Option<std::net::IpAddr>,
 }
 
+impl Need {
+    /// Whether the interface below needs settings for it: it is a virtual MAC of IPv4.
+    pub(in super::super) fn needs_filters(&self) -> bool {
+        self.family == Family::V4 && self.kind == UpperKind::Macvlan
+    }
+}
+
 /// A link that an instance needs, with its name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in super::super) struct Made {
@@ -87,6 +94,11 @@ pub(in super::super) fn needs(instance: &Instance) -> Vec<Need> {
         }
     }
     needs
+}
+
+/// Whether any link is made for `instance`.
+pub(crate) fn makes_links(instance: &Instance) -> bool {
+    !needs(instance).is_empty()
 }
 
 /// Whether an address comes on a virtual MAC beside the one that the instance runs on.

@@ -1,0 +1,194 @@
+//! What earlier configurations brought and the present one does not. The vrrp process removes it when it takes the present one; if there
+//! is none, or it dies before that, the supervisor does: a new process would not know of it.
+
+use std::collections::BTreeSet;
+
+use keepalived_config::model::{Config, Instance, PolicyRule, Route};
+use keepalived_core::address::{InterfaceName, VirtualAddress};
+use keepalived_core::vrrp::State;
+
+use super::Supervisor;
+use super::worker::Worker;
+use crate::role::Role;
+use crate::vrrp::{Removed, StaticLines, Was, lines, makes_links, remove_links_given_up};
+
+/// What is to go.
+#[derive(Debug, Default)]
+pub(super) struct Superseded {
+    /// Instances that were master, with the addresses, routes and rules that the present configuration does not have.
+    masters: Vec<Instance>,
+    /// Instances that links were made for.
+    with_links: Vec<Instance>,
+    statics: StaticLines,
+}
+
+impl Superseded {
+    fn is_empty(&self) -> bool {
+        self.masters.is_empty() && self.with_links.is_empty() && self.statics == StaticLines::default()
+    }
+
+    /// Instances that links were made for, of all these configurations.
+    pub(super) fn with_links(&self) -> &[Instance] {
+        &self.with_links
+    }
+}
+
+type Place = (Option<InterfaceName>, std::net::IpAddr, u8);
+
+fn place(base: Option<InterfaceName>, line: &VirtualAddress) -> Place {
+    (line.device.or(base), line.address, line.prefix)
+}
+
+/// Addresses, routes and rules of a configuration. Lines are compared by what they say: they have no order.
+struct Kept {
+    places: BTreeSet<Place>,
+    routes: BTreeSet<String>,
+    rules: BTreeSet<String>,
+}
+
+impl Kept {
+    fn of(config: &Config) -> Self {
+        let instances = || config.instances.iter();
+        let of_instances = instances().flat_map(|it| lines(it).map(move |line| place(it.interface, line)));
+        let of_statics = config.static_addresses.iter().map(|line| place(None, &line.address));
+        let routes = instances().flat_map(|it| &it.routes).chain(&config.static_routes);
+        let rules = instances().flat_map(|it| &it.rules).chain(&config.static_rules);
+        Self {
+            places: of_instances.chain(of_statics).collect(),
+            routes: routes.map(|line| format!("{line:?}")).collect(),
+            rules: rules.map(|line| format!("{line:?}")).collect(),
+        }
+    }
+
+    fn strip(&self, routes: &mut Vec<Route>, rules: &mut Vec<PolicyRule>) {
+        routes.retain(|line| !self.routes.contains(&format!("{line:?}")));
+        rules.retain(|line| !self.rules.contains(&format!("{line:?}")));
+    }
+
+    /// Instances with what is not kept, if they have any.
+    fn given_up(&self, before: Vec<Instance>) -> Vec<Instance> {
+        let strip = |mut instance: Instance| {
+            self.strip(&mut instance.routes, &mut instance.rules);
+            let base = instance.interface;
+            instance.addresses.retain(|line| !self.places.contains(&place(base, line)));
+            instance.excluded_addresses.retain(|line| !self.places.contains(&place(base, line)));
+            instance
+        };
+        let has_any = |instance: &Instance| {
+            lines(instance).next().is_some() || !instance.routes.is_empty() || !instance.rules.is_empty()
+        };
+        before.into_iter().map(strip).filter(has_any).collect()
+    }
+
+    /// The same of what is static.
+    fn given_up_statics(&self, mut before: StaticLines) -> StaticLines {
+        self.strip(&mut before.routes, &mut before.rules);
+        before.addresses.retain(|line| !self.places.contains(&place(None, &line.address)));
+        before
+    }
+}
+
+impl Supervisor {
+    /// Puts `config` in force. Remembers, of the configuration before, what its processes may not know: what `config` does not have, and
+    /// virtual servers until the checker process has taken `config`.
+    pub(super) fn supersede(&mut self, config: Config) {
+        let mut before = std::mem::replace(&mut self.config, config);
+        let kept = Kept::of(&self.config);
+        // only a master has its addresses; without marks of the kernel, an administrator's address looks the same
+        let masters = keepalived_config::plan::keyed(&before.instances)
+            .filter(|(key, _)| self.states.get(key) == Some(&State::Master))
+            .map(|(_, instance)| instance.clone())
+            .collect();
+        self.superseded.masters.extend(kept.given_up(masters));
+        if self.options.vrrp {
+            let links = before.instances.iter().filter(|instance| makes_links(instance));
+            self.superseded.with_links.extend(links.cloned());
+            let StaticLines { addresses, routes, rules } = kept.given_up_statics(StaticLines::of(&before));
+            self.superseded.statics.addresses.extend(addresses);
+            self.superseded.statics.routes.extend(routes);
+            self.superseded.statics.rules.extend(rules);
+        }
+        if !self.worker(Role::Vrrp).is_some_and(Worker::is_at_work) {
+            self.remove_superseded();
+        }
+        if self.options.checker {
+            before.instances = Vec::new();
+            self.succession.superseded(before);
+        }
+    }
+
+    /// Removes what is superseded: the vrrp process died, perhaps before it took the configuration.
+    pub(super) fn remove_superseded(&mut self) {
+        let superseded = std::mem::take(&mut self.superseded);
+        if superseded.is_empty() || self.options.keep_addresses {
+            return;
+        }
+        let settings = self.cleanup.get(&Role::Vrrp).map(|cleanup| cleanup.settings.clone()).unwrap_or_default();
+        let masters = superseded.masters.iter().map(|instance| (instance, Was::Master));
+        let removed = self.sweeper.remove(masters).and_then(|_| {
+            let statics = self.sweeper.remove_statics(&superseded.statics)?;
+            let (before, now) = (superseded.with_links.iter(), self.config.instances.iter());
+            let links = match superseded.with_links.is_empty() {
+                true => Removed::default(),
+                false => remove_links_given_up(self.sweeper.network()?, before, now, &settings)?,
+            };
+            Ok(statics.refused.into_iter().chain(links.refused))
+        });
+        match removed {
+            Ok(refused) => {
+                for (what, why) in refused {
+                    tracing::error!("{what} of the previous configuration stays: {why}");
+                }
+            }
+            Err(error) => {
+                tracing::error!("cannot remove what the previous configuration had: {error}");
+                self.superseded = superseded;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::from_text;
+
+    #[test]
+    fn what_a_configuration_has_no_more_is_remembered_and_nothing_else() {
+        let one = |name: &str, addresses: &str| {
+            format!(
+                "vrrp_instance {name} {{\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {{\n {addresses}\n }}\n}}\n"
+            )
+        };
+        let before = from_text(&one("A", "192.0.2.9\n 192.0.2.10\n 192.0.2.11 dev eth1"));
+        let now = from_text(&one("B", "192.0.2.9\n 192.0.2.11 dev eth2"));
+        let left = Kept::of(&now).given_up(before.instances.clone());
+        let addresses: Vec<String> = left.iter().flat_map(lines).map(|line| line.address.to_string()).collect();
+        assert_eq!(addresses, ["192.0.2.10", "192.0.2.11"]);
+        let routes = |routes: &str| one("A", &format!("192.0.2.9\n }}\n virtual_routes {{\n {routes}"));
+        let (before_them, after) = (
+            from_text(&routes("10.1.0.0/16 dev eth0\n 10.2.0.0/16 dev eth0")),
+            from_text(&routes("10.1.0.0/16 dev eth0")),
+        );
+        let left = Kept::of(&after).given_up(before_them.instances);
+        let routes: Vec<String> =
+            left.iter().flat_map(|it| &it.routes).map(|it| it.destination.address.to_string()).collect();
+        assert_eq!(routes, ["10.2.0.0"]);
+        assert!(Kept::of(&before).given_up(before.instances.clone()).is_empty());
+    }
+
+    #[test]
+    fn what_was_static_is_remembered_unless_it_is_virtual_now() {
+        let before = from_text(
+            "static_ipaddress {\n 192.0.2.8/24 dev eth0\n 192.0.2.9/24 dev eth0\n 192.0.2.10/24 dev eth0\n}\nstatic_routes {\n 10.1.0.0/16 dev eth0\n 10.2.0.0/16 dev eth0\n}\nstatic_rules {\n from all table 5 preference 7\n}\n",
+        );
+        let now = from_text(
+            "static_ipaddress {\n 192.0.2.9/24 dev eth0\n}\nstatic_routes {\n 10.1.0.0/16 dev eth0\n}\nvrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 192.0.2.10/24\n }\n}\n",
+        );
+        let left = Kept::of(&now).given_up_statics(StaticLines::of(&before));
+        let addresses: Vec<String> = left.addresses.iter().map(|line| line.address.address.to_string()).collect();
+        let routes: Vec<String> = left.routes.iter().map(|line| line.destination.address.to_string()).collect();
+        assert_eq!((addresses, routes, left.rules.len()), (vec!["192.0.2.8".to_owned()], vec!["10.2.0.0".to_owned()], 1));
+        assert_eq!(Kept::of(&before).given_up_statics(StaticLines::of(&before)), StaticLines::default());
+    }
+}
