@@ -136,6 +136,8 @@ struct Supervisor {
     /// A SIGHUP came while a reload was under way.
     reload_again: bool,
     background: Option<Background>,
+    /// The start is over: systemd knows that we run.
+    is_up: bool,
     stopping: Option<Stopping>,
     _log: log::Guard,
 }
@@ -245,6 +247,7 @@ impl Supervisor {
             modules_are_loaded: false,
             reload_again: false,
             background: None,
+            is_up: false,
             stopping: None,
             _log: log,
         })
@@ -364,6 +367,7 @@ impl Supervisor {
                 tracing::warn!("standard streams: {error}");
             }
         }
+        self.is_up = true;
         notify(&[NotifyState::Ready, NotifyState::MainPid(std::process::id())]);
     }
 

@@ -20,6 +20,9 @@ use crate::role::Role;
 /// The reactor's token of the runner's answers.
 pub(super) const ANSWERS: Token = Token(u64::MAX / 2 + 1);
 
+/// How long the startup script may take to end when a stop comes: the runner kills it after a second.
+const TO_QUIT: Duration = Duration::from_secs(3);
+
 /// The scripts of the supervisor, and what the runner is told of them.
 #[derive(Debug)]
 pub(super) struct OwnScripts {
@@ -31,6 +34,8 @@ pub(super) struct OwnScripts {
 enum Phase {
     /// The startup script runs, or is about to.
     Starts(Running),
+    /// A stop came while it ran, and it was asked to end: that much time it has.
+    Quits(OrderId, Instant),
     /// It has ended, or there is none.
     Works,
     /// The shutdown script runs.
@@ -76,22 +81,26 @@ impl OwnScripts {
         let behind = self.programs.is_behind().then(|| now + CATCH_UP);
         let running = match &self.phase {
             Phase::Starts(running) | Phase::Stops(running) => Some(running.begun + patience(running.limit)),
+            Phase::Quits(_, until) => Some(*until),
             Phase::Works | Phase::Over => None,
         };
         behind.into_iter().chain(running).min()
     }
 
     /// A stop: ends the startup script.
-    fn hurry(&mut self) {
+    fn hurry(&mut self, now: Instant) {
         if let Phase::Starts(running) = &self.phase {
             let order = running.order;
-            self.phase = Phase::Works;
+            self.phase = Phase::Quits(order, now + TO_QUIT);
             self.programs.end(order, Duration::ZERO);
         }
     }
 
-    /// Orders the shutdown script, once. Returns how long it may take if it runs.
+    /// Orders the shutdown script, once, after the startup script has ended. Returns how long what runs may take.
     fn shut_down(&mut self, config: &Config, now: Instant) -> Option<Duration> {
+        if let Phase::Quits(..) = self.phase {
+            return Some(TO_QUIT);
+        }
         let scripts = &config.global.scripts;
         if let Phase::Starts(_) | Phase::Works = self.phase {
             self.phase = scripts.shutdown.as_ref().map_or(Phase::Over, |script| {
@@ -159,6 +168,7 @@ impl Supervisor {
                     self.start_children();
                     self.ready_if_all_are();
                 }
+                Phase::Quits(quits, _) if *quits == order => self.has_quit(),
                 Phase::Stops(running) if running.order == order => {
                     running.tell(&how, now);
                     self.own_scripts.phase = Phase::Over;
@@ -170,11 +180,22 @@ impl Supervisor {
                 _ => {}
             }
         }
+        if let Phase::Quits(_, until) = self.own_scripts.phase
+            && until <= now
+        {
+            self.has_quit();
+        }
     }
 
     /// A stop begins: what starts does not go on.
     pub(super) fn hurry_startup(&mut self) {
-        self.own_scripts.hurry();
+        self.own_scripts.hurry(reactor::now());
+    }
+
+    /// The startup script has ended after a stop came, or does not end.
+    fn has_quit(&mut self) {
+        self.own_scripts.phase = Phase::Works;
+        self.stop_the_runner();
     }
 
     /// All children but the runner have ended: runs the shutdown script. True while it runs.

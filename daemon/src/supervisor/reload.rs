@@ -25,7 +25,9 @@ impl Supervisor {
             self.reload_again = true;
             return;
         }
-        notify(&[NotifyState::Reloading]);
+        if self.is_up {
+            notify(&[NotifyState::Reloading]);
+        }
         tracing::info!("Reloading");
         let begun = Reading::begin(&self.options).and_then(|reading| {
             self.reactor.register(&reading, READING, Interest::Read)?;
@@ -134,7 +136,12 @@ impl Supervisor {
         if self.reading.is_some() || self.workers().any(|worker| worker.reloading) {
             return;
         }
-        notify(&[NotifyState::Ready]);
+        if self.is_up {
+            notify(&[NotifyState::Ready]);
+        } else {
+            // systemd takes us for started when the start is over, as without the reload
+            self.ready_if_all_are();
+        }
         if std::mem::take(&mut self.reload_again) {
             self.reload();
         }

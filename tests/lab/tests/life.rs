@@ -140,6 +140,40 @@ fn systemd_is_told_of_ready_reloading_and_stopping() {
     });
 }
 
+// units that start after this one would find no address
+#[test]
+fn a_reload_while_the_startup_script_runs_does_not_end_the_start() {
+    if !only_ours() {
+        return; // tells systemd only if it is its child
+    }
+    trial("early reload", |lab| {
+        let path = lab.folder().join("early.sock");
+        let socket = UnixDatagram::bind(&path)?;
+        socket.set_read_timeout(Some(soon()))?;
+        let receive = || -> Result<String> {
+            let mut octets = [0; 512];
+            let length = socket.recv(&mut octets)?;
+            Ok(String::from_utf8_lossy(octets.get(..length).unwrap_or_default()).into_owned())
+        };
+        let globals = "global_defs {\n  script_user root\n  startup_script \"/bin/sleep 2\"\n}\n";
+        let text = format!("{globals}{}", text(lab));
+        let daemon = Daemon::ours().with("NOTIFY_SOCKET", path.clone());
+        let running = lab.router(0).start(&daemon, "d", &text)?;
+        running.wait_for_log("Running startup_script", soon())?;
+        running.signal(Signal::HUP)?;
+        loop {
+            let said = receive()?;
+            assert!(!said.contains("RELOADING"), "{said}");
+            if said.contains("READY=1") {
+                break;
+            }
+        }
+        assert!(running.log().contains("Startup complete"), "{}", running.log());
+        running.stop()?;
+        Ok(())
+    });
+}
+
 #[test]
 fn the_log_file_gets_lines_and_json_if_asked() {
     if !only_ours() {

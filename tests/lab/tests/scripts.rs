@@ -104,6 +104,34 @@ fn a_stop_does_not_wait_for_the_start() {
     });
 }
 
+#[test]
+fn the_shutdown_script_runs_after_the_startup_script_has_ended() {
+    if !only_ours() {
+        return; // Debian's leaves the startup script behind
+    }
+    trial("stubborn", |lab| {
+        let sayer = Sayer::new(lab)?;
+        let deaf = lab.folder().join("deaf.sh");
+        let text = format!(
+            "#!/bin/sh\ntrap '' TERM\necho deaf begins >> {0}\nwhile true; do sleep 0.05; echo deaf >> {0}; done\n",
+            sayer.said.display()
+        );
+        fs::write(&deaf, text)?;
+        fs::set_permissions(&deaf, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let own = format!("startup_script \"{} startup 60\"", sayer.script.display());
+        let text = sayer.text(lab, ["60", "0"], "").replace(&own, &format!("startup_script {}", deaf.display()));
+        let mut running = lab.router(0).start(&Daemon::ours(), "d", &text)?;
+        sayer.wait("deaf begins")?;
+        running.signal(Signal::TERM)?;
+        sayer.wait("shutdown ends")?;
+        running.wait(patience(Duration::from_secs(10)))?;
+        let said = sayer.said()?;
+        let shutdown = said.iter().position(|line| line == "shutdown begins").context("it begins")?;
+        assert!(!said.iter().skip(shutdown).any(|line| line == "deaf"), "{said:?}");
+        Ok(())
+    });
+}
+
 /// What `script` writes to a file that it gets as an argument, as the notify script of an instance.
 fn written(lab: &Lab, name: &str, globals: &str, script: &str) -> Result<String> {
     let out = lab.folder().join(format!("{name}.out"));
