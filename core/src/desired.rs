@@ -5,7 +5,7 @@
 //! batch ([`Desired::batch`]), its owner begins it ([`Desired::begin`]), has the kernel carry it out, and tells what
 //! came of it ([`Desired::done`]).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -124,8 +124,8 @@ pub struct Desired<O: Object> {
     entries: BTreeMap<O::Key, Entry<O>>,
     /// Objects that may differ from what is wanted, each once.
     dirty: Queue<O::Key>,
-    /// Objects that the kernel refused, or that others keep removing; they become dirty again then.
-    later: VecDeque<(Instant, O::Key)>,
+    /// Objects that the kernel refused, or that others keep removing, each once; they become dirty again then.
+    later: BTreeSet<(Instant, O::Key)>,
     /// Objects that wait for one that they need, or that replaces them, by that.
     parked: BTreeMap<O::Key, BTreeSet<O::Key>>,
     /// What the kernel is being asked for.
@@ -150,6 +150,8 @@ struct Entry<O> {
     /// Attempts that failed or were undone, for the pause before the next.
     setbacks: u32,
     lost_at: Option<Instant>,
+    /// When it becomes dirty again.
+    later: Option<Instant>,
     /// Whose it is, if an earlier run left it and no holder has wanted it since.
     left_over: Option<Holder>,
 }
@@ -166,7 +168,7 @@ impl<O: Object> Default for Desired<O> {
         Self {
             entries: BTreeMap::new(),
             dirty: Queue::new(O::RANKS),
-            later: VecDeque::new(),
+            later: BTreeSet::new(),
             parked: BTreeMap::new(),
             under_way: None,
         }
@@ -270,11 +272,9 @@ impl<O: Object> Desired<O> {
 
     /// What the kernel refused may be granted now: these objects do not wait any longer.
     pub fn hurry(&mut self, which: impl Fn(&O::Key) -> bool) {
-        let (now, later) = std::mem::take(&mut self.later).into_iter().partition(|(_, key)| which(key));
-        self.later = later;
-        let now: VecDeque<_> = now;
-        for (_, key) in now {
+        for (_, key) in self.later.extract_if(.., |(_, key)| which(key)) {
             if let Some(entry) = self.entries.get_mut(&key) {
+                entry.later = None;
                 mark(&mut self.dirty, key, entry);
             }
         }
@@ -320,7 +320,7 @@ impl<O: Object> Desired<O> {
         }
         if fight {
             entry.setbacks = entry.setbacks.saturating_add(1);
-            self.later.push_back((now + pause(entry.setbacks).min(QUIET), *key));
+            put_off(&mut self.later, *key, entry, now + pause(entry.setbacks).min(QUIET));
         } else {
             entry.setbacks = 0;
             mark(&mut self.dirty, *key, entry);
@@ -360,7 +360,7 @@ impl<O: Object> Desired<O> {
 
     /// When [`Desired::batch`] has something to do next, if none is under way.
     pub fn next(&self) -> Option<Instant> {
-        if self.dirty.is_empty() { self.later.iter().map(|(at, _)| *at).min() } else { Some(Instant::ZERO) }
+        if self.dirty.is_empty() { self.later.first().map(|(at, _)| *at) } else { Some(Instant::ZERO) }
     }
 
     /// Whether something has to be changed right now, or is being changed.
@@ -520,7 +520,7 @@ impl<O: Object> Desired<O> {
                     seen.put(before);
                 }
                 entry.setbacks = entry.setbacks.saturating_add(1);
-                self.later.push_back((now + pause(entry.setbacks), key));
+                put_off(&mut self.later, key, entry, now + pause(entry.setbacks));
                 if let Some(holder) = entry.holders.first() {
                     out.push(Outcome::Refused { holder: *holder, key, refused });
                 }
@@ -530,11 +530,13 @@ impl<O: Object> Desired<O> {
 
     /// Makes what has paused long enough dirty again.
     fn wake(&mut self, now: Instant) {
-        for _ in 0..self.later.len() {
-            let Some((at, key)) = self.later.pop_front() else { break };
+        while let Some((at, key)) = self.later.pop_first() {
             if at > now {
-                self.later.push_back((at, key));
-            } else if let Some(entry) = self.entries.get_mut(&key) {
+                self.later.insert((at, key));
+                return;
+            }
+            if let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.later == Some(at)) {
+                entry.later = None;
                 mark(&mut self.dirty, key, entry);
             }
         }
@@ -553,6 +555,7 @@ impl<O> Entry<O> {
             own_removals: 0,
             setbacks: 0,
             lost_at: None,
+            later: None,
             left_over: None,
         }
     }
@@ -568,6 +571,13 @@ fn mark<O: Object>(dirty: &mut Queue<O::Key>, key: O::Key, entry: &mut Entry<O>)
         entry.dirty = true;
         dirty.push(key, O::rank(&key), !entry.holders.is_empty());
     }
+}
+
+fn put_off<O, K: Copy + Ord>(later: &mut BTreeSet<(Instant, K)>, key: K, entry: &mut Entry<O>, at: Instant) {
+    if let Some(before) = entry.later.replace(at) {
+        later.remove(&(before, key));
+    }
+    later.insert((at, key));
 }
 
 fn settle<O: Object, R>(key: O::Key, entry: &mut Entry<O>, out: &mut Vec<Outcome<O::Key, R>>) {

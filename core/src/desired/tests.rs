@@ -189,6 +189,33 @@ fn one_that_is_refused_keeps_no_other_and_is_tried_again_after_growing_pauses() 
     }
 }
 
+// it is wanted anew, or said to be gone, while it waits: then it is tried at once, and once in each pause
+#[test]
+fn one_that_is_refused_waits_once_however_often_it_is_asked_for() {
+    let mut rig = Rig::default();
+    rig.hold(&[LINK]);
+    for _ in 0..5 {
+        rig.batch(9);
+        rig.done(&[Err("no")]);
+        rig.hold(&[LINK]);
+    }
+    rig.batch(9);
+    rig.done(&[Err("no")]);
+    assert_eq!(rig.desired.later.len(), 1);
+    let mut attempts = 0;
+    while let Some(at) = rig.desired.next().filter(|at| *at <= Instant::ZERO + Duration::from_secs(30)) {
+        rig.now = at;
+        attempts += rig.batch(9).len();
+        rig.done(&[Err("no")]);
+    }
+    // after 3.2, 9.6 and 22.4 s
+    assert_eq!(attempts, 3);
+    rig.desired.hurry(|key| *key == LINK);
+    assert_eq!((rig.batch(9), rig.desired.later.len()), (vec![('+', LINK)], 0));
+    rig.done(&[Ok(())]);
+    assert_eq!(rig.desired.next(), None);
+}
+
 #[test]
 fn what_looks_different_is_made_anew_and_what_is_foreign_stays() {
     let mut rig = Rig::default();

@@ -334,6 +334,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_ipvlan_without_a_name_goes_too_and_none_of_others() {
+        let text = "vrrp_instance A {\n interface eth0\n virtual_router_id 51\n use_ipvlan 192.0.2.51\n virtual_ipaddress {\n 192.0.2.9\n }\n}\n";
+        let config = from_text(text);
+        let mut network = machine(&[("192.0.2.1", 0)]);
+        let table = NetworkTable::new(network.inventory().unwrap());
+        for (name, address) in [("vrrp.51", "192.0.2.51"), ("other.51", "192.0.2.52")] {
+            let need = lower::needs(&config.instances[0]).remove(0);
+            let made = lower::Made { need, name: InterfaceName::new(name.as_bytes()).unwrap() };
+            network.change(&[Change::Present(Object::Upper(Box::new(lower::upper(&made, &table).unwrap())))]);
+            let index = network.link(name).unwrap().index;
+            network.add_address(Address { protocol: 18, ..Address::plain(index, address.parse().unwrap(), 32) });
+        }
+        remove_links(&mut network, config.instances.iter(), &Firewall::default(), &BorrowedSettings::default()).unwrap();
+        assert!(network.link("vrrp.51").is_none() && network.link("other.51").is_some());
+    }
+
     // it died before the kernel had removed them
     #[test]
     fn of_who_was_no_master_any_more_only_what_bears_our_mark_goes() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::{Transport, VipLost, VmacNames};
-use keepalived_core::network::{LinkIndex, NetworkTable};
+use keepalived_core::network::{Key, LinkIndex, NetworkTable};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::authentication::header;
 use keepalived_core::vrrp::duplicate::Duplicates;
@@ -85,6 +85,8 @@ pub(super) struct Instances {
     effects: Vec<Effect>,
     follow_ups: VecDeque<(usize, FollowUp)>,
     outcomes: Vec<Outcome>,
+    /// Objects that the kernel refuses, and its words: they are said once.
+    refusals: BTreeMap<Key, String>,
     /// What the kernel is being asked for.
     asked: Option<Asked>,
     /// Masters of the process before this one, until the routers begin.
@@ -148,6 +150,7 @@ impl Instances {
             effects: Vec::new(),
             follow_ups: VecDeque::new(),
             outcomes: Vec::new(),
+            refusals: BTreeMap::new(),
             asked: None,
             masters: inherited.masters,
             begun: false,

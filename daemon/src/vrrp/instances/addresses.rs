@@ -126,6 +126,7 @@ impl Instances {
     fn digest(&mut self, now: Instant, mut outcomes: Vec<Outcome>, network: &mut impl Network) {
         let mut seen = BTreeSet::new();
         for outcome in outcomes.drain(..) {
+            let is_new = self.note_refusal(&outcome);
             match outcome {
                 // no neighbour is told of what is static, nor of what has no address
                 Outcome::Settled { holder: STATICS, .. } => {}
@@ -140,7 +141,7 @@ impl Instances {
                     self.report_left_over(holder, place, LeftOver::Removed);
                 }
                 Outcome::Refused { holder, key: Key::Address((_, address, _)), refused } => {
-                    let Some(name) = self.holder_name(holder) else { continue };
+                    let Some(name) = self.holder_name(holder).filter(|_| is_new) else { continue };
                     self.reports.push(Report::AddressRefused { name, address, reason: refused.to_string() });
                 }
                 Outcome::Settled { .. } => {}
@@ -150,8 +151,10 @@ impl Instances {
                 }
                 Outcome::Refused { holder, key, refused } => {
                     let Some(name) = self.holder_name(holder) else { continue };
-                    let (what, reason) = (describe(&key), refused.to_string());
-                    self.reports.push(Report::RouteRefused { name, what, reason });
+                    if is_new {
+                        let (what, reason) = (describe(&key), refused.to_string());
+                        self.reports.push(Report::RouteRefused { name, what, reason });
+                    }
                     if matches!(key, Key::Upper(..)) {
                         let holders = self.reconciler.desired.holders(&key).to_vec();
                         holders.into_iter().for_each(|index| self.link_refused(now, index));
@@ -162,6 +165,27 @@ impl Instances {
         // keeps its capacity
         self.outcomes = outcomes;
         self.follow_up(now);
+    }
+
+    /// Notes what the kernel refuses; false if it has refused that with the same words before, and not granted it since.
+    fn note_refusal(&mut self, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::Refused { key, refused, .. } => {
+                let reason = refused.to_string();
+                let before = self.refusals.insert(*key, reason);
+                before.as_ref() != self.refusals.get(key)
+            }
+            Outcome::Settled { key, .. } | Outcome::LeftOverGone { key, .. } => {
+                self.refusals.remove(key);
+                true
+            }
+        }
+    }
+
+    /// Forgets refusals of what nobody wants any more.
+    pub(super) fn forget_refusals(&mut self) {
+        let desired = &self.reconciler.desired;
+        self.refusals.retain(|key, _| !desired.holders(key).is_empty());
     }
 
     pub(super) fn report_left_over(&mut self, index: usize, (link, address, prefix): AddressKey, fate: LeftOver) {

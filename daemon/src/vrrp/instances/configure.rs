@@ -55,6 +55,8 @@ impl Instances {
             self.forget(slot);
         }
 
+        self.forget_refusals();
+
         let mut concerned = Vec::new();
         // in the order of the file, so that every run does the same
         for (key, (position, instance)) in sorted_by_position(&keyed) {

@@ -220,7 +220,10 @@ impl Instances {
         if self.table.by_index(*parent).is_none() || holders.is_empty() {
             return;
         }
-        for index in holders {
+        // who holds it by another name now has lost nothing
+        let holds = |index: &&usize| self.slot(**index).is_some_and(|slot| slot.own_keys.contains(key));
+        let holders: Vec<usize> = holders.iter().filter(holds).copied().collect();
+        for index in &holders {
             if let Some(name) = self.holder_name(*index) {
                 self.reports.push(Report::RouteLost { name, what: describe(key), answer: VipLost::Restore });
             }

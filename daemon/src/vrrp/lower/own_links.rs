@@ -166,9 +166,21 @@ pub(in super::super) fn found(instance: &Instance, table: &NetworkTable) -> Vec<
         let called = need.name.and_then(|name| table.by_name(&name));
         let alike = |kind: UpperKind| kind.is_like(need.kind);
         let called = called.filter(|link| link.parent == Some(parent) && link.upper.is_some_and(alike));
-        called.map(|link| link.name).or_else(|| there(need, table))
+        called.map(|link| link.name).or_else(|| there(need, table)).or_else(|| with_own_address(need, table))
     };
     needs(instance).into_iter().filter_map(|need| name(&need).map(|name| Made { need, name })).collect()
+}
+
+/// The name of an ipvlan, which has no MAC address of its own: it has the address that only the instance has, and that we have set.
+fn with_own_address(need: &Need, table: &NetworkTable) -> Option<InterfaceName> {
+    let parent = table.by_name(&need.base)?.index;
+    let own = need.address?;
+    let set = |link: &&Link| {
+        let mut there = table.with_any_prefix(link.index, own);
+        there.any(|address| address.protocol == ADDRESS_PROTOCOL)
+    };
+    let alike = |link: &&Link| link.parent == Some(parent) && link.upper.is_some_and(|kind| kind.is_like(need.kind));
+    table.links().filter(alike).find(set).map(|link| link.name)
 }
 
 /// The name of the link that is needed, if an earlier run left it.

@@ -430,3 +430,27 @@ fn what_bears_our_mark_with_another_prefix_length_is_a_left_over_too() {
         assert_eq!((here, rig.has("192.0.2.100")), (vec![24], true));
     }
 }
+
+#[test]
+fn what_the_kernel_refuses_is_said_once_for_each_reason() {
+    let refused = |errno| Some(Refused { errno, message: None });
+    let mut network = machine();
+    network.refuse(ip(VIP), refused(105));
+    let mut rig = Rig::on(network, &one(100));
+    let said = |rig: &Rig| {
+        let lines = rig.reports.iter().filter(|report| report.to_string().contains("the kernel does not take"));
+        lines.count()
+    };
+    rig.pass(Duration::from_secs(300));
+    assert_eq!((rig.state("A"), said(&rig)), (State::Master, 1));
+    rig.network().refuse(ip(VIP), refused(12));
+    rig.pass(Duration::from_secs(300));
+    assert_eq!(said(&rig), 2);
+    rig.network().refuse(ip(VIP), None);
+    rig.pass(Duration::from_secs(60));
+    assert!(rig.has(VIP));
+    rig.network().remove_address(ETH0, ip(VIP), 24);
+    rig.network().refuse(ip(VIP), refused(12));
+    rig.pass(Duration::from_secs(300));
+    assert_eq!(said(&rig), 3);
+}
