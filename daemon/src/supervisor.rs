@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use keepalived_config::model::{Config, Instance};
+use keepalived_config::model::Config;
 use keepalived_config::{InstanceKey, Severity};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;

@@ -10,14 +10,14 @@ use keepalived_core::vrrp::State;
 use super::Supervisor;
 use super::worker::Worker;
 use crate::role::Role;
-use crate::vrrp::{Removed, StaticLines, Was, lines, makes_links, remove_links_given_up};
+use crate::vrrp::{Removed, StaticLines, Was, lines, needs_firewall, remove_firewall, remove_links_given_up};
 
 /// What is to go.
 #[derive(Debug, Default)]
 pub(super) struct Superseded {
     /// Instances that were master, with the addresses, routes and rules that the present configuration does not have.
     masters: Vec<Instance>,
-    /// Instances that links were made for.
+    /// Instances that links were made for, or tables of the packet filter.
     with_links: Vec<Instance>,
     statics: StaticLines,
 }
@@ -27,7 +27,7 @@ impl Superseded {
         self.masters.is_empty() && self.with_links.is_empty() && self.statics == StaticLines::default()
     }
 
-    /// Instances that links were made for, of all these configurations.
+    /// Instances that links were made for, or tables of the packet filter, of all these configurations.
     pub(super) fn with_links(&self) -> &[Instance] {
         &self.with_links
     }
@@ -101,7 +101,7 @@ impl Supervisor {
             .collect();
         self.superseded.masters.extend(kept.given_up(masters));
         if self.options.vrrp {
-            let links = before.instances.iter().filter(|instance| makes_links(instance));
+            let links = before.instances.iter().filter(|instance| needs_firewall(instance));
             self.superseded.with_links.extend(links.cloned());
             let StaticLines { addresses, routes, rules } = kept.given_up_statics(StaticLines::of(&before));
             self.superseded.statics.addresses.extend(addresses);
@@ -128,9 +128,12 @@ impl Supervisor {
         let removed = self.sweeper.remove(masters).and_then(|_| {
             let statics = self.sweeper.remove_statics(&superseded.statics)?;
             let (before, now) = (superseded.with_links.iter(), self.config.instances.iter());
-            let links = match superseded.with_links.is_empty() {
-                true => Removed::default(),
-                false => remove_links_given_up(self.sweeper.network()?, before, now, &settings)?,
+            let links = if superseded.with_links.is_empty() {
+                Removed::default()
+            } else {
+                let tables = &self.config.global.firewall;
+                remove_firewall(self.sweeper.network()?, before.clone(), now.clone(), tables);
+                remove_links_given_up(self.sweeper.network()?, before, now, &settings)?
             };
             Ok(statics.refused.into_iter().chain(links.refused))
         });

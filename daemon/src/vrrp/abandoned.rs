@@ -11,7 +11,7 @@ use keepalived_core::network::{Change, Key, NetworkTable, Object, Setting};
 use keepalived_kernel::network::{Network, Refused};
 
 use super::batch::Batch;
-use super::instances::{describe, is_closed};
+use super::instances::{describe, needs_firewall};
 use super::lifetime::BorrowedSettings;
 use super::lower;
 
@@ -121,11 +121,22 @@ pub fn remove_links<'a>(
     settings: &Firewall,
     borrowed: &BorrowedSettings,
 ) -> io::Result<Removed> {
-    if instances.clone().any(|instance| is_closed(instance) || !lower::needs(instance).is_empty()) {
+    remove_firewall(network, instances.clone(), std::iter::empty(), settings);
+    remove_links_given_up(network, instances, std::iter::empty(), borrowed)
+}
+
+/// Removes the tables of the packet filter if instances of `before` needed them and none of `now` does: the next vrrp process does not look
+/// for them then.
+pub fn remove_firewall<'a>(
+    network: &mut impl Network,
+    mut before: impl Iterator<Item = &'a Instance>,
+    mut now: impl Iterator<Item = &'a Instance>,
+    settings: &Firewall,
+) {
+    if before.any(needs_firewall) && !now.any(needs_firewall) {
         // a kernel without nf_tables has nothing to remove
         let _was_said = network.set_firewall(&lower::firewall(settings));
     }
-    remove_links_given_up(network, instances, std::iter::empty(), borrowed)
 }
 
 /// Removes the links that were made for instances of `before` and that those of `now` do not need, and puts back the settings that no link
@@ -331,6 +342,26 @@ mod tests {
             assert_eq!(links.count(), left);
             assert_eq!(network.link("eth0").unwrap().arp_ignore, ignore);
             assert_eq!(network.reverse_path_filter().unwrap().0, filter);
+        }
+    }
+
+    #[test]
+    fn tables_that_no_instance_needs_any_more_go() {
+        let text = |line: &str| {
+            format!("vrrp_instance A {{\n interface eth0\n virtual_router_id 51\n {line}\n virtual_ipaddress {{\n 192.0.2.9\n }}\n}}\n")
+        };
+        let (needs, other, none) = (from_text(&text("no_accept")), from_text(&text("use_vmac")), from_text(&text("")));
+        for (before, now, stays) in
+            [(&needs, &none, false), (&other, &none, false), (&needs, &other, true), (&none, &none, true)]
+        {
+            let mut network = machine(&[]);
+            let left = keepalived_kernel::firewall::Firewall {
+                closed_v4: ["192.0.2.9".parse().unwrap()].into(),
+                ..Default::default()
+            };
+            network.set_firewall(&left).unwrap();
+            remove_firewall(&mut network, before.instances.iter(), now.instances.iter(), &Firewall::default());
+            assert_eq!(*network.firewall() == left, stays);
         }
     }
 

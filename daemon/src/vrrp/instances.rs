@@ -45,7 +45,7 @@ mod view;
 
 use configure::Evidence;
 use firewall::Filter;
-pub(super) use firewall::is_closed;
+pub(crate) use firewall::needs_firewall;
 use look::Asked;
 use promotions::Sessions;
 use routes::Statics;

@@ -46,8 +46,13 @@ pub(super) struct Filter {
 }
 
 /// Whether packets to the addresses of `instance` are dropped: the router that owns them takes them in any case.
-pub(in super::super) const fn is_closed(instance: &Instance) -> bool {
+const fn is_closed(instance: &Instance) -> bool {
     !instance.accept && !instance.settings.priority.is_owner()
+}
+
+/// Whether anything of the packet filter is for `instance`.
+pub(crate) fn needs_firewall(instance: &Instance) -> bool {
+    is_closed(instance) || lower::makes_links(instance)
 }
 
 impl Filter {
@@ -56,7 +61,7 @@ impl Filter {
     }
 
     /// When it has something to do next.
-    pub(super) fn next(&self) -> Option<Instant> {
+    fn next(&self) -> Option<Instant> {
         if self.asked.is_some() || !self.dirty {
             return None;
         }
@@ -87,8 +92,7 @@ impl Instances {
         if self.filter.settings != *settings {
             self.filter.settings.clone_from(settings);
         }
-        let needs_it = |instance: &Instance| is_closed(instance) || !lower::needs(instance).is_empty();
-        if config.instances.iter().any(needs_it) {
+        if config.instances.iter().any(needs_firewall) {
             self.filter.matters = true;
             network.watch_firewall(&lower::firewall(settings).table);
         }
@@ -133,8 +137,7 @@ impl Instances {
     /// stay until its masters go on.
     pub(super) fn next_firewall(&mut self, now: Instant, when: When) -> Option<Firewall> {
         let due = self.filter.again_at.is_none_or(|at| at <= now);
-        let waits = !self.begun && !self.masters.is_empty();
-        if !self.filter.dirty || !due || waits || (self.stopped && self.at_exit == AtExit::Keep) {
+        if !self.filter.dirty || !due || self.filter_waits() || (self.stopped && self.at_exit == AtExit::Keep) {
             return None;
         }
         let wanted = self.wanted_firewall();
@@ -152,6 +155,16 @@ impl Instances {
         self.filter.doubtful = false;
         self.filter.asked = Some(wanted.clone());
         Some(wanted)
+    }
+
+    /// Whether masters of the process before this one are about to go on.
+    fn filter_waits(&self) -> bool {
+        !self.begun && !self.masters.is_empty()
+    }
+
+    /// When the packet filter is asked next.
+    pub(super) fn next_filter(&self) -> Option<Instant> {
+        self.filter.next().filter(|_| !self.filter_waits())
     }
 
     /// The kernel has, or has not, what it was asked for.

@@ -233,7 +233,7 @@ impl Instances {
             return None;
         }
         let channels = self.channels.owe_work().then_some(Instant::ZERO);
-        [self.reconciler.desired.next(), channels, self.reread_at, self.filter.next()].into_iter().flatten().min()
+        [self.reconciler.desired.next(), channels, self.reread_at, self.next_filter()].into_iter().flatten().min()
     }
 
     /// The kernel has done what it was asked for.

@@ -6,9 +6,8 @@ use std::collections::BTreeSet;
 use keepalived_config::model::VipLost;
 use keepalived_core::address::InterfaceName;
 use keepalived_core::desired::{Object as _, Seen as _};
-use keepalived_core::network::{Key, LinkIndex, Object, Setting, UpperKind};
+use keepalived_core::network::{Key, LinkIndex, Object, Setting};
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::Family;
 use keepalived_kernel::network::Network;
 
 use super::super::engine::MOST_AT_ONCE;
@@ -145,8 +144,10 @@ impl Instances {
         if concerned.is_empty() {
             return;
         }
-        if let Some(key) = link.and_then(|link| self.table.upper_key(link)) {
-            self.reconciler.desired.doubt(&key);
+        if let Some(link) = link {
+            if let Some(key) = self.table.upper_key(link) {
+                self.reconciler.desired.doubt(&key);
+            }
             return;
         }
         let known = self.borrowed.reverse_path_filter.unwrap_or_default();

@@ -97,7 +97,7 @@ pub(in super::super) fn needs(instance: &Instance) -> Vec<Need> {
 }
 
 /// Whether any link is made for `instance`.
-pub(crate) fn makes_links(instance: &Instance) -> bool {
+pub(in super::super) fn makes_links(instance: &Instance) -> bool {
     !needs(instance).is_empty()
 }
 
