@@ -24,14 +24,14 @@ mod tracking;
 mod unknown_vrids;
 
 pub use abandoned::{
-    Removed, StaticLines, Was, remove as remove_abandoned, remove_links, remove_firewall, remove_links_given_up,
+    Removed, StaticLines, Was, remove as remove_abandoned, remove_firewall, remove_links, remove_links_given_up,
     remove_statics,
 };
 pub use batch::{Batch, Changed};
 pub use engine::Engine;
-pub use lifetime::{AtExit, BorrowedSettings, Inherited};
 pub(crate) use instances::needs_firewall;
-pub(crate) use lower::lines;
+pub use lifetime::{AtExit, BorrowedSettings, Inherited};
+pub(crate) use lower::{is_on_made, lines};
 pub use orders::{Answer, Order};
 pub use process::run;
 pub use report::{Level, Report};

@@ -10,7 +10,9 @@ use keepalived_core::vrrp::State;
 use super::Supervisor;
 use super::worker::Worker;
 use crate::role::Role;
-use crate::vrrp::{Removed, StaticLines, Was, lines, needs_firewall, remove_firewall, remove_links_given_up};
+use crate::vrrp::{
+    Removed, StaticLines, Was, is_on_made, lines, needs_firewall, remove_firewall, remove_links_given_up,
+};
 
 /// What is to go.
 #[derive(Debug, Default)]
@@ -33,10 +35,15 @@ impl Superseded {
     }
 }
 
-type Place = (Option<InterfaceName>, std::net::IpAddr, u8);
+/// Where an address is: on this interface, or on a link that is made on it.
+type Place = (Option<InterfaceName>, bool, std::net::IpAddr, u8);
 
-fn place(base: Option<InterfaceName>, line: &VirtualAddress) -> Place {
-    (line.device.or(base), line.address, line.prefix)
+fn place(instance: &Instance, line: &VirtualAddress) -> Place {
+    (line.device.or(instance.interface), is_on_made(instance, line), line.address, line.prefix)
+}
+
+const fn static_place(line: &VirtualAddress) -> Place {
+    (line.device, false, line.address, line.prefix)
 }
 
 /// Addresses, routes and rules of a configuration. Lines are compared by what they say: they have no order.
@@ -49,8 +56,8 @@ struct Kept {
 impl Kept {
     fn of(config: &Config) -> Self {
         let instances = || config.instances.iter();
-        let of_instances = instances().flat_map(|it| lines(it).map(move |line| place(it.interface, line)));
-        let of_statics = config.static_addresses.iter().map(|line| place(None, &line.address));
+        let of_instances = instances().flat_map(|it| lines(it).map(move |line| place(it, line)));
+        let of_statics = config.static_addresses.iter().map(|line| static_place(&line.address));
         let routes = instances().flat_map(|it| &it.routes).chain(&config.static_routes);
         let rules = instances().flat_map(|it| &it.rules).chain(&config.static_rules);
         Self {
@@ -69,9 +76,10 @@ impl Kept {
     fn given_up(&self, before: Vec<Instance>) -> Vec<Instance> {
         let strip = |mut instance: Instance| {
             self.strip(&mut instance.routes, &mut instance.rules);
-            let base = instance.interface;
-            instance.addresses.retain(|line| !self.places.contains(&place(base, line)));
-            instance.excluded_addresses.retain(|line| !self.places.contains(&place(base, line)));
+            let (mut addresses, mut excluded) = (instance.addresses.clone(), instance.excluded_addresses.clone());
+            addresses.retain(|line| !self.places.contains(&place(&instance, line)));
+            excluded.retain(|line| !self.places.contains(&place(&instance, line)));
+            (instance.addresses, instance.excluded_addresses) = (addresses, excluded);
             instance
         };
         let has_any = |instance: &Instance| {
@@ -83,7 +91,7 @@ impl Kept {
     /// The same of what is static.
     fn given_up_statics(&self, mut before: StaticLines) -> StaticLines {
         self.strip(&mut before.routes, &mut before.rules);
-        before.addresses.retain(|line| !self.places.contains(&place(None, &line.address)));
+        before.addresses.retain(|line| !self.places.contains(&static_place(&line.address)));
         before
     }
 }
@@ -180,6 +188,20 @@ mod tests {
         assert!(Kept::of(&before).given_up(before.instances.clone()).is_empty());
     }
 
+    // found by random kills and reloads: they stayed beside those on the virtual MAC, for ever
+    #[test]
+    fn addresses_that_come_on_a_virtual_mac_now_are_given_up_where_they_were() {
+        let with = |lines: &str| {
+            from_text(&format!(
+                "vrrp_instance A {{\n interface eth0\n virtual_router_id 1\n {lines}\n virtual_ipaddress {{\n 192.0.2.9\n }}\n}}\n"
+            ))
+        };
+        let (plain, made, named) = (with(""), with("use_vmac"), with("use_vmac other"));
+        for (before, now, left) in [(&plain, &made, 1), (&made, &plain, 1), (&made, &named, 0), (&plain, &plain, 0)] {
+            assert_eq!(Kept::of(now).given_up(before.instances.clone()).len(), left);
+        }
+    }
+
     #[test]
     fn what_was_static_is_remembered_unless_it_is_virtual_now() {
         let before = from_text(
@@ -191,7 +213,10 @@ mod tests {
         let left = Kept::of(&now).given_up_statics(StaticLines::of(&before));
         let addresses: Vec<String> = left.addresses.iter().map(|line| line.address.address.to_string()).collect();
         let routes: Vec<String> = left.routes.iter().map(|line| line.destination.address.to_string()).collect();
-        assert_eq!((addresses, routes, left.rules.len()), (vec!["192.0.2.8".to_owned()], vec!["10.2.0.0".to_owned()], 1));
+        assert_eq!(
+            (addresses, routes, left.rules.len()),
+            (vec!["192.0.2.8".to_owned()], vec!["10.2.0.0".to_owned()], 1)
+        );
         assert_eq!(Kept::of(&before).given_up_statics(StaticLines::of(&before)), StaticLines::default());
     }
 }

@@ -318,7 +318,9 @@ mod tests {
     fn links_that_are_needed_no_more_go_and_the_settings_with_the_last_one() {
         let with = |vrids: &[u8]| {
             let one = |vrid: &u8| {
-                format!("vrrp_instance I{vrid} {{\n interface eth0\n virtual_router_id {vrid}\n use_vmac\n virtual_ipaddress {{\n 192.0.2.{vrid}\n }}\n}}\n")
+                format!(
+                    "vrrp_instance I{vrid} {{\n interface eth0\n virtual_router_id {vrid}\n use_vmac\n virtual_ipaddress {{\n 192.0.2.{vrid}\n }}\n}}\n"
+                )
             };
             from_text(&vrids.iter().map(one).collect::<String>())
         };
@@ -348,7 +350,9 @@ mod tests {
     #[test]
     fn tables_that_no_instance_needs_any_more_go() {
         let text = |line: &str| {
-            format!("vrrp_instance A {{\n interface eth0\n virtual_router_id 51\n {line}\n virtual_ipaddress {{\n 192.0.2.9\n }}\n}}\n")
+            format!(
+                "vrrp_instance A {{\n interface eth0\n virtual_router_id 51\n {line}\n virtual_ipaddress {{\n 192.0.2.9\n }}\n}}\n"
+            )
         };
         let (needs, other, none) = (from_text(&text("no_accept")), from_text(&text("use_vmac")), from_text(&text("")));
         for (before, now, stays) in
@@ -378,7 +382,8 @@ mod tests {
             let index = network.link(name).unwrap().index;
             network.add_address(Address { protocol: 18, ..Address::plain(index, address.parse().unwrap(), 32) });
         }
-        remove_links(&mut network, config.instances.iter(), &Firewall::default(), &BorrowedSettings::default()).unwrap();
+        remove_links(&mut network, config.instances.iter(), &Firewall::default(), &BorrowedSettings::default())
+            .unwrap();
         assert!(network.link("vrrp.51").is_none() && network.link("other.51").is_some());
     }
 

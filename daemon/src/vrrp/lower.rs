@@ -15,9 +15,10 @@ use super::neighbours::Pace;
 mod own_links;
 mod routes;
 
+pub(crate) use own_links::is_on_made;
 pub(super) use own_links::{
-    Made, Need, address as own_address, device, found, ipvlan_source, makes_links, names, needs, renamed, transmits_base,
-    upper,
+    Made, Need, address as own_address, device, found, ipvlan_source, makes_links, names, needs, renamed,
+    transmits_base, upper,
 };
 pub(super) use routes::{interfaces as route_interfaces, route, rule};
 

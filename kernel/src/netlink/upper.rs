@@ -525,9 +525,8 @@ mod tests {
             batch.end();
             Messages(batch.octets()).next().unwrap().unwrap().body.to_vec()
         };
-        let event = |link: Option<u32>, value| {
-            Some(NetworkEvent::ReversePathFilter { link: link.map(LinkIndex), value })
-        };
+        let event =
+            |link: Option<u32>, value| Some(NetworkEvent::ReversePathFilter { link: link.map(LinkIndex), value });
         assert_eq!(read_filter(&body(2, 7, Some(1))), event(Some(7), 1));
         assert_eq!(read_filter(&body(2, -1, Some(2))), event(None, 2));
         // of links that come

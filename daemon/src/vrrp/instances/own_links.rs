@@ -93,7 +93,8 @@ impl Instances {
     /// Links that an earlier run has left under other names than those that are configured for `made`. Of two links with one MAC address
     /// the kernel takes up one.
     fn misnamed(&self, made: &[lower::Made]) -> Vec<Object> {
-        let is_ours = |name: InterfaceName| self.slots.iter().flatten().flat_map(|slot| &slot.made).any(|it| it.name == name);
+        let is_ours =
+            |name: InterfaceName| self.slots.iter().flatten().flat_map(|slot| &slot.made).any(|it| it.name == name);
         let missing = made.iter().filter(|made| self.table.by_name(&made.name).is_none());
         let others = missing.filter_map(|made| {
             let name = lower::renamed(&made.need, None, &self.table).filter(|name| !is_ours(*name))?;
@@ -137,9 +138,9 @@ impl Instances {
             return;
         }
         let all = self.slots.iter().flatten().flat_map(|slot| &slot.made).filter(|made| made.need.needs_filters());
-        let concerned = all.map(|made| made.name).filter(|name| {
-            link.is_none_or(|link| self.table.by_name(name).is_some_and(|there| there.index == link))
-        });
+        let concerned = all
+            .map(|made| made.name)
+            .filter(|name| link.is_none_or(|link| self.table.by_name(name).is_some_and(|there| there.index == link)));
         let concerned: BTreeSet<InterfaceName> = concerned.collect();
         if concerned.is_empty() {
             return;

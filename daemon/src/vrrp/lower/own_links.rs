@@ -108,6 +108,16 @@ fn has_virtual_mac(instance: &Instance, line: &VirtualAddress) -> bool {
     line.use_vmac || (instance.vmac_addresses && elsewhere)
 }
 
+/// Whether an address of `instance` comes on a link that is made for it.
+pub(crate) fn is_on_made(instance: &Instance, line: &VirtualAddress) -> bool {
+    let place = (line.device.or(instance.interface), Family::of(line.address));
+    let serves = |need: &Need| {
+        let is_own = need.own && need.kind == UpperKind::Macvlan;
+        (Some(need.base), need.family) == place && (is_own || has_virtual_mac(instance, line))
+    };
+    needs(instance).iter().any(serves)
+}
+
 /// The interface that an address of `instance` comes on, which needs the links `made`. With an ipvlan it is the one below, as with keepalived.
 pub(in super::super) fn device(instance: &Instance, line: &VirtualAddress, made: &[Made]) -> Option<InterfaceName> {
     let base = line.device.or(instance.interface)?;

@@ -110,7 +110,10 @@ mod tests {
     #[test]
     fn what_is_made_again_is_not_gone() {
         let (new, table, rule) = (Kind::NEW_TABLE, Kind::DELETE_TABLE, Kind::DELETE_RULE);
-        assert_eq!(gone(&[(new, IPV4, "ours"), (rule, IPV4, "ours"), (table, IPV4, "ours"), (new, IPV4, "ours")]), (false, false));
+        assert_eq!(
+            gone(&[(new, IPV4, "ours"), (rule, IPV4, "ours"), (table, IPV4, "ours"), (new, IPV4, "ours")]),
+            (false, false)
+        );
         assert_eq!(gone(&[(table, IPV4, "ours")]), (true, false));
         assert_eq!(gone(&[(new, IPV6, "ours"), (rule, IPV6, "ours"), (new, IPV4, "ours")]), (false, true));
         assert_eq!(gone(&[(table, IPV4, "other"), (rule, IPV6, "ours2"), (table, 1, "ours")]), (false, false));

@@ -259,11 +259,12 @@ fn one_that_is_renamed_goes_on_and_goes_at_the_end() {
 #[test]
 fn what_others_change_about_it_is_made_right() {
     let vrf = Link { vrf: Some(10), ..FakeNetwork::ethernet(8, "blue").unwrap() };
-    for change in [
-        (|it| Link { mac: Some([2, 0, 0, 0, 9, 9]), ..it }) as fn(Link) -> Link,
+    let changes: [fn(Link) -> Link; 3] = [
+        |it| Link { mac: Some([2, 0, 0, 0, 9, 9]), ..it },
         |it| Link { group: 7, ..it },
         |it| Link { master: Some(LinkIndex(8)), ..it },
-    ] {
+    ];
+    for change in changes {
         let mut network = machine();
         network.set_link(vrf.clone());
         let mut rig = Rig::on(network, &with_mac(51, ""));
@@ -311,7 +312,10 @@ fn reverse_path_filters_that_others_set_do_not_stay() {
         for _ in 0..3 {
             rig.network().change_reverse_path_filter(None, 1);
             rig.pass(RUN);
-            assert_eq!((rig.network().reverse_path_filter().unwrap().0, rig.network().reverse_path_filter_of(own)), (0, Some(0)));
+            assert_eq!(
+                (rig.network().reverse_path_filter().unwrap().0, rig.network().reverse_path_filter_of(own)),
+                (0, Some(0))
+            );
         }
         assert_eq!(rig.state("A"), State::Master);
         rig.network().change_reverse_path_filter(Some(ETH1), 1);
