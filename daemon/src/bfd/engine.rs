@@ -48,6 +48,8 @@ pub struct Engine {
     kept: BTreeMap<SessionId, Kept>,
     /// The session at each place of the configuration.
     by_place: Vec<SessionId>,
+    /// Who hears of each session: the vrrp process, the checker process.
+    followers: BTreeMap<String, (bool, bool)>,
     reports: Vec<Report>,
     records: Vec<(String, Change)>,
     results: Vec<SessionResult>,
@@ -76,6 +78,7 @@ impl Engine {
             deadlines: Deadlines::default(),
             kept: BTreeMap::new(),
             by_place: Vec::new(),
+            followers: BTreeMap::new(),
             reports: Vec::new(),
             records: Vec::new(),
             results: Vec::new(),
@@ -111,6 +114,8 @@ impl Engine {
             }
         }
         self.instances.clone_from(&config.bfd_instances);
+        let followers = self.instances.iter().map(|it| (it.name.clone(), (it.tells_vrrp, it.tells_checkers)));
+        self.followers = followers.collect();
         let places: BTreeMap<&str, usize> =
             (0..).zip(&config.bfd_instances).map(|(place, instance)| (instance.name.as_str(), place)).collect();
         let mut by_place: Vec<(usize, SessionId)> = Vec::new();
@@ -299,8 +304,7 @@ impl Engine {
 
     /// Who hears of a session: the vrrp process, the checker process.
     pub(super) fn tells(&self, session: &str) -> (bool, bool) {
-        let instance = self.instances.iter().find(|instance| instance.name == session);
-        instance.map_or((false, false), |instance| (instance.tells_vrrp, instance.tells_checkers))
+        self.followers.get(session).copied().unwrap_or_default()
     }
 
     /// Lines for the log.

@@ -205,12 +205,14 @@ fn settings_of(config: &Config) -> BTreeMap<TrackerId, TrackerSettings> {
     scripts.chain(files).chain(processes).collect()
 }
 
-/// What is known of a tracker that has had no result: a script with `init_fail` is down, a file that was not read holds 0.
+/// What is known of a tracker that has had no result: a script with `init_fail` is down, a file that was not read holds 0, and a BFD
+/// session is down until the bfd process says otherwise, which may not run (`-B`).
 fn initial(id: &TrackerId, init_fail: &BTreeSet<&str>) -> TrackerState {
     match id.kind {
         TrackerKind::Script if init_fail.contains(&*id.name) => TrackerState::Down,
         TrackerKind::File => TrackerState::Number(0),
-        TrackerKind::Script | TrackerKind::Process | TrackerKind::Bfd | TrackerKind::Interface => TrackerState::Initial,
+        TrackerKind::Bfd => TrackerState::Down,
+        TrackerKind::Script | TrackerKind::Process | TrackerKind::Interface => TrackerState::Initial,
     }
 }
 

@@ -331,3 +331,14 @@ fn a_session_that_is_lost_promotes_the_backup_that_names_it() {
     rig.hear(&one(200), 200);
     assert_eq!(says(&mut rig, "PATH", false), State::Backup);
 }
+
+/// keepalived, observed: sessions begin down. Without a bfd process (`-B`) nothing else comes.
+#[test]
+fn a_session_that_nothing_is_known_of_is_down() {
+    let session = "bfd_instance PATH {\n neighbor_ip 192.0.2.2\n}\n";
+    let mut rig =
+        Rig::new(&(session.to_owned() + &one(100).replace("priority 100", "priority 100\n track_bfd {\n PATH\n }")));
+    assert_eq!(rig.state("A"), State::Fault);
+    rig.tracker(TrackerKind::Bfd, "PATH", TrackerState::Up);
+    assert_eq!(rig.state("A"), State::Backup);
+}
