@@ -201,8 +201,8 @@ pub enum NetworkEvent {
         /// What it is now.
         value: u8,
     },
-    /// Another program removed tables of the packet filter that are ours, or a part of them, or it is not known whether one did.
-    FirewallLost,
+    /// Something of the table of the packet filter that is ours was removed, or it is not known whether it was.
+    FirewallLost(crate::vrrp::Family),
     /// Events were lost (ENOBUFS): read everything again.
     Overrun,
 }

@@ -423,9 +423,8 @@ impl Network for Rtnetlink {
         while out.len() < enough {
             match self.monitor.receive() {
                 Ok(Received::Nothing) => {
-                    if self.filter_monitor.as_mut().is_some_and(filter::Monitor::is_anything_gone) {
-                        out.push(NetworkEvent::FirewallLost);
-                    }
+                    let gone = self.filter_monitor.as_mut().map(filter::Monitor::gone);
+                    out.extend(gone.into_iter().flatten().map(NetworkEvent::FirewallLost));
                     return true;
                 }
                 Ok(Received::Lost) => out.push(NetworkEvent::Overrun),

@@ -85,7 +85,7 @@ impl NetworkTable {
                 self.rules.remove(&rule);
             }
             // they are read once more; of filters nothing is read
-            NetworkEvent::Overrun | NetworkEvent::ReversePathFilter { .. } | NetworkEvent::FirewallLost => {}
+            NetworkEvent::Overrun | NetworkEvent::ReversePathFilter { .. } | NetworkEvent::FirewallLost(_) => {}
         }
     }
 

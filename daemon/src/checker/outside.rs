@@ -121,7 +121,7 @@ impl Addresses {
                     | NetworkEvent::Rule(_)
                     | NetworkEvent::RuleRemoved(_)
                     | NetworkEvent::ReversePathFilter { .. }
-                    | NetworkEvent::FirewallLost => {}
+                    | NetworkEvent::FirewallLost(_) => {}
                 }
             }
             if is_all {

@@ -13,6 +13,7 @@ use keepalived_core::network::route::OUR_PROTOCOL;
 use keepalived_core::network::{
     Address, AddressKey, Change, Inventory, Key, Link, LinkIndex, NetworkEvent, Object, Route, RouteKey, Rule,
 };
+use keepalived_core::vrrp::Family;
 
 mod routes;
 mod uppers;
@@ -223,7 +224,7 @@ impl FakeNetwork {
     pub fn flush_firewall(&mut self) {
         self.firewall = Firewall::default();
         if self.watches_firewall {
-            self.events.push_back(NetworkEvent::FirewallLost);
+            self.events.extend([Family::V4, Family::V6].map(NetworkEvent::FirewallLost));
         }
     }
 
@@ -394,6 +395,11 @@ impl Network for FakeNetwork {
             return Err(refused.clone());
         }
         self.firewall.clone_from(firewall);
+        // the kernel tells of tables that are made and removed in one transaction
+        let empty = [Family::V4, Family::V6].into_iter().filter(|family| firewall.is_empty(*family));
+        if self.watches_firewall {
+            self.events.extend(empty.map(NetworkEvent::FirewallLost));
+        }
         Ok(())
     }
 

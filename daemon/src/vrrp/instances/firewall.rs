@@ -7,6 +7,7 @@ use std::time::Duration;
 use keepalived_config::model::{Config, Firewall as Settings, Instance};
 use keepalived_core::network::UpperKind;
 use keepalived_core::time::Instant;
+use keepalived_core::vrrp::Family;
 use keepalived_kernel::firewall::Firewall;
 use keepalived_kernel::network::{Network, Refused};
 
@@ -188,15 +189,15 @@ impl Instances {
         }
     }
 
-    /// Another program may have removed something of our tables.
-    pub(super) fn firewall_lost(&mut self, now: Instant) {
+    /// Something of our table of `family` was removed. One that is to be empty goes by our own doing.
+    pub(super) fn firewall_lost(&mut self, now: Instant, family: Family) {
         let filter = &mut self.filter;
         if let Some(asked) = &filter.asked {
             // it may be our own transaction that was heard in part
-            filter.doubtful |= !is_nothing(asked);
+            filter.doubtful |= !asked.is_empty(family);
             return;
         }
-        if self.stopped || filter.there.as_ref().is_none_or(is_nothing) {
+        if self.stopped || filter.there.as_ref().is_none_or(|there| there.is_empty(family)) {
             return;
         }
         let fight = filter.lost_at.replace(now).is_some_and(|at| now.since(at) < QUIET);

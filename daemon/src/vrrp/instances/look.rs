@@ -129,7 +129,7 @@ impl Instances {
                 NetworkEvent::RouteRemoved(route) => lost.extend(self.disappeared(Key::Route(route))),
                 NetworkEvent::RuleRemoved(rule) => lost.extend(self.disappeared(Key::Rule(rule))),
                 NetworkEvent::ReversePathFilter { link, value } => self.filter_changed(now, link, value, network),
-                NetworkEvent::FirewallLost => self.firewall_lost(now),
+                NetworkEvent::FirewallLost(family) => self.firewall_lost(now, family),
                 NetworkEvent::Overrun => {
                     self.overruns = self.overruns.saturating_add(1);
                     self.reports.push(Report::Overrun);

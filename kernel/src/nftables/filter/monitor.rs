@@ -2,6 +2,7 @@
 
 use std::io;
 
+use keepalived_core::vrrp::Family;
 use rustix::net::netlink::NETFILTER;
 
 use super::super::message::Kind;
@@ -42,8 +43,9 @@ impl Monitor {
         &self.table
     }
 
-    /// Reads all messages: whether a table lacks something that it had when it was last made, or messages were lost.
-    pub(crate) fn is_anything_gone(&mut self) -> bool {
+    /// Reads all messages: the families whose table lacks something that it had when it was last made, or both if messages were lost. A
+    /// transaction of ours that leaves a family without a table counts, too.
+    pub(crate) fn gone(&mut self) -> Vec<Family> {
         let mut gone = Gone::default();
         for _ in 0..MOST_READ {
             match self.socket.receive() {
@@ -52,7 +54,8 @@ impl Monitor {
                 Ok(Received::Nothing) | Err(_) => break,
             }
         }
-        gone.v4 || gone.v6 || gone.unknown
+        let families = [(Family::V4, gone.v4), (Family::V6, gone.v6)];
+        families.into_iter().filter(|(_, is_gone)| *is_gone || gone.unknown).map(|(family, _)| family).collect()
     }
 }
 

@@ -197,3 +197,20 @@ fn what_a_master_closes_stays_closed_until_the_next_process_goes_on() {
         assert_eq!(closed(&mut rig), [""; 0]);
     }
 }
+
+// the kernel tells of the table of the other family, which our transaction has made and removed
+#[test]
+fn what_we_remove_ourselves_is_no_loss() {
+    let mut rig = Rig::new(&under("", "no_accept\n use_vmac"));
+    assert_eq!(rig.network().firewall().virtual_macs.len(), 1);
+    rig.pass(RUN);
+    assert_eq!(closed(&mut rig), [VIP]);
+    assert!(
+        !rig.reports.iter().any(|report| report.to_string().contains("removed rules of ours")),
+        "{:?}",
+        rig.reports
+    );
+    let calls = rig.network().firewall_calls();
+    rig.pass(Duration::from_secs(100));
+    assert_eq!(rig.network().firewall_calls(), calls);
+}
