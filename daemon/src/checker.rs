@@ -5,6 +5,7 @@ mod director;
 mod engine;
 mod identity;
 mod lower;
+mod mail;
 mod names;
 mod notify;
 mod outside;

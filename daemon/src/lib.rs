@@ -1,4 +1,4 @@
-//! The processes: supervisor, runner, vrrp, checker and bfd.
+//! The processes: supervisor, runner, observer, vrrp, checker and bfd.
 #![forbid(unsafe_code)]
 // what opens files otherwise may wait, or follow a link (clippy.toml); tests may
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 
+mod alerts;
 pub mod backlog;
 pub mod backoff;
 pub mod bfd;
@@ -22,6 +23,7 @@ pub mod files;
 pub mod host;
 pub mod log;
 pub mod message;
+pub mod observer;
 mod programs;
 pub mod role;
 pub mod runner;
@@ -55,6 +57,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     {
         return match role {
             Role::Runner => runner::run(),
+            Role::Observer => observer::run(),
             Role::Checker => checker::run(),
             Role::Vrrp => vrrp::run(),
             Role::Bfd => bfd::run(),

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Role {
     /// Runs programs for the others.
     Runner,
+    /// Tells the world what happens: sends mail.
+    Observer,
     /// Checks real servers and programs the kernel's load balancer.
     Checker,
     /// Runs the virtual routers.
@@ -19,20 +21,28 @@ pub enum Role {
 
 impl Role {
     /// In the order in which they are started.
-    pub const ALL: [Self; 4] = [Self::Runner, Self::Checker, Self::Vrrp, Self::Bfd];
+    pub const ALL: [Self; 5] = [Self::Runner, Self::Observer, Self::Checker, Self::Vrrp, Self::Bfd];
 
     /// Pairs that speak with each other without the supervisor, by a connection of their own.
-    pub const PAIRS: [(Self, Self); 4] = [
+    pub const PAIRS: [(Self, Self); 6] = [
         (Self::Runner, Self::Checker),
         (Self::Runner, Self::Vrrp),
         (Self::Bfd, Self::Checker),
         (Self::Bfd, Self::Vrrp),
+        (Self::Observer, Self::Checker),
+        (Self::Observer, Self::Vrrp),
     ];
+
+    /// Whether it only does what others order: it ends after them.
+    pub const fn serves(self) -> bool {
+        matches!(self, Self::Runner | Self::Observer)
+    }
 
     /// First argument of a process of this role. For our use only.
     pub const fn argument(self) -> &'static str {
         match self {
             Self::Runner => "--runner-process-of",
+            Self::Observer => "--observer-process-of",
             Self::Checker => "--checker-process-of",
             Self::Vrrp => "--vrrp-process-of",
             Self::Bfd => "--bfd-process-of",
@@ -45,6 +55,7 @@ impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Runner => "runner",
+            Self::Observer => "observer",
             Self::Checker => "checker",
             Self::Vrrp => "vrrp",
             Self::Bfd => "bfd",

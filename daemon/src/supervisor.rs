@@ -383,8 +383,8 @@ impl Supervisor {
             post.respawn_at = None;
         }
         self.hurry_startup();
-        // the others may still have programs to run: the runner ends with the last of them
-        for worker in self.workers_mut().filter(|worker| worker.role() != Role::Runner) {
+        // these may still have programs to run and something to tell
+        for worker in self.workers_mut().filter(|worker| !worker.role().serves()) {
             worker.stop();
         }
         self.stop_the_runner();

@@ -9,6 +9,7 @@ mod instances;
 mod kernel_thread;
 mod lifetime;
 mod lower;
+mod mail;
 mod neighbours;
 mod notify;
 mod orders;

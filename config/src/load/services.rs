@@ -8,8 +8,8 @@ use super::settings::process_name;
 use super::statements::Statements;
 use crate::finding::{Finding, rule};
 use crate::model::{
-    AutoPriority, Buffer, Buffers, Dbus, Fifo, Fifos, Global, Mail, MailServer, ProcessSettings, Reload, ReloadFile,
-    Scripts, Snmp, VmacNames,
+    AutoPriority, Buffer, Buffers, Dbus, Fifo, Fifos, Global, Mail, MailServer, MailTls, ProcessSettings, Reload,
+    ReloadFile, Scripts, Snmp, VmacNames,
 };
 use crate::syntax::{Node, Word};
 
@@ -91,7 +91,15 @@ fn mail(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Mail {
         alert_checker: reading.switch(blocks.last("smtp_alert_checker")),
         no_faults: blocks.has("no_email_faults"),
         no_checkers: reading.switch(blocks.last("no_checker_emails")).unwrap_or(false),
+        tls: match reading.choice(blocks.last("smtp_tls")) {
+            Some("starttls") => MailTls::StartTls,
+            Some("tls") => MailTls::Tls,
+            _ => MailTls::None,
+        },
+        user: reading.text(blocks.last("smtp_user")),
+        password_file: reading.text(blocks.last("smtp_password_file")),
     };
+    login(reading, blocks, &mail);
     let half = match (mail.server.is_some(), mail.to.is_empty()) {
         (true, true) => Some((server, "smtp_server without notification_email: no mail has a recipient")),
         (false, false) => {
@@ -103,6 +111,19 @@ fn mail(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Mail {
         reading.report_at(&rule::MAIL_INCOMPLETE, node, message);
     }
     mail
+}
+
+/// What is wrong with the login at the mail server.
+fn login(reading: &mut Reading<'_>, blocks: &Statements<'_>, mail: &Mail) {
+    let (keyword, message) = match (&mail.user, &mail.password_file) {
+        (Some(_), None) => ("smtp_user", "smtp_user without smtp_password_file: there is no login"),
+        (None, Some(_)) => ("smtp_password_file", "smtp_password_file without smtp_user: there is no login"),
+        (Some(_), Some(_)) if mail.tls == MailTls::None => {
+            ("smtp_user", "smtp_user without smtp_tls: everybody on the way to the server can read the password")
+        }
+        _ => return,
+    };
+    reading.report_at(&rule::MAIL_LOGIN, blocks.last(keyword), message);
 }
 
 fn mail_server(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<MailServer> {

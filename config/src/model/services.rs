@@ -91,6 +91,31 @@ pub struct Mail {
     pub no_faults: bool,
     /// `no_checker_emails`
     pub no_checkers: bool,
+    /// `smtp_tls`, ours.
+    pub tls: MailTls,
+    /// `smtp_user`, ours: the login at the server.
+    pub user: Option<String>,
+    /// `smtp_password_file`, ours.
+    pub password_file: Option<String>,
+}
+
+impl Mail {
+    /// Whether there is a server, and somebody to write to.
+    pub fn is_sent(&self) -> bool {
+        self.server.is_some() && !self.to.is_empty()
+    }
+}
+
+/// `smtp_tls none|starttls|tls`, a keyword of ours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum MailTls {
+    /// Everybody on the way can read mail and password.
+    #[default]
+    None,
+    /// By STARTTLS, without which there is no mail.
+    StartTls,
+    /// From the first octet.
+    Tls,
 }
 
 impl Default for Mail {
@@ -106,6 +131,9 @@ impl Default for Mail {
             alert_checker: None,
             no_faults: false,
             no_checkers: false,
+            tls: MailTls::None,
+            user: None,
+            password_file: None,
         }
     }
 }

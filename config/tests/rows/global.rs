@@ -512,4 +512,14 @@ pub(super) const CASES: &[Case] = &[
         r#"{"secs":5,"nanos":0}"#,
     ),
     ("global_defs", "vip_lost", "vip_lost backup", "/global/vip_lost", r#""Backup""#),
+    ("global_defs", "smtp_tls", "smtp_tls starttls", "/global/mail/tls", r#""StartTls""#),
+    ("global_defs", "smtp_tls", "smtp_tls tls", "/global/mail/tls", r#""Tls""#),
+    ("global_defs", "smtp_user", "smtp_user lb", "/global/mail/user", r#""lb""#),
+    (
+        "global_defs",
+        "smtp_password_file",
+        "smtp_password_file /etc/keepalived/smtp",
+        "/global/mail/password_file",
+        r#""/etc/keepalived/smtp""#,
+    ),
 ];

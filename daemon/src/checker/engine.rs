@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::rc::Rc;
 
-use keepalived_config::model::{Config, FlushOnStop, Service, VirtualServer};
+use keepalived_config::model::{Config, FlushOnStop, RealServer, Service, VirtualServer};
 use keepalived_core::balance::{
     Balancer, Change, CheckId, CheckResult, Effect, Entry, Leaving, Meaning, Params, Removed, ServiceId, ServiceKey,
     Table, Ticket,
@@ -245,7 +245,7 @@ impl<D: Director> Engine<D> {
         let mut effects = std::mem::take(&mut self.effects);
         self.balancer.stop(&mut effects);
         self.effects = effects;
-        self.apply_effects("Shutting down", now);
+        self.apply_effects(super::mail::SHUTTING_DOWN, now);
         self.reconciler.clear(self.config.global.balancing.flush_on_stop == FlushOnStop::All, now);
         self.take_news();
     }
@@ -335,6 +335,12 @@ impl<D: Director> Engine<D> {
         self.reports.push_back(Report::Check { check, name, meaning, reason: reason.to_owned(), all_failures });
     }
 
+    /// The real servers for which a check is made, and whether each is up.
+    pub(super) fn users(&self, check: CheckId) -> Vec<super::mail::User> {
+        let is_up = |(id, place)| (id, place, self.balancer.server(id, place).is_some_and(|(up, _)| up));
+        self.balancer.users(check).map(is_up).collect()
+    }
+
     /// `TCP_CHECK on service [10.0.0.1]:tcp:80`
     fn name_of(&self, check: CheckId) -> String {
         let Some(task) = self.task(check) else { return String::new() };
@@ -354,6 +360,7 @@ impl<D: Director> Engine<D> {
             up,
             inhibit: real.settings.inhibit_on_failure,
             reason: if up { String::new() } else { reason.to_owned() },
+            mail: real.settings.smtp_alert,
         };
         self.reports.push_back(report);
     }
@@ -388,6 +395,8 @@ impl<D: Director> Engine<D> {
             }
             Removed::Server { service, place, up } => {
                 if let Some(server) = of(service).filter(|_| up) {
+                    let is_it = |real: &&RealServer| super::task::place(real) == place;
+                    let real = server.real_servers.iter().find(is_it);
                     self.reports.push_back(Report::Server {
                         service,
                         server: None,
@@ -396,6 +405,7 @@ impl<D: Director> Engine<D> {
                         up: false,
                         inhibit: false,
                         reason: "it is not configured any more".into(),
+                        mail: real.is_some_and(|real| real.settings.smtp_alert),
                     });
                 }
             }

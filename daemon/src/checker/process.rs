@@ -22,11 +22,13 @@ use tokio::time::MissedTickBehavior;
 use super::dialogue::{self, Dialogue};
 use super::director::{self, KernelSettings};
 use super::engine::{AtExit, DueStep, Engine};
+use super::mail::{self, Mailing};
 use super::notify;
 use super::outside::Outside;
 use super::report::Level;
 use super::task::Task;
 use super::unfinished::Before;
+use crate::alerts::Alerts;
 use crate::backlog::Backlog;
 use crate::changes::ChangeSender;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
@@ -98,6 +100,8 @@ struct Process {
     /// Checks whose programs run.
     run_by_programs: BTreeMap<OrderId, DueStep>,
     fifos: Fifos,
+    mailing: Mailing,
+    alerts: Alerts,
     outside: Outside,
     kernel_settings: KernelSettings,
     /// What the supervisor remembers for the process after this one.
@@ -151,6 +155,8 @@ impl Process {
             sessions: BTreeMap::new(),
             run_by_programs: BTreeMap::new(),
             fifos,
+            mailing: Mailing::default(),
+            alerts: Alerts::default(),
             outside: Outside::default(),
             kernel_settings,
             cleanup,
@@ -231,8 +237,9 @@ impl Process {
         self.tell_unfinished();
         self.begin_due(now);
         self.deliver(MOST_REPORTS);
-        let catch_up = (self.programs.is_behind() || self.supervisor.is_behind() || !self.backlog.is_empty())
-            .then(|| now + CATCH_UP);
+        self.alerts.send();
+        let is_behind = self.programs.is_behind() || self.supervisor.is_behind() || self.alerts.is_behind();
+        let catch_up = (is_behind || !self.backlog.is_empty()).then(|| now + CATCH_UP);
         let more = self.engine.has_reports().then_some(now);
         let changes = self.tell_changes(now);
         let next = [wake, programs, self.outside.next_at(now), catch_up, more, changes].into_iter().flatten().min();
@@ -287,6 +294,10 @@ impl Process {
                 Level::Detail => tracing::debug!("{report}"),
             }
             notify::tell(&report, self.engine.config(), &mut self.programs, &mut self.fifos);
+            let engine = &self.engine;
+            let kind = |check| engine.task(check).map(|task| mail::kind(task.checker));
+            let alerts = self.mailing.alerts(&report, engine.config(), kind, |check| engine.users(check));
+            alerts.into_iter().for_each(|alert| self.alerts.push(alert));
             if let Some(record) = report.record(SystemTime::now()) {
                 self.backlog.push(record);
             }
@@ -386,6 +397,7 @@ impl Process {
                 reactor.register(&pipe, FROM_BFD, Interest::Read)?;
                 self.bfd = Some(Connection::new(pipe));
             }
+            ToChild::Peer(Role::Observer) => self.alerts.connect(descriptor)?,
             ToChild::Start | ToChild::Peer(_) | ToChild::Orders | ToChild::Stop => {}
         }
         Ok(())
@@ -456,6 +468,7 @@ impl Process {
         self.deliver(usize::MAX);
         std::mem::take(&mut self.fifos).close(&mut self.programs);
         self.programs.finish();
+        self.alerts.finish();
         self.backlog.tell_all(&mut self.supervisor, FromChild::Happened);
         tracing::info!("Stopped");
         exit::OK

@@ -47,6 +47,8 @@ pub enum Report {
         inhibit: bool,
         /// Why, if a check says so.
         reason: String,
+        /// Whether its changes are mailed (`smtp_alert`).
+        mail: bool,
     },
     /// A real server has another weight.
     Weight {

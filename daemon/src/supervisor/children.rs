@@ -186,9 +186,15 @@ impl Supervisor {
         self.workers().filter_map(|worker| worker.catch_up_at(now)).min()
     }
 
-    /// Stops the runner once the others have ended and the shutdown script has run: until then there may be programs to run.
+    /// Stops the observer once the processes have ended that it serves, and the runner once all others have and the shutdown script has
+    /// run: until then there may be programs to run.
     pub(super) fn stop_the_runner(&mut self) {
-        if self.workers().all(|worker| worker.role() == Role::Runner) && !self.is_shutting_down() {
+        if self.workers().any(|worker| !worker.role().serves()) {
+            return;
+        }
+        if let Some(observer) = self.worker_mut(Role::Observer) {
+            observer.stop();
+        } else if !self.is_shutting_down() {
             self.workers_mut().for_each(Worker::stop);
         }
     }

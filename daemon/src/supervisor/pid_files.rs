@@ -82,8 +82,8 @@ impl PidFiles {
             Role::Vrrp => Some(&self.vrrp_path),
             Role::Checker => Some(&self.checkers_path),
             Role::Bfd => Some(&self.bfd_path),
-            // keepalived has no such process
-            Role::Runner => None,
+            // keepalived has no such processes
+            Role::Runner | Role::Observer => None,
         }
     }
 

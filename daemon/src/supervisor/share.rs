@@ -38,10 +38,25 @@ pub(super) fn is_needed(role: Role, options: &Options, config: &Config) -> bool 
                 || has_servers && checker_runs_programs(config)
                 || has_routers && vrrp_runs_programs(config)
         }
+        Role::Observer => {
+            config.global.mail.is_sent() && (has_servers && checker_mails(config) || has_routers && vrrp_mails(config))
+        }
         Role::Checker => has_servers,
         Role::Vrrp => has_routers,
         Role::Bfd => options.bfd && !config.bfd_instances.is_empty(),
     }
+}
+
+/// Whether the vrrp process may have something to mail.
+fn vrrp_mails(config: &Config) -> bool {
+    config.instances.iter().any(|instance| instance.mail) || config.sync_groups.iter().any(|group| group.mail)
+}
+
+/// Whether the checker process may have something to mail.
+fn checker_mails(config: &Config) -> bool {
+    let servers = config.virtual_servers.iter();
+    servers.clone().any(|service| service.settings.smtp_alert)
+        || servers.flat_map(|service| &service.real_servers).any(|server| server.settings.smtp_alert)
 }
 
 /// Whether the vrrp process may have programs to run.

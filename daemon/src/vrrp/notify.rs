@@ -173,7 +173,7 @@ impl Notifications {
 }
 
 /// How keepalived calls what happened, where it tells of it.
-fn word(from: State, to: State, cause: &Cause, says_deleted: bool) -> Option<&'static str> {
+pub(super) fn word(from: State, to: State, cause: &Cause, says_deleted: bool) -> Option<&'static str> {
     Some(match (to, cause) {
         (State::Master, _) => "MASTER",
         (State::Backup, _) => "BACKUP",

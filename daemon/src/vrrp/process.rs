@@ -20,10 +20,12 @@ use super::abandoned::{StaticLines, Was, remove as remove_abandoned, remove_link
 use super::engine::Engine;
 use super::kernel_thread::{Gone, KernelThread, NICE};
 use super::lifetime::{AtExit, Inherited};
+use super::mail::Mailing;
 use super::notify::Notifications;
 use super::report::{Level, Report, Said};
 use super::sync_daemon::Sync;
 use super::tracking::{self, Tracking};
+use crate::alerts::Alerts;
 use crate::backlog::Backlog;
 use crate::changes::ChangeSender;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
@@ -79,6 +81,8 @@ struct Process {
     /// The bfd process.
     bfd: Option<Connection>,
     notifications: Notifications,
+    mailing: Mailing,
+    alerts: Alerts,
     tracking: Tracking,
     /// What the supervisor was told to remember.
     cleanup: Cleanup,
@@ -143,6 +147,12 @@ impl Process {
         }
         let mut notifications = Notifications::new(startup.cleanup.pipes.clone());
         notifications.configure(&startup.config, &mut programs);
+        let mut mailing = Mailing::default();
+        mailing.add(&startup.config);
+        let mut alerts = Alerts::default();
+        if stood_by.observer.is_some() {
+            alerts.connect(stood_by.observer)?;
+        }
         let delay = if startup.resumes { Duration::ZERO } else { startup_delay(global, process::uptime()) };
         if !delay.is_zero() {
             tracing::info!("Delaying startup for {:.3} s", delay.as_secs_f64());
@@ -159,6 +169,8 @@ impl Process {
             programs,
             bfd,
             notifications,
+            mailing,
+            alerts,
             tracking,
             cleanup: startup.cleanup,
             writes_states_on_reload: startup.config.global.fifos.states_on_reload,
@@ -214,7 +226,8 @@ impl Process {
         self.supervisor.catch_up();
         let changes = self.tell_changes(now);
         let retry = (!self.backlog.is_empty()).then(|| now + Duration::from_millis(100));
-        let catch_up = self.programs.is_behind().then(|| now + CATCH_UP);
+        self.alerts.send();
+        let catch_up = (self.programs.is_behind() || self.alerts.is_behind()).then(|| now + CATCH_UP);
         [wake, programs, self.begins, retry, catch_up, self.supervisor.next_at(now), changes]
             .into_iter()
             .flatten()
@@ -335,6 +348,7 @@ impl Process {
             ToChild::Peer(Role::Bfd) => {
                 self.bfd = Some(connect_bfd(&mut self.reactor, memory.ok_or(io::ErrorKind::InvalidData)?)?);
             }
+            ToChild::Peer(Role::Observer) => self.alerts.connect(memory)?,
             ToChild::Start | ToChild::Peer(_) | ToChild::Orders | ToChild::Stop => {}
             ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => {
@@ -356,6 +370,7 @@ impl Process {
         self.deliver();
         let now = reactor::now();
         self.notifications.add(config);
+        self.mailing.add(config);
         self.engine.reload(now, config);
         self.deliver();
         let tracked = self.engine.tracked();
@@ -364,6 +379,7 @@ impl Process {
         self.tracking.configure(now, config, is_tracked, &BTreeMap::new(), by);
         self.track(now, self.tracking.states());
         self.notifications.configure(config, &mut self.programs);
+        self.mailing.configure(config);
         self.writes_states_on_reload = config.global.fifos.states_on_reload;
         if self.writes_states_on_reload {
             for (name, state, priority) in self.engine.standing() {
@@ -409,6 +425,9 @@ impl Process {
         self.tell_settings();
         for report in self.engine.reports() {
             self.notifications.tell(&report, &mut self.programs);
+            if let Some(alert) = self.mailing.alert(&report) {
+                self.alerts.push(alert);
+            }
             match report.level() {
                 Level::Error => tracing::error!("{report}"),
                 Level::Warning => tracing::warn!("{report}"),
@@ -453,6 +472,7 @@ impl Process {
         self.deliver();
         self.notifications.close(&mut self.programs);
         self.programs.finish();
+        self.alerts.finish();
         let released = self.release(patience);
         self.backlog.tell_all(&mut self.supervisor, FromChild::Transitions);
         if let Some(sync) = self.sync.take() {
@@ -504,6 +524,8 @@ struct StoodBy {
     runner: Option<OwnedFd>,
     /// Where the bfd process speaks.
     bfd: Option<OwnedFd>,
+    /// Where the observer listens.
+    observer: Option<OwnedFd>,
 }
 
 /// Waits until this process may begin: its predecessors died one after the other. A configuration that comes meanwhile ends the wait, and is what this process begins with: the supervisor has removed the addresses that it takes away. If the supervisor dies
@@ -543,6 +565,7 @@ fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Conne
                 }
                 Ok(Some((ToChild::Peer(Role::Runner), runner))) => stood_by.runner = runner,
                 Ok(Some((ToChild::Peer(Role::Bfd), bfd))) => stood_by.bfd = bfd,
+                Ok(Some((ToChild::Peer(Role::Observer), observer))) => stood_by.observer = observer,
                 Ok(Some((ToChild::Start | ToChild::Peer(_) | ToChild::Orders | ToChild::Refresh(_), _))) => {}
                 Err(_gone) => {
                     if !startup.keep_addresses {

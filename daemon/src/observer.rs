@@ -1,0 +1,224 @@
+//! The observer: tells the world what happens, for processes that must not wait for it. It sends mail.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use keepalived_config::model::{Config, Mail, MailTls};
+use keepalived_kernel::files::read_text;
+use keepalived_kernel::pipe::Pipe;
+use keepalived_kernel::process;
+use keepalived_kernel::reactor::{Interest, Nested, Reactor, Ready, Token};
+use keepalived_surface::mail::{Account, Envelope, Protection, Relay};
+use tokio::task::LocalSet;
+
+use crate::alerts::Alert;
+use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
+use crate::configuration::host_name;
+use crate::connection::Connection;
+use crate::exit;
+use crate::log;
+use crate::message::{self, FromChild, Incoming, Startup, ToChild};
+
+mod outbox;
+
+use outbox::{Outbox, Sender};
+
+/// How long the end of this process waits for mail to be sent.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// From one look at messages that wait for the supervisor to the next.
+const CATCH_UP: Duration = Duration::from_millis(100);
+
+/// Runs the observer until it is told to stop; returns its exit status.
+pub fn run() -> u8 {
+    child::run(Observer::with, Observer::run)
+}
+
+struct Observer {
+    supervisor: Connection,
+    /// `None` once the loop has begun.
+    reactor: Option<Reactor>,
+    config: Config,
+    /// Processes that have something to tell.
+    clients: BTreeMap<Token, Connection>,
+    outbox: Rc<Outbox>,
+    last_token: u64,
+    _log: log::Guard,
+}
+
+impl Observer {
+    fn with(startup: Startup, reactor: Reactor, supervisor: Connection) -> Result<Self, NotStarted> {
+        child::name(startup.config.global.process_name.as_deref());
+        // it speaks with servers that others run
+        process::drop_capabilities(&[])?;
+        let log = log::start_anyway(&startup.log, "Keepalived_observer");
+        Ok(Self {
+            supervisor,
+            reactor: Some(reactor),
+            config: startup.config,
+            clients: BTreeMap::new(),
+            outbox: Rc::default(),
+            last_token: FROM_SUPERVISOR.0,
+            _log: log,
+        })
+    }
+
+    fn run(&mut self) -> u8 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let ended = runtime.and_then(|runtime| {
+            let ended = LocalSet::new().block_on(&runtime, self.serve());
+            // a name that is looked up holds nobody up
+            runtime.shutdown_background();
+            ended
+        });
+        match ended {
+            Ok(status) => status,
+            Err(error) => {
+                tracing::error!("waiting failed: {error}");
+                exit::FATAL
+            }
+        }
+    }
+
+    async fn serve(&mut self) -> io::Result<u8> {
+        let mut reactor = Nested::new(self.reactor.take().ok_or(io::ErrorKind::NotConnected)?)?;
+        self.outbox.set(sender(&self.config));
+        tokio::task::spawn_local(outbox::deliver(Rc::clone(&self.outbox)));
+        self.supervisor.say(&FromChild::Ready);
+        let mut ready = Vec::new();
+        loop {
+            ready.clear();
+            tokio::select! {
+                came = reactor.ready(&mut ready) => came?,
+                () = tokio::time::sleep(CATCH_UP), if self.supervisor.is_behind() => self.supervisor.catch_up(),
+            }
+            for ready in &ready {
+                let end = match ready {
+                    Ready::Signal(signal) => child::on_signal(*signal, &mut self.supervisor),
+                    Ready::Descriptor { token: FROM_SUPERVISOR, .. } => self.listen(reactor.reactor()),
+                    Ready::Descriptor { token, .. } => {
+                        self.take_alerts(*token, reactor.reactor());
+                        None
+                    }
+                    Ready::Deadline => None,
+                };
+                if end.is_some() {
+                    return Ok(self.stop(reactor.reactor()).await);
+                }
+            }
+        }
+    }
+
+    fn listen(&mut self, reactor: &mut Reactor) -> Option<End> {
+        loop {
+            let (message, descriptor) = match child::hear(&mut self.supervisor) {
+                Ok(Some(heard)) => heard,
+                Ok(None) => return None,
+                Err(end) => return Some(end),
+            };
+            match message {
+                ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
+                ToChild::Reload => {
+                    let answer = match message::content(descriptor) {
+                        Ok(config) => {
+                            self.config = config;
+                            self.outbox.set(sender(&self.config));
+                            FromChild::Reloaded
+                        }
+                        Err(error) => FromChild::NotReloaded(error.to_string()),
+                    };
+                    self.supervisor.say(&answer);
+                }
+                ToChild::Peer(_) => {
+                    let client =
+                        descriptor.ok_or_else(|| io::ErrorKind::InvalidData.into()).and_then(Pipe::from_descriptor);
+                    if let Err(error) = client.and_then(|client| self.meet(client, reactor)) {
+                        tracing::error!("message from the supervisor: {error}");
+                    }
+                }
+                ToChild::Stop => return Some(End::Stop),
+                ToChild::Start | ToChild::Orders | ToChild::Refresh(_) => {}
+            }
+        }
+    }
+
+    fn meet(&mut self, client: Pipe, reactor: &mut Reactor) -> io::Result<()> {
+        self.last_token += 1;
+        let token = Token(self.last_token);
+        reactor.register(&client, token, Interest::Read)?;
+        self.clients.insert(token, Connection::new(client));
+        Ok(())
+    }
+
+    fn take_alerts(&mut self, token: Token, reactor: &mut Reactor) {
+        loop {
+            let Some(client) = self.clients.get_mut(&token) else { return };
+            match client.hear::<Alert>() {
+                Ok(Incoming::Message(alert, _)) => self.outbox.push(alert),
+                Ok(Incoming::Nothing) => return,
+                gone => {
+                    if let Err(error) = gone {
+                        tracing::error!("cannot read an alert: {error}");
+                    }
+                    if let Some(client) = self.clients.remove(&token) {
+                        reactor.deregister(&client).ok();
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Sends what there is to send, if that is possible soon.
+    async fn stop(&mut self, reactor: &mut Reactor) -> u8 {
+        for token in self.clients.keys().copied().collect::<Vec<_>>() {
+            self.take_alerts(token, reactor);
+        }
+        if tokio::time::timeout(LAST_WORDS, self.outbox.drained()).await.is_err() {
+            tracing::warn!("mail: {} messages were not sent before the end", self.outbox.len());
+        }
+        exit::OK
+    }
+}
+
+/// The largest password file.
+const LONGEST_PASSWORD: u64 = 4096;
+
+/// Who sends mail, as configured; `None` if nobody does.
+fn sender(config: &Config) -> Option<Sender> {
+    let global = &config.global;
+    let Mail { server, helo, from, to, timeout, tls, user, password_file, .. } = &global.mail;
+    let server = server.as_ref().filter(|_| !to.is_empty())?;
+    let from = from.clone().unwrap_or_else(|| format!("root@{}", host_name()));
+    let password =
+        password_file.as_ref().map(|path| read_text(Path::new(path), LONGEST_PASSWORD).map_err(|error| (path, error)));
+    let account = match (user, password) {
+        (Some(user), Some(Ok(password))) => {
+            Some(Account { user: user.clone(), password: password.trim_end_matches(['\r', '\n']).to_owned() })
+        }
+        (Some(_), Some(Err((path, error)))) => {
+            tracing::error!("mail: smtp_password_file {path}: {error}; there is no login");
+            None
+        }
+        _ => None,
+    };
+    Some(Sender {
+        relay: Relay {
+            host: server.host.clone(),
+            port: server.port,
+            helo: helo.clone().unwrap_or_else(host_name),
+            patience: *timeout,
+            protection: match tls {
+                MailTls::None => Protection::None,
+                MailTls::StartTls => Protection::StartTls,
+                MailTls::Tls => Protection::Tls,
+            },
+            account,
+        },
+        envelope: Envelope::new(&from, to),
+        router_id: global.router_id.clone().unwrap_or_else(host_name),
+    })
+}

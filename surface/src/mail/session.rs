@@ -1,0 +1,323 @@
+//! A dialogue with a mail server. The words are lettre's, recipient by recipient: its own `send` gives up at the first one that is
+//! refused, and takes no address without a domain.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use lettre::transport::smtp::Error;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore, crypto};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::message::{Envelope, Message};
+
+/// Octets of a server that one session reads. lettre bounds lines only once they are complete.
+const MOST_OCTETS: usize = 1 << 20;
+
+/// Characters of what a server says that a failure holds.
+const LONGEST_TEXT: usize = 200;
+
+/// How a relay is reached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Relay {
+    /// A name or an address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// What this machine calls itself.
+    pub helo: String,
+    /// How long the connection, and twice this how long one message, may take.
+    pub patience: Duration,
+    /// Against listeners.
+    pub protection: Protection,
+    /// The login, if the relay wants one.
+    pub account: Option<Account>,
+}
+
+/// Whether TLS hides what is said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Protection {
+    /// No.
+    #[default]
+    None,
+    /// From the word STARTTLS on, without which there is no mail (RFC 3207).
+    StartTls,
+    /// From the start (RFC 8314).
+    Tls,
+}
+
+/// A login.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: String,
+}
+
+/// Without the password.
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// Why mail could not be sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Failure {
+    /// The relay refuses this message for good, and may take others.
+    Refused(String),
+    /// Later it may work.
+    Passing(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::Passing(why) => f.write_str(why),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let text = short(&error);
+        if error.is_permanent() { Self::Refused(text) } else { Self::Passing(text) }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Passing(error.to_string())
+    }
+}
+
+/// `error` and what it comes from, in one short line: a server has its part in it.
+fn short(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).take(LONGEST_TEXT).collect()
+}
+
+/// Recipients that the relay refuses, and why.
+pub type Refused = Vec<(String, String)>;
+
+/// An open connection to a relay.
+pub struct Session {
+    connection: AsyncSmtpConnection,
+    patience: Duration,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Connects to a relay, up to the login.
+    ///
+    /// # Errors
+    /// Why there is no mail now. Nothing lasts longer than three times the relay's patience.
+    pub async fn open(relay: &Relay) -> Result<Self, Failure> {
+        let Relay { host, port, patience, .. } = relay;
+        let late = |what: &str| Failure::Passing(format!("{what} within {} s", patience.as_secs_f64()));
+        let connected = timeout(*patience, TcpStream::connect((host.as_str(), *port))).await;
+        let stream = connected.map_err(|_| late("no connection"))??;
+        let greeted = timeout(*patience * 2, greet(relay, stream)).await;
+        let connection = greeted.map_err(|_| late("no greeting"))??;
+        Ok(Self { connection, patience: *patience * 2 })
+    }
+
+    /// Sends a message. Returns the recipients that do not get it.
+    ///
+    /// # Errors
+    /// Nobody gets it. After a [`Failure::Passing`] the session is over.
+    pub async fn send(&mut self, envelope: &Envelope, message: &Message<'_>) -> Result<Refused, Failure> {
+        let said = timeout(self.patience, converse(&mut self.connection, envelope, message)).await;
+        said.unwrap_or_else(|_| Err(Failure::Passing(format!("no answer within {} s", self.patience.as_secs_f64()))))
+    }
+
+    /// Says goodbye.
+    pub async fn close(mut self) {
+        // what the server says to that is of no use
+        drop(timeout(self.patience.min(Duration::from_secs(2)), self.connection.quit()).await);
+    }
+}
+
+async fn greet(relay: &Relay, stream: TcpStream) -> Result<AsyncSmtpConnection, Failure> {
+    let peer = stream.peer_addr()?;
+    let helo = ClientId::Domain(relay.helo.clone());
+    let plain = Metered { stream, peer, left: MOST_OCTETS };
+    let mut connection = if relay.protection == Protection::Tls {
+        let name = ServerName::try_from(relay.host.clone()).map_err(|error| Failure::Passing(error.to_string()))?;
+        let stream = TlsConnector::from(trust()?).connect(name, plain).await?;
+        AsyncSmtpConnection::connect_with_transport(Box::new(Hidden { stream, peer }), &helo).await
+    } else {
+        AsyncSmtpConnection::connect_with_transport(Box::new(plain), &helo).await
+    }
+    .map_err(later)?;
+    if relay.protection == Protection::StartTls {
+        let trust = TlsParameters::new_rustls(relay.host.clone()).map_err(later)?;
+        connection.starttls(trust, &helo).await.map_err(later)?;
+    }
+    if let Some(Account { user, password }) = &relay.account {
+        let credentials = Credentials::new(user.clone(), password.clone());
+        connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await.map_err(later)?;
+    }
+    Ok(connection)
+}
+
+/// A greeting that is refused says nothing about a message.
+fn later(error: Error) -> Failure {
+    Failure::Passing(short(&error))
+}
+
+async fn converse(
+    connection: &mut AsyncSmtpConnection,
+    envelope: &Envelope,
+    message: &Message<'_>,
+) -> Result<Refused, Failure> {
+    let mut refused = Vec::new();
+    let mut any = false;
+    if let Err(error) = connection.command(Line(format!("MAIL FROM:<{}>", envelope.sender()))).await {
+        return Err(give_up(connection, error.into()).await);
+    }
+    for recipient in envelope.recipients() {
+        match connection.command(Line(format!("RCPT TO:<{recipient}>"))).await {
+            Ok(_) => any = true,
+            Err(error) if error.status().is_some() => refused.push((recipient.to_owned(), short(&error))),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if !any {
+        let why = refused.first().map_or_else(|| "there is no recipient".to_owned(), |(_, why)| why.clone());
+        return Err(give_up(connection, Failure::Refused(why)).await);
+    }
+    if let Err(error) = connection.command(Line("DATA".to_owned())).await {
+        return Err(give_up(connection, error.into()).await);
+    }
+    connection.message(envelope.write(message).as_bytes()).await?;
+    Ok(refused)
+}
+
+/// Begins anew after a refusal, so that the next message finds the server ready (RFC 5321 §4.1.1.5).
+async fn give_up(connection: &mut AsyncSmtpConnection, failure: Failure) -> Failure {
+    match (failure, connection.command(Line("RSET".to_owned())).await) {
+        (Failure::Refused(why), Err(_)) => Failure::Passing(why),
+        (failure, _) => failure,
+    }
+}
+
+/// A line of the dialogue.
+struct Line(String);
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\r\n", self.0)
+    }
+}
+
+/// TLS with whom this system trusts.
+fn trust() -> Result<Arc<ClientConfig>, Failure> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let builder = ClientConfig::builder_with_provider(Arc::new(crypto::aws_lc_rs::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().map_err(|error| Failure::Passing(error.to_string()))?;
+    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
+}
+
+/// A stream of which only so much is read.
+#[derive(Debug)]
+struct Metered {
+    stream: TcpStream,
+    peer: SocketAddr,
+    left: usize,
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.left == 0 {
+            return Poll::Ready(Err(io::Error::other("the server says too much")));
+        }
+        let before = out.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, out);
+        self.left = self.left.saturating_sub(out.filled().len().saturating_sub(before));
+        polled
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl AsyncTokioStream for Metered {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.peer)
+    }
+}
+
+/// The same inside TLS.
+#[derive(Debug)]
+struct Hidden {
+    stream: tokio_rustls::client::TlsStream<Metered>,
+    peer: SocketAddr,
+}
+
+impl AsyncRead for Hidden {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, out)
+    }
+}
+
+impl AsyncWrite for Hidden {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl AsyncTokioStream for Hidden {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.peer)
+    }
+}
+
+#[cfg(test)]
+mod tests;
