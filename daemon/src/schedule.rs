@@ -3,7 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use keepalived_config::model::ProcessSettings;
+use keepalived_config::model::{AutoPriority, Global, ProcessSettings};
+use keepalived_core::time::Instant;
 use keepalived_kernel::process::{self, Realtime};
 
 /// Applies `settings` to the process and its calling thread; `prefix` is that of their keywords, `usual_nice` the nice value
@@ -40,4 +41,46 @@ pub fn apply_unheard(prefix: &str, settings: &ProcessSettings, usual_nice: Optio
         note(&format!("{prefix}_cpu_affinity"), process::pin_to_cpus(&cpus));
     }
     problems
+}
+
+/// `max_auto_priority`: a thread that is woken too late competes with a higher realtime priority from then on.
+#[derive(Debug, Default)]
+pub struct Promotion {
+    settings: AutoPriority,
+    longest_run: Option<Duration>,
+    /// Its realtime priority; 0 if it has none.
+    now: u8,
+    refused: bool,
+}
+
+impl Promotion {
+    /// Does as `global` says from now on, for the process of `settings`.
+    pub fn configure(&mut self, global: &Global, settings: &ProcessSettings) {
+        self.settings = global.auto_priority;
+        self.longest_run = settings.rlimit_rttime.map(Duration::from_micros);
+        self.now = self.now.max(settings.rt_priority.unwrap_or(0));
+    }
+
+    /// The calling thread wanted to be woken at `due`, and it is `now`.
+    pub fn woke(&mut self, due: Option<Instant>, now: Instant) {
+        let Some(late) = due.map(|due| now.since(due)).filter(|late| *late > self.settings.lateness) else { return };
+        let most = u8::try_from(self.settings.most).unwrap_or(0);
+        if self.refused || self.now >= most {
+            return;
+        }
+        let priority = self.now + 1;
+        match process::set_realtime(Realtime { priority, longest_run: self.longest_run }) {
+            Ok(()) => {
+                self.now = priority;
+                tracing::info!(
+                    "woken {:.3} s too late: realtime priority is {priority} from now on (max_auto_priority)",
+                    late.as_secs_f64()
+                );
+            }
+            Err(error) => {
+                self.refused = true;
+                tracing::warn!("max_auto_priority: {error}");
+            }
+        }
+    }
 }

@@ -35,6 +35,8 @@ mod post;
 mod reading;
 mod reap;
 mod reload;
+mod reload_file;
+mod reload_time;
 mod share;
 mod succession;
 mod superseded;
@@ -49,6 +51,7 @@ use paced_log::PacedLog;
 use pid_files::PidFiles;
 use post::Post;
 use reading::Reading;
+use reload_time::ReloadTime;
 use succession::Succession;
 use superseded::Superseded;
 use views::Views;
@@ -129,6 +132,7 @@ struct Supervisor {
     paced_log: PacedLog,
     introductions: Introductions,
     own_scripts: OwnScripts,
+    reload_time: ReloadTime,
     /// The configuration that a thread is reading.
     reading: Option<Reading>,
     /// Kernel modules are loaded once: what cannot be loaded now cannot be loaded later.
@@ -170,6 +174,9 @@ impl Supervisor {
         match Self::prepare(options, config, findings) {
             Ok(mut supervisor) => {
                 supervisor.background = Some(background);
+                // who wrote the configuration may wait for that
+                supervisor.end_reading();
+                supervisor.reload_time.configure(&supervisor.config.global.reload, &mut supervisor.reactor);
                 supervisor.start_children();
                 supervisor.ready_if_all_are();
                 Ok(supervisor)
@@ -243,6 +250,7 @@ impl Supervisor {
             paced_log,
             introductions: Introductions::default(),
             own_scripts,
+            reload_time: ReloadTime::default(),
             reading: None,
             modules_are_loaded: false,
             reload_again: false,
@@ -269,6 +277,7 @@ impl Supervisor {
                 match ready {
                     Ready::Signal(signal) => self.on_signal(signal),
                     Ready::Descriptor { token: READING, .. } => self.has_read(),
+                    Ready::Descriptor { token: reload_time::WATCH, .. } => self.look_at_reload_time(),
                     // each turn hears it
                     Ready::Descriptor { token: own_scripts::ANSWERS, .. } => {}
                     Ready::Descriptor { token, .. } => match post::source(token) {
@@ -302,6 +311,7 @@ impl Supervisor {
             self.catch_up_at(now),
             self.introductions.next_at(),
             self.own_scripts.next_at(now),
+            self.reload_time.next_at(now),
         ];
         let of_posts = self.posts.iter().flat_map(Post::next_at);
         others.into_iter().flatten().chain(of_posts).min()
@@ -326,6 +336,7 @@ impl Supervisor {
             tracing::info!("{line}");
         }
         self.look_at_own_scripts(now);
+        self.reload_in_time();
         self.remove_due(now);
         self.respawn(now);
         self.try_again(now);

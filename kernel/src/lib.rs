@@ -14,6 +14,7 @@ pub mod files;
 pub mod firewall;
 pub mod ipvs;
 pub mod links_lock;
+pub mod local_time;
 pub mod netlink;
 pub mod network;
 pub mod nftables;

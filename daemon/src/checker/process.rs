@@ -113,6 +113,7 @@ struct Process {
     batch_waits: Rc<Cell<bool>>,
     backlog: Backlog<Record>,
     changes: ChangeSender,
+    promotion: schedule::Promotion,
     _log: log::Guard,
 }
 
@@ -121,6 +122,8 @@ impl Process {
         let global = &startup.config.global;
         child::name(global.checker.name.as_deref().or(global.process_name.as_deref()));
         schedule::apply("checker", &global.checker, None);
+        let mut promotion = schedule::Promotion::default();
+        promotion.configure(global, &global.checker);
         process::raise_descriptor_limit().ok();
         process::drop_capabilities(&KEPT)?;
         // before this process has another thread: capabilities belong to threads
@@ -166,6 +169,7 @@ impl Process {
             batch_waits: Rc::default(),
             backlog: Backlog::default(),
             changes: ChangeSender::new(CHANGES_PAUSE),
+            promotion,
             _log: log,
         })
     }
@@ -209,6 +213,7 @@ impl Process {
                 () = until(wake) => {}
                 _ = early.tick() => {}
             }
+            self.promotion.woke(wake, reactor::now());
             for (ticket, result) in results.drain(..) {
                 self.engine.ended(ticket, &result, reactor::now());
             }
@@ -408,6 +413,7 @@ impl Process {
         self.deliver(usize::MAX);
         let now = reactor::now();
         schedule::apply("checker", &config.global.checker, None);
+        self.promotion.configure(&config.global, &config.global.checker);
         self.dialogue = Rc::new(Dialogue::new(&config));
         self.engine.reload(now, config)?;
         self.tell_unfinished();

@@ -43,6 +43,12 @@ impl PidFiles {
         }
     }
 
+    /// Where `reload_file` is if it names no path.
+    pub(super) fn reload_file(&self, global: &Global) -> PathBuf {
+        let instance = global.instance.as_ref().map(|instance| format!("_{instance}")).unwrap_or_default();
+        self.main_path.with_file_name(format!("keepalived{instance}.reload"))
+    }
+
     /// Takes the daemon's own pid file.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ impl Supervisor {
             notify(&[NotifyState::Reloading]);
         }
         tracing::info!("Reloading");
+        self.announce_reading();
         let begun = Reading::begin(&self.options).and_then(|reading| {
             self.reactor.register(&reading, READING, Interest::Read)?;
             Ok(reading)
@@ -37,6 +38,7 @@ impl Supervisor {
             Ok(reading) => self.reading = Some(reading),
             Err(error) => {
                 tracing::error!("Reload refused: the configuration cannot be read now ({error}); the old one goes on");
+                self.end_reading();
                 self.reload_is_over();
             }
         }
@@ -47,6 +49,8 @@ impl Supervisor {
         let Some(reading) = self.reading.take() else { return };
         self.reactor.deregister(&reading).ok();
         let verdict = reading.verdict();
+        self.end_reading();
+        self.log_check(&verdict);
         if self.stopping.is_some() {
             return;
         }
@@ -84,6 +88,7 @@ impl Supervisor {
         self.states.retain(|key, _| keys.contains(key));
         let sessions: BTreeSet<&str> = self.config.bfd_instances.iter().map(|instance| &*instance.name).collect();
         self.sessions.retain(|name, _| sessions.contains(name.as_str()));
+        self.reload_time.configure(&self.config.global.reload, &mut self.reactor);
         let intervals = Role::ALL.map(|role| self.hello_interval(role));
         for (worker, interval) in self.posts.iter_mut().map(|post| post.worker.as_mut()).zip(intervals) {
             if let Some(worker) = worker {

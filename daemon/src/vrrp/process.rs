@@ -76,6 +76,7 @@ struct Process {
     /// A configuration was taken, and the supervisor is told once the addresses are gone that it does not have: until then it
     /// would look after them if this process died.
     takes_back: bool,
+    promotion: schedule::Promotion,
     sync: Option<Sync>,
     programs: Programs,
     /// The bfd process.
@@ -123,6 +124,8 @@ impl Process {
         let stood_by = stand_by(&mut startup, &mut reactor, &mut supervisor)?;
         let global = &startup.config.global;
         let now = reactor::now();
+        let mut promotion = schedule::Promotion::default();
+        promotion.configure(global, &global.vrrp);
         let kernel_thread =
             Rtnetlink::without_events().map_err(|error| explain("netlink", error)).and_then(|network| {
                 let short = |error: io::Error| io::Error::new(error.kind(), format!("cannot start a thread: {error}"));
@@ -165,6 +168,7 @@ impl Process {
             begins: Some(now + delay),
             keep_addresses: startup.keep_addresses,
             takes_back: stood_by.was_given,
+            promotion,
             sync: Sync::start(&startup.config, None),
             programs,
             bfd,
@@ -192,6 +196,7 @@ impl Process {
                 tracing::error!("waiting failed: {error}");
                 return exit::FATAL;
             }
+            self.promotion.woke(wake, reactor::now());
             match self.on_ready(&ready) {
                 Ok(None) => {}
                 Ok(Some(End::Stop)) => return self.stop(Some(LAST_PATIENCE)),
@@ -366,6 +371,7 @@ impl Process {
     fn apply(&mut self, config: &Config) {
         schedule::apply("vrrp", &config.global.vrrp, Some(NICE));
         self.kernel_thread.schedule(&config.global.vrrp);
+        self.promotion.configure(&config.global, &config.global.vrrp);
         // what happened is told as the configuration says that is still in force
         self.deliver();
         let now = reactor::now();

@@ -250,3 +250,86 @@ fn a_vrrp_process_that_does_not_answer_is_replaced() {
         wait_until("router 0 alone is master", patience(Duration::from_secs(10)), || Ok(lab.holders(vip)? == [0]))
     });
 }
+
+/// `globals` in `global_defs`, and an instance of this priority.
+fn with(router: &Router, globals: &str, priority: u8) -> String {
+    format!("global_defs {{\n{globals}\n}}\n{}", Instance::new(PLAIN, priority).text(router, &[]))
+}
+
+#[test]
+fn a_file_is_there_until_the_configuration_has_been_read() {
+    trial("reload file", |lab| {
+        let a = lab.router(0);
+        let path = lab.folder().join("reloading");
+        for (name, globals, path) in [
+            ("named", format!("reload_file {}", path.display()), path.clone()),
+            // beside the pid file
+            ("usual", "reload_file".to_owned(), a.folder().join("usual/keepalived.reload")),
+        ] {
+            let running = a.start(&Daemon::ours(), name, &with(a, &globals, 200))?;
+            comes(a, PLAIN.vip(VRID))?;
+            for text in [with(a, &globals, 150), "no configuration {".to_owned()] {
+                // as the manual has it: who changes the configuration makes the file, and waits until it is gone
+                std::fs::write(&path, "mine")?;
+                running.reload(&text)?;
+                wait_until("the file is gone", patience(Duration::from_secs(5)), || Ok(!path.exists()))?;
+            }
+            running.stop()?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_reload_may_be_set_for_a_time() {
+    trial("reload time", |lab| {
+        let a = lab.router(0);
+        let path = lab.folder().join("at");
+        let soon = |form: &str| -> Result<String> {
+            let output = std::process::Command::new("date").args(["-u", "-d", "now + 3 seconds", form]).output()?;
+            Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+        };
+        for (name, globals, form, stays) in
+            [("once", "", "+%Y-%m-%d %H:%M:%SZ", false), ("daily", "reload_repeat", "+%H:%M:%SZ", true)]
+        {
+            let globals = format!("reload_time_file {}\n{globals}", path.display());
+            let running = a.start(&Daemon::ours(), name, &with(a, &globals, 200))?;
+            comes(a, PLAIN.vip(VRID))?;
+            std::fs::write(running.file("keepalived.conf"), with(a, &globals, 150))?;
+            let mark = lab.capture().mark()?;
+            std::fs::write(&path, soon(form)? + "\n")?;
+            let heard = || -> Result<bool> {
+                let events = lab.capture().since(mark)?;
+                Ok(events.iter().filter_map(Event::advert).any(|advert| advert.priority == 150))
+            };
+            wait_until("the new priority is there", patience(Duration::from_secs(10)), heard)?;
+            assert_eq!(path.exists(), stays, "{name}");
+            std::fs::remove_file(&path).ok();
+            running.stop()?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn what_is_wrong_with_a_new_configuration_is_written_where_that_is_wanted() {
+    if !only_ours() {
+        return; // the words are ours
+    }
+    trial("check log", |lab| {
+        let a = lab.router(0);
+        let path = lab.folder().join("check.log");
+        let globals = format!("reload_check_config {}", path.display());
+        let running = start(a, &with(a, &globals, 200))?;
+        comes(a, PLAIN.vip(VRID))?;
+        running.reload(&with(a, &globals, 200).replace("virtual_router_id 7", "virtual_router_id 700"))?;
+        let says = || Ok(std::fs::read_to_string(&path).unwrap_or_default().contains("vrid-range"));
+        wait_until("the log says what is wrong", patience(Duration::from_secs(5)), says)?;
+        wait_until("it is refused", patience(Duration::from_secs(5)), || Ok(running.log().contains("Reload refused")))?;
+        assert!(a.has(PLAIN.vip(VRID))?);
+        running.reload(&with(a, &globals, 150))?;
+        wait_until("the log is empty", patience(Duration::from_secs(5)), || Ok(std::fs::metadata(&path)?.len() == 0))?;
+        running.stop()?;
+        Ok(())
+    });
+}

@@ -177,6 +177,42 @@ fn the_bfd_process_is_scheduled_as_configured() {
     });
 }
 
+#[test]
+fn a_process_that_is_late_raises_itself() {
+    if !only_ours() {
+        return;
+    }
+    trial("auto priority", |lab| {
+        const RT_PRIORITY: usize = 40;
+        let a = lab.router(0);
+        let globals = "max_auto_priority 2\nmin_auto_priority_delay 50000";
+        let running = master(a, "d", globals)?;
+        let vrrp = running.vrrp_pid()?;
+        assert_eq!(stat(vrrp, RT_PRIORITY)?, 0);
+        let late = || -> Result<()> {
+            kill_process(vrrp, Signal::STOP)?;
+            std::thread::sleep(Duration::from_millis(350));
+            kill_process(vrrp, Signal::CONT)?;
+            std::thread::sleep(Duration::from_millis(300));
+            Ok(())
+        };
+        // an idle machine may be late by itself; but no higher than the limit
+        let mut reached = 0;
+        for _ in 0..6 {
+            late()?;
+            reached = stat(vrrp, RT_PRIORITY)?;
+            if reached == 2 || running.log().contains("max_auto_priority: ") {
+                break;
+            }
+        }
+        assert!(reached == 2 || running.log().contains("max_auto_priority: "), "{reached}: {}", running.log());
+        late()?;
+        assert!(stat(vrrp, RT_PRIORITY)? <= 2);
+        running.stop()?;
+        Ok(())
+    });
+}
+
 /// The configuration of a daemon that only balances.
 fn balancing(globals: &str) -> String {
     format!(
