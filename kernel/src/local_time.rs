@@ -20,8 +20,8 @@ pub struct Civil {
     pub second: i32,
 }
 
-/// How far before UTC the clocks of this machine go at `at`, in seconds; 0 if that is not known.
-pub fn seconds_before_utc(at: SystemTime) -> i64 {
+/// How far the clocks of this machine are ahead of UTC at `at`, in seconds; 0 if that is not known.
+pub fn seconds_ahead(at: SystemTime) -> i64 {
     local(at).map_or(0, |time| time.tm_gmtoff)
 }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use keepalived_kernel::reactor;
+use keepalived_kernel::{local_time, reactor};
 use keepalived_surface::mail::{Envelope, Failure, Message, Relay, Session};
 use tokio::sync::Notify;
 
@@ -138,7 +138,13 @@ impl Outbox {
             let subject = format!("[{router_id}] {}", alert.subject);
             let nanos = alert.at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
             let id = format!("{nanos}.{}.{}", std::process::id(), self.sent.get());
-            let message = Message { subject: &subject, body: &alert.body, at: alert.at, id: &id };
+            let message = Message {
+                subject: &subject,
+                body: &alert.body,
+                at: alert.at,
+                ahead: local_time::seconds_ahead(alert.at),
+                id: &id,
+            };
             match session.send(envelope, &message).await {
                 Ok(refused) => {
                     self.done(&alert);

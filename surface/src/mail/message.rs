@@ -19,6 +19,8 @@ pub struct Message<'a> {
     pub body: &'a str,
     /// When it happened.
     pub at: SystemTime,
+    /// How far the clocks of this machine are ahead of UTC then, in seconds.
+    pub ahead: i64,
     /// Makes its `Message-ID` different from all others of this machine.
     pub id: &'a str,
 }
@@ -52,12 +54,12 @@ impl Envelope {
 
     /// The octets of a message.
     pub(super) fn write(&self, message: &Message<'_>) -> String {
-        let Message { subject, body, at, id } = message;
+        let Message { subject, body, at, ahead, id } = message;
         let subject = line(subject);
         let host = self.sender().rsplit_once('@').map_or("localhost", |(_, host)| host);
         let mut text = format!(
             "Date: {}\r\nFrom: {}\r\nSubject: {subject}\r\nX-Mailer: Keepalived\r\nTo: {}\r\n",
-            date(*at),
+            date(*at, *ahead),
             self.from,
             self.to.join(",\r\n ")
         );
@@ -88,15 +90,17 @@ fn line(text: &str) -> String {
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// RFC 5322 §3.3, in UTC.
-fn date(at: SystemTime) -> String {
-    let seconds = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+/// RFC 5322 §3.3.
+fn date(at: SystemTime, ahead: i64) -> String {
+    let seconds = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).saturating_add_signed(ahead);
+    let (sign, minutes) = (if ahead < 0 { '-' } else { '+' }, ahead.unsigned_abs() / 60);
+    let zone = format!("{sign}{:02}{:02}", minutes / 60, minutes % 60);
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     // the first of January 1970 was a Thursday
     let weekday = name(&DAYS, days % 7);
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
-    format!("{weekday}, {day:02} {} {year} {hour:02}:{minute:02}:{second:02} +0000", name(&MONTHS, month - 1))
+    format!("{weekday}, {day:02} {} {year} {hour:02}:{minute:02}:{second:02} {zone}", name(&MONTHS, month - 1))
 }
 
 fn name<'a>(names: &[&'a str], place: u64) -> &'a str {
@@ -136,6 +140,7 @@ mod tests {
             subject: "[lab] Virtualserver FWM 3 - UP",
             body: "Starting with quorum up 1+0=1 <= 1",
             at: UNIX_EPOCH + Duration::from_secs(1_795_235_344),
+            ahead: 0,
             id: "1.2",
         };
         assert_eq!(
@@ -160,17 +165,27 @@ mod tests {
         let envelope = Envelope::new("a@b\r\nDATA", &words(&["x@y>\r\nRCPT TO:<z@y"]));
         assert!(!envelope.sender().contains('\n'));
         assert!(envelope.recipients().all(|to| !to.contains('\n')));
-        let text = envelope.write(&Message { subject: "a\r\nBcc: z", body: "b\n.\r\nQUIT", at: UNIX_EPOCH, id: "1" });
+        let text = envelope.write(&Message {
+            subject: "a\r\nBcc: z",
+            body: "b\n.\r\nQUIT",
+            at: UNIX_EPOCH,
+            ahead: 0,
+            id: "1",
+        });
         assert!(!text.contains("\nBcc") && !text.contains("\n.") && !text.contains("\nQUIT"), "{text}");
     }
 
     #[test]
     fn dates_are_right_in_leap_years_too() {
-        let check = |seconds, expected| assert_eq!(date(UNIX_EPOCH + Duration::from_secs(seconds)), expected);
+        let check = |seconds, expected| assert_eq!(date(UNIX_EPOCH + Duration::from_secs(seconds), 0), expected);
         // date -u -R -d @…
         check(0, "Thu, 01 Jan 1970 00:00:00 +0000");
         check(951_782_400, "Tue, 29 Feb 2000 00:00:00 +0000");
         check(1_709_251_199, "Thu, 29 Feb 2024 23:59:59 +0000");
         check(4_107_542_400, "Mon, 01 Mar 2100 00:00:00 +0000");
+        // TZ=Asia/Kolkata and TZ=America/St_Johns, -d @951782400
+        let at = UNIX_EPOCH + Duration::from_secs(951_782_400);
+        assert_eq!(date(at, 19_800), "Tue, 29 Feb 2000 05:30:00 +0530");
+        assert_eq!(date(at, -12_600), "Mon, 28 Feb 2000 20:30:00 -0330");
     }
 }

@@ -50,7 +50,7 @@ fn envelope() -> Envelope {
 }
 
 const MESSAGE: Message<'_> =
-    Message { subject: "[lab] VRRP Instance V - Stopping", body: "b", at: UNIX_EPOCH, id: "1" };
+    Message { subject: "[lab] VRRP Instance V - Stopping", body: "b", at: UNIX_EPOCH, ahead: 0, id: "1" };
 const HELLO: [&str; 2] = ["220 here\r\n", "250-here\r\n250 8BITMIME\r\n"];
 
 #[tokio::test]
