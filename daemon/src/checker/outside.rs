@@ -10,6 +10,7 @@ use keepalived_core::network::{AddressKey, NetworkEvent};
 use keepalived_core::time::Instant;
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::network::Network as _;
+use keepalived_kernel::packets::BufferSize;
 use keepalived_kernel::reactor::{Interest, Reactor, Token};
 
 use super::task::Task;
@@ -41,7 +42,7 @@ impl Outside {
         let mut outside = Self::default();
         outside.watch_files(config, reactor);
         if config.virtual_servers.iter().any(|server| server.settings.ha_suspend) {
-            match watch_addresses(reactor) {
+            match watch_addresses(config, reactor) {
                 Ok(addresses) => outside.addresses = Some(addresses),
                 Err(error) => tracing::error!("ha_suspend: cannot watch the addresses of this machine: {error}"),
             }
@@ -131,8 +132,9 @@ impl Addresses {
     }
 }
 
-fn watch_addresses(reactor: &mut Reactor) -> io::Result<Addresses> {
-    let mut network = Rtnetlink::of_addresses(Rtnetlink::DEFAULT_MONITOR_BUFFER)?;
+fn watch_addresses(config: &Config, reactor: &mut Reactor) -> io::Result<Addresses> {
+    let buffer = config.global.buffers.lvs_monitor.size.map_or(Rtnetlink::DEFAULT_MONITOR_BUFFER, BufferSize);
+    let mut network = Rtnetlink::of_addresses(buffer)?;
     reactor.register(network.monitor_fd(), ADDRESSES, Interest::Read)?;
     let here = network.inventory()?.addresses.iter().map(|address| address.key()).collect();
     Ok(Addresses { network, here })

@@ -10,6 +10,7 @@ use keepalived_config::plan;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState};
 use keepalived_kernel::netlink::Rtnetlink;
+use keepalived_kernel::packets::BufferSize;
 use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
@@ -99,7 +100,8 @@ impl Process {
         let global = &startup.config.global;
         child::name(global.vrrp.name.as_deref().or(global.process_name.as_deref()));
         schedule::apply("vrrp", &global.vrrp, Some(NICE));
-        let network = Rtnetlink::open(Rtnetlink::DEFAULT_MONITOR_BUFFER).map_err(|error| explain("netlink", error))?;
+        let buffer = global.buffers.vrrp_monitor.size.map_or(Rtnetlink::DEFAULT_MONITOR_BUFFER, BufferSize);
+        let network = Rtnetlink::open(buffer).map_err(|error| explain("netlink", error))?;
         let packets = RawSockets::new().map_err(|error| explain("packet sockets", error))?;
         reactor.register(network.monitor_fd(), NETWORK, Interest::Read)?;
         reactor.register(packets.poll_fd(), PACKETS, Interest::Read)?;

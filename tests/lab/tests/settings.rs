@@ -133,6 +133,42 @@ fn the_vrrp_process_is_scheduled_as_configured() {
     });
 }
 
+/// Sizes of the receive buffers of the netlink sockets in the namespace of a router.
+fn netlink_buffers(router: &Router) -> Result<Vec<u32>> {
+    let text = router.namespace().run("ss -Hf netlink -am")?;
+    let size = |line: &str| line.split(",rb").nth(1)?.split(',').next()?.parse().ok();
+    Ok(text.lines().filter_map(size).collect())
+}
+
+#[test]
+fn netlink_buffers_are_as_large_as_configured() {
+    if !only_ours() {
+        return; // keepalived's other sockets have other sizes
+    }
+    trial("netlink buffers", |lab| {
+        let a = lab.router(0);
+        // more than the system's limit for who may not force it; the kernel counts double
+        for force in ["", "vrrp_netlink_monitor_rcv_bufs_force"] {
+            let running = master(a, "vrrp", &format!("vrrp_netlink_monitor_rcv_bufs 3000000\n{force}"))?;
+            let sizes = netlink_buffers(a)?;
+            assert!(sizes.contains(&6_000_000), "{sizes:?}");
+            running.stop()?;
+        }
+        for force in ["", "lvs_netlink_monitor_rcv_bufs_force"] {
+            let text = balancing(&format!("lvs_netlink_monitor_rcv_bufs 3000000\n{force}"))
+                .replace("protocol TCP", "protocol TCP\nha_suspend");
+            let running = a.start(&Daemon::ours(), "checker", &text)?;
+            wait_until("it begins", patience(Duration::from_secs(5)), || {
+                Ok(running.log().contains("Startup complete"))
+            })?;
+            let sizes = netlink_buffers(a)?;
+            assert!(sizes.contains(&6_000_000), "{sizes:?}");
+            running.stop()?;
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn the_bfd_process_is_scheduled_as_configured() {
     if !only_ours() {
