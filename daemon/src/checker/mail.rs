@@ -48,7 +48,7 @@ impl Mailing {
                 let is_told = found.is_some_and(|(_, real)| real.settings.smtp_alert);
                 let body = match &self.last {
                     _ if reason == SHUTTING_DOWN => SHUTTING_DOWN,
-                    Some(body) if found.is_some_and(|(_, real)| by_server(config, real)) => body,
+                    Some(body) if found.is_some_and(|(_, real)| by_server(config, real)) => body.as_str(),
                     _ => return Vec::new(),
                 };
                 is_told.then(|| server_alert(name, service_name, *up, body)).into_iter().collect()

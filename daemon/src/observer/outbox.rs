@@ -71,7 +71,7 @@ impl Outbox {
     }
 
     /// Waits until none is left.
-    pub(super) async fn is_empty(&self) {
+    pub(super) async fn drained(&self) {
         while self.len() > 0 {
             self.emptied.notified().await;
         }
@@ -171,7 +171,7 @@ pub(super) async fn deliver(outbox: Rc<Outbox>) {
     let mut backoff = Backoff::default();
     loop {
         let sender = outbox.sender.borrow().clone();
-        let Some(sender) = sender.filter(|_| outbox.len() > 0) else {
+        let Some(sender) = sender.filter(|_| outbox.first().is_some()) else {
             outbox.came.notified().await;
             continue;
         };

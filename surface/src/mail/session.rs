@@ -198,20 +198,24 @@ async fn converse(
     message: &Message<'_>,
 ) -> Result<Refused, Failure> {
     let mut refused = Vec::new();
-    let mut any = false;
+    let (mut any, mut later) = (false, false);
     if let Err(error) = connection.command(Line(format!("MAIL FROM:<{}>", envelope.sender()))).await {
         return Err(give_up(connection, error.into()).await);
     }
     for recipient in envelope.recipients() {
         match connection.command(Line(format!("RCPT TO:<{recipient}>"))).await {
             Ok(_) => any = true,
-            Err(error) if error.status().is_some() => refused.push((recipient.to_owned(), short(&error))),
+            Err(error) if error.status().is_some() => {
+                later |= error.is_transient();
+                refused.push((recipient.to_owned(), short(&error)));
+            }
             Err(error) => return Err(error.into()),
         }
     }
     if !any {
         let why = refused.first().map_or_else(|| "there is no recipient".to_owned(), |(_, why)| why.clone());
-        return Err(give_up(connection, Failure::Refused(why)).await);
+        let failure = if later { Failure::Passing(why) } else { Failure::Refused(why) };
+        return Err(give_up(connection, failure).await);
     }
     if let Err(error) = connection.command(Line("DATA".to_owned())).await {
         return Err(give_up(connection, error.into()).await);

@@ -121,3 +121,13 @@ async fn without_protection_nothing_is_said_where_it_is_wanted() {
     assert!(!format!("{relay:?}").contains("secret"));
     assert!(!heard.await.unwrap().contains("AUTH"));
 }
+
+#[tokio::test]
+async fn a_server_that_says_later_gets_it_later() {
+    let answers = [&HELLO[..], &["250 ok\r\n", "450 greylisted\r\n", "550 nobody\r\n", "250 reset\r\n"]];
+    let (relay, _heard) = server(&answers.concat()).await;
+    let mut session = Session::open(&relay).await.unwrap();
+    assert!(
+        matches!(session.send(&envelope(), &MESSAGE).await, Err(Failure::Passing(why)) if why.contains("greylisted"))
+    );
+}
