@@ -36,7 +36,7 @@ impl Relay {
         let (program, got) = (lab.folder().join("relay.py"), lab.folder().join("mail"));
         fs::write(&program, RELAY)?;
         fs::write(&got, "")?;
-        let mut command = lab.router(0).namespace().command("python3");
+        let mut command = lab.router(0).namespace().command("/usr/bin/python3");
         command.arg(&program).arg(PORT.to_string()).arg(&got).args(words);
         let relay = Self { child: command.spawn()?, got };
         wait_until("the relay listens", patience(Duration::from_secs(20)), || {
@@ -218,7 +218,7 @@ impl Listener {
     fn start(lab: &Lab, port: u16) -> Result<Self> {
         let script =
             format!("import socket,time\ns=socket.create_server(('127.0.0.1',{port}),backlog=99)\ntime.sleep(999)");
-        let mut command: Command = lab.router(0).namespace().command("python3");
+        let mut command: Command = lab.router(0).namespace().command("/usr/bin/python3");
         command.args(["-c", &script]);
         let listener = Self(command.spawn()?);
         wait_until("it listens", patience(Duration::from_secs(20)), || {
