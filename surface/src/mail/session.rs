@@ -143,6 +143,8 @@ impl Session {
         let late = |what: &str| Failure::Passing(format!("{what} within {} s", patience.as_secs_f64()));
         let connected = timeout(*patience, TcpStream::connect((host.as_str(), *port))).await;
         let stream = connected.map_err(|_| late("no connection"))??;
+        // lettre writes the end of a message by itself: it would wait for the acknowledgement of the message
+        stream.set_nodelay(true)?;
         let greeted = timeout(*patience * 2, greet(relay, stream)).await;
         let connection = greeted.map_err(|_| late("no greeting"))??;
         Ok(Self { connection, patience: *patience * 2 })
