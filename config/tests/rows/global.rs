@@ -514,11 +514,11 @@ pub(super) const CASES: &[Case] = &[
     ("global_defs", "vip_lost", "vip_lost backup", "/global/vip_lost", r#""Backup""#),
     ("global_defs", "smtp_tls", "smtp_tls starttls", "/global/mail/tls", r#""StartTls""#),
     ("global_defs", "smtp_tls", "smtp_tls tls", "/global/mail/tls", r#""Tls""#),
-    ("global_defs", "smtp_user", "smtp_user lb", "/global/mail/user", r#""lb""#),
+    ("global_defs", "smtp_user", "smtp_user lb\nsmtp_password_file /p\nsmtp_tls tls", "/global/mail/user", r#""lb""#),
     (
         "global_defs",
         "smtp_password_file",
-        "smtp_password_file /etc/keepalived/smtp",
+        "smtp_password_file /etc/keepalived/smtp\nsmtp_user lb\nsmtp_tls tls",
         "/global/mail/password_file",
         r#""/etc/keepalived/smtp""#,
     ),
