@@ -326,7 +326,9 @@ impl Instances {
         slot.said.clear();
         let (key, name) = (slot.key.clone(), Arc::clone(&slot.name));
         // a member that leaves because another did has nothing to add: all of them have been told
-        if transition.from == State::Master && transition.cause != Cause::GroupBackup {
+        let told = transition.cause == Cause::GroupBackup;
+        // and in a fault all of them are, at once, as with keepalived: `tell_surroundings` says so
+        if transition.from == State::Master && transition.to != State::Fault && !told {
             self.group_left(index);
         }
         let (state, cause) = (transition.to, transition.cause.clone());

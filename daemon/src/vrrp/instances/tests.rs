@@ -84,6 +84,36 @@ fn a_group_leaves_in_as_many_steps_as_it_has_members() {
     assert_eq!((steps, masters(&it.instances)), (members - 1, 0));
 }
 
+/// As Debian's keepalived: `mail::instances_and_groups_are_mailed_in_keepalived_s_words`.
+#[test]
+fn a_group_goes_to_fault_at_once() {
+    let group = "vrrp_sync_group G {\n group {\n I1\n I2\n I3\n }\n}\n";
+    let third = instance(3).replace("eth0", "eth1");
+    let mut it = Surroundings::new(&(instance(1) + &instance(2) + &third + group));
+    it.network.set_link(FakeNetwork::ethernet(3, "eth1").unwrap());
+    it.network.add_address(Address::plain(LinkIndex(3), IpAddr::from([203, 0, 113, 1]), 24));
+    it.look();
+    it.now += Duration::from_secs(10);
+    while it.instances.expire(it.now, usize::MAX, true) > 0 {}
+    it.now += Duration::from_secs(10);
+    while it.instances.expire(it.now, usize::MAX, true) > 0 {}
+    let said = |it: &mut Surroundings| -> Vec<String> {
+        let reports = it.instances.reports(it.now);
+        let states = reports.iter().filter_map(|report| match report {
+            Report::Transition { name, transition, .. } => Some(format!("{name} {}", transition.to)),
+            Report::Group { name, state, .. } => Some(format!("{name} {state}")),
+            _ => None,
+        });
+        states.collect()
+    };
+    assert!(said(&mut it).contains(&"G MASTER".to_owned()));
+    it.network.remove_link(ETH0);
+    it.look();
+    let states = said(&mut it);
+    assert!(states.iter().all(|state| state.ends_with(" FAULT")), "{states:?}");
+    assert_eq!(states.len(), 4, "{states:?}");
+}
+
 #[test]
 fn a_channel_that_is_opened_again_and_again_leaves_nothing_behind() {
     let mut it = Surroundings::new(&(instance(1) + &instance(2)));
