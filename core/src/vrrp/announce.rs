@@ -76,7 +76,7 @@ impl Schedule {
         };
         self.second = self.second.or_else(|| (!garp.delay.is_zero()).then(|| (now + garp.delay, garp.repeat)));
         self.refresh = first(self.refresh, garp.refresh, garp.delay + garp.refresh);
-        self.extra = first(self.extra, garp.extra_interface, garp.extra_interface);
+        self.extra = first(self.extra, garp.extra_vmac, garp.extra_vmac);
         garp.repeat.min(MOST_ROUNDS)
     }
 
@@ -92,7 +92,7 @@ impl Schedule {
             }
         };
         self.refresh = planned(self.refresh, old.refresh, new.refresh);
-        self.extra = planned(self.extra, old.extra_interface, new.extra_interface);
+        self.extra = planned(self.extra, old.extra_vmac, new.extra_vmac);
     }
 
     /// A lower claim was heard: returns the rounds to announce now. At most one burst an interval, so that a rival
@@ -117,7 +117,7 @@ impl Schedule {
         if again(&mut self.refresh, now, garp.refresh) {
             rounds = rounds.max(garp.refresh_repeat);
         }
-        Due { rounds: rounds.min(MOST_ROUNDS), extra: again(&mut self.extra, now, garp.extra_interface) }
+        Due { rounds: rounds.min(MOST_ROUNDS), extra: again(&mut self.extra, now, garp.extra_vmac) }
     }
 
     /// When [`Schedule::due`] has something next.

@@ -88,8 +88,7 @@ fn a_full_pacer_drops_and_counts() {
 
 #[test]
 fn other_interfaces_are_announced_on_at_their_own_pace() {
-    let params =
-        Garp { extra_interface: Duration::from_secs(7), refresh: Duration::ZERO, delay: Duration::ZERO, ..GARP };
+    let params = Garp { extra_vmac: Duration::from_secs(7), refresh: Duration::ZERO, delay: Duration::ZERO, ..GARP };
     let mut schedule = Schedule::default();
     schedule.in_place(at(100), &params);
     for expected in [107, 114, 121] {
@@ -104,7 +103,7 @@ fn what_comes_every_so_often_follows_a_reload() {
     let every = |seconds| Garp {
         refresh: Duration::from_secs(seconds),
         refresh_repeat: 2,
-        extra_interface: Duration::from_secs(seconds),
+        extra_vmac: Duration::from_secs(seconds),
         delay: Duration::ZERO,
         ..GARP
     };

@@ -290,14 +290,16 @@ impl Instances {
         }
     }
 
-    /// Announces one address on each interface that is not the router's own.
+    /// Announces one address on each interface that is not the router's own: on virtual MACs only, if nothing is said of all.
     pub(super) fn announce_elsewhere(&mut self, index: usize) {
         let Some(slot) = self.slot(index) else { return };
+        let all = !slot.instance.settings.garp.extra_interface.is_zero();
+        let is_made = |link| self.table.by_index(link).is_some_and(|link| link.upper.is_some());
         let elsewhere: BTreeMap<LinkIndex, IpAddr> = slot
             .places
             .iter()
             .rev()
-            .filter(|(link, _, _)| Some(*link) != slot.link)
+            .filter(|(link, _, _)| Some(*link) != slot.link && (all || is_made(*link)))
             .map(|(link, address, _)| (*link, *address))
             .collect();
         let targets = elsewhere.into_iter().filter_map(|(link, address)| self.target(link, address)).collect();

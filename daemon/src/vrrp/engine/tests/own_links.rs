@@ -145,6 +145,27 @@ fn addresses_come_on_the_virtual_mac_of_their_interface_and_family() {
     assert_eq!(on(&mut rig, "va6.51"), set(["2001:db8::100/64", "fe80::1/64"]));
 }
 
+/// keywords.tsv: "all = non-VMAC too".
+#[test]
+fn without_all_other_virtual_macs_are_announced_on_and_no_other_interface() {
+    let addresses = "virtual_ipaddress {\n 192.0.2.100/24\n 198.51.100.100/24 dev eth1\n \
+                     198.51.100.101/24 dev eth1 use_vmac\n }";
+    for (line, expected) in [
+        ("", &[][..]),
+        ("garp_extra_if 10", &["198.51.100.101"; 2]),
+        ("garp_extra_if all 10", &["198.51.100.100", "198.51.100.100", "198.51.100.101", "198.51.100.101"]),
+    ] {
+        let lines = format!("use_vmac\n garp_master_delay 0\n {line}\n {addresses}");
+        let mut rig = Rig::new(&instance("A", 51, &lines));
+        rig.pass(RUN);
+        rig.announced();
+        rig.pass(Duration::from_secs(20));
+        let mut seen: Vec<String> = rig.announced().iter().map(ToString::to_string).collect();
+        seen.sort();
+        assert_eq!(seen, expected, "{line}");
+    }
+}
+
 #[test]
 fn names_are_free_ones_and_fit() {
     let mut network = machine();
