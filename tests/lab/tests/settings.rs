@@ -158,11 +158,10 @@ fn netlink_buffers_are_as_large_as_configured() {
             let text = balancing(&format!("lvs_netlink_monitor_rcv_bufs 3000000\n{force}"))
                 .replace("protocol TCP", "protocol TCP\nha_suspend");
             let running = a.start(&Daemon::ours(), "checker", &text)?;
-            wait_until("it begins", patience(Duration::from_secs(5)), || {
-                Ok(running.log().contains("Startup complete"))
-            })?;
-            let sizes = netlink_buffers(a)?;
-            assert!(sizes.contains(&6_000_000), "{sizes:?}");
+            wait_until("the checker listens", patience(Duration::from_secs(10)), || {
+                Ok(netlink_buffers(a)?.contains(&6_000_000))
+            })
+            .with_context(|| format!("{force:?}: {:?}", netlink_buffers(a)))?;
             running.stop()?;
         }
         Ok(())
