@@ -12,7 +12,7 @@ use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process;
 use keepalived_kernel::reactor::{Interest, Nested, Reactor, Ready, Token};
 use keepalived_surface::mail::{Account, Envelope, Protection, Relay};
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, LocalSet};
 
 use crate::alerts::Alert;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
@@ -86,7 +86,7 @@ impl Observer {
     async fn serve(&mut self) -> io::Result<u8> {
         let mut reactor = Nested::new(self.reactor.take().ok_or(io::ErrorKind::NotConnected)?)?;
         self.outbox.set(sender(&self.config));
-        tokio::task::spawn_local(outbox::deliver(Rc::clone(&self.outbox)));
+        let delivery = tokio::task::spawn_local(outbox::deliver(Rc::clone(&self.outbox)));
         self.supervisor.say(&FromChild::Ready);
         let mut ready = Vec::new();
         loop {
@@ -106,7 +106,7 @@ impl Observer {
                     Ready::Deadline => None,
                 };
                 if end.is_some() {
-                    return Ok(self.stop(reactor.reactor()).await);
+                    return Ok(self.stop(reactor.reactor(), delivery).await);
                 }
             }
         }
@@ -173,12 +173,15 @@ impl Observer {
     }
 
     /// Sends what there is to send, if that is possible soon.
-    async fn stop(&mut self, reactor: &mut Reactor) -> u8 {
+    async fn stop(&mut self, reactor: &mut Reactor, delivery: JoinHandle<()>) -> u8 {
         for token in self.clients.keys().copied().collect::<Vec<_>>() {
             self.take_alerts(token, reactor);
         }
-        if tokio::time::timeout(LAST_WORDS, self.outbox.drained()).await.is_err() {
-            tracing::warn!("mail: {} messages were not sent before the end", self.outbox.len());
+        self.outbox.end();
+        tokio::time::timeout(LAST_WORDS, delivery).await.ok();
+        let left = self.outbox.len();
+        if left > 0 {
+            tracing::warn!("mail: {left} messages were not sent before the end");
         }
         exit::OK
     }

@@ -480,8 +480,9 @@ impl Process {
         self.deliver();
         self.notifications.close(&mut self.programs);
         self.programs.finish();
-        self.alerts.finish();
         let released = self.release(patience);
+        // last: no observer keeps addresses here while others take over
+        self.alerts.finish();
         self.backlog.tell_all(&mut self.supervisor, FromChild::Transitions);
         if let Some(sync) = self.sync.take() {
             sync.stop();

@@ -63,7 +63,7 @@ impl Envelope {
             self.from,
             self.to.join(",\r\n ")
         );
-        // cannot fail: a String takes everything
+        // a String takes everything
         write!(text, "Message-ID: <{id}@{host}>\r\n").ok();
         if !text.is_ascii() || !body.is_ascii() {
             text.push_str(
@@ -78,13 +78,19 @@ impl Envelope {
 
 /// `user@host` of `Name <user@host>`.
 fn address(text: &str) -> &str {
-    let inner = text.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
-    inner.map_or(text, |(address, _)| address).trim()
+    let begin = text.split_once('<').map_or(text, |(_, rest)| rest);
+    // what comes behind the address would be an option of the command
+    begin.split('>').next().unwrap_or_default().trim()
 }
 
-/// `text` as one line: what names it comes from is not ours alone.
-fn line(text: &str) -> String {
-    text.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).collect()
+/// Octets of the longest text in a line: the line has 1,000 at most (RFC 5321 §4.5.3.1.6), and keepalived cuts, too.
+const LONGEST_LINE: usize = 900;
+
+/// `text` as one line that every server takes: what names it comes from is not ours alone.
+pub(super) fn line(text: &str) -> String {
+    let mut line: String = text.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).collect();
+    line.truncate(line.floor_char_boundary(LONGEST_LINE));
+    line
 }
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
@@ -173,6 +179,23 @@ mod tests {
             id: "1",
         });
         assert!(!text.contains("\nBcc") && !text.contains("\n.") && !text.contains("\nQUIT"), "{text}");
+    }
+
+    #[test]
+    fn no_line_is_longer_than_servers_take() {
+        let long = "\u{e4}".repeat(5_000);
+        let envelope = Envelope::new(&format!("{long}@b"), &words(&[&format!("{long}@c")]));
+        let message = Message { subject: &long, body: &long, at: UNIX_EPOCH, ahead: 0, id: "1" };
+        let text = envelope.write(&message);
+        assert!(text.lines().all(|line| line.len() < 998), "{text}");
+        assert!(envelope.sender().len() < 998 && envelope.recipients().all(|to| to.len() < 998));
+    }
+
+    #[test]
+    fn an_address_brings_no_options_of_commands() {
+        let envelope = Envelope::new("a@b> SIZE=9", &words(&["x@y> NOTIFY=NEVER", "N <z@y> NOTIFY=NEVER"]));
+        assert_eq!(envelope.sender(), "a@b");
+        assert_eq!(envelope.recipients().collect::<Vec<_>>(), ["x@y", "z@y"]);
     }
 
     #[test]

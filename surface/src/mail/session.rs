@@ -13,17 +13,22 @@ use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::Severity;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore, crypto};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::message::{Envelope, Message};
+use super::message::{Envelope, Message, line};
 
-/// Octets of a server that one session reads. lettre bounds lines only once they are complete.
-const MOST_OCTETS: usize = 1 << 20;
+/// Octets of a server that are read after each thing that we say. lettre bounds lines only once they are complete, and reads what there
+/// is of an answer again with each line.
+const MOST_OCTETS: usize = 32 << 10;
+
+/// Addresses of a relay that are tried, one after the other.
+const MOST_ADDRESSES: usize = 4;
 
 /// Characters of what a server says that a failure holds.
 const LONGEST_TEXT: usize = 200;
@@ -37,7 +42,7 @@ pub struct Relay {
     pub port: u16,
     /// What this machine calls itself.
     pub helo: String,
-    /// How long the connection, and twice this how long one message, may take.
+    /// How long the connection to an address, and twice this how long one message, may take.
     pub patience: Duration,
     /// Against listeners.
     pub protection: Protection,
@@ -78,7 +83,11 @@ impl fmt::Debug for Account {
 pub enum Failure {
     /// The relay refuses this message for good, and may take others.
     Refused(String),
-    /// Later it may work.
+    /// The relay wants this message later, and may take others.
+    Postponed(String),
+    /// The relay has the whole message and did not say whether it keeps it. The session is over.
+    Unanswered(String),
+    /// The session is over. Later it may work.
     Passing(String),
 }
 
@@ -86,15 +95,25 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(why) => write!(f, "refused: {why}"),
+            Self::Postponed(why) => write!(f, "postponed: {why}"),
+            Self::Unanswered(why) => write!(f, "no answer to a message: {why}"),
             Self::Passing(why) => f.write_str(why),
         }
     }
 }
 
+/// The service closes (RFC 5321 §3.8): that says nothing about a message.
+const CLOSING: u16 = 421;
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let text = short(&error);
-        if error.is_permanent() { Self::Refused(text) } else { Self::Passing(text) }
+        match error.status().map(u16::from) {
+            Some(CLOSING) => Self::Passing(text),
+            Some(_) if error.is_permanent() => Self::Refused(text),
+            Some(_) if error.is_transient() => Self::Postponed(text),
+            _ => Self::Passing(text),
+        }
     }
 }
 
@@ -137,26 +156,30 @@ impl Session {
     /// Connects to a relay, up to the login.
     ///
     /// # Errors
-    /// Why there is no mail now. Nothing lasts longer than three times the relay's patience.
+    /// Why there is no mail now. Nothing lasts longer than seven times the relay's patience.
     pub async fn open(relay: &Relay) -> Result<Self, Failure> {
-        let Relay { host, port, patience, .. } = relay;
-        let late = |what: &str| Failure::Passing(format!("{what} within {} s", patience.as_secs_f64()));
-        let connected = timeout(*patience, TcpStream::connect((host.as_str(), *port))).await;
-        let stream = connected.map_err(|_| late("no connection"))??;
-        // lettre writes the end of a message by itself: it would wait for the acknowledgement of the message
-        stream.set_nodelay(true)?;
-        let greeted = timeout(*patience * 2, greet(relay, stream)).await;
-        let connection = greeted.map_err(|_| late("no greeting"))??;
-        Ok(Self { connection, patience: *patience * 2 })
+        let patience = relay.patience * 2;
+        let stream = connect(relay).await?;
+        let greeted = timeout(patience, greet(relay, stream)).await;
+        let connection = greeted.map_err(|_| late("no greeting", patience))??;
+        Ok(Self { connection, patience })
     }
 
     /// Sends a message. Returns the recipients that do not get it.
     ///
     /// # Errors
-    /// Nobody gets it. After a [`Failure::Passing`] the session is over.
+    /// Nobody gets it, or it is not known who does.
     pub async fn send(&mut self, envelope: &Envelope, message: &Message<'_>) -> Result<Refused, Failure> {
-        let said = timeout(self.patience, converse(&mut self.connection, envelope, message)).await;
-        said.unwrap_or_else(|_| Err(Failure::Passing(format!("no answer within {} s", self.patience.as_secs_f64()))))
+        let end = Instant::now() + self.patience;
+        let offered = timeout_at(end, offer(&mut self.connection, envelope)).await;
+        let refused = offered.map_err(|_| late("no answer", self.patience))??;
+        let content = envelope.write(message);
+        match timeout_at(end, self.connection.message(content.as_bytes())).await {
+            Ok(Ok(_)) => Ok(refused),
+            Ok(Err(error)) if error.status().is_some() => Err(error.into()),
+            Ok(Err(error)) => Err(Failure::Unanswered(short(&error))),
+            Err(_) => Err(Failure::Unanswered(format!("within {} s", self.patience.as_secs_f64()))),
+        }
     }
 
     /// Says goodbye.
@@ -166,10 +189,36 @@ impl Session {
     }
 }
 
+fn late(what: &str, patience: Duration) -> Failure {
+    Failure::Passing(format!("{what} within {} s", patience.as_secs_f64()))
+}
+
+/// Connects to the first address of the relay that answers.
+async fn connect(relay: &Relay) -> Result<TcpStream, Failure> {
+    let Relay { host, port, patience, .. } = relay;
+    let found = timeout(*patience, lookup_host((host.as_str(), *port))).await;
+    let stream = connect_to(found.map_err(|_| late("no address", *patience))??, *patience).await?;
+    // lettre writes the end of a message by itself: it would wait for the acknowledgement of the message
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+async fn connect_to(addresses: impl Iterator<Item = SocketAddr>, patience: Duration) -> Result<TcpStream, Failure> {
+    let mut failure = Failure::Passing("its name has no address".to_owned());
+    for address in addresses.take(MOST_ADDRESSES) {
+        match timeout(patience, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => failure = error.into(),
+            Err(_) => failure = late("no connection", patience),
+        }
+    }
+    Err(failure)
+}
+
 async fn greet(relay: &Relay, stream: TcpStream) -> Result<AsyncSmtpConnection, Failure> {
     let peer = stream.peer_addr()?;
-    let helo = ClientId::Domain(relay.helo.clone());
-    let plain = Metered { stream, peer, left: MOST_OCTETS };
+    let helo = ClientId::Domain(line(&relay.helo));
+    let plain = Metered { stream, peer, left: MOST_OCTETS, in_pieces: false };
     let mut connection = if relay.protection == Protection::Tls {
         let name = ServerName::try_from(relay.host.clone()).map_err(|error| Failure::Passing(error.to_string()))?;
         let stream = TlsConnector::from(trust()?).connect(name, plain).await?;
@@ -194,43 +243,58 @@ fn later(error: Error) -> Failure {
     Failure::Passing(short(&error))
 }
 
-async fn converse(
-    connection: &mut AsyncSmtpConnection,
-    envelope: &Envelope,
-    message: &Message<'_>,
-) -> Result<Refused, Failure> {
+/// Names sender and recipients, up to where the relay wants the message. Returns the recipients that it refuses.
+async fn offer(connection: &mut AsyncSmtpConnection, envelope: &Envelope) -> Result<Refused, Failure> {
     let mut refused = Vec::new();
     let (mut any, mut later) = (false, false);
-    if let Err(error) = connection.command(Line(format!("MAIL FROM:<{}>", envelope.sender()))).await {
-        return Err(give_up(connection, error.into()).await);
+    if let Err(failure) = ask(connection, format!("MAIL FROM:<{}>", envelope.sender()), OK).await {
+        return Err(give_up(connection, failure).await);
     }
     for recipient in envelope.recipients() {
-        match connection.command(Line(format!("RCPT TO:<{recipient}>"))).await {
-            Ok(_) => any = true,
-            Err(error) if error.status().is_some() => {
-                later |= error.is_transient();
-                refused.push((recipient.to_owned(), short(&error)));
+        match ask(connection, format!("RCPT TO:<{recipient}>"), OK).await {
+            Ok(()) => any = true,
+            Err(Failure::Refused(why)) => refused.push((recipient.to_owned(), why)),
+            Err(Failure::Postponed(why)) => {
+                later = true;
+                refused.push((recipient.to_owned(), why));
             }
-            Err(error) => return Err(error.into()),
+            Err(failure) => return Err(failure),
         }
     }
     if !any {
         let why = refused.first().map_or_else(|| "there is no recipient".to_owned(), |(_, why)| why.clone());
-        let failure = if later { Failure::Passing(why) } else { Failure::Refused(why) };
+        let failure = if later { Failure::Postponed(why) } else { Failure::Refused(why) };
         return Err(give_up(connection, failure).await);
     }
-    if let Err(error) = connection.command(Line("DATA".to_owned())).await {
-        return Err(give_up(connection, error.into()).await);
+    match ask(connection, "DATA".to_owned(), GO_ON).await {
+        Ok(()) => Ok(refused),
+        Err(failure) => Err(give_up(connection, failure).await),
     }
-    connection.message(envelope.write(message).as_bytes()).await?;
-    Ok(refused)
+}
+
+/// Yes.
+const OK: Severity = Severity::PositiveCompletion;
+
+/// Yes, and now the message.
+const GO_ON: Severity = Severity::PositiveIntermediate;
+
+/// Says `line`. Any yes but `wanted` is the answer to something else.
+async fn ask(connection: &mut AsyncSmtpConnection, line: String, wanted: Severity) -> Result<(), Failure> {
+    let response = connection.command(Line(line)).await?;
+    if response.code().severity == wanted {
+        return Ok(());
+    }
+    Err(Failure::Passing(format!("code {} is no answer to that", response.code())))
 }
 
 /// Begins anew after a refusal, so that the next message finds the server ready (RFC 5321 §4.1.1.5).
 async fn give_up(connection: &mut AsyncSmtpConnection, failure: Failure) -> Failure {
-    match (failure, connection.command(Line("RSET".to_owned())).await) {
-        (Failure::Refused(why), Err(_)) => Failure::Passing(why),
-        (failure, _) => failure,
+    match failure {
+        Failure::Refused(_) | Failure::Postponed(_) => match ask(connection, "RSET".to_owned(), OK).await {
+            Ok(()) => failure,
+            Err(broken) => Failure::Passing(broken.to_string()),
+        },
+        Failure::Unanswered(_) | Failure::Passing(_) => failure,
     }
 }
 
@@ -258,6 +322,9 @@ struct Metered {
     stream: TcpStream,
     peer: SocketAddr,
     left: usize,
+    /// One octet at a time is read: what comes behind the answer to STARTTLS is the server's only if TLS says so, and must not wait in
+    /// a buffer until then.
+    in_pieces: bool,
 }
 
 impl AsyncRead for Metered {
@@ -265,15 +332,21 @@ impl AsyncRead for Metered {
         if self.left == 0 {
             return Poll::Ready(Err(io::Error::other("the server says too much")));
         }
-        let before = out.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, out);
-        self.left = self.left.saturating_sub(out.filled().len().saturating_sub(before));
+        let most = if self.in_pieces { 1 } else { self.left };
+        let most = most.min(out.remaining());
+        let mut piece = ReadBuf::new(out.initialize_unfilled_to(most));
+        let polled = Pin::new(&mut self.stream).poll_read(context, &mut piece);
+        let read = piece.filled().len();
+        out.advance(read);
+        self.left = self.left.saturating_sub(read);
         polled
     }
 }
 
 impl AsyncWrite for Metered {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        self.left = MOST_OCTETS;
+        self.in_pieces = octets == b"STARTTLS\r\n";
         Pin::new(&mut self.stream).poll_write(context, octets)
     }
 

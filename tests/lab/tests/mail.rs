@@ -7,7 +7,10 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use keepalived_lab::{Case, Daemon, Instance, Lab, Router, Running, only_ours, patience, trial, wait_until};
+use keepalived_lab::{
+    Case, Daemon, Flavour, Instance, Lab, Router, Running, crash, only_ours, patience, trial, wait_until,
+};
+use rustix::process::Pid;
 
 const PLAIN: Case = Case::PLAIN;
 const RELAY: &str = include_str!("mail/relay.py");
@@ -116,6 +119,15 @@ fn start(router: &Router, text: &str) -> Result<Running> {
     router.start(&Daemon::ours(), "d", text)
 }
 
+/// 2.2.7, which Debian has, takes names before addresses for a part of them, and writes all recipients in a line.
+fn as_it_knows_addresses(text: &str) -> String {
+    if Daemon::ours().flavour() == Flavour::Ours {
+        return text.to_owned();
+    }
+    let text = text.replace('"', "").replace(",\r\n ", ", ");
+    text.replace("KA <ka@example.net>", "ka@example.net").replace("Second <second@example.net>", "second@example.net")
+}
+
 const GROUP: &str = "vrrp_sync_group G {\n  group {\n    V7\n    V8\n  }\n}\n";
 
 #[test]
@@ -124,7 +136,7 @@ fn instances_and_groups_are_mailed_in_keepalived_s_words() {
         let (a, relay) = (lab.router(0), Relay::start(lab, &[])?);
         let instance = |vrid| Instance::new(PLAIN, 200).vrid(vrid).text(a, &[]);
         let text = global("smtp_alert") + GROUP + &instance(7) + &instance(8) + &instance(9);
-        let running = start(a, &text)?;
+        let running = start(a, &as_it_knows_addresses(&text))?;
         // each instance and the group: BACKUP, MASTER
         let letters = relay.wait(8)?;
         let body = |state: &str| if state == "MASTER" { "now owning" } else { "no longer owning" };
@@ -147,9 +159,11 @@ fn instances_and_groups_are_mailed_in_keepalived_s_words() {
             letters.iter().find(|letter| letter.says() == group("MASTER")).context("no mail of the group")?;
         assert_eq!(
             of_group.constant(),
-            "From: KA <ka@example.net>\r\nSubject: [r0] VRRP Group G - Entering MASTER state\r\nX-Mailer: Keepalived\r\n\
-             To: ops@example.net,\r\n Second <second@example.net>\r\n\r\n\
-             => All VRRP group instances are now in MASTER state <=\r\n\r\n"
+            as_it_knows_addresses(
+                "From: KA <ka@example.net>\r\nSubject: [r0] VRRP Group G - Entering MASTER state\r\n\
+                 X-Mailer: Keepalived\r\nTo: ops@example.net,\r\n Second <second@example.net>\r\n\r\n\
+                 => All VRRP group instances are now in MASTER state <=\r\n\r\n"
+            )
         );
         lab.pull(0, 0)?;
         let letters = relay.wait(12)?;
@@ -347,6 +361,75 @@ fn a_dead_relay_costs_one_line_and_what_waits_is_sent_later() {
         wait_until("the log says so", patience(Duration::from_secs(20)), || {
             Ok(running.log().contains("mail is sent again; 0 messages were lost"))
         })?;
+        running.stop()?;
+        Ok(())
+    });
+}
+
+/// The observer of `running`.
+fn observer(running: &Running) -> Option<Pid> {
+    let is_it = |pid: &Pid| {
+        let words = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+        String::from_utf8_lossy(&words).contains("--observer-process-of")
+    };
+    running.processes().into_iter().find(is_it)
+}
+
+#[test]
+fn a_hostile_relay_ends_nothing_and_gets_the_mail_in_the_end() {
+    if !only_ours() {
+        return; // keepalived tries once
+    }
+    trial("hostile relay", |lab| {
+        let (a, relay) = (lab.router(0), Relay::start(lab, &["hostile"])?);
+        let text = global("smtp_alert\nsmtp_connect_timeout 1") + &Instance::new(PLAIN, 200).text(a, &[]);
+        let running = start(a, &text)?;
+        let mut first = None;
+        wait_until("the observer runs", patience(Duration::from_secs(5)), || {
+            first = observer(&running);
+            Ok(first.is_some())
+        })?;
+        let letters = relay.wait(2)?;
+        let mut said = said(&letters);
+        // the one whose answer was lost may have come twice, were it not for a server that forgot it
+        said.dedup();
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert_eq!(observer(&running), first, "{}", running.log());
+        let lines = running.log().lines().filter(|line| line.contains("mail")).count();
+        assert_eq!(lines, 2, "that mail does not go, and that it goes again: {}", running.log());
+        running.stop()?;
+        Ok(())
+    });
+}
+
+#[test]
+fn an_observer_that_dies_is_replaced_and_what_happens_then_is_mailed() {
+    if !only_ours() {
+        return; // keepalived has none
+    }
+    trial("observer dies", |lab| {
+        let (a, relay) = (lab.router(0), Relay::start(lab, &[])?);
+        let running = start(a, &(global("smtp_alert") + &Instance::new(PLAIN, 200).text(a, &[])))?;
+        relay.wait(2)?;
+        let vrrp = running.vrrp_pid()?;
+        for _ in 0..3 {
+            let killed = observer(&running).context("no observer")?;
+            crash(killed);
+            // what happens while none runs waits for the next one
+            let before = relay.letters()?.len();
+            lab.pull(0, 0)?;
+            wait_until("it is in fault", patience(Duration::from_secs(10)), || Ok(!a.has(PLAIN.vip(7))?))?;
+            lab.plug(0, 0)?;
+            wait_until("it is master", patience(Duration::from_secs(10)), || a.has(PLAIN.vip(7)))?;
+            let letters = relay.wait(before + 3)?;
+            let states: Vec<bool> = ["FAULT", "BACKUP", "MASTER"]
+                .map(|state| {
+                    letters[before..].iter().any(|letter| letter.says().contains(&format!("Entering {state}")))
+                })
+                .to_vec();
+            assert_eq!(states, [true; 3], "{:?}", said(&letters[before..]));
+        }
+        assert_eq!(running.vrrp_pid()?, vrrp);
         running.stop()?;
         Ok(())
     });

@@ -122,12 +122,111 @@ async fn without_protection_nothing_is_said_where_it_is_wanted() {
     assert!(!heard.await.unwrap().contains("AUTH"));
 }
 
+/// What comes of a message when a server answers so after EHLO.
+async fn sent(answers: &[&str]) -> Result<Refused, Failure> {
+    let (relay, _heard) = server(&[&HELLO[..], answers].concat()).await;
+    Session::open(&relay).await.unwrap().send(&envelope(), &MESSAGE).await
+}
+
+/// Begins of answers: the first is up to the recipients, the second up to the message.
+const RECIPIENTS: [&str; 1] = ["250 ok\r\n"];
+const CONTENT: [&str; 4] = ["250 ok\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n"];
+
 #[tokio::test]
 async fn a_server_that_says_later_gets_it_later() {
-    let answers = [&HELLO[..], &["250 ok\r\n", "450 greylisted\r\n", "550 nobody\r\n", "250 reset\r\n"]];
-    let (relay, _heard) = server(&answers.concat()).await;
+    let later = [&RECIPIENTS[..], &["450 greylisted\r\n", "550 nobody\r\n", "250 reset\r\n"]].concat();
+    assert!(matches!(sent(&later).await, Err(Failure::Postponed(why)) if why.contains("greylisted")));
+    let later = [&CONTENT[..], &["452 disk full\r\n"]].concat();
+    assert!(matches!(sent(&later).await, Err(Failure::Postponed(why)) if why.contains("disk full")));
+}
+
+/// RFC 5321 §3.8: 421 may answer every command.
+#[tokio::test]
+async fn a_server_that_closes_says_nothing_about_the_message() {
+    let closing = ["421 bye\r\n"];
+    for before in [&[][..], &RECIPIENTS, &CONTENT[..2], &CONTENT[..3], &CONTENT] {
+        let answer = sent(&[before, &closing].concat()).await;
+        assert!(matches!(&answer, Err(Failure::Passing(why)) if why.contains("bye")), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_answers_something_else_ends_the_session() {
+    // a message for one who did not ask for it would be read as commands
+    for answers in [
+        &[&CONTENT[..3], &["250 ok\r\n"]].concat()[..],
+        &["354 go\r\n"],
+        &["150 wait\r\n"],
+        &["\u{fffd}\r\n"],
+        &["25\r\n"],
+        &["250\r\n250 ok\r\n", "990 what\r\n"],
+    ] {
+        let answer = sent(answers).await;
+        assert!(matches!(answer, Err(Failure::Passing(_))), "{answers:?}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_without_an_answer_is_told_from_one_that_was_not_taken() {
+    // the server is gone, or says nothing, or nothing that we know
+    for last in [None, Some(""), Some("what?\r\n")] {
+        let answers: Vec<&str> = CONTENT.into_iter().chain(last).collect();
+        let answer = sent(&answers).await;
+        assert!(matches!(answer, Err(Failure::Unanswered(_))), "{last:?}: {answer:?}");
+    }
+    let answer = sent(&CONTENT[..3]).await;
+    assert!(matches!(answer, Err(Failure::Passing(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_says_much_each_time_does_not_end_a_long_session() {
+    let long = format!("250 {}\r\n", "x".repeat(900));
+    let one = [&long, &long, &long, "354 go\r\n", &long].map(str::to_owned);
+    let answers: Vec<String> =
+        HELLO.iter().map(|text| (*text).to_owned()).chain((0..20).flat_map(|_| one.clone())).collect();
+    let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+    let (relay, _heard) = server(&answers).await;
     let mut session = Session::open(&relay).await.unwrap();
-    assert!(
-        matches!(session.send(&envelope(), &MESSAGE).await, Err(Failure::Passing(why)) if why.contains("greylisted"))
-    );
+    for number in 0..20 {
+        assert_eq!(session.send(&envelope(), &MESSAGE).await, Ok(Vec::new()), "{number}");
+    }
+}
+
+/// "NO STARTTLS" (USENIX Security 2021): an answer before TLS must not count after it.
+#[tokio::test]
+async fn what_comes_behind_the_answer_to_starttls_is_not_believed() {
+    let answers = ["220 here\r\n", "250-here\r\n250 STARTTLS\r\n", "220 go\r\n250 injected\r\n"];
+    let (plain, _heard) = server(&answers).await;
+    let relay = Relay { protection: Protection::StartTls, patience: Duration::from_secs(5), ..plain };
+    let answer = Session::open(&relay).await;
+    // TLS reads it, and does not understand
+    assert!(matches!(&answer, Err(Failure::Passing(why)) if why.contains("corrupt")), "{answer:?}");
+}
+
+#[tokio::test]
+async fn our_name_is_one_word_of_one_line() {
+    let (plain, heard) = server(&HELLO).await;
+    let relay = Relay { helo: "lb\r\nMAIL FROM:<x>".to_owned(), ..plain };
+    drop(Session::open(&relay).await);
+    let heard = heard.await.unwrap();
+    assert_eq!(heard.lines().count(), 1, "{heard}");
+}
+
+#[tokio::test]
+async fn an_address_that_does_not_answer_keeps_no_other_from_it() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let silent = socket.listen(1).unwrap();
+    let silent_address = silent.local_addr().unwrap();
+    // until it takes no more
+    let patience = Duration::from_millis(200);
+    let mut held = Vec::new();
+    while let Ok(stream) = connect_to([silent_address].into_iter(), patience).await {
+        held.push(stream);
+        assert!(held.len() < 100);
+    }
+    let good = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let good_address = good.local_addr().unwrap();
+    let stream = connect_to([silent_address, good_address].into_iter(), patience).await.unwrap();
+    assert_eq!(stream.peer_addr().unwrap(), good_address);
 }

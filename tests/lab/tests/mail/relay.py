@@ -1,6 +1,6 @@
 """A mail server that writes what it gets into a file, a line of JSON for each message.
 
-relay.py PORT FILE [starttls|tls CERTIFICATE KEY USER PASSWORD | silent]
+relay.py PORT FILE [starttls|tls CERTIFICATE KEY USER PASSWORD | silent | hostile]
 """
 import asyncio
 import json
@@ -53,9 +53,44 @@ def protocol():
     return server
 
 
+class Hostile(asyncio.Protocol):
+    """The first connections of a hostile relay, each with another malice."""
+
+    kinds = ["endless", "closing", "amid", "late"]
+
+    def __init__(self, kind):
+        self.kind, self.text, self.in_message = kind, b"", False
+
+    def connection_made(self, transport):
+        self.transport = transport
+        greeting = {"endless": b"220-" + bytes(range(32, 256)) * 100_000, "closing": b"421 busy\r\n"}
+        transport.write(greeting.get(self.kind, b"220 hi\r\n"))
+        if self.kind == "closing":
+            transport.close()
+
+    def data_received(self, data):
+        self.text += data
+        *lines, self.text = self.text.split(b"\r\n")
+        for line in lines:
+            if self.in_message:
+                # it has a part of the message, and nobody knows
+                self.transport.abort()
+                return
+            word = line[:4].upper()
+            self.in_message = word == b"DATA"
+            answers = {b"DATA": b"354 go\r\n", b"QUIT": b"221 bye\r\n"}
+            if self.kind == "late":
+                answers[b"RCPT"] = b"450 later\r\n"
+            self.transport.write(answers.get(word, b"250 ok\r\n"))
+
+
+def hostile():
+    return Hostile(Hostile.kinds.pop(0)) if Hostile.kinds else protocol()
+
+
 async def main():
     loop = asyncio.get_running_loop()
-    factory = asyncio.Protocol if mode == "silent" else protocol
+    factory = {"silent": asyncio.Protocol, "hostile": hostile}.get(mode, protocol)
     server = await loop.create_server(factory, "127.0.0.1", int(port), ssl=context if mode == "tls" else None)
     await server.serve_forever()
 
