@@ -115,14 +115,22 @@ impl fmt::Display for Change {
 /// A poll sequence (RFC 5880 §6.5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Poll {
-    None,
+    /// Nothing is asked.
+    Idle {
+        /// A packet without P has left since the last sequence. One comes between two sequences, so that a late F is not taken for the
+        /// answer to the second (RFC 5880 §6.8.3).
+        is_parted: bool,
+    },
+    /// A sequence begins with the next packet that may bear P. No F ends it before: what it asks has not been said.
+    Wanted {
+        /// As above.
+        is_parted: bool,
+    },
     /// Periodic packets bear P until one with F comes.
     UnderWay {
         /// What is polled for has changed meanwhile: F may answer a packet with the values before.
         again: bool,
     },
-    /// One packet without P comes between two sequences, so that an F is not taken for the answer to the second.
-    Between,
 }
 
 /// What one turn of a session gives.
@@ -149,6 +157,10 @@ pub struct Session {
     rx_in_force: Micros,
     last_heard: Instant,
     last_sent: Option<Instant>,
+    /// How much the jitter takes away before the next periodic packet: such a part of 2^32 of what it may.
+    jitter: u32,
+    /// What our last packet said; answers to polls do not count.
+    said: Option<ControlPacket>,
     /// When the next periodic packet is due; `None` while there are none.
     periodic_at: Option<Instant>,
     /// When a packet out of turn is due.
@@ -168,11 +180,13 @@ impl Session {
             state: SessionState::Down,
             diagnostic: Diagnostic::NONE,
             remote: Remote::default(),
-            poll: Poll::None,
+            poll: Poll::Idle { is_parted: true },
             tx_in_force: params.idle(),
             rx_in_force: params.min_rx,
             last_heard: now,
             last_sent: None,
+            jitter: 0,
+            said: None,
             periodic_at: None,
             out_of_turn_at: None,
             owes_final: false,
@@ -249,8 +263,13 @@ impl Session {
     }
 
     /// Whether a poll sequence is under way.
-    pub const fn polls(&self) -> bool {
-        matches!(self.poll, Poll::UnderWay { .. })
+    pub fn polls(&self) -> bool {
+        match self.poll {
+            Poll::Idle { .. } => false,
+            // a neighbour in demand mode gets no packet between: the next comes an interval later
+            Poll::Wanted { is_parted } => is_parted || self.is_demanded(),
+            Poll::UnderWay { .. } => true,
+        }
     }
 
     /// `bfd.DesiredMinTxInterval`: what our packets say (RFC 5880 §6.8.3).
@@ -323,7 +342,7 @@ impl Session {
         if !matches!(self.state, SessionState::Init | SessionState::Up) {
             return None;
         }
-        self.remote = Remote { diagnostic: self.remote.diagnostic, ..Remote::default() };
+        // what the neighbour said is kept for a detection time (RFC 5880 §6.8.1)
         self.enter(now, SessionState::Down, Diagnostic::PATH_DOWN)
     }
 
@@ -339,14 +358,15 @@ impl Session {
             required_min_rx: packet.required_min_rx,
             demand: packet.demand,
         };
+        self.last_heard = now;
         if packet.is_final {
             self.end_poll();
         }
         if self.state == SessionState::AdminDown {
             // not even an answer (RFC 5880 §6.8.6)
+            self.arrange(now);
             return None;
         }
-        self.last_heard = now;
         let change = self.follow(now, packet.state);
         if packet.poll {
             self.owes_final = true;
@@ -393,7 +413,7 @@ impl Session {
         }
         let silence = now.since(self.last_heard);
         self.remote = Remote { diagnostic: self.remote.diagnostic, ..Remote::default() };
-        self.poll = Poll::None;
+        self.poll = Poll::Idle { is_parted: true };
         self.owes_final = false;
         let change = match self.state {
             SessionState::Init | SessionState::Up => self.enter(now, SessionState::Down, Diagnostic::TIME_EXPIRED),
@@ -432,9 +452,8 @@ impl Session {
     const fn start_poll(&mut self) {
         if self.remote.discriminator.is_some() {
             self.poll = match self.poll {
-                Poll::None => Poll::UnderWay { again: false },
+                Poll::Idle { is_parted } | Poll::Wanted { is_parted } => Poll::Wanted { is_parted },
                 Poll::UnderWay { .. } => Poll::UnderWay { again: true },
-                Poll::Between => Poll::Between,
             };
         }
     }
@@ -442,9 +461,9 @@ impl Session {
     fn end_poll(&mut self) {
         if let Poll::UnderWay { again } = self.poll {
             if again {
-                self.poll = Poll::Between;
+                self.poll = Poll::Wanted { is_parted: false };
             } else {
-                self.poll = Poll::None;
+                self.poll = Poll::Idle { is_parted: false };
                 (self.tx_in_force, self.rx_in_force) = (self.desired_min_tx(), self.params.min_rx);
             }
         }
@@ -468,22 +487,26 @@ impl Session {
         self.out_of_turn_at = Some(now);
     }
 
+    /// Whether the neighbour is in demand mode (RFC 5880 §6.6).
+    fn is_demanded(&self) -> bool {
+        self.remote.demand && self.state == SessionState::Up && self.remote.state == SessionState::Up
+    }
+
     /// RFC 5880 §6.8.7
     fn may_send_periodically(&self) -> bool {
         let waits = self.params.passive && self.remote.discriminator.is_none();
-        let both_up = self.state == SessionState::Up && self.remote.state == SessionState::Up;
-        let demanded = self.remote.demand && both_up && !self.polls();
+        let demanded = self.is_demanded() && !self.polls();
         !waits && self.remote.required_min_rx != Micros::default() && !demanded
     }
 
-    /// After anything that has to do with the interval: the next periodic packet is not later than it says.
+    /// After anything that has to do with what is sent and when: the next periodic packet comes as the interval says that counts now.
     fn arrange(&mut self, now: Instant) {
-        if !self.may_send_periodically() {
-            self.periodic_at = None;
-            return;
+        // who is in demand mode hears of a change by a poll sequence alone (RFC 5880 §6.6)
+        if self.is_demanded() && self.said != Some(self.contents()) {
+            self.start_poll();
         }
-        let latest = self.last_sent.map_or(now, |sent| sent + self.tx_interval().duration()).max(now);
-        self.periodic_at = Some(self.periodic_at.map_or(latest, |at| at.min(latest)));
+        let due = self.last_sent.map_or(now, |sent| sent + self.jittered(sent)).max(now);
+        self.periodic_at = self.may_send_periodically().then_some(due);
     }
 
     fn due(&mut self, now: Instant, random: &mut Random) -> Option<ControlPacket> {
@@ -508,26 +531,27 @@ impl Session {
             return self.send_periodic(now, random);
         }
         self.counters.sent += 1;
-        // an answer is no question (RFC 5880 §6.5)
-        ControlPacket { poll: false, is_final: true, ..self.packet() }
+        let answer = ControlPacket { is_final: true, ..self.contents() };
+        self.poll = self.poll.after(&answer);
+        answer
     }
 
     fn send_periodic(&mut self, now: Instant, random: &mut Random) -> ControlPacket {
         self.counters.sent += 1;
-        let packet = self.packet();
-        if self.poll == Poll::Between {
-            self.poll = Poll::UnderWay { again: false };
-        }
-        self.last_sent = Some(now);
-        self.periodic_at = self.may_send_periodically().then(|| now + self.jittered(now, random));
+        let contents = self.contents();
+        let packet = ControlPacket { poll: self.polls(), ..contents };
+        self.poll = self.poll.after(&packet);
+        (self.said, self.last_sent, self.jitter) = (Some(contents), Some(now), random.up_to(u32::MAX));
+        self.arrange(now);
         packet
     }
 
-    fn packet(&self) -> ControlPacket {
+    /// A packet that neither asks nor answers.
+    fn contents(&self) -> ControlPacket {
         ControlPacket {
             diagnostic: self.diagnostic,
             state: self.state,
-            poll: self.polls(),
+            poll: false,
             is_final: false,
             // a restart of this daemon is a restart of BFD
             control_plane_independent: false,
@@ -542,22 +566,37 @@ impl Session {
         }
     }
 
-    /// The interval less 0 to 25 %, and at least 10 % if one missing packet is too many (RFC 5880 §6.8.7).
-    fn jittered(&self, now: Instant, random: &mut Random) -> Duration {
+    /// What passes after a packet that was sent then: the interval less 0 to 25 %, and at least 10 % if one missing packet is too many
+    /// (RFC 5880 §6.8.7).
+    fn jittered(&self, sent: Instant) -> Duration {
         let interval = self.tx_interval().get();
         let least = if self.params.multiplier.get() == 1 { interval.div_ceil(10) } else { 0 };
         let most = interval / 4;
-        let less = least.saturating_add(random.up_to(most.saturating_sub(least)));
-        let at = now + Micros::new(interval.saturating_sub(less)).duration();
-        let earliest = now + Micros::new(interval.saturating_sub(most)).duration();
+        let part = (u64::from(self.jitter) * (u64::from(most.saturating_sub(least)) + 1)) >> 32;
+        let less = least.saturating_add(u32::try_from(part).unwrap_or(most));
+        let at = sent + Micros::new(interval.saturating_sub(less)).duration();
+        let earliest = sent + Micros::new(interval.saturating_sub(most)).duration();
         let grid = u64::try_from(GRID.as_nanos()).unwrap_or(1);
         let on_grid = Instant::from_nanos(at.as_nanos() / grid * grid);
-        if on_grid >= earliest { on_grid.since(now) } else { at.since(now) }
+        if on_grid >= earliest { on_grid.since(sent) } else { at.since(sent) }
     }
 }
 
+impl Poll {
+    /// After a packet has left.
+    const fn after(self, packet: &ControlPacket) -> Self {
+        match (self, packet.poll) {
+            (Self::Wanted { .. }, true) => Self::UnderWay { again: false },
+            (Self::Wanted { .. }, false) => Self::Wanted { is_parted: true },
+            (Self::Idle { .. }, false) => Self::Idle { is_parted: true },
+            (Self::UnderWay { .. } | Self::Idle { .. }, _) => self,
+        }
+    }
+}
+
+/// No slower than what our packets say, whatever the state (RFC 5880 §6.8.7).
 fn pace(params: &Params) -> Pace {
-    Pace::new(MOST_OUT_OF_TURN, params.min_tx.duration())
+    Pace::new(MOST_OUT_OF_TURN, params.min_tx.min(params.idle()).duration())
 }
 
 #[cfg(test)]

@@ -65,6 +65,14 @@ impl Rig {
         rig
     }
 
+    /// The same with its poll answered and a packet without P sent after that, by 300 ms.
+    fn settled(params: Params) -> Self {
+        let mut rig = Self::up(params);
+        rig.final_of_neighbor(at(1));
+        assert!(rig.sent_by(at(300)).iter().any(|(_, packet)| !packet.poll));
+        rig
+    }
+
     /// What it sends until then, with the time of each; what it hears of the neighbour is nothing.
     fn sent_by(&mut self, end: Instant) -> Vec<(Instant, ControlPacket)> {
         let mut sent = Vec::new();
@@ -328,47 +336,45 @@ fn coming_up_polls_until_the_answer() {
 /// RFC 5880 §6.8.3: we do not send less often before the neighbour knows.
 #[test]
 fn a_longer_interval_waits_for_the_answer() {
-    let mut rig = Rig::up(params(300, 100, 3));
-    rig.final_of_neighbor(at(1));
-    rig.session.configure(at(10), params(900, 100, 3));
+    let mut rig = Rig::settled(params(300, 100, 3));
+    rig.session.configure(at(310), params(900, 100, 3));
     assert_eq!(rig.session.tx_interval(), millis(300));
-    let sent = rig.sent_by(at(10));
+    let sent = rig.sent_by(at(310));
     assert!(
         matches!(sent.as_slice(), [(_, packet)] if packet.poll && packet.desired_min_tx == millis(900)),
         "{sent:?}"
     );
-    rig.final_of_neighbor(at(20));
+    rig.final_of_neighbor(at(320));
     assert_eq!(rig.session.tx_interval(), millis(900));
 }
 
 /// RFC 5880 §6.8.3: we do not miss the neighbour before it knows that it has to send more often.
 #[test]
 fn a_shorter_detection_time_waits_for_the_answer() {
-    let mut rig = Rig::up(params(300, 800, 3));
-    rig.final_of_neighbor(at(1));
-    rig.session.configure(at(10), params(300, 100, 3));
+    let mut rig = Rig::settled(params(300, 800, 3));
+    rig.session.configure(at(310), params(300, 100, 3));
     assert_eq!(rig.session.detection_time(), Duration::from_millis(2400));
-    rig.final_of_neighbor(at(20));
+    assert!(rig.sent_by(at(310))[0].1.poll);
+    rig.final_of_neighbor(at(320));
     assert_eq!(rig.session.detection_time(), Duration::from_millis(900));
     // the other way it counts at once
-    rig.session.configure(at(30), params(300, 800, 3));
+    rig.session.configure(at(330), params(300, 800, 3));
     assert_eq!(rig.session.detection_time(), Duration::from_millis(2400));
 }
 
 /// RFC 5880 §6.5: F may be the answer to a packet before the second change.
 #[test]
 fn a_change_during_a_poll_sequence_gets_one_of_its_own() {
-    let mut rig = Rig::up(params(300, 100, 3));
-    rig.final_of_neighbor(at(1));
-    rig.session.configure(at(10), params(600, 100, 3));
-    rig.sent_by(at(10));
-    rig.session.configure(at(11), params(900, 100, 3));
-    rig.final_of_neighbor(at(12));
+    let mut rig = Rig::settled(params(300, 100, 3));
+    rig.session.configure(at(310), params(600, 100, 3));
+    rig.sent_by(at(310));
+    rig.session.configure(at(311), params(900, 100, 3));
+    rig.final_of_neighbor(at(312));
     assert_eq!(rig.session.tx_interval(), millis(300), "the answer was to 600 ms");
-    let sent = rig.sent_by(at(850));
+    let sent = rig.sent_by(at(1150));
     assert!(!sent[0].1.poll, "a packet without P parts the two sequences");
     assert!(sent.len() >= 3 && sent[1..].iter().all(|(_, packet)| packet.poll));
-    rig.final_of_neighbor(at(850));
+    rig.final_of_neighbor(at(1150));
     assert_eq!(rig.session.tx_interval(), millis(900));
 }
 
@@ -431,6 +437,183 @@ fn a_reload_keeps_a_session_up() {
     assert_eq!(rig.sent_by(at(10))[0].1.detect_multiplier.get(), 9);
     rig.session.configure(at(20), Params { multiplier: NonZeroU8::new(9).unwrap(), ..params(100, 100, 3) });
     assert!(rig.sent_by(at(20)).is_empty(), "nothing changed");
+}
+
+/// RFC 5880 §6.8.1: what a session knows before it has heard anything.
+#[test]
+fn a_new_session_has_the_values_of_the_rfc() {
+    let session = Session::new(at(0), params(100, 50, 3), discriminator(1));
+    assert_eq!((session.state(), session.diagnostic()), (Down, Diagnostic::NONE));
+    let remote = session.remote();
+    assert_eq!((remote.discriminator, remote.state, remote.demand), (None, Down, false));
+    assert_eq!(remote.required_min_rx, Micros::new(1));
+    assert_eq!(session.desired_min_tx(), millis(1000));
+}
+
+/// RFC 5880 §6.8.3, §6.8.18: changes on either side count at once, the longer interval, too.
+#[test]
+fn a_neighbour_that_takes_fewer_packets_gets_fewer_from_now_on() {
+    let mut rig = Rig::up(params(100, 100, 3));
+    rig.final_of_neighbor(at(1));
+    let slow = ControlPacket { required_min_rx: millis(10_000), desired_min_tx: millis(10_000), ..packet(Up) };
+    rig.hear(at(2), &slow);
+    assert!(rig.sent_by(at(7_499)).is_empty(), "at least 75 % of its interval");
+    let sent = rig.sent_by(at(10_000));
+    assert_eq!(sent.len(), 1);
+    // and the shorter one
+    let last = sent[0].0;
+    let now = last + Duration::from_millis(50);
+    rig.hear(now, &ControlPacket { required_min_rx: millis(10), ..slow });
+    let next = rig.sent_by(last + Duration::from_millis(100));
+    assert_eq!(next.len(), 1, "100 ms is what we want");
+}
+
+/// RFC 5880 §6.8.7: a limit of answers is no slower than the interval that they show.
+#[test]
+fn answers_come_as_often_as_the_packets_say() {
+    let mut rig = Rig::new(Params { min_tx: millis(10_000), ..params(100, 100, 3) });
+    let mut answers = Vec::new();
+    for turn in 0..500_u64 {
+        let now = at(turn * 20);
+        rig.hear(now, &ControlPacket { poll: true, ..packet(AdminDown) });
+        answers.extend(rig.sent_by(now).into_iter().filter(|(_, packet)| packet.is_final));
+    }
+    assert!(answers.iter().all(|(_, packet)| packet.desired_min_tx == millis(1000)));
+    // 8 at once, then one each second
+    assert!((15..=20).contains(&answers.len()), "{}", answers.len());
+}
+
+/// RFC 5880 §6.8.3: F may come twice, for two packets of the sequence that it ended.
+#[test]
+fn two_poll_sequences_are_parted_by_a_packet_without_poll() {
+    let mut rig = Rig::up(params(300, 100, 3));
+    rig.final_of_neighbor(at(1));
+    rig.session.configure(at(2), params(600, 100, 3));
+    rig.final_of_neighbor(at(2));
+    assert_eq!(rig.session.tx_interval(), millis(300), "a late answer");
+    let sent = rig.sent_by(at(850));
+    assert!(!sent[0].1.poll && sent.len() > 1 && sent[1..].iter().all(|(_, packet)| packet.poll), "{sent:?}");
+    rig.final_of_neighbor(at(850));
+    assert_eq!(rig.session.tx_interval(), millis(600));
+}
+
+/// RFC 5880 §6.8.6: F ends a sequence that is being sent, no other.
+#[test]
+fn what_was_not_asked_yet_is_not_answered() {
+    let mut rig = Rig::settled(params(300, 100, 3));
+    rig.session.configure(at(301), params(600, 100, 3));
+    rig.final_of_neighbor(at(301));
+    assert_eq!(rig.session.tx_interval(), millis(300));
+    assert!(rig.sent_by(at(301))[0].1.poll);
+    rig.final_of_neighbor(at(302));
+    assert_eq!(rig.session.tx_interval(), millis(600));
+}
+
+/// RFC 5880 §6.6: whatever packets say otherwise than before.
+#[test]
+fn a_neighbour_in_demand_mode_is_polled_about_every_change() {
+    let mut rig = Rig::up(params(100, 100, 3));
+    let demand = ControlPacket { demand: true, desired_min_tx: millis(10_000), ..packet(Up) };
+    rig.hear(at(1), &ControlPacket { is_final: true, ..demand });
+    assert!(rig.sent_by(at(2000)).is_empty());
+    let nine = Params { multiplier: NonZeroU8::new(9).unwrap(), ..params(100, 100, 3) };
+    rig.session.configure(at(2000), nine);
+    let sent = rig.sent_by(at(4000));
+    assert!(sent.len() >= 4, "until the answer: {}", sent.len());
+    assert!(sent.iter().all(|(_, packet)| packet.poll && packet.detect_multiplier.get() == 9), "{sent:?}");
+    rig.hear(at(4000), &ControlPacket { is_final: true, ..demand });
+    assert!(rig.sent_by(at(6000)).is_empty());
+    // it calls the session otherwise, which our packets say as well
+    rig.hear(at(6000), &ControlPacket { mine: discriminator(8), ..demand });
+    let sent = rig.sent_by(at(7000));
+    assert!(sent.len() >= 4 && sent.iter().all(|(_, packet)| packet.poll && packet.yours == Some(discriminator(8))));
+}
+
+/// RFC 5880 §6.3: a system may change its discriminator.
+#[test]
+fn a_neighbour_may_call_the_session_otherwise() {
+    let mut rig = Rig::up(params(100, 100, 3));
+    assert_eq!(rig.hear(at(10), &ControlPacket { mine: discriminator(8), ..packet(Up) }), None);
+    assert_eq!(rig.session.state(), Up);
+    assert!(rig.sent_by(at(400)).iter().all(|(_, packet)| packet.yours == Some(discriminator(8))));
+}
+
+/// RFC 5880 §6.8.1, §6.8.18: only silence makes us forget the neighbour.
+#[test]
+fn who_is_heard_is_not_forgotten_while_an_administrator_keeps_us_down() {
+    let mut rig = Rig::up(params(100, 100, 3));
+    rig.session.administer(at(0), true);
+    for turn in 1..50_u64 {
+        rig.hear(at(turn * 100), &packet(Down));
+        let sent = rig.sent_by(at(turn * 100));
+        assert!(sent.iter().all(|(_, packet)| packet.state == AdminDown && packet.yours == Some(discriminator(7))));
+    }
+    assert!(rig.session.remote().discriminator.is_some());
+    rig.sent_by(at(10_000));
+    assert!(rig.session.remote().discriminator.is_none());
+}
+
+/// RFC 5880 §6.8.1: a detection time, whatever the state.
+#[test]
+fn what_was_heard_is_kept_for_a_detection_time() {
+    let mut rig = Rig::up(params(100, 100, 3));
+    rig.session.path_down(at(5));
+    assert!(rig.sent_by(at(5)).iter().all(|(_, packet)| packet.yours == Some(discriminator(7))));
+    rig.sent_by(at(899));
+    assert!(rig.session.remote().discriminator.is_some());
+    rig.sent_by(at(900));
+    assert!(rig.session.remote().discriminator.is_none());
+}
+
+/// RFC 5880 §4.1 and §6.8.1: the reason stays until the session is up again.
+#[test]
+fn a_reason_is_shown_until_the_session_is_up() {
+    let mut rig = Rig::up(params(100, 100, 3));
+    rig.hear(at(1), &packet(Down));
+    rig.hear(at(2), &packet(Down));
+    assert_eq!((rig.session.state(), rig.session.diagnostic()), (Init, Diagnostic::NEIGHBOR_SIGNALED_DOWN));
+    rig.hear(at(3), &packet(Init));
+    assert_eq!((rig.session.state(), rig.session.diagnostic()), (Up, Diagnostic::NONE));
+}
+
+/// RFC 5880 §6.8.4: a session that waits for an answer fails, too.
+#[test]
+fn silence_ends_init() {
+    let mut rig = Rig::new(params(100, 100, 3));
+    rig.hear(at(0), &packet(Down));
+    assert_eq!(rig.session.state(), Init);
+    rig.sent_by(at(899));
+    assert_eq!(rig.session.state(), Init);
+    rig.sent_by(at(900));
+    assert_eq!((rig.session.state(), rig.session.diagnostic()), (Down, Diagnostic::TIME_EXPIRED));
+}
+
+/// A packet that asks and answers at once (RFC 5880 §6.5 forbids it) gets what both deserve.
+#[test]
+fn poll_and_final_together_are_answered_once() {
+    let mut rig = Rig::up(params(100, 100, 3));
+    rig.hear(at(1), &ControlPacket { poll: true, is_final: true, ..packet(Up) });
+    let sent = rig.sent_by(at(1));
+    assert!(matches!(sent.as_slice(), [(_, answer)] if answer.is_final && !answer.poll));
+    assert!(!rig.session.polls());
+}
+
+/// RFC 5880 §4.1: times at the edges of what a packet can say.
+#[test]
+fn the_longest_times_are_taken_as_they_are() {
+    let mut rig = Rig::up(params(100, 100, 255));
+    rig.final_of_neighbor(at(1));
+    let longest = ControlPacket {
+        desired_min_tx: Micros::new(u32::MAX),
+        required_min_rx: Micros::new(u32::MAX),
+        detect_multiplier: NonZeroU8::MAX,
+        ..packet(Up)
+    };
+    rig.hear(at(2), &longest);
+    assert_eq!(rig.session.detection_time(), Duration::from_micros(u64::from(u32::MAX)) * 255);
+    let day = rig.sent_by(at(86_400_000));
+    assert!((20..=28).contains(&day.len()), "one in 54 to 72 minutes: {}", day.len());
+    assert_eq!(rig.session.state(), Up);
 }
 
 /// What can be done to a pair of sessions.

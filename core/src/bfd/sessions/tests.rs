@@ -191,3 +191,43 @@ fn a_process_after_this_one_keeps_discriminators() {
     let (_, sent) = second.turn(now(), now(), id);
     assert_eq!(ControlPacket::decode(&sent.unwrap()).unwrap().state, SessionState::Up);
 }
+
+/// RFC 5880 §6.3 and §6.8.1
+#[test]
+fn discriminators_are_unique_and_differ_each_time() {
+    let all = |seed| {
+        let mut sessions = Sessions::new(seed);
+        let wanted = (0..=255_u8).map(|last| settings(&format!("s{last}"), &format!("10.0.0.{last}"), None));
+        sessions.configure(now(), wanted, &BTreeMap::new());
+        sessions.ids().map(|id| sessions.get(id).unwrap().local()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let (one, other) = (all(1), all(2));
+    assert_eq!((one.len(), other.len()), (256, 256));
+    assert!(one.is_disjoint(&other));
+}
+
+/// RFC 5880 §6.8.6: an echo interval, the bit of a BFD that outlives its control plane, and diagnostics without a meaning change nothing.
+#[test]
+fn what_we_do_not_use_is_accepted() {
+    let mut sessions = table([settings("a", "10.0.0.2", None)]);
+    let mut octets = packet(SessionState::Down, None);
+    octets[0] |= 0x1f;
+    octets[1] |= 0x08;
+    octets[20..].copy_from_slice(&50_000_u32.to_be_bytes());
+    let heard = sessions.receive(now(), &arrival("10.0.0.2", "10.0.0.1", &octets)).unwrap();
+    assert_eq!(heard.change.unwrap().to, SessionState::Init);
+    let (_, sent) = sessions.turn(now(), now(), heard.session);
+    let sent = ControlPacket::decode(&sent.unwrap()).unwrap();
+    assert_eq!((sent.required_min_echo_rx, sent.control_plane_independent), (Micros::default(), false));
+}
+
+/// RFC 5881 §6: where packets go is what is configured, wherever the neighbour's come from.
+#[test]
+fn a_neighbour_that_sends_from_another_address_stays_where_it_is_configured() {
+    let mut sessions = table([settings("a", "10.0.0.2", None)]);
+    let id = id_of(&sessions, "a");
+    let octets = packet(SessionState::Init, Some(sessions.get(id).unwrap().local()));
+    let heard = sessions.receive(now(), &arrival("192.0.2.9", "10.0.0.1", &octets)).unwrap();
+    assert_eq!((heard.session, heard.change.unwrap().to), (id, SessionState::Up));
+    assert_eq!(sessions.settings(id).unwrap().neighbor, address("10.0.0.2"));
+}
