@@ -69,6 +69,10 @@ impl Voices {
     /// Forgets a session.
     pub(super) fn close(&mut self, id: SessionId) {
         self.waiting.remove(&id);
+        self.hang_up(id);
+    }
+
+    fn hang_up(&mut self, id: SessionId) {
         if let Some(open) = self.open.remove(&id) {
             self.ports.remove(&open.port);
         }
@@ -88,7 +92,7 @@ impl Voices {
             if self.open.get(&id).is_some_and(|open| open.ends == ends) {
                 continue;
             }
-            self.close(id);
+            self.hang_up(id);
             match self.open(id, ends, wish) {
                 Ok(port) => {
                     self.waiting.remove(&id);
@@ -167,5 +171,50 @@ fn explain(instance: &BfdInstance, error: &io::Error) -> String {
             format!("the source address {source} is not on this machine; the session waits for it")
         }
         _ => format!("cannot open a socket to {}: {error}; trying again", instance.neighbor),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::from_text;
+
+    /// RFC 5881 §4
+    #[test]
+    fn each_session_sends_from_a_port_of_its_own_and_keeps_it() {
+        let each =
+            |last: u8| format!("bfd_instance B{last} {{\n neighbor_ip 127.0.0.{last}\n source_ip 127.0.0.1\n}}\n");
+        let instances = from_text(&(2..=40).map(each).collect::<String>()).bfd_instances;
+        let sessions = || (0..).map(SessionId).zip(&instances).map(|(id, instance)| (id, instance, None));
+        let mut voices = Voices::new(7);
+        let mut ports = BTreeMap::new();
+        voices.open_all(Instant::ZERO, sessions(), |id, _, voice| drop(ports.insert(id, voice.unwrap())));
+        assert_eq!((ports.len(), voices.next_at()), (instances.len(), None));
+        assert!(ports.values().all(|port| SOURCE_PORTS.contains(port)), "{ports:?}");
+        assert_eq!(ports.values().collect::<BTreeSet<_>>().len(), instances.len());
+        voices.open_all(Instant::ZERO, sessions(), |_, _, _| panic!("opened again"));
+        // another process asks for what this one had
+        let ports: Vec<_> = ports.into_iter().collect();
+        drop(voices);
+        let mut voices = Voices::new(99);
+        let wished = sessions().zip(&ports).map(|((id, instance, _), (_, port))| (id, instance, Some(*port)));
+        let mut again = Vec::new();
+        voices.open_all(Instant::ZERO, wished, |id, _, voice| again.push((id, voice.unwrap())));
+        assert_eq!(again, ports);
+    }
+
+    #[test]
+    fn a_source_that_is_not_there_is_said_once_and_looked_for() {
+        let text = "bfd_instance B {\n neighbor_ip 127.0.0.1\n source_ip 192.0.2.77\n}\n";
+        let instances = from_text(text).bfd_instances;
+        let mut voices = Voices::new(7);
+        let mut said = Vec::new();
+        for _ in 0..3 {
+            let sessions = [(SessionId(0), &instances[0], None)].into_iter();
+            voices.open_all(Instant::ZERO, sessions, |_, _, voice| said.extend(voice.err()));
+        }
+        assert_eq!(said, ["the source address 192.0.2.77 is not on this machine; the session waits for it"]);
+        assert_eq!(voices.next_at(), Some(Instant::ZERO + RETRY));
+        assert!(!voices.send(SessionId(0), b"x").unwrap());
     }
 }
