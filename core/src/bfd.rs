@@ -15,7 +15,7 @@ pub use control::{ControlPacket, Malformed};
 pub use counters::Counters;
 pub use params::{HopLimits, Params, Reach};
 pub use session::{Change, Remote, Session, Standing};
-pub use sessions::{Arrival, Discarded, Heard, SessionId, Sessions, Settings};
+pub use sessions::{Arrival, Discarded, Gone, Heard, SessionId, Sessions, Settings};
 pub use types::{Diagnostic, Discriminator, Micros, Random, SessionState};
 
 /// Where control packets of neighbours on the same link are sent to (RFC 5881 §4).

@@ -332,6 +332,16 @@ impl Session {
         }
     }
 
+    /// The session is configured no more: what to tell the neighbour, which would take our silence for a failure of the path.
+    pub fn farewell(&mut self, now: Instant) -> Option<ControlPacket> {
+        // of a session that is not up the neighbour expects nothing
+        if self.state != SessionState::Up {
+            return None;
+        }
+        self.administer(now, true);
+        Some(self.contents())
+    }
+
     /// Sends its state once more, out of turn.
     pub const fn repeat(&mut self, now: Instant) {
         self.say_at_once(now);

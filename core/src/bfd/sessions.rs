@@ -93,6 +93,15 @@ pub struct Heard {
     pub change: Option<Change>,
 }
 
+/// A session that is configured no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Gone {
+    /// Its place, which another may have now.
+    pub id: SessionId,
+    /// What to tell its neighbour, if that expects anything.
+    pub farewell: Option<[u8; LENGTH]>,
+}
+
 /// A session with its settings.
 #[derive(Clone, Debug)]
 struct Entry {
@@ -103,6 +112,15 @@ struct Entry {
 
 /// With whom a session is, before discriminators are known.
 type Addresses = (IpAddr, Reach);
+
+/// What makes a session the same after a reload.
+type Ends = (IpAddr, Option<IpAddr>, Reach);
+
+impl Settings {
+    const fn ends(&self) -> Ends {
+        (self.neighbor, self.source, self.reach)
+    }
+}
 
 /// The table.
 #[derive(Debug)]
@@ -125,26 +143,29 @@ impl Sessions {
         }
     }
 
-    /// These sessions are configured, and no others. One that was there goes on, whatever its place in the list, if it is with the same
-    /// neighbour from the same address; a new one goes on from its standing, if there is one. Returns those that are gone.
+    /// These sessions are configured, and no others. One that was there goes on, whatever its place in the list and its name, if it is
+    /// with the same neighbour from the same address; a new one goes on from its standing, if there is one. Returns those that are gone.
     pub fn configure(
         &mut self,
         now: Instant,
         wanted: impl IntoIterator<Item = Settings>,
         standings: &BTreeMap<String, Standing>,
-    ) -> Vec<SessionId> {
-        let before = self.ids().filter_map(|id| Some((self.settings(id)?.name.clone(), id)));
-        let mut before: HashMap<String, SessionId> = before.collect();
+    ) -> Vec<Gone> {
+        let mut before: HashMap<Ends, Vec<SessionId>> = HashMap::new();
+        for id in self.ids() {
+            if let Some(settings) = self.settings(id) {
+                before.entry(settings.ends()).or_default().push(id);
+            }
+        }
         let mut fresh = Vec::new();
         for settings in wanted {
-            let same = |id: &SessionId| {
-                self.settings(*id).is_some_and(|old| {
-                    (old.neighbor, old.source, old.reach) == (settings.neighbor, settings.source, settings.reach)
-                })
-            };
-            match before.get(&settings.name).copied().filter(same) {
+            let same = before.get_mut(&settings.ends()).and_then(|ids| {
+                let has_name = |id: &SessionId| self.settings(*id).is_some_and(|old| old.name == settings.name);
+                let at = ids.iter().position(has_name).unwrap_or(0);
+                (at < ids.len()).then(|| ids.swap_remove(at))
+            });
+            match same {
                 Some(id) => {
-                    before.remove(&settings.name);
                     if let Some(entry) = self.entry_mut(id) {
                         if entry.settings.hop_limits != settings.hop_limits {
                             entry.hop_limits = settings.hop_limits;
@@ -156,8 +177,8 @@ impl Sessions {
                 None => fresh.push(settings),
             }
         }
-        let gone: Vec<_> = before.into_values().collect();
-        gone.iter().for_each(|id| self.remove(*id));
+        let gone = before.into_values().flatten();
+        let gone = gone.map(|id| Gone { id, farewell: self.remove(now, id) }).collect();
         for settings in fresh {
             let standing = standings.get(&settings.name).copied();
             self.add(now, settings, standing);
@@ -266,8 +287,8 @@ impl Sessions {
         }
     }
 
-    fn remove(&mut self, id: SessionId) {
-        let Some(entry) = self.entries.get_mut(id.0).and_then(Option::take) else { return };
+    fn remove(&mut self, now: Instant, id: SessionId) -> Option<[u8; LENGTH]> {
+        let mut entry = self.entries.get_mut(id.0).and_then(Option::take)?;
         self.by_discriminator.remove(&entry.session.local());
         let addresses = (entry.settings.neighbor, entry.settings.reach);
         if let Some(with) = self.by_addresses.get_mut(&addresses) {
@@ -276,6 +297,7 @@ impl Sessions {
                 self.by_addresses.remove(&addresses);
             }
         }
+        entry.session.farewell(now).map(|packet| packet.encode())
     }
 
     fn unused_discriminator(&mut self) -> Discriminator {

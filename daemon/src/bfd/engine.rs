@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use keepalived_config::model::{BfdInstance, Config};
 use keepalived_core::bfd::control::LENGTH;
-use keepalived_core::bfd::{Arrival, Change, Discarded, Session, SessionId, SessionState, Sessions};
+use keepalived_core::bfd::{Arrival, Change, Discarded, Gone, Session, SessionId, SessionState, Sessions};
 use keepalived_core::pace::Pace;
 use keepalived_core::time::Instant;
 use keepalived_state::{BfdChange, Event, Record, SessionView, Subject};
@@ -19,6 +19,9 @@ use crate::message::{Changes, SessionResult, SessionStanding};
 
 /// Lines about packets that were discarded: so many at once, then one each so often.
 const DISCARDED: (u32, Duration) = (5, Duration::from_secs(10));
+
+/// Lines about one session: so many at once, then one each so often. Its neighbour decides how often its state and its times change.
+const LINES: (u32, Duration) = (20, Duration::from_secs(1));
 
 /// Deadlines that fire in one turn, before what has arrived meanwhile is heard.
 const MOST_DUE: usize = 512;
@@ -37,6 +40,10 @@ struct Kept {
     /// What the supervisor knows of it.
     told: Option<SessionStanding>,
     detection_time: Duration,
+    /// Lines about its state, and about its detection time.
+    lines: [Pace; 2],
+    /// Changes of its state that got no line since the last one.
+    silently: u64,
 }
 
 /// All sessions.
@@ -52,7 +59,8 @@ pub struct Engine {
     followers: BTreeMap<String, (bool, bool)>,
     reports: Vec<Report>,
     records: Vec<(String, Change)>,
-    results: Vec<SessionResult>,
+    /// The last of each session.
+    results: BTreeMap<String, SessionResult>,
     /// Sessions that may stand in another way than the supervisor knows.
     restless: BTreeSet<SessionId>,
     /// Sessions that are gone, and that the supervisor still knows.
@@ -66,7 +74,7 @@ pub struct Engine {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Reconfigured {
     /// Sessions that are not there any more.
-    pub gone: Vec<SessionId>,
+    pub gone: Vec<Gone>,
 }
 
 impl Engine {
@@ -81,7 +89,7 @@ impl Engine {
             followers: BTreeMap::new(),
             reports: Vec::new(),
             records: Vec::new(),
-            results: Vec::new(),
+            results: BTreeMap::new(),
             restless: BTreeSet::new(),
             gone: Vec::new(),
             discarded: Pace::new(DISCARDED.0, DISCARDED.1),
@@ -105,7 +113,7 @@ impl Engine {
     ) -> Reconfigured {
         let before = standings.iter().map(|(name, known)| (name.clone(), known.standing)).collect();
         let gone = self.sessions.configure(now, config.bfd_instances.iter().map(lower::settings), &before);
-        for id in &gone {
+        for Gone { id, .. } in &gone {
             self.deadlines.remove(id.0);
             if let Some(kept) = self.kept.remove(id)
                 && let Some(old) = self.instances.get(kept.place)
@@ -113,8 +121,7 @@ impl Engine {
                 self.gone.push(old.name.clone());
             }
         }
-        self.instances.clone_from(&config.bfd_instances);
-        let followers = self.instances.iter().map(|it| (it.name.clone(), (it.tells_vrrp, it.tells_checkers)));
+        let followers = config.bfd_instances.iter().map(|it| (it.name.clone(), (it.tells_vrrp, it.tells_checkers)));
         self.followers = followers.collect();
         let places: BTreeMap<&str, usize> =
             (0..).zip(&config.bfd_instances).map(|(place, instance)| (instance.name.as_str(), place)).collect();
@@ -132,13 +139,21 @@ impl Engine {
                 silent: None,
                 told: None,
                 detection_time: Duration::ZERO,
+                lines: [Pace::new(LINES.0, LINES.1); 2],
+                silently: 0,
             });
+            if let Some(old) = self.instances.get(kept.place).filter(|old| old.name != settings.name) {
+                // it goes on under another name
+                self.gone.push(old.name.clone());
+                kept.told = None;
+            }
             kept.place = place;
             self.restless.insert(id);
             if let Some(session) = self.sessions.get(id) {
                 self.deadlines.set(id.0, Some(session.deadline()));
             }
         }
+        self.instances.clone_from(&config.bfd_instances);
         by_place.sort_unstable();
         self.by_place = by_place.into_iter().map(|(_, id)| id).collect();
         // one that is there again is not gone
@@ -271,14 +286,22 @@ impl Engine {
             kept.why = change.to_string();
             if is_up != kept.is_up {
                 kept.is_up = is_up;
-                self.results.push(SessionResult { session: name(), is_up, why: kept.why.clone() });
+                let result = SessionResult { session: name(), is_up, why: kept.why.clone() };
+                self.results.insert(name(), result);
             }
-            self.reports.push(Report::Changed { name: name(), change, detection_time: before });
-            if change.from == SessionState::Up || change.to == SessionState::Up {
-                self.records.push((name(), change));
+            let [lines, _] = &mut kept.lines;
+            if lines.take(now) {
+                let silently = std::mem::take(&mut kept.silently);
+                self.reports.push(Report::Changed { name: name(), change, detection_time: before, silently });
+                if change.from == SessionState::Up || change.to == SessionState::Up {
+                    self.records.push((name(), change));
+                }
+            } else {
+                kept.silently += 1;
             }
         }
-        if detection_time != before && standing.state == SessionState::Up {
+        let [_, lines] = &mut kept.lines;
+        if detection_time != before && standing.state == SessionState::Up && lines.take(now) {
             self.reports.push(Report::DetectionTime { name: name(), now: detection_time, before });
         }
         if kept.told.is_none_or(|told| told.standing != standing) {
@@ -289,7 +312,7 @@ impl Engine {
 
     /// Results that have changed since the last call.
     pub fn results(&mut self) -> Vec<SessionResult> {
-        std::mem::take(&mut self.results)
+        std::mem::take(&mut self.results).into_values().collect()
     }
 
     /// All results of sessions that `which` wants, for a process that has just begun.

@@ -315,7 +315,13 @@ impl Process {
             );
         }
         let changed = self.engine.reload(now, config);
-        changed.gone.into_iter().for_each(|id| self.voices.close(id));
+        for gone in changed.gone {
+            // a packet may be lost; their sockets close now
+            if let Some(octets) = gone.farewell {
+                (0..FAREWELLS).for_each(|_| drop(self.voices.send(gone.id, &octets)));
+            }
+            self.voices.close(gone.id);
+        }
         self.open_sockets(now);
         // what is new, and what follows it anew
         for is_vrrp in [true, false] {

@@ -17,6 +17,8 @@ pub(super) enum Report {
         change: Change,
         /// Its detection time before.
         detection_time: Duration,
+        /// So many changes before got no line.
+        silently: u64,
     },
     /// A session has another detection time.
     DetectionTime {
@@ -67,7 +69,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Changed { name, change, detection_time } => {
+            Self::Changed { name, change, detection_time, silently } => {
                 if let Some(silence) = change.silence {
                     let overdue = silence.saturating_sub(*detection_time).as_micros();
                     write!(f, "({name}) Expired after {} ms ({overdue} usec overdue); ", silence.as_millis())?;
@@ -81,6 +83,9 @@ impl fmt::Display for Report {
                     if change.wanted_by_neighbor {
                         f.write_str("; its administrator wants so")?;
                     }
+                }
+                if *silently > 0 {
+                    write!(f, "; {silently} changes before are not shown")?;
                 }
                 Ok(())
             }
@@ -116,13 +121,21 @@ mod tests {
             silence: Some(Duration::from_micros(180_067)),
         };
         let name = "B1".to_owned();
-        let report = Report::Changed { name: name.clone(), change: down, detection_time: Duration::from_millis(180) };
+        let report = Report::Changed {
+            name: name.clone(),
+            change: down,
+            detection_time: Duration::from_millis(180),
+            silently: 0,
+        };
         assert_eq!(
             report.to_string(),
             "(B1) Expired after 180 ms (67 usec overdue); Entering Down state (Local diagnostic - Control Detection Time Expired, Remote diagnostic - No Diagnostic)"
         );
         let up = Change { from: SessionState::Init, to: SessionState::Up, silence: None, ..down };
-        let report = Report::Changed { name, change: up, detection_time: Duration::ZERO };
-        assert_eq!((report.to_string().as_str(), report.level()), ("(B1) Entering Up state", Level::Info));
+        let report = Report::Changed { name, change: up, detection_time: Duration::ZERO, silently: 7 };
+        assert_eq!(
+            (report.to_string().as_str(), report.level()),
+            ("(B1) Entering Up state; 7 changes before are not shown", Level::Info)
+        );
     }
 }

@@ -231,3 +231,31 @@ fn a_neighbour_that_sends_from_another_address_stays_where_it_is_configured() {
     assert_eq!((heard.session, heard.change.unwrap().to), (id, SessionState::Up));
     assert_eq!(sessions.settings(id).unwrap().neighbor, address("10.0.0.2"));
 }
+
+#[test]
+fn a_session_that_gets_another_name_goes_on() {
+    let mut sessions = table([settings("a", "10.0.0.2", None), settings("b", "10.0.0.3", None)]);
+    let local = |sessions: &Sessions, name: &str| sessions.get(id_of(sessions, name)).unwrap().local();
+    let (a, b) = (local(&sessions, "a"), local(&sessions, "b"));
+    let swapped = [settings("a", "10.0.0.3", None), settings("b", "10.0.0.2", None)];
+    assert_eq!(sessions.configure(now(), swapped, &BTreeMap::new()), []);
+    assert_eq!((local(&sessions, "a"), local(&sessions, "b")), (b, a));
+    let renamed = [settings("c", "10.0.0.3", None), settings("b", "10.0.0.2", None)];
+    assert_eq!(sessions.configure(now(), renamed, &BTreeMap::new()), []);
+    assert_eq!(local(&sessions, "c"), b);
+}
+
+#[test]
+fn the_neighbour_of_a_session_that_is_configured_no_more_is_told_so() {
+    let mut sessions = table([settings("a", "10.0.0.2", None), settings("b", "10.0.0.3", None)]);
+    let id = id_of(&sessions, "a");
+    let octets = packet(SessionState::Init, Some(sessions.get(id).unwrap().local()));
+    sessions.receive(now(), &arrival("10.0.0.2", "10.0.0.1", &octets)).unwrap();
+    let mut gone = sessions.configure(now(), [], &BTreeMap::new());
+    gone.sort_by_key(|gone| gone.id);
+    let farewells: Vec<_> =
+        gone.iter().map(|gone| gone.farewell.map(|octets| ControlPacket::decode(&octets))).collect();
+    let [Some(Ok(farewell)), None] = farewells.as_slice() else { panic!("{farewells:?}") };
+    assert_eq!((farewell.state, farewell.yours), (SessionState::AdminDown, Discriminator::new(77)));
+    assert_eq!(farewell.diagnostic, Diagnostic::ADMINISTRATIVELY_DOWN);
+}

@@ -248,3 +248,72 @@ fn a_packet_that_the_kernel_does_not_take_is_counted() {
     let BfdChange::Session(_, session) = &view[1] else { panic!("{view:?}") };
     assert_eq!((session.counters.sent, session.counters.send_errors), (0, 1));
 }
+
+#[test]
+fn a_session_goes_on_under_another_name() {
+    let mut rig = Rig::new(FAST);
+    rig.run(3000);
+    rig.results();
+    rig.standing();
+    let now = rig.now;
+    let renamed =
+        "bfd_instance C {\n neighbor_ip 10.0.0.2\n source_ip 10.0.0.1\nmin_rx 50\nmin_tx 50\nmultiplier 3\n}\n";
+    assert_eq!(rig.sides[0].engine.reload(now, &config(renamed)).gone, []);
+    rig.run(3000);
+    assert!(rig.sides[1].engine.results().iter().all(|result| result.is_up), "the neighbour noticed");
+    let all = rig.sides[0].engine.all_results(|_| true);
+    assert!(all[0].is_up && all[0].session == "C", "{all:?}");
+    // the supervisor knows the new name, and forgets the old one
+    let told = rig.sides[0].engine.standings(usize::MAX);
+    assert!(told.contains(&("B2".to_owned(), None)), "{told:?}");
+    assert!(told.iter().any(|(name, standing)| name == "C" && standing.is_some_and(|standing| standing.is_up)));
+}
+
+#[test]
+fn a_session_that_a_reload_takes_away_is_no_failure_for_its_neighbour() {
+    let mut rig = Rig::new(FAST);
+    rig.run(3000);
+    let now = rig.now;
+    let gone = rig.sides[0].engine.reload(now, &config("")).gone;
+    let octets = gone[0].farewell.unwrap();
+    let (source, destination) = (rig.sides[0].address, rig.sides[1].address);
+    let (link, reach) = (LinkIndex(2), Reach::SingleHop);
+    let arrival = Arrival { source, destination, link, reach, hop_limit: 255, octets: &octets };
+    rig.sides[1].engine.results();
+    rig.sides[1].engine.receive(now, &arrival);
+    rig.run(5000);
+    assert!(rig.sides[1].engine.results().is_empty());
+}
+
+#[test]
+fn a_neighbour_cannot_make_us_log_without_end() {
+    let mut rig = Rig::new(FAST);
+    rig.run(3000);
+    rig.lines();
+    let id = rig.sides[0].engine.sessions().next().unwrap().0;
+    let local = rig.sides[0].engine.sessions.get(id).unwrap().local();
+    let mut packet =
+        rig.sides[1].engine.sessions.turn(rig.now + Duration::from_secs(1), rig.now, SessionId(0)).1.unwrap();
+    packet[8..12].copy_from_slice(&local.get().to_be_bytes());
+    for turn in 0..10_000_u64 {
+        let now = rig.now + Duration::from_millis(turn);
+        // Up, Down, Init, Up again with another interval each time
+        packet[1] = [0xc0, 0x40, 0x80, 0xc0][usize::try_from(turn % 4).unwrap()];
+        packet[12..16].copy_from_slice(&u32::try_from(turn + 1).unwrap().to_be_bytes());
+        let arrival = Arrival {
+            source: rig.sides[1].address,
+            destination: rig.sides[0].address,
+            link: LinkIndex(2),
+            reach: Reach::SingleHop,
+            hop_limit: 255,
+            octets: &packet,
+        };
+        rig.sides[0].engine.receive(now, &arrival);
+    }
+    let lines = rig.lines();
+    // ten seconds
+    assert!((40..70).contains(&lines.len()), "{}", lines.len());
+    assert!(lines.iter().any(|line| line.contains("changes before are not shown")), "{lines:?}");
+    assert!(rig.sides[0].engine.records(SystemTime::UNIX_EPOCH).len() < 40);
+    assert_eq!(rig.sides[0].engine.results().len(), 1, "the last result");
+}
