@@ -5,8 +5,10 @@
 #![forbid(unsafe_code)]
 
 mod advert;
+mod bfd;
 mod configuration;
 pub mod mutation;
 
 pub use advert::{advert, advert_input, ipv4};
+pub use bfd::{bfd, bfd_input};
 pub use configuration::{configuration, expansion, layout};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use keepalived_fuzz::mutation::{Random, mutant};
-use keepalived_fuzz::{advert, advert_input, configuration, expansion, ipv4, layout};
+use keepalived_fuzz::{advert, advert_input, bfd, bfd_input, configuration, expansion, ipv4, layout};
 
 /// Pieces of configurations.
 const WORDS: &[&[u8]] = &[
@@ -90,6 +90,11 @@ fn no_advert_harms() {
 }
 
 #[test]
+fn no_neighbour_harms() {
+    check(bfd, "bfd", &[], 40_000);
+}
+
+#[test]
 fn no_packet_harms() {
     check(ipv4, "ipv4", &[], 200_000);
 }
@@ -123,6 +128,15 @@ fn the_corpus_of_adverts_is_up_to_date() {
             if kind & 1 == 0 && kind < 8 {
                 compare("ipv4", &format!("{kind:02x}-{priority}"), &input[2..]);
             }
+        }
+    }
+}
+
+#[test]
+fn the_corpus_of_neighbours_is_up_to_date() {
+    for who in 0..4 {
+        for kind in 0..8 {
+            compare("bfd", &format!("{who}-{kind}"), &bfd_input(who, kind));
         }
     }
 }
