@@ -188,7 +188,9 @@ mod tests {
         let sessions = || (0..).map(SessionId).zip(&instances).map(|(id, instance)| (id, instance, None));
         let mut voices = Voices::new(7);
         let mut ports = BTreeMap::new();
-        voices.open_all(Instant::ZERO, sessions(), |id, _, voice| drop(ports.insert(id, voice.unwrap())));
+        voices.open_all(Instant::ZERO, sessions(), |id, _, voice| {
+            ports.insert(id, voice.unwrap());
+        });
         assert_eq!((ports.len(), voices.next_at()), (instances.len(), None));
         assert!(ports.values().all(|port| SOURCE_PORTS.contains(port)), "{ports:?}");
         assert_eq!(ports.values().collect::<BTreeSet<_>>().len(), instances.len());

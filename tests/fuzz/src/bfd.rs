@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU8;
 use std::time::Duration;
 
-use keepalived_core::bfd::control::LENGTH;
 use keepalived_core::bfd::{
     Arrival, ControlPacket, Diagnostic, Discriminator, HopLimits, Micros, Params, Reach, SessionId, SessionState,
     Sessions, Settings,
@@ -126,7 +125,7 @@ fn rounds(sessions: &mut Sessions, now: Instant, sent: &mut [u128; COUNT]) {
             if let Some(octets) = octets {
                 *sent += 1;
                 let packet = ControlPacket::decode(&octets).expect("we send what may be taken");
-                assert!(!(packet.poll && packet.is_final) && !packet.demand && packet.authentication.is_none());
+                assert!(!(packet.demand || packet.poll && packet.is_final) && packet.authentication.is_none());
             }
         }
         assert!(sessions.get(id).is_none_or(|session| session.deadline() > now), "no rest");
@@ -213,6 +212,8 @@ fn packet(state: SessionState) -> ControlPacket {
 
 #[cfg(test)]
 mod tests {
+    use keepalived_core::bfd::control::LENGTH;
+
     use super::*;
 
     // or the target would look at refusals only

@@ -312,7 +312,7 @@ fn a_neighbour_cannot_make_us_log_without_end() {
     }
     let lines = rig.lines();
     // ten seconds
-    assert!((40..70).contains(&lines.len()), "{}", lines.len());
+    assert!((20..70).contains(&lines.len()), "{}", lines.len());
     assert!(lines.iter().any(|line| line.contains("changes before are not shown")), "{lines:?}");
     assert!(rig.sides[0].engine.records(SystemTime::UNIX_EPOCH).len() < 40);
     assert_eq!(rig.sides[0].engine.results().len(), 1, "the last result");
