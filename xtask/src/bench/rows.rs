@@ -30,6 +30,8 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
     ("gap-reload", Scenario::Gap(load(250, 100), Disturbance::Reload(3_700))),
     ("bfd-1000", Scenario::Bfd(bfd::Act::Hold { sessions: 1_000, interval: 100, multiplier: 3 })),
     ("bfd-5000", Scenario::Bfd(bfd::Act::Hold { sessions: 5_000, interval: 300, multiplier: 3 })),
+    ("bfd-20x10ms", Scenario::Bfd(bfd::Act::Hold { sessions: 20, interval: 10, multiplier: 3 })),
+    ("bfd-loss-20", Scenario::Bfd(bfd::Act::Lose { sessions: 20, interval: 50, multiplier: 3 })),
     ("bfd-notice-20", Scenario::Bfd(bfd::Act::Notice { sessions: 20, interval: 50, multiplier: 3 })),
     ("parse-1000x10", Scenario::Parse(LargeFile::Servers(1_000))),
     ("parse-5000x10", Scenario::Parse(LargeFile::Servers(5_000))),
@@ -169,6 +171,10 @@ pub(super) const LINES: &[Line] = lines! {
         "half of the better one's, none, under 1 ms";
     "5,000 sessions at 300 ms x 3 for a minute", "bfd-5000",
         "", ["% cpu" Free, "flaps" Exactly(0.0), "late ms p99" Free, "MB" Free, "bfdd % cpu" Free, "bfdd flaps" Free], "no flap";
+    "20 sessions at 10 ms x 3 for a minute", "bfd-20x10ms",
+        "", ["flaps" Exactly(0.0), "% cpu" Free, "late ms p99" Free, "bfdd flaps" Free, "bfdd % cpu" Free], "no flap";
+    "20 sessions at 50 ms x 3 for a minute, each twentieth packet lost", "bfd-loss-20",
+        "", ["flaps" Exactly(0.0)], "no flap";
     "20 sessions at 50 ms x 3, the neighbour freezes: detection beyond the RFC's time (ms)", "bfd-notice-20",
         "", ["p50" Free, "p99" Under(1.0), "max" Free], "p99 under 1 ms";
     "`-t`, 1,000 virtual servers with 10 real servers each", "parse-1000x10",
