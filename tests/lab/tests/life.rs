@@ -168,7 +168,9 @@ fn a_reload_while_the_startup_script_runs_does_not_end_the_start() {
                 break;
             }
         }
-        assert!(running.log().contains("Startup complete"), "{}", running.log());
+        // the vrrp process starts after the script; the log may be written later than systemd is told
+        assert!(running.vrrp_pid().is_ok(), "{}", running.log());
+        running.wait_for_log("Startup complete", soon())?;
         running.stop()?;
         Ok(())
     });
