@@ -47,7 +47,8 @@ impl Act {
             Self::Hold { sessions, interval, multiplier } => {
                 let mut figures = hold(&lab, daemon, sessions, Times { interval, multiplier })?;
                 if daemon.flavour() == Flavour::Debian && Neighbor::Frr.lack().is_none() {
-                    figures.extend(hold_bfdd(&lab, sessions, Times { interval, multiplier })?);
+                    let bfdd = hold_bfdd(&lab, sessions, Times { interval, multiplier })?;
+                    figures = beside(figures, bfdd);
                 }
                 Ok(figures)
             }
@@ -60,6 +61,22 @@ impl Act {
             }
         }
     }
+}
+
+/// The figures of keepalived, with those of bfdd: what ours is compared with is the CPU of the better one.
+fn beside(keepalived: Figures, bfdd: Figures) -> Figures {
+    let other = bfdd.iter().find(|(label, _)| *label == "bfdd % cpu").map_or(f64::INFINITY, |(_, cpu)| *cpu);
+    let mut all = Figures::new();
+    for (label, value) in keepalived {
+        if label == "% cpu" {
+            all.push(("% cpu", value.min(other)));
+            all.push(("keepalived % cpu", value));
+        } else {
+            all.push((label, value));
+        }
+    }
+    all.extend(bfdd);
+    all
 }
 
 /// Pairs of addresses: each session has one of its own, and few addresses make many pairs.
