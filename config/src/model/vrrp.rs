@@ -73,7 +73,7 @@ pub struct Instance {
 pub struct PromotingSession {
     /// Its `bfd_instance`.
     pub session: String,
-    /// With whom it is.
+    /// The neighbour's address.
     pub neighbor: IpAddr,
 }
 

@@ -458,7 +458,7 @@ impl Session {
         Some(Change { from, to, diagnostic, remote_diagnostic, wanted_by_neighbor, silence: None })
     }
 
-    /// Nothing is to be asked of a neighbour that is not heard.
+    /// A neighbour that is not heard is not asked.
     const fn start_poll(&mut self) {
         if self.remote.discriminator.is_some() {
             self.poll = match self.poll {

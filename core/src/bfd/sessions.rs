@@ -15,7 +15,7 @@ use crate::time::Instant;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SessionId(pub usize);
 
-/// What is configured of a session: with whom, and its times.
+/// What is configured of a session: its ends and its times.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// Unique.
@@ -110,7 +110,7 @@ struct Entry {
     session: Session,
 }
 
-/// With whom a session is, before discriminators are known.
+/// What tells a session before discriminators are known.
 type Addresses = (IpAddr, Reach);
 
 /// What makes a session the same after a reload.
@@ -204,13 +204,6 @@ impl Sessions {
     /// The same, to be changed.
     pub fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
         self.entry_mut(id).map(|entry| &mut entry.session)
-    }
-
-    /// The link of a link-local neighbour has become known, or another.
-    pub fn set_link(&mut self, id: SessionId, link: Option<LinkIndex>) {
-        if let Some(entry) = self.entry_mut(id) {
-            entry.settings.link = link;
-        }
     }
 
     /// A datagram came.

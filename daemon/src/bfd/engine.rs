@@ -1,4 +1,4 @@
-//! All sessions: what is heard, what is due, and what others are told. Nothing here makes a system call: packets that are to be sent
+//! All sessions: what is heard, what is due, and what others are told. Nothing here makes a system call: packets on their way out
 //! go to who calls.
 
 use std::collections::{BTreeMap, BTreeSet};

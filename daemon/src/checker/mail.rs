@@ -18,7 +18,7 @@ pub(super) struct Mailing {
 }
 
 impl Mailing {
-    /// Mails about `report`. `check` and `users` are those of a check: what it does, and for whom.
+    /// Mails about `report`. `check` and `users` are those of a check: what it does, and which server it asks.
     pub(super) fn alerts(
         &mut self,
         report: &Report,

@@ -33,7 +33,7 @@ const MOST_POSTPONED: usize = 10;
 /// How often a message may stay without an answer. Each time it may have arrived, and those behind it wait.
 const MOST_UNANSWERED: u8 = 5;
 
-/// Who writes to whom, and by which relay.
+/// The sender, the recipients and the relay.
 #[derive(Clone, Debug)]
 pub(super) struct Sender {
     pub(super) relay: Relay,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Who writes to whom. Addresses may have names: `Name <user@host>`.
+/// The sender and the recipients. Addresses may have names: `Name <user@host>`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Envelope {
     from: String,

@@ -307,7 +307,7 @@ impl fmt::Display for Line {
     }
 }
 
-/// TLS with whom this system trusts.
+/// TLS with authorities that this system trusts.
 fn trust() -> Result<Arc<ClientConfig>, Failure> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -316,7 +316,7 @@ fn trust() -> Result<Arc<ClientConfig>, Failure> {
     Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
-/// A stream of which only so much is read.
+/// A stream that is read up to a limit only.
 #[derive(Debug)]
 struct Metered {
     stream: TcpStream,

@@ -26,7 +26,7 @@ pub(crate) fn run(_options: &Given) -> Result<()> {
     let lab = Builder { routers: 3, segments: 1, filter: Filter::Everything }.build("demo-bfd", None)?;
     say!("Two routers and a client on one network. {daemon}: {}", daemon.version());
     say!("The address {ADDRESS} belongs to whichever router is master; the client pings it every 10 ms.");
-    say!("The routers send each other BFD packets every 50 ms, of which three may be missing.\n");
+    say!("The routers send each other BFD packets every 50 ms, and three may be missing.\n");
     let times = play(&lab, &daemon, CONFIGURATIONS)?;
     times.print_rows(None);
     let (_, wait) = waits();

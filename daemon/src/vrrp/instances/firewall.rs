@@ -189,7 +189,7 @@ impl Instances {
         }
     }
 
-    /// Something of our table of `family` was removed. One that is to be empty goes by our own doing.
+    /// Something of our table of `family` was removed. One that we empty goes by our own doing.
     pub(super) fn firewall_lost(&mut self, now: Instant, family: Family) {
         let filter = &mut self.filter;
         if let Some(asked) = &filter.asked {
