@@ -25,6 +25,7 @@ use crate::role::Role;
 mod abandoned;
 mod children;
 mod dump;
+mod initial_files;
 mod introductions;
 mod liveness;
 mod messages;
@@ -176,6 +177,7 @@ impl Supervisor {
                 supervisor.background = Some(background);
                 // who wrote the configuration may wait for that
                 supervisor.end_reading();
+                initial_files::write(&supervisor.config.files);
                 supervisor.reload_time.configure(&supervisor.config.global.reload, &mut supervisor.reactor);
                 supervisor.start_children();
                 supervisor.ready_if_all_are();

@@ -20,7 +20,7 @@ rows! {
         "autojoin", "none", Value::None, "", "", "", "Join its multicast group, if it is one", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
         "no_track", "none", Value::None, "tracked", "", "", "The instance does not care when others delete it; it is put back", "route-rule" => LineOption, Effective, shown "engine::an_address_that_is_not_tracked_concerns_nobody", details "Nor does its interface, if that is another than the instance's: without no_track an address `dev eth1` whose eth1 is down or missing is a FAULT.";
         "preferred_lft", "SECS or forever", Value::Words, "0 for an IPv6 /128, else forever", "0 to 4294967295", "", "Seconds that it is preferred as a source; 0: not chosen unless asked for", "route-rule" => LineOption, Effective, shown "engine::options_of_an_address_reach_the_kernel";
-        "track_group", "NAME", Value::Text, "none", "static ones only", "", "Group of instances that its deletion concerns", "route-rule" => LineOption, Accepted;
+        "track_group", "NAME", Value::Text, "none", "static ones only", "", "Group of instances that are in FAULT while its interface is down", "route-rule" => LineOption, Effective, shown "engine::what_is_static_may_track_a_group";
         "use_vmac", "none", Value::None, "off", "not for static ones", "", "Put it on a virtual MAC interface", "vmac" => LineOption, Effective, shown "engine::addresses_come_on_the_virtual_mac_of_their_interface_and_family";
     }
     in "<route line>" => {
@@ -71,7 +71,7 @@ rows! {
         "nexthop", "[via [inet/inet6] A] [dev IF] [weight 1..256] [onlink] [encap ...] [realms R]", Value::Words, "", "at the end of the line", "", "One of several ways; may stand several times", "route-rule" => LineOption, Effective, shown "engine::options_of_a_route_reach_the_kernel";
         "vrf", "IFNAME", Value::Interface, "", "a VRF", "", "Put it into the table of this VRF", "route-rule" => LineOption, Effective, shown "engine::a_route_in_a_vrf_is_in_its_table";
         "no_track", "none", Value::None, "tracked", "", "", "The instance does not care when others delete it", "route-rule" => LineOption, Effective, shown "engine::what_is_not_tracked_stays_away_until_the_next_takeover";
-        "track_group", "NAME", Value::Text, "", "static ones only; needs dev", "", "Group of instances that its deletion concerns", "route-rule" => LineOption, Accepted;
+        "track_group", "NAME", Value::Text, "", "static ones only; needs dev", "", "Group of instances that are in FAULT while its interface is down", "route-rule" => LineOption, Effective, shown "engine::what_is_static_may_track_a_group";
     }
     in "<rule line>" => {
         "from", "PREFIX", Value::Words, "", "", "", "Source", "route-rule" => LineOption, Effective, shown "engine::options_of_a_rule_reach_the_kernel";
@@ -106,7 +106,7 @@ rows! {
         "[type] nop", "none", Value::None, "", "", "", "No operation", "route-rule" => LineOption, Effective, shown "engine::options_of_a_rule_reach_the_kernel";
         "[type] blackhole/unreachable/prohibit", "none", Value::None, "", "", "", "Rule action", "route-rule" => LineOption, Effective, shown "engine::options_of_a_rule_reach_the_kernel";
         "no_track", "none", Value::None, "tracked", "", "", "The instance does not care when others delete it", "route-rule" => LineOption, Effective, shown "engine::what_is_not_tracked_stays_away_until_the_next_takeover";
-        "track_group", "NAME", Value::Text, "", "static ones only; needs iif", "", "Group of instances that its deletion concerns", "route-rule" => LineOption, Accepted;
+        "track_group", "NAME", Value::Text, "", "static ones only; needs iif", "", "Group of instances that are in FAULT while its interface is down", "route-rule" => LineOption, Effective, shown "engine::what_is_static_may_track_a_group";
     }
     in "<track line>" => {
         "weight", "N", int(-254, 254), "that of what is tracked", "interfaces, scripts and BFD sessions -253 to 253", "", "What is added to the priority here", "script-track" => LineOption, Effective, shown "tracker::a_weight_counts_while_up_or_while_down", details "0 means FAULT on failure. A positive weight is added while it works, a negative one while it does not.";

@@ -13,7 +13,7 @@ rows! {
         "instance", "NAME", Value::Text, "none", "cannot change at a reload", "", "A name for this daemon, part of the names of its pid files and log file; turns on use_pid_dir", "core" => Keyword, Effective, twice First, missing Error, shown "pid_files::the_configuration_decides_where_they_are", details "For several daemons on one machine that share a namespace: without it the second one says that it runs already.";
         "child_wait_time", "WHOLE_SECONDS", int(0, 4_294_967_295), "5", "", "", "How long processes may take to stop before they are killed", "process" => Keyword, Effective, shown "settings::a_process_that_does_not_stop_is_waited_for_as_long_as_configured", details "Raise it if removing thousands of addresses takes longer: what a killed process had not removed yet stays on the interface.";
         "global_defs", "{ block }", Value::Block, "", "", "", "Definitions for the whole daemon; may stand several times", "core" => Keyword, Effective, shown "globals::root_keywords";
-        "track_group", "NAME { block }", Value::Block, "", "the name is one word, given once", "", "A group of instances that track static addresses, routes and rules", "script-track" => Keyword, Accepted, details "Static addresses, routes and rules name it with `track_group`; their deletion then concerns its instances.";
+        "track_group", "NAME { block }", Value::Block, "", "the name is one word, given once", "", "A group of instances that track static addresses, routes and rules", "script-track" => Keyword, Effective, shown "engine::what_is_static_may_track_a_group", details "Static addresses, routes and rules name it with `track_group`. Its instances are in FAULT while the interface of such a line is down; what others delete is put back.";
         "static_ipaddress", "{ address lines }", Value::Lines("<address line>"), "", "lines as in virtual_ipaddress; without dev they go on default_interface", "", "Addresses that are set at start and stay, whoever is master", "route-rule" => Keyword, Effective, shown "engine::what_is_static_is_there_whoever_is_master";
         "static_routes", "{ route lines }", Value::Lines("<route line>"), "", "lines as in virtual_routes", "", "Routes that are set at start and stay, whoever is master", "route-rule" => Keyword, Effective, shown "engine::what_is_static_is_there_whoever_is_master";
         "static_rules", "{ rule lines }", Value::Lines("<rule line>"), "", "lines as in virtual_rules", "", "Policy rules that are set at start and stay, whoever is master", "route-rule" => Keyword, Effective, shown "engine::what_is_static_is_there_whoever_is_master";
@@ -32,7 +32,7 @@ rows! {
         "vrrp_track_file", "NAME { block }", Value::Block, "", "", "", "As track_file", "script-track" => Keyword, Deprecated("track_file", Silent, Effective), shown "checker::a_number_in_a_file_adds_to_the_weight";
     }
     in "track_group" => {
-        "group", "{ instance names }", Value::Lines(""), "required", "once", "", "Instances that track what names this group", "script-track" => Keyword, Accepted, twice First;
+        "group", "{ instance names }", Value::Lines(""), "required", "once", "", "Instances that track what names this group", "script-track" => Keyword, Effective, twice First, shown "engine::what_is_static_may_track_a_group";
     }
     in "garp_group" => {
         "garp_interval", "SECONDS", seconds(0, 4_294_967_295), "none", "", "", "Seconds from one gratuitous ARP to the next", "vrrp" => Keyword, Effective, shown "engine::interfaces_of_a_group_share_its_distance";
@@ -50,12 +50,12 @@ rows! {
     in "track_file" => {
         "file", "PATH", Value::Text, "required", "its directory must exist", "", "The file", "script-track" => Keyword, Effective, twice First, missing Error, shown "checker::a_number_in_a_file_adds_to_the_weight";
         "weight", "N [reverse]", int(-254, 254), "1", "", "", "What the number in the file is multiplied with", "script-track" => Keyword, Effective, twice First, missing Error, shown "checker::a_number_in_a_file_adds_to_the_weight", details "The product is added to the priority; 0 means FAULT while the number is not 0.";
-        "init_file", "[VALUE] [overwrite]", Value::Words, "left as it is", "", "", "Create the file at start, with VALUE or 0; with overwrite even if it is there", "script-track" => Keyword, Accepted;
+        "init_file", "[VALUE] [overwrite]", Value::Words, "left as it is", "", "", "Create the file at start, with VALUE or 0; with overwrite even if it is there", "script-track" => Keyword, Effective, shown "trackers::a_file_begins_with_the_number_that_is_configured", details "The file then belongs to the daemon's user. A reload writes no file.";
     }
     in "vrrp_track_file" => {
         "file", "PATH", Value::Text, "required", "", "", "As track_file file", "script-track" => Keyword, Effective, twice First, missing Error, shown "checker::a_number_in_a_file_adds_to_the_weight";
         "weight", "N [reverse]", int(-254, 254), "1", "", "", "As track_file weight", "script-track" => Keyword, Effective, twice First, missing Error, shown "checker::a_number_in_a_file_adds_to_the_weight";
-        "init_file", "[VALUE] [overwrite]", Value::Words, "off", "", "", "As track_file init_file", "script-track" => Keyword, Accepted;
+        "init_file", "[VALUE] [overwrite]", Value::Words, "off", "", "", "As track_file init_file", "script-track" => Keyword, Effective, shown "trackers::a_file_begins_with_the_number_that_is_configured";
     }
     in "(any level)" => {
         "include", "GLOB", Value::Words, "", "", "", "Read other files here; one that cannot be read is only logged, unless include_check says otherwise", "core" => Directive, Effective, shown "text::section_12_includes", details "Blanks separate nothing: the rest of the line is one pattern with `*`, `?`, `[...]` and `{a,b}`, relative to the file it stands in.";

@@ -117,6 +117,37 @@ fn the_number_in_a_file_is_added_to_the_priority() {
     });
 }
 
+#[test]
+fn a_file_begins_with_the_number_that_is_configured() {
+    trial("initial file", |lab| {
+        let a = lab.router(0);
+        let number = lab.folder().join("number");
+        let with = "track_file {\n    f\n  }";
+        let text = |initial: &str| {
+            let file = format!("track_file f {{\n  file {}\n  init_file {initial}\n}}\n", number.display());
+            global() + &file + &Instance::new(PLAIN, 100).with(with).text(a, &[])
+        };
+        let running = start(a, &text("7"))?;
+        sends(lab, a, 107)?;
+        assert_eq!(fs::read_to_string(&number)?, "7\n");
+        fs::remove_file(&number)?;
+        sends(lab, a, 100)?;
+        running.reload(&text("9 overwrite"))?;
+        wait_until("it was reloaded", patience(Duration::from_secs(5)), || Ok(running.log().contains("Reload")))?;
+        sends(lab, a, 100)?;
+        assert!(!number.exists(), "a reload writes none");
+        running.stop()?;
+        fs::write(&number, "3")?;
+        let running = start(a, &text("9"))?;
+        sends(lab, a, 103)?;
+        running.stop()?;
+        let running = start(a, &text("9 overwrite"))?;
+        sends(lab, a, 109)?;
+        running.stop()?;
+        Ok(())
+    });
+}
+
 /// The kernel tells of no processes in a network namespace: ours looks itself, keepalived tracks nothing there.
 #[test]
 fn a_process_that_dies_is_noticed_at_once_and_one_that_comes_soon() {
@@ -169,6 +200,35 @@ fn an_interface_that_is_tracked_counts() {
         holds(a, false)?;
         lab.plug(0, 1)?;
         holds(a, true)
+    });
+}
+
+#[test]
+fn a_static_route_may_track_a_group() {
+    let builder = Builder { routers: 1, segments: 2, filter: Filter::Everything };
+    trial_in("track group", builder, |lab| {
+        let a = lab.router(0);
+        let lines = "track_group G {\n  group {\n    VI_1\n  }\n}\n\
+                     static_routes {\n  10.90.0.0/16 dev eth1 track_group G\n}\n";
+        let text = Instance::new(PLAIN, 100).text(a, &[]);
+        let name = text.split_whitespace().nth(1).expect("vrrp_instance NAME");
+        let running = start(a, &(global() + &lines.replace("VI_1", name) + &text))?;
+        holds(a, true)?;
+        let is_there = || {
+            let routes = a.namespace().json("route show proto keepalived")?;
+            Ok(routes.as_array().is_some_and(|routes| routes.iter().any(|route| route["dst"] == "10.90.0.0/16")))
+        };
+        wait_until("the route is there", patience(Duration::from_secs(5)), is_there)?;
+        a.namespace().run("ip route del 10.90.0.0/16")?;
+        wait_until("the route is there again", patience(Duration::from_secs(5)), is_there)?;
+        holds(a, true)?;
+        lab.pull(0, 1)?;
+        holds(a, false)?;
+        lab.plug(0, 1)?;
+        holds(a, true)?;
+        wait_until("the route is there", patience(Duration::from_secs(5)), is_there)?;
+        running.stop()?;
+        Ok(())
     });
 }
 

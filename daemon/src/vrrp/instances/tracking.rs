@@ -63,7 +63,11 @@ impl Instances {
         let mut followed_by = BTreeMap::new();
         for (index, slot) in self.slots.iter().enumerate() {
             let Some(slot) = slot else { continue };
-            let followed = followed(&slot.instance, groups.get(&*slot.name).copied());
+            let mut followed = followed(&slot.instance, groups.get(&*slot.name).copied());
+            let fixed = under_statics(config, &slot.name);
+            // as with keepalived FAULT takes the place of a weight of `track_interface`
+            followed.retain(|(id, _)| !fixed.contains(id));
+            followed.extend(fixed.into_iter().map(|id| (id, Weight::default())));
             trackers.extend(followed.iter().map(|(id, _)| (id.clone(), TrackerState::Initial)));
             followed_by.insert(index, followed);
         }
@@ -221,6 +225,24 @@ fn followed(instance: &Instance, group: Option<&SyncGroup>) -> Vec<(TrackerId, W
     let own = instance.tracks.as_deref();
     let shared = group.and_then(|group| group.tracks.as_deref());
     own.into_iter().chain(shared).flat_map(lines).collect()
+}
+
+/// The interfaces of the static addresses, routes and rules that track a group with this instance. As with keepalived they are all that
+/// counts: what is static itself is put back when others remove it.
+fn under_statics(config: &Config, instance: &str) -> BTreeSet<TrackerId> {
+    let is_member = |group: &String| {
+        let named = config.track_groups.iter().find(|known| known.name == *group);
+        named.is_some_and(|group| group.members.iter().any(|member| member == instance))
+    };
+    let addresses = config.static_addresses.iter();
+    let addresses = addresses.map(|line| (&line.track_group, line.address.tracked, line.address.device));
+    let routes = config.static_routes.iter().map(|line| (&line.track_group, line.tracked, line.hop.device));
+    let rules = config.static_rules.iter().map(|line| (&line.track_group, line.tracked, line.input));
+    let tracked = addresses
+        .chain(routes)
+        .chain(rules)
+        .filter(|(group, tracked, _)| *tracked && group.as_ref().is_some_and(is_member));
+    tracked.filter_map(|(_, _, device)| Some(TrackerId::new(TrackerKind::Interface, device?.to_string()))).collect()
 }
 
 fn lines(tracks: &Tracks) -> impl Iterator<Item = (TrackerId, Weight)> + '_ {

@@ -238,6 +238,49 @@ fn a_reload_keeps_what_trackers_add() {
     assert_eq!(rig.priority(), 100);
 }
 
+/// `static_track_group_init` of keepalived 2.4.3: the instances of the group track the interface of each static line that names it,
+/// without a weight, whatever `track_interface` says; the line itself is put back.
+#[test]
+fn what_is_static_may_track_a_group() {
+    let group = "track_group G {\n group {\n A\n }\n}\n";
+    let statics = [
+        "static_ipaddress {\n 10.9.0.1/24 dev eth1 track_group G\n}\n",
+        "static_routes {\n 10.0.0.0/8 dev eth1 track_group G\n}\n",
+        "static_rules {\n iif eth1 table 5 preference 100 track_group G\n}\n",
+    ];
+    for lines in statics {
+        let mut rig = Rig::new(&(group.to_owned() + lines + &text("", "track_interface {\n eth1 weight 20\n }")));
+        rig.pass(Duration::from_secs(4));
+        assert_eq!((rig.state("A"), rig.priority()), (State::Master, 100), "{lines}");
+        rig.network().set_running(ETH1, false);
+        rig.settle();
+        assert_eq!((rig.state("A"), rig.has(VIP)), (State::Fault, false), "{lines}");
+        rig.network().set_running(ETH1, true);
+        rig.settle();
+        assert_eq!(rig.state("A"), State::Backup, "{lines}");
+        // without the group, and with `no_track`, nothing is tracked
+        rig.network().set_running(ETH1, false);
+        rig.settle();
+        assert_eq!(rig.state("A"), State::Fault, "{lines}");
+        rig.reload(&(group.to_owned() + &lines.replace("track_group G", "track_group G no_track") + &text("", "")));
+        assert_eq!(rig.state("A"), State::Backup, "{lines}");
+        rig.reload(
+            &(group.replace(" A\n", " B\n") + lines + &text("", "") + &with_addresses("B", 52, 100, &["192.0.2.9"])),
+        );
+        assert_eq!((rig.state("A"), rig.state("B")), (State::Backup, State::Fault), "{lines}");
+    }
+}
+
+#[test]
+fn what_is_static_and_tracked_is_put_back_and_no_fault() {
+    let lines = "track_group G {\n group {\n A\n }\n}\nstatic_ipaddress {\n 10.9.0.1/24 dev eth1 track_group G\n}\n";
+    let mut rig = Rig::new(&(lines.to_owned() + &one(100)));
+    rig.pass(Duration::from_secs(4));
+    rig.network().remove_address(ETH1, ip("10.9.0.1"), 24);
+    rig.settle();
+    assert!(rig.states() == [("A".to_owned(), State::Master)] && rig.has("10.9.0.1"));
+}
+
 /// interfaces.md section 1: in a group, first BACKUP is said of the group before its members; MASTER, FAULT and STOP of the members
 /// first.
 #[test]
