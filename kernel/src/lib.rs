@@ -13,6 +13,7 @@ pub mod fifo;
 pub mod files;
 pub mod firewall;
 pub mod ipvs;
+pub mod link_beat;
 pub mod links_lock;
 pub mod local_time;
 pub mod netlink;

@@ -21,6 +21,7 @@ use super::instances::Instances;
 use super::lifetime::{AtExit, BorrowedSettings, Inherited};
 use super::orders::{Answer, Order};
 use super::report::Report;
+use super::tracking::Beats;
 use crate::message::{AfterTelling, Changes};
 
 /// Packets that are read before anything else is looked at.
@@ -143,6 +144,11 @@ impl<N: Network, P: Packets> Engine<N, P> {
         self.flush();
     }
 
+    /// What drivers say of their links (`linkbeat_interfaces`): the next turn acts.
+    pub fn link_beats(&mut self, beats: Beats) {
+        self.instances.link_beats(beats);
+    }
+
     /// The trackers that any instance follows.
     pub fn tracked(&self) -> BTreeSet<TrackerId> {
         self.instances.tracked()
@@ -245,7 +251,8 @@ impl<N: Network, P: Packets> Engine<N, P> {
     fn look(&mut self, now: Instant) -> bool {
         self.events.clear();
         let all = self.network.events(&mut self.events);
-        if !self.events.is_empty() || self.instances.next_link().is_some_and(|at| at <= now) {
+        let due = self.instances.next_link().is_some_and(|at| at <= now) || self.instances.has_new_link_beats();
+        if !self.events.is_empty() || due {
             self.instances.look(now, &mut self.events, &mut self.network);
         }
         !all

@@ -50,7 +50,7 @@ use look::Asked;
 use promotions::Sessions;
 use routes::Statics;
 pub(super) use routes::describe;
-use tracking::LinkDelays;
+use tracking::{LinkBeats, LinkDelays};
 use view::{PendingChanges, shown};
 
 /// Every router with its surroundings.
@@ -63,6 +63,7 @@ pub(super) struct Instances {
     groups: SyncGroups,
     trackers: Trackers,
     link_delays: LinkDelays,
+    link_beats: LinkBeats,
     /// What BFD says of paths.
     sessions: Sessions,
     /// What the process before this one knew, until the trackers are configured.
@@ -133,6 +134,7 @@ impl Instances {
             groups: SyncGroups::default(),
             trackers: Trackers::default(),
             link_delays: LinkDelays::default(),
+            link_beats: LinkBeats::default(),
             sessions: Sessions::default(),
             known_trackers: inherited.trackers,
             tracker_settings: BTreeMap::new(),

@@ -300,6 +300,9 @@ impl Process {
                 Ready::Descriptor { token: NETWORK | PACKETS, .. } | Ready::Deadline => None,
                 Ready::Descriptor { token, .. } => {
                     let now = reactor::now();
+                    if let Some(beats) = self.tracking.link_news(*token).map_err(|tracking::Gone| Gone)? {
+                        self.engine.link_beats(beats);
+                    }
                     let results = self.tracking.on_ready(*token, now).map_err(|tracking::Gone| Gone)?;
                     self.track(now, results);
                     None

@@ -2,8 +2,10 @@
 //! engine.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::time::Duration;
 
+mod linkbeat;
 mod process_thread;
 mod processes;
 mod scripts;
@@ -13,6 +15,8 @@ use keepalived_core::time::Instant;
 use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerKind, TrackerState};
 use keepalived_kernel::reactor::{Interest, Reactor, Token};
 
+pub(super) use linkbeat::Beats;
+use linkbeat::LinkThread;
 pub(super) use process_thread::Gone;
 use process_thread::ProcessThread;
 use processes::{Change, Wanted, Way};
@@ -33,12 +37,15 @@ pub(super) struct Tracking {
     processes: Option<ProcessThread>,
     /// Processes to track, where that could not begin, and when it is tried again.
     processes_later: Option<(Instant, Wanted)>,
+    links: Option<LinkThread>,
 }
 
 /// Where files announce themselves to the event loop.
 const FILES: Token = Token(16);
 /// The same for processes.
 const PROCESSES: Token = Token(17);
+/// The same for links that are asked about.
+const LINKS: Token = Token(18);
 
 /// Pause before what a shortage kept from beginning is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -61,6 +68,35 @@ impl Tracking {
         let processes = config.processes.iter().filter(|process| is_tracked(TrackerKind::Process, &process.name));
         let buffer = config.global.buffers.process_monitor.size;
         self.track_processes(now, Wanted { processes: processes.cloned().collect(), buffer }, reactor);
+        if let Err(error) = self.ask_links(config, reactor) {
+            tracing::error!("linkbeat: links cannot be asked about, and count as the kernel says: {error}");
+        }
+    }
+
+    fn ask_links(&mut self, config: &Config, reactor: &mut Reactor) -> io::Result<()> {
+        let wanted = linkbeat::wanted(config);
+        match &self.links {
+            // with nothing to do it says so, and forgets what it said
+            Some(thread) => thread.ask(wanted),
+            None if wanted.is_empty() => {}
+            None => {
+                let thread = LinkThread::start(wanted)?;
+                reactor.register(&thread, LINKS, Interest::Read)?;
+                self.links = Some(thread);
+            }
+        }
+        Ok(())
+    }
+
+    /// What drivers say of their links, if that is new.
+    ///
+    /// # Errors
+    /// The thread that asks them has failed.
+    pub(super) fn link_news(&mut self, token: Token) -> std::result::Result<Option<Beats>, Gone> {
+        match &mut self.links {
+            Some(thread) if token == LINKS => thread.news(),
+            Some(_) | None => Ok(None),
+        }
     }
 
     fn track_processes(&mut self, now: Instant, wanted: Wanted, reactor: &mut Reactor) {

@@ -203,6 +203,40 @@ fn an_interface_that_is_tracked_counts() {
     });
 }
 
+/// The kernel tells of these links, too: that the driver is asked shows in the log only. (ethtool; veth has no MII registers.)
+#[test]
+fn a_driver_is_asked_whether_its_link_is_up() {
+    let builder = Builder { routers: 1, segments: 2, filter: Filter::Everything };
+    trial_in("linkbeat", builder, |lab| {
+        let a = lab.router(0);
+        let text = |interfaces: &str| {
+            let with = "track_interface {\n    eth1\n  }";
+            global() + interfaces + &Instance::new(PLAIN, 100).with(with).text(a, &[])
+        };
+        let running = start(a, &text("linkbeat_interfaces {\n  eth1 MII\n}\n"))?;
+        holds(a, true)?;
+        running.wait_for_log("(eth1): Configured linkbeat type", patience(Duration::from_secs(3)))?;
+        lab.pull(0, 1)?;
+        holds(a, false)?;
+        running.wait_for_log("Linkbeat reports eth1 down", patience(Duration::from_secs(3)))?;
+        lab.plug(0, 1)?;
+        holds(a, true)?;
+        running.wait_for_log("Linkbeat reports eth1 up", patience(Duration::from_secs(3)))?;
+        running.stop()?;
+        let running = start(a, &("linkbeat_use_polling\n".to_owned() + &text("")))?;
+        holds(a, true)?;
+        lab.pull(0, 0)?;
+        holds(a, false)?;
+        if only_ours() {
+            running.wait_for_log("Linkbeat reports eth0 down", patience(Duration::from_secs(3)))?;
+        }
+        lab.plug(0, 0)?;
+        holds(a, true)?;
+        running.stop()?;
+        Ok(())
+    });
+}
+
 #[test]
 fn a_static_route_may_track_a_group() {
     let builder = Builder { routers: 1, segments: 2, filter: Filter::Everything };

@@ -13,6 +13,7 @@ use keepalived_state::TrackerSettings;
 
 use super::super::report::{Report, Said};
 use super::super::slot::Slot;
+use super::super::tracking::Beats;
 use super::Instances;
 use super::surroundings::Touched;
 
@@ -20,22 +21,36 @@ use super::surroundings::Touched;
 #[derive(Debug, Default)]
 pub(super) struct LinkDelays(BTreeMap<InterfaceName, Damper>);
 
+/// What drivers say that are asked (`linkbeat_interfaces`).
+#[derive(Debug, Default)]
+pub(super) struct LinkBeats {
+    said: Beats,
+    is_new: bool,
+}
+
+impl LinkBeats {
+    /// Whether a link is up, as far as the kernel and its driver say.
+    fn runs(&self, name: InterfaceName, table: &NetworkTable) -> bool {
+        table.by_name(&name).is_some_and(|link| link.running) && self.said.get(&name) != Some(&false)
+    }
+}
+
 impl LinkDelays {
-    fn configure(&mut self, config: &Config, table: &NetworkTable) {
+    fn configure(&mut self, config: &Config, runs: impl Fn(InterfaceName) -> bool) {
         let mut before = std::mem::take(&mut self.0);
         for line in &config.interface_delays {
-            let running = table.by_name(&line.interface).is_some_and(|link| link.running);
-            let mut damper = before.remove(&line.interface).unwrap_or_else(|| Damper::new(running, line.up, line.down));
+            let new = || Damper::new(runs(line.interface), line.up, line.down);
+            let mut damper = before.remove(&line.interface).unwrap_or_else(new);
             damper.reconfigure(line.up, line.down);
             self.0.insert(line.interface, damper);
         }
     }
 
     /// Looks at the links. True if one of these counts as something else now.
-    fn look(&mut self, now: Instant, table: &NetworkTable) -> bool {
+    fn look(&mut self, now: Instant, runs: impl Fn(InterfaceName) -> bool) -> bool {
         let mut any = false;
         for (name, damper) in &mut self.0 {
-            any |= damper.set(now, table.by_name(name).is_some_and(|link| link.running));
+            any |= damper.set(now, runs(*name));
             any |= damper.expire(now);
         }
         any
@@ -53,7 +68,8 @@ impl LinkDelays {
 impl Instances {
     /// What is tracked, and who follows it, becomes that of `config`; `known` is what the process before this one knew.
     pub(super) fn configure_trackers(&mut self, now: Instant, config: &Config) {
-        self.link_delays.configure(config, &self.table);
+        let (beats, table) = (&self.link_beats, &self.table);
+        self.link_delays.configure(config, |name| beats.runs(name, table));
         let groups: BTreeMap<&str, &SyncGroup> = config
             .sync_groups
             .iter()
@@ -95,14 +111,26 @@ impl Instances {
 
     /// Whether an interface counts as up: it is, and has been for long enough.
     pub(super) fn is_running(&self, name: InterfaceName) -> bool {
-        let now = || self.table.by_name(&name).is_some_and(|link| link.running);
-        self.link_delays.counts(name).unwrap_or_else(now)
+        self.link_delays.counts(name).unwrap_or_else(|| self.link_beats.runs(name, &self.table))
     }
 
     /// Follows the links that changed, and those whose change has lasted by now.
     pub(super) fn expire_links(&mut self, now: Instant, touched: &mut Touched) {
         // which one does not matter: this is rare
-        touched.all |= self.link_delays.look(now, &self.table);
+        touched.all |= std::mem::take(&mut self.link_beats.is_new);
+        let (beats, table) = (&self.link_beats, &self.table);
+        touched.all |= self.link_delays.look(now, |name| beats.runs(name, table));
+    }
+
+    /// What drivers say of their links.
+    pub(in super::super) fn link_beats(&mut self, said: Beats) {
+        self.link_beats.is_new |= self.link_beats.said != said;
+        self.link_beats.said = said;
+    }
+
+    /// Whether these are to be looked at.
+    pub(in super::super) const fn has_new_link_beats(&self) -> bool {
+        self.link_beats.is_new
     }
 
     /// When a change of a link has lasted for long enough.

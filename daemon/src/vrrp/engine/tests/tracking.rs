@@ -2,6 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState};
 use keepalived_core::vrrp::{Cause, Fault, State};
 
@@ -279,6 +280,46 @@ fn what_is_static_and_tracked_is_put_back_and_no_fault() {
     rig.network().remove_address(ETH1, ip("10.9.0.1"), 24);
     rig.settle();
     assert!(rig.states() == [("A".to_owned(), State::Master)] && rig.has("10.9.0.1"));
+}
+
+/// behaviour.md: linkbeat polling takes the place of what the kernel tells. Ours wants both to say that the link is up.
+#[test]
+fn a_link_is_down_while_its_driver_says_so() {
+    let mut rig = Rig::new(&text("", "track_interface {\n eth1\n }"));
+    let says = |rig: &mut Rig, is_up: bool| {
+        rig.engine.link_beats([(InterfaceName::new(b"eth1").unwrap(), is_up)].into());
+        rig.settle();
+    };
+    says(&mut rig, true);
+    rig.pass(Duration::from_secs(4));
+    assert_eq!(rig.state("A"), State::Master);
+    says(&mut rig, false);
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Fault, false));
+    rig.network().set_running(ETH1, false);
+    rig.settle();
+    says(&mut rig, true);
+    assert_eq!(rig.state("A"), State::Fault, "the kernel's word counts as well");
+    rig.network().set_running(ETH1, true);
+    rig.settle();
+    assert_eq!(rig.state("A"), State::Backup);
+    // its own interface, and one that is not asked about any more
+    rig.engine.link_beats([(InterfaceName::new(b"eth0").unwrap(), false)].into());
+    rig.settle();
+    assert_eq!(rig.state("A"), State::Fault);
+    rig.engine.link_beats([].into());
+    rig.settle();
+    assert_eq!(rig.state("A"), State::Backup);
+}
+
+#[test]
+fn what_a_driver_says_has_to_last_as_well() {
+    let delays = "interface_up_down_delays {\n eth1 2 2\n}\n";
+    let mut rig = Rig::new(&(delays.to_owned() + &text("", "track_interface {\n eth1\n }")));
+    rig.engine.link_beats([(InterfaceName::new(b"eth1").unwrap(), false)].into());
+    rig.pass(Duration::from_millis(1_900));
+    assert_eq!(rig.state("A"), State::Backup);
+    rig.pass(Duration::from_millis(200));
+    assert_eq!(rig.state("A"), State::Fault);
 }
 
 /// interfaces.md section 1: in a group, first BACKUP is said of the group before its members; MASTER, FAULT and STOP of the members
