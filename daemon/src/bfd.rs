@@ -1,6 +1,7 @@
 //! The bfd process.
 
 mod engine;
+mod links;
 mod lower;
 mod process;
 mod report;

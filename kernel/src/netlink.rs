@@ -92,6 +92,14 @@ impl Rtnetlink {
         Self::with(&ADDRESS_GROUPS, monitor_buffer, Reads::Addresses)
     }
 
+    /// Opens both sockets for who wants to hear of links only.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn of_links(monitor_buffer: BufferSize) -> io::Result<Self> {
+        Self::with(&[libc::RTNLGRP_LINK], monitor_buffer, Reads::Addresses)
+    }
+
     /// Opens both sockets for who asks and is told nothing: [`Network::events`] never has any.
     ///
     /// # Errors

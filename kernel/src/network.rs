@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::Ipv6Addr;
 
 use crate::firewall::Firewall;
+use keepalived_core::address::InterfaceName;
 use keepalived_core::network::{Change, Inventory, Link, LinkIndex, NetworkEvent};
 
 /// What becomes of the secondary addresses of an IPv4 network when their primary one goes.
@@ -46,6 +47,13 @@ impl std::error::Error for Refused {}
 /// Events of one call of [`Network::events`]. The caller sends adverts between two calls, and some events take it 60 µs
 /// each.
 pub const MOST_EVENTS: usize = 128;
+
+/// The number of an interface; `None`: there is none of this name. Does not wait for the kernel's lock for links.
+pub fn link_named(name: InterfaceName) -> Option<LinkIndex> {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM.cloexec(), None).ok()?;
+    let name = std::str::from_utf8(name.as_bytes()).ok()?;
+    rustix::net::netdevice::name_to_index(&socket, name).ok().map(LinkIndex)
+}
 
 /// Links, addresses, and what is ours among routes and policy rules of the network namespace the process is in.
 ///
@@ -99,4 +107,17 @@ pub trait Network {
     /// Whether the machine forwards IPv6 packets that come in on `link` (`net.ipv6.conf.LINK.forwarding`); no if that
     /// cannot be read.
     fn forwards_ipv6(&mut self, link: &Link) -> bool;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interface_is_found_by_its_name() {
+        let named = |name: &[u8]| link_named(InterfaceName::new(name).unwrap());
+        // the first of each network namespace
+        assert_eq!(named(b"lo"), Some(LinkIndex(1)));
+        assert_eq!(named(b"no-such-link"), None);
+    }
 }

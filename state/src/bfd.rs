@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
+use keepalived_core::address::InterfaceName;
 use keepalived_core::bfd::{Counters, Diagnostic, Discriminator, Micros, Params, Reach, Remote, SessionState};
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,8 @@ pub struct SessionView {
     pub neighbor: IpAddr,
     /// Our address, if it is configured.
     pub source: Option<IpAddr>,
+    /// The interface of a link-local neighbour.
+    pub interface: Option<InterfaceName>,
     /// Where the neighbour is.
     pub reach: Reach,
     /// TTL or hop limit of our packets.

@@ -1,5 +1,7 @@
 //! BFD sessions.
 
+use std::net::IpAddr;
+
 use super::{Page, say};
 
 pub(super) fn write(page: &mut Page<'_>) {
@@ -9,9 +11,13 @@ pub(super) fn write(page: &mut Page<'_>) {
     }
     for session in &config.bfd_instances {
         say!(page, " BFD Instance = {}", session.name);
-        say!(page, "   Neighbor IP = {}", session.neighbor);
+        let scope = |address: IpAddr| match (address, session.interface) {
+            (IpAddr::V6(ip), Some(interface)) if ip.is_unicast_link_local() => format!("%{interface}"),
+            _ => String::new(),
+        };
+        say!(page, "   Neighbor IP = {}{}", session.neighbor, scope(session.neighbor));
         if let Some(source) = session.source {
-            say!(page, "   Source IP = {source}");
+            say!(page, "   Source IP = {source}{}", scope(source));
         }
         say!(page, "   Required min RX interval = {} us", session.min_rx.as_micros());
         say!(page, "   Desired min TX interval = {} us", session.min_tx.as_micros());

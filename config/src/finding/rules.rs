@@ -276,5 +276,6 @@ rules! {
     // BFD
     BFD_NAME "bfd-name" Error General, "The name of a bfd_instance has more than 31 octets; it is left out.", "The same.", "bfd_instance a_name_that_goes_on_for_much_too_long { }", "Shorten it.";
     BFD_PROMOTES "bfd-promotes" Warning General, "bfd_promotes names a session that cannot be one with the master, or one that brings the instance into FAULT.", "It has no such keyword.", "bfd_promotes PATH", "Name a session with the other router's own address, and give its track_bfd a weight or none.";
+    BFD_LINK "bfd-link" Warning Fine, "A bfd_instance with a link-local neighbour that does not say which interface it is on, or says two; or one that is multihop.", "Has no word for the interface, and cannot send to such a neighbour; `-t` says nothing.", "bfd_instance b {\n    neighbor_ip fe80::2\n}", "Write the interface behind the neighbour's address: `fe80::2%eth0`.";
     BFD_NEIGHBOR "bfd-neighbor" Error General, "A bfd_instance without neighbour, with a source of the other family, or with the addresses of another instance; it is left out.", "The same.", "bfd_instance b { }", "Add `neighbor_ip`.";
 }

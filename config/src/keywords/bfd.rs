@@ -5,9 +5,9 @@ use super::{Keyword, Table, rows};
 
 rows! {
     in "bfd_instance" => {
-        "source_ip", "IP", Value::Address, "any", "of the neighbour's family", "", "Our address", "bfd" => Keyword, Effective, shown "bfd::a_session_with_each_peer_comes_up_and_goes_down_with_the_path";
-        "neighbor_ip", "IP", Value::Address, "required", "with source_ip, once", "", "The neighbour's address", "bfd" => Keyword, Effective, missing Error, shown "bfd::a_session_with_each_peer_comes_up_and_goes_down_with_the_path";
-        "neighbour_ip", "IP", Value::Address, "required", "", "another spelling of neighbor_ip", "The neighbour's address", "bfd" => Keyword, Effective, missing Error, shown "bfd::what_instances_track_brings_a_fault_and_another_priority";
+        "source_ip", "IP[%INTERFACE]", Value::Address, "any", "of the neighbour's family", "", "Our address", "bfd" => Keyword, Effective, shown "bfd::a_session_with_each_peer_comes_up_and_goes_down_with_the_path";
+        "neighbor_ip", "IP[%INTERFACE]", Value::Address, "required", "with source_ip, once", "", "The neighbour's address", "bfd" => Keyword, Effective, missing Error, shown "bfd::a_session_with_each_peer_comes_up_and_goes_down_with_the_path", details "A link-local address is followed by % and the interface, as in fe80::1%eth0; keepalived cannot send to one.";
+        "neighbour_ip", "IP[%INTERFACE]", Value::Address, "required", "", "another spelling of neighbor_ip", "The neighbour's address", "bfd" => Keyword, Effective, missing Error, shown "bfd::what_instances_track_brings_a_fault_and_another_priority";
         "min_rx", "MILLISECONDS", millis(1000, 4_294_967_000), "10", "above 10000 is reported", "", "Milliseconds: how often we can take packets", "bfd" => Keyword, Effective, shown "bfd_session::the_detection_time_is_the_neighbours", details "The neighbour sends no faster than this; with the neighbour's multiplier it is the time of detection.";
         "min_tx", "MILLISECONDS", millis(1000, 4_294_967_000), "10", "", "", "Milliseconds: how often we want to send", "bfd" => Keyword, Effective, shown "bfd_session::packets_come_as_often_as_both_sides_want";
         "idle_tx", "MILLISECONDS", millis(1_000_000, 4_294_967_000), "1000", "", "", "Milliseconds from one packet to the next while the session is down", "bfd" => Keyword, Effective, shown "bfd_session::an_idle_interval_of_less_than_a_second_does_not_count";

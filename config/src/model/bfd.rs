@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use keepalived_core::address::InterfaceName;
 use serde::{Deserialize, Serialize};
 
 /// One `bfd_instance`; there is one for each pair of addresses.
@@ -14,6 +15,8 @@ pub struct BfdInstance {
     pub neighbor: IpAddr,
     /// `source_ip`, of the same family.
     pub source: Option<IpAddr>,
+    /// `%INTERFACE` behind a link-local address.
+    pub interface: Option<InterfaceName>,
     /// `min_rx`
     pub min_rx: Duration,
     /// `min_tx`

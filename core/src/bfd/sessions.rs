@@ -8,6 +8,7 @@ use super::control::{ControlPacket, LENGTH, Malformed};
 use super::params::{HopLimits, Params, Reach};
 use super::session::{Change, Session, Standing};
 use super::types::{Discriminator, Random};
+use crate::address::InterfaceName;
 use crate::network::LinkIndex;
 use crate::time::Instant;
 
@@ -24,8 +25,8 @@ pub struct Settings {
     pub neighbor: IpAddr,
     /// Our address; `None`: any.
     pub source: Option<IpAddr>,
-    /// The link of a link-local neighbour, if it is known.
-    pub link: Option<LinkIndex>,
+    /// The interface of a link-local neighbour.
+    pub interface: Option<InterfaceName>,
     /// Where the neighbour is.
     pub reach: Reach,
     /// What the TTL of its packets may be.
@@ -107,6 +108,8 @@ pub struct Gone {
 struct Entry {
     settings: Settings,
     hop_limits: HopLimits,
+    /// Where a neighbour on the same link is: its interface, if that is configured and there; else where its last packet came from.
+    link: Option<LinkIndex>,
     session: Session,
 }
 
@@ -114,11 +117,11 @@ struct Entry {
 type Addresses = (IpAddr, Reach);
 
 /// What makes a session the same after a reload.
-type Ends = (IpAddr, Option<IpAddr>, Reach);
+type Ends = (IpAddr, Option<IpAddr>, Option<InterfaceName>, Reach);
 
 impl Settings {
     const fn ends(&self) -> Ends {
-        (self.neighbor, self.source, self.reach)
+        (self.neighbor, self.source, self.interface, self.reach)
     }
 }
 
@@ -223,7 +226,43 @@ impl Sessions {
             entry.session.counters_mut().authentication_errors += 1;
             return Err(Discarded::Authentication(id, kind));
         }
+        if entry.settings.reach == Reach::SingleHop {
+            entry.link = Some(arrival.link);
+        }
         Ok(Heard { session: id, change: entry.session.receive(now, &packet) })
+    }
+
+    /// This is the link of the sessions that name `interface`; `None`: there is no such interface. The path of those that were on another
+    /// one is gone.
+    pub fn set_interface(
+        &mut self,
+        now: Instant,
+        interface: InterfaceName,
+        link: Option<LinkIndex>,
+    ) -> Vec<(SessionId, Change)> {
+        let entries =
+            (0..).zip(&mut self.entries).filter_map(|(place, entry)| Some((SessionId(place), entry.as_mut()?)));
+        let named = entries.filter(|(_, entry)| entry.settings.interface == Some(interface));
+        let moved = named.filter_map(|(id, entry)| {
+            let before = std::mem::replace(&mut entry.link, link);
+            let change = before.filter(|before| Some(*before) != link).and_then(|_| entry.session.path_down(now));
+            Some((id, change?))
+        });
+        moved.collect()
+    }
+
+    /// The link that a session is on, if it is known.
+    pub fn link(&self, id: SessionId) -> Option<LinkIndex> {
+        self.entry(id)?.link
+    }
+
+    /// Nothing passes through `link` any more: the neighbours on it cannot be reached (RFC 5880 §4.1, diagnostic 5). A neighbour behind
+    /// routers may be reached another way.
+    pub fn link_down(&mut self, now: Instant, link: LinkIndex) -> Vec<(SessionId, Change)> {
+        let entries =
+            (0..).zip(&mut self.entries).filter_map(|(place, entry)| Some((SessionId(place), entry.as_mut()?)));
+        let on_it = entries.filter(|(_, entry)| entry.link == Some(link));
+        on_it.filter_map(|(id, entry)| Some((id, entry.session.path_down(now)?))).collect()
     }
 
     /// Does what one session has to do now, as [`Session::turn`]: the change of its state, and the octets that it sends.
@@ -250,7 +289,8 @@ impl Sessions {
     fn find(&self, packet: &ControlPacket, arrival: &Arrival<'_>) -> Result<SessionId, Discarded> {
         let fits = |id: SessionId| {
             self.settings(id).is_some_and(|settings| {
-                settings.reach == arrival.reach && settings.link.is_none_or(|link| link == arrival.link)
+                let is_there = settings.interface.is_none() || self.link(id) == Some(arrival.link);
+                settings.reach == arrival.reach && is_there
             })
         };
         if let Some(yours) = packet.yours {
@@ -273,7 +313,7 @@ impl Sessions {
         let id = SessionId(free);
         self.by_discriminator.insert(session.local(), id);
         self.by_addresses.entry((settings.neighbor, settings.reach)).or_default().push(id);
-        let entry = Some(Entry { hop_limits: settings.hop_limits, settings, session });
+        let entry = Some(Entry { hop_limits: settings.hop_limits, link: None, settings, session });
         match self.entries.get_mut(free) {
             Some(place) => *place = entry,
             None => self.entries.push(entry),

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use keepalived_config::model::{BfdInstance, Config};
+use keepalived_core::address::InterfaceName;
 use keepalived_core::bfd::control::LENGTH;
 use keepalived_core::bfd::{Arrival, Change, Discarded, Gone, Session, SessionId, SessionState, Sessions};
+use keepalived_core::network::LinkIndex;
 use keepalived_core::pace::Pace;
 use keepalived_core::time::Instant;
 use keepalived_state::{BfdChange, Event, Record, SessionView, Subject};
@@ -187,6 +189,30 @@ impl Engine {
         }
         self.restless.insert(id);
         self.mark(id);
+    }
+
+    /// The interfaces that sessions name.
+    pub fn interfaces(&self) -> BTreeSet<InterfaceName> {
+        self.instances.iter().filter_map(|instance| instance.interface).collect()
+    }
+
+    /// The link that a session is on, if it is known.
+    pub(super) fn link(&self, id: SessionId) -> Option<LinkIndex> {
+        self.sessions.link(id)
+    }
+
+    /// This is the link of the sessions that name an interface; `None`: there is no such interface.
+    pub fn set_interface(&mut self, now: Instant, interface: InterfaceName, link: Option<LinkIndex>) {
+        for (id, change) in self.sessions.set_interface(now, interface, link) {
+            self.follow(now, id, Some(change));
+        }
+    }
+
+    /// Nothing passes through a link any more.
+    pub fn link_down(&mut self, now: Instant, link: LinkIndex) {
+        for (id, change) in self.sessions.link_down(now, link) {
+            self.follow(now, id, Some(change));
+        }
     }
 
     /// A datagram came.
@@ -412,6 +438,7 @@ impl Engine {
             name: instance.name.clone(),
             neighbor: settings.neighbor,
             source: settings.source,
+            interface: settings.interface,
             reach: settings.reach,
             hop_limit: lower::hop_limit(instance),
             max_hops: instance.max_hops,

@@ -19,7 +19,7 @@ pub(super) fn settings(instance: &BfdInstance) -> Settings {
         name: instance.name.clone(),
         neighbor: instance.neighbor,
         source: instance.source,
-        link: None,
+        interface: instance.interface,
         reach: reach(instance),
         hop_limits: hop_limits(instance),
         params: params(instance),

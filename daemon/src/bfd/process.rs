@@ -16,8 +16,9 @@ use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_state::Record;
 
 use super::engine::Engine;
+use super::links::Links;
 use super::report::Level;
-use super::voices::Voices;
+use super::voices::{Voices, Wish};
 use crate::backlog::Backlog;
 use crate::changes::ChangeSender;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
@@ -67,6 +68,7 @@ struct Process {
     engine: Engine,
     ears: Ears,
     voices: Voices,
+    links: Links,
     buffers: Buffers,
     /// The vrrp process, and the checker process.
     vrrp: Option<Connection>,
@@ -79,7 +81,7 @@ struct Process {
 }
 
 impl Process {
-    fn with(startup: Startup, reactor: Reactor, supervisor: Connection) -> Result<Self, NotStarted> {
+    fn with(startup: Startup, mut reactor: Reactor, supervisor: Connection) -> Result<Self, NotStarted> {
         let global = &startup.config.global;
         child::name(global.bfd.name.as_deref().or(global.process_name.as_deref()));
         schedule::apply("bfd", &global.bfd, Some(NICE));
@@ -87,12 +89,14 @@ impl Process {
         // before this process has another thread: capabilities belong to threads
         let log = log::start_anyway(&startup.log, "Keepalived_bfd");
         let now = reactor::now();
+        let links = Links::open(&mut reactor);
         let mut process = Self {
             supervisor,
             reactor,
             engine: Engine::new(now, &startup.config, &startup.sessions, random()),
             ears: Ears::default(),
             voices: Voices::new(random()),
+            links,
             buffers: Buffers::default(),
             vrrp: None,
             checker: None,
@@ -101,6 +105,7 @@ impl Process {
             scheduling: startup.config.global.bfd.clone(),
             _log: log,
         };
+        process.links.look(now, &mut process.engine);
         process.open_sockets(now);
         // ports above 1024, and neighbours by address: nothing that comes later needs a right
         process::drop_capabilities(&[])?;
@@ -137,6 +142,9 @@ impl Process {
         let begun = reactor::now();
         self.hear_and_speak(begun);
         let now = reactor::now();
+        if self.links.hear(now, &mut self.engine) {
+            self.open_sockets(now);
+        }
         if [self.voices.next_at(), self.ears.next_at()].into_iter().flatten().any(|at| at <= now) {
             self.open_sockets(now);
         }
@@ -206,10 +214,15 @@ impl Process {
             }
         }
         self.ears.open_all(now, &needed, &mut self.reactor);
-        let wishes: Vec<_> = wanted.iter().map(|(id, _)| self.engine.source_port(*id)).collect();
-        let sessions = wanted.iter().zip(wishes).map(|((id, instance), wish)| (*id, instance, wish));
+        let wishes: Vec<_> = wanted
+            .iter()
+            .map(|(id, instance)| {
+                let (port, link) = (self.engine.source_port(*id), self.engine.link(*id));
+                Wish { id: *id, instance, port, link }
+            })
+            .collect();
         let engine = &mut self.engine;
-        self.voices.open_all(now, sessions, |id, name, voice| {
+        self.voices.open_all(now, wishes.into_iter(), |id, name, voice| {
             if let Err(why) = &voice {
                 tracing::warn!("({name}) {why}");
             }
@@ -315,6 +328,7 @@ impl Process {
             );
         }
         let changed = self.engine.reload(now, config);
+        self.links.look(now, &mut self.engine);
         for gone in changed.gone {
             // a packet may be lost; their sockets close now
             if let Some(octets) = gone.farewell {

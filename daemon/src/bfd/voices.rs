@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use keepalived_config::model::BfdInstance;
 use keepalived_core::bfd::{MULTIHOP_PORT, SINGLE_HOP_PORT, SOURCE_PORTS, SessionId};
+use keepalived_core::network::LinkIndex;
 use keepalived_core::time::Instant;
 use keepalived_kernel::datagrams::{Mouth, Voice, Way};
 
@@ -22,12 +23,28 @@ struct Ends {
     neighbor: IpAddr,
     multihop: bool,
     hop_limit: u8,
+    /// Of a link-local neighbour.
+    link: Option<LinkIndex>,
+}
+
+/// A session that wants to send.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish<'a> {
+    pub(super) id: SessionId,
+    pub(super) instance: &'a BfdInstance,
+    /// The port that it had before.
+    pub(super) port: Option<u16>,
+    /// The number of its interface, if it names one that is there.
+    pub(super) link: Option<LinkIndex>,
 }
 
 impl Ends {
-    fn of(instance: &BfdInstance) -> Self {
+    fn of(wish: &Wish<'_>) -> Self {
+        let Wish { instance, link, .. } = *wish;
         let hop_limit = lower::hop_limit(instance);
-        Self { source: instance.source, neighbor: instance.neighbor, multihop: instance.multihop, hop_limit }
+        // who learns the link from packets sends where the routes lead
+        let link = link.filter(|_| instance.interface.is_some());
+        Self { source: instance.source, neighbor: instance.neighbor, multihop: instance.multihop, hop_limit, link }
     }
 }
 
@@ -78,22 +95,22 @@ impl Voices {
         }
     }
 
-    /// Opens what is not open, and anew what has other ends; `wish` is the port that a session had before. `tell` hears of each that
-    /// changed: its port, or why it cannot send.
+    /// Opens what is not open, and anew what has other ends. `tell` hears of each that changed: its port, or why it cannot send.
     pub(super) fn open_all<'a>(
         &mut self,
         now: Instant,
-        sessions: impl Iterator<Item = (SessionId, &'a BfdInstance, Option<u16>)>,
+        wishes: impl Iterator<Item = Wish<'a>>,
         mut tell: impl FnMut(SessionId, &str, Result<u16, String>),
     ) {
         self.again_at = None;
-        for (id, instance, wish) in sessions {
-            let ends = Ends::of(instance);
+        for wish in wishes {
+            let Wish { id, instance, port, .. } = wish;
+            let ends = Ends::of(&wish);
             if self.open.get(&id).is_some_and(|open| open.ends == ends) {
                 continue;
             }
             self.hang_up(id);
-            match self.open(id, ends, wish) {
+            match self.open(id, instance, ends, port) {
                 Ok(port) => {
                     self.waiting.remove(&id);
                     tell(id, &instance.name, Ok(port));
@@ -126,14 +143,17 @@ impl Voices {
         }
     }
 
-    fn open(&mut self, id: SessionId, ends: Ends, wish: Option<u16>) -> io::Result<u16> {
+    fn open(&mut self, id: SessionId, instance: &BfdInstance, ends: Ends, wish: Option<u16>) -> io::Result<u16> {
+        if instance.interface.is_some() && ends.link.is_none() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         let port = if ends.multihop { MULTIHOP_PORT } else { SINGLE_HOP_PORT };
         let way = |source_port| Way {
             source: ends.source,
             source_port,
             neighbor: ends.neighbor,
             port,
-            link: None,
+            link: ends.link,
             hop_limit: ends.hop_limit,
         };
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
@@ -166,8 +186,14 @@ impl Voices {
 
 /// Why there is no socket, and what to do.
 fn explain(instance: &BfdInstance, error: &io::Error) -> String {
-    match (error.kind(), instance.source) {
-        (io::ErrorKind::AddrNotAvailable, Some(source)) => {
+    match (error.kind(), instance.source, instance.interface) {
+        (io::ErrorKind::NotFound, _, Some(interface)) => {
+            format!("the interface {interface} is not on this machine; the session waits for it")
+        }
+        (io::ErrorKind::AddrNotAvailable, Some(source), Some(interface)) => {
+            format!("the source address {source} is not on {interface}; the session waits for it")
+        }
+        (io::ErrorKind::AddrNotAvailable, Some(source), None) => {
             format!("the source address {source} is not on this machine; the session waits for it")
         }
         _ => format!("cannot open a socket to {}: {error}; trying again", instance.neighbor),
@@ -185,7 +211,8 @@ mod tests {
         let each =
             |last: u8| format!("bfd_instance B{last} {{\n neighbor_ip 127.0.0.{last}\n source_ip 127.0.0.1\n}}\n");
         let instances = from_text(&(2..=40).map(each).collect::<String>()).bfd_instances;
-        let sessions = || (0..).map(SessionId).zip(&instances).map(|(id, instance)| (id, instance, None));
+        let sessions =
+            || (0..).map(SessionId).zip(&instances).map(|(id, instance)| Wish { id, instance, port: None, link: None });
         let mut voices = Voices::new(7);
         let mut ports = BTreeMap::new();
         voices.open_all(Instant::ZERO, sessions(), |id, _, voice| {
@@ -199,24 +226,41 @@ mod tests {
         let ports: Vec<_> = ports.into_iter().collect();
         drop(voices);
         let mut voices = Voices::new(99);
-        let wished = sessions().zip(&ports).map(|((id, instance, _), (_, port))| (id, instance, Some(*port)));
+        let wished = sessions().zip(&ports).map(|(wish, (_, port))| Wish { port: Some(*port), ..wish });
         let mut again = Vec::new();
         voices.open_all(Instant::ZERO, wished, |id, _, voice| again.push((id, voice.unwrap())));
         assert_eq!(again, ports);
     }
 
-    #[test]
-    fn a_source_that_is_not_there_is_said_once_and_looked_for() {
-        let text = "bfd_instance B {\n neighbor_ip 127.0.0.1\n source_ip 192.0.2.77\n}\n";
+    /// What is said of one session that cannot be opened, in three attempts.
+    fn said_of(text: &str, link: Option<LinkIndex>) -> (Voices, Vec<String>) {
         let instances = from_text(text).bfd_instances;
         let mut voices = Voices::new(7);
         let mut said = Vec::new();
         for _ in 0..3 {
-            let sessions = [(SessionId(0), &instances[0], None)].into_iter();
-            voices.open_all(Instant::ZERO, sessions, |_, _, voice| said.extend(voice.err()));
+            let wish = Wish { id: SessionId(0), instance: &instances[0], port: None, link };
+            voices.open_all(Instant::ZERO, [wish].into_iter(), |_, _, voice| said.extend(voice.err()));
         }
+        (voices, said)
+    }
+
+    #[test]
+    fn a_source_that_is_not_there_is_said_once_and_looked_for() {
+        let text = "bfd_instance B {\n neighbor_ip 127.0.0.1\n source_ip 192.0.2.77\n}\n";
+        let (mut voices, said) = said_of(text, None);
         assert_eq!(said, ["the source address 192.0.2.77 is not on this machine; the session waits for it"]);
         assert_eq!(voices.next_at(), Some(Instant::ZERO + RETRY));
         assert!(!voices.send(SessionId(0), b"x").unwrap());
+    }
+
+    #[test]
+    fn a_link_local_neighbour_needs_its_interface() {
+        let text = "bfd_instance B {\n neighbor_ip fe80::2%eth7\n source_ip fe80::1\n}\n";
+        let (voices, said) = said_of(text, None);
+        assert_eq!(said, ["the interface eth7 is not on this machine; the session waits for it"]);
+        assert_eq!(voices.next_at(), Some(Instant::ZERO + RETRY));
+        // the loopback interface, which has no such address
+        let (_, said) = said_of(text, Some(LinkIndex(1)));
+        assert_eq!(said, ["the source address fe80::1 is not on eth7; the session waits for it"]);
     }
 }

@@ -14,9 +14,13 @@ pub(super) fn describe(text: &mut String, session: &SessionView) {
     let mut line = |key: &str, value: &dyn Display| {
         writeln!(text, "   {key} = {value}").ok();
     };
-    line("Neighbor IP", &session.neighbor);
+    let scope = |address: IpAddr| match (address, session.interface) {
+        (IpAddr::V6(ip), Some(interface)) if ip.is_unicast_link_local() => format!("%{interface}"),
+        _ => String::new(),
+    };
+    line("Neighbor IP", &format_args!("{}{}", session.neighbor, scope(session.neighbor)));
     if let Some(source) = session.source {
-        line("Source IP", &source);
+        line("Source IP", &format_args!("{source}{}", scope(source)));
     }
     let params = &session.params;
     line("Required min RX interval", &format_args!("{} us", params.min_rx));

@@ -141,7 +141,7 @@ fn settings(place: usize, millis: u32) -> Settings {
         name: format!("B{place}"),
         neighbor,
         source: Some(source),
-        link: None,
+        interface: None,
         reach: if place == 2 { Reach::Multihop } else { Reach::SingleHop },
         hop_limits: HopLimits { least: if place == 2 { 250 } else { 255 }, learns_greatest: place == 3 },
         params: Params {

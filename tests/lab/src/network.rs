@@ -236,6 +236,13 @@ impl Router {
         Ipv6Addr::new(0xfd00, word(segment), 0, 0, 0, 0, 0, word(self.index + 1))
     }
 
+    /// Its link-local address, the same on each segment.
+    #[must_use]
+    pub fn link_local(&self) -> Ipv6Addr {
+        let word = u16::try_from(self.index + 1).expect("labs are small");
+        Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, word)
+    }
+
     /// The `ip` commands that bring up `eth{segment}` and give it its addresses.
     pub fn addressing(&self, segment: usize) -> Result<String> {
         let (r, s) = (self.index + 1, segment);

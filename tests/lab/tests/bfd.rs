@@ -329,3 +329,57 @@ fn a_backup_takes_over_when_bfd_loses_the_master() {
         })
     });
 }
+
+/// A detection time of ten seconds, which nobody waits for.
+#[test]
+fn an_interface_that_goes_down_takes_its_session_along() {
+    if !only_ours() {
+        return;
+    }
+    trial("link", |lab| {
+        let (a, b) = addresses(lab, false);
+        let times = Times { interval: 1000, multiplier: 10 };
+        let ours = start(lab.router(0), "d", &session("B1", a, b, times, ""))?;
+        let peer = BfdPeer::start(Neighbor::Debian, lab.router(1), b, a, times)?;
+        wait_for(&ours, UP, 1)?;
+        peer.wait(true)?;
+        lab.pull(0, 0)?;
+        ours.wait_for_log("(B1) Entering Down state (Local diagnostic - Path Down,", Duration::from_secs(8))?;
+        lab.plug(0, 0)?;
+        wait_for(&ours, UP, 2)
+    });
+}
+
+/// Both sides of one link, each called by what its own machine calls it; and an interface that comes later.
+#[test]
+fn link_local_neighbours_are_reached_through_their_interface() {
+    if !only_ours() {
+        return;
+    }
+    trial("local", |lab| {
+        let own = |at: usize| IpAddr::from(lab.router(at).link_local());
+        let text = |from: usize, to: usize, lines: &str| {
+            let text = session("B1", own(from), own(to), FAST, lines);
+            text.replace(&format!("neighbor_ip {}", own(to)), &format!("neighbor_ip {}%eth0", own(to)))
+        };
+        let ours = start(lab.router(0), "d", &text(0, 1, ""))?;
+        let theirs = start(lab.router(1), "d", &text(1, 0, ""))?;
+        wait_for(&ours, UP, 1)?;
+        wait_for(&theirs, UP, 1)?;
+        // another name, and back
+        let name = |from: &str, to: &str| {
+            lab.router(0)
+                .namespace()
+                .ip(&format!("link set {from} down\nlink set {from} name {to}\nlink set {to} up\n"))
+        };
+        name("eth0", "other")?;
+        ours.wait_for_log(
+            "(B1) the interface eth0 is not on this machine; the session waits for it",
+            Duration::from_secs(8),
+        )?;
+        name("other", "eth0")?;
+        // the link that was down lost what stands on it
+        lab.router(0).namespace().ip(&format!("address add {}/64 dev eth0 nodad\n", own(0)))?;
+        wait_for(&ours, UP, 2)
+    });
+}

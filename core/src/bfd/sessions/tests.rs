@@ -16,7 +16,7 @@ fn settings(name: &str, neighbor: &str, source: Option<&str>) -> Settings {
         name: name.to_owned(),
         neighbor: address(neighbor),
         source: source.map(address),
-        link: None,
+        interface: None,
         reach: Reach::SingleHop,
         hop_limits: HopLimits { least: 255, learns_greatest: false },
         params: Params {
@@ -146,10 +146,16 @@ fn authentication_is_refused_and_counted() {
     assert_eq!(sessions.get(id).unwrap().counters().authentication_errors, 1);
 }
 
+fn eth(number: u8) -> InterfaceName {
+    InterfaceName::new(format!("eth{number}").as_bytes()).unwrap()
+}
+
 #[test]
 fn a_link_local_neighbour_is_told_by_its_link() {
-    let on = |name, link| Settings { link: Some(LinkIndex(link)), ..settings(name, "fe80::2", None) };
-    let mut sessions = table([on("three", 3), on("four", 4)]);
+    let on = |name, number| Settings { interface: Some(eth(number)), ..settings(name, "fe80::2", None) };
+    let mut sessions = table([on("three", 3), on("four", 4), on("missing", 6)]);
+    sessions.set_interface(now(), eth(3), Some(LinkIndex(3)));
+    sessions.set_interface(now(), eth(4), Some(LinkIndex(4)));
     let octets = packet(SessionState::Down, None);
     for (link, name) in [(3, "three"), (4, "four")] {
         let arrival = Arrival { link: LinkIndex(link), ..arrival("fe80::2", "fe80::1", &octets) };
@@ -158,6 +164,73 @@ fn a_link_local_neighbour_is_told_by_its_link() {
     }
     let elsewhere = Arrival { link: LinkIndex(5), ..arrival("fe80::2", "fe80::1", &octets) };
     assert_eq!(sessions.receive(now(), &elsewhere), Err(Discarded::NoSession));
+    // the interface is made again, and has another number
+    sessions.set_interface(now(), eth(4), None);
+    let four = Arrival { link: LinkIndex(4), ..arrival("fe80::2", "fe80::1", &octets) };
+    assert_eq!(sessions.receive(now(), &four), Err(Discarded::NoSession));
+    sessions.set_interface(now(), eth(4), Some(LinkIndex(5)));
+    assert_eq!(sessions.receive(now(), &elsewhere).unwrap().session, id_of(&sessions, "four"));
+}
+
+#[test]
+fn an_interface_that_is_made_again_takes_its_sessions_along() {
+    let mut sessions = table([Settings { interface: Some(eth(3)), ..settings("local", "fe80::2", None) }]);
+    assert_eq!(sessions.set_interface(now(), eth(3), Some(LinkIndex(3))), []);
+    bring_up(&mut sessions, "local", 3);
+    assert_eq!(sessions.set_interface(now(), eth(3), Some(LinkIndex(3))), [], "the same one");
+    let moved = sessions.set_interface(now(), eth(3), Some(LinkIndex(9)));
+    assert!(matches!(moved.as_slice(), [(_, change)] if change.diagnostic == Diagnostic::PATH_DOWN));
+}
+
+/// Brings a session up by a packet that comes through `link`.
+fn bring_up(sessions: &mut Sessions, name: &str, link: u32) -> SessionId {
+    let id = id_of(sessions, name);
+    let (neighbor, reach) = sessions.settings(id).map(|it| (it.neighbor, it.reach)).unwrap();
+    let octets = packet(SessionState::Init, Some(sessions.get(id).unwrap().local()));
+    let there = Arrival { source: neighbor, link: LinkIndex(link), reach, ..arrival("::", "10.0.0.1", &octets) };
+    sessions.receive(now(), &there).unwrap();
+    assert_eq!(sessions.get(id).unwrap().state(), SessionState::Up);
+    id
+}
+
+/// RFC 5880 §4.1 (diagnostic 5); RFC 5883 §1: the way to a neighbour behind routers is not one link.
+#[test]
+fn a_link_that_is_down_takes_the_sessions_along_that_are_on_it() {
+    let mut sessions = table([
+        settings("three", "10.0.0.2", None),
+        settings("four", "10.0.0.3", None),
+        Settings { reach: Reach::Multihop, ..settings("behind", "10.9.0.2", None) },
+        Settings { interface: Some(eth(3)), ..settings("local", "fe80::2", None) },
+    ]);
+    sessions.set_interface(now(), eth(3), Some(LinkIndex(3)));
+    let three = bring_up(&mut sessions, "three", 3);
+    bring_up(&mut sessions, "four", 4);
+    bring_up(&mut sessions, "behind", 3);
+    let local = bring_up(&mut sessions, "local", 3);
+    let down = sessions.link_down(now(), LinkIndex(3));
+    assert_eq!(down.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [three, local]);
+    for (_, change) in &down {
+        assert_eq!(
+            (change.from, change.to, change.diagnostic),
+            (SessionState::Up, SessionState::Down, Diagnostic::PATH_DOWN)
+        );
+        assert!(change.is_failure());
+    }
+    assert_eq!(sessions.link_down(now(), LinkIndex(3)), [], "said once");
+    // what the neighbour sent before it knew brings nothing up
+    let octets = packet(SessionState::Up, Some(sessions.get(three).unwrap().local()));
+    assert_eq!(sessions.receive(now(), &arrival("10.0.0.2", "10.0.0.1", &octets)).unwrap().change, None);
+}
+
+#[test]
+fn a_session_goes_with_its_neighbour_to_another_link() {
+    let mut sessions = table([settings("a", "10.0.0.2", None)]);
+    let id = bring_up(&mut sessions, "a", 3);
+    let octets = packet(SessionState::Up, Some(sessions.get(id).unwrap().local()));
+    let there = Arrival { link: LinkIndex(4), ..arrival("10.0.0.2", "10.0.0.1", &octets) };
+    sessions.receive(now(), &there).unwrap();
+    assert_eq!(sessions.link_down(now(), LinkIndex(3)), []);
+    assert_eq!(sessions.link_down(now(), LinkIndex(4)).len(), 1);
 }
 
 #[test]

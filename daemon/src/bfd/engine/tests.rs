@@ -317,3 +317,55 @@ fn a_neighbour_cannot_make_us_log_without_end() {
     assert!(rig.sides[0].engine.records(SystemTime::UNIX_EPOCH).len() < 40);
     assert_eq!(rig.sides[0].engine.results().len(), 1, "the last result");
 }
+
+/// RFC 5880 §4.1, diagnostic 5. `B2` hears its neighbour through link 2.
+#[test]
+fn followers_hear_at_once_that_a_link_is_down() {
+    let mut rig = Rig::new(FAST);
+    rig.run(3000);
+    rig.results();
+    rig.lines();
+    rig.cut = true;
+    let now = rig.now;
+    rig.sides[0].engine.link_down(now, LinkIndex(3));
+    assert_eq!(rig.results(), [false; 0]);
+    rig.sides[0].engine.link_down(now, LinkIndex(2));
+    assert_eq!(rig.results(), [false]);
+    let lines = rig.lines();
+    assert_eq!(lines, ["(B2) Entering Down state (Local diagnostic - Path Down, Remote diagnostic - No Diagnostic)"]);
+    rig.run(1000);
+    rig.cut = false;
+    rig.run(5000);
+    assert_eq!(rig.results(), [true], "it comes up again when it can");
+}
+
+#[test]
+fn a_link_local_neighbour_is_reached_through_its_interface() {
+    let text = |own: u8, other: u8| {
+        config(&format!("bfd_instance B {{\n neighbor_ip fe80::{other}%eth0\n source_ip fe80::{own}\n{FAST}\n}}\n"))
+    };
+    let mut engine = Engine::new(at(0), &text(1, 2), &BTreeMap::new(), 1);
+    let eth0 = InterfaceName::new(b"eth0").unwrap();
+    assert_eq!(engine.interfaces().into_iter().collect::<Vec<_>>(), [eth0]);
+    engine.set_interface(at(0), eth0, Some(LinkIndex(2)));
+    let id = engine.sessions().next().unwrap().0;
+    let mut hear = |link: u32| {
+        let mut octets = None;
+        let mut other = Engine::new(at(0), &text(2, 1), &BTreeMap::new(), 2);
+        other.turn(at(0), at(0), |_, sent| {
+            octets = Some(*sent);
+            true
+        });
+        let arrival = Arrival {
+            source: "fe80::2".parse().unwrap(),
+            destination: "fe80::1".parse().unwrap(),
+            link: LinkIndex(link),
+            reach: Reach::SingleHop,
+            hop_limit: 255,
+            octets: &octets.unwrap(),
+        };
+        engine.receive(at(0), &arrival);
+        engine.session(id).unwrap().state()
+    };
+    assert_eq!([hear(3), hear(2)], [SessionState::Down, SessionState::Init]);
+}
