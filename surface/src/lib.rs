@@ -6,6 +6,7 @@
 mod data;
 mod json;
 pub mod mail;
+pub mod snmp;
 mod statistics;
 
 pub use data::{bfd_data, checker_data, data};
