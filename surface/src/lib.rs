@@ -1,4 +1,4 @@
-//! Tells the world, from state/ alone: the dump files of keepalived's signals, and mail.
+//! Tells the world, from state/: the dump files of keepalived's signals, mail, and SNMP, which also shows what is configured.
 #![forbid(unsafe_code)]
 // what opens files otherwise may wait, or follow a link (clippy.toml); tests may
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]

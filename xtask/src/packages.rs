@@ -45,7 +45,7 @@ pub(crate) fn ensure_installed(only: &[&str]) -> Result<()> {
     drop(policy);
     // policy-rc.d kept them from starting now; this keeps them from starting at the next boot
     if Path::new("/run/systemd/system").exists() {
-        let services = ["keepalived", "frr", "nftables", "nginx", "nsd", "opensmtpd"];
+        let services = ["keepalived", "frr", "nftables", "nginx", "nsd", "opensmtpd", "snmpd", "snmptrapd"];
         let services = services.map(|same| (same, same)).into_iter().chain([("bird2", "bird")]);
         for (_, service) in services.filter(|(package, _)| missing.contains(package)) {
             let mut command = Command::new("systemctl");

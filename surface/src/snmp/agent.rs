@@ -9,13 +9,13 @@ use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Counters, State};
 use keepalived_state::{Event, Record, Subject};
 
+use super::Write;
 use super::codec::{Body, HEADER, Header, Pdu, Range, Refusal};
 use super::notifications::{self, AuthenticationError, Trap};
 use super::oid::Oid;
 use super::tree::{Change, ErrorStatus, Tree, Trees};
 use super::value::{Value, VarBind};
 use super::world::{Scene, World, group_state};
-use super::Write;
 
 /// Octets that may wait to be written. The caller closes a session that has more: the master does not read.
 pub const MOST_UNSENT: usize = 4 << 20;
@@ -564,4 +564,3 @@ const fn protocol_error(before: &Counters, now: &Counters) -> Option<i32> {
         None
     }
 }
-

@@ -252,10 +252,9 @@ impl Body {
                 writer.u16(*max_repetitions);
                 writer.ranges(ranges);
             }
-            Self::TestSet(binds)
-            | Self::Notify(binds)
-            | Self::IndexAllocate(binds)
-            | Self::IndexDeallocate(binds) => writer.binds(binds),
+            Self::TestSet(binds) | Self::Notify(binds) | Self::IndexAllocate(binds) | Self::IndexDeallocate(binds) => {
+                writer.binds(binds)
+            }
             Self::CommitSet | Self::UndoSet | Self::CleanupSet | Self::Ping => {}
             Self::AddAgentCaps { id, description } => {
                 writer.oid(id, false);

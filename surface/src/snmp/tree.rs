@@ -223,7 +223,8 @@ impl Tree {
                 return None;
             }
             let suffix = start.subids().strip_prefix(object.subids());
-            let mut bound = Bound { index: suffix.unwrap_or_default().to_vec(), included: included || suffix.is_none() };
+            let mut bound =
+                Bound { index: suffix.unwrap_or_default().to_vec(), included: included || suffix.is_none() };
             while let Some(index) = table.rows.next(scene, &bound) {
                 if let Some(value) = (column.get)(scene, &index) {
                     let name = object.clone().with(&index);

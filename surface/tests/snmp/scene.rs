@@ -40,7 +40,7 @@ impl Scene {
     /// Everything of a configuration is well, and this router is master everywhere.
     pub(crate) fn of(text: &str) -> Self {
         let config = config(text);
-        let instances = config.instances.iter().map(|instance| instance_view(instance)).collect();
+        let instances = config.instances.iter().map(instance_view).collect();
         let services = config.virtual_servers.iter().map(service_view).collect();
         let snapshot = Snapshot {
             router_id: config.global.router_id.clone().unwrap_or_default(),
@@ -115,12 +115,7 @@ fn trackers() -> Vec<TrackerView> {
     vec![
         tracker(TrackerKind::Script, "chk", TrackerState::Up, Detail::Nothing),
         tracker(TrackerKind::File, "tf", TrackerState::Number(7), Detail::Nothing),
-        tracker(
-            TrackerKind::Process,
-            "tp",
-            TrackerState::Down,
-            Detail::Processes { count: 0, kernel_tells: true },
-        ),
+        tracker(TrackerKind::Process, "tp", TrackerState::Down, Detail::Processes { count: 0, kernel_tells: true }),
     ]
 }
 

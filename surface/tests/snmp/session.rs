@@ -115,7 +115,8 @@ fn a_search_stays_in_its_range() {
 fn a_bulk_request_repeats_what_it_is_told_to() {
     let mut master = Master::new(Scene::observed(), everything());
     let range = |start: String| Range { start: start.parse().unwrap(), included: false, end: Oid::default() };
-    let ranges = vec![range(format!("{INSTANCES}.7")), range(format!("{INSTANCES}.2")), range(format!("{INSTANCES}.3"))];
+    let ranges =
+        vec![range(format!("{INSTANCES}.7")), range(format!("{INSTANCES}.2")), range(format!("{INSTANCES}.3"))];
     let (error, _, binds) = master.ask(Body::GetBulk { non_repeaters: 1, max_repetitions: 3, ranges });
     assert_eq!(error, 0);
     let names: Vec<_> = binds.iter().map(|bind| bind.name.to_string().replace(&format!(".{INSTANCES}."), "")).collect();
@@ -138,10 +139,7 @@ fn a_set_is_carried_out_when_it_is_committed() {
     assert_eq!(master.set(&format!("{INSTANCES}.7.1"), Value::Integer(150)), 0);
     assert_eq!(master.writes, [], "a test changes nothing");
     assert_eq!(master.ask(Body::CommitSet).0, 0);
-    let write = |priority| Write::BasePriority {
-        instance: "V1".into(),
-        priority: Priority::new(priority).unwrap(),
-    };
+    let write = |priority| Write::BasePriority { instance: "V1".into(), priority: Priority::new(priority).unwrap() };
     assert_eq!(master.writes, [write(150)]);
     // RFC 2741 §7.2.4.3: another sub-agent of the same request failed
     assert_eq!(master.ask(Body::UndoSet).0, 0);

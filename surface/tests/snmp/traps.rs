@@ -116,8 +116,7 @@ fn a_group_is_told_of_when_its_members_have_changed() {
     assert_eq!(traps(&out), Vec::<String>::new());
     master.scene.snapshot.vrrp.instances[1].state = State::Backup;
     master.agent.update(master.scene.world(), &mut out);
-    let expected =
-        format!("{KIND}K.2.10.0.1) K.2.1.1.2=STRING: \"SG\" K.2.1.1.3=INTEGER: 1 K.1.2.0=STRING: \"labB\"");
+    let expected = format!("{KIND}K.2.10.0.1) K.2.1.1.2=STRING: \"SG\" K.2.1.1.3=INTEGER: 1 K.1.2.0=STRING: \"labB\"");
     assert_eq!(traps(&out), [expected]);
 }
 

@@ -95,14 +95,21 @@ fn any_ranges() -> impl Strategy<Value = Vec<Range>> {
 fn any_body() -> impl Strategy<Value = Body> {
     let octets = || prop::collection::vec(any::<u8>(), 0..40);
     prop_oneof![
-        (any::<u8>(), any_oid(), octets())
-            .prop_map(|(timeout, id, description)| Body::Open { timeout, id, description }),
+        (any::<u8>(), any_oid(), octets()).prop_map(|(timeout, id, description)| Body::Open {
+            timeout,
+            id,
+            description
+        }),
         any::<u8>().prop_map(|reason| Body::Close { reason }),
         (any::<u8>(), any::<u8>(), any_oid(), any::<u32>()).prop_map(|(timeout, priority, subtree, upper)| {
             Body::Register { timeout, priority, range: 3, subtree, upper: Some(upper) }
         }),
-        (any::<u8>(), any_oid())
-            .prop_map(|(priority, subtree)| Body::Unregister { priority, range: 0, subtree, upper: None }),
+        (any::<u8>(), any_oid()).prop_map(|(priority, subtree)| Body::Unregister {
+            priority,
+            range: 0,
+            subtree,
+            upper: None
+        }),
         any_ranges().prop_map(Body::Get),
         any_ranges().prop_map(Body::GetNext),
         (any::<u16>(), any::<u16>(), any_ranges()).prop_map(|(non_repeaters, max_repetitions, ranges)| {

@@ -36,8 +36,7 @@ fn suitable<'s, 'a>(scene: &'s Scene<'a>) -> impl Iterator<Item = (usize, Instan
 
 fn order<'s>(scene: &'s Scene<'_>) -> &'s Order {
     scene.rfc2787.get_or_init(|| {
-        let mut order: Order =
-            suitable(scene).map(|(place, row)| (index_of(scene, row).to_vec(), place)).collect();
+        let mut order: Order = suitable(scene).map(|(place, row)| (index_of(scene, row).to_vec(), place)).collect();
         order.sort();
         order.dedup_by(|(a, _), (b, _)| a == b);
         order

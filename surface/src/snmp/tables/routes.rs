@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use keepalived_config::model::{Encapsulation, EncapsulationHeader, Hop, Lockable, Realms, Route, RouteKind, RouteMetrics};
+use keepalived_config::model::{
+    Encapsulation, EncapsulationHeader, Hop, Lockable, Realms, Route, RouteKind, RouteMetrics,
+};
 use keepalived_core::vrrp::{Family, State};
 
 use super::{below, scope};
@@ -223,9 +225,7 @@ fn header(hop: &Hop) -> Option<&EncapsulationHeader> {
 
 fn labels(hop: &Hop) -> Option<Value> {
     match hop.encapsulation.as_deref()? {
-        Encapsulation::Mpls(labels) => {
-            Some(text(labels.iter().map(u32::to_string).collect::<Vec<_>>().join("/")))
-        }
+        Encapsulation::Mpls(labels) => Some(text(labels.iter().map(u32::to_string).collect::<Vec<_>>().join("/"))),
         Encapsulation::Ip(_) | Encapsulation::Ip6(_) | Encapsulation::Ila(_) => None,
     }
 }

@@ -5,8 +5,8 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use keepalived_config::model::{
-    Forwarding, Granularity, GroupEntry, Pace, Protocol, RealServer, RealServerExtras, Scheduler, Service,
-    SyncDaemon, Tunnel, TunnelChecksum, VirtualServer, VirtualServerGroup,
+    Forwarding, Granularity, GroupEntry, Pace, Protocol, RealServer, RealServerExtras, Scheduler, Service, SyncDaemon,
+    Tunnel, TunnelChecksum, VirtualServer, VirtualServerGroup,
 };
 use keepalived_core::vrrp::Family;
 use keepalived_state::{ServerView, ServiceView};
@@ -475,8 +475,7 @@ fn set_weight(scene: &Scene<'_>, index: &[u32], value: &Value) -> Result<Change,
         return Err(ErrorStatus::WrongValue);
     }
     let [service, number, ..] = index else { return Err(ErrorStatus::NoCreation) };
-    let (service, number) =
-        place(*service).zip(place(*number)).ok_or(ErrorStatus::NoCreation)?;
+    let (service, number) = place(*service).zip(place(*number)).ok_or(ErrorStatus::NoCreation)?;
     let has_sorry = configured(scene, index).is_some_and(|service| service.settings.sorry_server.is_some());
     let server = number.saturating_sub(usize::from(has_sorry));
     let write = |weight| Write::RealServerWeight { service, server, weight };
