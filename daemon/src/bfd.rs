@@ -5,6 +5,7 @@ mod links;
 mod lower;
 mod process;
 mod report;
+mod traffic;
 mod voices;
 
 pub use engine::Engine;

@@ -5,12 +5,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use std::os::fd::{AsFd, BorrowedFd};
 
 use keepalived_core::network::LinkIndex;
+use keepalived_core::time::Instant;
 use keepalived_core::vrrp::Family;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::packets::BufferSize;
 use crate::socket_option::{receive_buffer, set};
-use crate::sockets::mmsg::{Control, Departure, Name, Packet, Receiver, Sender};
+use crate::sockets::mmsg::{MOST_PACKETS, Packet, Receiver};
+use crate::sockets::open::SO_TIMESTAMPNS_NEW;
+use crate::sockets::{Clock, STAMP, wall_clock};
 
 /// `TC_PRIO_CONTROL`: first in line at the default queue.
 const CONTROL_PRIORITY: u32 = 6;
@@ -30,6 +33,8 @@ pub struct Datagram<'a> {
     pub link: LinkIndex,
     /// Its TTL or hop limit; 0 if the kernel did not say.
     pub hop_limit: u8,
+    /// When the kernel had it.
+    pub received: Instant,
     /// What is in it.
     pub octets: &'a [u8],
 }
@@ -59,6 +64,7 @@ impl Ear {
     pub fn open(family: Family, port: u16) -> io::Result<Self> {
         let socket = socket(family)?;
         receive_buffer(&socket, RECEIVE_BUFFER)?;
+        set(&socket, libc::SOL_SOCKET, SO_TIMESTAMPNS_NEW, 1)?;
         match family {
             Family::V4 => {
                 set(&socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
@@ -78,8 +84,16 @@ impl Ear {
         Ok(Self { socket, family })
     }
 
-    /// Delivers at most `limit` datagrams that wait. True if none is left.
-    pub fn receive(&self, buffers: &mut Buffers, limit: usize, mut deliver: impl FnMut(Datagram<'_>)) -> bool {
+    /// Delivers at most `limit` datagrams that wait. True if none is left of those that came before this call. The ear was empty at
+    /// `emptied`: nothing that waits came before.
+    pub fn receive(
+        &self,
+        buffers: &mut Buffers,
+        limit: usize,
+        emptied: Instant,
+        mut deliver: impl FnMut(Datagram<'_>),
+    ) -> bool {
+        let clock = Clock::read(emptied);
         let mut left = limit;
         while left > 0 {
             // an error is one that was waiting, such as a message of ICMP: it is told once
@@ -87,12 +101,12 @@ impl Ear {
                 left -= 1;
                 continue;
             };
-            if count == 0 {
+            let packets = (0..count).filter_map(|at| buffers.0.packet(at));
+            packets.filter_map(|packet| datagram(self.family, &packet, &clock)).for_each(&mut deliver);
+            if count < left.min(MOST_PACKETS) {
                 return true;
             }
             left = left.saturating_sub(count);
-            let packets = (0..count).filter_map(|at| buffers.0.packet(at));
-            packets.filter_map(|packet| datagram(self.family, &packet)).for_each(&mut deliver);
         }
         false
     }
@@ -108,7 +122,8 @@ impl AsFd for Ear {
 #[derive(Debug)]
 pub struct Voice {
     socket: Socket,
-    destination: Name,
+    /// Where to, if the socket does not know.
+    destination: Option<SockAddr>,
 }
 
 /// From where and to where a session speaks.
@@ -160,32 +175,31 @@ impl Voice {
             IpAddr::V6(ip) => SocketAddrV6::new(ip, way.source_port, 0, scope(ip, way.link)).into(),
         };
         socket.bind(&local)?;
-        let destination = match way.neighbor {
-            IpAddr::V4(ip) => Name::v4(SocketAddrV4::new(ip, way.port)),
-            IpAddr::V6(ip) => Name::v6(SocketAddrV6::new(ip, way.port, 0, scope(ip, way.link))),
+        let destination: SockAddr = match way.neighbor {
+            IpAddr::V4(ip) => SocketAddrV4::new(ip, way.port).into(),
+            IpAddr::V6(ip) => SocketAddrV6::new(ip, way.port, 0, scope(ip, way.link)).into(),
         };
-        Ok(Self { socket, destination })
+        // a socket that is connected remembers the route, and looks again when routes change. It would remember our address, too, where the
+        // kernel chooses that; and without a route yet there is nothing to remember
+        let is_connected = way.source.is_some() && socket.connect(&destination).is_ok();
+        Ok(Self { socket, destination: (!is_connected).then_some(destination) })
     }
 
     /// Sends a packet.
     ///
     /// # Errors
     /// The kernel did not take it.
-    pub fn send(&self, sender: &mut Mouth, octets: &[u8]) -> io::Result<()> {
-        let mut error = None;
-        let departure = Departure { octets, destination: self.destination, control: Control::new() };
-        sender.0.send(self.socket.as_fd(), std::iter::once(departure), |_, errno| error = Some(errno));
-        error.map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno)))
-    }
-}
-
-/// Buffers for what is said.
-#[derive(Debug)]
-pub struct Mouth(Sender);
-
-impl Default for Mouth {
-    fn default() -> Self {
-        Self(Sender::new())
+    pub fn send(&self, octets: &[u8]) -> io::Result<()> {
+        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        let send = || match &self.destination {
+            Some(destination) => self.socket.send_to_with_flags(octets, destination, flags),
+            None => self.socket.send_with_flags(octets, flags),
+        };
+        match send() {
+            // what ICMP said of the packet before: this one has not been sent
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => send().map(drop),
+            sent => sent.map(drop),
+        }
     }
 }
 
@@ -201,11 +215,12 @@ fn scope(ip: Ipv6Addr, link: Option<LinkIndex>) -> u32 {
     if ip.is_unicast_link_local() { link.map_or(0, |link| link.0) } else { 0 }
 }
 
-fn datagram<'a>(family: Family, packet: &Packet<'a>) -> Option<Datagram<'a>> {
-    let (mut link, mut destination, mut hop_limit) = (0, None, 0);
+fn datagram<'a>(family: Family, packet: &Packet<'a>, clock: &Clock) -> Option<Datagram<'a>> {
+    let (mut link, mut destination, mut hop_limit, mut stamp) = (0, None, 0, None);
     for (level, kind, value) in packet.control.notes() {
         let number = |at: usize| value.get(at..)?.first_chunk().map(|octets| u32::from_ne_bytes(*octets));
         match (level, kind) {
+            (libc::SOL_SOCKET, STAMP) => stamp = wall_clock(value),
             (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
                 link = number(0).unwrap_or(0);
                 // the address in the packet, not the one that the kernel would answer from
@@ -226,7 +241,8 @@ fn datagram<'a>(family: Family, packet: &Packet<'a>) -> Option<Datagram<'a>> {
         Family::V4 => packet.sender.ipv4()?.into(),
         Family::V6 => packet.sender.ipv6()?.into(),
     };
-    Some(Datagram { source, destination: destination?, link: LinkIndex(link), hop_limit, octets: packet.octets })
+    let (link, received) = (LinkIndex(link), clock.received(stamp));
+    Some(Datagram { source, destination: destination?, link, hop_limit, received, octets: packet.octets })
 }
 
 #[cfg(test)]
@@ -241,7 +257,8 @@ mod tests {
         reactor.register(ear, Token(1), Interest::Read).unwrap();
         reactor.wait(Some(now() + Duration::from_secs(5)), &mut Vec::new()).unwrap();
         let mut heard = Vec::new();
-        let empty = ear.receive(&mut Buffers::default(), 100, |datagram| {
+        let empty = ear.receive(&mut Buffers::default(), 100, Instant::ZERO, |datagram| {
+            assert!(datagram.received <= now());
             assert_ne!(datagram.link.0, 0);
             heard.push((datagram.source, datagram.destination, datagram.hop_limit, datagram.octets.to_vec()));
         });
@@ -258,12 +275,45 @@ mod tests {
             let way =
                 Way { source: Some(address), source_port: 0, neighbor: address, port, link: None, hop_limit: 255 };
             let voice = Voice::open(&way).unwrap();
-            let mut mouth = Mouth::default();
-            voice.send(&mut mouth, b"one").unwrap();
-            Voice::open(&Way { hop_limit: 7, source: None, ..way }).unwrap().send(&mut mouth, b"two").unwrap();
+            voice.send(b"one").unwrap();
+            Voice::open(&Way { hop_limit: 7, source: None, ..way }).unwrap().send(b"two").unwrap();
             let all = [(address, address, 255, b"one".to_vec()), (address, address, 7, b"two".to_vec())];
             assert_eq!(heard(&ear), all);
         }
+    }
+
+    /// The time is that of the arrival, not of the reading.
+    #[test]
+    fn a_datagram_says_when_it_came() {
+        let ear = Ear::open(Family::V4, 0).unwrap();
+        let port = ear.socket.local_addr().unwrap().as_socket().unwrap().port();
+        let neighbor = "127.0.0.1".parse().unwrap();
+        let way = Way { source: Some(neighbor), source_port: 0, neighbor, port, link: None, hop_limit: 255 };
+        let voice = Voice::open(&way).unwrap();
+        let before = now();
+        voice.send(b"x").unwrap();
+        let sent = now();
+        std::thread::sleep(Duration::from_millis(20));
+        let mut received = Vec::new();
+        assert!(ear.receive(&mut Buffers::default(), 64, before, |datagram| received.push(datagram.received)));
+        // the clocks are read one after the other
+        let slack = Duration::from_millis(5);
+        assert!(received[0] >= before && received[0] <= sent + slack, "{:?}", received[0].since(before));
+    }
+
+    /// A neighbour that does not listen yet answers with ICMP; that must not cost the next packet.
+    #[test]
+    fn a_refusal_of_the_last_packet_does_not_stop_the_next() {
+        let gone = Ear::open(Family::V4, 0).unwrap();
+        let port = gone.socket.local_addr().unwrap().as_socket().unwrap().port();
+        drop(gone);
+        let neighbor = "127.0.0.1".parse().unwrap();
+        let way = Way { source: Some(neighbor), source_port: 0, neighbor, port, link: None, hop_limit: 255 };
+        let voice = Voice::open(&way).unwrap();
+        voice.send(b"nobody hears it").unwrap();
+        let ear = Ear::open(Family::V4, port).unwrap();
+        voice.send(b"one").unwrap();
+        assert_eq!(heard(&ear).into_iter().map(|(.., octets)| octets).collect::<Vec<_>>(), [b"one".to_vec()]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Raw sockets for adverts, a packet socket for frames, and two sockets for what neighbours say about their addresses.
 
 pub(crate) mod mmsg;
-mod open;
+pub(crate) mod open;
 mod overhear;
 
 use std::collections::BTreeMap;
@@ -228,7 +228,7 @@ fn departure<'a>(channel: &Channel, advert: &Outgoing<'a>) -> Departure<'a> {
 }
 
 /// Turns the kernel's receive stamps, which follow the wall clock, into the monotonic clock's.
-struct Clock {
+pub(crate) struct Clock {
     monotonic: Instant,
     wall: u64,
     /// Nothing that is still to be read came before this, however the wall clock was set meanwhile.
@@ -236,19 +236,19 @@ struct Clock {
 }
 
 impl Clock {
-    fn read(earliest: Instant) -> Self {
+    pub(crate) fn read(earliest: Instant) -> Self {
         let wall = nanos(rustix::time::clock_gettime(ClockId::Realtime));
         Self { monotonic: now(), wall, earliest }
     }
 
-    fn received(&self, stamp: Option<u64>) -> Instant {
+    pub(crate) fn received(&self, stamp: Option<u64>) -> Instant {
         let age = stamp.map_or(0, |stamp| self.wall.saturating_sub(stamp));
         self.monotonic.before(Duration::from_nanos(age)).max(self.earliest)
     }
 }
 
 /// `SCM_TIMESTAMPNS_NEW`
-const STAMP: i32 = 64;
+pub(crate) const STAMP: i32 = 64;
 
 /// `None` for what cannot be a packet of this family (the kernel hands over no such thing).
 fn incoming<'a>(id: ChannelId, family: Family, packet: &Packet<'a>, clock: &Clock) -> Option<Incoming<'a>> {
@@ -287,7 +287,7 @@ fn incoming<'a>(id: ChannelId, family: Family, packet: &Packet<'a>, clock: &Cloc
 }
 
 /// Nanoseconds of a stamp: two 64-bit numbers.
-fn wall_clock(stamp: &[u8]) -> Option<u64> {
+pub(crate) fn wall_clock(stamp: &[u8]) -> Option<u64> {
     let seconds = i64::from_ne_bytes(*stamp.first_chunk()?);
     let rest = i64::from_ne_bytes(*stamp.get(8..)?.first_chunk()?);
     let (seconds, rest) = (u64::try_from(seconds).ok()?, u64::try_from(rest).ok()?);

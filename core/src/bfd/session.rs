@@ -19,8 +19,15 @@ use crate::time::Instant;
 /// slower than the interval we advertise.
 const MOST_OUT_OF_TURN: u32 = 8;
 
-/// Packets are due on this grid where the jitter leaves room for it: many sessions then share a wake-up.
-const GRID: Duration = Duration::from_millis(1);
+/// Packets are due on a grid where the jitter leaves room for it: many sessions then share a wake-up. It is a power of two of
+/// milliseconds, so that those with different intervals share it, and at most a sixth of what jitter may take away.
+const fn grid(interval: Micros) -> u64 {
+    match interval.get() {
+        0..48_000 => 1_000_000,
+        48_000..96_000 => 2_000_000,
+        96_000.. => 4_000_000,
+    }
+}
 
 /// What the neighbour said in its last packet; what stands here before one came, or after a detection time without any, is the RFC's
 /// (§6.8.1).
@@ -585,10 +592,11 @@ impl Session {
         let part = (u64::from(self.jitter) * (u64::from(most.saturating_sub(least)) + 1)) >> 32;
         let less = least.saturating_add(u32::try_from(part).unwrap_or(most));
         let at = sent + Micros::new(interval.saturating_sub(less)).duration();
-        let earliest = sent + Micros::new(interval.saturating_sub(most)).duration();
-        let grid = u64::try_from(GRID.as_nanos()).unwrap_or(1);
-        let on_grid = Instant::from_nanos(at.as_nanos() / grid * grid);
-        if on_grid >= earliest { on_grid.since(sent) } else { at.since(sent) }
+        let within = |less: u32| sent + Micros::new(interval.saturating_sub(less)).duration();
+        let (earliest, latest) = (within(most), within(least));
+        let grid = grid(self.tx_interval());
+        let nearest = Instant::from_nanos((at.as_nanos() + grid / 2) / grid * grid);
+        if (earliest..=latest).contains(&nearest) { nearest.since(sent) } else { at.since(sent) }
     }
 }
 

@@ -16,8 +16,9 @@ use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_state::Record;
 
 use super::engine::Engine;
-use super::links::Links;
+use super::links::{self, Links};
 use super::report::Level;
+use super::traffic::Traffic;
 use super::voices::{Voices, Wish};
 use crate::backlog::Backlog;
 use crate::changes::ChangeSender;
@@ -70,6 +71,9 @@ struct Process {
     voices: Voices,
     links: Links,
     buffers: Buffers,
+    /// All packets that came until then have been heard.
+    heard_until: Instant,
+    traffic: Traffic,
     /// The vrrp process, and the checker process.
     vrrp: Option<Connection>,
     checker: Option<Connection>,
@@ -98,6 +102,8 @@ impl Process {
             voices: Voices::new(random()),
             links,
             buffers: Buffers::default(),
+            heard_until: Instant::ZERO,
+            traffic: Traffic::default(),
             vrrp: None,
             checker: None,
             backlog: Backlog::default(),
@@ -115,8 +121,11 @@ impl Process {
     fn run(&mut self) -> u8 {
         self.supervisor.say(&FromChild::Ready);
         let mut ready = Vec::new();
+        // what came while this process began
+        let mut news = News { packets: true, links: true };
         loop {
-            let wake = self.turn();
+            let wake = self.turn(news);
+            news = News::default();
             ready.clear();
             if let Err(error) = self.reactor.wait(wake, &mut ready) {
                 tracing::error!("waiting failed: {error}");
@@ -126,7 +135,12 @@ impl Process {
                 let end = match ready {
                     Ready::Signal(signal) => child::on_signal(*signal, &mut self.supervisor),
                     Ready::Descriptor { token: FROM_SUPERVISOR, .. } => self.listen(),
-                    Ready::Descriptor { .. } | Ready::Deadline => None,
+                    Ready::Descriptor { token, .. } => {
+                        news.packets |= EARS.contains(token);
+                        news.links |= *token == links::TOKEN;
+                        None
+                    }
+                    Ready::Deadline => None,
                 };
                 match end {
                     None => {}
@@ -138,44 +152,55 @@ impl Process {
         }
     }
 
-    fn turn(&mut self) -> Option<Instant> {
+    fn turn(&mut self, news: News) -> Option<Instant> {
         let begun = reactor::now();
-        self.hear_and_speak(begun);
+        let heard = self.hear_and_speak(begun, news.packets);
         let now = reactor::now();
-        if self.links.hear(now, &mut self.engine) {
+        if self.traffic.count(now, heard) {
+            self.ears.watch(&mut self.reactor, !self.traffic.is_dense);
+        }
+        if news.links && self.links.hear(now, &mut self.engine) {
             self.open_sockets(now);
         }
         if [self.voices.next_at(), self.ears.next_at()].into_iter().flatten().any(|at| at <= now) {
             self.open_sockets(now);
         }
-        self.tell(now)
+        let wake = self.tell(now);
+        [wake, self.traffic.next_at(now)].into_iter().flatten().min()
     }
 
-    /// Reads all that had come when the turn began, and lets deadlines fire between. Silence counts up to that moment.
-    fn hear_and_speak(&mut self, begun: Instant) {
-        let mut heard_until = Instant::ZERO;
-        let mut heard = 0;
+    /// Reads what has come, if there is something or a detection time may be over, and lets deadlines fire between. Returns how many
+    /// packets came.
+    fn hear_and_speak(&mut self, begun: Instant, has_packets: bool) -> usize {
+        let mut hears = has_packets || self.traffic.is_dense;
+        let (mut heard, mut has_heard) = (0, false);
         loop {
             let now = reactor::now();
-            let (count, is_empty) = self.hear(now);
-            heard += count;
-            if is_empty {
-                heard_until = now;
-            } else if heard >= MORE_THAN_WAIT {
-                heard_until = begun;
+            if hears {
+                let (count, is_empty) = self.hear();
+                heard += count;
+                if is_empty {
+                    (self.heard_until, has_heard) = (now, true);
+                } else if heard >= MORE_THAN_WAIT {
+                    // all that had come when the turn began
+                    (self.heard_until, has_heard) = (self.heard_until.max(begun), true);
+                }
             }
-            let all_done = self.speak(now, heard_until);
-            if heard_until != Instant::ZERO && all_done {
-                return;
+            let all_done = self.speak(now, self.heard_until);
+            // silence is not believed before what has come is heard
+            let is_overdue = self.engine.next_due().is_some_and(|due| due <= now);
+            if all_done && has_heard == hears && (has_heard || !is_overdue) {
+                return heard;
             }
+            hears = true;
         }
     }
 
-    fn hear(&mut self, now: Instant) -> (usize, bool) {
-        let (engine, buffers) = (&mut self.engine, &mut self.buffers);
+    fn hear(&mut self) -> (usize, bool) {
+        let (engine, buffers, emptied) = (&mut self.engine, &mut self.buffers, self.heard_until);
         let (mut count, mut is_empty) = (0, true);
         for (ear, reach) in self.ears.open() {
-            is_empty &= ear.receive(buffers, MOST_HEARD, |datagram| {
+            is_empty &= ear.receive(buffers, MOST_HEARD, emptied, |datagram| {
                 count += 1;
                 let arrival = Arrival {
                     source: datagram.source,
@@ -185,7 +210,7 @@ impl Process {
                     hop_limit: datagram.hop_limit,
                     octets: datagram.octets,
                 };
-                engine.receive(now, &arrival);
+                engine.receive(datagram.received, &arrival);
             });
         }
         (count, is_empty)
@@ -379,6 +404,13 @@ fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
+/// What a wake-up brought.
+#[derive(Clone, Copy, Debug, Default)]
+struct News {
+    packets: bool,
+    links: bool,
+}
+
 /// Sockets that hear, one for each family and port that any session needs.
 #[derive(Debug, Default)]
 struct Ears {
@@ -386,9 +418,26 @@ struct Ears {
     /// Those that could not be opened; this was said.
     missing: Vec<(Family, Reach)>,
     again_at: Option<Instant>,
+    /// They do not wake us: they are read whenever something else does.
+    is_silent: bool,
 }
 
 impl Ears {
+    /// Whether packets wake us.
+    fn watch(&mut self, reactor: &mut Reactor, is_watched: bool) {
+        self.is_silent = !is_watched;
+        for (ear, family, reach) in &self.open {
+            let changed = if is_watched {
+                reactor.register(ear, token(*family, *reach), Interest::Read)
+            } else {
+                reactor.deregister(ear)
+            };
+            if let Err(error) = changed {
+                tracing::error!("cannot watch a socket of BFD: {error}");
+            }
+        }
+    }
+
     const fn next_at(&self) -> Option<Instant> {
         self.again_at
     }
@@ -401,7 +450,7 @@ impl Ears {
         self.again_at = None;
         self.open.retain(|(ear, family, reach)| {
             let stays = needed.contains(&(*family, *reach));
-            if !stays {
+            if !stays && !self.is_silent {
                 reactor.deregister(ear).ok();
             }
             stays
@@ -410,13 +459,14 @@ impl Ears {
             if self.open.iter().any(|(_, open_family, open_reach)| (*open_family, *open_reach) == (family, reach)) {
                 continue;
             }
-            let (port, place) = match reach {
-                Reach::SingleHop => (SINGLE_HOP_PORT, 0),
-                Reach::Multihop => (MULTIHOP_PORT, 2),
+            let port = match reach {
+                Reach::SingleHop => SINGLE_HOP_PORT,
+                Reach::Multihop => MULTIHOP_PORT,
             };
-            let token = EARS.get(place + usize::from(family == Family::V6)).copied().unwrap_or(Token(1));
             let opened = Ear::open(family, port).and_then(|ear| {
-                reactor.register(&ear, token, Interest::Read)?;
+                if !self.is_silent {
+                    reactor.register(&ear, token(family, reach), Interest::Read)?;
+                }
                 Ok(ear)
             });
             match opened {
@@ -441,4 +491,12 @@ impl Ears {
             }
         }
     }
+}
+
+fn token(family: Family, reach: Reach) -> Token {
+    let place = match reach {
+        Reach::SingleHop => 0,
+        Reach::Multihop => 2,
+    };
+    EARS.get(place + usize::from(family == Family::V6)).copied().unwrap_or(Token(1))
 }

@@ -9,7 +9,7 @@ use keepalived_config::model::BfdInstance;
 use keepalived_core::bfd::{MULTIHOP_PORT, SINGLE_HOP_PORT, SOURCE_PORTS, SessionId};
 use keepalived_core::network::LinkIndex;
 use keepalived_core::time::Instant;
-use keepalived_kernel::datagrams::{Mouth, Voice, Way};
+use keepalived_kernel::datagrams::{Voice, Way};
 
 use super::lower;
 
@@ -63,7 +63,6 @@ pub(super) struct Voices {
     open: BTreeMap<SessionId, Open>,
     ports: BTreeSet<u16>,
     next_port: u16,
-    mouth: Mouth,
     /// Sessions without a socket, and what was said about it.
     waiting: BTreeMap<SessionId, String>,
     again_at: Option<Instant>,
@@ -133,7 +132,7 @@ impl Voices {
     /// The kernel did not take it, and took the one before: to be said once.
     pub(super) fn send(&mut self, id: SessionId, octets: &[u8]) -> io::Result<bool> {
         let Some(open) = self.open.get_mut(&id) else { return Ok(false) };
-        match open.voice.send(&mut self.mouth, octets) {
+        match open.voice.send(octets) {
             Ok(()) => {
                 open.fails = false;
                 Ok(true)

@@ -16,7 +16,7 @@ const CONTROL_PRIORITY: u32 = 6;
 /// Internetwork control (RFC 9568 does not ask for it; keepalived does it so).
 const TRAFFIC_CLASS: i32 = 0xc0;
 /// `SO_TIMESTAMPNS_NEW`, whose stamp is two 64-bit numbers whatever the C library.
-const SO_TIMESTAMPNS_NEW: i32 = 64;
+pub(crate) const SO_TIMESTAMPNS_NEW: i32 = 64;
 /// `SO_BINDTOIFINDEX`: unlike a name, an index cannot become another link's meanwhile.
 const SO_BINDTOIFINDEX: i32 = 62;
 /// A few thousand adverts or frames on their way out.
