@@ -102,7 +102,7 @@ fn describe(out: &mut String, change: &Change, old: &Loaded, new: &Loaded) {
         }
         Change::TrackersChanged => {
             writeln!(out, "~ what can be tracked").ok();
-            for keyword in ["vrrp_script", "track_file", "vrrp_track_file", "vrrp_track_process"] {
+            for keyword in ["vrrp_script", "track_file", "vrrp_track_file", "vrrp_track_process", "vrrp_track_probe"] {
                 statements(out, all(old, keyword), all(new, keyword));
             }
         }

@@ -14,6 +14,7 @@ mod lvs;
 mod notify;
 mod policy;
 mod preferences;
+mod probe;
 mod reading;
 mod route;
 mod routing;
@@ -157,6 +158,7 @@ fn config(reading: &mut Reading<'_>) -> Config {
         scripts: definitions.scripts,
         files: definitions.files,
         processes: definitions.processes,
+        probes: definitions.probes,
         track_groups,
         static_addresses: statics.addresses,
         static_routes: statics.routes,

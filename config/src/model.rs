@@ -54,6 +54,8 @@ pub struct Config {
     pub files: Vec<TrackFile>,
     /// `vrrp_track_process` blocks.
     pub processes: Vec<TrackProcess>,
+    /// `vrrp_track_probe` blocks.
+    pub probes: Vec<TrackProbe>,
     /// `track_group` blocks.
     pub track_groups: Vec<TrackGroup>,
     /// `static_ipaddress`

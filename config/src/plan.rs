@@ -152,7 +152,10 @@ pub fn plan(old: &Config, new: &Config) -> Result<Plan, Refusal> {
     // from the old file again, so that the order does not depend on the hash
     let removed =
         keyed(&old.instances).filter(|(key, _)| before.contains_key(key)).map(|(key, _)| Change::Removed(key));
-    let trackers = old.scripts != new.scripts || old.files != new.files || old.processes != new.processes;
+    let trackers = old.scripts != new.scripts
+        || old.files != new.files
+        || old.processes != new.processes
+        || old.probes != new.probes;
     let routing = old.static_routes != new.static_routes || old.static_rules != new.static_rules;
     let addresses = old.static_addresses != new.static_addresses || old.track_groups != new.track_groups;
     let statics = routing || addresses;

@@ -36,6 +36,30 @@ fn definitions_may_follow_what_tracks_them() {
     assert_eq!(tracks.scripts[0].weight, Weight { value: 5, reverse: false });
 }
 
+/// Ours: keepalived has no probes.
+#[test]
+fn a_probe_asks_one_address_in_one_way() {
+    let probe = |lines: &str| {
+        let tracked = instance("A", 1, "track_probe {\nq\n}");
+        text(&format!("{tracked}vrrp_track_probe q {{\n{lines}\n}}\n"))
+    };
+    for good in ["ping 10.0.0.9", "tcp fd00::9 80", "http http://10.0.0.9:8080/a?b", "http https://[fd00::9]"] {
+        let loaded = probe(good);
+        assert_eq!((ids(&loaded.findings), loaded.config.probes.len()), (NONE.to_vec(), 1), "{good}");
+    }
+    for bad in
+        ["tcp gateway 80", "tcp 10.0.0.9 70000", "http ftp://10.0.0.9/", "http http://web/", "http http://10.0.0.9:x/"]
+    {
+        let loaded = probe(bad);
+        assert_eq!(ids(&loaded.findings), ["tracker-unknown", "tracker-incomplete", "probe-target"], "{bad}");
+        assert!(loaded.config.probes.is_empty(), "{bad}");
+    }
+    let two = probe("ping 10.0.0.9\ntcp 10.0.0.9 80");
+    assert_eq!((ids(&two.findings), two.config.probes.len()), (vec!["probe-target"], 1));
+    assert_eq!(two.config.probes[0].target.to_string(), "tcp 10.0.0.9 80");
+    assert!(ids(&probe("interval 1").findings).contains(&"tracker-incomplete"));
+}
+
 #[test]
 fn families_stand_anywhere() {
     check(&instance("A", 1, "virtual_routes {\ninet 10.1.0.0/16 dev eth0\n}"), &[], 0);

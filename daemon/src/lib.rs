@@ -24,6 +24,7 @@ pub mod host;
 pub mod log;
 pub mod message;
 pub mod observer;
+mod prober;
 mod programs;
 pub mod role;
 pub mod runner;
@@ -61,6 +62,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             Role::Checker => checker::run(),
             Role::Vrrp => vrrp::run(),
             Role::Bfd => bfd::run(),
+            Role::Prober => prober::run(),
         };
     }
     let parsed = match cli::parse(arguments) {

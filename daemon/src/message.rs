@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use keepalived_config::model::{Config, Script};
+use keepalived_config::model::{Config, ProbeTarget, Script};
 use keepalived_core::bfd::Standing;
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerState};
 use keepalived_kernel::ipvs::{Expiry, Timeouts};
@@ -187,6 +187,37 @@ pub struct SessionResult {
     pub is_up: bool,
     /// Why, in words.
     pub why: String,
+}
+
+/// To the prober: ask once.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProbeOrder {
+    /// Names it in the answer.
+    pub id: u64,
+    /// What.
+    pub target: ProbeTarget,
+    /// How long the answer may take.
+    pub timeout: Duration,
+}
+
+/// From the prober: what came of a question.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ProbeEnded {
+    /// As in the order.
+    pub id: u64,
+    /// The answer.
+    pub result: ProbeResult,
+}
+
+/// The answer to a probe.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ProbeResult {
+    /// A good one.
+    Passed,
+    /// None, or a bad one, for this reason.
+    Failed(String),
+    /// This machine could not ask, for this reason: it says nothing about the other.
+    Unknown(String),
 }
 
 /// To the runner.

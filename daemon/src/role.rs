@@ -17,20 +17,23 @@ pub enum Role {
     Vrrp,
     /// Runs the BFD sessions.
     Bfd,
+    /// Asks what routers track by `vrrp_track_probe`.
+    Prober,
 }
 
 impl Role {
     /// In the order in which they are started.
-    pub const ALL: [Self; 5] = [Self::Runner, Self::Observer, Self::Checker, Self::Vrrp, Self::Bfd];
+    pub const ALL: [Self; 6] = [Self::Runner, Self::Observer, Self::Checker, Self::Vrrp, Self::Bfd, Self::Prober];
 
     /// Pairs that speak with each other without the supervisor, by a connection of their own.
-    pub const PAIRS: [(Self, Self); 6] = [
+    pub const PAIRS: [(Self, Self); 7] = [
         (Self::Runner, Self::Checker),
         (Self::Runner, Self::Vrrp),
         (Self::Bfd, Self::Checker),
         (Self::Bfd, Self::Vrrp),
         (Self::Observer, Self::Checker),
         (Self::Observer, Self::Vrrp),
+        (Self::Prober, Self::Vrrp),
     ];
 
     /// Whether it only does what others order: it ends after them.
@@ -46,6 +49,7 @@ impl Role {
             Self::Checker => "--checker-process-of",
             Self::Vrrp => "--vrrp-process-of",
             Self::Bfd => "--bfd-process-of",
+            Self::Prober => "--prober-process-of",
         }
     }
 }
@@ -59,6 +63,7 @@ impl fmt::Display for Role {
             Self::Checker => "checker",
             Self::Vrrp => "vrrp",
             Self::Bfd => "bfd",
+            Self::Prober => "prober",
         })
     }
 }

@@ -188,6 +188,21 @@ pub enum TrackerSettings {
         /// Of instances that say none.
         weight: Weight,
     },
+    /// `vrrp_track_probe`
+    Probe {
+        /// What is asked, as it is configured.
+        target: String,
+        /// From one question to the next.
+        interval: Duration,
+        /// How long an answer may take.
+        timeout: Duration,
+        /// Of instances that say none.
+        weight: Weight,
+        /// Answers that make it up.
+        rise: u32,
+        /// Failures that make it down.
+        fall: u32,
+    },
     /// `vrrp_track_process`
     Process {
         /// The program.

@@ -25,6 +25,7 @@ pub(super) fn tracks(page: &mut Page<'_>, tracks: Option<&Tracks>, form: Form) {
         ("files", ",", &tracks.files),
         (processes, ",", &tracks.processes),
         ("BFDs", ":", &tracks.bfds),
+        ("probes", "", &tracks.probes),
     ];
     for (kind, separator, list) in kinds {
         if !list.is_empty() {
@@ -50,6 +51,19 @@ pub(super) fn write(page: &mut Page<'_>) {
     }
     for it in &config.processes {
         process(page, it);
+    }
+    if !config.probes.is_empty() {
+        say!(page, "------< VRRP Track probes >------");
+    }
+    for it in &config.probes {
+        say!(page, " VRRP Track probe = {}", it.name);
+        say!(page, "   Target = {}", it.target);
+        say!(page, "   Interval = {} sec", milliseconds(it.interval));
+        say!(page, "   Timeout = {} sec", milliseconds(it.timeout));
+        say!(page, "   Weight = {}", shown(it.weight));
+        say!(page, "   Rise = {}", it.rise);
+        say!(page, "   Fall = {}", it.fall);
+        trackers(page, &it.name, |tracks| &tracks.probes);
     }
     let bfds: Vec<_> = config.bfd_instances.iter().filter(|bfd| bfd.tells_vrrp).collect();
     if !bfds.is_empty() {

@@ -6,7 +6,7 @@ use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::tracking::{Influence, TrackerState};
 use serde::Serialize;
 
-use crate::model::{Config, Instance, Script, SyncGroup, Track, Tracks, Weight};
+use crate::model::{Config, Instance, ProbeTarget, Script, SyncGroup, Track, Tracks, Weight};
 
 /// One thing that an instance tracks, itself or through its sync group.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -64,6 +64,8 @@ enum Subject<'a> {
     /// The program and its parameters.
     Process(&'a str, &'a [String]),
     Session(&'a str),
+    /// What is asked.
+    Probe(&'a ProbeTarget),
     /// Something that is not defined, which loading has reported.
     Unknown(&'a str),
 }
@@ -79,6 +81,8 @@ impl Subject<'_> {
             (Self::Process(..), true) => "process",
             (Self::Process(..), false) => "processes",
             (Self::Session(_), _) => "BFD session",
+            (Self::Probe(_), true) => "probe",
+            (Self::Probe(_), false) => "probes",
         }
     }
 }
@@ -205,5 +209,11 @@ fn all<'a>(tracks: &'a Tracks, config: &'a Config) -> Vec<Tracker<'a>> {
         tracker(line, subject, process.map(|process| process.terminate_delay))
     });
     let sessions = tracks.bfds.iter().map(|line| tracker(line, Subject::Session(&line.name), None));
-    interfaces.chain(scripts).chain(files).chain(processes).chain(sessions).collect()
+    let probes = tracks.probes.iter().map(|line| {
+        let probe = config.probes.iter().find(|probe| probe.name == line.name);
+        // as of scripts
+        let within = probe.map(|probe| probe.interval.saturating_mul(probe.fall).saturating_add(probe.timeout));
+        tracker(line, probe.map_or(Subject::Unknown(&line.name), |probe| Subject::Probe(&probe.target)), within)
+    });
+    interfaces.chain(scripts).chain(files).chain(processes).chain(sessions).chain(probes).collect()
 }

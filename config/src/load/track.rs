@@ -1,13 +1,16 @@
-//! What can be tracked: `vrrp_script`, `track_file`, `vrrp_track_process`.
+//! What can be tracked: `vrrp_script`, `track_file`, `vrrp_track_process`, `vrrp_track_probe`.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::probe::probe;
 use super::reading::Reading;
 use super::statements::{Statements, finding_at};
 use super::tracks::{Known, Trackers};
 use crate::finding::{Finding, rule};
-use crate::model::{BfdInstance, InitialFile, ParameterMatch, TrackFile, TrackProcess, TrackScript, Weight};
+use crate::model::{
+    BfdInstance, InitialFile, ParameterMatch, TrackFile, TrackProbe, TrackProcess, TrackScript, Weight,
+};
 use crate::syntax::Node;
 
 /// Everything that is defined.
@@ -15,6 +18,7 @@ pub(super) struct Definitions {
     pub(super) scripts: Vec<TrackScript>,
     pub(super) files: Vec<TrackFile>,
     pub(super) processes: Vec<TrackProcess>,
+    pub(super) probes: Vec<TrackProbe>,
 }
 
 /// Reads the definitions, and the names that may be tracked.
@@ -27,11 +31,13 @@ pub(super) fn read(reading: &mut Reading<'_>, bfds: &[BfdInstance]) -> (Definiti
     let files = define(reading, &blocks, &mut trackers.files, file, |it| (&it.name, it.weight));
     let blocks: Vec<Node<'_>> = root.all("vrrp_track_process").collect();
     let processes = define(reading, &blocks, &mut trackers.processes, process, |it| (&it.name, it.weight));
+    let blocks: Vec<Node<'_>> = root.all("vrrp_track_probe").collect();
+    let probes = define(reading, &blocks, &mut trackers.probes, probe, |it| (&it.name, it.weight));
     for bfd in bfds.iter().filter(|bfd| bfd.tells_vrrp) {
         trackers.bfds.known(bfd.name.clone(), Weight { value: bfd.weight, reverse: bfd.reverse });
         trackers.sessions.insert(bfd.name.clone(), bfd.clone());
     }
-    (Definitions { scripts, files, processes }, trackers)
+    (Definitions { scripts, files, processes, probes }, trackers)
 }
 
 /// Reads blocks of one kind; the first of a name counts.
@@ -78,7 +84,7 @@ impl Reading<'_> {
     }
 
     /// That something needed is missing from `block`.
-    fn incomplete(&mut self, block: Node<'_>, name: &str, what: &str) {
+    pub(super) fn incomplete(&mut self, block: Node<'_>, name: &str, what: &str) {
         let message = format!("{} {name} has no {what}", block.name());
         let finding = finding_at(&rule::TRACKER_INCOMPLETE, Some(block), message);
         self.report(finding.note("it is left out, with everything that tracks it"));

@@ -63,6 +63,7 @@ pub(super) struct Trackers {
     pub(super) scripts: Known,
     pub(super) files: Known,
     pub(super) processes: Known,
+    pub(super) probes: Known,
     pub(super) bfds: Known,
     /// Sessions that instances may follow.
     pub(super) sessions: BTreeMap<String, BfdInstance>,
@@ -74,6 +75,7 @@ impl Trackers {
             scripts: Known::new("vrrp_script", 253),
             files: Known::new("track_file", 254),
             processes: Known::new("vrrp_track_process", 254),
+            probes: Known::new("vrrp_track_probe", 253),
             bfds: Known::new("bfd_instance", 253),
             sessions: BTreeMap::new(),
         }
@@ -83,6 +85,7 @@ impl Trackers {
     pub(super) fn unused(&self, reading: &mut Reading<'_>) {
         self.scripts.unused(reading, &rule::SCRIPT_UNUSED);
         self.processes.unused(reading, &rule::TRACKER_UNUSED);
+        self.probes.unused(reading, &rule::TRACKER_UNUSED);
     }
 }
 
@@ -100,6 +103,7 @@ pub(super) fn read(
         files: named(reading, &mut trackers.files, owner, &lines("track_file")),
         processes: named(reading, &mut trackers.processes, owner, &lines("track_process")),
         bfds: named(reading, &mut trackers.bfds, owner, &lines("track_bfd")),
+        probes: named(reading, &mut trackers.probes, owner, &lines("track_probe")),
     };
     (tracks != Tracks::default()).then(|| Box::new(tracks))
 }

@@ -123,8 +123,8 @@ fn strip(reading: &mut Reading<'_>, instance: &mut Instance, reason: &str, group
         tracked.weight.value = 0;
         grouped
     });
-    let mut lists: [(&str, &mut Vec<Track>); 2] =
-        [("track_script", &mut tracks.scripts), ("track_bfd", &mut tracks.bfds)];
+    let mut lists: [(&str, &mut Vec<Track>); 3] =
+        [("track_script", &mut tracks.scripts), ("track_bfd", &mut tracks.bfds), ("track_probe", &mut tracks.probes)];
     for (keyword, list) in &mut lists {
         list.retain(|track| {
             if track.weight.value != 0 {
@@ -151,7 +151,12 @@ fn strip(reading: &mut Reading<'_>, instance: &mut Instance, reason: &str, group
 fn without_effect(reading: &mut Reading<'_>, instance: &Instance, block: Option<Node<'_>>) {
     let Some(tracks) = &instance.tracks else { return };
     let priority = instance.settings.priority.get();
-    let lines = [("track_script", &tracks.scripts), ("track_process", &tracks.processes), ("track_bfd", &tracks.bfds)];
+    let lines = [
+        ("track_script", &tracks.scripts),
+        ("track_process", &tracks.processes),
+        ("track_bfd", &tracks.bfds),
+        ("track_probe", &tracks.probes),
+    ];
     let named = lines
         .iter()
         .flat_map(|(keyword, list)| list.iter().map(move |track| (*keyword, track.name.clone(), track.weight)));

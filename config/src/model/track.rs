@@ -1,5 +1,8 @@
 //! What is watched, and what it does to priorities.
 
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
@@ -21,6 +24,8 @@ pub struct Tracks {
     pub processes: Vec<Track>,
     /// `track_bfd`: names of BFD instances.
     pub bfds: Vec<Track>,
+    /// `track_probe`: names of `Config::probes`.
+    pub probes: Vec<Track>,
 }
 
 /// A line of `track_interface`.
@@ -121,6 +126,69 @@ pub enum ParameterMatch {
     Initial,
     /// These, and any after them.
     Partial,
+}
+
+/// `vrrp_track_probe`
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TrackProbe {
+    /// The name it is tracked by.
+    pub name: String,
+    /// What is asked.
+    pub target: ProbeTarget,
+    /// `interval`: from one question to the next.
+    pub interval: Duration,
+    /// `timeout`: how long an answer may take.
+    pub timeout: Duration,
+    /// `weight`
+    pub weight: Weight,
+    /// `rise`: answers in a row that make it up.
+    pub rise: u32,
+    /// `fall`: failures in a row that make it down.
+    pub fall: u32,
+    /// `init_fail`: down until it has been answered.
+    pub init_fail: bool,
+}
+
+/// What a probe asks.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ProbeTarget {
+    /// `tcp`: a port takes connections.
+    Tcp {
+        /// Where.
+        address: IpAddr,
+        /// On which port.
+        port: NonZeroU16,
+    },
+    /// `http`: a page is there (status 200 to 299).
+    Http {
+        /// Where.
+        address: IpAddr,
+        /// On which port.
+        port: NonZeroU16,
+        /// `https`; any certificate is good.
+        secure: bool,
+        /// What is asked for, with its slash.
+        path: String,
+    },
+    /// `ping`: a machine answers an echo request.
+    Ping {
+        /// Which.
+        address: IpAddr,
+    },
+}
+
+/// As it is written in the configuration.
+impl fmt::Display for ProbeTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { address, port } => write!(f, "tcp {address} {port}"),
+            Self::Http { address, port, secure, path } => {
+                let scheme = if *secure { "https" } else { "http" };
+                write!(f, "http {scheme}://{}{path}", SocketAddr::new(*address, port.get()))
+            }
+            Self::Ping { address } => write!(f, "ping {address}"),
+        }
+    }
 }
 
 /// `linkbeat_interfaces`: an interface whose link is asked for again and again.

@@ -130,7 +130,7 @@ fn around(block: &str, text: &str) -> String {
 const TRACKED: &str = "\
     vrrp_script s {\nscript /bin/s\nweight 5\n}\nvrrp_script t {\nscript /bin/t\nweight 6 reverse\n}\n\
     track_file f {\nfile /run/f\n}\ntrack_file g {\nfile /run/g\n}\nvrrp_track_process p {\nprocess p\n}\n\
-    bfd_instance b {\nneighbor_ip 10.0.0.3\nweight 8\n}\n";
+    vrrp_track_probe q {\nping 10.0.0.4\n}\nbfd_instance b {\nneighbor_ip 10.0.0.3\nweight 8\n}\n";
 
 /// What a block of checks cannot do without.
 fn required(block: &str) -> &'static str {

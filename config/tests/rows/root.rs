@@ -93,6 +93,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     ("(root)", "vrrp_script", "vrrp_script s {\nscript /bin/s\n}", "/scripts/0/name", r#""s""#),
     ("(root)", "vrrp_track_process", "vrrp_track_process p {\nprocess p\n}", "/processes/0/name", r#""p""#),
+    ("(root)", "vrrp_track_probe", "vrrp_track_probe q {\nping 10.0.0.9\n}", "/probes/0/name", r#""q""#),
     ("(root)", "track_file", "track_file f {\nfile /run/f\n}", "/files/0/name", r#""f""#),
     ("(root)", "vrrp_track_file", "vrrp_track_file f {\nfile /run/f\n}", "/files/0/name", r#""f""#),
     ("track_group", "group", "group {\nI\n}", "/track_groups/0/members", r#"["I"]"#),

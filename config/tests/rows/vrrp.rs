@@ -41,6 +41,13 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         "vrrp_sync_group",
+        "track_probe",
+        "track_probe {\nq weight 9\n}",
+        "/sync_groups/0/tracks/probes",
+        r#"[{"name":"q","weight":{"value":9,"reverse":false}}]"#,
+    ),
+    (
+        "vrrp_sync_group",
         "track_bfd",
         "track_bfd {\nb\n}",
         "/sync_groups/0/tracks/bfds",
@@ -216,6 +223,13 @@ pub(super) const CASES: &[Case] = &[
         "track_process {\np weight 254\n}",
         "/instances/0/tracks/processes",
         r#"[{"name":"p","weight":{"value":254,"reverse":false}}]"#,
+    ),
+    (
+        "vrrp_instance",
+        "track_probe",
+        "track_probe {\nq weight 9\n}",
+        "/instances/0/tracks/probes",
+        r#"[{"name":"q","weight":{"value":9,"reverse":false}}]"#,
     ),
     (
         "vrrp_instance",

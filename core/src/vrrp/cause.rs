@@ -97,6 +97,8 @@ fn word(kind: TrackerKind, state: TrackerState) -> String {
         (_, TrackerState::Initial) => "without result",
         (TrackerKind::Script, TrackerState::Up) => "succeeded",
         (TrackerKind::Script, TrackerState::Down) => "failed",
+        (TrackerKind::Probe, TrackerState::Up) => "answers",
+        (TrackerKind::Probe, TrackerState::Down) => "does not answer",
         (TrackerKind::Process, TrackerState::Up) => "running",
         (TrackerKind::Process, TrackerState::Down) => "not running",
         (_, TrackerState::Up) => "up",

@@ -41,6 +41,8 @@ pub enum TrackerKind {
     Process,
     /// `bfd_instance`
     Bfd,
+    /// `vrrp_track_probe`
+    Probe,
 }
 
 impl fmt::Display for TrackerKind {
@@ -51,6 +53,7 @@ impl fmt::Display for TrackerKind {
             Self::File => "file",
             Self::Process => "process",
             Self::Bfd => "BFD session",
+            Self::Probe => "probe",
         })
     }
 }

@@ -65,7 +65,7 @@ impl Supervisor {
                         self.trackers.retain(|tracker, _| has_tracker(config, tracker));
                     }
                     Role::Checker => self.succession.taken(),
-                    Role::Runner | Role::Observer | Role::Bfd => {}
+                    Role::Runner | Role::Observer | Role::Bfd | Role::Prober => {}
                 }
                 self.has_answered_the_reload(role);
             }

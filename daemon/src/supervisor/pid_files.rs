@@ -89,7 +89,7 @@ impl PidFiles {
             Role::Checker => Some(&self.checkers_path),
             Role::Bfd => Some(&self.bfd_path),
             // keepalived has no such processes
-            Role::Runner | Role::Observer => None,
+            Role::Runner | Role::Observer | Role::Prober => None,
         }
     }
 

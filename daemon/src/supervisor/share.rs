@@ -44,7 +44,15 @@ pub(super) fn is_needed(role: Role, options: &Options, config: &Config) -> bool 
         Role::Checker => has_servers,
         Role::Vrrp => has_routers,
         Role::Bfd => options.bfd && !config.bfd_instances.is_empty(),
+        Role::Prober => has_routers && probes(config),
     }
+}
+
+/// Whether anything tracks a probe.
+fn probes(config: &Config) -> bool {
+    let tracks = |tracks: &Option<Box<Tracks>>| tracks.as_ref().is_some_and(|tracks| !tracks.probes.is_empty());
+    config.instances.iter().any(|instance| tracks(&instance.tracks))
+        || config.sync_groups.iter().any(|group| tracks(&group.tracks))
 }
 
 /// Whether the vrrp process may have something to mail.
@@ -94,6 +102,7 @@ pub(super) fn has_tracker(config: &Config, tracker: &TrackerId) -> bool {
         TrackerKind::Script => config.scripts.iter().any(|script| script.name == *name),
         TrackerKind::File => config.files.iter().any(|file| file.name == *name),
         TrackerKind::Process => config.processes.iter().any(|process| process.name == *name),
+        TrackerKind::Probe => config.probes.iter().any(|probe| probe.name == *name),
         // each vrrp process looks at these itself
         TrackerKind::Interface => false,
         TrackerKind::Bfd => config.bfd_instances.iter().any(|instance| instance.name == *name),

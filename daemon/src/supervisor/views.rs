@@ -39,7 +39,7 @@ impl Views {
             Role::Vrrp => Some(&mut self.snapshot.vrrp.journal),
             Role::Checker => Some(&mut self.snapshot.balance.journal),
             Role::Bfd => Some(&mut self.snapshot.bfd.journal),
-            Role::Runner | Role::Observer => None,
+            Role::Runner | Role::Observer | Role::Prober => None,
         }
     }
 
@@ -64,7 +64,7 @@ impl Views {
             Role::Vrrp => self.snapshot.vrrp.apply(VrrpChange::Begins),
             Role::Checker => self.snapshot.balance.apply(BalanceChange::Begins),
             Role::Bfd => self.snapshot.bfd.apply(BfdChange::Begins),
-            Role::Runner | Role::Observer => {}
+            Role::Runner | Role::Observer | Role::Prober => {}
         }
         if let Some(waiting) = self.waiting(role) {
             for dump in mem::take(&mut waiting.asked) {
@@ -99,7 +99,7 @@ impl Views {
         let tell = match role {
             Role::Vrrp => keepalived_surface::data,
             Role::Bfd => keepalived_surface::bfd_data,
-            Role::Checker | Role::Runner | Role::Observer => keepalived_surface::checker_data,
+            Role::Checker | Role::Runner | Role::Observer | Role::Prober => keepalived_surface::checker_data,
         };
         for dump in self.waiting(role).map(|waiting| mem::take(&mut waiting.asked)).unwrap_or_default() {
             match dump {
@@ -114,7 +114,7 @@ impl Views {
             Role::Vrrp => Some(&mut self.vrrp),
             Role::Checker => Some(&mut self.checker),
             Role::Bfd => Some(&mut self.bfd),
-            Role::Runner | Role::Observer => None,
+            Role::Runner | Role::Observer | Role::Prober => None,
         }
     }
 }

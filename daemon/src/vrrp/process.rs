@@ -44,6 +44,7 @@ const PACKETS: Token = Token(2);
 const ANSWERS: Token = Token(3);
 const FROM_RUNNER: Token = Token(4);
 const FROM_BFD: Token = Token(5);
+const FROM_PROBER: Token = Token(6);
 
 /// How soon what did not fit into a pipe is tried again.
 const CATCH_UP: Duration = Duration::from_millis(20);
@@ -144,6 +145,9 @@ impl Process {
         }
         let bfd = stood_by.bfd.map(|bfd| connect_bfd(&mut reactor, bfd)).transpose()?;
         let mut tracking = Tracking::default();
+        if let Some(prober) = stood_by.prober {
+            connect_prober(&mut tracking, &mut reactor, prober)?;
+        }
         let tracked = engine.tracked();
         let is_tracked = |kind, name: &str| tracked.contains(&TrackerId::new(kind, name));
         tracking.configure(now, &startup.config, is_tracked, &startup.trackers, (&mut programs, &mut reactor));
@@ -296,6 +300,11 @@ impl Process {
                     self.hear_of_sessions();
                     None
                 }
+                Ready::Descriptor { token: FROM_PROBER, .. } => {
+                    let results = self.tracking.hear_prober();
+                    self.track(reactor::now(), results);
+                    None
+                }
                 // the engine reads them in each turn
                 Ready::Descriptor { token: NETWORK | PACKETS, .. } | Ready::Deadline => None,
                 Ready::Descriptor { token, .. } => {
@@ -359,6 +368,10 @@ impl Process {
                 self.bfd = Some(connect_bfd(&mut self.reactor, memory.ok_or(io::ErrorKind::InvalidData)?)?);
             }
             ToChild::Peer(Role::Observer) => self.alerts.connect(memory)?,
+            ToChild::Peer(Role::Prober) => {
+                let prober = memory.ok_or(io::ErrorKind::InvalidData)?;
+                connect_prober(&mut self.tracking, &mut self.reactor, prober)?;
+            }
             ToChild::Start | ToChild::Peer(_) | ToChild::Orders | ToChild::Stop => {}
             ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => {
@@ -527,6 +540,13 @@ fn connect_bfd(reactor: &mut Reactor, descriptor: OwnedFd) -> io::Result<Connect
     Ok(Connection::new(bfd))
 }
 
+fn connect_prober(tracking: &mut Tracking, reactor: &mut Reactor, descriptor: OwnedFd) -> io::Result<()> {
+    let prober = Pipe::from_descriptor(descriptor)?;
+    reactor.register(&prober, FROM_PROBER, Interest::Read)?;
+    tracking.connect(Connection::new(prober));
+    Ok(())
+}
+
 /// What came while a process stood by.
 #[derive(Default)]
 struct StoodBy {
@@ -538,6 +558,8 @@ struct StoodBy {
     bfd: Option<OwnedFd>,
     /// Where the observer listens.
     observer: Option<OwnedFd>,
+    /// Where the prober is asked.
+    prober: Option<OwnedFd>,
 }
 
 /// Waits until this process may begin: its predecessors died one after the other. A configuration that comes meanwhile ends the wait, and is what this process begins with: the supervisor has removed the addresses that it takes away. If the supervisor dies
@@ -578,6 +600,7 @@ fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Conne
                 Ok(Some((ToChild::Peer(Role::Runner), runner))) => stood_by.runner = runner,
                 Ok(Some((ToChild::Peer(Role::Bfd), bfd))) => stood_by.bfd = bfd,
                 Ok(Some((ToChild::Peer(Role::Observer), observer))) => stood_by.observer = observer,
+                Ok(Some((ToChild::Peer(Role::Prober), prober))) => stood_by.prober = prober,
                 Ok(Some((ToChild::Start | ToChild::Peer(_) | ToChild::Orders | ToChild::Refresh(_), _))) => {}
                 Err(_gone) => {
                     if !startup.keep_addresses {

@@ -328,6 +328,8 @@ impl fmt::Display for Report {
                     (TrackerKind::Script, TrackerState::Up) => write!(f, "VRRP_Script({}) succeeded", tracker.name)?,
                     (TrackerKind::Script, _) => write!(f, "VRRP_Script({}) failed", tracker.name)?,
                     (TrackerKind::File, _) => write!(f, "VRRP_Track_File({}) holds {state}", tracker.name)?,
+                    (TrackerKind::Probe, TrackerState::Up) => write!(f, "VRRP_Track_Probe({}) answers", tracker.name)?,
+                    (TrackerKind::Probe, _) => write!(f, "VRRP_Track_Probe({}) does not answer", tracker.name)?,
                     (TrackerKind::Process, _) => write!(f, "VRRP_Track_Process({}) is {state}", tracker.name)?,
                     (TrackerKind::Interface | TrackerKind::Bfd, _) => write!(f, "tracked {tracker} is {state}")?,
                 }

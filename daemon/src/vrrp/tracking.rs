@@ -1,4 +1,4 @@
-//! What trackers look at beside interfaces: scripts that are run, files that are read, processes that are counted. Results go to the
+//! What trackers look at beside interfaces: scripts that are run, servers that are asked, files that are read, processes that are counted. Results go to the
 //! engine.
 
 use std::collections::BTreeMap;
@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 mod linkbeat;
+mod probes;
 mod process_thread;
 mod processes;
 mod scripts;
@@ -17,11 +18,13 @@ use keepalived_kernel::reactor::{Interest, Reactor, Token};
 
 pub(super) use linkbeat::Beats;
 use linkbeat::LinkThread;
+use probes::Probes;
 pub(super) use process_thread::Gone;
 use process_thread::ProcessThread;
 use processes::{Change, Wanted, Way};
 use scripts::Scripts;
 
+use crate::connection::Connection;
 use crate::message::HowEnded;
 use crate::programs::{OrderId, Programs};
 use crate::track_files::TrackFiles;
@@ -38,6 +41,7 @@ pub(super) struct Tracking {
     /// Processes to track, where that could not begin, and when it is tried again.
     processes_later: Option<(Instant, Wanted)>,
     links: Option<LinkThread>,
+    probes: Probes,
 }
 
 /// Where files announce themselves to the event loop.
@@ -65,6 +69,8 @@ impl Tracking {
         self.scripts.configure(now, scripts, known, programs);
         let files = config.files.iter().filter(|file| is_tracked(TrackerKind::File, &file.name));
         self.files.configure(files, reactor, FILES);
+        let probes = config.probes.iter().filter(|probe| is_tracked(TrackerKind::Probe, &probe.name));
+        self.probes.configure(now, probes, known);
         let processes = config.processes.iter().filter(|process| is_tracked(TrackerKind::Process, &process.name));
         let buffer = config.global.buffers.process_monitor.size;
         self.track_processes(now, Wanted { processes: processes.cloned().collect(), buffer }, reactor);
@@ -124,9 +130,19 @@ impl Tracking {
         }
     }
 
-    /// What is known of scripts and files. That of processes comes later.
+    /// Asks through this prober from now on.
+    pub(super) fn connect(&mut self, prober: Connection) {
+        self.probes.connect(prober);
+    }
+
+    /// What the prober answers.
+    pub(super) fn hear_prober(&mut self) -> Vec<Result> {
+        self.probes.hear()
+    }
+
+    /// What is known of scripts, probes and files. That of processes comes later.
     pub(super) fn states(&self) -> Vec<Result> {
-        self.scripts.states().chain(self.numbers()).collect()
+        self.scripts.states().chain(self.probes.states()).chain(self.numbers()).collect()
     }
 
     fn numbers(&self) -> impl Iterator<Item = Result> + '_ {
@@ -143,13 +159,14 @@ impl Tracking {
         reactor: &mut Reactor,
     ) -> (Vec<Result>, Option<Instant>) {
         let scripts = self.scripts.turn(now, programs);
+        let probes = self.probes.turn(now);
         let results: Vec<Result> = if self.files.catch_up(now) { self.numbers().collect() } else { Vec::new() };
         if let Some((_, wanted)) = self.processes_later.take_if(|(at, _)| *at <= now) {
             self.processes_later = Some((now, Wanted::default()));
             self.track_processes(now, wanted, reactor);
         }
         let later = self.processes_later.as_ref().map(|(at, _)| *at);
-        (results, [scripts, self.files.next_at(now), later].into_iter().flatten().min())
+        (results, [scripts, probes, self.files.next_at(now), later].into_iter().flatten().min())
     }
 
     /// Files have changed, or processes came or went.

@@ -20,6 +20,7 @@ pub(super) fn of_instance(text: &mut String, instance: &InstanceView, trackers: 
             TrackerKind::File => ("files", ","),
             TrackerKind::Process => ("processes", ","),
             TrackerKind::Bfd => ("BFDs", ":"),
+            TrackerKind::Probe => ("probes", ""),
         };
         if last.replace(tracker.id.kind) != Some(tracker.id.kind) {
             writeln!(text, "   Tracked {title} :").ok();
@@ -36,6 +37,8 @@ pub(super) fn describe(text: &mut String, trackers: &[TrackerView]) {
             TrackerKind::Script => ("VRRP Scripts", "VRRP Script"),
             TrackerKind::File => ("VRRP Track files", "Track file"),
             TrackerKind::Process => ("VRRP Track processes", "VRRP Track process"),
+            // ours
+            TrackerKind::Probe => ("VRRP Track probes", "VRRP Track probe"),
             TrackerKind::Interface | TrackerKind::Bfd => continue,
         };
         if last.replace(tracker.id.kind) != Some(tracker.id.kind) {
@@ -85,6 +88,15 @@ fn settings(text: &mut String, tracker: &TrackerView) {
             line("File", path);
             line("Status", &tracker.state);
             line("Weight", &shown(*weight));
+        }
+        TrackerSettings::Probe { target, interval, timeout, weight, rise, fall } => {
+            line("Target", target);
+            line("Interval", &format_args!("{} sec", milliseconds(*interval)));
+            line("Timeout", &format_args!("{} sec", milliseconds(*timeout)));
+            line("Weight", &shown(*weight));
+            line("Rise", rise);
+            line("Fall", fall);
+            line("Status", &tracker.state);
         }
         TrackerSettings::Process {
             process,

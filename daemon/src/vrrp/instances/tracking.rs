@@ -87,8 +87,11 @@ impl Instances {
             trackers.extend(followed.iter().map(|(id, _)| (id.clone(), TrackerState::Initial)));
             followed_by.insert(index, followed);
         }
-        let failing = config.scripts.iter().filter(|script| script.init_fail);
-        let init_fail = failing.map(|script| script.name.as_str()).collect();
+        let scripts = config.scripts.iter().filter(|script| script.init_fail);
+        let scripts = scripts.map(|script| TrackerId::new(TrackerKind::Script, &*script.name));
+        let probes = config.probes.iter().filter(|probe| probe.init_fail);
+        let probes = probes.map(|probe| TrackerId::new(TrackerKind::Probe, &*probe.name));
+        let init_fail = scripts.chain(probes).collect();
         for (id, state) in &mut trackers {
             *state = match id.kind {
                 TrackerKind::Interface => self.state_of_link(&id.name),
@@ -234,17 +237,30 @@ fn settings_of(config: &Config) -> BTreeMap<TrackerId, TrackerSettings> {
         };
         (TrackerId::new(TrackerKind::Process, &*process.name), settings)
     });
-    scripts.chain(files).chain(processes).collect()
+    let probes = config.probes.iter().map(|probe| {
+        let settings = TrackerSettings::Probe {
+            target: probe.target.to_string(),
+            interval: probe.interval,
+            timeout: probe.timeout,
+            weight: probe.weight,
+            rise: probe.rise,
+            fall: probe.fall,
+        };
+        (TrackerId::new(TrackerKind::Probe, &*probe.name), settings)
+    });
+    scripts.chain(files).chain(processes).chain(probes).collect()
 }
 
-/// What is known of a tracker that has had no result: a script with `init_fail` is down, a file that was not read holds 0, and a BFD
+/// What is known of a tracker that has had no result: a script or a probe with `init_fail` is down, a file that was not read holds 0, and a BFD
 /// session is down until the bfd process says otherwise, which may not run (`-B`).
-fn initial(id: &TrackerId, init_fail: &BTreeSet<&str>) -> TrackerState {
+fn initial(id: &TrackerId, init_fail: &BTreeSet<TrackerId>) -> TrackerState {
     match id.kind {
-        TrackerKind::Script if init_fail.contains(&*id.name) => TrackerState::Down,
+        TrackerKind::Script | TrackerKind::Probe if init_fail.contains(id) => TrackerState::Down,
         TrackerKind::File => TrackerState::Number(0),
         TrackerKind::Bfd => TrackerState::Down,
-        TrackerKind::Script | TrackerKind::Process | TrackerKind::Interface => TrackerState::Initial,
+        TrackerKind::Script | TrackerKind::Probe | TrackerKind::Process | TrackerKind::Interface => {
+            TrackerState::Initial
+        }
     }
 }
 
@@ -283,6 +299,7 @@ fn lines(tracks: &Tracks) -> impl Iterator<Item = (TrackerId, Weight)> + '_ {
         (TrackerKind::File, &tracks.files),
         (TrackerKind::Process, &tracks.processes),
         (TrackerKind::Bfd, &tracks.bfds),
+        (TrackerKind::Probe, &tracks.probes),
     ];
     interfaces.chain(
         named.into_iter().flat_map(|(kind, list)| {

@@ -322,6 +322,42 @@ fn what_a_driver_says_has_to_last_as_well() {
     assert_eq!(rig.state("A"), State::Fault);
 }
 
+const PROBE: &str = "vrrp_track_probe gw {\n ping 192.0.2.254\n LINES\n}\n";
+
+/// Ours: as of a script.
+#[test]
+fn a_probe_without_answer_makes_an_instance_wait_or_fail() {
+    let with = |lines: &str| PROBE.replace("LINES", lines) + &text("", "track_probe {\n gw\n }");
+    let mut rig = Rig::new(&with(""));
+    rig.pass(Duration::from_secs(10));
+    assert_eq!(rig.state("A"), State::Init, "no answer has come");
+    rig.tracker(TrackerKind::Probe, "gw", TrackerState::Up);
+    rig.pass(Duration::from_secs(4));
+    assert_eq!(rig.state("A"), State::Master);
+    rig.tracker(TrackerKind::Probe, "gw", TrackerState::Down);
+    assert_eq!((rig.state("A"), rig.has(VIP)), (State::Fault, false));
+    let cause = |report: &Report| match report {
+        Report::Transition { transition, .. } => Some(transition.cause.to_string()),
+        _ => None,
+    };
+    let said = rig.reports.iter().filter_map(cause).next_back().unwrap();
+    assert!(said.contains("tracked probe gw does not answer"), "{said}");
+    let rig = Rig::new(&with("init_fail"));
+    assert_eq!(rig.state("A"), State::Fault);
+    let mut rig = Rig::new(&with("weight -30"));
+    rig.tracker(TrackerKind::Probe, "gw", TrackerState::Down);
+    assert_eq!((rig.state("A"), rig.priority()), (State::Backup, 70));
+}
+
+#[test]
+fn members_are_in_fault_together_when_a_probe_of_the_group_fails() {
+    let mut rig = Rig::new(&(PROBE.replace("LINES", "") + &group("track_probe {\n gw\n }")));
+    rig.tracker(TrackerKind::Probe, "gw", TrackerState::Up);
+    rig.pass(Duration::from_secs(10));
+    rig.tracker(TrackerKind::Probe, "gw", TrackerState::Down);
+    assert!(rig.states().iter().all(|(_, state)| *state == State::Fault), "{:?}", rig.states());
+}
+
 /// interfaces.md section 1: in a group, first BACKUP is said of the group before its members; MASTER, FAULT and STOP of the members
 /// first.
 #[test]
