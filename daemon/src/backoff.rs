@@ -9,6 +9,9 @@ const SERIES: Duration = Duration::from_secs(60);
 /// The longest pause.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// The first pause that is one, unless what starts again is awaited sooner.
+const FIRST: Duration = Duration::from_secs(1);
+
 /// None the first time, then doubling from one second to a minute while deaths come in a series (keepalived's
 /// `calc_restart_delay`).
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,9 +23,14 @@ pub struct Backoff {
 impl Backoff {
     /// A process died at `now`: the pause before the next start.
     pub fn next(&mut self, now: Instant) -> Duration {
+        self.next_from(now, FIRST)
+    }
+
+    /// The same, doubling from another pause than a second.
+    pub fn next_from(&mut self, now: Instant, first: Duration) -> Duration {
         let in_series = self.last.is_some_and(|last| now.since(last) < SERIES + self.pause);
         self.last = Some(now);
-        self.pause = if in_series { (self.pause * 2).clamp(Duration::from_secs(1), LONGEST) } else { Duration::ZERO };
+        self.pause = if in_series { (self.pause * 2).clamp(first, LONGEST) } else { Duration::ZERO };
         self.pause
     }
 }
@@ -40,6 +48,14 @@ mod tests {
         let mut backoff = Backoff::default();
         let pauses: Vec<u64> = (0..9).map(|second| backoff.next(at(100 + second)).as_secs()).collect();
         assert_eq!(pauses, [0, 1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+
+    #[test]
+    fn what_is_awaited_soon_starts_again_sooner() {
+        let mut backoff = Backoff::default();
+        let first = Duration::from_millis(10);
+        let pauses: Vec<u128> = (0..7).map(|second| backoff.next_from(at(100 + second), first).as_millis()).collect();
+        assert_eq!(pauses, [0, 10, 20, 40, 80, 160, 320]);
     }
 
     #[test]

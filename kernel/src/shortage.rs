@@ -15,6 +15,11 @@ pub fn is_shortage(error: &io::Error) -> bool {
     }
 }
 
+/// What the kernel says to a process that has no descriptor left.
+pub fn too_many() -> io::Error {
+    io::Error::from_raw_os_error(libc::EMFILE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

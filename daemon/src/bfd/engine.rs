@@ -284,11 +284,16 @@ impl Engine {
         }
     }
 
+    /// Whether a neighbour has not yet answered what [`Self::stop`] sent: it still says that its session is up.
+    pub fn owes_farewells(&self) -> bool {
+        self.sessions.ids().filter_map(|id| self.sessions.get(id)).any(owes_farewell)
+    }
+
     /// Sends again what [`Self::stop`] sent: a packet may be lost.
     pub(super) fn repeat(&mut self, now: Instant) {
         for id in self.by_place.clone() {
             if let Some(session) = self.sessions.get_mut(id)
-                && session.state() == SessionState::AdminDown
+                && owes_farewell(session)
             {
                 session.repeat(now);
                 self.deadlines.set(id.0, Some(session.deadline()));
@@ -460,6 +465,12 @@ impl Engine {
             counters: *session.counters(),
         })
     }
+}
+
+/// Its neighbour was told AdminDown, and does not say yet that it knows.
+fn owes_farewell(session: &Session) -> bool {
+    let remote = session.remote();
+    session.state() == SessionState::AdminDown && remote.discriminator.is_some() && remote.state == SessionState::Up
 }
 
 #[cfg(test)]

@@ -45,6 +45,9 @@ const MORE_THAN_WAIT: usize = 16_384;
 /// From one attempt to open a port to the next.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Descriptors that sessions leave: for connections, the log, a reload.
+const RESERVE: usize = 64;
+
 /// Sessions in one message to the supervisor.
 const MOST_STANDINGS: usize = 64;
 
@@ -54,9 +57,15 @@ const MOST_CHANGES: usize = 64;
 /// From one such message to the next.
 const CHANGES_PAUSE: Duration = Duration::from_millis(5);
 
-/// How often the neighbours are told that this daemon stops, and how long that takes: a packet may be lost.
+/// How often neighbours are told that a session is configured no more: a packet may be lost.
 const FAREWELLS: usize = 3;
+
+/// From telling the neighbours that this daemon stops to telling them again. It grows, as what loses packets may last.
 const FAREWELL_PAUSE: Duration = Duration::from_millis(10);
+
+/// Neighbours that do not answer are told for so long, which is less than the detection time that RFC 5880 §6.8.16 would like: a stop
+/// does not wait for them.
+const FAREWELL_LIMIT: Duration = Duration::from_millis(130);
 
 /// Runs the bfd process until it is told to stop; returns its exit status.
 pub fn run() -> u8 {
@@ -89,7 +98,8 @@ impl Process {
         let global = &startup.config.global;
         child::name(global.bfd.name.as_deref().or(global.process_name.as_deref()));
         schedule::apply("bfd", &global.bfd, Some(NICE));
-        process::raise_descriptor_limit().ok();
+        let descriptors = process::raise_descriptor_limit().ok().flatten();
+        let sockets = descriptors.and_then(|most| usize::try_from(most).ok()).map(|most| most.saturating_sub(RESERVE));
         // before this process has another thread: capabilities belong to threads
         let log = log::start_anyway(&startup.log, "Keepalived_bfd");
         let now = reactor::now();
@@ -99,7 +109,7 @@ impl Process {
             reactor,
             engine: Engine::new(now, &startup.config, &startup.sessions, random()),
             ears: Ears::default(),
-            voices: Voices::new(random()),
+            voices: Voices::new(random(), sockets),
             links,
             buffers: Buffers::default(),
             heard_until: Instant::ZERO,
@@ -247,12 +257,9 @@ impl Process {
             })
             .collect();
         let engine = &mut self.engine;
-        self.voices.open_all(now, wishes.into_iter(), |id, name, voice| {
-            if let Err(why) = &voice {
-                tracing::warn!("({name}) {why}");
-            }
-            engine.set_voice(id, voice);
-        });
+        for line in self.voices.open_all(now, wishes.into_iter(), |id, voice| engine.set_voice(id, voice)) {
+            tracing::warn!("{line}");
+        }
     }
 
     /// Tells others what is new. Returns when to come again.
@@ -375,16 +382,33 @@ impl Process {
         }
     }
 
-    /// Tells the neighbours, and ends.
+    /// Tells the neighbours until each has answered, but not for long, and ends.
     fn stop(&mut self) -> u8 {
-        let begun = reactor::now();
-        self.engine.stop(begun);
+        let limit = reactor::now() + FAREWELL_LIMIT;
+        self.engine.stop(reactor::now());
+        // waits for nothing else than answers
+        let mut answers = Reactor::new(&[]).ok();
+        if let Some(answers) = &mut answers {
+            self.ears.open().for_each(|(ear, _)| drop(answers.register(ear, Token(0), Interest::Read)));
+        }
+        let mut pause = FAREWELL_PAUSE;
         let mut ready = Vec::new();
-        for _ in 0..FAREWELLS {
+        loop {
             while !self.speak(reactor::now(), Instant::ZERO) {}
-            let until = reactor::now() + FAREWELL_PAUSE;
-            self.reactor.wait(Some(until), &mut ready).ok();
+            let again_at = (reactor::now() + pause).min(limit);
+            while self.engine.owes_farewells() && reactor::now() < again_at {
+                let waited = answers.as_mut().is_some_and(|answers| answers.wait(Some(again_at), &mut ready).is_ok());
+                if !waited {
+                    std::thread::sleep(again_at.since(reactor::now()));
+                }
+                ready.clear();
+                self.hear();
+            }
+            if !self.engine.owes_farewells() || reactor::now() >= limit {
+                break;
+            }
             self.engine.repeat(reactor::now());
+            pause *= 2;
         }
         self.tell(reactor::now());
         self.backlog.tell_all(&mut self.supervisor, FromChild::Happened);

@@ -1,5 +1,8 @@
 //! Children that end: whether and when another one starts.
 
+use std::time::Duration;
+
+use keepalived_config::model::Config;
 use keepalived_core::time::Instant;
 use keepalived_kernel::process::{self, Exit, Pid};
 use keepalived_kernel::reactor;
@@ -56,11 +59,15 @@ impl Supervisor {
             }
             ended => {
                 tracing::error!("{role} child process({pid}) died ({ended}): Respawning");
+                let first = first_pause(role, &self.config);
                 let Some(post) = self.post(role) else { return };
-                let pause = post.backoff.next(now);
+                let pause = post.backoff.next_from(now, first);
                 let gap = post.gap(now);
                 if !pause.is_zero() {
-                    tracing::warn!("{role} process dies again and again; the next starts in {} s", pause.as_secs());
+                    let whole = pause.subsec_millis() == 0;
+                    let time =
+                        if whole { format!("{} s", pause.as_secs()) } else { format!("{} ms", pause.as_millis()) };
+                    tracing::warn!("{role} process dies again and again; the next starts in {time}");
                 }
                 if pause.is_zero() || (role == Role::Vrrp && had_lived) {
                     // if the supervisor dies, too, this process removes addresses without adverts
@@ -91,5 +98,31 @@ impl Supervisor {
         if let Err(error) = process::reap_orphans(&own) {
             tracing::warn!("cannot reap orphans of scripts: {error}");
         }
+    }
+}
+
+/// The pause after the second of several deaths. The neighbours of BFD sessions wait for a detection time: three bfd processes start within
+/// the shortest one.
+fn first_pause(role: Role, config: &Config) -> Duration {
+    const SHORTEST: Duration = Duration::from_millis(5);
+    const LONGEST: Duration = Duration::from_secs(1);
+    let sessions = config.bfd_instances.iter().filter(|_| role == Role::Bfd);
+    let detection = sessions.map(|session| session.min_tx.saturating_mul(session.multiplier.into())).min();
+    detection.map_or(LONGEST, |time| (time / 8).clamp(SHORTEST, LONGEST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::from_text;
+
+    #[test]
+    fn a_bfd_process_that_dies_again_is_there_before_its_neighbours_miss_it() {
+        let text = "bfd_instance A {\n neighbor_ip 10.0.0.2\n min_tx 300\n multiplier 3\n}\n\
+            bfd_instance B {\n neighbor_ip 10.0.0.3\n min_tx 80\n multiplier 5\n}\n";
+        let config = from_text(text);
+        assert_eq!(first_pause(Role::Bfd, &config), Duration::from_millis(50));
+        assert_eq!(first_pause(Role::Vrrp, &config), Duration::from_secs(1));
+        assert_eq!(first_pause(Role::Bfd, &from_text("")), Duration::from_secs(1));
     }
 }

@@ -369,3 +369,30 @@ fn a_link_local_neighbour_is_reached_through_its_interface() {
     };
     assert_eq!([hear(3), hear(2)], [SessionState::Down, SessionState::Init]);
 }
+
+/// RFC 5880 §6.8.16: the neighbour should be sure to hear of it.
+#[test]
+fn a_stop_is_told_until_the_neighbour_answers() {
+    let mut rig = Rig::new(FAST);
+    rig.run(3000);
+    assert!(!rig.sides[0].engine.owes_farewells());
+    let now = rig.now;
+    rig.sides[0].engine.stop(now);
+    rig.cut = true;
+    rig.run(1);
+    assert!(rig.sides[0].engine.owes_farewells(), "the packet is lost");
+    let now = rig.now;
+    rig.sides[0].engine.repeat(now);
+    rig.cut = false;
+    rig.run(1);
+    assert!(!rig.sides[0].engine.owes_farewells());
+    assert_eq!(rig.sides[1].engine.session(SessionId(0)).unwrap().state(), SessionState::Down);
+    // a neighbour that is gone is not waited for longer than its packets are missed
+    let mut rig = Rig::new(FAST);
+    rig.run(3000);
+    rig.cut = true;
+    let now = rig.now;
+    rig.sides[0].engine.stop(now);
+    rig.run(200);
+    assert!(!rig.sides[0].engine.owes_farewells());
+}
