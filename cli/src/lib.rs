@@ -1,5 +1,5 @@
-//! `keepalivedctl`: what an administrator asks about configurations. The answers come from config/; this reads files
-//! and prints.
+//! `keepalivedctl`: what an administrator asks. Answers about configurations come from config/, this reads files and prints; answers about
+//! a daemon that runs come from its observer.
 #![forbid(unsafe_code)]
 // what opens files otherwise may wait, or follow a link (clippy.toml); tests may
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use keepalived_config::Style;
 use serde::Serialize;
 
+mod ask;
 mod check;
 mod diff;
 mod expand;
@@ -18,7 +19,7 @@ mod explain;
 mod fmt;
 mod input;
 
-/// Checks, explains, formats and compares configurations of keepalived.
+/// Asks a keepalived that runs how it is; checks, explains, formats and compares configurations.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "keepalivedctl", version, about, arg_required_else_help = true)]
 struct Arguments {
@@ -41,6 +42,10 @@ enum Colour {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
+    Status(ask::Status),
+    Why(ask::Why),
+    Events(ask::Events),
+    Reload(ask::Reload),
     /// Say what is wrong with a configuration; with several files, each is a node of one cluster, and they are compared
     Check(check::Arguments),
     /// Say what a configuration leads to: times to fail over, sizes of adverts, arithmetic of quorums
@@ -65,6 +70,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     };
     let style = style(arguments.color);
     let answer = match &arguments.command {
+        Command::Status(arguments) => return ask::status(arguments, style),
+        Command::Why(arguments) => return ask::why(arguments, style),
+        Command::Events(arguments) => return ask::events(arguments, style),
+        Command::Reload(arguments) => return ask::reload(arguments, style),
         Command::Check(arguments) => check::run(arguments, style),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Fmt(arguments) => fmt::run(arguments),

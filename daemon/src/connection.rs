@@ -84,6 +84,11 @@ impl Connection {
         }
     }
 
+    /// How many messages wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Whether messages wait.
     pub fn is_behind(&self) -> bool {
         !self.waiting.is_empty()

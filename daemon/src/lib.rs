@@ -29,6 +29,7 @@ mod programs;
 pub mod role;
 pub mod runner;
 pub mod schedule;
+pub mod seen;
 pub mod supervisor;
 mod track_files;
 pub mod vrrp;

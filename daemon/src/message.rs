@@ -15,12 +15,14 @@ use keepalived_kernel::ipvs::{Expiry, Timeouts};
 use keepalived_kernel::pipe::{self, Pipe, Received, Sealed};
 use keepalived_kernel::process::{self, Account};
 use keepalived_state::{BalanceChange, BfdChange, Record, VrrpChange};
+use keepalived_surface::request::Change;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::checker::Unfinished;
 use crate::log::Destinations;
 use crate::role::Role;
+use crate::seen::Seen;
 use crate::vrrp::BorrowedSettings;
 use keepalived_config::InstanceKey;
 
@@ -43,10 +45,23 @@ pub enum ToChild {
     Refresh(AfterTelling),
     /// The connection to the process of this role; its descriptor comes along. It replaces the connection to a process before it.
     Peer(Role),
+    /// To the observer: what the supervisor sees. [`Seen::Whole`] has the snapshot in memory.
+    Seen(Seen),
+    /// To the observer: the socket of this door, which listens; its descriptor comes along. It replaces the one before it.
+    Door(Door),
     /// To the runner: the supervisor orders programs by a connection whose descriptor comes along.
     Orders,
     /// End in good order.
     Stop,
+}
+
+/// Where the observer is asked.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum Door {
+    /// `control_socket`
+    Control,
+    /// `metrics_listen`
+    Http,
 }
 
 /// What happens to counters that have been sent.
@@ -161,6 +176,10 @@ pub enum FromChild {
     BalanceChanges(Changes<BalanceChange>),
     /// Changes of the view of BFD sessions.
     BfdChanges(Changes<BfdChange>),
+    /// The observer passes on what was asked for by one who may.
+    Change(Change, String),
+    /// The observer wants fresh numbers of this process; [`Seen::Fresh`] says when it has them.
+    Refresh(Role),
     /// It got a signal that is for the supervisor.
     Signal(i32),
     /// It cannot run, and ends with this status.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process;
 use keepalived_kernel::reactor::{Interest, Nested, Reactor, Ready, Token};
 use keepalived_surface::mail::{Account, Envelope, Protection, Relay};
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, LocalSet};
 
 use crate::alerts::Alert;
@@ -20,11 +22,16 @@ use crate::configuration::host_name;
 use crate::connection::Connection;
 use crate::exit;
 use crate::log;
-use crate::message::{self, FromChild, Incoming, Startup, ToChild};
+use crate::message::{self, Door, FromChild, Incoming, Startup, ToChild};
+use crate::seen::Seen;
 
+mod control;
+mod http;
 mod outbox;
+mod world;
 
 use outbox::{Outbox, Sender};
+use world::World;
 
 /// How long the end of this process waits for mail to be sent.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -45,6 +52,11 @@ struct Observer {
     /// Processes that have something to tell.
     clients: BTreeMap<Token, Connection>,
     outbox: Rc<Outbox>,
+    world: Rc<World>,
+    /// What the tasks want from the supervisor.
+    wishes: mpsc::UnboundedReceiver<FromChild>,
+    /// Who serves each door.
+    doors: BTreeMap<Door, JoinHandle<()>>,
     last_token: u64,
     _log: log::Guard,
 }
@@ -55,12 +67,16 @@ impl Observer {
         // it speaks with servers that others run
         process::drop_capabilities(&[])?;
         let log = log::start_anyway(&startup.log, "Keepalived_observer");
+        let (wish, wishes) = mpsc::unbounded_channel();
         Ok(Self {
             supervisor,
             reactor: Some(reactor),
             config: startup.config,
             clients: BTreeMap::new(),
             outbox: Rc::default(),
+            world: Rc::new(World::new(wish)),
+            wishes,
+            doors: BTreeMap::new(),
             last_token: FROM_SUPERVISOR.0,
             _log: log,
         })
@@ -85,7 +101,7 @@ impl Observer {
 
     async fn serve(&mut self) -> io::Result<u8> {
         let mut reactor = Nested::new(self.reactor.take().ok_or(io::ErrorKind::NotConnected)?)?;
-        self.outbox.set(sender(&self.config));
+        self.configure();
         let delivery = tokio::task::spawn_local(outbox::deliver(Rc::clone(&self.outbox)));
         self.supervisor.say(&FromChild::Ready);
         let mut ready = Vec::new();
@@ -93,6 +109,7 @@ impl Observer {
             ready.clear();
             tokio::select! {
                 came = reactor.ready(&mut ready) => came?,
+                Some(wish) = self.wishes.recv() => self.supervisor.say(&wish),
                 () = tokio::time::sleep(CATCH_UP), if self.supervisor.is_behind() => self.supervisor.catch_up(),
             }
             for ready in &ready {
@@ -125,7 +142,7 @@ impl Observer {
                     let answer = match message::content(descriptor) {
                         Ok(config) => {
                             self.config = config;
-                            self.outbox.set(sender(&self.config));
+                            self.configure();
                             FromChild::Reloaded
                         }
                         Err(error) => FromChild::NotReloaded(error.to_string()),
@@ -139,9 +156,48 @@ impl Observer {
                         tracing::error!("message from the supervisor: {error}");
                     }
                 }
+                ToChild::Seen(Seen::Whole) => match message::content(descriptor) {
+                    Ok(snapshot) => self.world.replace(snapshot),
+                    Err(error) => tracing::error!("message from the supervisor: {error}"),
+                },
+                ToChild::Seen(seen) => self.world.see(seen),
+                ToChild::Door(door) => self.open(door, descriptor),
                 ToChild::Stop => return Some(End::Stop),
                 ToChild::Start | ToChild::Orders | ToChild::Refresh(_) => {}
             }
+        }
+    }
+
+    /// Does as the configuration says from now on.
+    fn configure(&self) {
+        self.outbox.set(sender(&self.config));
+        let group = self.config.global.control.group.as_deref().and_then(|name| match process::find_group(name) {
+            Ok(Some(group)) => Some(group),
+            Ok(None) => {
+                tracing::warn!("control_group: there is no group {name}; only root may change things");
+                None
+            }
+            Err(error) => {
+                tracing::warn!("control_group {name} cannot be looked up ({error}); only root may change things");
+                None
+            }
+        });
+        self.world.trust(group);
+    }
+
+    /// Serves this door by `socket` from now on; without one it is closed.
+    fn open(&mut self, door: Door, socket: Option<OwnedFd>) {
+        if let Some(before) = self.doors.remove(&door) {
+            before.abort();
+        }
+        let Some(socket) = socket else { return };
+        let serves = match door {
+            Door::Control => control::serve(socket, Rc::clone(&self.world)),
+            Door::Http => http::serve(socket, Rc::clone(&self.world)),
+        };
+        match serves {
+            Ok(task) => drop(self.doors.insert(door, task)),
+            Err(error) => tracing::error!("{door:?}: {error}"),
         }
     }
 

@@ -122,7 +122,7 @@ impl Prober {
                     }
                 }
                 ToChild::Stop => return Some(End::Stop),
-                ToChild::Start | ToChild::Orders | ToChild::Refresh(_) => {}
+                ToChild::Start | ToChild::Orders | ToChild::Refresh(_) | ToChild::Seen(_) | ToChild::Door(_) => {}
             }
         }
     }

@@ -165,7 +165,7 @@ impl Runner {
                     }
                 }
                 ToChild::Stop => return Some(End::Stop),
-                ToChild::Start | ToChild::Refresh(_) => {}
+                ToChild::Start | ToChild::Refresh(_) | ToChild::Seen(_) | ToChild::Door(_) => {}
             }
         }
     }

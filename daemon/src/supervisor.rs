@@ -29,6 +29,7 @@ mod initial_files;
 mod introductions;
 mod liveness;
 mod messages;
+mod observing;
 mod own_scripts;
 mod paced_log;
 mod pid_files;
@@ -47,6 +48,7 @@ mod worker;
 use abandoned::Sweeper;
 use dump::{Dump, File};
 use introductions::Introductions;
+use observing::Observing;
 use own_scripts::OwnScripts;
 use paced_log::PacedLog;
 use pid_files::PidFiles;
@@ -115,6 +117,7 @@ struct Supervisor {
     states: BTreeMap<InstanceKey, State>,
     /// Views of the workers, and the journals, which outlive them.
     views: Views,
+    observing: Observing,
     /// What each process undoes at its end. It outlives that process.
     cleanup: BTreeMap<Role, Cleanup>,
     /// Results of the trackers of the vrrp process.
@@ -179,6 +182,8 @@ impl Supervisor {
                 supervisor.end_reading();
                 initial_files::write(&supervisor.config.files);
                 supervisor.reload_time.configure(&supervisor.config.global.reload, &mut supervisor.reactor);
+                supervisor.name_snapshot();
+                supervisor.open_doors();
                 supervisor.start_children();
                 supervisor.ready_if_all_are();
                 Ok(supervisor)
@@ -241,6 +246,7 @@ impl Supervisor {
             posts: Role::ALL.map(|role| Post::new(role, now)),
             states: BTreeMap::new(),
             views: Views::default(),
+            observing: Observing::new(),
             cleanup: BTreeMap::new(),
             trackers: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -343,6 +349,7 @@ impl Supervisor {
         self.respawn(now);
         self.try_again(now);
         self.say_hello(now);
+        self.observe();
         None
     }
 
@@ -405,6 +412,7 @@ impl Supervisor {
 
     fn end(&mut self, status: u8) -> u8 {
         self.remove_all_abandoned();
+        self.close_control();
         self.pid_files.remove();
         if let Some(background) = self.background.take() {
             background.failed(status);

@@ -15,6 +15,7 @@ pub mod firewall;
 pub mod ipvs;
 pub mod link_beat;
 pub mod links_lock;
+pub mod local;
 pub mod local_time;
 pub mod netlink;
 pub mod network;

@@ -13,7 +13,7 @@ use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerState};
 use serde::{Deserialize, Serialize};
 
 /// What a record is about.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Subject {
     /// A VRRP instance, by name.
     Instance(String),

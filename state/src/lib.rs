@@ -6,14 +6,18 @@
 
 mod balance;
 mod bfd;
+mod daemon;
 mod journal;
+mod latest;
 mod place;
 mod snapshot;
 mod vrrp;
 
 pub use balance::{BalanceChange, BalanceView, CheckView, ServerView, ServiceView};
 pub use bfd::{BfdChange, BfdView, SessionView};
+pub use daemon::{DaemonView, ProcessState, ProcessView, ReloadView};
 pub use journal::{Event, Journal, MOST_KEPT, Record, Subject};
+pub use latest::Latest;
 pub use snapshot::Snapshot;
 pub use vrrp::{
     AddressView, FollowerView, InstanceView, MasterView, TrackerSettings, TrackerView, VrrpChange, VrrpView,

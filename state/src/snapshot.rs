@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BalanceView, BfdView, VrrpView};
+use crate::{BalanceView, BfdView, DaemonView, VrrpView};
 
 /// The daemon at one moment: what each of its processes shows. One that does not run shows nothing.
 #[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     /// `router_id`, or the host name.
     pub router_id: String,
+    /// Of the supervisor.
+    pub daemon: DaemonView,
     /// Of the vrrp process.
     pub vrrp: VrrpView,
     /// Of the checker process.

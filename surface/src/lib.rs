@@ -6,8 +6,12 @@
 mod data;
 mod json;
 pub mod mail;
+pub mod metrics;
+pub mod page;
+pub mod request;
 pub mod snmp;
 mod statistics;
+pub mod status;
 
 pub use data::{bfd_data, checker_data, data};
 pub use json::json;

@@ -206,6 +206,7 @@ rules! {
     // the daemon beside VRRP
     MAIL_INCOMPLETE "mail-incomplete" Warning Fine, "Mail needs smtp_server and notification_email; with one of them none is sent.", "Says nothing.", "smtp_server 127.0.0.1", "Add the other one, or remove this one.";
     MAIL_LOGIN "mail-login" Warning Fine, "A login at the mail server needs smtp_user and smtp_password_file, and smtp_tls: without it, the password can be read on the way. These are keywords of ours.", "Knows no login.", "smtp_server 127.0.0.1\n  notification_email {\n    root@localhost\n  }\n  smtp_user lb", "Give all three.";
+    METRICS_LISTEN "metrics-listen" Error Fine, "metrics_listen, a keyword of ours, takes a port, or an address of this machine and a port.", "Knows no metrics.", "metrics_listen localhost 9650", "Write `metrics_listen 9650` or `metrics_listen 192.0.2.1 9650`.";
     MAIL_EMPTY "mail-empty" Warning General, "notification_email without an address.", "The same.", "notification_email {\n}", "Add addresses, or remove the block.";
     SNMP_SOCKET "snmp-socket" Error General, "snmp_socket is one word; with more it is ignored.", "The same.", "snmp_socket tcp 127.0.0.1:705", "Write it as `tcp:127.0.0.1:705`.";
     BUFFER_POLICY "buffer-policy" Warning General, "vrrp_rx_bufs_policy has several words. A number counts; of MTU and ADVERT it is MTU.", "The same, if the number comes first.", "vrrp_rx_bufs_policy MTU ADVERT", "Write one of them.";

@@ -1,5 +1,6 @@
 //! Parts of `global_defs`: scripts, FIFOs, mail, SNMP, D-Bus, reload, how processes run.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::reading::Reading;
@@ -8,8 +9,8 @@ use super::settings::process_name;
 use super::statements::Statements;
 use crate::finding::{Finding, rule};
 use crate::model::{
-    AutoPriority, Buffer, Buffers, Dbus, Fifo, Fifos, Global, Mail, MailServer, MailTls, ProcessSettings, Reload,
-    ReloadFile, Scripts, Snmp, VmacNames,
+    AutoPriority, Buffer, Buffers, Control, ControlSocket, Dbus, Fifo, Fifos, Global, Mail, MailServer, MailTls,
+    ProcessSettings, Reload, ReloadFile, Scripts, Snmp, VmacNames,
 };
 use crate::syntax::{Node, Word};
 
@@ -18,6 +19,7 @@ pub(super) fn read(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &
     global.scripts = scripts(reading, blocks);
     global.fifos = fifos(reading, blocks);
     global.mail = mail(reading, blocks);
+    global.control = control(reading, blocks);
     global.snmp = snmp(reading, blocks);
     global.dbus = dbus(reading, blocks);
     global.reload = reload(reading, blocks);
@@ -146,6 +148,38 @@ fn sender(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<String> {
         reading.report(finding.help("quote a name together with its address: \"Name <user@host>\""));
     }
     from
+}
+
+fn control(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Control {
+    Control {
+        socket: match reading.text(blocks.last("control_socket")) {
+            None => ControlSocket::Usual,
+            Some(path) if path == "none" => ControlSocket::None,
+            Some(path) => ControlSocket::Path(path),
+        },
+        group: reading.text(blocks.last("control_group")),
+        http: listener(reading, blocks.last("metrics_listen")),
+    }
+}
+
+/// `[ADDRESS] PORT`: on this machine only unless the address says otherwise.
+fn listener(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<SocketAddr> {
+    let words: Vec<_> = node?.arguments().collect();
+    let (address, port) = match words.as_slice() {
+        [port] => (IpAddr::from(Ipv4Addr::LOCALHOST), port),
+        [address, port, ..] => match address.str().parse() {
+            Ok(parsed) => (parsed, port),
+            Err(_) => {
+                let message = format!("metrics_listen: {} is no address", address.str());
+                let help = "write `metrics_listen 9650`, or an address of this machine before the port";
+                reading.report(Finding::at(&rule::METRICS_LISTEN, address.span, message).help(help));
+                return None;
+            }
+        },
+        [] => return None,
+    };
+    let port = reading.number_word("the port of metrics_listen", *port, 1..=65_535)?;
+    Some(SocketAddr::new(address, u16::try_from(port).ok()?))
 }
 
 fn snmp(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Snmp {

@@ -8,8 +8,8 @@ use keepalived_core::vrrp::Version;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AutoPriority, Balancing, Buffers, Dbus, Fifos, Firewall, Garp, Mail, ProcessSettings, Reload, Scripts, Snmp,
-    VmacNames,
+    AutoPriority, Balancing, Buffers, Control, Dbus, Fifos, Firewall, Garp, Mail, ProcessSettings, Reload, Scripts,
+    Snmp, VmacNames,
 };
 
 /// What holds for the whole daemon.
@@ -85,6 +85,8 @@ pub struct Global {
     pub fifos: Fifos,
     /// Mail about changes.
     pub mail: Mail,
+    /// How it can be asked.
+    pub control: Control,
     /// SNMP.
     pub snmp: Snmp,
     /// D-Bus.
@@ -147,6 +149,7 @@ impl Default for Global {
             scripts: Scripts::default(),
             fifos: Fifos::default(),
             mail: Mail::default(),
+            control: Control::default(),
             snmp: Snmp::default(),
             dbus: Dbus::default(),
             firewall: Firewall::default(),

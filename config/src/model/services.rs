@@ -1,6 +1,6 @@
 //! Parts of `global_defs`: what the daemon does beside VRRP, and how its processes run.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
@@ -435,6 +435,29 @@ pub struct Buffer {
     pub size: Option<u32>,
     /// `*_force`: beyond the limit of the system.
     pub force: bool,
+}
+
+/// How the daemon can be asked; keywords of ours.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Control {
+    /// Where keepalivedctl asks.
+    pub socket: ControlSocket,
+    /// `control_group`: its members may change things, as root may.
+    pub group: Option<String>,
+    /// `metrics_listen`: where metrics and the status page are.
+    pub http: Option<SocketAddr>,
+}
+
+/// `control_socket`
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum ControlSocket {
+    /// Beside the pid file.
+    #[default]
+    Usual,
+    /// There.
+    Path(String),
+    /// There is none.
+    None,
 }
 
 /// What a reload does besides reading.

@@ -337,7 +337,12 @@ impl Process {
                 results.iter().for_each(|result| peer.say(result));
                 *(if is_vrrp { &mut self.vrrp } else { &mut self.checker }) = Some(peer);
             }
-            ToChild::Start | ToChild::Peer(_) | ToChild::Orders | ToChild::Stop => {}
+            ToChild::Start
+            | ToChild::Peer(_)
+            | ToChild::Orders
+            | ToChild::Stop
+            | ToChild::Seen(_)
+            | ToChild::Door(_) => {}
             ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => match message::content::<Config>(descriptor) {
                 Ok(config) => {

@@ -403,7 +403,12 @@ impl Process {
                 self.bfd = Some(Connection::new(pipe));
             }
             ToChild::Peer(Role::Observer) => self.alerts.connect(descriptor)?,
-            ToChild::Start | ToChild::Peer(_) | ToChild::Orders | ToChild::Stop => {}
+            ToChild::Start
+            | ToChild::Peer(_)
+            | ToChild::Orders
+            | ToChild::Stop
+            | ToChild::Seen(_)
+            | ToChild::Door(_) => {}
         }
         Ok(())
     }

@@ -112,6 +112,9 @@ impl Supervisor {
                 if role == Role::Runner {
                     self.connect_runner();
                 }
+                if role == Role::Observer {
+                    self.hand_over_doors();
+                }
                 if follows {
                     self.give(role);
                 }

@@ -15,6 +15,8 @@ pub(super) enum Dump {
     File(File),
     /// The text of `keepalived.data` into the log (`--dump-conf`), after the configuration.
     Log,
+    /// No file: the observer has been told everything.
+    Observer,
 }
 
 /// Which file.

@@ -8,9 +8,9 @@ use super::dump::Dump;
 use super::share::{has_tracker, is_needed};
 use super::superseded::Superseded;
 use super::{Supervisor, eprint_all};
-use crate::configuration;
 use crate::message::{AfterTelling, Changes, FromChild, Incoming};
 use crate::role::Role;
+use crate::seen::Seen;
 
 impl Supervisor {
     pub(super) fn listen(&mut self, role: Role) {
@@ -52,6 +52,9 @@ impl Supervisor {
                     post.has_run = true;
                 }
                 self.ready_if_all_are();
+                if role == Role::Observer {
+                    self.observer_is_ready();
+                }
                 if self.options.dump {
                     self.ask(role, Dump::Log, AfterTelling::KeepCounters);
                 }
@@ -79,20 +82,14 @@ impl Supervisor {
                 }
             }
             FromChild::Transitions(records) => {
-                for (key, record) in records {
+                for (key, record) in &records {
                     if let Event::Transition(transition) = &record.event {
-                        self.states.insert(key, transition.to);
-                    }
-                    if let Some(journal) = self.views.journal(role) {
-                        journal.push(record);
+                        self.states.insert(key.clone(), transition.to);
                     }
                 }
+                self.see(Seen::Happened(role, records.into_iter().map(|(_, record)| record).collect()));
             }
-            FromChild::Happened(records) => {
-                if let Some(journal) = self.views.journal(role) {
-                    records.into_iter().for_each(|record| journal.push(record));
-                }
-            }
+            FromChild::Happened(records) => self.see(Seen::Happened(role, records)),
             FromChild::Tracked(tracker, state) => drop(self.trackers.insert(tracker, state)),
             FromChild::Sessions(standings) => {
                 for (name, standing) in standings {
@@ -104,17 +101,19 @@ impl Supervisor {
             }
             FromChild::Cleanup(cleanup) => drop(self.cleanup.insert(role, cleanup)),
             FromChild::VrrpChanges(Changes { changes, fresh }) => {
-                self.views.apply_vrrp(changes);
+                self.see(Seen::Vrrp(changes));
                 self.write_dumps(role, fresh);
             }
             FromChild::BalanceChanges(Changes { changes, fresh }) => {
-                self.views.apply_balance(changes);
+                self.see(Seen::Balance(changes));
                 self.write_dumps(role, fresh);
             }
             FromChild::BfdChanges(Changes { changes, fresh }) => {
-                self.views.apply_bfd(changes);
+                self.see(Seen::Bfd(changes));
                 self.write_dumps(role, fresh);
             }
+            FromChild::Change(change, who) => self.change(&change, &who),
+            FromChild::Refresh(of) => self.refresh(of),
             FromChild::Signal(number) => {
                 if let Some(signal) = Signal::from_number(number) {
                     self.on_signal(signal);
@@ -132,9 +131,9 @@ impl Supervisor {
     /// Writes the dumps that waited for a process, if what it told is `fresh`, and asks for those that came since.
     fn write_dumps(&mut self, role: Role, fresh: bool) {
         if fresh {
-            let global = &self.config.global;
-            let router_id = global.router_id.clone().unwrap_or_else(configuration::host_name);
-            self.views.write(role, router_id, global, &mut self.paced_log, reactor::now());
+            if self.views.write(role, &self.config.global, &mut self.paced_log, reactor::now()) {
+                self.is_fresh(role);
+            }
             self.request(role);
         }
     }
@@ -161,8 +160,9 @@ impl Supervisor {
     pub(super) fn ready_if_all_are(&mut self) {
         let runs = |role| self.worker(role).is_some_and(|worker| worker.ready);
         let has_started = self.own_scripts.has_started();
-        if has_started && Role::ALL.into_iter().all(|role| runs(role) || !is_needed(role, &self.options, &self.config))
-        {
+        // the observer serves: nothing depends on it
+        let has_to_run = |role| role != Role::Observer && is_needed(role, &self.options, &self.config);
+        if has_started && Role::ALL.into_iter().all(|role| runs(role) || !has_to_run(role)) {
             self.ready();
         }
     }

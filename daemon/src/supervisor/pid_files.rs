@@ -49,6 +49,11 @@ impl PidFiles {
         self.main_path.with_file_name(format!("keepalived{instance}.reload"))
     }
 
+    /// Where the control socket is if the configuration names no other place.
+    pub(super) fn control_socket(&self) -> PathBuf {
+        self.main_path.with_extension("sock")
+    }
+
     /// Takes the daemon's own pid file.
     ///
     /// # Errors

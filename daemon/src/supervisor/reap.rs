@@ -12,6 +12,7 @@ use super::children::Begins;
 use super::worker::Worker;
 use crate::exit;
 use crate::role::Role;
+use crate::seen::Seen;
 
 impl Supervisor {
     /// If a child has ended, starts another one where that makes sense.
@@ -36,6 +37,8 @@ impl Supervisor {
             self.reactor.deregister(worker.child()).ok();
         }
         self.views.ended(role);
+        self.see(Seen::Ended(role));
+        self.observing.ended(role, &ended.to_string());
         if role == Role::Vrrp {
             self.remove_superseded();
         }
@@ -49,11 +52,11 @@ impl Supervisor {
         }
         match ended {
             // a child that ran before may have met a shortage of memory or descriptors, which passes
-            Exit::Status(status) if exit::is_permanent(status) && !had_run => {
+            Exit::Status(status) if exit::is_permanent(status) && !had_run && role != Role::Observer => {
                 tracing::error!("{role} process({pid}) {ended}: it cannot run; stopping");
                 self.stop(u8::try_from(status).unwrap_or(exit::FATAL));
             }
-            ended if self.options.no_respawn => {
+            ended if self.options.no_respawn && role != Role::Observer => {
                 tracing::error!("{role} child process({pid}) {ended}: stopping (--dont-respawn)");
                 self.stop(exit::FATAL);
             }

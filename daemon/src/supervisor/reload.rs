@@ -38,6 +38,7 @@ impl Supervisor {
             Ok(reading) => self.reading = Some(reading),
             Err(error) => {
                 tracing::error!("Reload refused: the configuration cannot be read now ({error}); the old one goes on");
+                self.observing.reloaded(Err(format!("the configuration cannot be read now: {error}")));
                 self.end_reading();
                 self.reload_is_over();
             }
@@ -58,13 +59,21 @@ impl Supervisor {
             Verdict::Unusable { text, .. } => {
                 tracing::error!("{}", text.trim_end());
                 tracing::error!("Reload refused: the configuration cannot be used; the old one goes on");
+                self.observing.reloaded(Err("the configuration cannot be used".to_owned()));
             }
             Verdict::Usable(checked) => {
                 say(&checked.findings);
                 match keepalived_config::plan(&self.config, &checked.config) {
-                    Err(refusal) => tracing::error!("Reload refused: {refusal}; the old configuration goes on"),
-                    Ok(plan) if plan.is_empty() => tracing::info!("Reload: nothing changed"),
+                    Err(refusal) => {
+                        tracing::error!("Reload refused: {refusal}; the old configuration goes on");
+                        self.observing.reloaded(Err(refusal.to_string()));
+                    }
+                    Ok(plan) if plan.is_empty() => {
+                        tracing::info!("Reload: nothing changed");
+                        self.observing.reloaded(Ok(0));
+                    }
                     Ok(plan) => {
+                        self.observing.reloaded(Ok(plan.changes.len()));
                         tracing::info!("Reload: {} changes", plan.changes.len());
                         if let Some(warning) = keepalived_config::plan::leaves_nothing(&self.config, &checked.config) {
                             tracing::warn!("Reload: {warning}");
@@ -95,6 +104,8 @@ impl Supervisor {
                 worker.set_interval(interval);
             }
         }
+        self.name_snapshot();
+        self.open_doors();
         Role::ALL.into_iter().for_each(|role| self.give(role));
         self.start_children();
     }

@@ -1,6 +1,6 @@
 //! Which process a configuration needs, and what of it each gets.
 
-use keepalived_config::model::{Backend, Checker, Config, Tracks};
+use keepalived_config::model::{Backend, Checker, Config, ControlSocket, Tracks};
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind};
 
 use crate::cli::Options;
@@ -39,7 +39,11 @@ pub(super) fn is_needed(role: Role, options: &Options, config: &Config) -> bool 
                 || has_routers && vrrp_runs_programs(config)
         }
         Role::Observer => {
-            config.global.mail.is_sent() && (has_servers && checker_mails(config) || has_routers && vrrp_mails(config))
+            let control = &config.global.control;
+            control.socket != ControlSocket::None
+                || control.http.is_some()
+                || config.global.mail.is_sent()
+                    && (has_servers && checker_mails(config) || has_routers && vrrp_mails(config))
         }
         Role::Checker => has_servers,
         Role::Vrrp => has_routers,

@@ -4,15 +4,15 @@ use std::mem;
 
 use keepalived_config::model::Global;
 use keepalived_core::time::Instant;
-use keepalived_state::{BalanceChange, BfdChange, Journal, Snapshot, VrrpChange};
+use keepalived_state::Snapshot;
 
 use super::dump::Dump;
 use super::paced_log::PacedLog;
 use crate::message::{AfterTelling, ToChild};
 use crate::role::Role;
+use crate::seen::Seen;
 
-/// The view and the journal of each process, and the dumps that wait for it. Each process has a journal of its own, so frequent changes
-/// of servers do not displace changes of instances.
+/// The view and the journal of each process, and the dumps that wait for it.
 #[derive(Debug, Default)]
 pub(super) struct Views {
     snapshot: Snapshot,
@@ -33,39 +33,18 @@ struct WaitingDumps {
 }
 
 impl Views {
-    /// The journal of a process; the others have none.
-    pub(super) const fn journal(&mut self, role: Role) -> Option<&mut Journal> {
-        match role {
-            Role::Vrrp => Some(&mut self.snapshot.vrrp.journal),
-            Role::Checker => Some(&mut self.snapshot.balance.journal),
-            Role::Bfd => Some(&mut self.snapshot.bfd.journal),
-            Role::Runner | Role::Observer | Role::Prober => None,
-        }
+    /// What is known.
+    pub(super) const fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 
-    /// Applies changes of virtual routers.
-    pub(super) fn apply_vrrp(&mut self, changes: Vec<VrrpChange>) {
-        changes.into_iter().for_each(|change| self.snapshot.vrrp.apply(change));
+    /// Takes in what a process said, or what became of it.
+    pub(super) fn apply(&mut self, seen: Seen) {
+        seen.apply(&mut self.snapshot);
     }
 
-    /// Applies changes of load balancing.
-    pub(super) fn apply_balance(&mut self, changes: Vec<BalanceChange>) {
-        changes.into_iter().for_each(|change| self.snapshot.balance.apply(change));
-    }
-
-    /// Applies changes of BFD sessions.
-    pub(super) fn apply_bfd(&mut self, changes: Vec<BfdChange>) {
-        changes.into_iter().for_each(|change| self.snapshot.bfd.apply(change));
-    }
-
-    /// Drops the view of a process that has ended. Dumps wait for the next process.
+    /// A process has ended: dumps wait for the next one.
     pub(super) fn ended(&mut self, role: Role) {
-        match role {
-            Role::Vrrp => self.snapshot.vrrp.apply(VrrpChange::Begins),
-            Role::Checker => self.snapshot.balance.apply(BalanceChange::Begins),
-            Role::Bfd => self.snapshot.bfd.apply(BfdChange::Begins),
-            Role::Runner | Role::Observer | Role::Prober => {}
-        }
         if let Some(waiting) = self.waiting(role) {
             for dump in mem::take(&mut waiting.asked) {
                 waiting.add(dump);
@@ -93,9 +72,14 @@ impl Views {
         Some(ToChild::Refresh(waiting.after.take().unwrap_or(AfterTelling::KeepCounters)))
     }
 
-    /// Writes the dumps that waited for this refresh.
-    pub(super) fn write(&mut self, role: Role, router_id: String, global: &Global, log: &mut PacedLog, now: Instant) {
+    /// Sets what this router is called.
+    pub(super) fn name(&mut self, router_id: String) {
         self.snapshot.router_id = router_id;
+    }
+
+    /// Writes the dumps that waited for this refresh. True if the observer waited for it.
+    pub(super) fn write(&mut self, role: Role, global: &Global, log: &mut PacedLog, now: Instant) -> bool {
+        let mut is_observed = false;
         let tell = match role {
             Role::Vrrp => keepalived_surface::data,
             Role::Bfd => keepalived_surface::bfd_data,
@@ -105,8 +89,10 @@ impl Views {
             match dump {
                 Dump::File(file) => file.write(global, &self.snapshot),
                 Dump::Log => log.add(&tell(&self.snapshot), now),
+                Dump::Observer => is_observed = true,
             }
         }
+        is_observed
     }
 
     const fn waiting(&mut self, role: Role) -> Option<&mut WaitingDumps> {
@@ -129,6 +115,8 @@ impl WaitingDumps {
 
 #[cfg(test)]
 mod tests {
+    use keepalived_state::VrrpChange;
+
     use super::super::dump::File;
     use super::*;
 
@@ -166,14 +154,14 @@ mod tests {
     #[test]
     fn the_end_of_a_process_leaves_its_journal_only() {
         let mut views = Views::default();
-        views.apply_vrrp(vec![VrrpChange::Totals { unknown_vrid: 7, netlink_overruns: 0 }]);
+        views.apply(Seen::Vrrp(vec![VrrpChange::Totals { unknown_vrid: 7, netlink_overruns: 0 }]));
         let record = keepalived_state::Record {
             at: std::time::UNIX_EPOCH,
             subject: keepalived_state::Subject::Instance("VI_1".into()),
             event: keepalived_state::Event::Removed,
         };
-        views.journal(Role::Vrrp).unwrap().push(record);
-        views.ended(Role::Vrrp);
+        views.apply(Seen::Happened(Role::Vrrp, vec![record]));
+        views.apply(Seen::Ended(Role::Vrrp));
         assert_eq!(views.snapshot.vrrp.unknown_vrid, 0);
         assert_eq!(views.snapshot.vrrp.journal.records().count(), 1);
     }

@@ -372,7 +372,12 @@ impl Process {
                 let prober = memory.ok_or(io::ErrorKind::InvalidData)?;
                 connect_prober(&mut self.tracking, &mut self.reactor, prober)?;
             }
-            ToChild::Start | ToChild::Peer(_) | ToChild::Orders | ToChild::Stop => {}
+            ToChild::Start
+            | ToChild::Peer(_)
+            | ToChild::Orders
+            | ToChild::Stop
+            | ToChild::Seen(_)
+            | ToChild::Door(_) => {}
             ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => {
                 // whatever comes of it: the supervisor reads no other configuration before it has an answer
@@ -601,7 +606,15 @@ fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Conne
                 Ok(Some((ToChild::Peer(Role::Bfd), bfd))) => stood_by.bfd = bfd,
                 Ok(Some((ToChild::Peer(Role::Observer), observer))) => stood_by.observer = observer,
                 Ok(Some((ToChild::Peer(Role::Prober), prober))) => stood_by.prober = prober,
-                Ok(Some((ToChild::Start | ToChild::Peer(_) | ToChild::Orders | ToChild::Refresh(_), _))) => {}
+                Ok(Some((
+                    ToChild::Start
+                    | ToChild::Peer(_)
+                    | ToChild::Orders
+                    | ToChild::Refresh(_)
+                    | ToChild::Seen(_)
+                    | ToChild::Door(_),
+                    _,
+                ))) => {}
                 Err(_gone) => {
                     if !startup.keep_addresses {
                         take_back(startup, &mut network);

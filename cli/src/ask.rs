@@ -1,0 +1,149 @@
+//! `status`, `why`, `events`: asks a daemon that runs.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use keepalived_config::Style;
+use keepalived_surface::request::{Answer, Ask, Change, FAILED, NOT_RUNNING, Request};
+
+/// Where a daemon without other settings can be asked.
+const USUAL: &str = "/run/keepalived.sock";
+
+/// How long an answer may take to begin.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where to ask.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Where {
+    /// The daemon's control socket; it is beside the pid file if the configuration names no other place
+    #[arg(long, value_name = "PATH", default_value = USUAL)]
+    socket: PathBuf,
+}
+
+/// Show how everything is, what is wrong first; exit status 0 all is well, 1 warnings, 2 problems, 3 the daemon does not run
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    place: Where,
+    /// Show also what is well where there is much of it
+    #[arg(long)]
+    all: bool,
+    /// For programs: JSON (see keepalivedctl(1))
+    #[arg(long)]
+    json: bool,
+}
+
+/// Say why an instance, a server, a tracker or a BFD session is as it is, and what would change that
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Why {
+    #[command(flatten)]
+    place: Where,
+    /// Its name; a server also by its address
+    name: String,
+}
+
+/// Show what happened
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Events {
+    #[command(flatten)]
+    place: Where,
+    /// About this only
+    name: Option<String>,
+    /// Go on with what happens from now on
+    #[arg(long, short)]
+    follow: bool,
+    /// For programs: an object in each line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Have the daemon read its configuration again; for root and `control_group`
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Reload {
+    #[command(flatten)]
+    place: Where,
+}
+
+/// Asks for a reload.
+pub(crate) fn reload(arguments: &Reload, style: Style) -> u8 {
+    ask(&arguments.place, Ask::Change(Change::Reload), false, style)
+}
+
+/// Asks for the status.
+pub(crate) fn status(arguments: &Status, style: Style) -> u8 {
+    ask(&arguments.place, Ask::Status { all: arguments.all }, arguments.json, style)
+}
+
+/// Asks why.
+pub(crate) fn why(arguments: &Why, style: Style) -> u8 {
+    ask(&arguments.place, Ask::Why { name: arguments.name.clone() }, false, style)
+}
+
+/// Asks what happened.
+pub(crate) fn events(arguments: &Events, style: Style) -> u8 {
+    let ask_for = Ask::Events { name: arguments.name.clone(), follow: arguments.follow };
+    ask(&arguments.place, ask_for, arguments.json, style)
+}
+
+/// Asks, prints the answer as it comes, and returns its status.
+fn ask(place: &Where, ask: Ask, json: bool, style: Style) -> u8 {
+    let request = Request { ask, json, colour: style == Style::Colour };
+    let path = place.socket.display();
+    match converse(place, &request) {
+        Ok(Answer { status, error: None }) => status,
+        Ok(Answer { status, error: Some(why) }) => {
+            super::eprint_all(&format!("keepalivedctl: {why}\n"));
+            status
+        }
+        Err(error) => {
+            let (status, message) = match error.kind() {
+                io::ErrorKind::NotFound => (
+                    NOT_RUNNING,
+                    format!(
+                        "keepalived does not run, or has another control socket: there is no {path} (--socket names another one)"
+                    ),
+                ),
+                io::ErrorKind::ConnectionRefused => {
+                    (NOT_RUNNING, format!("keepalived does not run: nothing listens at {path}"))
+                }
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+                    (FAILED, format!("{path}: the daemon does not answer; its log may say why"))
+                }
+                _ => (FAILED, format!("{path}: {error}")),
+            };
+            super::eprint_all(&format!("keepalivedctl: {message}\n"));
+            status
+        }
+    }
+}
+
+fn converse(place: &Where, request: &Request) -> io::Result<Answer> {
+    let mut stream = UnixStream::connect(&place.socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut line = serde_json::to_string(request)?;
+    line.push('\n');
+    stream.write_all(line.as_bytes())?;
+    let mut reader = BufReader::new(stream);
+    let mut first = String::new();
+    if reader.read_line(&mut first)? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let answer: Answer = serde_json::from_str(&first)?;
+    if let Ask::Events { follow: true, .. } = request.ask {
+        // the next event may be days away
+        reader.get_ref().set_read_timeout(None)?;
+    }
+    let mut out = io::stdout().lock();
+    let mut octets = vec![0; 64 * 1024];
+    loop {
+        let count = reader.read(&mut octets)?;
+        // a reader that has seen enough, as `head` does, is no failure
+        let written = out.write_all(octets.get(..count).unwrap_or_default()).and_then(|()| out.flush());
+        if count == 0 || written.is_err() {
+            return Ok(answer);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The control socket: answers what keepalivedctl asks. One who reads slowly, says nothing or says rubbish costs a task for a while, and
+//! nothing else.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener as StandardListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use keepalived_kernel::local::{self, Caller};
+use keepalived_kernel::local_time;
+use keepalived_state::Record;
+use keepalived_surface::metrics;
+use keepalived_surface::request::{Answer, Ask, Change, FAILED, LONGEST, Request};
+use keepalived_surface::status::{self, Look, Scene, Severity};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use super::world::World;
+use crate::message::FromChild;
+
+/// Connections of root at a time. More are closed.
+const MOST_OF_ROOT: usize = 64;
+
+/// Connections of all others: they do not take root's.
+const MOST_OF_OTHERS: usize = 32;
+
+/// How long a request may take to arrive, and an answer to be taken.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Pause after a connection could not be accepted: descriptors are short.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Serves a socket that listens until the task is ended.
+///
+/// # Errors
+/// It is no such socket.
+pub(super) fn serve(socket: OwnedFd, world: Rc<World>) -> io::Result<JoinHandle<()>> {
+    let listener = UnixListener::from_std(StandardListener::from(socket))?;
+    Ok(tokio::task::spawn_local(async move {
+        let (of_root, of_others) = (Semaphore::new(MOST_OF_ROOT), Semaphore::new(MOST_OF_OTHERS));
+        let (of_root, of_others) = (Arc::new(of_root), Arc::new(of_others));
+        loop {
+            match listener.accept().await {
+                Ok((connection, _)) => {
+                    let Ok(caller) = local::caller(&connection) else { continue };
+                    let room = Arc::clone(if caller.uid == 0 { &of_root } else { &of_others });
+                    let Ok(place) = room.try_acquire_owned() else { continue };
+                    let world = Rc::clone(&world);
+                    tokio::task::spawn_local(async move {
+                        // what goes wrong is the caller's business
+                        converse(connection, &caller, &world).await.ok();
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    tracing::debug!("control socket: {error}");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }))
+}
+
+/// One request and its answer.
+async fn converse(connection: UnixStream, caller: &Caller, world: &World) -> io::Result<()> {
+    let (reader, writer) = connection.into_split();
+    let mut line = String::new();
+    let mut reader = BufReader::new(reader).take(LONGEST);
+    let read = reader.read_line(&mut line);
+    let mut writer = Writer { writer };
+    match tokio::time::timeout(PATIENCE, read).await {
+        Ok(Ok(0)) => return Ok(()),
+        Ok(read) => drop(read?),
+        Err(_) => return writer.fail("no request came").await,
+    }
+    let request: Request = match serde_json::from_str(&line) {
+        Ok(request) => request,
+        Err(error) => return writer.fail(&format!("the request cannot be understood: {error}")).await,
+    };
+    answer(&request, caller, world, &mut writer).await
+}
+
+async fn answer(request: &Request, caller: &Caller, world: &World, writer: &mut Writer) -> io::Result<()> {
+    if let Ask::Change(change) = &request.ask {
+        return change_something(change, caller, world, writer).await;
+    }
+    world.refresh().await;
+    let look = Look { colour: request.colour, all: false };
+    match &request.ask {
+        Ask::Status { all } => {
+            let (status, text) = with_scene(world, |scene| {
+                let text = if request.json {
+                    status::document(scene) + "\n"
+                } else {
+                    status::table(scene, Look { all: *all, ..look })
+                };
+                (exit_status(scene), text)
+            });
+            writer.tell(status, &text).await
+        }
+        Ask::Why { name } => match with_scene(world, |scene| status::why(scene, name, look)) {
+            Some(text) => writer.tell(0, &text).await,
+            None => {
+                let error = format!("nothing is called {name:?}: `keepalivedctl status --all` lists everything");
+                writer.fail(&error).await
+            }
+        },
+        Ask::Events { name, follow } => {
+            let line = |scene: &Scene<'_>, record: &Record| {
+                if request.json {
+                    format!("{}\n", status::event_document(record))
+                } else {
+                    status::event(scene, record, look)
+                }
+            };
+            let mut changes = world.changes();
+            let (text, mut last) = with_scene(world, |scene| {
+                let records = status::events(scene, name.as_deref());
+                let text: String = records.iter().map(|record| line(scene, record)).collect();
+                (text, world.last_record())
+            });
+            writer.tell(0, &text).await?;
+            while *follow && changes.changed().await.is_ok() {
+                let (text, newest) = with_scene(world, |scene| {
+                    let (records, newest) = world.records_after(last);
+                    let about = records
+                        .iter()
+                        .filter(|record| name.as_deref().is_none_or(|name| status::is_about(record, name)));
+                    (about.map(|record| line(scene, record)).collect::<String>(), newest)
+                });
+                last = newest;
+                writer.write(text.as_bytes()).await?;
+            }
+            Ok(())
+        }
+        Ask::Change(_) => Ok(()),
+        Ask::Metrics => {
+            let text = with_scene(world, metrics::metrics);
+            writer.tell(0, &text).await
+        }
+    }
+}
+
+/// Passes a change on, if the caller may ask for it.
+async fn change_something(change: &Change, caller: &Caller, world: &World, writer: &mut Writer) -> io::Result<()> {
+    if !world.trusts(caller) {
+        let error = format!("{change}: only root may do that, and members of the group that control_group names");
+        return writer.fail(&error).await;
+    }
+    let who = match caller.pid {
+        Some(pid) => format!("user {} (process {pid})", caller.uid),
+        None => format!("user {}", caller.uid),
+    };
+    if world.want(FromChild::Change(change.clone(), who)) {
+        writer.tell(0, "").await
+    } else {
+        writer.fail("the daemon is stopping").await
+    }
+}
+
+/// Has a text made of what is known now.
+pub(super) fn with_scene<T>(world: &World, tell: impl FnOnce(&Scene<'_>) -> T) -> T {
+    let now = SystemTime::now();
+    let (snapshot, latest) = (world.snapshot(), world.latest());
+    tell(&Scene { snapshot: &snapshot, latest: &latest, now, ahead: local_time::seconds_ahead(now) })
+}
+
+fn exit_status(scene: &Scene<'_>) -> u8 {
+    match status::worst(&status::problems(scene)) {
+        None => 0,
+        Some(Severity::Warning) => 1,
+        Some(Severity::Problem) => 2,
+    }
+}
+
+/// The way back to the caller.
+struct Writer {
+    writer: tokio::net::unix::OwnedWriteHalf,
+}
+
+impl Writer {
+    async fn tell(&mut self, status: u8, text: &str) -> io::Result<()> {
+        self.begin(&Answer { status, error: None }).await?;
+        self.write(text.as_bytes()).await
+    }
+
+    async fn fail(&mut self, why: &str) -> io::Result<()> {
+        self.begin(&Answer { status: FAILED, error: Some(why.to_owned()) }).await
+    }
+
+    async fn begin(&mut self, answer: &Answer) -> io::Result<()> {
+        let mut line = serde_json::to_string(answer)?;
+        line.push('\n');
+        self.write(line.as_bytes()).await
+    }
+
+    /// Writes while the caller takes something now and then.
+    async fn write(&mut self, mut octets: &[u8]) -> io::Result<()> {
+        while !octets.is_empty() {
+            let taken = tokio::time::timeout(PATIENCE, self.writer.write(octets))
+                .await
+                .map_err(|_| io::ErrorKind::TimedOut)??;
+            if taken == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            octets = octets.get(taken..).unwrap_or_default();
+        }
+        Ok(())
+    }
+}

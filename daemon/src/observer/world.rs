@@ -1,0 +1,210 @@
+//! What the observer knows: the supervisor's snapshot, and how new its numbers are.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use keepalived_core::time::Instant;
+use keepalived_kernel::local::Caller;
+use keepalived_kernel::reactor;
+use keepalived_state::{Latest, Record, Snapshot};
+use tokio::sync::{mpsc, watch};
+
+use crate::message::FromChild;
+use crate::role::Role;
+use crate::seen::Seen;
+
+/// Processes that have numbers.
+const WITH_NUMBERS: [Role; 3] = [Role::Checker, Role::Vrrp, Role::Bfd];
+
+/// Numbers that are younger serve all who ask: ten who ask each second cost no more than one.
+const FRESH_FOR: Duration = Duration::from_millis(500);
+
+/// How long to wait for fresh numbers. What is asked for is told without them after that.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What is known, for all tasks of the observer.
+#[derive(Debug)]
+pub(super) struct World {
+    snapshot: RefCell<Snapshot>,
+    latest: RefCell<Latest>,
+    recent: RefCell<Recent>,
+    /// It is different each time that the snapshot changes, numbers aside: these come because one who looks asked for them.
+    changed: watch::Sender<u64>,
+    /// To the supervisor.
+    wishes: mpsc::UnboundedSender<FromChild>,
+    /// When numbers were asked for, and whether they came.
+    numbers: RefCell<BTreeMap<Role, Numbers>>,
+    came: watch::Sender<()>,
+    /// Nothing has come from the supervisor yet.
+    is_empty: Cell<bool>,
+    /// `control_group`
+    group: Cell<Option<u32>>,
+}
+
+/// The last records, for those who follow.
+#[derive(Debug, Default)]
+struct Recent {
+    records: VecDeque<Record>,
+    /// How many have come at all.
+    last: u64,
+}
+
+/// Records that are kept for one who follows and is slow.
+const MOST_RECENT: usize = 4_096;
+
+impl Recent {
+    fn add(&mut self, records: &[Record]) {
+        for record in records {
+            if self.records.len() >= MOST_RECENT {
+                self.records.pop_front();
+            }
+            self.records.push_back(record.clone());
+            self.last = self.last.saturating_add(1);
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Numbers {
+    asked: Instant,
+    have_come: bool,
+}
+
+impl World {
+    /// Nothing is known yet. What is wanted from the supervisor goes to `wishes`.
+    pub(super) fn new(wishes: mpsc::UnboundedSender<FromChild>) -> Self {
+        Self {
+            snapshot: RefCell::default(),
+            latest: RefCell::default(),
+            recent: RefCell::default(),
+            changed: watch::Sender::new(0),
+            wishes,
+            numbers: RefCell::default(),
+            came: watch::Sender::new(()),
+            is_empty: Cell::new(true),
+            group: Cell::new(None),
+        }
+    }
+
+    /// Whose members may change things, besides root.
+    pub(super) fn trust(&self, group: Option<u32>) {
+        self.group.set(group);
+    }
+
+    /// Whether this caller may change things.
+    pub(super) fn trusts(&self, caller: &Caller) -> bool {
+        caller.uid == 0 || self.group.get().is_some_and(|group| caller.groups.contains(&group))
+    }
+
+    /// Wants something from the supervisor. False if that is gone.
+    pub(super) fn want(&self, wish: FromChild) -> bool {
+        self.wishes.send(wish).is_ok()
+    }
+
+    /// Takes in what the supervisor saw.
+    pub(super) fn see(&self, seen: Seen) {
+        match seen {
+            Seen::Fresh(role) => {
+                if let Some(numbers) = self.numbers.borrow_mut().get_mut(&role) {
+                    numbers.have_come = true;
+                }
+                self.came.send_replace(());
+            }
+            seen => {
+                if let Seen::Happened(_, records) = &seen {
+                    let mut latest = self.latest.borrow_mut();
+                    records.iter().for_each(|record| latest.add(record));
+                    self.recent.borrow_mut().add(records);
+                }
+                let is_number = seen.is_number();
+                seen.apply(&mut self.snapshot.borrow_mut());
+                if !is_number {
+                    self.changed.send_modify(|number| *number = number.wrapping_add(1));
+                }
+            }
+        }
+    }
+
+    /// Begins anew with a whole snapshot.
+    pub(super) fn replace(&self, snapshot: Snapshot) {
+        self.latest.replace(Latest::of(&snapshot));
+        self.snapshot.replace(snapshot);
+        self.is_empty.set(false);
+        self.changed.send_modify(|number| *number = number.wrapping_add(1));
+        self.came.send_replace(());
+    }
+
+    /// What is known now.
+    pub(super) fn snapshot(&self) -> Ref<'_, Snapshot> {
+        self.snapshot.borrow()
+    }
+
+    /// Since when things are as they are.
+    pub(super) fn latest(&self) -> Ref<'_, Latest> {
+        self.latest.borrow()
+    }
+
+    /// The number of the last record that came.
+    pub(super) fn last_record(&self) -> u64 {
+        self.recent.borrow().last
+    }
+
+    /// Records that came after the one of this number, and the number of the last of them. The oldest are gone if there were too many.
+    pub(super) fn records_after(&self, number: u64) -> (Vec<Record>, u64) {
+        let recent = self.recent.borrow();
+        let new = usize::try_from(recent.last.saturating_sub(number)).unwrap_or(usize::MAX).min(recent.records.len());
+        (recent.records.iter().skip(recent.records.len() - new).cloned().collect(), recent.last)
+    }
+
+    /// Tells of changes of the snapshot.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Waits until there is a snapshot and its numbers are fresh, for [`PATIENCE`] at most.
+    pub(super) async fn refresh(&self) {
+        let mut came = self.came.subscribe();
+        let now = reactor::now();
+        for role in WITH_NUMBERS {
+            let mut numbers = self.numbers.borrow_mut();
+            let is_wanted = numbers.get(&role).is_none_or(|numbers| now.since(numbers.asked) >= FRESH_FOR);
+            if is_wanted && self.want(FromChild::Refresh(role)) {
+                numbers.insert(role, Numbers { asked: now, have_come: false });
+            }
+        }
+        let all = || !self.is_empty.get() && self.numbers.borrow().values().all(|numbers| numbers.have_come);
+        let wait = async { while !all() && came.changed().await.is_ok() {} };
+        tokio::time::timeout(PATIENCE, wait).await.ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn many_who_ask_cost_as_much_as_one() {
+        let (wishes, mut wanted) = mpsc::unbounded_channel();
+        let world = World::new(wishes);
+        world.replace(Snapshot::default());
+        block_on(async {
+            let answers = async {
+                let mut count = 0;
+                while let Some(FromChild::Refresh(role)) = wanted.recv().await {
+                    world.see(Seen::Fresh(role));
+                    count += 1;
+                    if count == WITH_NUMBERS.len() {
+                        break;
+                    }
+                }
+            };
+            tokio::join!(world.refresh(), world.refresh(), world.refresh(), answers);
+            assert!(wanted.try_recv().is_err(), "one request for each process");
+        });
+    }
+}

@@ -1,0 +1,260 @@
+//! Keeps the observer's snapshot the same as the supervisor's, and has its sockets made: it may not do that itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use keepalived_config::model::ControlSocket;
+use keepalived_kernel::local;
+use keepalived_state::{DaemonView, ProcessState, ProcessView, ReloadView};
+use keepalived_surface::request::Change;
+
+use super::Supervisor;
+use super::dump::Dump;
+use super::share::is_needed;
+use crate::configuration;
+use crate::message::{AfterTelling, Door, ToChild};
+use crate::role::Role;
+use crate::seen::Seen;
+
+/// Messages that may wait for an observer. One that is further behind gets the whole snapshot later instead.
+const MOST_WAITING: usize = 1_000;
+
+/// What the observer has to be told, and what it has.
+#[derive(Debug, Default)]
+pub(super) struct Observing {
+    /// The observer has an old snapshot, or none.
+    owes_whole: bool,
+    /// Processes whose numbers have become fresh since.
+    owes_fresh: BTreeSet<Role>,
+    lives: BTreeMap<Role, Life>,
+    started: Option<SystemTime>,
+    reloads: u64,
+    last_reload: Option<ReloadView>,
+    control: Option<(PathBuf, OwnedFd)>,
+    http: Option<(SocketAddr, OwnedFd)>,
+}
+
+/// What has become of the processes of a role.
+#[derive(Clone, Debug)]
+struct Life {
+    state: ProcessState,
+    since: SystemTime,
+    deaths: u64,
+    last_death: String,
+}
+
+impl Observing {
+    pub(super) fn new() -> Self {
+        Self { started: Some(SystemTime::now()), ..Self::default() }
+    }
+
+    /// A process of `role` has ended, in this way.
+    pub(super) fn ended(&mut self, role: Role, how: &str) {
+        let life = self.life(role, ProcessState::Waits);
+        life.deaths = life.deaths.saturating_add(1);
+        how.clone_into(&mut life.last_death);
+        if role == Role::Observer {
+            self.owes_whole = false;
+            self.owes_fresh.clear();
+        }
+    }
+
+    fn life(&mut self, role: Role, state: ProcessState) -> &mut Life {
+        let now = SystemTime::now();
+        let life =
+            self.lives.entry(role).or_insert_with(|| Life { state, since: now, deaths: 0, last_death: String::new() });
+        if life.state != state {
+            (life.state, life.since) = (state, now);
+        }
+        life
+    }
+
+    /// A reload has ended.
+    pub(super) fn reloaded(&mut self, result: Result<usize, String>) {
+        self.reloads = self.reloads.saturating_add(1);
+        self.last_reload = Some(ReloadView { at: SystemTime::now(), result });
+    }
+}
+
+impl Supervisor {
+    /// Takes in what a process said or what became of it, and tells the observer.
+    pub(super) fn see(&mut self, seen: Seen) {
+        let message = ToChild::Seen(seen);
+        self.tell_observer(&message);
+        if let ToChild::Seen(seen) = message {
+            self.views.apply(seen);
+        }
+    }
+
+    fn tell_observer(&mut self, message: &ToChild) {
+        let Some(observer) = self.posts.iter_mut().find(|post| post.role == Role::Observer) else { return };
+        let Some(observer) = observer.worker.as_mut().filter(|observer| observer.ready) else { return };
+        if self.observing.owes_whole {
+            return;
+        }
+        if observer.connection().waiting() < MOST_WAITING {
+            observer.connection().say(message);
+        } else {
+            self.observing.owes_whole = true;
+        }
+    }
+
+    /// The observer is ready: it begins with the whole.
+    pub(super) const fn observer_is_ready(&mut self) {
+        self.observing.owes_whole = true;
+    }
+
+    /// Has a process send fresh numbers for the observer.
+    pub(super) fn refresh(&mut self, role: Role) {
+        if self.worker(role).is_some() {
+            self.ask(role, Dump::Observer, AfterTelling::KeepCounters);
+        } else {
+            self.is_fresh(role);
+        }
+    }
+
+    /// Does what `who` asked for by the control socket; the observer has seen that they may.
+    pub(super) fn change(&mut self, change: &Change, who: &str) {
+        tracing::info!("{change}: asked for by {who}");
+        match change {
+            Change::Reload => self.reload(),
+        }
+    }
+
+    /// The numbers of a process are fresh.
+    pub(super) fn is_fresh(&mut self, role: Role) {
+        if self.observing.owes_whole {
+            self.observing.owes_fresh.insert(role);
+        }
+        self.tell_observer(&ToChild::Seen(Seen::Fresh(role)));
+    }
+
+    /// Tells the observer how the daemon itself is, if that is different, and what it has not been told while it was slow.
+    pub(super) fn observe(&mut self) {
+        let view = self.daemon_view();
+        if view != self.views.snapshot().daemon {
+            self.see(Seen::Daemon(Box::new(view)));
+        }
+        let Some(observer) = self.posts.iter_mut().find(|post| post.role == Role::Observer) else { return };
+        let Some(observer) = observer.worker.as_mut().filter(|observer| observer.ready) else { return };
+        if !self.observing.owes_whole || observer.connection().is_behind() {
+            return;
+        }
+        match observer.connection().say_with(&ToChild::Seen(Seen::Whole), self.views.snapshot()) {
+            Ok(()) => {
+                self.observing.owes_whole = false;
+                for role in std::mem::take(&mut self.observing.owes_fresh) {
+                    observer.connection().say(&ToChild::Seen(Seen::Fresh(role)));
+                }
+            }
+            // the next turn tries again
+            Err(error) => tracing::debug!("the observer has no snapshot yet: {error}"),
+        }
+    }
+
+    fn daemon_view(&mut self) -> DaemonView {
+        let mut processes = Vec::new();
+        for role in Role::ALL {
+            let worker = self.worker(role).map(|worker| (worker.pid(), worker.ready));
+            let state = match worker {
+                Some((_, true)) => ProcessState::Runs,
+                Some((_, false)) => ProcessState::Starts,
+                None if is_needed(role, &self.options, &self.config) => ProcessState::Waits,
+                None => ProcessState::NotNeeded,
+            };
+            let Life { state, since, deaths, last_death } = self.observing.life(role, state).clone();
+            let pid = worker.and_then(|(pid, _)| u32::try_from(pid.0).ok());
+            processes.push(ProcessView { name: role.to_string(), pid, state, since, deaths, last_death });
+        }
+        DaemonView {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            started: self.observing.started,
+            configuration: self.options.config.display().to_string(),
+            processes,
+            reloads: self.observing.reloads,
+            last_reload: self.observing.last_reload.clone(),
+        }
+    }
+
+    /// What this router is called may be different.
+    pub(super) fn name_snapshot(&mut self) {
+        let name = self.config.global.router_id.clone().unwrap_or_else(configuration::host_name);
+        if name != self.views.snapshot().router_id {
+            self.views.name(name);
+            self.observing.owes_whole = true;
+        }
+    }
+
+    /// Opens the sockets that the configuration wants, and closes others. Without one the daemon runs, and cannot be asked there.
+    pub(super) fn open_doors(&mut self) {
+        let path = self.control_path();
+        if self.observing.control.as_ref().map(|(path, _)| path) != path.as_ref() {
+            self.close_control();
+            self.observing.control = path.and_then(|path| match local::listen(&path) {
+                Ok(socket) => Some((path, socket)),
+                Err(error) => {
+                    let path = path.display();
+                    tracing::warn!("control_socket {path}: {error}; keepalivedctl cannot ask this daemon");
+                    None
+                }
+            });
+            self.hand_over(Door::Control);
+        }
+        let address = self.config.global.control.http;
+        if self.observing.http.as_ref().map(|(address, _)| *address) != address {
+            self.observing.http = None;
+            self.observing.http = address.and_then(|address| match local::listen_at(address) {
+                Ok(socket) => Some((address, socket)),
+                Err(error) => {
+                    tracing::error!("metrics_listen {address}: {error}; there are no metrics and no status page");
+                    None
+                }
+            });
+            self.hand_over(Door::Http);
+        }
+    }
+
+    /// Removes the control socket from the file system.
+    pub(super) fn close_control(&mut self) {
+        if let Some((path, _)) = self.observing.control.take() {
+            std::fs::remove_file(path).ok();
+        }
+    }
+
+    /// Gives a new observer its sockets.
+    pub(super) fn hand_over_doors(&mut self) {
+        for door in [Door::Control, Door::Http] {
+            self.hand_over(door);
+        }
+    }
+
+    /// Gives the observer the socket of a door; none if it is closed.
+    fn hand_over(&mut self, door: Door) {
+        let Observing { control, http, .. } = &self.observing;
+        let socket = match door {
+            Door::Control => control.as_ref().map(|(_, socket)| socket),
+            Door::Http => http.as_ref().map(|(_, socket)| socket),
+        };
+        let socket = socket.map(|socket| socket.as_fd().try_clone_to_owned()).transpose();
+        let Some(observer) = self.posts.iter_mut().find(|post| post.role == Role::Observer) else { return };
+        let Some(observer) = &mut observer.worker else { return };
+        match socket {
+            Ok(Some(socket)) => observer.connection().hand_over(&ToChild::Door(door), socket),
+            Ok(None) => observer.connection().say(&ToChild::Door(door)),
+            Err(error) => tracing::error!("the observer does not get its socket: {error}"),
+        }
+    }
+
+    /// Where the control socket is: as configured, else beside the pid file.
+    fn control_path(&self) -> Option<PathBuf> {
+        match &self.config.global.control.socket {
+            ControlSocket::Usual => Some(self.pid_files.control_socket()),
+            ControlSocket::Path(path) => Some(Path::new(path).to_owned()),
+            ControlSocket::None => None,
+        }
+    }
+}

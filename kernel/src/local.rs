@@ -1,0 +1,149 @@
+//! Sockets where the daemon can be asked: one that listens at a path, one at a port, and who is at the other end of a connection.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+
+use rustix::net::sockopt;
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 64;
+
+/// A process at the other end of a connection, as it was when it connected.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Caller {
+    /// Its user.
+    pub uid: u32,
+    /// Its groups.
+    pub groups: Vec<u32>,
+    /// Its number, if it is in our namespace.
+    pub pid: Option<i32>,
+}
+
+/// Listens at `path`, for all users of this machine. A socket that nobody listens at is replaced; it is never gone for a moment.
+///
+/// # Errors
+/// Another program listens there (`AddrInUse`); something that is no socket is there (`AlreadyExists`); as `bind`.
+pub fn listen(path: &Path) -> io::Result<OwnedFd> {
+    match std::fs::symlink_metadata(path) {
+        Ok(there) if !there.file_type().is_socket() => return Err(io::ErrorKind::AlreadyExists.into()),
+        Ok(_) if UnixStream::connect(path).is_ok() => return Err(io::ErrorKind::AddrInUse.into()),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    name.push(format!(".{}", std::process::id()));
+    let temporary = path.with_file_name(name);
+    // what a killed process of the same number has left
+    std::fs::remove_file(&temporary).ok();
+    let listener = UnixListener::bind(&temporary)?;
+    let put = listener
+        .set_nonblocking(true)
+        .and_then(|()| Ok(rustix::net::listen(&listener, BACKLOG)?))
+        .and_then(|()| std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o666)))
+        .and_then(|()| std::fs::rename(&temporary, path));
+    if let Err(error) = put {
+        std::fs::remove_file(&temporary).ok();
+        return Err(error);
+    }
+    Ok(listener.into())
+}
+
+/// Listens at a port.
+///
+/// # Errors
+/// As `bind`.
+pub fn listen_at(address: SocketAddr) -> io::Result<OwnedFd> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener.into())
+}
+
+/// Who is at the other end of `connection`.
+///
+/// # Errors
+/// As `getsockopt`.
+pub fn caller(connection: &impl AsFd) -> io::Result<Caller> {
+    let credentials = sockopt::socket_peercred(connection)?;
+    let mut groups = groups(connection.as_fd())?;
+    groups.push(credentials.gid.as_raw());
+    let pid = credentials.pid.as_raw_nonzero().get();
+    Ok(Caller { uid: credentials.uid.as_raw(), groups, pid: Some(pid) })
+}
+
+/// The supplementary groups at the other end (`SO_PEERGROUPS`).
+fn groups(connection: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
+    let mut groups = vec![0_u32; 64];
+    loop {
+        let mut length = libc::socklen_t::try_from(size_of_val(&*groups)).map_err(io::Error::other)?;
+        // SAFETY: the kernel writes at most `length` octets into `groups`, which has so many, and says in `length` how many it wants.
+        let result = unsafe {
+            libc::getsockopt(
+                connection.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERGROUPS,
+                groups.as_mut_ptr().cast(),
+                &raw mut length,
+            )
+        };
+        let wanted = usize::try_from(length).unwrap_or(usize::MAX) / size_of::<u32>();
+        match result {
+            0 => {
+                groups.truncate(wanted);
+                return Ok(groups);
+            }
+            _ => match io::Error::last_os_error() {
+                error if error.raw_os_error() == Some(libc::ERANGE) && wanted > groups.len() => {
+                    groups.resize(wanted, 0);
+                }
+                error => return Err(error),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    fn folder(name: &str) -> std::path::PathBuf {
+        let folder = std::env::temp_dir().join(format!("keepalived-local-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_socket_that_nobody_listens_at_is_replaced_and_no_other() {
+        let folder = folder("listen");
+        let path = folder.join("control.sock");
+        drop(UnixListener::bind(&path).unwrap());
+        let first = listen(&path).unwrap();
+        assert!(UnixStream::connect(&path).is_ok());
+        assert_eq!(listen(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(first);
+        assert!(listen(&path).is_ok());
+        let file = folder.join("file");
+        std::fs::write(&file, "mine").unwrap();
+        assert_eq!(listen(&file).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        let link = folder.join("link");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert_eq!(listen(&link).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3, "nothing temporary is left");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn the_caller_is_who_connected() {
+        let (one, _other) = UnixStream::pair().unwrap();
+        let caller = caller(&one).unwrap();
+        assert_eq!(caller.uid, rustix::process::geteuid().as_raw());
+        assert!(caller.groups.contains(&rustix::process::getegid().as_raw()));
+        assert_eq!(caller.pid, Some(i32::try_from(std::process::id()).unwrap()));
+    }
+}

@@ -1,0 +1,34 @@
+//! The last record of each subject: why it is as it is, and since when. It outlasts the journal, which forgets.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use crate::{Event, Record, Snapshot, Subject};
+
+/// The last record of each subject.
+#[derive(Clone, Debug, Default)]
+pub struct Latest(HashMap<Subject, (SystemTime, Event)>);
+
+impl Latest {
+    /// That of all journals of `snapshot`.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let mut latest = Self::default();
+        let journals = [&snapshot.vrrp.journal, &snapshot.balance.journal, &snapshot.bfd.journal];
+        journals.into_iter().flat_map(crate::Journal::records).for_each(|record| latest.add(record));
+        latest
+    }
+
+    /// Takes in a record. Changes of a weight, and addresses that another machine has, leave the record of the state before.
+    pub fn add(&mut self, record: &Record) {
+        match &record.event {
+            Event::Removed => drop(self.0.remove(&record.subject)),
+            Event::Weight(_) | Event::Duplicate { .. } => {}
+            event => drop(self.0.insert(record.subject.clone(), (record.at, event.clone()))),
+        }
+    }
+
+    /// When `subject` became as it is, and what happened then.
+    pub fn get(&self, subject: &Subject) -> Option<&(SystemTime, Event)> {
+        self.0.get(subject)
+    }
+}

@@ -1,0 +1,256 @@
+//! Metrics in the text format of OpenMetrics 1.0. Names and labels of mehdy/keepalived-exporter come first, so that dashboards that exist go
+//! on; those after them are ours.
+
+use std::fmt::{self, Write as _};
+
+use keepalived_core::bfd::SessionState;
+use keepalived_core::vrrp::Counters;
+use keepalived_core::vrrp::State;
+use keepalived_core::vrrp::tracking::{TrackerKind, TrackerState};
+use keepalived_state::{InstanceView, ProcessState};
+
+use crate::status::{Scene, Severity, problems};
+
+/// The type that a server has to give.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// A counter of an instance: its name without `_total`, what it counts, where it is.
+type InstanceCounter = (&'static str, &'static str, fn(&Counters) -> u64);
+
+/// Those of the exporter.
+const EXPORTED: [InstanceCounter; 14] = [
+    ("advertisements_received", "Adverts received", |counters| counters.advert_rcvd),
+    ("advertisements_sent", "Adverts sent", |counters| counters.advert_sent),
+    ("become_master", "Times the instance became master", |counters| counters.become_master),
+    ("release_master", "Times the instance gave mastership up", |counters| counters.release_master),
+    ("packet_length_errors", "Adverts of a wrong length", |counters| counters.packet_len_err),
+    ("advertisements_interval_errors", "Adverts with another interval", |counters| counters.advert_interval_err),
+    ("ip_ttl_errors", "Adverts with another TTL than 255", |counters| counters.ip_ttl_err),
+    ("invalid_type_received", "Adverts of an unknown type", |counters| counters.invalid_type_rcvd),
+    ("address_list_errors", "Adverts with other addresses", |counters| counters.addr_list_err),
+    ("authentication_invalid", "Adverts with an unknown type of authentication", |counters| counters.invalid_authtype),
+    ("authentication_mismatch", "Adverts with another type of authentication", |counters| counters.authtype_mismatch),
+    ("authentication_failure", "Adverts whose authentication failed", |counters| counters.auth_failure),
+    ("priority_zero_received", "Farewells received", |counters| counters.pri_zero_rcvd),
+    ("priority_zero_sent", "Farewells sent", |counters| counters.pri_zero_sent),
+];
+
+/// All metrics.
+pub fn metrics(scene: &Scene<'_>) -> String {
+    let mut page = Page::default();
+    vrrp(&mut page, scene);
+    trackers(&mut page, scene);
+    balance(&mut page, scene);
+    bfd(&mut page, scene);
+    daemon(&mut page, scene);
+    page.text += "# EOF\n";
+    page.text
+}
+
+fn vrrp(page: &mut Page, scene: &Scene<'_>) {
+    let vrrp = &scene.snapshot.vrrp;
+    page.gauge("up", "Whether the daemon runs");
+    page.sample("up", "", &[], 1);
+    page.gauge("vrrp_state", "State of an instance: 0 INIT, 1 BACKUP, 2 MASTER, 3 FAULT");
+    for instance in &vrrp.instances {
+        let of_instance = interface(instance);
+        for address in &instance.addresses {
+            let on = address.line.device.map_or_else(|| of_instance.clone(), |device| device.to_string());
+            let labels: [Label<'_>; 4] = [
+                ("iname", &instance.name),
+                ("intf", &on),
+                ("vrid", &instance.settings.vrid.get()),
+                ("ip_address", &address.line.address),
+            ];
+            page.sample("vrrp_state", "", &labels, instance.state.number().into());
+        }
+    }
+    page.counter(
+        "gratuitous_arp_delay",
+        "Seconds from MASTER to the second round of gratuitous ARP (no counter: the exporter calls it so)",
+    );
+    for instance in &vrrp.instances {
+        page.of_instance("gratuitous_arp_delay", "_total", instance, instance.settings.garp.delay.as_secs());
+    }
+    for (name, help, of) in EXPORTED {
+        page.counter(name, help);
+        for instance in &vrrp.instances {
+            page.of_instance(name, "_total", instance, of(&instance.counters));
+        }
+    }
+    let by_name = |page: &mut Page, name, help, value: &dyn Fn(&InstanceView) -> u64| {
+        page.gauge(name, help);
+        for instance in &vrrp.instances {
+            page.sample(name, "", &[("iname", &instance.name)], value(instance));
+        }
+    };
+    by_name(page, "vrrp_priority", "Priority that counts", &|instance| instance.effective_priority.get().into());
+    by_name(page, "vrrp_base_priority", "Configured priority", &|instance| instance.settings.priority.get().into());
+    by_name(page, "vrrp_state_since_seconds", "When the state began, in seconds since 1970", &|instance| {
+        instance.since.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs()
+    });
+    by_name(page, "vrrp_master", "Whether the instance is master here", &|instance| {
+        u64::from(instance.state == State::Master)
+    });
+    page.gauge("vrrp_fault", "Reasons that keep an instance from taking part");
+    for instance in &vrrp.instances {
+        for fault in instance.faults.iter() {
+            page.sample("vrrp_fault", "", &[("iname", &instance.name), ("fault", fault)], 1);
+        }
+    }
+    page.gauge("vrrp_address_set", "Whether an address is in place here");
+    for instance in &vrrp.instances {
+        for address in instance.addresses.iter().chain(&instance.excluded_addresses) {
+            let labels: [Label<'_>; 2] = [("iname", &instance.name), ("ip_address", &address.line.address)];
+            page.sample("vrrp_address_set", "", &labels, address.set.into());
+        }
+    }
+    page.counter("unknown_vrid_advertisements", "Adverts for VRIDs that are not configured");
+    page.sample("unknown_vrid_advertisements", "_total", &[], vrrp.unknown_vrid);
+    page.counter("netlink_resyncs", "Times the kernel lost events, and everything was read again");
+    page.sample("netlink_resyncs", "_total", &[], vrrp.netlink_overruns);
+}
+
+fn interface(instance: &InstanceView) -> String {
+    instance.interface.map(|interface| interface.to_string()).unwrap_or_default()
+}
+
+fn trackers(page: &mut Page, scene: &Scene<'_>) {
+    let trackers = &scene.snapshot.vrrp.trackers;
+    page.gauge("script_status", "Whether a script succeeded last");
+    for tracker in trackers.iter().filter(|tracker| tracker.id.kind == TrackerKind::Script) {
+        page.sample("script_status", "", &[("name", &tracker.id.name)], u64::from(tracker.state == TrackerState::Up));
+    }
+    page.gauge("tracker_up", "Whether what is tracked is well");
+    for tracker in trackers.iter().filter(|tracker| matches!(tracker.state, TrackerState::Up | TrackerState::Down)) {
+        let labels: [Label<'_>; 2] = [("kind", &tracker.id.kind), ("name", &tracker.id.name)];
+        page.sample("tracker_up", "", &labels, u64::from(tracker.state == TrackerState::Up));
+    }
+}
+
+fn balance(page: &mut Page, scene: &Scene<'_>) {
+    let services = &scene.snapshot.balance.services;
+    page.gauge("virtual_server_quorum_up", "Whether a virtual server has its quorum");
+    for service in services {
+        page.sample("virtual_server_quorum_up", "", &[("virtual_server", &service.name)], service.quorum_up.into());
+    }
+    page.gauge("virtual_server_weight", "Weight of all real servers that are up");
+    for service in services {
+        page.sample("virtual_server_weight", "", &[("virtual_server", &service.name)], service.weight);
+    }
+    let servers = || services.iter().flat_map(|service| service.servers.iter().map(move |server| (service, server)));
+    page.gauge("real_server_up", "Whether a real server is in use");
+    for (service, server) in servers() {
+        let labels: [Label<'_>; 2] = [("virtual_server", &service.name), ("real_server", &server.name)];
+        page.sample("real_server_up", "", &labels, server.up.into());
+    }
+    page.gauge("real_server_weight", "Weight of a real server");
+    for (service, server) in servers() {
+        let labels: [Label<'_>; 2] = [("virtual_server", &service.name), ("real_server", &server.name)];
+        page.sample("real_server_weight", "", &labels, server.weight.into());
+    }
+    page.gauge("check_up", "Whether a check succeeds");
+    for (service, server) in servers() {
+        for check in server.checks.iter().filter(|check| check.has_run) {
+            let labels: [Label<'_>; 3] =
+                [("virtual_server", &service.name), ("real_server", &server.name), ("check", &check.keyword)];
+            page.sample("check_up", "", &labels, check.up.into());
+        }
+    }
+}
+
+fn bfd(page: &mut Page, scene: &Scene<'_>) {
+    let sessions = &scene.snapshot.bfd.sessions;
+    page.gauge("bfd_session_up", "Whether a BFD session is up");
+    for session in sessions {
+        let labels: [Label<'_>; 2] = [("name", &session.name), ("neighbor", &session.neighbor)];
+        page.sample("bfd_session_up", "", &labels, u64::from(session.state == SessionState::Up));
+    }
+}
+
+fn daemon(page: &mut Page, scene: &Scene<'_>) {
+    let daemon = &scene.snapshot.daemon;
+    page.gauge("process_up", "Whether a process of the daemon runs");
+    let needed = || daemon.processes.iter().filter(|process| process.state != ProcessState::NotNeeded);
+    for process in needed() {
+        page.sample("process_up", "", &[("process", &process.name)], u64::from(process.state == ProcessState::Runs));
+    }
+    page.counter("process_deaths", "How many of these processes died");
+    for process in needed() {
+        page.sample("process_deaths", "_total", &[("process", &process.name)], process.deaths);
+    }
+    page.counter("reloads", "Reloads that were asked for");
+    page.sample("reloads", "_total", &[], daemon.reloads);
+    if let Some(reload) = &daemon.last_reload {
+        page.gauge("last_reload_successful", "Whether the last reload took effect");
+        page.sample("last_reload_successful", "", &[], reload.result.is_ok().into());
+    }
+    page.gauge("problems", "What keepalivedctl status complains about");
+    let problems = problems(scene);
+    for (severity, name) in [(Severity::Problem, "problem"), (Severity::Warning, "warning")] {
+        let count = problems.iter().filter(|problem| problem.severity == severity).count();
+        page.sample("problems", "", &[("severity", &name)], u64::try_from(count).unwrap_or(u64::MAX));
+    }
+    page.text += "# TYPE keepalived info\n# HELP keepalived The daemon\n";
+    page.sample("", "info", &[("version", &daemon.version), ("router_id", &scene.snapshot.router_id)], 1);
+}
+
+type Label<'a> = (&'static str, &'a dyn fmt::Display);
+
+/// The text as it grows. Writing to a `String` cannot fail, so results are dropped.
+#[derive(Debug, Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn gauge(&mut self, name: &str, help: &str) {
+        self.family(name, help, "gauge");
+    }
+
+    fn counter(&mut self, name: &str, help: &str) {
+        self.family(name, help, "counter");
+    }
+
+    fn family(&mut self, name: &str, help: &str, kind: &str) {
+        writeln!(self.text, "# TYPE keepalived_{name} {kind}\n# HELP keepalived_{name} {help}").ok();
+    }
+
+    fn sample(&mut self, name: &str, suffix: &str, labels: &[Label<'_>], value: u64) {
+        write!(self.text, "keepalived_{name}{suffix}").ok();
+        for (number, (label, value)) in labels.iter().enumerate() {
+            write!(self.text, "{}{label}=\"", if number == 0 { '{' } else { ',' }).ok();
+            write!(Escaped(&mut self.text), "{value}").ok();
+            self.text.push('"');
+        }
+        writeln!(self.text, "{} {value}", if labels.is_empty() { "" } else { "}" }).ok();
+    }
+
+    /// With the labels of the exporter.
+    fn of_instance(&mut self, name: &str, suffix: &str, instance: &InstanceView, value: u64) {
+        let labels: [Label<'_>; 4] = [
+            ("iname", &instance.name),
+            ("intf", &interface(instance)),
+            ("vrid", &instance.settings.vrid.get()),
+            ("state", &instance.state),
+        ];
+        self.sample(name, suffix, &labels, value);
+    }
+}
+
+/// Writes the value of a label.
+struct Escaped<'a>(&'a mut String);
+
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for letter in text.chars() {
+            match letter {
+                '\\' => self.0.push_str("\\\\"),
+                '"' => self.0.push_str("\\\""),
+                '\n' => self.0.push_str("\\n"),
+                other => self.0.push(other),
+            }
+        }
+        Ok(())
+    }
+}

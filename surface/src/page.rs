@@ -1,0 +1,14 @@
+//! The status page: three texts without anything from elsewhere. It asks `/status.json` and `/events.json`, and hears by `/live` when to ask
+//! again.
+
+/// The page.
+pub const HTML: &str = include_str!("page/page.html");
+
+/// How it looks.
+pub const CSS: &str = include_str!("page/page.css");
+
+/// What it does.
+pub const SCRIPT: &str = include_str!("page/page.js");
+
+/// The newest events, which it shows and draws lanes of.
+pub const MOST_EVENTS: usize = 2_000;

@@ -1,0 +1,351 @@
+// Draws the page from /status.json and /events.json. Every text that comes from the daemon is shown as text, never as markup.
+"use strict";
+
+const MOST = 100; // rows that a table shows before it folds what is well
+const STALE = 5000; // ms without a word until the page says so
+
+const state = { doc: null, events: [], heard: 0, open: new Set(), at: -1, asking: false, again: false, cost: 0 };
+const $ = (id) => document.getElementById(id);
+
+function make(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (value === null || value === undefined || value === false) continue;
+    element.setAttribute(name, value === true ? "" : value);
+  }
+  for (const child of children.flat()) {
+    if (child === null || child === undefined || child === "") continue;
+    element.append(child);
+  }
+  return element;
+}
+
+function svg(tag, attributes, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function span(seconds) {
+  const s = Math.max(0, Math.floor(seconds));
+  const two = (large, small, a, b) => {
+    const rest = Math.floor((s % large) / small);
+    return Math.floor(s / large) + " " + a + (rest ? " " + rest + " " + b : "");
+  };
+  if (s < 60) return s + " s";
+  if (s < 3600) return two(60, 1, "min", "s");
+  if (s < 86400) return two(3600, 60, "h", "min");
+  return two(86400, 3600, "d", "h");
+}
+
+// the clock of the daemon, so that a wrong clock of the browser changes nothing
+const now = () => (state.doc ? state.doc.at + (performance.now() - state.drawnAt) / 1000 : 0);
+const ago = (since) => (since ? span(now() - since) : "");
+const plural = (count, what) => count + " " + what + (count === 1 ? "" : "s");
+
+function clock(at) {
+  const date = new Date(at * 1000);
+  const time = date.toLocaleTimeString([], { hour12: false });
+  return date.toDateString() === new Date(now() * 1000).toDateString() ? time : date.toISOString().slice(5, 10) + " " + time.slice(0, 5);
+}
+
+const badge = (kind, text) => make("span", { class: "badge " + kind }, text);
+
+function stateBadge(name) {
+  const kinds = { MASTER: "master", BACKUP: "backup", FAULT: "fault" };
+  return badge(kinds[name] || "other", name);
+}
+
+// whether what a row says has the word that is searched for, and its state the one that is chosen
+function wanted(words, states) {
+  const word = $("search").value.trim().toLowerCase();
+  const filter = $("filter").value;
+  if (filter && !states.includes(filter)) return false;
+  return !word || words.some((text) => text && String(text).toLowerCase().includes(word));
+}
+
+const searching = () => $("search").value.trim() !== "" || $("filter").value !== "";
+
+function heading(text, more) {
+  return make("h2", {}, text, more ? make("span", {}, more) : null);
+}
+
+function replace(id, ...children) {
+  $(id).replaceChildren(...children.filter((child) => child));
+}
+
+function problems(doc) {
+  const list = doc.problems.map((problem) =>
+    make("div", { class: problem.severity === "problem" ? "problem" : "problem wait" },
+      make("span", { class: "mark" }, problem.severity === "problem" ? "▲" : "!"),
+      make("b", {}, problem.what), make("p", {}, problem.detail),
+      problem.since ? make("time", {}, "for " + ago(problem.since)) : null));
+  const shown = list.slice(0, MOST);
+  if (list.length > MOST) shown.push(make("div", { class: "more" }, (list.length - MOST) + " more"));
+  if (!list.length) shown.push(make("div", { class: "well" }, "✓ All well"));
+  replace("problems", list.length ? heading("Needs attention") : null, make("div", { class: "sheet" }, shown));
+}
+
+// the states of an instance in the time of the lane, from its transitions
+function lane(instance, seconds) {
+  const end = now();
+  const begin = end - seconds;
+  const mine = state.transitions.get(instance.name) || [];
+  const parts = [];
+  let until = end;
+  let current = instance.state;
+  for (const event of mine) { // newest first
+    if (event.at > end) continue;
+    parts.push([Math.max(event.at, begin), until, event.to]);
+    until = event.at;
+    current = event.from;
+    if (event.at <= begin) break;
+  }
+  const known = Math.max(begin, mine.length ? begin : instance.since, state.doc.daemon.started || begin);
+  if (until > known) parts.push([known, until, current]);
+  const kinds = { MASTER: "m", BACKUP: "b", FAULT: "f" };
+  const x = (at) => (100 * (at - begin)) / seconds;
+  const bars = parts.filter(([from, to]) => to > begin && to > from).map(([from, to, name]) =>
+    svg("rect", { class: kinds[name] || "n", x: x(Math.max(from, begin)).toFixed(2), width: Math.max(0.3, x(to) - x(Math.max(from, begin)) - 0.2).toFixed(2), height: 10 }));
+  const words = parts.slice(0, 5).map(([from, , name]) => name + " since " + clock(from)).join(", before it ");
+  return svg("svg", { class: "lane", viewBox: "0 0 100 10", preserveAspectRatio: "none", role: "img", "aria-label": words }, ...bars);
+}
+
+function routers(doc) {
+  if (!doc.instances.length) return replace("routers");
+  const seconds = Number($("span").value);
+  const folds = doc.instances.length > MOST && !searching() && !state.open.has("routers");
+  const fits = doc.instances.filter((it) =>
+    wanted([it.name, it.interface, it.cause, ...it.faults, ...it.addresses.map((a) => a.address)], [it.state]));
+  const shown = folds ? fits.filter((it) => it.state !== "MASTER" && it.state !== "BACKUP") : fits;
+  const axis = { 3600: ["−60 min", "−30", "now"], 86400: ["−24 h", "−12", "now"], 604800: ["−7 d", "−3.5", "now"] }[seconds];
+  const head = ["Router", "State", "Since", "Priority", "Master", "Addresses"].map((name) => make("th", {}, name));
+  head.push(make("th", { class: "lanes" }, make("div", { class: "axis" }, axis.map((text) => make("span", {}, text)))));
+  const rows = shown.slice(0, 2000).map((it) => {
+    const change = it.priority - it.base_priority;
+    const addresses = it.addresses.slice(0, 4).flatMap((a) => [
+      make("code", {}, a.address + "/" + a.prefix + (a.set ? " ✓" : it.state === "MASTER" ? " ✕" : "")), make("br")]);
+    if (it.addresses.length > 4) addresses.push(make("small", {}, "and " + (it.addresses.length - 4) + " more"));
+    else if (it.state === "BACKUP" && it.addresses.length) addresses.push(make("small", {}, "at the master"));
+    const reason = it.faults.length ? it.faults.join(", ") : it.cause;
+    return make("tr", { id: "router-" + it.name, class: "row" },
+      make("td", {}, make("b", {}, make("a", { href: "#router-" + encodeURIComponent(it.name) }, it.name)),
+        make("small", {}, ["VRID " + it.vrid, it.interface, "v" + it.version].filter(Boolean).join(" · "))),
+      make("td", {}, stateBadge(it.state)),
+      make("td", { "data-name": "since" }, ago(it.since), reason ? make("small", {}, reason) : null),
+      make("td", { "data-name": "priority" }, String(it.priority),
+        change ? make("small", {}, it.base_priority + (change > 0 ? " + " : " − ") + Math.abs(change)) : null),
+      make("td", { "data-name": "master" }, it.state === "MASTER" ? "this router" : it.master ? it.master.address : "none heard",
+        it.master ? make("small", {}, "priority " + it.master.priority) : null),
+      make("td", {}, addresses), make("td", {}, lane(it, seconds)));
+  });
+  const table = make("table", {}, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows));
+  const count = (name) => doc.instances.filter((it) => it.state === name).length;
+  const more = folds ? make("div", { class: "more fold row", "data-open": "routers", tabindex: "0" },
+    count("MASTER") + " MASTER, " + count("BACKUP") + " BACKUP: show all") : null;
+  replace("routers", heading("Virtual routers", $("span").selectedOptions[0].text),
+    make("div", { class: "sheet" }, shown.length ? table : null, more));
+}
+
+function verdict(server) {
+  if (!server.up) return badge("down", server.cause || "out");
+  if (!server.checks.length) return badge("other", "not checked");
+  if (server.weight === 0) return badge("drain", "draining");
+  return server.checks.every((check) => check.has_run) ? badge("up", server.checks.map((check) => check.keyword.replace("_CHECK", "")).join(", ")) : badge("other", "not checked yet");
+}
+
+function services(doc) {
+  if (!doc.virtual_servers.length) return replace("services");
+  const total = doc.virtual_servers.reduce((sum, service) => sum + service.real_servers.length + 1, 0);
+  const folds = total > MOST && !searching();
+  let left = 2000;
+  let hidden = 0;
+  const sheets = doc.virtual_servers.map((service) => {
+    const up = service.real_servers.filter((server) => server.up).length;
+    const fits = service.real_servers.filter((server) =>
+      wanted([service.name, server.name, server.cause], [server.up ? "up" : "down"]));
+    const key = "service-" + service.name;
+    const ill = !service.quorum_up || up < service.real_servers.length;
+    if (searching() && !fits.length && !wanted([service.name], [service.quorum_up ? "up" : "down"])) return null;
+    if (folds && !ill && !state.open.has(key)) { hidden += 1; return null; }
+    const shown = folds && !state.open.has(key) ? fits.filter((server) => !server.up) : fits;
+    const rows = shown.slice(0, Math.max(0, left)).map((server) => make("tr", { class: "row" },
+      make("td", {}, make("code", {}, make("b", {}, server.name))), make("td", {}, verdict(server)),
+      make("td", { class: "num", "data-name": "weight" }, server.up ? String(server.weight) : "out"),
+      make("td", { class: "soft" }, server.since ? (server.up ? "up for " : "down for ") + ago(server.since) : "")));
+    left -= rows.length;
+    return make("div", { class: "sheet", id: key },
+      make("div", { class: "service row fold", "data-open": key, tabindex: "0" }, make("code", {}, make("b", {}, service.name)),
+        make("span", { class: "soft" }, "quorum " + service.quorum + " · weight " + service.weight),
+        badge(service.quorum_up ? "up" : "down", up + " of " + service.real_servers.length)),
+      rows.length ? make("table", {}, make("thead", {}, make("tr", {}, make("th", {}, "Server"), make("th", {}, "Check"),
+        make("th", { class: "num" }, "Weight"), make("th", {}, "Last change"))), make("tbody", {}, rows)) : null);
+  });
+  if (hidden) sheets.push(make("div", { class: "sheet more" }, plural(hidden, "virtual server") + " with all servers up: search shows them"));
+  replace("services", heading("Virtual servers"), ...sheets);
+}
+
+function trackers(doc) {
+  const fits = doc.trackers.filter((it) => wanted([it.name, it.kind, it.detail], [it.state]));
+  if (!fits.length) return replace("trackers");
+  const rows = fits.slice(0, MOST).map((it) => make("tr", {},
+    make("td", {}, make("b", {}, it.name), make("small", {}, it.kind)),
+    make("td", {}, badge(it.state === "up" ? "up" : it.state === "down" ? "down" : "other", it.detail || it.state)),
+    make("td", { class: "soft" }, it.followers.slice(0, 5).map((f) => f.instance + (f.weight ? " " + (f.weight > 0 ? "+" : "−") + Math.abs(f.weight) : "")).join(", "))));
+  replace("trackers", heading("Trackers"), make("div", { class: "sheet" }, make("table", {}, make("tbody", {}, rows))));
+}
+
+function sessions(doc) {
+  const fits = doc.bfd_sessions.filter((it) => wanted([it.name, it.neighbor, it.diagnostic], [it.state === "Up" ? "up" : "down"]));
+  if (!fits.length) return replace("sessions");
+  const rows = fits.slice(0, MOST).map((it) => make("tr", {},
+    make("td", {}, make("b", {}, it.name), make("small", {}, it.neighbor)),
+    make("td", {}, badge(it.state === "Up" ? "up" : "down", it.state)),
+    make("td", {}, ago(it.since), it.state === "Up" ? null : make("small", {}, it.silent || it.diagnostic)),
+    make("td", { class: "soft" }, "notices after " + Math.round(it.detection_time * 1000) + " ms")));
+  replace("sessions", heading("BFD sessions"), make("div", { class: "sheet" }, make("table", {}, make("tbody", {}, rows))));
+}
+
+function events() {
+  const fits = state.events.filter((event) => wanted([event.name, event.virtual_server, event.text], [event.to, event.event]));
+  if (!fits.length) return replace("events");
+  const rows = fits.slice(0, 30).map((event) => make("div", { class: "event" }, make("time", {}, clock(event.at)),
+    make("span", {}, make("b", {}, event.name)), make("span", {}, event.text)));
+  replace("events", heading("Events"), make("div", { class: "sheet" }, rows));
+}
+
+function frame(doc) {
+  const bad = doc.problems.filter((problem) => problem.severity === "problem").length;
+  const odd = doc.problems.length - bad;
+  const words = [bad ? plural(bad, "problem") : "", odd ? plural(odd, "warning") : ""].filter(Boolean).join(", ") || "all well";
+  const parts = [words];
+  if (doc.instances.length) {
+    parts.push(plural(doc.instances.length, "virtual router") + ", MASTER of " + doc.instances.filter((it) => it.state === "MASTER").length);
+  }
+  const servers = doc.virtual_servers.flatMap((service) => service.real_servers);
+  if (servers.length) parts.push(servers.filter((server) => server.up).length + " of " + plural(servers.length, "server") + " in use");
+  $("name").textContent = doc.router_id;
+  $("summary").textContent = parts.join(" · ");
+  document.title = doc.router_id + ": " + words;
+  const colour = bad ? "%23b3261e" : odd ? "%23c98a00" : "%2314804a";
+  const icon = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><circle cx='8' cy='8' r='7' fill='" + colour + "'/></svg>";
+  if ($("icon").getAttribute("href") !== icon) $("icon").setAttribute("href", icon);
+  const daemon = doc.daemon;
+  const reload = daemon.last_reload;
+  $("footer").textContent = ["keepalived-rs " + daemon.version, daemon.started ? "up " + ago(daemon.started) : "", daemon.configuration,
+    reload ? "last reload " + clock(reload.at) + (reload.refused ? " refused" : ", " + plural(reload.changes, "change")) : ""].filter(Boolean).join(" · ");
+}
+
+function draw() {
+  if (!state.doc) return;
+  const begin = performance.now();
+  for (const part of [frame, problems, routers, services, trackers, sessions, events]) part(state.doc);
+  mark();
+  state.cost = performance.now() - begin;
+}
+
+async function ask() {
+  if (state.asking) { state.again = true; return; }
+  state.asking = true;
+  try {
+    const [doc, list] = await Promise.all(["/status.json", "/events.json"].map(async (path) => {
+      const answer = await fetch(path, { cache: "no-store" });
+      if (!answer.ok) throw new Error(answer.statusText);
+      return answer.json();
+    }));
+    state.doc = doc;
+    state.events = list;
+    state.transitions = new Map();
+    for (const event of list) {
+      if (event.event !== "transition") continue;
+      if (!state.transitions.has(event.name)) state.transitions.set(event.name, []);
+      state.transitions.get(event.name).push(event);
+    }
+    state.drawnAt = performance.now();
+    heard();
+    draw();
+  } catch {
+    // the dot says so after a while
+  }
+  // a page that takes long to draw is drawn less often
+  setTimeout(() => {
+    state.asking = false;
+    if (state.again) { state.again = false; ask(); }
+  }, Math.max(1000, state.cost * 20));
+}
+
+function heard() {
+  state.heard = performance.now();
+  state.lastWord = new Date();
+  freshness();
+}
+
+function freshness() {
+  const isFresh = state.doc && performance.now() - state.heard < STALE;
+  document.body.classList.toggle("fresh", Boolean(isFresh));
+  document.body.classList.toggle("stale", Boolean(state.doc && !isFresh));
+  $("live").textContent = isFresh ? "live" : state.lastWord ? "no data since " + state.lastWord.toLocaleTimeString([], { hour12: false }) + ": the daemon does not answer" : "connecting";
+}
+
+function listen() {
+  const source = new EventSource("/live");
+  source.addEventListener("changed", () => { heard(); ask(); });
+  source.addEventListener("alive", heard);
+  source.addEventListener("open", ask);
+}
+
+const rows = () => [...document.querySelectorAll(".row")];
+
+function mark() {
+  const all = rows();
+  document.querySelectorAll(".at").forEach((row) => row.classList.remove("at"));
+  if (state.at >= 0 && all[state.at]) all[state.at].classList.add("at");
+}
+
+function move(step) {
+  const all = rows();
+  if (!all.length) return;
+  state.at = Math.min(all.length - 1, Math.max(0, state.at + step));
+  mark();
+  all[state.at].scrollIntoView({ block: "nearest" });
+}
+
+function toggle(row) {
+  const key = row && row.getAttribute("data-open");
+  if (key) {
+    if (!state.open.delete(key)) state.open.add(key);
+    draw();
+  } else if (row && row.id) {
+    location.hash = row.id;
+  }
+}
+
+function help() {
+  const shown = $("help").toggleAttribute("hidden") === false;
+  $("keys").setAttribute("aria-expanded", String(shown));
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") {
+    $("search").value = "";
+    $("filter").value = "";
+    $("search").blur();
+    return draw();
+  }
+  if (["INPUT", "SELECT", "TEXTAREA"].includes(event.target.tagName)) return;
+  const act = { "/": () => $("search").focus(), j: () => move(1), k: () => move(-1), "?": help,
+    Enter: () => toggle(event.target.closest(".row") || rows()[state.at]) }[event.key];
+  if (act && !(event.key === "Enter" && event.target.tagName === "BUTTON")) { event.preventDefault(); act(); }
+});
+document.addEventListener("click", (event) => {
+  const row = event.target.closest("[data-open]");
+  if (row) toggle(row);
+});
+for (const id of ["search", "filter", "span"]) $(id).addEventListener("input", draw);
+$("keys").addEventListener("click", help);
+setInterval(freshness, 500);
+ask();
+// `?still` draws once: for printers, and for pictures by a command
+if (location.search !== "?still") listen();

@@ -1,0 +1,327 @@
+//! `keepalivedctl status --json`: the same for programs. Members are added, never changed, as long as `version` is the same.
+
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use keepalived_core::vrrp::State;
+use keepalived_state::{DaemonView, Event, InstanceView, ProcessState, ServiceView, SessionView, Subject, TrackerView};
+use serde::Serialize;
+
+use super::Scene;
+use super::problems::{Severity, last, problems};
+use super::words::unix;
+
+/// Of the layout.
+pub const VERSION: u32 = 1;
+
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    version: u32,
+    router_id: &'a str,
+    /// Seconds since 1970, as all times here.
+    at: f64,
+    daemon: Daemon<'a>,
+    problems: Vec<Wrong>,
+    instances: Vec<Instance<'a>>,
+    trackers: Vec<Tracker>,
+    virtual_servers: Vec<Service<'a>>,
+    bfd_sessions: Vec<Session<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Daemon<'a> {
+    version: &'a str,
+    pid: u32,
+    started: Option<f64>,
+    configuration: &'a str,
+    reloads: u64,
+    last_reload: Option<Reload<'a>>,
+    processes: Vec<Process<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Reload<'a> {
+    at: f64,
+    changes: Option<usize>,
+    refused: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Process<'a> {
+    name: &'a str,
+    pid: Option<u32>,
+    state: &'static str,
+    since: f64,
+    deaths: u64,
+    last_death: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct Wrong {
+    severity: &'static str,
+    subject: String,
+    what: String,
+    detail: String,
+    since: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Instance<'a> {
+    name: &'a str,
+    vrid: u8,
+    version: u8,
+    interface: Option<String>,
+    state: String,
+    since: f64,
+    cause: Option<String>,
+    faults: Vec<String>,
+    priority: u8,
+    base_priority: u8,
+    advert_interval: f64,
+    master_down_time: f64,
+    master: Option<Master>,
+    source: Option<IpAddr>,
+    peers: &'a [IpAddr],
+    addresses: Vec<Address>,
+    counters: &'a keepalived_core::vrrp::Counters,
+}
+
+#[derive(Debug, Serialize)]
+struct Master {
+    address: IpAddr,
+    priority: u8,
+    advert_interval: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Address {
+    address: IpAddr,
+    prefix: u8,
+    excluded: bool,
+    /// Whether the kernel has it by us.
+    set: bool,
+    also_on: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Tracker {
+    kind: String,
+    name: String,
+    state: String,
+    since: f64,
+    detail: String,
+    followers: Vec<Follower>,
+}
+
+#[derive(Debug, Serialize)]
+struct Follower {
+    instance: String,
+    weight: i16,
+    reverse: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Service<'a> {
+    name: &'a str,
+    quorum_up: bool,
+    quorum: u32,
+    hysteresis: u32,
+    weight: u64,
+    since: Option<f64>,
+    real_servers: Vec<Server<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Server<'a> {
+    name: &'a str,
+    up: bool,
+    weight: u32,
+    since: Option<f64>,
+    /// Why it is out.
+    cause: Option<String>,
+    checks: Vec<Check<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Check<'a> {
+    keyword: &'a str,
+    has_run: bool,
+    up: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Session<'a> {
+    name: &'a str,
+    neighbor: IpAddr,
+    state: String,
+    since: f64,
+    diagnostic: String,
+    silent: Option<&'a str>,
+    detection_time: f64,
+    transmit_interval: f64,
+    last_heard: Option<f64>,
+    counters: &'a keepalived_core::bfd::Counters,
+}
+
+/// The document, in one line.
+pub fn document(scene: &Scene<'_>) -> String {
+    let snapshot = scene.snapshot;
+    let wrong = problems(scene).into_iter().map(|problem| Wrong {
+        severity: match problem.severity {
+            Severity::Problem => "problem",
+            Severity::Warning => "warning",
+        },
+        subject: problem.subject,
+        what: problem.what,
+        detail: problem.detail,
+        since: problem.since.map(unix),
+    });
+    let document = Document {
+        version: VERSION,
+        router_id: &snapshot.router_id,
+        at: unix(scene.now),
+        daemon: daemon(&snapshot.daemon),
+        problems: wrong.collect(),
+        instances: snapshot.vrrp.instances.iter().map(|view| instance(scene, view)).collect(),
+        trackers: snapshot.vrrp.trackers.iter().map(tracker).collect(),
+        virtual_servers: snapshot.balance.services.iter().map(|view| service(scene, view)).collect(),
+        bfd_sessions: snapshot.bfd.sessions.iter().map(session).collect(),
+    };
+    // all keys are texts, and all numbers finite
+    serde_json::to_string(&document).unwrap_or_default()
+}
+
+fn daemon(view: &DaemonView) -> Daemon<'_> {
+    Daemon {
+        version: &view.version,
+        pid: view.pid,
+        started: view.started.map(unix),
+        configuration: &view.configuration,
+        reloads: view.reloads,
+        last_reload: view.last_reload.as_ref().map(|reload| Reload {
+            at: unix(reload.at),
+            changes: reload.result.as_ref().ok().copied(),
+            refused: reload.result.as_ref().err().map(String::as_str),
+        }),
+        processes: view
+            .processes
+            .iter()
+            .map(|process| Process {
+                name: &process.name,
+                pid: process.pid,
+                state: match process.state {
+                    ProcessState::NotNeeded => "not needed",
+                    ProcessState::Starts => "starts",
+                    ProcessState::Runs => "runs",
+                    ProcessState::Waits => "waits",
+                },
+                since: unix(process.since),
+                deaths: process.deaths,
+                last_death: &process.last_death,
+            })
+            .collect(),
+    }
+}
+
+fn instance<'a>(scene: &Scene<'_>, view: &'a InstanceView) -> Instance<'a> {
+    let cause = match scene.latest.get(&Subject::Instance(view.name.clone())) {
+        Some((_, Event::Transition(transition))) if transition.to == view.state => Some(transition.cause.to_string()),
+        _ => None,
+    };
+    let lists = [(&view.addresses, false), (&view.excluded_addresses, true)];
+    let addresses = lists.into_iter().flat_map(|(list, excluded)| {
+        list.iter().map(move |address| Address {
+            address: address.line.address,
+            prefix: address.line.prefix,
+            excluded,
+            set: address.set,
+            also_on: address.also_on.map(|holder| holder.to_string()),
+        })
+    });
+    Instance {
+        name: &view.name,
+        vrid: view.settings.vrid.get(),
+        version: view.settings.version.number(),
+        interface: view.interface.map(|interface| interface.to_string()),
+        state: view.state.to_string(),
+        since: unix(view.since),
+        cause,
+        faults: view.faults.iter().map(ToString::to_string).collect(),
+        priority: view.effective_priority.get(),
+        base_priority: view.settings.priority.get(),
+        advert_interval: view.settings.interval.duration().as_secs_f64(),
+        master_down_time: view.master_down_time.as_secs_f64(),
+        master: view.master.filter(|_| view.state != State::Master).map(|master| Master {
+            address: master.address,
+            priority: master.priority,
+            advert_interval: master.interval.duration().as_secs_f64(),
+        }),
+        source: view.source,
+        peers: &view.peers,
+        addresses: addresses.collect(),
+        counters: &view.counters,
+    }
+}
+
+fn tracker(view: &TrackerView) -> Tracker {
+    Tracker {
+        kind: view.id.kind.to_string(),
+        name: view.id.name.clone(),
+        state: view.state.to_string(),
+        since: unix(view.since),
+        detail: view.detail.to_string(),
+        followers: view
+            .followers
+            .iter()
+            .map(|follower| Follower {
+                instance: follower.instance.clone(),
+                weight: follower.weight.value,
+                reverse: follower.weight.reverse,
+            })
+            .collect(),
+    }
+}
+
+fn service<'a>(scene: &Scene<'_>, view: &'a ServiceView) -> Service<'a> {
+    let (since, _) = last(scene, &Subject::VirtualServer(view.name.clone()));
+    let servers = view.servers.iter().map(|server| {
+        let subject = Subject::RealServer { server: server.name.clone(), of: view.name.clone() };
+        let (since, why): (Option<SystemTime>, _) = last(scene, &subject);
+        Server {
+            name: &server.name,
+            up: server.up,
+            weight: server.weight,
+            since: since.map(unix),
+            cause: Some(why).filter(|why| !server.up && !why.is_empty()),
+            checks: server
+                .checks
+                .iter()
+                .map(|check| Check { keyword: &check.keyword, has_run: check.has_run, up: check.up })
+                .collect(),
+        }
+    });
+    Service {
+        name: &view.name,
+        quorum_up: view.quorum_up,
+        quorum: view.quorum,
+        hysteresis: view.hysteresis,
+        weight: view.weight,
+        since: since.map(unix),
+        real_servers: servers.collect(),
+    }
+}
+
+fn session(view: &SessionView) -> Session<'_> {
+    Session {
+        name: &view.name,
+        neighbor: view.neighbor,
+        state: view.state.to_string(),
+        since: unix(view.since),
+        diagnostic: view.diagnostic.to_string(),
+        silent: view.silent.as_deref(),
+        detection_time: view.detection_time.as_secs_f64(),
+        transmit_interval: f64::from(view.tx_interval.get()) / 1e6,
+        last_heard: view.last_heard.map(unix),
+        counters: &view.counters,
+    }
+}

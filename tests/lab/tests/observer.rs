@@ -1,0 +1,260 @@
+//! What can be asked: keepalivedctl, metrics and the status page, and that nobody who asks harms the daemon.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use keepalived_lab::{Case, Daemon, Instance, Lab, Running, only_ours, patience, skipped, trial, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+const PLAIN: Case = Case::PLAIN;
+const VRID: u8 = 7;
+const PORT: u16 = 9650;
+
+fn long() -> Duration {
+    patience(Duration::from_secs(20))
+}
+
+/// A master whose router is called `<b>lb1</b>`.
+fn start(lab: &Lab) -> Result<Running> {
+    let a = lab.router(0);
+    let text = Instance::new(PLAIN, 200).every(Duration::from_millis(300)).alone(a, &[]);
+    let more = format!("  router_id \"<b>lb1</b>\"\n  metrics_listen {PORT}\n  control_group nogroup\n");
+    ensure!(text.contains("  router_id r0\n"), "{text}");
+    let running = a.start(&Daemon::ours(), "a", &text.replace("  router_id r0\n", &more))?;
+    wait_until("it is master", long(), || a.has(PLAIN.vip(VRID)))?;
+    Ok(running)
+}
+
+fn socket(running: &Running) -> PathBuf {
+    running.file("pid").with_extension("sock")
+}
+
+/// What keepalivedctl says, and its exit status.
+fn ctl(lab: &Lab, running: &Running, user: Option<&str>, words: &str) -> Result<(String, i32)> {
+    let program = Daemon::ours().program().with_file_name("keepalivedctl");
+    let socket = socket(running);
+    let mut command =
+        lab.router(0).namespace().command(if user.is_some() { PathBuf::from("setpriv") } else { program.clone() });
+    if let Some(user) = user {
+        command.args(user.split_whitespace()).arg("--").arg(&program);
+    }
+    let output = command.args(words.split_whitespace()).arg("--socket").arg(socket).output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    Ok((text, output.status.code().unwrap_or(-1)))
+}
+
+fn status(lab: &Lab, running: &Running) -> Result<Value> {
+    let (text, _) = ctl(lab, running, None, "status --json")?;
+    serde_json::from_str(&text).with_context(|| text.clone())
+}
+
+/// The process of the daemon that has this name.
+fn process(lab: &Lab, running: &Running, name: &str) -> Result<Option<Pid>> {
+    let status = status(lab, running)?;
+    let processes = status["daemon"]["processes"].as_array().context("processes")?;
+    let pid = processes.iter().find(|process| process["name"] == name).and_then(|process| process["pid"].as_i64());
+    Ok(pid.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)))
+}
+
+#[test]
+fn status_shows_what_is() {
+    if !only_ours() {
+        return;
+    }
+    trial("status", |lab| {
+        let running = start(lab)?;
+        wait_until("all is well", long(), || Ok(ctl(lab, &running, None, "status")?.1 == 0))?;
+        let (text, _) = ctl(lab, &running, None, "status")?;
+        ensure!(text.contains("All well") && text.contains("MASTER") && text.contains("this router"), "{text}");
+        let seen = status(lab, &running)?;
+        let instance = &seen["instances"][0];
+        ensure!(instance["state"] == "MASTER" && instance["addresses"][0]["set"] == true, "{seen}");
+        ensure!(instance["counters"]["advert_sent"].as_u64() > Some(0), "{seen}");
+        let name = instance["name"].as_str().context("name")?.to_owned();
+        let (text, code) = ctl(lab, &running, None, &format!("why {name}"))?;
+        ensure!(code == 0 && text.contains("no master heard") && text.contains("What would change it"), "{text}");
+        let (text, code) = ctl(lab, &running, None, "why nothing")?;
+        ensure!(code == 4 && text.contains("nothing is called"), "{text}");
+
+        lab.pull(0, 0)?;
+        wait_until("the fault is a problem", long(), || Ok(ctl(lab, &running, None, "status")?.1 == 2))?;
+        let (text, _) = ctl(lab, &running, None, "status")?;
+        ensure!(text.contains("is in FAULT") && text.contains("1 problem"), "{text}");
+        let (text, _) = ctl(lab, &running, None, "events")?;
+        ensure!(text.contains("MASTER -> FAULT") && text.contains("BACKUP -> MASTER"), "{text}");
+        lab.plug(0, 0)?;
+        wait_until("it is well again", long(), || Ok(ctl(lab, &running, None, "status")?.1 == 0))?;
+
+        let socket = socket(&running);
+        running.stop()?;
+        ensure!(!socket.exists(), "the socket is left");
+        Ok(())
+    });
+}
+
+#[test]
+fn the_death_of_the_observer_is_noticed_by_nobody_else() {
+    if !only_ours() {
+        return;
+    }
+    trial("no-observer", |lab| {
+        let running = start(lab)?;
+        let vrrp = running.vrrp_pid()?;
+        for _ in 0..3 {
+            let first = process(lab, &running, "observer")?.context("no observer")?;
+            kill_process(first, Signal::KILL)?;
+            let another =
+                || Ok(process(lab, &running, "observer").is_ok_and(|now| now.is_some_and(|now| now != first)));
+            wait_until("another observer answers", long(), another)?;
+        }
+        ensure!(running.vrrp_pid()? == vrrp && lab.router(0).has(PLAIN.vip(VRID))?);
+        let seen = status(lab, &running)?;
+        ensure!(seen["instances"][0]["state"] == "MASTER", "{seen}");
+        // one that hangs is replaced, too
+        let first = process(lab, &running, "observer")?.context("no observer")?;
+        kill_process(first, Signal::STOP)?;
+        running.wait_for_log("observer process does not answer", patience(Duration::from_secs(40)))?;
+        wait_until("another observer answers", long(), || {
+            Ok(process(lab, &running, "observer").is_ok_and(|now| now != Some(first)))
+        })?;
+        ensure!(running.vrrp_pid()? == vrrp);
+        Ok(())
+    });
+}
+
+#[test]
+fn rubbish_harms_nobody() {
+    if !only_ours() {
+        return;
+    }
+    trial("rubbish", |lab| {
+        let running = start(lab)?;
+        let mut idle = Vec::new();
+        let large = format!("{{\"ask\":\"{}", "x".repeat(100_000));
+        for words in [
+            "\n",
+            "{}\n",
+            "GET / HTTP/1.1\r\n\r\n",
+            "{\"ask\":\"status\"}\n",
+            "\0\0\0\n",
+            "{\"ask\":{\"why\":{\"name\":\"\u{1b}[31m\"}}}\n",
+            &large,
+        ] {
+            let mut stream = UnixStream::connect(socket(&running))?;
+            stream.write_all(words.as_bytes()).ok();
+            stream.shutdown(std::net::Shutdown::Write).ok();
+            stream.set_read_timeout(Some(long()))?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).ok();
+            ensure!(answer.contains("\"error\""), "{words:.40}: {answer}");
+            // and some that say nothing, or do not read
+            let mut silent = UnixStream::connect(socket(&running))?;
+            silent.write_all(b"{\"ask\":{\"events\":{\"follow\":true}}}\n").ok();
+            idle.push(silent);
+            idle.push(UnixStream::connect(socket(&running))?);
+        }
+        ensure!(ctl(lab, &running, None, "status")?.1 == 0);
+        ensure!(!running.log().contains("panicked"), "{}", running.log());
+        Ok(())
+    });
+}
+
+#[test]
+fn only_root_and_the_group_may_change_things() {
+    if !only_ours() {
+        return;
+    }
+    trial("may-change", |lab| {
+        let running = start(lab)?;
+        let stranger = Some("--reuid=65534 --regid=65533 --clear-groups");
+        let (text, code) = ctl(lab, &running, stranger, "status")?;
+        ensure!(code == 0 && text.contains("All well"), "everybody may ask: {text}");
+        let (text, code) = ctl(lab, &running, stranger, "reload")?;
+        ensure!(code == 4 && text.contains("only root may do that"), "{text}");
+        ensure!(!running.log().contains("Reloading"), "{}", running.log());
+        // nogroup is 65534
+        let (text, code) = ctl(lab, &running, Some("--reuid=65533 --regid=65533 --groups=65534"), "reload")?;
+        ensure!(code == 0, "{text}");
+        running.wait_for_log("Reload: nothing changed", long())?;
+        running.wait_for_log("reload: asked for by user 65533", long())?;
+        let (text, code) = ctl(lab, &running, None, "reload")?;
+        ensure!(code == 0, "{text}");
+        wait_until("both reloads are counted", long(), || Ok(status(lab, &running)?["daemon"]["reloads"] == 2))?;
+        Ok(())
+    });
+}
+
+/// By HTTP in the router's namespace: the head and the body.
+fn get(lab: &Lab, path: &str, more: &str) -> Result<String> {
+    lab.router(0).namespace().inside(|| {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", PORT))?;
+        stream.set_read_timeout(Some(long()))?;
+        write!(stream, "GET {path} HTTP/1.1\r\n{more}Connection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    })
+}
+
+#[test]
+fn metrics_are_read_by_a_parser_that_is_not_ours() {
+    if !only_ours() {
+        return;
+    }
+    trial("metrics", |lab| {
+        let running = start(lab)?;
+        wait_until("all is well", long(), || Ok(ctl(lab, &running, None, "status")?.1 == 0))?;
+        let answer = get(lab, "/metrics", "Host: 127.0.0.1\r\n")?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("no head")?;
+        ensure!(head.contains("application/openmetrics-text"), "{head}");
+        let file = running.file("metrics.txt");
+        std::fs::write(&file, body)?;
+        let script = "import sys\nfrom prometheus_client.openmetrics.parser import text_string_to_metric_families as read\n\
+                      for family in read(open(sys.argv[1]).read()):\n  for sample in family.samples:\n    print(sample.name, sorted(sample.labels.items()), sample.value)\n";
+        let output = std::process::Command::new("/usr/bin/python3").args(["-c", script]).arg(&file).output()?;
+        let read = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(output.status.success(), "{}\n{body}", String::from_utf8_lossy(&output.stderr));
+        // as mehdy/keepalived-exporter calls them
+        for name in [
+            "keepalived_up [] 1",
+            "keepalived_vrrp_state [",
+            "keepalived_advertisements_sent_total [",
+            "keepalived_become_master_total [",
+        ] {
+            ensure!(read.contains(name), "{name}: {read}");
+        }
+        ensure!(read.contains("('router_id', '<b>lb1</b>')"), "{read}");
+        // one who was led here by a name of its own
+        let answer = get(lab, "/metrics", "Host: evil.example\r\n")?;
+        ensure!(answer.starts_with("HTTP/1.1 421"), "{answer}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_browser_draws_the_page() {
+    if !only_ours() {
+        return;
+    }
+    if keepalived_lab::sandbox::find("chromium").is_none() {
+        return skipped("a browser draws the page", "chromium is not installed");
+    }
+    trial("page", |lab| {
+        let running = start(lab)?;
+        wait_until("all is well", long(), || Ok(ctl(lab, &running, None, "status")?.1 == 0))?;
+        let url = format!("http://127.0.0.1:{PORT}/?still");
+        let mut command = lab.router(0).namespace().command("chromium");
+        command.args(["--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=8000", "--dump-dom"]);
+        command.arg(format!("--user-data-dir={}", running.file("chromium").display())).arg(url);
+        let output = command.output()?;
+        let page = String::from_utf8_lossy(&output.stdout).into_owned();
+        for text in ["All well", "MASTER", "this router", "&lt;b&gt;lb1&lt;/b&gt;", "BACKUP -&gt; MASTER"] {
+            ensure!(page.contains(text), "{text}: {page}\n{}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    });
+}
