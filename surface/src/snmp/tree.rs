@@ -45,8 +45,6 @@ pub(super) struct Column {
 /// Whether a column can be written.
 pub(super) enum Set {
     No,
-    /// The MIB says so, and it is refused nonetheless, as keepalived does.
-    Refused(ErrorStatus),
     Yes(fn(&Scene<'_>, &[u32], &Value) -> Result<Change, ErrorStatus>),
 }
 
@@ -64,7 +62,6 @@ pub(super) enum ErrorStatus {
     NoAccess,
     WrongType,
     WrongValue,
-    NoCreation,
     CommitFailed,
     NotWritable,
     UnsupportedContext,
@@ -78,7 +75,6 @@ impl ErrorStatus {
             Self::NoAccess => 6,
             Self::WrongType => 7,
             Self::WrongValue => 10,
-            Self::NoCreation => 11,
             Self::CommitFailed => 14,
             Self::NotWritable => 17,
             Self::UnsupportedContext => 262,
@@ -241,8 +237,8 @@ impl Tree {
         let (table, column, index) = self.find(bind.name.subids()).ok_or(ErrorStatus::NotWritable)?;
         match &column.set {
             Set::No => Err(ErrorStatus::NotWritable),
-            Set::Refused(error) => Err(*error),
-            Set::Yes(_) if !table.rows.contains(scene, index) => Err(ErrorStatus::NoCreation),
+            // RFC 2741 would have noCreation; net-snmp, and with it keepalived, says this
+            Set::Yes(_) if !table.rows.contains(scene, index) => Err(ErrorStatus::NotWritable),
             Set::Yes(set) => set(scene, index, &bind.value),
         }
     }

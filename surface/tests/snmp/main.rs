@@ -2,6 +2,7 @@
 //! (shared/reference/observed/p6.*), and against our own MIB files; and the same with Debian's `snmpd` between.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod large;
 mod mib;
 mod observed;
 mod scene;

@@ -81,8 +81,10 @@ fn the_objects_are_those_of_the_files() {
 /// The type on the wire that a syntax has (RFC 2578 §2, and the textual conventions that are used).
 fn type_of(syntax: &str) -> &'static str {
     match syntax.split([' ', '(', '{']).next().unwrap() {
-        "INTEGER" | "Integer32" | "TruthValue" | "InetAddressType" | "InetScopeType" | "InterfaceIndex" | "VrrpState"
-        | "RouteType" | "RuleAction" | "PrefType" | "EncapType" | "RowStatus" | "TimeInterval" => "INTEGER",
+        "INTEGER" | "Integer32" | "TruthValue" | "InetAddressType" | "InetScopeType" | "InterfaceIndex"
+        | "VrrpState" | "RouteType" | "RuleAction" | "PrefType" | "EncapType" | "RowStatus" | "TimeInterval" => {
+            "INTEGER"
+        }
         "Unsigned32" | "Gauge32" | "InetPortNumber" | "InetAddressPrefixLength" | "Realm" => "Gauge32",
         "DisplayString" | "InetAddress" | "MacAddress" | "OCTET" => "STRING",
         "Counter32" => "Counter32",
@@ -107,9 +109,18 @@ fn every_value_has_the_type_of_its_object() {
         for root in FILES.map(|(_, _, oid)| oid) {
             for (oid, value) in master.walk(root) {
                 let oid = oid.to_string();
-                let (object, entry) = files.range(..=oid.clone()).rfind(|(object, _)| oid.starts_with(&format!("{object}."))).or_else(|| {
-                    files.iter().find(|(object, _)| oid.starts_with(&format!("{object}.")) && !files.keys().any(|other| other.len() > object.len() && oid.starts_with(&format!("{other}."))))
-                }).unwrap();
+                let (object, entry) = files
+                    .range(..=oid.clone())
+                    .rfind(|(object, _)| oid.starts_with(&format!("{object}.")))
+                    .or_else(|| {
+                        files.iter().find(|(object, _)| {
+                            oid.starts_with(&format!("{object}."))
+                                && !files
+                                    .keys()
+                                    .any(|other| other.len() > object.len() && oid.starts_with(&format!("{other}.")))
+                        })
+                    })
+                    .unwrap();
                 unseen.remove(object.as_str());
                 let shown = shown(&value).replace("Hex-STRING", "STRING").replace("\"\"", "STRING: ");
                 assert!(shown.starts_with(type_of(&entry.syntax)), "{entry:?}: {shown}");

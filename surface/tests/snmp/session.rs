@@ -166,7 +166,7 @@ fn what_keepalived_lets_be_set_can_be_set() {
     );
 }
 
-/// keepalived's answers: wrongType 7, wrongValue 10, noAccess 6, notWritable 17; RFC 2741 §7.2.4.1: noCreation 11.
+/// The answers of keepalived 2.2.7, as observed: wrongType 7, wrongValue 10, notWritable 17; and noAccess 6, as its code has it.
 #[test]
 fn what_cannot_be_set_is_refused() {
     let mut master = Master::new(Scene::observed(), everything());
@@ -174,9 +174,10 @@ fn what_cannot_be_set_is_refused() {
     assert_eq!(set(format!("{INSTANCES}.7.1"), Value::Gauge32(150)), 7);
     assert_eq!(set(format!("{INSTANCES}.7.1"), Value::Integer(0)), 10);
     assert_eq!(set(format!("{INSTANCES}.7.1"), Value::Integer(256)), 10);
-    assert_eq!(set(format!("{INSTANCES}.7.9"), Value::Integer(100)), 11);
+    assert_eq!(set(format!("{INSTANCES}.7.9"), Value::Integer(100)), 17);
     assert_eq!(set(format!("{INSTANCES}.13.1"), Value::Integer(3)), 10);
     assert_eq!(set(format!("{INSTANCES}.27.3"), Value::Integer(2)), 6);
+    assert_eq!(set(format!("{INSTANCES}.27.1"), Value::Integer(2)), 17);
     assert_eq!(set(format!("{INSTANCES}.28.1"), Value::Integer(1)), 17);
     assert_eq!(set(format!("{INSTANCES}.2.1"), Value::OctetString(b"V9".to_vec())), 17);
     assert_eq!(set(format!("{SERVERS}.7.1.1"), Value::Integer(-1)), 10);
@@ -195,7 +196,7 @@ fn a_sorry_server_has_no_weight_that_could_be_set() {
     let mut master = Master::new(Scene::of(&text), everything());
     assert_eq!(master.get(&format!("{SERVERS}.2.1.1")), Value::Integer(2));
     assert_eq!(master.get(&format!("{SERVERS}.7.1.1")), Value::NoSuchInstance);
-    assert_eq!(master.set(&format!("{SERVERS}.7.1.1"), Value::Integer(5)), 11);
+    assert_eq!(master.set(&format!("{SERVERS}.7.1.1"), Value::Integer(5)), 17);
     assert_eq!(master.set(&format!("{SERVERS}.7.1.2"), Value::Integer(5)), 0);
     master.ask(Body::CommitSet);
     assert_eq!(master.writes, [Write::RealServerWeight { service: 0, server: 0, weight: 5 }]);

@@ -129,7 +129,7 @@ const INSTANCES: &[Column] = columns! { instance as row in scene;
     24 vrrpInstanceScriptFault = script(row.config.notify.as_deref(), |notify| &notify.fault);
     25 vrrpInstanceScriptStop = script(row.config.notify.as_deref(), |notify| &notify.stop);
     26 vrrpInstanceScript = script(row.config.notify.as_deref(), |notify| &notify.any);
-    27 vrrpInstanceAccept [Set::Refused(ErrorStatus::NoAccess)] = match row.settings().version {
+    27 vrrpInstanceAccept [Set::Yes(set_accept)] = match row.settings().version {
         Version::V2 => integer(0),
         Version::V3 => truth(row.config.accept),
     };
@@ -166,7 +166,7 @@ fn sync_interface(scene: &Scene<'_>, row: InstanceRow<'_>) -> Option<Value> {
 }
 
 fn set_priority(scene: &Scene<'_>, index: &[u32], value: &Value) -> Result<Change, ErrorStatus> {
-    let row = instance(scene, index).ok_or(ErrorStatus::NoCreation)?;
+    let row = instance(scene, index).ok_or(ErrorStatus::NotWritable)?;
     let Value::Integer(number) = value else { return Err(ErrorStatus::WrongType) };
     let priority = u8::try_from(*number).ok().and_then(Priority::new).ok_or(ErrorStatus::WrongValue)?;
     let write = |priority| Write::BasePriority { instance: row.config.name.clone(), priority };
@@ -174,7 +174,7 @@ fn set_priority(scene: &Scene<'_>, index: &[u32], value: &Value) -> Result<Chang
 }
 
 fn set_preempt(scene: &Scene<'_>, index: &[u32], value: &Value) -> Result<Change, ErrorStatus> {
-    let row = instance(scene, index).ok_or(ErrorStatus::NoCreation)?;
+    let row = instance(scene, index).ok_or(ErrorStatus::NotWritable)?;
     let Value::Integer(number) = value else { return Err(ErrorStatus::WrongType) };
     let preempt = match number {
         1 => true,
@@ -183,4 +183,13 @@ fn set_preempt(scene: &Scene<'_>, index: &[u32], value: &Value) -> Result<Change
     };
     let write = |preempt| Write::Preempt { instance: row.config.name.clone(), preempt };
     Ok(Change { write: write(preempt), undo: write(row.settings().preempt != Preempt::No) })
+}
+
+/// keepalived can be built to change it. As it is, it says noAccess, and has nothing to write in version 2.
+fn set_accept(scene: &Scene<'_>, index: &[u32], _: &Value) -> Result<Change, ErrorStatus> {
+    let row = instance(scene, index).ok_or(ErrorStatus::NotWritable)?;
+    Err(match row.settings().version {
+        Version::V2 => ErrorStatus::NotWritable,
+        Version::V3 => ErrorStatus::NoAccess,
+    })
 }

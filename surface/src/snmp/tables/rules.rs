@@ -52,7 +52,13 @@ fn rare<'a, T>(row: Row<'a>, which: fn(&'a RareSelectors) -> Option<T>) -> Optio
 fn table(row: Row<'_>) -> Option<u32> {
     match row.rule.action {
         RuleAction::Table(table) => Some(table),
-        _ => None,
+        // keepalived takes it for a table, and says 0
+        RuleAction::L3mdev => Some(0),
+        RuleAction::Goto(_)
+        | RuleAction::Nop
+        | RuleAction::Blackhole
+        | RuleAction::Unreachable
+        | RuleAction::Prohibit => None,
     }
 }
 

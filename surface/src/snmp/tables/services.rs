@@ -468,14 +468,14 @@ const SERVERS: &[Column] = columns! { server as row in scene;
 const MOST_WEIGHT: i32 = 65_535;
 
 fn set_weight(scene: &Scene<'_>, index: &[u32], value: &Value) -> Result<Change, ErrorStatus> {
-    let row = server(scene, index).and_then(|row| row.regular).ok_or(ErrorStatus::NoCreation)?;
+    let row = server(scene, index).and_then(|row| row.regular).ok_or(ErrorStatus::NotWritable)?;
     let Value::Integer(number) = value else { return Err(ErrorStatus::WrongType) };
     let weight = u32::try_from((*number).min(MOST_WEIGHT.saturating_add(1))).unwrap_or(u32::MAX);
     if !(0..=MOST_WEIGHT).contains(number) {
         return Err(ErrorStatus::WrongValue);
     }
-    let [service, number, ..] = index else { return Err(ErrorStatus::NoCreation) };
-    let (service, number) = place(*service).zip(place(*number)).ok_or(ErrorStatus::NoCreation)?;
+    let [service, number, ..] = index else { return Err(ErrorStatus::NotWritable) };
+    let (service, number) = place(*service).zip(place(*number)).ok_or(ErrorStatus::NotWritable)?;
     let has_sorry = configured(scene, index).is_some_and(|service| service.settings.sorry_server.is_some());
     let server = number.saturating_sub(usize::from(has_sorry));
     let write = |weight| Write::RealServerWeight { service, server, weight };
