@@ -56,6 +56,16 @@ pub enum Effect {
     Note(Note),
 }
 
+impl Effect {
+    /// How many octets are to be sent.
+    fn octets(&self) -> usize {
+        match self {
+            Self::Send(octets) => octets.len(),
+            Self::Connect | Self::Disconnect | Self::Write(_) | Self::Note(_) => 0,
+        }
+    }
+}
+
 /// What is worth a line in the log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Note {
@@ -272,6 +282,7 @@ impl Agent {
         }
         let mut received = std::mem::take(&mut self.received);
         let mut read = 0;
+        let (mut unsent, mut counted) = (0, out.len());
         while let Some(rest) = received.get(read..) {
             let Some((header, _)) = rest.split_first_chunk::<HEADER>() else { break };
             let header = match Header::decode(header) {
@@ -291,6 +302,13 @@ impl Agent {
             }
             if matches!(self.stage, Stage::Pause { .. }) {
                 return;
+            }
+            let new = out.get(counted..).unwrap_or_default();
+            unsent = new.iter().map(Effect::octets).fold(unsent, usize::saturating_add);
+            counted = out.len();
+            if unsent > MOST_UNSENT {
+                out.push(Effect::Disconnect);
+                return self.lost(now, "it asks faster than it reads", out);
             }
         }
         received.drain(..read.min(received.len()));
@@ -457,8 +475,10 @@ impl Agent {
 
     fn look_at_instances(&mut self, world: World<'_>, traps: &mut Vec<Trap>) {
         let views = &world.snapshot.vrrp.instances;
-        if self.memory.instances.len() > views.len() {
-            self.memory.instances.retain(|name, _| views.iter().any(|view| view.name == *name));
+        let configured = &world.config.instances;
+        // a view that begins anew is empty for a moment: what is configured is remembered
+        if self.memory.instances.len() > configured.len() {
+            self.memory.instances.retain(|name, _| configured.iter().any(|instance| instance.name == *name));
         }
         let mut refused = Vec::new();
         for (place, view) in views.iter().enumerate() {
@@ -489,7 +509,7 @@ impl Agent {
         let groups = &world.config.sync_groups;
         self.memory.groups.retain(|name, _| groups.iter().any(|group| group.name == *name));
         for group in groups {
-            let state = group_state(world, group);
+            let Some(state) = group_state(world, group) else { continue };
             let before = self.memory.groups.insert(group.name.clone(), state);
             if before.is_some_and(|before| before != state) && self.trees.vrrp {
                 traps.push(notifications::group(world, &group.name, state));

@@ -191,12 +191,12 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// The state of a sync group: that of its members, which change together.
-pub(super) fn group_state(world: World<'_>, group: &SyncGroup) -> State {
+/// The state of a sync group: that of its members, which change together. `None` while a member is not known: the vrrp process begins.
+pub(super) fn group_state(world: World<'_>, group: &SyncGroup) -> Option<State> {
     let views = &world.snapshot.vrrp.instances;
-    let state = |name: &String| views.iter().find(|view| view.name == *name).map_or(State::Init, |view| view.state);
     let mut all = None;
-    for state in group.members.iter().map(state) {
+    for name in &group.members {
+        let state = views.iter().find(|view| view.name == *name)?.state;
         all = Some(match (all, state) {
             (None, state) => state,
             (Some(State::Fault), _) | (_, State::Fault) => State::Fault,
@@ -206,7 +206,7 @@ pub(super) fn group_state(world: World<'_>, group: &SyncGroup) -> State {
             (Some(State::Master), State::Master) => State::Master,
         });
     }
-    all.unwrap_or(State::Init)
+    all
 }
 
 /// `init(0), backup(1), master(2), fault(3), unknown(4)`

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keepalived_core::vrrp::Priority;
 use keepalived_surface::snmp::codec::{Body, Pdu, Range};
-use keepalived_surface::snmp::{Agent, Effect, Note, Oid, Trees, Value, VarBind, Write};
+use keepalived_surface::snmp::{Agent, Effect, MOST_UNSENT, Note, Oid, Trees, Value, VarBind, Write};
 
 use crate::scene::Scene;
 use crate::wire::{Master, NOW, SESSION, decode, everything, response, sent};
@@ -319,4 +319,17 @@ fn a_reload_that_asks_for_other_trees_begins_anew() {
     out.clear();
     master.agent.handle_timeout(NOW, &mut out);
     assert_eq!(out, [Effect::Connect]);
+}
+
+#[test]
+fn a_master_that_asks_and_does_not_read_is_left() {
+    let mut master = Master::new(Scene::observed(), everything());
+    let range = Range { start: "1.3.6.1".parse().unwrap(), included: false, end: Oid::default() };
+    let body = Body::GetBulk { non_repeaters: 0, max_repetitions: u16::MAX, ranges: vec![range; 4] };
+    let request = Pdu { session: SESSION, transaction: 1, packet: 2, context: None, body }.encode();
+    let mut out = Vec::new();
+    master.agent.receive(NOW, &request.repeat(1_000), master.scene.world(), &mut out);
+    let octets: usize = sent(&out).iter().map(|pdu| pdu.encode().len()).sum();
+    assert!(octets < MOST_UNSENT + (1 << 20), "{octets}");
+    assert!(out.contains(&Effect::Disconnect) && !master.agent.is_ready());
 }

@@ -181,3 +181,21 @@ fn traps_wait_for_a_master() {
     master.agent.receive(NOW, &response(&open, 0), master.scene.world(), &mut out);
     assert_eq!(traps(&out).len(), 256, "the oldest make room");
 }
+
+/// The view of a vrrp process that begins anew is empty for a moment.
+#[test]
+fn a_view_that_begins_anew_is_no_change() {
+    let mut master = Master::new(Scene::observed(), everything());
+    let mut out = Vec::new();
+    let up = ".1.3.6.1.2.1.207.1.1.1.1.12.3.53.1";
+    let before = shown(&master.get(up));
+    let instances = std::mem::take(&mut master.scene.snapshot.vrrp.instances);
+    master.agent.update(master.scene.world(), &mut out);
+    master.scene.snapshot.vrrp.instances = instances;
+    for view in &mut master.scene.snapshot.vrrp.instances {
+        view.since = master.scene.now;
+    }
+    master.agent.update(master.scene.world(), &mut out);
+    assert_eq!(traps(&out), Vec::<String>::new());
+    assert_eq!(shown(&master.get(up)), before);
+}

@@ -68,7 +68,7 @@ fn runs(notify: Option<&Notify>) -> bool {
 
 const GROUPS: &[Column] = columns! { group as group in scene;
     2 vrrpSyncGroupName = text(&group.name);
-    3 vrrpSyncGroupState = integer(state_number(group_state(scene.world, group)));
+    3 vrrpSyncGroupState = integer(state_number(group_state(scene.world, group).unwrap_or(State::Init)));
     4 vrrpSyncGroupSmtpAlert = truth(group.mail);
     5 vrrpSyncGroupNotifyExec = truth(runs(group.notify.as_deref()));
     6 vrrpSyncGroupScriptMaster = script(group.notify.as_deref(), |notify| &notify.master);
