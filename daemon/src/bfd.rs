@@ -5,6 +5,7 @@ mod links;
 mod lower;
 mod process;
 mod report;
+mod sessions_file;
 mod traffic;
 mod voices;
 

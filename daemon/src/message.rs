@@ -88,6 +88,8 @@ pub struct Startup<C = Config> {
     pub stands_by: Duration,
     /// How the sessions of the bfd process before this one stood.
     pub sessions: BTreeMap<String, SessionStanding>,
+    /// Where the bfd process writes how its sessions stand, for another daemon.
+    pub sessions_file: Option<PathBuf>,
     /// What the process before this one would have undone at its end.
     pub cleanup: Cleanup,
     /// The user of scripts that name none.

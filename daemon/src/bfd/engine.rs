@@ -15,6 +15,7 @@ use keepalived_state::{BfdChange, Event, Record, SessionView, Subject};
 
 use super::lower;
 use super::report::Report;
+use super::sessions_file::Saved;
 use crate::changes::{ChangeQueue, NextChange};
 use crate::deadlines::Deadlines;
 use crate::message::{Changes, SessionResult, SessionStanding};
@@ -70,6 +71,8 @@ pub struct Engine {
     discarded: Pace,
     discarded_silently: u64,
     changes: ChangeQueue,
+    /// Sessions stand in another way than [`Self::take_saved`] has said.
+    is_unsaved: bool,
 }
 
 /// Something that a caller does about sockets.
@@ -97,6 +100,7 @@ impl Engine {
             discarded: Pace::new(DISCARDED.0, DISCARDED.1),
             discarded_silently: 0,
             changes: ChangeQueue::default(),
+            is_unsaved: true,
         };
         engine.configure(now, config, standings);
         engine
@@ -150,7 +154,7 @@ impl Engine {
                 kept.told = None;
             }
             kept.place = place;
-            self.restless.insert(id);
+            self.set_restless(id);
             if let Some(session) = self.sessions.get(id) {
                 self.deadlines.set(id.0, Some(session.deadline()));
             }
@@ -187,7 +191,7 @@ impl Engine {
             Ok(port) => (kept.source_port, kept.silent) = (Some(port), None),
             Err(why) => kept.silent = Some(why),
         }
-        self.restless.insert(id);
+        self.set_restless(id);
         self.mark(id);
     }
 
@@ -265,6 +269,26 @@ impl Engine {
         again.len() < MOST_DUE
     }
 
+    fn set_restless(&mut self, id: SessionId) {
+        self.restless.insert(id);
+        self.is_unsaved = true;
+    }
+
+    /// Whether sessions stand in another way than [`Self::take_saved`] has said.
+    pub(super) const fn is_unsaved(&self) -> bool {
+        self.is_unsaved
+    }
+
+    /// How all sessions stand, for another daemon.
+    pub(super) fn take_saved(&mut self) -> Vec<Saved> {
+        self.is_unsaved = false;
+        let all = self.sessions().filter_map(|(id, instance)| {
+            let (session, kept) = (self.sessions.get(id)?, self.kept.get(&id)?);
+            Some(Saved::of(instance, standing(session, kept)))
+        });
+        all.collect()
+    }
+
     /// When something is due.
     pub fn next_due(&mut self) -> Option<Instant> {
         self.deadlines.next()
@@ -336,7 +360,7 @@ impl Engine {
             self.reports.push(Report::DetectionTime { name: name(), now: detection_time, before });
         }
         if kept.told.is_none_or(|told| told.standing != standing) {
-            self.restless.insert(id);
+            self.set_restless(id);
             self.mark(id);
         }
     }
@@ -380,8 +404,7 @@ impl Engine {
         while news.len() < most {
             let Some(id) = self.restless.pop_first() else { break };
             let (Some(session), Some(kept)) = (self.sessions.get(id), self.kept.get_mut(&id)) else { continue };
-            let now =
-                SessionStanding { standing: session.standing(), source_port: kept.source_port, is_up: kept.is_up };
+            let now = standing(session, kept);
             if kept.told != Some(now)
                 && let Some(instance) = self.instances.get(kept.place)
             {
@@ -465,6 +488,10 @@ impl Engine {
             counters: *session.counters(),
         })
     }
+}
+
+fn standing(session: &Session, kept: &Kept) -> SessionStanding {
+    SessionStanding { standing: session.standing(), source_port: kept.source_port, is_up: kept.is_up }
 }
 
 /// Its neighbour was told AdminDown, and does not say yet that it knows.

@@ -1,5 +1,6 @@
 //! The bfd process: owns the sockets, turns readiness into turns of the engine, and tells those that follow sessions.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -18,6 +19,7 @@ use keepalived_state::Record;
 use super::engine::Engine;
 use super::links::{self, Links};
 use super::report::Level;
+use super::sessions_file::SessionsFile;
 use super::traffic::Traffic;
 use super::voices::{Voices, Wish};
 use crate::backlog::Backlog;
@@ -26,7 +28,7 @@ use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::connection::Connection;
 use crate::exit;
 use crate::log;
-use crate::message::{self, FromChild, SessionResult, Startup, ToChild};
+use crate::message::{self, FromChild, SessionResult, SessionStanding, Startup, ToChild};
 use crate::role::Role;
 use crate::schedule;
 
@@ -42,7 +44,8 @@ const MOST_HEARD: usize = 512;
 /// More packets than the kernel holds for a socket: those that had come when we began to read have been read then.
 const MORE_THAN_WAIT: usize = 16_384;
 
-/// From one attempt to open a port to the next.
+/// From one attempt to open a port to the next. The first ones come soon: the process of a daemon that was killed may have the port still.
+const FIRST_RETRY: Duration = Duration::from_millis(10);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Descriptors that sessions leave: for connections, the log, a reload.
@@ -86,6 +89,8 @@ struct Process {
     /// The vrrp process, and the checker process.
     vrrp: Option<Connection>,
     checker: Option<Connection>,
+    /// How sessions stand, for another daemon.
+    file: Option<SessionsFile>,
     backlog: Backlog<Record>,
     changes: ChangeSender,
     /// What it was scheduled by.
@@ -104,10 +109,11 @@ impl Process {
         let log = log::start_anyway(&startup.log, "Keepalived_bfd");
         let now = reactor::now();
         let links = Links::open(&mut reactor);
+        let (file, known) = remembered(now, &startup);
         let mut process = Self {
             supervisor,
             reactor,
-            engine: Engine::new(now, &startup.config, &startup.sessions, random()),
+            engine: Engine::new(now, &startup.config, &known, random()),
             ears: Ears::default(),
             voices: Voices::new(random(), sockets),
             links,
@@ -116,6 +122,7 @@ impl Process {
             traffic: Traffic::default(),
             vrrp: None,
             checker: None,
+            file,
             backlog: Backlog::default(),
             changes: ChangeSender::new(CHANGES_PAUSE),
             scheduling: startup.config.global.bfd.clone(),
@@ -176,7 +183,7 @@ impl Process {
             self.open_sockets(now);
         }
         let wake = self.tell(now);
-        [wake, self.traffic.next_at(now)].into_iter().flatten().min()
+        [wake, self.traffic.next_at(now), self.save(now)].into_iter().flatten().min()
     }
 
     /// Reads what has come, if there is something or a detection time may be over, and lets deadlines fire between. Returns how many
@@ -310,6 +317,21 @@ impl Process {
         times.into_iter().flatten().min()
     }
 
+    /// Writes what another daemon needs if this one is killed. Returns when to come again.
+    fn save(&mut self, now: Instant) -> Option<Instant> {
+        let file = self.file.as_mut()?;
+        if !self.engine.is_unsaved() {
+            file.beat(now);
+            return None;
+        }
+        let at = file.next_at();
+        if at > now {
+            return Some(at);
+        }
+        file.save(now, &self.engine.take_saved());
+        None
+    }
+
     fn listen(&mut self) -> Option<End> {
         loop {
             match child::hear(&mut self.supervisor) {
@@ -390,6 +412,9 @@ impl Process {
     /// Tells the neighbours until each has answered, but not for long, and ends.
     fn stop(&mut self) -> u8 {
         let limit = reactor::now() + FAREWELL_LIMIT;
+        if let Some(file) = &self.file {
+            file.clear();
+        }
         self.engine.stop(reactor::now());
         // waits for nothing else than answers
         let mut answers = Reactor::new(&[]).ok();
@@ -422,6 +447,19 @@ impl Process {
     }
 }
 
+/// The file for another daemon, and the sessions that the one before had: a process before this one of the same daemon knew better.
+fn remembered(now: Instant, startup: &Startup) -> (Option<SessionsFile>, BTreeMap<String, SessionStanding>) {
+    let Some(path) = &startup.sessions_file else { return (None, startup.sessions.clone()) };
+    let known = if startup.resumes { startup.sessions.clone() } else { SessionsFile::read(path, now, &startup.config) };
+    if !startup.resumes && !known.is_empty() {
+        tracing::info!("BFD goes on where a daemon stopped that was killed (sessions: {})", known.len());
+    }
+    let file = SessionsFile::open(path).inspect_err(|error| {
+        tracing::warn!("{}: {error}; if this daemon is killed its BFD sessions go down", path.display());
+    });
+    (file.ok(), known)
+}
+
 fn say_to(peer: Option<&mut Connection>, result: &SessionResult) {
     if let Some(peer) = peer {
         peer.say(result);
@@ -447,6 +485,7 @@ struct Ears {
     /// Those that could not be opened; this was said.
     missing: Vec<(Family, Reach)>,
     again_at: Option<Instant>,
+    pause: Duration,
     /// They do not wake us: they are read whenever something else does.
     is_silent: bool,
 }
@@ -476,6 +515,8 @@ impl Ears {
     }
 
     fn open_all(&mut self, now: Instant, needed: &[(Family, Reach)], reactor: &mut Reactor) {
+        // from the first attempt that fails
+        self.pause = if self.again_at.is_some() { (self.pause * 2).clamp(FIRST_RETRY, RETRY) } else { FIRST_RETRY };
         self.again_at = None;
         self.open.retain(|(ear, family, reach)| {
             let stays = needed.contains(&(*family, *reach));
@@ -504,7 +545,7 @@ impl Ears {
                     self.open.push((ear, family, reach));
                 }
                 Err(error) => {
-                    self.again_at = Some(now + RETRY);
+                    self.again_at = Some(now + self.pause.clamp(FIRST_RETRY, RETRY));
                     if !self.missing.contains(&(family, reach)) {
                         self.missing.push((family, reach));
                         let hint = if error.kind() == io::ErrorKind::AddrInUse {
@@ -513,7 +554,7 @@ impl Ears {
                             ""
                         };
                         tracing::error!(
-                            "BFD hears nothing at UDP port {port} ({error}){hint}; its sessions stay down, and it is tried again each second"
+                            "BFD hears nothing at UDP port {port} ({error}){hint}; its sessions stay down, and it is tried again, at last each second"
                         );
                     }
                 }

@@ -76,6 +76,7 @@ impl Supervisor {
         let cleanup = self.cleanup.get(&role).cloned().unwrap_or_default();
         let trackers = if role == Role::Vrrp { self.trackers.clone() } else { BTreeMap::new() };
         let sessions = if role == Role::Bfd { self.sessions.clone() } else { BTreeMap::new() };
+        let sessions_file = (role == Role::Bfd).then(|| self.pid_files.sessions());
         let (log, options) = (self.destinations.clone(), &self.options);
         let present = &mut self.config;
         let first = if follows { self.succession.first(present) } else { present };
@@ -85,6 +86,7 @@ impl Supervisor {
                 masters,
                 trackers,
                 sessions,
+                sessions_file,
                 resumes: begins != Begins::Fresh,
                 script_default,
                 stands_by,

@@ -54,6 +54,11 @@ impl PidFiles {
         self.main_path.with_extension("sock")
     }
 
+    /// Where the bfd process writes how its sessions stand.
+    pub(super) fn sessions(&self) -> PathBuf {
+        self.bfd_path.with_extension("sessions")
+    }
+
     /// Takes the daemon's own pid file.
     ///
     /// # Errors
@@ -115,6 +120,9 @@ impl PidFiles {
 
     /// Removes our pid files.
     pub(super) fn remove(&mut self) {
+        if self.children.contains_key(&self.bfd_path) {
+            std::fs::remove_file(self.sessions()).ok();
+        }
         for (path, file) in std::mem::take(&mut self.children) {
             if let Err(error) = file.remove() {
                 tracing::warn!("pid file {}: {error}", path.display());

@@ -142,6 +142,40 @@ fn a_killed_bfd_process_is_not_noticed() {
     });
 }
 
+/// All processes are killed. Another daemon starts, which knows of the first one only what that has left.
+#[test]
+fn a_killed_daemon_is_not_noticed_if_another_starts_in_time() {
+    if !only_ours() {
+        return;
+    }
+    trial("succeeded", |lab| {
+        let (a, b) = addresses(lab, false);
+        let times = Times { interval: 200, multiplier: 25 };
+        let text = session("B1", a, b, times, "");
+        let mut first = start(lab.router(0), "d", &text)?;
+        let peer = BfdPeer::start(Neighbor::Debian, lab.router(1), b, a, times)?;
+        wait_for(&first, UP, 1)?;
+        peer.wait(true)?;
+        // until the neighbour knows its times
+        std::thread::sleep(Duration::from_secs(2));
+        first.kill();
+        first.wait(Duration::from_secs(5))?;
+        let second = start(lab.router(0), "d", &text)?;
+        second
+            .wait_for_log("BFD goes on where a daemon stopped that was killed (sessions: 1)", Duration::from_secs(5))?;
+        std::thread::sleep(Duration::from_secs(7));
+        ensure!(peer.is_up()?, "the neighbour noticed");
+        // a daemon that was stopped leaves nothing to go on with
+        second.stop()?;
+        peer.wait(false)?;
+        let third = start(lab.router(0), "d", &text)?;
+        // all three write to one log
+        wait_for(&third, UP, 2)?;
+        ensure!((count(&third, "BFD goes on"), count(&third, DOWN)) == (1, 0), "{}", third.log());
+        Ok(())
+    });
+}
+
 #[test]
 fn a_reload_keeps_sessions_and_changes_their_times() {
     if !only_ours() {
