@@ -86,6 +86,47 @@ fn an_instance_tells_scripts_in_keepalived_s_words() {
     });
 }
 
+/// interfaces.md section 1: of a group the priority is always 0.
+#[test]
+fn a_group_tells_scripts_in_keepalived_s_words() {
+    trial("group scripts", |lab| {
+        let (a, teller) = (lab.router(0), Teller::new(lab)?);
+        let group = format!("vrrp_sync_group G {{\n  group {{\n    V7\n    V8\n  }}\n  {}\n}}\n", teller.lines("g"));
+        let instances = [7, 8].map(|vrid| Instance::new(PLAIN, 200).vrid(vrid).text(a, &[]));
+        let running = start(a, &(global("") + &group + &instances.concat()))?;
+        let first = teller.wait("BACKUP and MASTER are told", 4)?;
+        assert_eq!(sorted(first), ["g any GROUP G BACKUP 0", "g any GROUP G MASTER 0", "g backup", "g master"]);
+        lab.pull(0, 0)?;
+        let fault = teller.wait("FAULT is told", 6)?;
+        assert_eq!(sorted(fault[4..].to_vec()), ["g any GROUP G FAULT 0", "g fault"]);
+        lab.plug(0, 0)?;
+        teller.wait("BACKUP and MASTER are told again", 10)?;
+        running.signal(Signal::TERM)?;
+        let stop = teller.wait("STOP is told", 12)?;
+        assert_eq!(sorted(stop[10..].to_vec()), ["g any GROUP G STOP 0", "g stop"]);
+        Ok(())
+    });
+}
+
+/// The other router may not preempt what it hears (`nopreempt`), and cannot hear it: each is master, until one hears the other again.
+#[test]
+fn a_master_that_hears_a_lower_claim_tells_a_script() {
+    trial("lower claim", |lab| {
+        let (a, b, teller) = (lab.router(0), lab.router(1), Teller::new(lab)?);
+        let line = format!("notify_master_rx_lower_pri \"{} lower\"", teller.script.display());
+        let _a = start(a, &(global("") + &Instance::new(PLAIN, 200).with(&line).text(a, &[])))?;
+        wait_until("it has the address", patience(Duration::from_secs(10)), || a.has(PLAIN.vip(7)))?;
+        lab.part(&[0, 1], 0, true)?;
+        let _b = start(b, &(global("") + &Instance::new(PLAIN, 100).text(b, &[])))?;
+        wait_until("both have the address", patience(Duration::from_secs(10)), || b.has(PLAIN.vip(7)))?;
+        assert!(teller.told()?.is_empty());
+        lab.part(&[0, 1], 0, false)?;
+        let told = teller.wait("the lower claim is told", 1)?;
+        assert!(told.iter().all(|line| line == "lower"), "{told:?}");
+        Ok(())
+    });
+}
+
 #[test]
 fn a_reload_that_removes_an_instance_tells_of_it() {
     trial("deleted", |lab| {
@@ -188,17 +229,28 @@ fn a_pipe_is_told_of_priorities_if_that_is_asked_for() {
         let (path, number) = (lab.folder().join("pipe"), lab.folder().join("number"));
         fs::write(&number, "0")?;
         let tracked = format!("track_file f {{\n  file {}\n  weight 1\n}}\n", number.display());
-        for (of_all, own) in [("", "notify_priority_changes"), ("vrrp_notify_priority_changes", "")] {
+        const KEYWORD: &str = "notify_priority_changes";
+        let group =
+            format!("vrrp_sync_group G {{\n  group {{\n    V7\n  }}\n  sync_group_tracking_weight\n  {KEYWORD}\n}}\n");
+        for (of_all, of_group, own) in [("", "", KEYWORD), ("vrrp_notify_priority_changes", "", ""), ("", &*group, "")]
+        {
             fs::write(&number, "0")?;
             let lines = format!("{own}\n  track_file {{\n    f\n  }}");
             let text = global(&format!("vrrp_notify_fifo {}\n  {of_all}", path.display()))
                 + &tracked
+                + of_group
                 + &Instance::new(PLAIN, 100).with(&lines).text(a, &[]);
             let pipe = Pipe::new(lab, &path)?;
             let running = start(a, &text)?;
-            assert_eq!(pipe.wait(2)?, ["INSTANCE \"V7\" BACKUP 100", "INSTANCE \"V7\" MASTER 100"]);
+            let of_instance = |lines: Vec<String>| -> Vec<String> {
+                lines.into_iter().filter(|line| line.starts_with("INSTANCE")).collect()
+            };
+            let states = if of_group.is_empty() { 2 } else { 4 };
+            let told = of_instance(pipe.wait(states)?);
+            assert_eq!(told, ["INSTANCE \"V7\" BACKUP 100", "INSTANCE \"V7\" MASTER 100"]);
             fs::write(&number, "20")?;
-            assert_eq!(pipe.wait(3)?[2], "INSTANCE \"V7\" MASTER_PRIORITY 120", "{of_all}");
+            let told = of_instance(pipe.wait(states + 1)?);
+            assert_eq!(told[2], "INSTANCE \"V7\" MASTER_PRIORITY 120", "{of_all} {of_group}");
             running.stop()?;
         }
         Ok(())

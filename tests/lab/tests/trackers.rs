@@ -148,6 +148,28 @@ fn a_file_begins_with_the_number_that_is_configured() {
     });
 }
 
+#[test]
+fn a_script_runs_as_its_user() {
+    trial("user", |lab| {
+        let a = lab.router(0);
+        let check = lab.folder().join("check.sh");
+        script(&check, "#!/bin/sh\ntest \"$(id -un):$(id -gn)\" = $1\n")?;
+        fs::set_permissions(lab.folder(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let text = |expected: &str| {
+            let script = format!("script \"{} {expected}\"\n  user nobody nogroup", check.display());
+            let tracked = format!("vrrp_script chk {{\n  {script}\n  interval 1\n  weight 20\n}}\n");
+            let with = "track_script {\n    chk\n  }";
+            global() + &tracked + &Instance::new(PLAIN, 100).with(with).text(a, &[])
+        };
+        let running = start(a, &text("nobody:nogroup"))?;
+        sends(lab, a, 120)?;
+        running.reload(&text("root:root"))?;
+        sends(lab, a, 100)?;
+        running.stop()?;
+        Ok(())
+    });
+}
+
 /// The kernel tells of no processes in a network namespace: ours looks itself, keepalived tracks nothing there.
 #[test]
 fn a_process_that_dies_is_noticed_at_once_and_one_that_comes_soon() {

@@ -488,6 +488,16 @@ fn what_is_static_stays_if_addresses_do() {
     assert_eq!((next.has("10.9.0.1"), there(&mut next)), (false, vec![]));
 }
 
+/// keepalived: `eth0` unless `default_interface` says another.
+#[test]
+fn a_static_address_without_interface_goes_on_the_default_one() {
+    for (globals, link) in [("", ETH0), ("global_defs {\n default_interface eth1\n}\n", ETH1)] {
+        let mut rig = Rig::new(&format!("{globals}static_ipaddress {{\n 10.9.0.1/24\n}}\n{}", one(100)));
+        let there: Vec<_> = rig.network().addresses().filter(|there| there.address == ip("10.9.0.1")).collect();
+        assert_eq!(there.iter().map(|there| there.link).collect::<Vec<_>>(), [link]);
+    }
+}
+
 // #2719
 #[test]
 fn a_static_address_is_a_source_from_the_first_moment() {
