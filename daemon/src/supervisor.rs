@@ -46,6 +46,7 @@ mod views;
 mod worker;
 
 use abandoned::Sweeper;
+use children::Begins;
 use dump::{Dump, File};
 use introductions::Introductions;
 use observing::Observing;
@@ -397,6 +398,8 @@ impl Supervisor {
         }
         tracing::info!("Stopping");
         notify(&[NotifyState::Stopping]);
+        // one that waits for its back-off has programs to run now
+        self.start_worker(Role::Runner, Begins::After(Duration::ZERO), Duration::ZERO);
         self.stopping =
             Some(Stopping { status, kill_at: reactor::now() + self.config.global.child_wait_time, leave_at: None });
         for post in &mut self.posts {

@@ -59,7 +59,9 @@ impl Supervisor {
         let follows = role == Role::Checker && self.succession.is_open();
         let is_needed = follows || is_needed(role, &self.options, &self.config);
         let may_start = role == Role::Runner || self.own_scripts.has_started();
-        if !is_needed || !may_start || self.worker(role).is_some() || self.stopping.is_some() {
+        // to the end there may be programs to run
+        let is_over = self.stopping.is_some() && role != Role::Runner;
+        if !is_needed || !may_start || self.worker(role).is_some() || is_over {
             return;
         }
         let masters = match begins {

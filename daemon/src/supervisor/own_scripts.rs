@@ -11,6 +11,7 @@ use keepalived_kernel::pipe;
 use keepalived_kernel::reactor::{self, Interest, Token};
 use sd_notify::NotifyState;
 
+use super::children::Begins;
 use super::{Supervisor, notify};
 use crate::connection::Connection;
 use crate::message::{HowEnded, ToChild};
@@ -94,6 +95,11 @@ impl OwnScripts {
             self.phase = Phase::Quits(order, now + TO_QUIT);
             self.programs.end(order, Duration::ZERO);
         }
+    }
+
+    /// Whether the shutdown script has still to be ordered.
+    const fn owes_shutdown(&self, config: &Config) -> bool {
+        matches!(self.phase, Phase::Starts(_) | Phase::Works) && config.global.scripts.shutdown.is_some()
     }
 
     /// Orders the shutdown script, once, after the startup script has ended. Returns how long what runs may take.
@@ -202,7 +208,12 @@ impl Supervisor {
     pub(super) fn is_shutting_down(&mut self) -> bool {
         let now = reactor::now();
         if self.worker(Role::Runner).is_none() {
-            return false;
+            if self.own_scripts.owes_shutdown(&self.config) {
+                self.start_worker(Role::Runner, Begins::After(Duration::ZERO), Duration::ZERO);
+            }
+            if self.worker(Role::Runner).is_none() {
+                return false;
+            }
         }
         let Some(limit) = self.own_scripts.shut_down(&self.config, now) else { return false };
         if let Some(stopping) = &mut self.stopping {

@@ -47,6 +47,14 @@ impl Supervisor {
                 // it removed its addresses
                 self.states.clear();
             }
+            // the others may have programs to run until they end
+            let others_run = self.workers().any(|worker| !worker.role().serves());
+            if role == Role::Runner
+                && others_run
+                && self.post(role).is_some_and(|post| post.backoff.next(now).is_zero())
+            {
+                self.start_worker(role, Begins::After(Duration::ZERO), Duration::ZERO);
+            }
             self.stop_the_runner();
             return;
         }

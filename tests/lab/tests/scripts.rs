@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use keepalived_lab::{Case, Daemon, Instance, Lab, only_ours, patience, trial, wait_until};
-use rustix::process::Signal;
+use keepalived_lab::{Case, Daemon, Instance, Lab, Running, only_ours, patience, trial, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
 
 const PLAIN: Case = Case::PLAIN;
 
@@ -130,6 +130,43 @@ fn the_shutdown_script_runs_after_the_startup_script_has_ended() {
         assert!(!said.iter().skip(shutdown).any(|line| line == "deaf"), "{said:?}");
         Ok(())
     });
+}
+
+fn runner(running: &Running) -> Option<Pid> {
+    let is_it = |pid: &Pid| {
+        let line = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+        line.windows(8).any(|words| words == b"--runner")
+    };
+    running.processes().into_iter().find(is_it)
+}
+
+/// One that dies just before the stop, and one that waits for its back-off when the stop comes.
+#[test]
+fn a_runner_that_has_died_keeps_no_script_from_running_at_the_stop() {
+    if !only_ours() {
+        return; // keepalived has no such process
+    }
+    for deaths in [1, 3] {
+        trial(&format!("runner {deaths}"), |lab| {
+            let sayer = Sayer::new(lab)?;
+            let running = lab.router(0).start(&Daemon::ours(), "d", &sayer.text(lab, ["0", "1"], ""))?;
+            sayer.wait("MASTER")?;
+            for death in 1..=deaths {
+                wait_until("there is a runner", patience(Duration::from_secs(10)), || Ok(runner(&running).is_some()))?;
+                kill_process(runner(&running).context("a runner")?, Signal::KILL)?;
+                let noticed = || running.log().matches("runner child process").count();
+                if deaths > 1 {
+                    wait_until("it is noticed", patience(Duration::from_secs(5)), || Ok(noticed() == death))?;
+                }
+            }
+            running.stop()?;
+            let said = sayer.said()?;
+            assert_eq!(said[said.len() - 2..], ["shutdown begins", "shutdown ends"], "{said:?}");
+            // what was told to one that died in this moment is lost
+            assert!(deaths == 1 || said.contains(&"STOP".to_owned()), "{said:?}");
+            Ok(())
+        });
+    }
 }
 
 /// What `script` writes to a file that it gets as an argument, as the notify script of an instance.
