@@ -66,6 +66,112 @@ pub(crate) struct Reload {
     place: Where,
 }
 
+/// Take a real server out gently: weight 0, connections that it has go on
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Drain {
+    #[command(flatten)]
+    place: Where,
+    /// Its address, perhaps with the port, or its name as in `status`
+    server: String,
+    /// In this virtual server only
+    #[arg(long, value_name = "NAME")]
+    of: Option<String>,
+}
+
+/// Give a real server its configured weight again
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Enable {
+    #[command(flatten)]
+    server: Drain,
+}
+
+/// Give a real server another weight, until `enable` or the end of the daemon
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Weight {
+    #[command(flatten)]
+    server: Drain,
+    /// 0 to 65535
+    weight: u32,
+}
+
+/// Give an instance another base priority, until `priority NAME configured` or the end of the daemon
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Priority {
+    #[command(flatten)]
+    place: Where,
+    /// The instance
+    instance: String,
+    /// 1 to 254, or `configured`
+    priority: String,
+}
+
+/// Hand over cleanly and stay away (`on`), or take part again (`off`)
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Maintenance {
+    #[command(flatten)]
+    place: Where,
+    /// Stay away, or take part again
+    #[arg(value_parser = ["on", "off"])]
+    state: String,
+    /// This instance only; all, otherwise
+    instance: Option<String>,
+}
+
+/// Set the counters of instances to 0
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ClearCounters {
+    #[command(flatten)]
+    place: Where,
+}
+
+/// Sets the weight of a server.
+fn weigh(server: &Drain, weight: Option<u32>, style: Style) -> u8 {
+    let change = Change::Weight { server: server.server.clone(), service: server.of.clone(), weight };
+    ask(&server.place, Ask::Change(change), false, style)
+}
+
+/// Drains a server.
+pub(crate) fn drain(arguments: &Drain, style: Style) -> u8 {
+    weigh(arguments, Some(0), style)
+}
+
+/// Gives a server its configured weight.
+pub(crate) fn enable(arguments: &Enable, style: Style) -> u8 {
+    weigh(&arguments.server, None, style)
+}
+
+/// Gives a server another weight.
+pub(crate) fn weight(arguments: &Weight, style: Style) -> u8 {
+    weigh(&arguments.server, Some(arguments.weight), style)
+}
+
+/// Gives an instance another priority.
+pub(crate) fn priority(arguments: &Priority, style: Style) -> u8 {
+    let priority = match arguments.priority.as_str() {
+        "configured" => None,
+        number => match number.parse() {
+            Ok(number) => Some(number),
+            Err(_) => {
+                super::eprint_all("keepalivedctl: a priority is 1 to 254, or `configured`\n");
+                return super::status::USAGE;
+            }
+        },
+    };
+    let change = Change::Priority { instance: arguments.instance.clone(), priority };
+    ask(&arguments.place, Ask::Change(change), false, style)
+}
+
+/// Has instances stay away, or come back.
+pub(crate) fn maintenance(arguments: &Maintenance, style: Style) -> u8 {
+    let change = Change::Maintenance { instance: arguments.instance.clone(), on: arguments.state == "on" };
+    ask(&arguments.place, Ask::Change(change), false, style)
+}
+
+/// Sets counters to 0.
+pub(crate) fn clear_counters(arguments: &ClearCounters, style: Style) -> u8 {
+    ask(&arguments.place, Ask::Change(Change::ClearCounters), false, style)
+}
+
 /// Asks for a reload.
 pub(crate) fn reload(arguments: &Reload, style: Style) -> u8 {
     ask(&arguments.place, Ask::Change(Change::Reload), false, style)

@@ -6,7 +6,7 @@ mod engine;
 mod identity;
 mod lower;
 mod mail;
-mod names;
+pub(crate) mod names;
 mod notify;
 mod outside;
 mod process;

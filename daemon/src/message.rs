@@ -178,8 +178,15 @@ pub enum FromChild {
     BalanceChanges(Changes<BalanceChange>),
     /// Changes of the view of BFD sessions.
     BfdChanges(Changes<BfdChange>),
-    /// The observer passes on what was asked for by one who may.
-    Change(Change, String),
+    /// The observer passes on what was asked for by one who may; [`Seen::Answered`] has the number again.
+    Change {
+        /// Of the request.
+        number: u64,
+        /// What to do.
+        change: Change,
+        /// Who asked.
+        who: String,
+    },
     /// The observer wants fresh numbers of this process; [`Seen::Fresh`] says when it has them.
     Refresh(Role),
     /// It got a signal that is for the supervisor.

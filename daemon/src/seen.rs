@@ -24,6 +24,8 @@ pub enum Seen {
     Happened(Role, Vec<Record>),
     /// How the daemon itself is.
     Daemon(Box<DaemonView>),
+    /// What became of the change of this number: nothing was changed if there is a reason.
+    Answered(u64, Result<(), String>),
     /// The numbers of that process are as new as the last request for them.
     Fresh(Role),
 }
@@ -55,7 +57,10 @@ impl Seen {
                 }
             }
             Self::Daemon(view) => snapshot.daemon = *view,
-            Self::Whole | Self::Fresh(_) | Self::Ended(Role::Runner | Role::Observer | Role::Prober) => {}
+            Self::Whole
+            | Self::Fresh(_)
+            | Self::Answered(..)
+            | Self::Ended(Role::Runner | Role::Observer | Role::Prober) => {}
         }
     }
 }

@@ -13,6 +13,7 @@ use keepalived_core::vrrp::tracking::{TrackerId, TrackerState};
 use keepalived_kernel::process::{self, Background, PidFileRefused};
 use keepalived_kernel::reactor::{self, Reactor, Ready, Token};
 use keepalived_kernel::signal::{self, Signal};
+use keepalived_surface::request::Change;
 use sd_notify::NotifyState;
 
 use crate::cli::Options;
@@ -30,6 +31,7 @@ mod introductions;
 mod liveness;
 mod messages;
 mod observing;
+mod overrides;
 mod own_scripts;
 mod paced_log;
 mod pid_files;
@@ -50,6 +52,7 @@ use children::Begins;
 use dump::{Dump, File};
 use introductions::Introductions;
 use observing::Observing;
+use overrides::Overrides;
 use own_scripts::OwnScripts;
 use paced_log::PacedLog;
 use pid_files::PidFiles;
@@ -119,6 +122,10 @@ struct Supervisor {
     /// Views of the workers, and the journals, which outlive them.
     views: Views,
     observing: Observing,
+    /// What was changed while it runs.
+    overrides: Overrides,
+    /// Changes that wait for the end of a reload, and who asked for each.
+    changes: Vec<(u64, Change, String)>,
     /// What each process undoes at its end. It outlives that process.
     cleanup: BTreeMap<Role, Cleanup>,
     /// Results of the trackers of the vrrp process.
@@ -248,6 +255,8 @@ impl Supervisor {
             states: BTreeMap::new(),
             views: Views::default(),
             observing: Observing::new(),
+            overrides: Overrides::default(),
+            changes: Vec::new(),
             cleanup: BTreeMap::new(),
             trackers: BTreeMap::new(),
             sessions: BTreeMap::new(),

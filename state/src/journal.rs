@@ -80,6 +80,13 @@ pub enum Event {
     QuorumLost(u64),
     /// A virtual server is not configured any more.
     Removed,
+    /// Someone changed it by the control socket.
+    Asked {
+        /// What was asked for.
+        what: String,
+        /// By whom.
+        who: String,
+    },
 }
 
 impl fmt::Display for Subject {
@@ -111,6 +118,7 @@ impl fmt::Display for Event {
             Self::QuorumGained(weight) => write!(f, "quorum gained with a weight of {weight}"),
             Self::QuorumLost(weight) => write!(f, "quorum lost with a weight of {weight}"),
             Self::Removed => f.write_str("removed"),
+            Self::Asked { what, who } => write!(f, "{what}, asked for by {who}"),
         }
     }
 }

@@ -18,11 +18,11 @@ impl Latest {
         latest
     }
 
-    /// Takes in a record. Changes of a weight, and addresses that another machine has, leave the record of the state before.
+    /// Takes in a record. What says nothing about the state leaves the record before it.
     pub fn add(&mut self, record: &Record) {
         match &record.event {
             Event::Removed => drop(self.0.remove(&record.subject)),
-            Event::Weight(_) | Event::Duplicate { .. } => {}
+            Event::Weight(_) | Event::Duplicate { .. } | Event::Asked { .. } => {}
             event => drop(self.0.insert(record.subject.clone(), (record.at, event.clone()))),
         }
     }

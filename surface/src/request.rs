@@ -57,12 +57,49 @@ pub enum Ask {
 pub enum Change {
     /// Read the configuration again, as by SIGHUP.
     Reload,
+    /// Give an instance another base priority; `None` is the configured one.
+    Priority {
+        /// Its name.
+        instance: String,
+        /// 1 to 254.
+        priority: Option<u8>,
+    },
+    /// Hand over and stay away, or come back.
+    Maintenance {
+        /// This instance only; else all.
+        #[serde(default)]
+        instance: Option<String>,
+        /// Stay away.
+        on: bool,
+    },
+    /// Give a real server another weight, 0 drains it; `None` is the configured one.
+    Weight {
+        /// Its name, or its address.
+        server: String,
+        /// In this virtual server only; else in all that have it.
+        #[serde(default)]
+        service: Option<String>,
+        /// 0 to 65535.
+        weight: Option<u32>,
+    },
+    /// Set the counters of instances to 0.
+    ClearCounters,
 }
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reload => f.write_str("reload"),
+            Self::Priority { instance, priority: Some(priority) } => write!(f, "priority of {instance}: {priority}"),
+            Self::Priority { instance, priority: None } => write!(f, "priority of {instance}: as configured"),
+            Self::Maintenance { instance, on } => {
+                let what = instance.as_deref().unwrap_or("all instances");
+                write!(f, "maintenance of {what}: {}", if *on { "on" } else { "off" })
+            }
+            Self::Weight { server, weight: Some(0), .. } => write!(f, "drain {server}"),
+            Self::Weight { server, weight: Some(weight), .. } => write!(f, "weight of {server}: {weight}"),
+            Self::Weight { server, weight: None, .. } => write!(f, "weight of {server}: as configured"),
+            Self::ClearCounters => f.write_str("clear counters"),
         }
     }
 }

@@ -16,7 +16,7 @@ pub use document::{VERSION, document};
 pub use events::{event, event_document, events, is_about};
 pub use problems::{Problem, Severity, problems, worst};
 pub use table::table;
-pub use why::why;
+pub use why::{is_named, why};
 
 /// What a surface tells about, and when.
 #[derive(Clone, Copy, Debug)]

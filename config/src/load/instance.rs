@@ -129,6 +129,7 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, trackers: &mut Trackers) -
     let promoting =
         promotion::read(reading, draft, &trackers.sessions, family, &transport, (&addresses, tracks.as_deref()));
     let instance = Instance {
+        maintenance: false,
         name: draft.name.clone(),
         interface: link.name,
         settings,

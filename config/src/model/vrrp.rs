@@ -18,6 +18,8 @@ pub struct Instance {
     pub name: String,
     /// `interface`; absent only for unicast with a source address.
     pub interface: Option<InterfaceName>,
+    /// An administrator has it stay away. No keyword says so: the supervisor does while it runs.
+    pub maintenance: bool,
     /// What its router obeys.
     pub settings: Settings,
     /// `accept`, `no_accept` (the firewall rules are another issue).

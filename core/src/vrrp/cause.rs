@@ -75,6 +75,8 @@ pub enum Fault {
     },
     /// Another member of its sync group is in fault.
     Group,
+    /// An administrator has it stay away.
+    Maintenance,
 }
 
 impl fmt::Display for Fault {
@@ -88,6 +90,7 @@ impl fmt::Display for Fault {
             Self::NoSocket => "no socket",
             Self::Tracker { tracker, state } => return write!(f, "tracked {tracker} {}", word(tracker.kind, *state)),
             Self::Group => "sync group member in fault",
+            Self::Maintenance => "maintenance",
         })
     }
 }

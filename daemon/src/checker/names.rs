@@ -6,7 +6,7 @@ use keepalived_config::model::{Service, VirtualServer};
 use keepalived_core::balance::{Place, Protocol};
 
 /// `[192.0.2.1]:tcp:80`, `FWM 7`, `[group]:0`
-pub(super) fn of_service(service: &Service) -> String {
+pub(crate) fn of_service(service: &Service) -> String {
     match service {
         Service::Address { address, port, protocol } => {
             format!("[{address}]:{}:{}", word(Some(*protocol)), port.map_or(0, Into::into))
@@ -17,7 +17,7 @@ pub(super) fn of_service(service: &Service) -> String {
 }
 
 /// `[10.0.0.1]:tcp:80` of a virtual server.
-pub(super) fn of_server(server: &VirtualServer, place: Place) -> String {
+pub(crate) fn of_server(server: &VirtualServer, place: Place) -> String {
     let protocol = match &server.service {
         Service::Address { protocol, .. } => Some(*protocol),
         Service::Group { protocol, .. } => *protocol,

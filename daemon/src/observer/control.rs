@@ -20,7 +20,6 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::world::World;
-use crate::message::FromChild;
 
 /// Connections of root at a time. More are closed.
 const MOST_OF_ROOT: usize = 64;
@@ -155,10 +154,9 @@ async fn change_something(change: &Change, caller: &Caller, world: &World, write
         Some(pid) => format!("user {} (process {pid})", caller.uid),
         None => format!("user {}", caller.uid),
     };
-    if world.want(FromChild::Change(change.clone(), who)) {
-        writer.tell(0, "").await
-    } else {
-        writer.fail("the daemon is stopping").await
+    match world.change(change.clone(), who).await {
+        Ok(()) => writer.tell(0, "").await,
+        Err(why) => writer.fail(&why).await,
     }
 }
 

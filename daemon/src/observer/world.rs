@@ -8,7 +8,8 @@ use keepalived_core::time::Instant;
 use keepalived_kernel::local::Caller;
 use keepalived_kernel::reactor;
 use keepalived_state::{Latest, Record, Snapshot};
-use tokio::sync::{mpsc, watch};
+use keepalived_surface::request::Change;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::message::FromChild;
 use crate::role::Role;
@@ -22,6 +23,9 @@ const FRESH_FOR: Duration = Duration::from_millis(500);
 
 /// How long to wait for fresh numbers. What is asked for is told without them after that.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a change may take: it waits for a reload that is under way.
+const TO_CHANGE: Duration = Duration::from_secs(8);
 
 /// What is known, for all tasks of the observer.
 #[derive(Debug)]
@@ -40,6 +44,9 @@ pub(super) struct World {
     is_empty: Cell<bool>,
     /// `control_group`
     group: Cell<Option<u32>>,
+    /// Who waits for what became of a change.
+    asked: RefCell<BTreeMap<u64, oneshot::Sender<Result<(), String>>>>,
+    last_change: Cell<u64>,
 }
 
 /// The last records, for those who follow.
@@ -84,6 +91,8 @@ impl World {
             came: watch::Sender::new(()),
             is_empty: Cell::new(true),
             group: Cell::new(None),
+            asked: RefCell::default(),
+            last_change: Cell::new(0),
         }
     }
 
@@ -97,14 +106,34 @@ impl World {
         caller.uid == 0 || self.group.get().is_some_and(|group| caller.groups.contains(&group))
     }
 
+    /// Has the supervisor make a change for `who`, and waits for what becomes of it.
+    pub(super) async fn change(&self, change: Change, who: String) -> Result<(), String> {
+        let number = self.last_change.get().wrapping_add(1);
+        self.last_change.set(number);
+        let (answer, answered) = oneshot::channel();
+        self.asked.borrow_mut().insert(number, answer);
+        let is_passed_on = self.want(FromChild::Change { number, change, who });
+        let made = tokio::time::timeout(TO_CHANGE, answered).await;
+        self.asked.borrow_mut().remove(&number);
+        match made {
+            Ok(Ok(made)) if is_passed_on => made,
+            _ => Err("the daemon is busy: it may still do so, and the log says when it has".to_owned()),
+        }
+    }
+
     /// Wants something from the supervisor. False if that is gone.
-    pub(super) fn want(&self, wish: FromChild) -> bool {
+    fn want(&self, wish: FromChild) -> bool {
         self.wishes.send(wish).is_ok()
     }
 
     /// Takes in what the supervisor saw.
     pub(super) fn see(&self, seen: Seen) {
         match seen {
+            Seen::Answered(number, made) => {
+                if let Some(answer) = self.asked.borrow_mut().remove(&number) {
+                    answer.send(made).ok();
+                }
+            }
             Seen::Fresh(role) => {
                 if let Some(numbers) = self.numbers.borrow_mut().get_mut(&role) {
                     numbers.have_come = true;

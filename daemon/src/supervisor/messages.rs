@@ -112,7 +112,7 @@ impl Supervisor {
                 self.see(Seen::Bfd(changes));
                 self.write_dumps(role, fresh);
             }
-            FromChild::Change(change, who) => self.change(&change, &who),
+            FromChild::Change { number, change, who } => self.change(number, change, who),
             FromChild::Refresh(of) => self.refresh(of),
             FromChild::Signal(number) => {
                 if let Some(signal) = Signal::from_number(number) {

@@ -11,9 +11,9 @@ use keepalived_kernel::local;
 use keepalived_state::{DaemonView, ProcessState, ProcessView, ReloadView};
 use keepalived_surface::request::Change;
 
-use super::Supervisor;
 use super::dump::Dump;
 use super::share::is_needed;
+use super::{Supervisor, overrides};
 use crate::configuration;
 use crate::message::{AfterTelling, Door, ToChild};
 use crate::role::Role;
@@ -117,10 +117,63 @@ impl Supervisor {
     }
 
     /// Does what `who` asked for by the control socket; the observer has seen that they may.
-    pub(super) fn change(&mut self, change: &Change, who: &str) {
+    pub(super) fn change(&mut self, number: u64, change: Change, who: String) {
         tracing::info!("{change}: asked for by {who}");
         match change {
-            Change::Reload => self.reload(),
+            Change::Reload => {
+                self.reload();
+                self.tell_observer(&ToChild::Seen(Seen::Answered(number, Ok(()))));
+            }
+            Change::ClearCounters => {
+                self.ask(Role::Vrrp, Dump::Observer, AfterTelling::ClearCounters);
+                self.tell_observer(&ToChild::Seen(Seen::Answered(number, Ok(()))));
+            }
+            Change::Priority { .. } | Change::Maintenance { .. } | Change::Weight { .. } => {
+                self.changes.push((number, change, who));
+                self.make_changes();
+            }
+        }
+    }
+
+    /// Makes the changes that were asked for, unless a reload is under way: then its end calls this.
+    pub(super) fn make_changes(&mut self) {
+        if self.stopping.is_some() || self.reading.is_some() || self.workers().any(|worker| worker.reloading) {
+            return;
+        }
+        let changes = std::mem::take(&mut self.changes);
+        if changes.is_empty() {
+            return;
+        }
+        let mut config = self.config.clone();
+        let mut answers = Vec::new();
+        for (number, change, who) in changes {
+            let made = match self.overrides.change(&change, &mut config) {
+                Ok(concerned) => {
+                    for (role, subject) in concerned {
+                        self.see(Seen::Happened(role, vec![overrides::record(subject, &change, &who)]));
+                    }
+                    Ok(())
+                }
+                Err(why) => {
+                    tracing::error!("{change}: {why}");
+                    Err(why)
+                }
+            };
+            answers.push((number, made));
+        }
+        match keepalived_config::plan(&self.config, &config) {
+            Err(refusal) => {
+                tracing::error!("what was asked for is refused: {refusal}");
+                answers.iter_mut().for_each(|(_, answer)| *answer = Err(refusal.to_string()));
+            }
+            Ok(plan) if plan.is_empty() => {}
+            Ok(_) => {
+                self.supersede(config);
+                self.apply();
+            }
+        }
+        for (number, answer) in answers {
+            self.tell_observer(&ToChild::Seen(Seen::Answered(number, answer)));
         }
     }
 

@@ -61,8 +61,9 @@ impl Supervisor {
                 tracing::error!("Reload refused: the configuration cannot be used; the old one goes on");
                 self.observing.reloaded(Err("the configuration cannot be used".to_owned()));
             }
-            Verdict::Usable(checked) => {
+            Verdict::Usable(mut checked) => {
                 say(&checked.findings);
+                self.overrides.apply(&mut checked.config);
                 match keepalived_config::plan(&self.config, &checked.config) {
                     Err(refusal) => {
                         tracing::error!("Reload refused: {refusal}; the old configuration goes on");
@@ -160,6 +161,8 @@ impl Supervisor {
         }
         if std::mem::take(&mut self.reload_again) {
             self.reload();
+        } else {
+            self.make_changes();
         }
     }
 }

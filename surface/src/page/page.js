@@ -150,8 +150,8 @@ function routers(doc) {
 
 function verdict(server) {
   if (!server.up) return badge("down", server.cause || "out");
-  if (!server.checks.length) return badge("other", "not checked");
   if (server.weight === 0) return badge("drain", "draining");
+  if (!server.checks.length) return badge("other", "not checked");
   return server.checks.every((check) => check.has_run) ? badge("up", server.checks.map((check) => check.keyword.replace("_CHECK", "")).join(", ")) : badge("other", "not checked yet");
 }
 

@@ -33,7 +33,12 @@ pub fn event(scene: &Scene<'_>, record: &Record, look: Look) -> String {
     let colour = match &record.event {
         Event::Down(_) | Event::QuorumLost(_) | Event::Duplicate { .. } => Some(Colour::Red),
         Event::Up | Event::QuorumGained(_) => Some(Colour::Green),
-        Event::Transition(_) | Event::Tracked { .. } | Event::Session(_) | Event::Weight(_) | Event::Removed => None,
+        Event::Transition(_)
+        | Event::Tracked { .. }
+        | Event::Session(_)
+        | Event::Weight(_)
+        | Event::Removed
+        | Event::Asked { .. } => None,
     };
     let event = colour.map_or_else(|| event.clone(), |colour| look.paint(colour, &event));
     format!("{time}  {subject} {event}\n")
@@ -59,6 +64,7 @@ pub fn event_document(record: &Record) -> Value {
         Event::QuorumGained(_) => "quorum_gained",
         Event::QuorumLost(_) => "quorum_lost",
         Event::Removed => "removed",
+        Event::Asked { .. } => "asked",
     };
     let mut object = json!({
         "at": unix(record.at),

@@ -192,8 +192,8 @@ fn verdict(server: &ServerView, why: &str) -> String {
         (false, _) if !why.is_empty() => why.to_owned(),
         (false, []) => "out".to_owned(),
         (false, failed) => format!("{} failed", failed.join(", ")),
-        (true, _) if server.checks.is_empty() => "not checked".to_owned(),
         (true, _) if server.weight == 0 => "draining".to_owned(),
+        (true, _) if server.checks.is_empty() => "not checked".to_owned(),
         (true, _) if waits => "up, not checked yet".to_owned(),
         (true, _) => "up".to_owned(),
     }

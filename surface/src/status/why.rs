@@ -49,7 +49,7 @@ pub fn why(scene: &Scene<'_>, name: &str, look: Look) -> Option<String> {
 }
 
 /// `[192.0.2.1]:tcp:80` is also found as `192.0.2.1:80`, and by its address alone.
-fn is_named(full: &str, name: &str) -> bool {
+pub fn is_named(full: &str, name: &str) -> bool {
     let short =
         full.replacen('[', "", 1).replacen("]:tcp:", ":", 1).replacen("]:udp:", ":", 1).replacen("]:sctp:", ":", 1);
     let address = full.strip_prefix('[').and_then(|rest| rest.split(']').next());

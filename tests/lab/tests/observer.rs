@@ -258,3 +258,87 @@ fn a_browser_draws_the_page() {
         Ok(())
     });
 }
+
+/// Whether a router has the address.
+fn has(lab: &Lab, router: usize) -> Result<bool> {
+    lab.router(router).has(PLAIN.vip(VRID))
+}
+
+#[test]
+fn a_router_in_maintenance_hands_over_and_stays_away() {
+    if !only_ours() {
+        return;
+    }
+    trial("maintenance", |lab| {
+        let interval = Duration::from_millis(300);
+        let [a, b] = [lab.router(0), lab.router(1)];
+        let first = a.start(&Daemon::ours(), "a", &Instance::new(PLAIN, 200).every(interval).alone(a, &[b]))?;
+        wait_until("a is master", long(), || has(lab, 0))?;
+        let second = b.start(&Daemon::ours(), "b", &Instance::new(PLAIN, 100).every(interval).alone(b, &[a]))?;
+        second.wait_for_log("Entering BACKUP STATE", long())?;
+        let (text, code) = ctl(lab, &first, None, "maintenance on")?;
+        ensure!(code == 0, "{text}");
+        wait_until("b is master", long(), || Ok(has(lab, 1)? && !has(lab, 0)?))?;
+        // it left with a farewell: b did not wait for the master down time
+        ensure!(second.log().contains("said farewell"), "{}", second.log());
+        let (text, _) = ctl(lab, &first, None, "status")?;
+        ensure!(text.contains("is in FAULT: maintenance"), "{text}");
+        let (text, _) = ctl(lab, &first, None, "events")?;
+        ensure!(text.contains("maintenance of all instances: on, asked for by user 0"), "{text}");
+        // neither a reload nor the death of the process ends it
+        ctl(lab, &first, None, "reload")?;
+        first.wait_for_log("Reload: nothing changed", long())?;
+        let vrrp = first.vrrp_pid()?;
+        kill_process(vrrp, Signal::KILL)?;
+        wait_until("another vrrp process runs", long(), || Ok(first.vrrp_pid().is_ok_and(|now| now != vrrp)))?;
+        wait_until("it stays away", long(), || Ok(status(lab, &first)?["instances"][0]["faults"][0] == "maintenance"))?;
+        ensure!(has(lab, 1)? && !has(lab, 0)?);
+        let (text, code) = ctl(lab, &first, None, "maintenance off")?;
+        ensure!(code == 0, "{text}");
+        wait_until("a is master again", long(), || Ok(has(lab, 0)? && !has(lab, 1)?))?;
+        // and by its priority
+        let (text, code) = ctl(lab, &first, None, "priority V7 50")?;
+        ensure!(code == 0, "{text}");
+        wait_until("b is master by its priority", long(), || Ok(has(lab, 1)? && !has(lab, 0)?))?;
+        let (text, code) = ctl(lab, &first, None, "priority V7 255")?;
+        ensure!(code == 4 && text.contains("1 to 254"), "{text}");
+        let (text, code) = ctl(lab, &first, None, "priority V7 configured")?;
+        ensure!(code == 0, "{text}");
+        wait_until("a is master by its priority", long(), || Ok(has(lab, 0)? && !has(lab, 1)?))
+    });
+}
+
+#[test]
+fn a_server_is_drained_and_comes_back() {
+    if !only_ours() {
+        return;
+    }
+    trial("drain", |lab| {
+        let a = lab.router(0);
+        let text = "global_defs {\n lvs_backend nftables\n}\nvirtual_server 10.0.1.7 80 {\n protocol TCP\n lvs_sched rr\n lvs_method NAT\n\
+                    real_server 10.0.0.1 80 {\n weight 3\n }\n real_server 10.0.0.2 80 {\n weight 3\n }\n}\n";
+        let running = a.start(&Daemon::ours(), "a", text)?;
+        let weights = || -> Result<Vec<Value>> {
+            let seen = status(lab, &running)?;
+            let servers = seen["virtual_servers"][0]["real_servers"].as_array().cloned().unwrap_or_default();
+            Ok(servers.into_iter().map(|server| server["weight"].clone()).collect())
+        };
+        // the control socket comes a moment after the start
+        wait_until("both serve", long(), || Ok(weights().is_ok_and(|weights| weights == [3, 3])))?;
+        let both = a.namespace().run("nft list ruleset")?;
+        let (text, code) = ctl(lab, &running, None, "drain 10.0.0.1:80")?;
+        ensure!(code == 0, "{text}");
+        wait_until("one drains", long(), || Ok(weights()? == [0, 3]))?;
+        wait_until("the kernel has it", long(), || Ok(a.namespace().run("nft list ruleset")? != both))?;
+        let (text, _) = ctl(lab, &running, None, "status")?;
+        ensure!(text.contains("draining"), "{text}");
+        let (text, code) = ctl(lab, &running, None, "drain 10.0.0.9")?;
+        ensure!(code == 4 && text.contains("no real server is called"), "{text}");
+        let (text, code) = ctl(lab, &running, None, "enable 10.0.0.1")?;
+        ensure!(code == 0, "{text}");
+        wait_until("both serve again", long(), || Ok(weights()? == [3, 3]))?;
+        let (text, code) = ctl(lab, &running, None, "weight 10.0.0.2 7 --of 10.0.1.7")?;
+        ensure!(code == 0, "{text}");
+        wait_until("it has another weight", long(), || Ok(weights()? == [3, 7]))
+    });
+}

@@ -130,6 +130,9 @@ impl Instances {
         {
             faults = faults.with(Fault::NoPeer);
         }
+        if slot.instance.maintenance {
+            faults = faults.with(Fault::Maintenance);
+        }
         let missing = faults.contains(&Fault::InterfaceMissing);
         let carrier = if lower::transmits_base(&slot.instance) { self.base_of(slot) } else { link };
         let wanted = source.filter(|_| !missing).map(|source| Channel {
