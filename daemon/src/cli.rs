@@ -71,6 +71,10 @@ pub struct Options {
     pub no_respawn: bool,
     /// `-d`
     pub dump: bool,
+    /// Serve all MIBs (`-x`).
+    pub snmp: bool,
+    /// Where the AgentX master is (`-A`).
+    pub snmp_socket: Option<String>,
     /// `-p`
     pub pid_file: Option<PathBuf>,
     /// `-r`
@@ -133,6 +137,8 @@ impl Default for Options {
             keep_services: false,
             no_respawn: false,
             dump: false,
+            snmp: false,
+            snmp_socket: None,
             pid_file: None,
             vrrp_pid_file: None,
             checkers_pid_file: None,
@@ -263,7 +269,9 @@ impl Reading {
             Name::VrrpPid => options.vrrp_pid_file = path(),
             Name::CheckersPid => options.checkers_pid_file = path(),
             Name::BfdPid => options.bfd_pid_file = path(),
-            Name::Snmp | Name::SnmpAgentSocket | Name::ConfigFd => {}
+            Name::Snmp => options.snmp = true,
+            Name::SnmpAgentSocket => options.snmp_socket = text(),
+            Name::ConfigFd => {}
             Name::Namespace => options.namespace = text(),
             Name::CoreDump => options.core_dump = true,
             Name::AllConfig => options.all_include_checks = true,

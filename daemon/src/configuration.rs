@@ -63,7 +63,15 @@ fn judge(options: &Options, machine: &Machine) -> Verdict {
         return Verdict::Unusable { text, status };
     }
     let findings = logged(&loaded, options);
-    Verdict::Usable(Box::new(Checked { config: loaded.config, findings }))
+    let mut config = loaded.config;
+    let snmp = &mut config.global.snmp;
+    if options.snmp {
+        (snmp.vrrp, snmp.checker, snmp.rfc2787, snmp.rfc6527) = (true, true, true, true);
+    }
+    if options.snmp_socket.is_some() {
+        snmp.socket.clone_from(&options.snmp_socket);
+    }
+    Verdict::Usable(Box::new(Checked { config, findings }))
 }
 
 /// The same, for a thread of a running daemon: it gives way to the processes that move addresses.

@@ -28,6 +28,7 @@ use crate::seen::Seen;
 mod control;
 mod http;
 mod outbox;
+mod snmp;
 mod world;
 
 use outbox::{Outbox, Sender};
@@ -48,7 +49,6 @@ struct Observer {
     supervisor: Connection,
     /// `None` once the loop has begun.
     reactor: Option<Reactor>,
-    config: Config,
     /// Processes that have something to tell.
     clients: BTreeMap<Token, Connection>,
     outbox: Rc<Outbox>,
@@ -71,10 +71,9 @@ impl Observer {
         Ok(Self {
             supervisor,
             reactor: Some(reactor),
-            config: startup.config,
             clients: BTreeMap::new(),
             outbox: Rc::default(),
-            world: Rc::new(World::new(wish)),
+            world: Rc::new(World::new(startup.config, wish)),
             wishes,
             doors: BTreeMap::new(),
             last_token: FROM_SUPERVISOR.0,
@@ -102,6 +101,7 @@ impl Observer {
     async fn serve(&mut self) -> io::Result<u8> {
         let mut reactor = Nested::new(self.reactor.take().ok_or(io::ErrorKind::NotConnected)?)?;
         self.configure();
+        tokio::task::spawn_local(snmp::serve(Rc::clone(&self.world)));
         let delivery = tokio::task::spawn_local(outbox::deliver(Rc::clone(&self.outbox)));
         self.supervisor.say(&FromChild::Ready);
         let mut ready = Vec::new();
@@ -141,7 +141,7 @@ impl Observer {
                 ToChild::Reload => {
                     let answer = match message::content(descriptor) {
                         Ok(config) => {
-                            self.config = config;
+                            self.world.configure(config);
                             self.configure();
                             FromChild::Reloaded
                         }
@@ -170,8 +170,9 @@ impl Observer {
 
     /// Does as the configuration says from now on.
     fn configure(&self) {
-        self.outbox.set(sender(&self.config));
-        let group = self.config.global.control.group.as_deref().and_then(|name| match process::find_group(name) {
+        let config = self.world.config();
+        self.outbox.set(sender(&config));
+        let group = config.global.control.group.as_deref().and_then(|name| match process::find_group(name) {
             Ok(Some(group)) => Some(group),
             Ok(None) => {
                 tracing::warn!("control_group: there is no group {name}; only root may change things");

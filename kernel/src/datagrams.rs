@@ -290,15 +290,19 @@ mod tests {
         let neighbor = "127.0.0.1".parse().unwrap();
         let way = Way { source: Some(neighbor), source_port: 0, neighbor, port, link: None, hop_limit: 255 };
         let voice = Voice::open(&way).unwrap();
-        let before = now();
-        voice.send(b"x").unwrap();
-        let sent = now();
-        std::thread::sleep(Duration::from_millis(20));
-        let mut received = Vec::new();
-        assert!(ear.receive(&mut Buffers::default(), 64, before, |datagram| received.push(datagram.received)));
-        // the clocks are read one after the other
-        let slack = Duration::from_millis(5);
-        assert!(received[0] >= before && received[0] <= sent + slack, "{:?}", received[0].since(before));
+        // the kernel begins to note times a moment after the first socket wants them
+        let in_time = (0..100).any(|_| {
+            let before = now();
+            voice.send(b"x").unwrap();
+            let sent = now();
+            std::thread::sleep(Duration::from_millis(20));
+            let mut received = Vec::new();
+            assert!(ear.receive(&mut Buffers::default(), 64, before, |datagram| received.push(datagram.received)));
+            // the clocks are read one after the other
+            let slack = Duration::from_millis(5);
+            received[0] >= before && received[0] <= sent + slack
+        });
+        assert!(in_time);
     }
 
     /// A neighbour that does not listen yet answers with ICMP; that must not cost the next packet.

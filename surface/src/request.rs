@@ -82,6 +82,13 @@ pub enum Change {
         /// 0 to 65535.
         weight: Option<u32>,
     },
+    /// Whether an instance replaces a master with a lower priority.
+    Preempt {
+        /// Its name.
+        instance: String,
+        /// It does.
+        preempt: bool,
+    },
     /// Set the counters of instances to 0.
     ClearCounters,
 }
@@ -99,6 +106,9 @@ impl fmt::Display for Change {
             Self::Weight { server, weight: Some(0), .. } => write!(f, "drain {server}"),
             Self::Weight { server, weight: Some(weight), .. } => write!(f, "weight of {server}: {weight}"),
             Self::Weight { server, weight: None, .. } => write!(f, "weight of {server}: as configured"),
+            Self::Preempt { instance, preempt } => {
+                write!(f, "preemption by {instance}: {}", if *preempt { "on" } else { "off" })
+            }
             Self::ClearCounters => f.write_str("clear counters"),
         }
     }

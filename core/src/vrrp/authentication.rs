@@ -45,6 +45,18 @@ pub enum AuthenticationKind {
 }
 
 impl Authentication {
+    /// The same kind without its secret, for a process that shows it.
+    #[must_use]
+    pub fn without_secret(&self) -> Self {
+        let nothing = Password::truncated(b"");
+        match self {
+            Self::None => Self::None,
+            Self::Password(_) => Self::Password(nothing),
+            Self::Header(_) => Self::Header(nothing),
+            Self::Hmac(hmac) => Self::Hmac(Box::new(Hmac { keys: Vec::new(), ..(**hmac).clone() })),
+        }
+    }
+
     /// What kind it is.
     pub const fn kind(&self) -> AuthenticationKind {
         match self {

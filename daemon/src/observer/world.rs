@@ -2,8 +2,10 @@
 
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 use std::time::Duration;
 
+use keepalived_config::model::Config;
 use keepalived_core::time::Instant;
 use keepalived_kernel::local::Caller;
 use keepalived_kernel::reactor;
@@ -42,6 +44,9 @@ pub(super) struct World {
     came: watch::Sender<()>,
     /// Nothing has come from the supervisor yet.
     is_empty: Cell<bool>,
+    /// What is configured, as far as the observer has to know.
+    config: RefCell<Rc<Config>>,
+    configured: watch::Sender<()>,
     /// `control_group`
     group: Cell<Option<u32>>,
     /// Who waits for what became of a change.
@@ -79,8 +84,8 @@ struct Numbers {
 }
 
 impl World {
-    /// Nothing is known yet. What is wanted from the supervisor goes to `wishes`.
-    pub(super) fn new(wishes: mpsc::UnboundedSender<FromChild>) -> Self {
+    /// Nothing is known but `config`. What is wanted from the supervisor goes to `wishes`.
+    pub(super) fn new(config: Config, wishes: mpsc::UnboundedSender<FromChild>) -> Self {
         Self {
             snapshot: RefCell::default(),
             latest: RefCell::default(),
@@ -90,10 +95,28 @@ impl World {
             numbers: RefCell::default(),
             came: watch::Sender::new(()),
             is_empty: Cell::new(true),
+            config: RefCell::new(Rc::new(config)),
+            configured: watch::Sender::new(()),
             group: Cell::new(None),
             asked: RefCell::default(),
             last_change: Cell::new(0),
         }
+    }
+
+    /// What is configured.
+    pub(super) fn config(&self) -> Rc<Config> {
+        Rc::clone(&self.config.borrow())
+    }
+
+    /// Another configuration is in force.
+    pub(super) fn configure(&self, config: Config) {
+        self.config.replace(Rc::new(config));
+        self.configured.send_replace(());
+    }
+
+    /// Tells of other configurations.
+    pub(super) fn configurations(&self) -> watch::Receiver<()> {
+        self.configured.subscribe()
     }
 
     /// Whose members may change things, besides root.
@@ -219,7 +242,7 @@ mod tests {
     #[test]
     fn many_who_ask_cost_as_much_as_one() {
         let (wishes, mut wanted) = mpsc::unbounded_channel();
-        let world = World::new(wishes);
+        let world = World::new(Config::default(), wishes);
         world.replace(Snapshot::default());
         block_on(async {
             let answers = async {

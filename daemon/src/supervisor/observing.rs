@@ -128,7 +128,7 @@ impl Supervisor {
                 self.ask(Role::Vrrp, Dump::Observer, AfterTelling::ClearCounters);
                 self.tell_observer(&ToChild::Seen(Seen::Answered(number, Ok(()))));
             }
-            Change::Priority { .. } | Change::Maintenance { .. } | Change::Weight { .. } => {
+            Change::Priority { .. } | Change::Preempt { .. } | Change::Maintenance { .. } | Change::Weight { .. } => {
                 self.changes.push((number, change, who));
                 self.make_changes();
             }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keepalived_config::model::{Config, Instance, RealServer, VirtualServer};
-use keepalived_core::vrrp::Priority;
+use keepalived_core::vrrp::{Preempt, Priority};
 use keepalived_state::{Event, Record, Subject};
 use keepalived_surface::request::Change;
 
@@ -18,6 +18,7 @@ type ServerName = (String, String);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Overrides {
     priorities: BTreeMap<String, Priority>,
+    preempts: BTreeMap<String, bool>,
     /// Instances that stay away.
     away: BTreeSet<String>,
     weights: BTreeMap<ServerName, u32>,
@@ -29,6 +30,7 @@ pub(super) struct Overrides {
 #[derive(Clone, Debug, Default)]
 struct Below {
     priorities: BTreeMap<String, Priority>,
+    preempts: BTreeMap<String, Preempt>,
     weights: BTreeMap<ServerName, u32>,
 }
 
@@ -40,6 +42,15 @@ impl Overrides {
             if let Some(priority) = self.priorities.get(&instance.name) {
                 let configured = std::mem::replace(&mut instance.settings.priority, *priority);
                 self.below.priorities.insert(instance.name.clone(), configured);
+            }
+            if let Some(preempt) = self.preempts.get(&instance.name) {
+                let configured = instance.settings.preempt;
+                self.below.preempts.insert(instance.name.clone(), configured);
+                instance.settings.preempt = match (preempt, configured) {
+                    (false, _) => Preempt::No,
+                    (true, Preempt::No) => Preempt::Yes,
+                    (true, delayed) => delayed,
+                };
             }
             instance.maintenance = self.away.contains(&instance.name);
         }
@@ -56,10 +67,13 @@ impl Overrides {
 
     /// Makes `config` as it was read.
     fn take_off(&mut self, config: &mut Config) {
-        let Below { priorities, weights } = std::mem::take(&mut self.below);
+        let Below { priorities, preempts, weights } = std::mem::take(&mut self.below);
         for instance in &mut config.instances {
             if let Some(priority) = priorities.get(&instance.name) {
                 instance.settings.priority = *priority;
+            }
+            if let Some(preempt) = preempts.get(&instance.name) {
+                instance.settings.preempt = *preempt;
             }
             instance.maintenance = false;
         }
@@ -144,6 +158,11 @@ impl Overrides {
                         None => drop(self.weights.remove(&(of, server))),
                     }
                 }
+            }
+            Change::Preempt { instance, preempt } => {
+                find(config, instance)?;
+                self.preempts.insert(instance.clone(), *preempt);
+                concerned.push((Role::Vrrp, Subject::Instance(instance.clone())));
             }
             Change::Reload | Change::ClearCounters => {}
         }

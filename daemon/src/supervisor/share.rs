@@ -2,12 +2,17 @@
 
 use keepalived_config::model::{Backend, Checker, Config, ControlSocket, Tracks};
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind};
+use keepalived_surface::snmp::Trees;
 
 use crate::cli::Options;
 use crate::role::Role;
 
 /// Lends `config` without the large parts that `role` does not need. `checks` says whether checker processes may run.
 pub(super) fn with_share<R>(config: &mut Config, role: Role, checks: bool, lend: impl FnOnce(&Config) -> R) -> R {
+    if role == Role::Observer && Trees::of(config, false).any() {
+        // it shows what is configured, and speaks with others
+        return lend(&without_secrets(config));
+    }
     let instances = (role != Role::Vrrp).then(|| std::mem::take(&mut config.instances));
     let servers = (role != Role::Checker).then(|| std::mem::take(&mut config.virtual_servers));
     // as with keepalived the checker process starts the reader of the pipe that both processes write to
@@ -26,6 +31,14 @@ pub(super) fn with_share<R>(config: &mut Config, role: Role, checks: bool, lend:
     result
 }
 
+fn without_secrets(config: &Config) -> Config {
+    let mut shown = config.clone();
+    for instance in &mut shown.instances {
+        instance.authentication = instance.authentication.without_secret();
+    }
+    shown
+}
+
 /// Whether `config` needs the process of `role`.
 pub(super) fn is_needed(role: Role, options: &Options, config: &Config) -> bool {
     let has_servers = options.checker && !config.virtual_servers.is_empty();
@@ -42,6 +55,7 @@ pub(super) fn is_needed(role: Role, options: &Options, config: &Config) -> bool 
             let control = &config.global.control;
             control.socket != ControlSocket::None
                 || control.http.is_some()
+                || Trees::of(config, false).any()
                 || config.global.mail.is_sent()
                     && (has_servers && checker_mails(config) || has_routers && vrrp_mails(config))
         }

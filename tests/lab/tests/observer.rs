@@ -342,3 +342,77 @@ fn a_server_is_drained_and_comes_back() {
         wait_until("it has another weight", long(), || Ok(weights()? == [3, 7]))
     });
 }
+
+/// A program that is killed at the end.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// Debian's `snmpd` as AgentX master, on sockets in `folder`.
+fn snmpd(lab: &Lab, folder: &std::path::Path) -> Result<Killed> {
+    let at = |name: &str| folder.join(name).display().to_string();
+    let text = format!(
+        "com2secunix all default public\ngroup all v2c all\nview everything included .1\n\
+         access all \"\" any noauth exact everything everything none\nmaster agentx\nagentXSocket {}\n",
+        at("agentx")
+    );
+    std::fs::write(folder.join("snmpd.conf"), text)?;
+    for old in ["snmp", "agentx"] {
+        std::fs::remove_file(folder.join(old)).ok();
+    }
+    let mut command = lab.router(0).namespace().command("snmpd");
+    command.args(["-f", "-Lf", &at("snmpd.log"), "-C", "-c", &at("snmpd.conf"), "-p", &at("snmpd.pid")]);
+    command.arg(format!("unix:{}", at("snmp"))).env("MIBS", "").env("SNMP_PERSISTENT_DIR", folder);
+    Ok(Killed(command.stdin(std::process::Stdio::null()).spawn()?))
+}
+
+fn snmp(folder: &std::path::Path, tool: &str, words: &str) -> Result<String> {
+    let mut command = std::process::Command::new(tool);
+    command.args(["-v2c", "-c", "public", "-On", "-t", "5", "-r", "0"]).env("MIBS", "");
+    command.arg(format!("unix:{}", folder.join("snmp").display())).args(words.split_whitespace());
+    let output = command.output()?;
+    Ok(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+#[test]
+fn an_snmp_master_is_told_and_may_change_things() {
+    if !only_ours() {
+        return;
+    }
+    // KEEPALIVED-MIB (shared/reference/snmp-oids.tsv): state, base priority and effective priority of the first instance
+    const STATE: &str = ".1.3.6.1.4.1.9586.100.5.2.3.1.4.1";
+    const EFFECTIVE: &str = ".1.3.6.1.4.1.9586.100.5.2.3.1.8.1";
+    const BASE: &str = ".1.3.6.1.4.1.9586.100.5.2.3.1.7.1";
+    trial("snmp", |lab| {
+        let a = lab.router(0);
+        let folder = a.folder().join("snmpd");
+        std::fs::create_dir_all(&folder)?;
+        let text = Instance::new(PLAIN, 200).every(Duration::from_millis(300)).alone(a, &[]);
+        let more =
+            format!("  router_id r0\n  enable_snmp_vrrp\n  snmp_socket unix:{}\n", folder.join("agentx").display());
+        let running = a.start(&Daemon::ours(), "a", &text.replace("  router_id r0\n", &more))?;
+        wait_until("it is master", long(), || a.has(PLAIN.vip(VRID)))?;
+        // two masters, one after the other
+        for _ in 0..2 {
+            let master = snmpd(lab, &folder)?;
+            let is = |oid: &str, value: &str| Ok(snmp(&folder, "snmpget", oid)?.contains(value));
+            wait_until("SNMP says master", patience(Duration::from_secs(40)), || is(STATE, "INTEGER: 2"))?;
+            drop(master);
+        }
+        let _master = snmpd(lab, &folder)?;
+        let is = |oid: &str, value: &str| Ok(snmp(&folder, "snmpget", oid)?.contains(value));
+        wait_until("SNMP says the priority", patience(Duration::from_secs(40)), || is(EFFECTIVE, "200"))?;
+        let set = snmp(&folder, "snmpset", &format!("{BASE} i 90"))?;
+        ensure!(set.contains(": 90"), "{set}");
+        wait_until("the priority is another", long(), || is(EFFECTIVE, ": 90"))?;
+        ensure!(status(lab, &running)?["instances"][0]["base_priority"] == 90);
+        let walk = snmp(&folder, "snmpwalk", ".1.3.6.1.4.1.9586.100.5")?;
+        ensure!(walk.lines().count() > 50 && !walk.contains("Timeout"), "{walk}");
+        Ok(())
+    });
+}
