@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use keepalived_config::Style;
-use keepalived_surface::request::{Answer, Ask, Change, FAILED, NOT_RUNNING, Request};
+use keepalived_surface::request::{Answer, Ask, Change, FAILED, NOT_RUNNING, Part, Request};
 
 /// Where a daemon without other settings can be asked.
 const USUAL: &str = "/run/keepalived.sock";
@@ -175,6 +175,26 @@ pub(crate) fn clear_counters(arguments: &ClearCounters, style: Style) -> u8 {
 /// Asks for a reload.
 pub(crate) fn reload(arguments: &Reload, style: Style) -> u8 {
     ask(&arguments.place, Ask::Change(Change::Reload), false, style)
+}
+
+/// Show one subject, whole
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    place: Where,
+    /// The daemon's processes; what instances track; who sends adverts where
+    #[arg(value_parser = ["process", "trackers", "peers"])]
+    part: String,
+}
+
+/// Asks for one subject.
+pub(crate) fn show(arguments: &Show, style: Style) -> u8 {
+    let part = match arguments.part.as_str() {
+        "trackers" => Part::Trackers,
+        "peers" => Part::Peers,
+        _ => Part::Process,
+    };
+    ask(&arguments.place, Ask::Show { part }, false, style)
 }
 
 /// Asks for the status.

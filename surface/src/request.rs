@@ -45,10 +45,27 @@ pub enum Ask {
         #[serde(default)]
         follow: bool,
     },
+    /// One subject, whole.
+    Show {
+        /// Which.
+        part: Part,
+    },
     /// The metrics.
     Metrics,
     /// Change something; for root and `control_group` only.
     Change(Change),
+}
+
+/// A subject of [`Ask::Show`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The daemon's processes and reloads.
+    Process,
+    /// What instances track.
+    Trackers,
+    /// Who sends adverts where, and who is heard.
+    Peers,
 }
 
 /// What can be changed.

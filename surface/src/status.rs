@@ -8,6 +8,7 @@ use keepalived_state::{Latest, Snapshot};
 mod document;
 mod events;
 mod problems;
+mod show;
 mod table;
 mod why;
 mod words;
@@ -15,6 +16,7 @@ mod words;
 pub use document::{VERSION, document};
 pub use events::{event, event_document, events, is_about};
 pub use problems::{Problem, Severity, problems, worst};
+pub use show::show;
 pub use table::table;
 pub use why::{is_named, why};
 

@@ -136,6 +136,10 @@ async fn answer(request: &Request, caller: &Caller, world: &World, writer: &mut 
             }
             Ok(())
         }
+        Ask::Show { part } => {
+            let text = with_scene(world, |scene| status::show(scene, *part, look));
+            writer.tell(0, &text).await
+        }
         Ask::Change(_) => Ok(()),
         Ask::Metrics => {
             let text = with_scene(world, metrics::metrics);

@@ -282,10 +282,11 @@ function heard() {
 }
 
 function freshness() {
-  const isFresh = state.doc && performance.now() - state.heard < STALE;
+  const still = location.search === "?still";
+  const isFresh = state.doc && (still || performance.now() - state.heard < STALE);
   document.body.classList.toggle("fresh", Boolean(isFresh));
   document.body.classList.toggle("stale", Boolean(state.doc && !isFresh));
-  $("live").textContent = isFresh ? "live" : state.lastWord ? "no data since " + state.lastWord.toLocaleTimeString([], { hour12: false }) + ": the daemon does not answer" : "connecting";
+  $("live").textContent = isFresh ? (still ? "as of " + clock(state.doc.at) : "live") : state.lastWord ? "no data since " + state.lastWord.toLocaleTimeString([], { hour12: false }) + ": the daemon does not answer" : "connecting";
 }
 
 function listen() {

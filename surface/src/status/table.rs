@@ -233,7 +233,11 @@ fn sessions(text: &mut String, scene: &Scene<'_>, look: Look) {
 }
 
 /// Rows in columns as wide as their widest cell, painted after they were measured.
-fn columns<const N: usize>(text: &mut String, rows: &[[String; N]], paint: impl Fn(usize, usize, &str) -> String) {
+pub(super) fn columns<const N: usize>(
+    text: &mut String,
+    rows: &[[String; N]],
+    paint: impl Fn(usize, usize, &str) -> String,
+) {
     let mut widths = [0; N];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {

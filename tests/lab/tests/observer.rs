@@ -80,6 +80,11 @@ fn status_shows_what_is() {
         let (text, code) = ctl(lab, &running, None, "why nothing")?;
         ensure!(code == 4 && text.contains("nothing is called"), "{text}");
 
+        let (text, _) = ctl(lab, &running, None, "show process")?;
+        ensure!(text.contains("vrrp") && text.contains("supervisor") && text.contains("runs"), "{text}");
+        let (text, _) = ctl(lab, &running, None, "show peers")?;
+        ensure!(text.contains("224.0.0.18") && text.contains("this router"), "{text}");
+
         lab.pull(0, 0)?;
         wait_until("the fault is a problem", long(), || Ok(ctl(lab, &running, None, "status")?.1 == 2))?;
         let (text, _) = ctl(lab, &running, None, "status")?;
