@@ -41,6 +41,11 @@ impl Role {
         matches!(self, Self::Runner | Self::Observer)
     }
 
+    /// Whether routers and balancing go on without it: keepalived has no such process, so its end ends nothing.
+    pub const fn is_spare(self) -> bool {
+        matches!(self, Self::Observer | Self::Prober)
+    }
+
     /// First argument of a process of this role. For our use only.
     pub const fn argument(self) -> &'static str {
         match self {

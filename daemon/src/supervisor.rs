@@ -328,6 +328,7 @@ impl Supervisor {
             self.abandoned_at(),
             self.catch_up_at(now),
             self.introductions.next_at(),
+            self.observing.next_at(),
             self.own_scripts.next_at(now),
             self.reload_time.next_at(now),
         ];
@@ -359,6 +360,7 @@ impl Supervisor {
         self.respawn(now);
         self.try_again(now);
         self.say_hello(now);
+        self.open_doors_again(now);
         self.observe();
         None
     }

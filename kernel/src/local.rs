@@ -4,10 +4,8 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
-
-use rustix::net::sockopt;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 64;
@@ -30,7 +28,7 @@ pub struct Caller {
 pub fn listen(path: &Path) -> io::Result<OwnedFd> {
     match std::fs::symlink_metadata(path) {
         Ok(there) if !there.file_type().is_socket() => return Err(io::ErrorKind::AlreadyExists.into()),
-        Ok(_) if UnixStream::connect(path).is_ok() => return Err(io::ErrorKind::AddrInUse.into()),
+        Ok(_) if is_in_use(path)? => return Err(io::ErrorKind::AddrInUse.into()),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
@@ -53,6 +51,17 @@ pub fn listen(path: &Path) -> io::Result<OwnedFd> {
     Ok(listener.into())
 }
 
+/// Whether a program listens at `path`. It does not wait for that program.
+fn is_in_use(path: &Path) -> io::Result<bool> {
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    // one whose queue is full listens, too
+    Ok(match socket.connect(&socket2::SockAddr::unix(path)?) {
+        Ok(()) => true,
+        Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+    })
+}
+
 /// Listens at a port.
 ///
 /// # Errors
@@ -68,11 +77,25 @@ pub fn listen_at(address: SocketAddr) -> io::Result<OwnedFd> {
 /// # Errors
 /// As `getsockopt`.
 pub fn caller(connection: &impl AsFd) -> io::Result<Caller> {
-    let credentials = sockopt::socket_peercred(connection)?;
+    let mut credentials = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut length = libc::socklen_t::try_from(size_of_val(&credentials)).map_err(io::Error::other)?;
+    // SAFETY: the kernel writes at most `length` octets into `credentials`, all values of whose members are valid.
+    let result = unsafe {
+        libc::getsockopt(
+            connection.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut credentials).cast(),
+            &raw mut length,
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
     let mut groups = groups(connection.as_fd())?;
-    groups.push(credentials.gid.as_raw());
-    let pid = credentials.pid.as_raw_nonzero().get();
-    Ok(Caller { uid: credentials.uid.as_raw(), groups, pid: Some(pid) })
+    groups.push(credentials.gid);
+    // 0 is one of another namespace
+    Ok(Caller { uid: credentials.uid, groups, pid: Some(credentials.pid).filter(|pid| *pid != 0) })
 }
 
 /// The supplementary groups at the other end (`SO_PEERGROUPS`).
@@ -109,7 +132,7 @@ fn groups(connection: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::net::UnixListener;
+    use std::os::unix::net::UnixStream;
 
     fn folder(name: &str) -> std::path::PathBuf {
         let folder = std::env::temp_dir().join(format!("keepalived-local-{name}-{}", std::process::id()));

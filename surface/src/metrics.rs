@@ -101,7 +101,9 @@ fn vrrp(page: &mut Page, scene: &Scene<'_>) {
     page.gauge("vrrp_address_set", "Whether an address is in place here");
     for instance in &vrrp.instances {
         for address in instance.addresses.iter().chain(&instance.excluded_addresses) {
-            let labels: [Label<'_>; 2] = [("iname", &instance.name), ("ip_address", &address.line.address)];
+            let on = address.line.device.map_or_else(|| interface(instance), |device| device.to_string());
+            let labels: [Label<'_>; 3] =
+                [("iname", &instance.name), ("intf", &on), ("ip_address", &address.line.address)];
             page.sample("vrrp_address_set", "", &labels, address.set.into());
         }
     }
@@ -151,9 +153,14 @@ fn balance(page: &mut Page, scene: &Scene<'_>) {
     }
     page.gauge("check_up", "Whether a check succeeds");
     for (service, server) in servers() {
-        for check in server.checks.iter().filter(|check| check.has_run) {
-            let labels: [Label<'_>; 3] =
-                [("virtual_server", &service.name), ("real_server", &server.name), ("check", &check.keyword)];
+        for (number, check) in (1..).zip(&server.checks).filter(|(_, check)| check.has_run) {
+            let number: u32 = number;
+            let labels: [Label<'_>; 4] = [
+                ("virtual_server", &service.name),
+                ("real_server", &server.name),
+                ("check", &check.keyword),
+                ("number", &number),
+            ];
             page.sample("check_up", "", &labels, check.up.into());
         }
     }

@@ -424,7 +424,9 @@ impl Process {
         let mut pause = FAREWELL_PAUSE;
         let mut ready = Vec::new();
         loop {
-            while !self.speak(reactor::now(), Instant::ZERO) {}
+            // what is overdue is due again at once: nothing expires any more
+            let most = self.engine.sessions().count();
+            let _ = (0..=most).any(|_| self.speak(reactor::now(), Instant::ZERO));
             let again_at = (reactor::now() + pause).min(limit);
             while self.engine.owes_farewells() && reactor::now() < again_at {
                 let waited = answers.as_mut().is_some_and(|answers| answers.wait(Some(again_at), &mut ready).is_ok());

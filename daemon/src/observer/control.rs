@@ -15,6 +15,7 @@ use keepalived_surface::metrics;
 use keepalived_surface::request::{Answer, Ask, Change, FAILED, LONGEST, Request};
 use keepalived_surface::status::{self, Look, Scene, Severity};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::OwnedReadHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -80,10 +81,16 @@ async fn converse(connection: UnixStream, caller: &Caller, world: &World) -> io:
         Ok(request) => request,
         Err(error) => return writer.fail(&format!("the request cannot be understood: {error}")).await,
     };
-    answer(&request, caller, world, &mut writer).await
+    answer(&request, caller, world, &mut writer, reader.into_inner()).await
 }
 
-async fn answer(request: &Request, caller: &Caller, world: &World, writer: &mut Writer) -> io::Result<()> {
+async fn answer(
+    request: &Request,
+    caller: &Caller,
+    world: &World,
+    writer: &mut Writer,
+    mut reader: BufReader<OwnedReadHalf>,
+) -> io::Result<()> {
     if let Ask::Change(change) = &request.ask {
         return change_something(change, caller, world, writer).await;
     }
@@ -123,7 +130,16 @@ async fn answer(request: &Request, caller: &Caller, world: &World, writer: &mut 
                 (text, world.last_record())
             });
             writer.tell(0, &text).await?;
-            while *follow && changes.changed().await.is_ok() {
+            if !*follow {
+                return Ok(());
+            }
+            loop {
+                let mut more = [0; 64];
+                tokio::select! {
+                    changed = changes.changed() => if changed.is_err() { return Ok(()) },
+                    // the caller has gone, or says more than it may
+                    _ = reader.read(&mut more) => return Ok(()),
+                }
                 let (text, newest) = with_scene(world, |scene| {
                     let (records, newest) = world.records_after(last);
                     let about = records
@@ -134,7 +150,6 @@ async fn answer(request: &Request, caller: &Caller, world: &World, writer: &mut 
                 last = newest;
                 writer.write(text.as_bytes()).await?;
             }
-            Ok(())
         }
         Ask::Show { part } => {
             let text = with_scene(world, |scene| status::show(scene, *part, look));
@@ -153,6 +168,10 @@ async fn change_something(change: &Change, caller: &Caller, world: &World, write
     if !world.trusts(caller) {
         let error = format!("{change}: only root may do that, and members of the group that control_group names");
         return writer.fail(&error).await;
+    }
+    // names go to the log and to terminals
+    if change.to_string().chars().any(char::is_control) {
+        return writer.fail("a name has no control characters").await;
     }
     let who = match caller.pid {
         Some(pid) => format!("user {} (process {pid})", caller.uid),

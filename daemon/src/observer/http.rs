@@ -152,6 +152,8 @@ impl Site {
                 let made = self.made(|documents| &mut documents.events, all).await;
                 with_type("application/json", made)
             }
+            // without its body it would be a task for nothing
+            "/live" if *request.method() == Method::HEAD => with_type("text/event-stream", Bytes::new()),
             "/live" => self.live(),
             _ => plain(StatusCode::NOT_FOUND, "There are /, /metrics, /status.json and /events.json.\n"),
         }

@@ -48,7 +48,7 @@ pub(super) async fn serve(world: Rc<World>) {
     }
 }
 
-/// The agent and its connection, while the configuration stays the same.
+/// The agent and its connection to one master.
 struct Session {
     agent: Agent,
     machine: Machine,
@@ -57,6 +57,8 @@ struct Session {
     unsent: Vec<u8>,
     effects: Vec<Effect>,
     last_record: u64,
+    /// `snmp_socket`
+    socket: Option<String>,
 }
 
 impl Session {
@@ -75,10 +77,11 @@ impl Session {
             unsent: Vec::new(),
             effects: Vec::new(),
             last_record: world.last_record(),
+            socket: world.config().global.snmp.socket.clone(),
         }
     }
 
-    /// Runs until there is another configuration.
+    /// Runs until the configuration wants no agent, or one at another master.
     async fn run(&mut self, world: &Rc<World>) {
         let mut configured = world.configurations();
         configured.mark_unchanged();
@@ -102,7 +105,7 @@ impl Session {
                 read = read(self.reader.as_mut(), &mut octets) => Came::Octets(read),
                 written = write(self.writer.as_mut(), &self.unsent) => Came::Room(written),
                 changed = changes.changed() => if changed.is_ok() { Came::Change } else { return },
-                changed = configured.changed() => if changed.is_ok() { Came::End } else { return },
+                changed = configured.changed() => if changed.is_ok() { Came::Configuration } else { return },
             };
             let now = reactor::now();
             match came {
@@ -133,7 +136,11 @@ impl Session {
                 }
                 Came::Room(Ok(count)) => drop(self.unsent.drain(..count.min(self.unsent.len()))),
                 Came::Octets(Err(error)) | Came::Room(Err(error)) => self.lose(&error.to_string(), now),
-                Came::End => {
+                Came::Configuration if self.goes_on(world) => {
+                    self.agent.configure(now, Trees::of(&world.config(), false), &mut self.effects);
+                    self.tell(world);
+                }
+                Came::Configuration => {
                     self.agent.stop(&mut self.effects);
                     self.carry_out(world, &mut connecting);
                     self.flush().await;
@@ -142,6 +149,12 @@ impl Session {
             }
             self.carry_out(world, &mut connecting);
         }
+    }
+
+    /// Whether the configuration wants an agent at this master.
+    fn goes_on(&self, world: &World) -> bool {
+        let config = world.config();
+        Trees::of(&config, false).any() && config.global.snmp.socket == self.socket
     }
 
     fn lose(&mut self, why: &str, now: Instant) {
@@ -234,7 +247,7 @@ enum Came {
     Connection(Connected),
     Octets(io::Result<usize>),
     Room(io::Result<usize>),
-    End,
+    Configuration,
 }
 
 async fn end(connecting: Option<&mut JoinHandle<Connected>>) -> Connected {

@@ -99,7 +99,8 @@ impl World {
             configured: watch::Sender::new(()),
             group: Cell::new(None),
             asked: RefCell::default(),
-            last_change: Cell::new(0),
+            // the supervisor may still owe answers to the observer before this one
+            last_change: Cell::new(u64::from(std::process::id()) << 32),
         }
     }
 

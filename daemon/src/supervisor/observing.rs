@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use keepalived_config::model::ControlSocket;
-use keepalived_kernel::local;
+use keepalived_core::time::Instant;
+use keepalived_kernel::{local, reactor};
 use keepalived_state::{DaemonView, ProcessState, ProcessView, ReloadView};
 use keepalived_surface::request::Change;
 
@@ -22,6 +23,9 @@ use crate::seen::Seen;
 /// Messages that may wait for an observer. One that is further behind gets the whole snapshot later instead.
 const MOST_WAITING: usize = 1_000;
 
+/// Pause before a socket that could not be opened is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// What the observer has to be told, and what it has.
 #[derive(Debug, Default)]
 pub(super) struct Observing {
@@ -35,6 +39,10 @@ pub(super) struct Observing {
     last_reload: Option<ReloadView>,
     control: Option<(PathBuf, OwnedFd)>,
     http: Option<(SocketAddr, OwnedFd)>,
+    /// When to try again to open a socket.
+    again_at: Option<Instant>,
+    /// The log says that this address cannot be had.
+    complained: Option<SocketAddr>,
 }
 
 /// What has become of the processes of a role.
@@ -47,6 +55,11 @@ struct Life {
 }
 
 impl Observing {
+    /// When [`Supervisor::open_doors_again`] is due.
+    pub(super) const fn next_at(&self) -> Option<Instant> {
+        self.again_at
+    }
+
     pub(super) fn new() -> Self {
         Self { started: Some(SystemTime::now()), ..Self::default() }
     }
@@ -92,10 +105,12 @@ impl Supervisor {
     fn tell_observer(&mut self, message: &ToChild) {
         let Some(observer) = self.posts.iter_mut().find(|post| post.role == Role::Observer) else { return };
         let Some(observer) = observer.worker.as_mut().filter(|observer| observer.ready) else { return };
-        if self.observing.owes_whole {
+        // an answer does not depend on what was seen
+        let is_answer = matches!(message, ToChild::Seen(Seen::Answered(..)));
+        if self.observing.owes_whole && !is_answer {
             return;
         }
-        if observer.connection().waiting() < MOST_WAITING {
+        if is_answer || observer.connection().waiting() < MOST_WAITING {
             observer.connection().say(message);
         } else {
             self.observing.owes_whole = true;
@@ -259,15 +274,33 @@ impl Supervisor {
         }
         let address = self.config.global.control.http;
         if self.observing.http.as_ref().map(|(address, _)| *address) != address {
+            // the observer has a copy, which keeps the port
             self.observing.http = None;
+            self.hand_over(Door::Http);
             self.observing.http = address.and_then(|address| match local::listen_at(address) {
                 Ok(socket) => Some((address, socket)),
                 Err(error) => {
-                    tracing::error!("metrics_listen {address}: {error}; there are no metrics and no status page");
+                    self.observing.again_at = Some(reactor::now() + PAUSE);
+                    if self.observing.complained != Some(address) {
+                        self.observing.complained = Some(address);
+                        tracing::error!(
+                            "metrics_listen {address}: {error}; there are no metrics and no status page yet; trying again"
+                        );
+                    }
                     None
                 }
             });
-            self.hand_over(Door::Http);
+            if self.observing.http.is_some() {
+                self.observing.complained = None;
+                self.hand_over(Door::Http);
+            }
+        }
+    }
+
+    /// Tries again to open what could not be opened.
+    pub(super) fn open_doors_again(&mut self, now: Instant) {
+        if self.observing.again_at.take_if(|at| *at <= now).is_some() {
+            self.open_doors();
         }
     }
 

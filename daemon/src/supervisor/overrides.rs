@@ -39,7 +39,10 @@ impl Overrides {
     pub(super) fn apply(&mut self, config: &mut Config) {
         self.below = Below::default();
         for instance in &mut config.instances {
-            if let Some(priority) = self.priorities.get(&instance.name) {
+            // the owner of the addresses stays that
+            let priority =
+                self.priorities.get(&instance.name).filter(|_| instance.settings.priority != Priority::OWNER);
+            if let Some(priority) = priority {
                 let configured = std::mem::replace(&mut instance.settings.priority, *priority);
                 self.below.priorities.insert(instance.name.clone(), configured);
             }
@@ -102,12 +105,14 @@ impl Overrides {
     fn make(&mut self, change: &Change, config: &Config, concerned: &mut Vec<(Role, Subject)>) -> Result<(), String> {
         match change {
             Change::Priority { instance, priority } => {
-                let found = find(config, instance)?;
+                // what a reload has taken away may come back
+                let is_gone = priority.is_none() && self.priorities.contains_key(instance);
+                let found = if is_gone { None } else { Some(find(config, instance)?) };
                 match priority {
                     None => drop(self.priorities.remove(instance)),
                     Some(255) => return Err("priority 255 is for the owner of the addresses; 1 to 254".to_owned()),
                     Some(number) => {
-                        if found.settings.priority.get() == 255 {
+                        if found.is_some_and(|found| found.settings.priority == Priority::OWNER) {
                             return Err(format!("{instance} owns its addresses (priority 255): that does not change"));
                         }
                         let priority = Priority::new(*number).ok_or("a priority is 1 to 254")?;
@@ -118,10 +123,12 @@ impl Overrides {
             }
             Change::Maintenance { instance, on } => {
                 let names: Vec<String> = match instance {
+                    Some(name) if !on && self.away.contains(name) => vec![name.clone()],
                     Some(name) => vec![find(config, name)?.name.clone()],
+                    None if !on => self.away.iter().cloned().collect(),
                     None => config.instances.iter().map(|instance| instance.name.clone()).collect(),
                 };
-                if names.is_empty() {
+                if names.is_empty() && *on {
                     return Err("there are no instances".to_owned());
                 }
                 for name in names {
@@ -235,6 +242,49 @@ mod tests {
             overrides.change(&change, &mut again).unwrap();
         }
         assert_eq!(again, read);
+    }
+
+    #[test]
+    fn what_a_reload_takes_away_may_come_back_as_it_was_configured() {
+        let read = from_text(TEXT);
+        let mut config = read.clone();
+        let mut overrides = Overrides::default();
+        let away = |on| Change::Maintenance { instance: None, on };
+        let priority = |priority| Change::Priority { instance: "A".to_owned(), priority };
+        overrides.change(&away(true), &mut config).unwrap();
+        overrides.change(&priority(Some(50)), &mut config).unwrap();
+        let mut without = read.clone();
+        without.instances.clear();
+        overrides.apply(&mut without);
+        overrides.change(&away(false), &mut without).unwrap();
+        overrides.change(&priority(None), &mut without).unwrap();
+        let mut again = read.clone();
+        overrides.apply(&mut again);
+        assert_eq!(again, read);
+    }
+
+    #[test]
+    fn a_configuration_that_is_refused_leaves_what_is_below() {
+        let mut config = from_text(TEXT);
+        let mut overrides = Overrides::default();
+        let priority = |priority| Change::Priority { instance: "A".to_owned(), priority };
+        overrides.change(&priority(Some(50)), &mut config).unwrap();
+        // the reload works with a copy, and drops it
+        let mut refused = from_text(&TEXT.replace("priority 100", "priority 200"));
+        overrides.clone().apply(&mut refused);
+        assert_eq!(refused.instances[0].settings.priority.get(), 50);
+        overrides.change(&priority(None), &mut config).unwrap();
+        assert_eq!(config.instances[0].settings.priority.get(), 100);
+    }
+
+    #[test]
+    fn one_that_owns_its_addresses_now_keeps_them() {
+        let mut config = from_text(TEXT);
+        let mut overrides = Overrides::default();
+        overrides.change(&Change::Priority { instance: "A".to_owned(), priority: Some(50) }, &mut config).unwrap();
+        let mut owner = from_text(&TEXT.replace("priority 100", "priority 255"));
+        overrides.apply(&mut owner);
+        assert_eq!(owner.instances[0].settings.priority, Priority::OWNER);
     }
 
     #[test]

@@ -60,11 +60,11 @@ impl Supervisor {
         }
         match ended {
             // a child that ran before may have met a shortage of memory or descriptors, which passes
-            Exit::Status(status) if exit::is_permanent(status) && !had_run && role != Role::Observer => {
+            Exit::Status(status) if exit::is_permanent(status) && !had_run && !role.is_spare() => {
                 tracing::error!("{role} process({pid}) {ended}: it cannot run; stopping");
                 self.stop(u8::try_from(status).unwrap_or(exit::FATAL));
             }
-            ended if self.options.no_respawn && role != Role::Observer => {
+            ended if self.options.no_respawn && !role.is_spare() => {
                 tracing::error!("{role} child process({pid}) {ended}: stopping (--dont-respawn)");
                 self.stop(exit::FATAL);
             }

@@ -63,17 +63,20 @@ impl Supervisor {
             }
             Verdict::Usable(mut checked) => {
                 say(&checked.findings);
-                self.overrides.apply(&mut checked.config);
+                let mut overrides = self.overrides.clone();
+                overrides.apply(&mut checked.config);
                 match keepalived_config::plan(&self.config, &checked.config) {
                     Err(refusal) => {
                         tracing::error!("Reload refused: {refusal}; the old configuration goes on");
                         self.observing.reloaded(Err(refusal.to_string()));
                     }
                     Ok(plan) if plan.is_empty() => {
+                        self.overrides = overrides;
                         tracing::info!("Reload: nothing changed");
                         self.observing.reloaded(Ok(0));
                     }
                     Ok(plan) => {
+                        self.overrides = overrides;
                         self.observing.reloaded(Ok(plan.changes.len()));
                         tracing::info!("Reload: {} changes", plan.changes.len());
                         if let Some(warning) = keepalived_config::plan::leaves_nothing(&self.config, &checked.config) {

@@ -15,6 +15,8 @@ pub(super) fn with_share<R>(config: &mut Config, role: Role, checks: bool, lend:
     }
     let instances = (role != Role::Vrrp).then(|| std::mem::take(&mut config.instances));
     let servers = (role != Role::Checker).then(|| std::mem::take(&mut config.virtual_servers));
+    // it has a password
+    let ssl = (role != Role::Checker).then(|| config.ssl.take());
     // as with keepalived the checker process starts the reader of the pipe that both processes write to
     let checker_runs = checks && servers.as_ref().is_some_and(|servers| !servers.is_empty());
     let reader = (role == Role::Vrrp && checker_runs).then(|| config.global.fifos.all.script.take()).flatten();
@@ -28,6 +30,9 @@ pub(super) fn with_share<R>(config: &mut Config, role: Role, checks: bool, lend:
     if let Some(servers) = servers {
         config.virtual_servers = servers;
     }
+    if let Some(ssl) = ssl {
+        config.ssl = ssl;
+    }
     result
 }
 
@@ -36,6 +41,7 @@ fn without_secrets(config: &Config) -> Config {
     for instance in &mut shown.instances {
         instance.authentication = instance.authentication.without_secret();
     }
+    shown.ssl = None;
     shown
 }
 

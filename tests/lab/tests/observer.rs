@@ -162,7 +162,12 @@ fn rubbish_harms_nobody() {
             idle.push(silent);
             idle.push(UnixStream::connect(socket(&running))?);
         }
-        ensure!(ctl(lab, &running, None, "status")?.1 == 0);
+        // those who followed and have gone leave their places to others
+        for _ in 0..100 {
+            let mut follower = UnixStream::connect(socket(&running))?;
+            follower.write_all(b"{\"ask\":{\"events\":{\"name\":\"nothing\",\"follow\":true}}}\n").ok();
+        }
+        wait_until("it answers", long(), || Ok(ctl(lab, &running, None, "status")?.1 == 0))?;
         ensure!(!running.log().contains("panicked"), "{}", running.log());
         Ok(())
     });

@@ -152,7 +152,11 @@ impl Link {
         match answer {
             Ok(is_up) => self.is_up = Some(is_up),
             // it is gone, or another one has its name
-            Err(_) => (self.way, self.is_found, self.is_up) = (None, false, None),
+            Err(error) if error.raw_os_error() == Some(NO_DEVICE) => {
+                (self.way, self.is_found, self.is_up) = (None, false, None);
+            }
+            // some drivers say nothing while the interface is down: the kernel's word counts until they do
+            Err(_) => self.is_up = None,
         }
         if let (Some(is_up), true) = (self.is_up, self.is_up != before) {
             tracing::info!("Linkbeat reports {name} {}", if is_up { "up" } else { "down" });
@@ -206,6 +210,7 @@ mod tests {
     struct Driver {
         mii: Option<bool>,
         ethtool: Option<bool>,
+        is_gone: bool,
         asked: RefCell<Vec<Way>>,
     }
 
@@ -216,7 +221,11 @@ mod tests {
                 Way::Mii => self.mii,
                 Way::Ethtool => self.ethtool,
             };
-            answer.ok_or_else(|| io::ErrorKind::Unsupported.into())
+            match (answer, self.is_gone) {
+                (_, true) => Err(io::Error::from_raw_os_error(NO_DEVICE)),
+                (Some(answer), false) => Ok(answer),
+                (None, false) => Err(io::ErrorKind::Unsupported.into()),
+            }
         }
     }
 
@@ -237,7 +246,7 @@ mod tests {
             (Some(Ethtool), Some(true), None, Some(Way::Mii)),
             (Some(Ioctl), Some(true), Some(true), None),
         ] {
-            let mut driver = Driver { mii, ethtool, asked: RefCell::default() };
+            let mut driver = Driver { mii, ethtool, is_gone: false, asked: RefCell::default() };
             let mut link = Link::new(configured);
             link.look(name(), &driver);
             assert_eq!((link.way, link.is_up), (way, Some(true)), "{configured:?} {mii:?} {ethtool:?}");
@@ -251,14 +260,27 @@ mod tests {
     }
 
     #[test]
-    fn an_interface_that_goes_is_found_again() {
-        let mut driver = Driver { mii: None, ethtool: Some(true), asked: RefCell::default() };
+    fn a_driver_that_says_nothing_for_a_while_is_asked_again() {
+        let mut driver = Driver { mii: Some(true), ethtool: None, is_gone: false, asked: RefCell::default() };
         let mut link = Link::new(None);
         link.look(name(), &driver);
-        driver.ethtool = None;
+        driver.mii = None;
+        link.look(name(), &driver);
+        assert_eq!((link.way, link.is_up), (Some(Way::Mii), None), "the kernel's word counts meanwhile");
+        driver.mii = Some(false);
+        link.look(name(), &driver);
+        assert_eq!((link.way, link.is_up), (Some(Way::Mii), Some(false)));
+    }
+
+    #[test]
+    fn an_interface_that_goes_is_found_again() {
+        let mut driver = Driver { mii: None, ethtool: Some(true), is_gone: false, asked: RefCell::default() };
+        let mut link = Link::new(None);
+        link.look(name(), &driver);
+        (driver.ethtool, driver.is_gone) = (None, true);
         link.look(name(), &driver);
         assert_eq!(link.is_up, None, "the kernel's word counts");
-        driver.mii = Some(false);
+        (driver.mii, driver.is_gone) = (Some(false), false);
         link.look(name(), &driver);
         assert_eq!((link.way, link.is_up), (Some(Way::Mii), Some(false)));
     }

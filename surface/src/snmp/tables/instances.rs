@@ -169,6 +169,10 @@ fn set_priority(scene: &Scene<'_>, index: &[u32], value: &Value) -> Result<Chang
     let row = instance(scene, index).ok_or(ErrorStatus::NotWritable)?;
     let Value::Integer(number) = value else { return Err(ErrorStatus::WrongType) };
     let priority = u8::try_from(*number).ok().and_then(Priority::new).ok_or(ErrorStatus::WrongValue)?;
+    // who owns the addresses is configured
+    if [priority, row.settings().priority].contains(&Priority::OWNER) {
+        return Err(ErrorStatus::WrongValue);
+    }
     let write = |priority| Write::BasePriority { instance: row.config.name.clone(), priority };
     Ok(Change { write: write(priority), undo: write(row.settings().priority) })
 }
