@@ -1,4 +1,4 @@
-//! `status`, `why`, `events`: asks a daemon that runs.
+//! Asks a daemon that runs how it is, and has it change.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;

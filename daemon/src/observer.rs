@@ -1,4 +1,4 @@
-//! The observer: tells the world what happens, for processes that must not wait for it. It sends mail.
+//! The observer: tells the world how things are and what happens, for processes that must not wait for it.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub enum Role {
     /// Runs programs for the others.
     Runner,
-    /// Tells the world what happens: sends mail.
+    /// Tells the world how things are and what happens: keepalivedctl, metrics, the status page, SNMP, mail.
     Observer,
     /// Checks real servers and programs the kernel's load balancer.
     Checker,

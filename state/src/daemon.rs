@@ -26,7 +26,7 @@ pub struct DaemonView {
 /// One of its processes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ProcessView {
-    /// `vrrp`, `checker`, `bfd`, `runner`, `observer`
+    /// `vrrp`, `checker`, `bfd`, `runner`, `prober`, `observer`
     pub name: String,
     /// Its number, if it is there.
     pub pid: Option<u32>,

@@ -84,7 +84,7 @@ pub enum Event {
     Asked {
         /// What was asked for.
         what: String,
-        /// By whom.
+        /// The user, and the process.
         who: String,
     },
 }

@@ -90,7 +90,7 @@ impl Overrides {
         });
     }
 
-    /// Puts `change` into `config`, which these lie over already. Returns whom it concerns.
+    /// Puts `change` into `config`, which these lie over already. Returns the subjects that it changes.
     ///
     /// # Errors
     /// Why it cannot be: nothing is called so, or the value is impossible.

@@ -57,7 +57,7 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// How many octets are to be sent.
+    /// How many octets wait to be sent.
     fn octets(&self) -> usize {
         match self {
             Self::Send(octets) => octets.len(),

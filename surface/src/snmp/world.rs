@@ -12,7 +12,7 @@ use keepalived_state::{InstanceView, Snapshot, TrackerView};
 
 use super::agent::Memory;
 
-/// What is known: how the daemon is, how it is configured, and what is to be said of the machine.
+/// What is known: how the daemon is, how it is configured, and facts about the machine.
 #[derive(Clone, Copy, Debug)]
 pub struct World<'a> {
     /// How the daemon is.

@@ -88,7 +88,7 @@ fn trackers(scene: &Scene<'_>, look: Look) -> String {
     text
 }
 
-/// Routers that are heard, and those that are to be.
+/// The routers that instances hear, and where their adverts go.
 fn peers(scene: &Scene<'_>, look: Look) -> String {
     let mut rows = vec![["ROUTER", "VRID", "SENDS FROM", "TO", "MASTER", "ADVERTS"].map(str::to_owned)];
     for instance in &scene.snapshot.vrrp.instances {

@@ -131,7 +131,7 @@ impl Instances {
         self.link_beats.said = said;
     }
 
-    /// Whether these are to be looked at.
+    /// Whether drivers said something that the routers have not heard.
     pub(in super::super) const fn has_new_link_beats(&self) -> bool {
         self.link_beats.is_new
     }
