@@ -55,6 +55,16 @@ fn a_program_that_never_ends_is_ended() -> Result<()> {
 }
 
 #[test]
+fn a_program_outlives_an_orphan_that_ends_beside_a_stopped_process() -> Result<()> {
+    let script = "sleep 1000 & kill -STOP $!; (sleep 0.3 &); sleep 1; echo alive; kill -KILL $!";
+    let Some(outcome) = shell(script, LIMIT) else { return Ok(()) };
+    let outcome = outcome?;
+    ensure!(outcome.status.success(), "{outcome:?}");
+    assert_eq!(outcome.output, "alive\n");
+    Ok(())
+}
+
+#[test]
 fn a_kernel_that_crashes_is_an_error_that_says_of_what() -> Result<()> {
     let Some(outcome) = shell("echo c > /proc/sysrq-trigger; sleep 5", LIMIT) else { return Ok(()) };
     let error = outcome.unwrap_err().to_string();

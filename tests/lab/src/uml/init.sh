@@ -45,7 +45,9 @@ ip link set lo up
 
 limit=$(cat "$folder/limit")
 echo "--- keepalived-lab: here the program starts"
-timeout -k 5 "$limit" sh "$folder/command" < /dev/null
+# in a session of its own: init would be the only parent outside of the program's group, and the kernel hangs up on such
+# a group when an orphan of it ends while another of its processes is stopped (setpgid(2))
+setsid timeout -k 5 "$limit" sh "$folder/command" < /dev/null
 status=$?
 [ $status = 124 ] && echo "keepalived-lab: not done after $limit seconds"
 echo "--- keepalived-lab: here it ended"
