@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use keepalived_config::model::StatusRange;
+use keepalived_core::balance::FailureKind;
 use keepalived_kernel::dial;
 use keepalived_kernel::shortage::is_shortage;
 
@@ -116,6 +117,28 @@ impl Failure {
         match error.raw_os_error() {
             Some(errno) if !dial::concerns_target(error) => Self::Local(errno),
             _ => Self::io(Step::Connect, error),
+        }
+    }
+
+    /// What kind of failure it is.
+    pub const fn kind(&self) -> FailureKind {
+        match self {
+            Self::System(Step::Connect, _) | Self::Local(_) | Self::NoPort => FailureKind::Connection,
+            Self::System(..) | Self::Closed(_) => FailureKind::Closed,
+            Self::TimedOut(..) | Self::TooSlow(..) => FailureKind::Timeout,
+            Self::Tls(_) => FailureKind::Tls,
+            Self::TooLong(..) | Self::Malformed(..) | Self::Http2(_) | Self::Unusable(..) => FailureKind::Protocol,
+            Self::Status(..)
+            | Self::Digest(_)
+            | Self::NotFound
+            | Self::Found
+            | Self::Pattern(_)
+            | Self::Reply(..)
+            | Self::ResponseCode(_)
+            | Self::ReplyLength(..)
+            | Self::ReplyData(_)
+            | Self::GrpcStatus(..)
+            | Self::NotServing(_) => FailureKind::Answer,
         }
     }
 

@@ -137,7 +137,8 @@ fn diff_says_what_a_reload_changes() {
     assert_eq!(run(&["diff", "--exit-code", &old, &new]).0, 1);
     let empty = files.write("empty.conf", "global_defs {\n}\n");
     let (status, _, err) = run(&["diff", &old, &empty]);
-    let warning = "warning: the new configuration has no instance and no virtual server: 1 instance stops\n";
+    let warning =
+        "warning: the new configuration has no instance, no virtual server and no BFD session: 1 instance stops\n";
     assert_eq!((status, err.as_str()), (0, warning));
     let broken = files.write("broken.conf", &GOOD.replace("51", "300"));
     let (status, out, err) = run(&["diff", &old, &broken]);

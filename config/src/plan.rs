@@ -174,19 +174,24 @@ pub fn plan(old: &Config, new: &Config) -> Result<Plan, Refusal> {
     Ok(Plan { changes })
 }
 
-/// What to say of a reload that leaves no instance and no virtual server, although there were some: perhaps the file
+/// What to say of a reload that leaves no instance, no virtual server and no BFD session, although there were some: perhaps the file
 /// was cut off, or an include is missing. `None` if anything goes on, or nothing ran.
 pub fn leaves_nothing(old: &Config, new: &Config) -> Option<String> {
-    let counts = [(old.instances.len(), "instance"), (old.virtual_servers.len(), "virtual server")];
+    let counts = [
+        (old.instances.len(), "instance"),
+        (old.virtual_servers.len(), "virtual server"),
+        (old.bfd_instances.len(), "BFD session"),
+    ];
     let gone = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| match count {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),
     });
     let gone: Vec<String> = gone.collect();
-    let is_empty = new.instances.is_empty() && new.virtual_servers.is_empty();
+    let is_empty = new.instances.is_empty() && new.virtual_servers.is_empty() && new.bfd_instances.is_empty();
     (is_empty && !gone.is_empty()).then(|| {
-        let stop = if old.instances.len().saturating_add(old.virtual_servers.len()) == 1 { "stops" } else { "stop" };
-        format!("the new configuration has no instance and no virtual server: {} {stop}", gone.join(" and "))
+        let one = counts.iter().fold(0, |sum: usize, (count, _)| sum.saturating_add(*count)) == 1;
+        let (stop, gone) = (if one { "stops" } else { "stop" }, gone.join(" and "));
+        format!("the new configuration has no instance, no virtual server and no BFD session: {gone} {stop}")
     })
 }
 

@@ -225,10 +225,13 @@ fn a_reload_that_leaves_nothing_is_told_from_others() {
     let (one, two) = (instance("A", 1, ""), instance("B", 2, ""));
     let all = format!("{one}{two}{}", server(80));
     let nothing = "global_defs {\n}\n";
-    let none = "the new configuration has no instance and no virtual server";
+    let none = "the new configuration has no instance, no virtual server and no BFD session";
+    let session = "bfd_instance S {\nneighbor_ip 10.0.0.9\n}\n";
     assert_eq!(says(&all, nothing), format!("{none}: 2 instances and 1 virtual server stop"));
     assert_eq!(says(&one, ""), format!("{none}: 1 instance stops"));
     assert_eq!(says(&(server(80) + &server(81)), nothing), format!("{none}: 2 virtual servers stop"));
+    assert_eq!(says(session, ""), format!("{none}: 1 BFD session stops"));
+    assert_eq!(says(&all, session), "");
     for (old, new) in [(all.as_str(), two.as_str()), (&one, &server(80)), (nothing, ""), ("", &all), (&all, &all)] {
         assert_eq!(says(old, new), "");
     }

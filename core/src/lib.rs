@@ -10,6 +10,7 @@ pub mod address;
 pub mod balance;
 pub mod bfd;
 pub mod desired;
+pub mod histogram;
 pub mod network;
 pub mod pace;
 pub mod time;

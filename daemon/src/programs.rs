@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use keepalived_config::model::Script;
 use keepalived_core::time::Instant;
+use keepalived_state::ProgramTotals;
 
 use crate::connection::Connection;
 use crate::message::{Blame, Ended, HowEnded, Incoming, Lives, Order, Request};
@@ -197,6 +198,11 @@ impl Programs {
                 }
             }
         }
+    }
+
+    /// What was ordered so far.
+    pub(crate) fn totals(&self) -> ProgramTotals {
+        ProgramTotals { ordered: self.last, waiting: u64::try_from(self.waiting.len()).unwrap_or(u64::MAX) }
     }
 
     /// Whether orders wait for room in the pipe.

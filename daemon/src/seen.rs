@@ -35,8 +35,9 @@ impl Seen {
     pub fn is_number(&self) -> bool {
         match self {
             Self::Vrrp(changes) => {
-                changes.iter().all(|change| matches!(change, VrrpChange::Counters(..) | VrrpChange::Totals { .. }))
+                changes.iter().all(|change| matches!(change, VrrpChange::Counters(..) | VrrpChange::Totals(_)))
             }
+            Self::Balance(changes) => changes.iter().all(BalanceChange::is_number),
             Self::Bfd(changes) => changes.iter().all(|change| matches!(change, BfdChange::Counters(..))),
             _ => false,
         }

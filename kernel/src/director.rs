@@ -5,7 +5,9 @@ use std::fmt;
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use keepalived_core::balance::{Change, DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey, Table};
+use keepalived_core::balance::{
+    Change, Counted, Counters, DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey, Table, Traffic,
+};
 
 /// A load balancer that can be told what to do. IPVS, nftables, and a fake keep the same contract
 /// (`kernel/tests/director.rs`).
@@ -64,6 +66,22 @@ pub trait Director {
     /// The kernel does not answer; how much was done is not known.
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>>;
 
+    /// What it counts.
+    fn counted(&self) -> Counted;
+
+    /// What has passed to all services since they were added: where a look at the counters begins that goes on service by service.
+    ///
+    /// # Errors
+    /// As [`Self::services`].
+    fn service_traffic(&mut self) -> io::Result<BTreeMap<ServiceKey, Counters>>;
+
+    /// What has passed to the servers of a service; none if there is no such service. May be as it was when
+    /// [`Self::service_traffic`] was asked, and is told once after that.
+    ///
+    /// # Errors
+    /// As [`Self::services`].
+    fn server_traffic(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, Traffic>>;
+
     /// How many changes it is worth to make together. Where each is made by itself, more of them only take memory.
     fn worth_together(&self) -> usize {
         usize::MAX
@@ -97,6 +115,18 @@ impl<D: Director + ?Sized> Director for Box<D> {
 
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {
         (**self).change(changes)
+    }
+
+    fn counted(&self) -> Counted {
+        (**self).counted()
+    }
+
+    fn service_traffic(&mut self) -> io::Result<BTreeMap<ServiceKey, Counters>> {
+        (**self).service_traffic()
+    }
+
+    fn server_traffic(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, Traffic>> {
+        (**self).server_traffic(service)
     }
 
     fn worth_together(&self) -> usize {

@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use keepalived_core::balance::{Change, DestinationEntry, DestinationKey, ServiceEntry, ServiceKey};
+use keepalived_core::balance::{
+    Change, Counted, Counters, DestinationEntry, DestinationKey, ServiceEntry, ServiceKey, Traffic,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::director::{Director, Refused};
@@ -22,7 +24,6 @@ use crate::netlink::generic::{self, HEADER};
 use self::message::{ReadDestination, ReadService};
 use self::refusal::error;
 
-pub use counters::{Counters, DestinationStatistics, ServiceStatistics, Statistics};
 pub use daemon::{SyncDaemon, SyncRole};
 pub use expiry::Expiry;
 
@@ -85,27 +86,6 @@ impl Ipvs {
         let mut exchange = Exchange::open(Some(rustix::net::netlink::GENERIC))?;
         let family = generic::family(&mut exchange, FAMILY)?;
         Ok(Self { exchange, family })
-    }
-
-    /// Counters of everything. The kernel brings them up to date every two seconds.
-    ///
-    /// # Errors
-    /// As [`Director::read`].
-    pub fn statistics(&mut self) -> io::Result<Statistics> {
-        let mut statistics = Statistics::new();
-        self.each_service(|service| {
-            let counters = counters::read(service.counters);
-            statistics.insert(service.key, ServiceStatistics { counters, ..ServiceStatistics::default() });
-        })?;
-        for (key, service) in &mut statistics {
-            self.each_destination(key, |destination| {
-                let [active, inactive, persistent] = destination.connections;
-                let counters = counters::read(destination.counters);
-                let statistics = DestinationStatistics { counters, active, inactive, persistent };
-                service.destinations.insert(destination.key, statistics);
-            })?;
-        }
-        Ok(statistics)
     }
 
     /// Sets counters to 0, those of a service and its servers or all.
@@ -306,6 +286,29 @@ impl Director for Ipvs {
 
     fn change(&mut self, changes: &[Change]) -> io::Result<Vec<Refused>> {
         change::make(&mut self.exchange, self.family, changes)
+    }
+
+    fn counted(&self) -> Counted {
+        Counted::Everything
+    }
+
+    /// The kernel brings them up to date every two seconds.
+    fn service_traffic(&mut self) -> io::Result<BTreeMap<ServiceKey, Counters>> {
+        let mut traffic = BTreeMap::new();
+        self.each_service(|service| {
+            traffic.insert(service.key, counters::read(service.counters));
+        })?;
+        Ok(traffic)
+    }
+
+    fn server_traffic(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, Traffic>> {
+        let mut traffic = BTreeMap::new();
+        self.each_destination(service, |destination| {
+            let [active, inactive, persistent] = destination.connections;
+            let counters = counters::read(destination.counters);
+            traffic.insert(destination.key, Traffic { counters, active, inactive, persistent });
+        })?;
+        Ok(traffic)
     }
 
     fn worth_together(&self) -> usize {

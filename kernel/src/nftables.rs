@@ -126,10 +126,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 #[cfg(doc)]
 use keepalived_core::balance::Unsupported;
-use keepalived_core::balance::{Change, DestinationEntry, DestinationKey, ServiceEntry, ServiceKey, Table};
+use keepalived_core::balance::{
+    Change, Counted, Counters, DestinationEntry, DestinationKey, ServiceEntry, ServiceKey, Table, Traffic,
+};
 use rustix::net::netlink::NETFILTER;
 
-pub use self::counters::Count;
+use self::counters::Counts;
 use self::monitor::Monitor;
 pub use self::plan::{supports, supports_service};
 use self::read::NamedTable;
@@ -151,6 +153,8 @@ pub struct Nftables {
     seen: Option<Seen>,
     /// A change ended in an error: the next one has to read first what is there.
     unknown: bool,
+    /// What was counted and has not been told yet.
+    counts: Counts,
 }
 
 /// Removed servers of one call whose clients the kernel forgets: for each, it looks at every connection.
@@ -182,6 +186,7 @@ impl Nftables {
             prefix: table.to_owned(),
             seen: None,
             unknown: true,
+            counts: Counts::new(),
         };
         nftables.read()?;
         Ok(nftables)
@@ -217,14 +222,6 @@ impl Nftables {
     /// The kernel refuses.
     pub fn clear(&mut self) -> io::Result<()> {
         self.tables.clear()
-    }
-
-    /// How many packets and octets each server has got so far.
-    ///
-    /// # Errors
-    /// The kernel does not answer, or the table is gone.
-    pub fn counters(&mut self) -> io::Result<Vec<Count>> {
-        counters::all(&mut self.exchange, &self.prefix, &self.tables)
     }
 
     /// Carries out `changes`, in as few transactions as possible. What the kernel refuses is tried again: after a
@@ -299,5 +296,24 @@ impl Director for Nftables {
             self.monitor = None;
         }
         outcome
+    }
+
+    fn counted(&self) -> Counted {
+        Counted::Incoming
+    }
+
+    /// Reads everything: the kernel tells the counters of a map together.
+    fn service_traffic(&mut self) -> io::Result<BTreeMap<ServiceKey, Counters>> {
+        self.counts = counters::all(&mut self.exchange, &self.prefix, &self.tables)?;
+        let sum = |servers: &BTreeMap<DestinationKey, Traffic>| {
+            let mut sum = Counters::default();
+            servers.values().for_each(|traffic| sum += traffic.counters);
+            sum
+        };
+        Ok(self.counts.iter().map(|(key, servers)| (*key, sum(servers))).collect())
+    }
+
+    fn server_traffic(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, Traffic>> {
+        Ok(self.counts.remove(service).unwrap_or_default())
     }
 }

@@ -10,15 +10,17 @@ mod daemon;
 mod journal;
 mod latest;
 mod place;
+mod programs;
 mod snapshot;
 mod vrrp;
 
-pub use balance::{BalanceChange, BalanceView, CheckView, ServerView, ServiceView};
+pub use balance::{BalanceChange, BalanceTotals, BalanceView, CheckTotals, CheckView, ServerView, ServiceView};
 pub use bfd::{BfdChange, BfdView, SessionView};
 pub use daemon::{DaemonView, ProcessState, ProcessView, ReloadView};
 pub use journal::{Event, Journal, MOST_KEPT, Record, Subject};
 pub use latest::Latest;
+pub use programs::ProgramTotals;
 pub use snapshot::Snapshot;
 pub use vrrp::{
-    AddressView, FollowerView, InstanceView, MasterView, TrackerSettings, TrackerView, VrrpChange, VrrpView,
+    AddressView, FollowerView, InstanceView, MasterView, TrackerSettings, TrackerView, VrrpChange, VrrpTotals, VrrpView,
 };

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use keepalived_core::address::{InterfaceName, VirtualAddress};
+use keepalived_core::histogram::Histogram;
 use keepalived_core::vrrp::duplicate::Mac;
 use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerState, Weight};
 use keepalived_core::vrrp::{AdvertInterval, AuthenticationKind, Counters, Faults, Priority, Settings, State};
 use serde::{Deserialize, Serialize};
 
-use crate::Journal;
 use crate::place::{index, put};
+use crate::{Journal, ProgramTotals};
 
 /// What became different about the vrrp process. [`VrrpView::apply`] takes it in.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -24,12 +25,22 @@ pub enum VrrpChange {
     /// What an instance counted. It changes with each packet, so it is told only to a follower that asks for fresh numbers.
     Counters(u32, Box<Counters>),
     /// What the process counted, told on the same condition.
-    Totals {
-        /// Adverts for VRIDs that are not configured.
-        unknown_vrid: u64,
-        /// Times the kernel had lost events and everything was read again.
-        netlink_overruns: u64,
-    },
+    Totals(Box<VrrpTotals>),
+}
+
+/// What the vrrp process counted since it started.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct VrrpTotals {
+    /// Adverts for VRIDs that are not configured.
+    pub unknown_vrid: u64,
+    /// Times the kernel had lost events and everything was read again.
+    pub netlink_overruns: u64,
+    /// How much later than they were due adverts of masters were sent.
+    pub late: Histogram,
+    /// How long the masters before had been silent when instances took over from them.
+    pub silences: Histogram,
+    /// Scripts.
+    pub programs: ProgramTotals,
 }
 
 /// The vrrp process at one moment.
@@ -39,10 +50,8 @@ pub struct VrrpView {
     pub instances: Vec<InstanceView>,
     /// What instances track, by kind and name.
     pub trackers: Vec<TrackerView>,
-    /// Adverts for VRIDs that are not configured.
-    pub unknown_vrid: u64,
-    /// Times the kernel had lost events and everything was read again.
-    pub netlink_overruns: u64,
+    /// What the process counted.
+    pub totals: VrrpTotals,
     /// What happened before. The process leaves it empty: the supervisor, which outlives it, keeps the journal.
     pub journal: Journal,
 }
@@ -63,9 +72,7 @@ impl VrrpView {
                     instance.counters = *counters;
                 }
             }
-            VrrpChange::Totals { unknown_vrid, netlink_overruns } => {
-                (self.unknown_vrid, self.netlink_overruns) = (unknown_vrid, netlink_overruns);
-            }
+            VrrpChange::Totals(totals) => self.totals = *totals,
         }
     }
 }

@@ -3,11 +3,12 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use keepalived_core::balance::{self, ServiceTraffic, Traffic};
 use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerKind, TrackerState};
 use keepalived_core::vrrp::{AuthenticationKind, Counters, Family, Faults, Priority, Settings, State, Version, Vrid};
 use keepalived_state::{
     BalanceChange, BalanceView, CheckView, Event, InstanceView, Record, ServerView, ServiceView, Subject,
-    TrackerSettings, TrackerView, VrrpChange, VrrpView,
+    TrackerSettings, TrackerView, VrrpChange, VrrpTotals, VrrpView,
 };
 use proptest::prelude::*;
 
@@ -59,12 +60,9 @@ fn trackers() -> impl Strategy<Value = Vec<TrackerView>> {
 
 fn vrrp_views() -> impl Strategy<Value = Vec<VrrpView>> {
     let view = (instances(), trackers(), 0..3_u64, 0..2_u64);
-    let view = view.prop_map(|(instances, trackers, unknown_vrid, netlink_overruns)| VrrpView {
-        instances,
-        trackers,
-        unknown_vrid,
-        netlink_overruns,
-        ..VrrpView::default()
+    let view = view.prop_map(|(instances, trackers, unknown_vrid, netlink_overruns)| {
+        let totals = VrrpTotals { unknown_vrid, netlink_overruns, ..VrrpTotals::default() };
+        VrrpView { instances, trackers, totals, ..VrrpView::default() }
     });
     prop::collection::vec(view, 1..12)
 }
@@ -88,20 +86,27 @@ fn vrrp_changes(old: &VrrpView, new: &VrrpView) -> Vec<VrrpChange> {
             changes.push(VrrpChange::Tracker(place, Box::new(view.clone())));
         }
     }
-    let VrrpView { unknown_vrid, netlink_overruns, .. } = *new;
-    changes.push(VrrpChange::Totals { unknown_vrid, netlink_overruns });
+    changes.push(VrrpChange::Totals(Box::new(new.totals.clone())));
     changes
 }
 
 fn balance_views() -> impl Strategy<Value = Vec<BalanceView>> {
-    let check = (any::<bool>(), any::<bool>());
-    let check = check.prop_map(|(has_run, up)| CheckView { keyword: "TCP_CHECK".into(), has_run, up });
-    let server = ("[ab]", any::<bool>(), 0..3_u32, prop::collection::vec(check, 0..3));
-    let server = server.prop_map(|(name, up, weight, checks)| ServerView { name, up, weight, checks });
-    let service = ("[ab]", any::<bool>(), 0..3_u64, prop::collection::vec(server, 0..4));
-    let service = service.prop_map(|(name, quorum_up, weight, servers)| {
+    let latency = prop::option::of((0..3_u64).prop_map(Duration::from_secs));
+    let check = (any::<bool>(), any::<bool>(), latency);
+    let check =
+        check.prop_map(|(has_run, up, latency)| CheckView { keyword: "TCP_CHECK".into(), has_run, up, latency });
+    let traffic = prop::option::of((0..3_u32).prop_map(|active| Box::new(Traffic { active, ..Traffic::default() })));
+    let server = ("[ab]", any::<bool>(), 0..3_u32, traffic, prop::collection::vec(check, 0..3));
+    let server =
+        server.prop_map(|(name, up, weight, traffic, checks)| ServerView { name, up, weight, traffic, checks });
+    let counters = (0..3_u64).prop_map(|connections| {
+        let counters = balance::Counters { connections, ..Default::default() };
+        Box::new(ServiceTraffic { counters, ..ServiceTraffic::default() })
+    });
+    let service = ("[ab]", any::<bool>(), 0..3_u64, prop::option::of(counters), prop::collection::vec(server, 0..4));
+    let service = service.prop_map(|(name, quorum_up, weight, traffic, servers)| {
         let (quorum, hysteresis) = (1, 0);
-        ServiceView { name, quorum_up, quorum, hysteresis, weight, servers }
+        ServiceView { name, quorum_up, quorum, hysteresis, weight, traffic, servers }
     });
     let view = prop::collection::vec(service, 0..4);
     let view = view.prop_map(|services| BalanceView { services, ..BalanceView::default() });
@@ -115,14 +120,20 @@ fn balance_changes(old: &BalanceView, new: &BalanceView) -> Vec<BalanceChange> {
     for (place, view) in (0..).zip(&new.services) {
         let before = old.services.get(index(place)).filter(|_| same_shape);
         if before.is_none_or(|before| *before != ServiceView { servers: before.servers.clone(), ..view.clone() }) {
-            let alone = ServiceView { servers: vec![], ..view.clone() };
+            let alone = ServiceView { servers: vec![], traffic: None, ..view.clone() };
             changes.push(BalanceChange::Service(place, Box::new(alone)));
         }
         for (number, server) in (0..).zip(&view.servers) {
             if before.and_then(|before| before.servers.get(index(number))) != Some(server) {
-                changes.push(BalanceChange::Server(place, number, Box::new(server.clone())));
+                // numbers come by themselves
+                let checks = server.checks.iter().map(|check| CheckView { latency: None, ..check.clone() }).collect();
+                let alone = ServerView { traffic: None, checks, ..server.clone() };
+                changes.push(BalanceChange::Server(place, number, Box::new(alone)));
             }
+            let latencies = server.checks.iter().map(|check| check.latency).collect();
+            changes.push(BalanceChange::Numbers(place, number, server.traffic.clone(), latencies));
         }
+        changes.push(BalanceChange::Traffic(place, view.traffic.clone()));
     }
     changes
 }
@@ -165,9 +176,11 @@ proptest! {
         vrrp.apply(VrrpChange::Instance(place, Box::new(instance("a", State::Backup, 0))));
         vrrp.apply(VrrpChange::Counters(place, Box::default()));
         prop_assert_eq!(vrrp, VrrpView::default());
-        let server = ServerView { name: "a".into(), up: true, weight: 1, checks: vec![] };
+        let server = ServerView { name: "a".into(), up: true, weight: 1, ..ServerView::default() };
         let mut balance = BalanceView::default();
         balance.apply(BalanceChange::Server(place, 0, Box::new(server)));
+        balance.apply(BalanceChange::Numbers(place, 0, None, vec![None]));
+        balance.apply(BalanceChange::Traffic(place, Some(Box::default())));
         prop_assert_eq!(balance, BalanceView::default());
     }
 }

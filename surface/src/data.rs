@@ -23,8 +23,8 @@ pub fn data(snapshot: &Snapshot) -> String {
     trackers::describe(&mut text, &vrrp.trackers);
     tell(&mut text, &vrrp.journal);
     text += "------< Network events >------\n";
-    writeln!(text, " Adverts for unknown VRIDs = {}", vrrp.unknown_vrid).ok();
-    writeln!(text, " Netlink overruns = {}", vrrp.netlink_overruns).ok();
+    writeln!(text, " Adverts for unknown VRIDs = {}", vrrp.totals.unknown_vrid).ok();
+    writeln!(text, " Netlink overruns = {}", vrrp.totals.netlink_overruns).ok();
     text
 }
 

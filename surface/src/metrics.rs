@@ -3,11 +3,13 @@
 
 use std::fmt::{self, Write as _};
 
+use keepalived_core::balance::{self, Counted, Traffic};
 use keepalived_core::bfd::SessionState;
+use keepalived_core::histogram::Histogram;
 use keepalived_core::vrrp::Counters;
 use keepalived_core::vrrp::State;
 use keepalived_core::vrrp::tracking::{TrackerKind, TrackerState};
-use keepalived_state::{InstanceView, ProcessState};
+use keepalived_state::{CheckView, InstanceView, ProcessState, ServerView, ServiceView, Snapshot};
 
 use crate::status::{Scene, Severity, problems};
 
@@ -41,6 +43,9 @@ pub fn metrics(scene: &Scene<'_>) -> String {
     vrrp(&mut page, scene);
     trackers(&mut page, scene);
     balance(&mut page, scene);
+    traffic(&mut page, scene);
+    checks(&mut page, scene);
+    programs(&mut page, scene);
     bfd(&mut page, scene);
     daemon(&mut page, scene);
     page.text += "# EOF\n";
@@ -62,7 +67,7 @@ fn vrrp(page: &mut Page, scene: &Scene<'_>) {
                 ("vrid", &instance.settings.vrid.get()),
                 ("ip_address", &address.line.address),
             ];
-            page.sample("vrrp_state", "", &labels, instance.state.number().into());
+            page.sample("vrrp_state", "", &labels, instance.state.number());
         }
     }
     page.counter(
@@ -104,13 +109,18 @@ fn vrrp(page: &mut Page, scene: &Scene<'_>) {
             let on = address.line.device.map_or_else(|| interface(instance), |device| device.to_string());
             let labels: [Label<'_>; 3] =
                 [("iname", &instance.name), ("intf", &on), ("ip_address", &address.line.address)];
-            page.sample("vrrp_address_set", "", &labels, address.set.into());
+            page.sample("vrrp_address_set", "", &labels, u8::from(address.set));
         }
     }
     page.counter("unknown_vrid_advertisements", "Adverts for VRIDs that are not configured");
-    page.sample("unknown_vrid_advertisements", "_total", &[], vrrp.unknown_vrid);
+    let totals = &vrrp.totals;
+    page.sample("unknown_vrid_advertisements", "_total", &[], totals.unknown_vrid);
     page.counter("netlink_resyncs", "Times the kernel lost events, and everything was read again");
-    page.sample("netlink_resyncs", "_total", &[], vrrp.netlink_overruns);
+    page.sample("netlink_resyncs", "_total", &[], totals.netlink_overruns);
+    page.family("adverts_late_seconds", "How much later than they were due adverts were sent", "histogram");
+    page.histogram("adverts_late_seconds", &[], &totals.late);
+    page.family("takeover_silence_seconds", "Silence of the master before when an instance took over", "histogram");
+    page.histogram("takeover_silence_seconds", &[], &totals.silences);
 }
 
 fn interface(instance: &InstanceView) -> String {
@@ -134,7 +144,7 @@ fn balance(page: &mut Page, scene: &Scene<'_>) {
     let services = &scene.snapshot.balance.services;
     page.gauge("virtual_server_quorum_up", "Whether a virtual server has its quorum");
     for service in services {
-        page.sample("virtual_server_quorum_up", "", &[("virtual_server", &service.name)], service.quorum_up.into());
+        page.sample("virtual_server_quorum_up", "", &[("virtual_server", &service.name)], u8::from(service.quorum_up));
     }
     page.gauge("virtual_server_weight", "Weight of all real servers that are up");
     for service in services {
@@ -144,25 +154,126 @@ fn balance(page: &mut Page, scene: &Scene<'_>) {
     page.gauge("real_server_up", "Whether a real server is in use");
     for (service, server) in servers() {
         let labels: [Label<'_>; 2] = [("virtual_server", &service.name), ("real_server", &server.name)];
-        page.sample("real_server_up", "", &labels, server.up.into());
+        page.sample("real_server_up", "", &labels, u8::from(server.up));
     }
     page.gauge("real_server_weight", "Weight of a real server");
     for (service, server) in servers() {
         let labels: [Label<'_>; 2] = [("virtual_server", &service.name), ("real_server", &server.name)];
-        page.sample("real_server_weight", "", &labels, server.weight.into());
+        page.sample("real_server_weight", "", &labels, server.weight);
     }
     page.gauge("check_up", "Whether a check succeeds");
     for (service, server) in servers() {
         for (number, check) in (1..).zip(&server.checks).filter(|(_, check)| check.has_run) {
-            let number: u32 = number;
-            let labels: [Label<'_>; 4] = [
-                ("virtual_server", &service.name),
-                ("real_server", &server.name),
-                ("check", &check.keyword),
-                ("number", &number),
-            ];
-            page.sample("check_up", "", &labels, check.up.into());
+            page.sample("check_up", "", &check_labels(service, server, check, &number), u8::from(check.up));
         }
+    }
+}
+
+/// A counter of a server, or of a virtual server: its name without the subject, what it counts, where it is.
+type TrafficCounter = (&'static str, &'static str, fn(&balance::Counters) -> u64);
+
+/// What nftables counts, too.
+const INCOMING: [TrafficCounter; 2] = [
+    ("packets_in", "Packets from clients", |counters| counters.packets_in),
+    ("bytes_in", "Octets from clients", |counters| counters.octets_in),
+];
+
+const OTHERS: [TrafficCounter; 3] = [
+    ("connections", "Connections", |counters| counters.connections),
+    ("packets_out", "Packets to clients, where they pass here", |counters| counters.packets_out),
+    ("bytes_out", "Octets to clients, where they pass here", |counters| counters.octets_out),
+];
+
+/// A number of present connections.
+type Present = (&'static str, &'static str, fn(&Traffic) -> u32);
+
+const PRESENT: [Present; 3] = [
+    ("active_connections", "Connections that are established", |traffic| traffic.active),
+    ("inactive_connections", "Connections that begin, or are over", |traffic| traffic.inactive),
+    ("persistent_clients", "Clients that stay with a real server", |traffic| traffic.persistent),
+];
+
+fn traffic(page: &mut Page, scene: &Scene<'_>) {
+    let services = &scene.snapshot.balance.services;
+    let others = match scene.snapshot.balance.totals.counted {
+        None => return,
+        Some(Counted::Incoming) => &[][..],
+        Some(Counted::Everything) => &OTHERS[..],
+    };
+    let servers = || {
+        let all = services.iter().flat_map(|service| service.servers.iter().map(move |server| (service, server)));
+        all.map(|(service, server)| (service, server, server.traffic.as_deref().copied().unwrap_or_default()))
+    };
+    for (name, help, of) in INCOMING.iter().chain(others) {
+        let name = format!("virtual_server_{name}");
+        page.counter(&name, help);
+        for service in services {
+            let counters = service.traffic.as_ref().map(|traffic| traffic.counters).unwrap_or_default();
+            page.sample(&name, "_total", &[("virtual_server", &service.name)], of(&counters));
+        }
+    }
+    for (name, help, of) in INCOMING.iter().chain(others) {
+        let name = format!("real_server_{name}");
+        page.counter(&name, help);
+        for (service, server, traffic) in servers() {
+            let labels: [Label<'_>; 2] = [("virtual_server", &service.name), ("real_server", &server.name)];
+            page.sample(&name, "_total", &labels, of(&traffic.counters));
+        }
+    }
+    for (name, help, of) in PRESENT.iter().filter(|_| !others.is_empty()) {
+        let name = format!("real_server_{name}");
+        page.gauge(&name, help);
+        for (service, server, traffic) in servers() {
+            let labels: [Label<'_>; 2] = [("virtual_server", &service.name), ("real_server", &server.name)];
+            page.sample(&name, "", &labels, of(&traffic));
+        }
+    }
+}
+
+fn checks(page: &mut Page, scene: &Scene<'_>) {
+    let totals = &scene.snapshot.balance.totals;
+    page.family("check_duration_seconds", "How long checks took", "histogram");
+    for (keyword, checks) in &totals.checks {
+        page.histogram("check_duration_seconds", &[("check", keyword)], &checks.latency);
+    }
+    page.counter("check_failures", "Checks that failed, by the kind of the failure");
+    for (keyword, checks) in &totals.checks {
+        for (kind, count) in &checks.failures {
+            page.sample("check_failures", "_total", &[("check", keyword), ("cause", kind)], count);
+        }
+    }
+    page.gauge("check_last_duration_seconds", "How long a check took the last time");
+    for (service, server) in
+        scene.snapshot.balance.services.iter().flat_map(|of| of.servers.iter().map(move |it| (of, it)))
+    {
+        for (number, check) in (1..).zip(&server.checks) {
+            let Some(took) = check.latency else { continue };
+            let labels = check_labels(service, server, check, &number);
+            page.sample("check_last_duration_seconds", "", &labels, took.as_secs_f64());
+        }
+    }
+}
+
+/// Names a check; real servers have several, even of one keyword.
+fn check_labels<'a>(
+    service: &'a ServiceView,
+    server: &'a ServerView,
+    check: &'a CheckView,
+    number: &'a u32,
+) -> [Label<'a>; 4] {
+    [("virtual_server", &service.name), ("real_server", &server.name), ("check", &check.keyword), ("number", number)]
+}
+
+fn programs(page: &mut Page, scene: &Scene<'_>) {
+    let Snapshot { vrrp, balance, .. } = scene.snapshot;
+    let of = [("vrrp", &vrrp.totals.programs), ("checker", &balance.totals.programs)];
+    page.counter("programs", "Programs that were ordered: checks, scripts, notifications");
+    for (process, totals) in &of {
+        page.sample("programs", "_total", &[("process", process)], totals.ordered);
+    }
+    page.gauge("programs_waiting", "Programs that wait for the process that runs them");
+    for (process, totals) in &of {
+        page.sample("programs_waiting", "", &[("process", process)], totals.waiting);
     }
 }
 
@@ -190,7 +301,7 @@ fn daemon(page: &mut Page, scene: &Scene<'_>) {
     page.sample("reloads", "_total", &[], daemon.reloads);
     if let Some(reload) = &daemon.last_reload {
         page.gauge("last_reload_successful", "Whether the last reload took effect");
-        page.sample("last_reload_successful", "", &[], reload.result.is_ok().into());
+        page.sample("last_reload_successful", "", &[], u8::from(reload.result.is_ok()));
     }
     page.gauge("problems", "What keepalivedctl status complains about");
     let problems = problems(scene);
@@ -223,7 +334,7 @@ impl Page {
         writeln!(self.text, "# TYPE keepalived_{name} {kind}\n# HELP keepalived_{name} {help}").ok();
     }
 
-    fn sample(&mut self, name: &str, suffix: &str, labels: &[Label<'_>], value: u64) {
+    fn sample(&mut self, name: &str, suffix: &str, labels: &[Label<'_>], value: impl fmt::Display) {
         write!(self.text, "keepalived_{name}{suffix}").ok();
         for (number, (label, value)) in labels.iter().enumerate() {
             write!(self.text, "{}{label}=\"", if number == 0 { '{' } else { ',' }).ok();
@@ -231,6 +342,18 @@ impl Page {
             self.text.push('"');
         }
         writeln!(self.text, "{} {value}", if labels.is_empty() { "" } else { "}" }).ok();
+    }
+
+    /// The samples of one histogram; its unit is seconds.
+    fn histogram(&mut self, name: &str, labels: &[Label<'_>], histogram: &Histogram) {
+        for (bound, count) in histogram.buckets() {
+            let bound = bound.map_or_else(|| "+Inf".to_owned(), |bound| format!("{:?}", bound.as_secs_f64()));
+            let mut labels = labels.to_vec();
+            labels.push(("le", &bound));
+            self.sample(name, "_bucket", &labels, count);
+        }
+        self.sample(name, "_sum", labels, histogram.sum().as_secs_f64());
+        self.sample(name, "_count", labels, histogram.count());
     }
 
     /// With the labels of the exporter.

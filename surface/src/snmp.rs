@@ -29,7 +29,7 @@ pub use notifications::{AuthenticationError, Trap};
 pub use oid::Oid;
 pub use tree::{Object, Tree, Trees};
 pub use value::{Value, VarBind};
-pub use world::{Link, Machine, ServerTraffic, ServiceTraffic, Traffic, World};
+pub use world::{Link, Machine, World};
 
 use keepalived_core::vrrp::Priority;
 

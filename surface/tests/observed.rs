@@ -273,14 +273,8 @@ fn data_tells_who_has_an_address_of_ours_too() {
 
 #[test]
 fn data_tells_what_happened_to_servers_and_why() {
-    let service = ServiceView {
-        name: "[10.0.0.1]:tcp:80".into(),
-        quorum_up: false,
-        quorum: 1,
-        hysteresis: 0,
-        weight: 0,
-        servers: Vec::new(),
-    };
+    let service =
+        ServiceView { name: "[10.0.0.1]:tcp:80".into(), quorum_up: false, quorum: 1, ..ServiceView::default() };
     let mut snapshot = Snapshot::default();
     snapshot.balance.services.push(service);
     let of = || "[10.0.0.1]:tcp:80".to_owned();

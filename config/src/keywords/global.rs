@@ -102,8 +102,8 @@ rows! {
         "enable_snmp_rfcv2", "none", Value::None, "off (on with -x)", "", "", "Serve the MIB of RFC 2787 (version 2)", "snmp" => Keyword, Effective, shown "snmp_trees::each_keyword_brings_its_tree";
         "enable_snmp_rfcv3", "none", Value::None, "off (on with -x)", "", "", "Serve the MIB of RFC 6527 (version 3)", "snmp" => Keyword, Effective, shown "snmp_trees::each_keyword_brings_its_tree";
         "enable_snmp_checker", "none", Value::None, "off (on with -x)", "", "", "Serve the load balancing part of KEEPALIVED-MIB", "snmp" => Keyword, Effective, shown "snmp_trees::each_keyword_brings_its_tree";
-        "snmp_vs_stats_update_interval", "SECONDS", seconds(1000, 30_000_000), "5", "", "", "How old, in seconds, statistics of virtual servers in SNMP may be", "snmp" => Keyword, Accepted, since "2.3.0";
-        "snmp_rs_stats_update_interval", "SECONDS", seconds(1000, 30_000_000), "snmp_vs_stats_update_interval", "", "", "How old, in seconds, statistics of real servers in SNMP may be", "snmp" => Keyword, Accepted, since "2.3.0";
+        "snmp_vs_stats_update_interval", "SECONDS", seconds(1000, 30_000_000), "5", "", "", "How old, in seconds, statistics of virtual servers in SNMP may be", "snmp" => Keyword, Effective, since "2.3.0", shown "world::numbers_serve_those_who_allow_their_age";
+        "snmp_rs_stats_update_interval", "SECONDS", seconds(1000, 30_000_000), "snmp_vs_stats_update_interval", "", "", "How old, in seconds, statistics of real servers in SNMP may be", "snmp" => Keyword, Effective, since "2.3.0", shown "world::numbers_serve_those_who_allow_their_age";
         "enable_dbus", "none", Value::None, "off", "", "", "Tell of states on D-Bus", "dbus" => Keyword, Accepted;
         "dbus_service_name", "NAME", Value::Text, "org.keepalived.Vrrp1", "", "", "Our name on the bus", "dbus" => Keyword, Accepted, missing Error;
         "dbus_no_interface_name", "NAME", Value::Text, "none", "", "", "What stands for the interface in the paths of instances without one", "dbus" => Keyword, Accepted, since "2.3.0";

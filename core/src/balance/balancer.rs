@@ -185,6 +185,11 @@ impl Balancer {
         check.into_iter().chain(self.departure).chain(self.search).min()
     }
 
+    /// Whose step is under way by this ticket.
+    pub fn asks(&self, ticket: Ticket) -> Option<CheckId> {
+        self.under_way.get(&ticket).copied()
+    }
+
     /// A step ended. Returns whose it was; `None` if its check is gone.
     pub fn ended(
         &mut self,

@@ -217,6 +217,14 @@ impl Router {
         }
     }
 
+    /// When the next advert of a master is due.
+    pub const fn advert_due(&self) -> Option<Instant> {
+        match &self.role {
+            Role::Master(master) => Some(master.next_advert),
+            Role::Init | Role::Fault | Role::Stopped | Role::Backup(_) => None,
+        }
+    }
+
     /// Its state.
     pub const fn state(&self) -> State {
         match self.role {

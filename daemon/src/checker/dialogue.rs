@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keepalived_checks::{BadTls, Failure, Tls, Trust};
 use keepalived_config::model::{Checker, Config, HttpProtocol, MiscCheck, Ssl};
-use keepalived_core::balance::CheckResult;
+use keepalived_core::balance::{CheckResult, FailureKind};
 use keepalived_core::time::Instant;
 use keepalived_kernel::reactor;
 
@@ -102,11 +102,11 @@ impl Dialogue {
     }
 
     /// Runs one step of `task`.
-    pub(super) async fn run(&self, task: Task<'_>, step: u16) -> CheckResult {
-        self.ask(task, usize::from(step)).await.unwrap_or_else(|result| result)
+    pub(super) async fn run(&self, task: Task<'_>, step: u16) -> Judgement {
+        self.ask(task, usize::from(step)).await.unwrap_or_else(|result| Judgement { result, failure: None })
     }
 
-    async fn ask(&self, task: Task<'_>, step: usize) -> Result<CheckResult, CheckResult> {
+    async fn ask(&self, task: Task<'_>, step: usize) -> Result<Judgement, CheckResult> {
         let host = task.host(step);
         // most checks are TCP checks; a future takes as much room as its largest branch that is not boxed
         let ended = match task.checker {
@@ -137,27 +137,38 @@ impl Dialogue {
 }
 
 /// What the end of a dialogue says about the server.
-pub(super) fn judge(ended: Result<(), Failure>) -> CheckResult {
+#[derive(Debug)]
+pub(super) struct Judgement {
+    pub(super) result: CheckResult,
+    /// The kind of its failure.
+    pub(super) failure: Option<FailureKind>,
+}
+
+pub(super) fn judge(ended: Result<(), Failure>) -> Judgement {
     match ended {
-        Ok(()) => CheckResult::Passed { weight: 0 },
-        Err(failure @ Failure::Local(..)) => CheckResult::Unknown(failure.to_string()),
-        Err(failure) => CheckResult::Failed(failure.to_string()),
+        Ok(()) => Judgement { result: CheckResult::Passed { weight: 0 }, failure: None },
+        Err(failure @ Failure::Local(..)) => {
+            Judgement { result: CheckResult::Unknown(failure.to_string()), failure: None }
+        }
+        Err(failure) => Judgement { result: CheckResult::Failed(failure.to_string()), failure: Some(failure.kind()) },
     }
 }
 
 /// What the end of a `MISC_CHECK`'s program says about the server: 0 is success; with `misc_dynamic`, 2 to 255 are, too, and stand
 /// for a weight of two less.
-pub(super) fn judge_program(check: &MiscCheck, weight: u32, ended: HowEnded) -> CheckResult {
+pub(super) fn judge_program(check: &MiscCheck, weight: u32, ended: HowEnded) -> Judgement {
+    let passed = |weight| Judgement { result: CheckResult::Passed { weight }, failure: None };
+    let failed = |kind, why| Judgement { result: CheckResult::Failed(why), failure: Some(kind) };
     match ended {
-        HowEnded::Status(0) => CheckResult::Passed { weight: 0 },
-        HowEnded::Status(status @ 2..=255) if check.dynamic => {
-            CheckResult::Passed { weight: i64::from(status) - 2 - i64::from(weight) }
+        HowEnded::Status(0) => passed(0),
+        HowEnded::Status(status @ 2..=255) if check.dynamic => passed(i64::from(status) - 2 - i64::from(weight)),
+        HowEnded::Status(status) => failed(FailureKind::Program, format!("exited with status {status}")),
+        HowEnded::Signal(number) => failed(FailureKind::Program, format!("ended by signal {number}")),
+        HowEnded::TimedOut => {
+            failed(FailureKind::Timeout, format!("timed out after {} s", check.timeout.as_secs_f32()))
         }
-        HowEnded::Status(status) => CheckResult::Failed(format!("exited with status {status}")),
-        HowEnded::Signal(number) => CheckResult::Failed(format!("ended by signal {number}")),
-        HowEnded::TimedOut => CheckResult::Failed(format!("timed out after {} s", check.timeout.as_secs_f32())),
-        HowEnded::NotRun(Blame::Program, why) => CheckResult::Failed(why),
-        HowEnded::NotRun(Blame::Machine, why) => CheckResult::Unknown(why),
+        HowEnded::NotRun(Blame::Program, why) => failed(FailureKind::Program, why),
+        HowEnded::NotRun(Blame::Machine, why) => Judgement { result: CheckResult::Unknown(why), failure: None },
     }
 }
 

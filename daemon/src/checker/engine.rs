@@ -20,8 +20,10 @@ use super::shortage::Shortage;
 use super::task::{Held, Spot, Task};
 use super::unfinished::{self, Before, Unfinished};
 
+mod measures;
 mod view;
 
+use measures::Measures;
 use view::PendingChanges;
 
 /// What a stop does to the table.
@@ -56,6 +58,7 @@ pub struct Engine<D> {
     reports: VecDeque<Report>,
     /// Changes of the view that its follower does not know.
     pending: PendingChanges,
+    measures: Measures,
     shortage: Shortage,
     starting: bool,
     /// Whether servers that leave may have changed since [`Self::unfinished`] was last called.
@@ -85,6 +88,8 @@ impl<D: Director> Engine<D> {
         adopt(&mut lowered, &there, resumes);
         drain_on(&mut lowered, &config, unfinished);
         let params = std::mem::take(&mut lowered.params);
+        let mut measures = Measures::default();
+        measures.reconfigure(params.checks.iter().map(|check| check.was));
         let mut effects = Vec::new();
         let balancer = Balancer::new(params, seed, now, &mut effects);
         let mut reconciler = Reconciler::new(director, config.global.balancing.repair_interval, now);
@@ -100,6 +105,7 @@ impl<D: Director> Engine<D> {
             due: Vec::new(),
             reports: VecDeque::new(),
             pending,
+            measures,
             shortage: Shortage::default(),
             starting: true,
             leaving_changed: true,
@@ -122,6 +128,7 @@ impl<D: Director> Engine<D> {
         let mut lowered = Lowered::of(&config, Some((&self.config, &self.lowered)))?;
         let params = std::mem::take(&mut lowered.params);
         self.lowered = lowered;
+        self.measures.reconfigure(params.checks.iter().map(|check| check.was));
         self.pending.begin(&config);
         let old = std::mem::replace(&mut self.config, Rc::new(config));
         let mut effects = Vec::new();

@@ -14,12 +14,12 @@ use keepalived_kernel::director::Director;
 use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Nested, Reactor, Ready, Token};
-use keepalived_state::Record;
+use keepalived_state::{BalanceChange, Record};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::MissedTickBehavior;
 
-use super::dialogue::{self, Dialogue};
+use super::dialogue::{self, Dialogue, Judgement};
 use super::director::{self, KernelSettings};
 use super::engine::{AtExit, DueStep, Engine};
 use super::mail::{self, Mailing};
@@ -84,8 +84,8 @@ pub fn run() -> u8 {
     child::run(Process::with, Process::run)
 }
 
-/// A step that ended, and its result.
-type Results = (Ticket, CheckResult);
+/// A step that ended, what it says, and how long it took.
+type Results = (Ticket, Judgement, Duration);
 
 struct Process {
     supervisor: Connection,
@@ -97,8 +97,8 @@ struct Process {
     /// The bfd process, and the last results of its sessions.
     bfd: Option<Connection>,
     sessions: BTreeMap<String, SessionResult>,
-    /// Checks whose programs run.
-    run_by_programs: BTreeMap<OrderId, DueStep>,
+    /// Checks whose programs run, and since when.
+    run_by_programs: BTreeMap<OrderId, (DueStep, Instant)>,
     fifos: Fifos,
     mailing: Mailing,
     alerts: Alerts,
@@ -214,8 +214,8 @@ impl Process {
                 _ = early.tick() => {}
             }
             self.promotion.woke(wake, reactor::now());
-            for (ticket, result) in results.drain(..) {
-                self.engine.ended(ticket, &result, reactor::now());
+            for (ticket, judgement, took) in results.drain(..) {
+                self.ended(ticket, &judgement, took, reactor::now());
             }
             for ready in &ready {
                 if self.on_ready(*ready, reactor.reactor()).is_some() {
@@ -255,10 +255,10 @@ impl Process {
     fn look_at_programs(&mut self, now: Instant) -> Option<Instant> {
         let lost = self.programs.turn(now);
         for (id, how) in self.programs.ended() {
-            if let Some(due) = self.run_by_programs.remove(&id) {
+            if let Some((due, since)) = self.run_by_programs.remove(&id) {
                 if let Some(Task { checker: Checker::Misc(check), server, .. }) = due.task.task() {
-                    let result = dialogue::judge_program(check, server.settings.weight, how);
-                    self.engine.ended(due.ticket, &result, now);
+                    let judgement = dialogue::judge_program(check, server.settings.weight, how);
+                    self.ended(due.ticket, &judgement, now.since(since), now);
                 }
             } else {
                 self.fifos.ended(id, &how, now, &mut self.programs);
@@ -266,6 +266,14 @@ impl Process {
         }
         let reader = self.fifos.turn(now, &mut self.programs);
         [lost, reader].into_iter().flatten().min()
+    }
+
+    /// A step of a check ended. What this machine could not ask was not measured.
+    fn ended(&mut self, ticket: Ticket, judgement: &Judgement, took: Duration, now: Instant) {
+        if !matches!(judgement.result, CheckResult::Unknown(_)) {
+            self.engine.measured(ticket, took, judgement.failure);
+        }
+        self.engine.ended(ticket, &judgement.result, now);
     }
 
     /// Begins the checks that are due. Tasks run in their order, and the last one says that all have had a turn. No others begin before:
@@ -277,7 +285,7 @@ impl Process {
             match due.task.task() {
                 Some(Task { checker: Checker::Misc(check), .. }) => {
                     let id = self.programs.run(&check.script, check.timeout, now);
-                    self.run_by_programs.insert(id, due);
+                    self.run_by_programs.insert(id, (due, now));
                 }
                 _ => begin(due, Rc::clone(&self.dialogue), self.results.clone()),
             }
@@ -312,9 +320,15 @@ impl Process {
 
     /// Tells the supervisor some of what became different. Returns when to do so again.
     fn tell_changes(&mut self, now: Instant) -> Option<Instant> {
-        let engine = &mut self.engine;
+        let (engine, programs) = (&mut self.engine, &self.programs);
         let has_changes = engine.has_changes();
-        let next = || Some(FromChild::BalanceChanges(engine.changes(MOST_CHANGES)));
+        let next = || {
+            let mut told = engine.changes(MOST_CHANGES);
+            if let Some(BalanceChange::Totals(totals)) = told.changes.last_mut() {
+                totals.programs = programs.totals();
+            }
+            Some(FromChild::BalanceChanges(told))
+        };
         self.changes.send(now, &mut self.supervisor, has_changes, next)
     }
 
@@ -522,11 +536,12 @@ async fn until(wake: Option<Instant>) {
 
 fn begin(due: DueStep, dialogue: Rc<Dialogue>, results: mpsc::UnboundedSender<Results>) {
     tokio::task::spawn_local(async move {
-        let result = match due.task.task() {
-            None => CheckResult::Unknown("there is no such check".into()),
+        let since = reactor::now();
+        let judgement = match due.task.task() {
+            None => Judgement { result: CheckResult::Unknown("there is no such check".into()), failure: None },
             Some(task) => dialogue.run(task, due.step).await,
         };
         // the receiver is gone at the end of the process
-        results.send((due.ticket, result)).ok();
+        results.send((due.ticket, judgement, reactor::now().since(since))).ok();
     });
 }

@@ -11,13 +11,14 @@ use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::network::Network as _;
 use keepalived_kernel::reactor;
 use keepalived_surface::request::Change;
-use keepalived_surface::snmp::{Agent, DEFAULT_SOCKET, Effect, Link, MOST_UNSENT, Machine, Traffic, Trees, Write};
+use keepalived_surface::snmp::{Agent, DEFAULT_SOCKET, Effect, Link, MOST_UNSENT, Machine, Trees, Write};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinHandle;
 
-use super::world::World;
+use super::world::{FRESH_FOR, World};
 use crate::checker::names;
+use crate::role::Role;
 
 /// How long a connection to the master may take.
 const TO_CONNECT: Duration = Duration::from_secs(5);
@@ -70,7 +71,6 @@ impl Session {
                 version: format!("Keepalived v{} (keepalived-rs)", env!("CARGO_PKG_VERSION")),
                 started: snapshot.daemon.started.unwrap_or_else(SystemTime::now),
                 links: BTreeMap::new(),
-                traffic: Traffic::default(),
             },
             reader: None,
             writer: None,
@@ -125,7 +125,9 @@ impl Session {
                 Came::Octets(Ok(0)) => self.lose("it closed the connection", now),
                 Came::Octets(Ok(count)) => {
                     // counters come only to those who ask
-                    world.refresh().await;
+                    let intervals = &world.config().global.snmp;
+                    let age = intervals.virtual_server_interval.min(intervals.real_server_interval);
+                    world.refresh_older(|role| if role == Role::Checker { age } else { FRESH_FOR }).await;
                     let octets = octets.get(..count).unwrap_or_default();
                     let (snapshot, config) = (world.snapshot(), world.config());
                     let known = self.known(&snapshot, &config);

@@ -21,7 +21,10 @@ use crate::seen::Seen;
 const WITH_NUMBERS: [Role; 3] = [Role::Checker, Role::Vrrp, Role::Bfd];
 
 /// Numbers that are younger serve all who ask: ten who ask each second cost no more than one.
-const FRESH_FOR: Duration = Duration::from_millis(500);
+pub(super) const FRESH_FOR: Duration = Duration::from_millis(500);
+
+/// Numbers that took long to come, of 20,000 servers, serve so many times as long.
+const MOST_SHARE: u32 = 10;
 
 /// How long to wait for fresh numbers. What is asked for is told without them after that.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -81,6 +84,8 @@ impl Recent {
 struct Numbers {
     asked: Instant,
     have_come: bool,
+    /// How long they took to come the last time.
+    took: Duration,
 }
 
 impl World {
@@ -161,6 +166,7 @@ impl World {
             Seen::Fresh(role) => {
                 if let Some(numbers) = self.numbers.borrow_mut().get_mut(&role) {
                     numbers.have_come = true;
+                    numbers.took = reactor::now().since(numbers.asked).min(PATIENCE);
                 }
                 self.came.send_replace(());
             }
@@ -217,13 +223,19 @@ impl World {
 
     /// Waits until there is a snapshot and its numbers are fresh, for [`PATIENCE`] at most.
     pub(super) async fn refresh(&self) {
+        self.refresh_older(|_| FRESH_FOR).await;
+    }
+
+    /// The same if the numbers of a process are as old as `age` says.
+    pub(super) async fn refresh_older(&self, age: impl Fn(Role) -> Duration) {
         let mut came = self.came.subscribe();
         let now = reactor::now();
         for role in WITH_NUMBERS {
             let mut numbers = self.numbers.borrow_mut();
-            let is_wanted = numbers.get(&role).is_none_or(|numbers| now.since(numbers.asked) >= FRESH_FOR);
-            if is_wanted && self.want(FromChild::Refresh(role)) {
-                numbers.insert(role, Numbers { asked: now, have_come: false });
+            let is_old = |numbers: &Numbers| now.since(numbers.asked) >= age(role).max(numbers.took * MOST_SHARE);
+            if numbers.get(&role).is_none_or(is_old) && self.want(FromChild::Refresh(role)) {
+                let took = numbers.get(&role).map_or(Duration::ZERO, |numbers| numbers.took);
+                numbers.insert(role, Numbers { asked: now, have_come: false, took });
             }
         }
         let all = || !self.is_empty.get() && self.numbers.borrow().values().all(|numbers| numbers.have_come);
@@ -259,5 +271,29 @@ mod tests {
             tokio::join!(world.refresh(), world.refresh(), world.refresh(), answers);
             assert!(wanted.try_recv().is_err(), "one request for each process");
         });
+    }
+
+    #[test]
+    fn numbers_serve_those_who_allow_their_age() {
+        let (wishes, mut wanted) = mpsc::unbounded_channel();
+        let world = World::new(Config::default(), wishes);
+        world.replace(Snapshot::default());
+        let mut ask = |age: Duration| -> Vec<Role> {
+            let mut asked = Vec::new();
+            block_on(async {
+                let answers = async {
+                    while let Some(FromChild::Refresh(role)) = wanted.recv().await {
+                        world.see(Seen::Fresh(role));
+                        asked.push(role);
+                    }
+                };
+                let of = |role| if role == Role::Checker { age } else { Duration::from_secs(3600) };
+                tokio::select! { () = answers => {}, () = world.refresh_older(of) => {} }
+            });
+            asked
+        };
+        assert_eq!(ask(Duration::from_secs(3600)), WITH_NUMBERS, "there are none yet");
+        assert_eq!(ask(Duration::from_secs(3600)), []);
+        assert_eq!(ask(Duration::ZERO), [Role::Checker]);
     }
 }

@@ -115,7 +115,7 @@ impl WaitingDumps {
 
 #[cfg(test)]
 mod tests {
-    use keepalived_state::VrrpChange;
+    use keepalived_state::{VrrpChange, VrrpTotals};
 
     use super::super::dump::File;
     use super::*;
@@ -154,7 +154,10 @@ mod tests {
     #[test]
     fn the_end_of_a_process_leaves_its_journal_only() {
         let mut views = Views::default();
-        views.apply(Seen::Vrrp(vec![VrrpChange::Totals { unknown_vrid: 7, netlink_overruns: 0 }]));
+        views.apply(Seen::Vrrp(vec![VrrpChange::Totals(Box::new(VrrpTotals {
+            unknown_vrid: 7,
+            ..VrrpTotals::default()
+        }))]));
         let record = keepalived_state::Record {
             at: std::time::UNIX_EPOCH,
             subject: keepalived_state::Subject::Instance("VI_1".into()),
@@ -162,7 +165,7 @@ mod tests {
         };
         views.apply(Seen::Happened(Role::Vrrp, vec![record]));
         views.apply(Seen::Ended(Role::Vrrp));
-        assert_eq!(views.snapshot.vrrp.unknown_vrid, 0);
+        assert_eq!(views.snapshot.vrrp.totals.unknown_vrid, 0);
         assert_eq!(views.snapshot.vrrp.journal.records().count(), 1);
     }
 }

@@ -51,7 +51,7 @@ use promotions::Sessions;
 use routes::Statics;
 pub(super) use routes::describe;
 use tracking::{LinkBeats, LinkDelays};
-use view::{PendingChanges, shown};
+use view::{Measures, PendingChanges, shown};
 
 /// Every router with its surroundings.
 #[derive(Debug)]
@@ -83,6 +83,7 @@ pub(super) struct Instances {
     reports: Reports,
     /// What the follower of the view has to be told of.
     pending: PendingChanges,
+    measures: Measures,
     effects: Vec<Effect>,
     follow_ups: VecDeque<(usize, FollowUp)>,
     outcomes: Vec<Outcome>,
@@ -149,6 +150,7 @@ impl Instances {
             flood: Flood::default(),
             reports: Reports::default(),
             pending: PendingChanges::default(),
+            measures: Measures::default(),
             effects: Vec::new(),
             follow_ups: VecDeque::new(),
             outcomes: Vec::new(),
@@ -241,6 +243,9 @@ impl Instances {
                 continue;
             }
             fired += 1;
+            if let Some(due) = self.slot(index).and_then(|slot| slot.router.advert_due()).filter(|due| *due <= now) {
+                self.measures.late.add(now.since(due));
+            }
             self.with_router(index, |router, effects| router.handle_timeout(now, effects));
             self.act(now, index);
             self.follow_up(now);
@@ -324,6 +329,9 @@ impl Instances {
     }
 
     fn transition(&mut self, index: usize, transition: Transition) {
+        if let (State::Master, Cause::MasterSilent { master: Some(_), silence }) = (transition.to, &transition.cause) {
+            self.measures.silences.add(*silence);
+        }
         let Some(slot) = self.slot_mut(index) else { return };
         slot.said.clear();
         let (key, name) = (slot.key.clone(), Arc::clone(&slot.name));

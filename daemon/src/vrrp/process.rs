@@ -15,7 +15,7 @@ use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::sockets::{Pair, RawSockets};
-use keepalived_state::{Event, Record, Subject};
+use keepalived_state::{Event, Record, Subject, VrrpChange};
 
 use super::abandoned::{StaticLines, Was, remove as remove_abandoned, remove_links, remove_statics};
 use super::engine::Engine;
@@ -247,9 +247,15 @@ impl Process {
 
     /// Tells the supervisor some of what became different. Returns when to do so again.
     fn tell_changes(&mut self, now: Instant) -> Option<Instant> {
-        let engine = &mut self.engine;
+        let (engine, programs) = (&mut self.engine, &self.programs);
         let has_changes = engine.has_changes();
-        let next = || Some(FromChild::VrrpChanges(engine.changes(now, SystemTime::now(), MOST_CHANGES)));
+        let next = || {
+            let mut told = engine.changes(now, SystemTime::now(), MOST_CHANGES);
+            if let Some(VrrpChange::Totals(totals)) = told.changes.last_mut() {
+                totals.programs = programs.totals();
+            }
+            Some(FromChild::VrrpChanges(told))
+        };
         self.changes.send(now, &mut self.supervisor, has_changes, next)
     }
 

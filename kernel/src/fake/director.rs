@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepalived_core::balance::{
-    Change, DestinationEntry, DestinationKey, Entry, Granularity, SchedulerFlags, ServiceEntry, ServiceKey, Table,
+    Change, Counted, Counters, DestinationEntry, DestinationKey, Entry, Granularity, SchedulerFlags, ServiceEntry,
+    ServiceKey, Table, Traffic,
 };
 use keepalived_core::vrrp::Family;
 
@@ -22,6 +23,7 @@ pub struct FakeDirector {
     unreadable_servers: Option<i32>,
     /// Servers that it keeps with another weight than it is told.
     unfaithful: BTreeMap<DestinationKey, u32>,
+    traffic: BTreeMap<(ServiceKey, DestinationKey), Traffic>,
     history: Vec<Change>,
     batches: usize,
 }
@@ -84,6 +86,11 @@ impl FakeDirector {
     /// From now on this server keeps this weight, whatever changes say. It applies to one server at a time.
     pub fn keep_otherwise(&mut self, server: DestinationKey, weight: u32) {
         self.unfaithful.insert(server, weight);
+    }
+
+    /// Lets this have passed to a server of its table.
+    pub fn pass(&mut self, service: ServiceKey, server: DestinationKey, traffic: Traffic) {
+        self.traffic.insert((service, server), traffic);
     }
 
     fn answers(&self) -> io::Result<()> {
@@ -198,5 +205,28 @@ impl Director for FakeDirector {
         let outcomes = changes.iter().enumerate().map(|(index, change)| (index, self.apply(change)));
         let refused = outcomes.filter_map(|(index, outcome)| Some((index, outcome.err()?)));
         Ok(refused.map(|(index, errno)| Refused { index, error: io::Error::from_raw_os_error(errno) }).collect())
+    }
+
+    fn counted(&self) -> Counted {
+        Counted::Everything
+    }
+
+    fn service_traffic(&mut self) -> io::Result<BTreeMap<ServiceKey, Counters>> {
+        self.is_readable()?;
+        let mut traffic: BTreeMap<ServiceKey, Counters> =
+            self.table.keys().map(|key| (*key, Counters::default())).collect();
+        for ((service, _), passed) in &self.traffic {
+            if let Some(sum) = traffic.get_mut(service) {
+                *sum += passed.counters;
+            }
+        }
+        Ok(traffic)
+    }
+
+    fn server_traffic(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, Traffic>> {
+        self.is_readable()?;
+        let passed = |server: &DestinationKey| self.traffic.get(&(*service, *server)).copied().unwrap_or_default();
+        let servers = self.table.get(service).map(|entry| entry.destinations.keys());
+        Ok(servers.into_iter().flatten().map(|server| (*server, passed(server))).collect())
     }
 }

@@ -1,60 +1,8 @@
-//! What has passed.
+//! Reads what has passed.
 
-use std::collections::BTreeMap;
-
-use keepalived_core::balance::{DestinationKey, ServiceKey};
+use keepalived_core::balance::Counters;
 
 use crate::netlink::codec::{Attributes, u64_at};
-
-/// Totals since the service or the server was added (or [`super::Ipvs::zero`]), and rates as the kernel estimates them.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Counters {
-    /// Connections that were scheduled.
-    pub connections: u64,
-    /// Packets from clients.
-    pub packets_in: u64,
-    /// Packets to clients, where they pass here.
-    pub packets_out: u64,
-    /// Octets from clients.
-    pub octets_in: u64,
-    /// Octets to clients, where they pass here.
-    pub octets_out: u64,
-    /// Connections a second.
-    pub connection_rate: u64,
-    /// Packets from clients a second.
-    pub packet_rate_in: u64,
-    /// Packets to clients a second.
-    pub packet_rate_out: u64,
-    /// Octets from clients a second.
-    pub octet_rate_in: u64,
-    /// Octets to clients a second.
-    pub octet_rate_out: u64,
-}
-
-/// Counters of a service and its servers.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct ServiceStatistics {
-    /// Of the service.
-    pub counters: Counters,
-    /// Of its servers.
-    pub destinations: BTreeMap<DestinationKey, DestinationStatistics>,
-}
-
-/// Counters of a server.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct DestinationStatistics {
-    /// What has passed.
-    pub counters: Counters,
-    /// Connections that are established.
-    pub active: u32,
-    /// Connections that are about to be, or are over.
-    pub inactive: u32,
-    /// Clients that stay with this server.
-    pub persistent: u32,
-}
-
-/// Counters of everything.
-pub type Statistics = BTreeMap<ServiceKey, ServiceStatistics>;
 
 /// Reads `IPVS_*_ATTR_STATS64`. What is missing is 0.
 pub(super) fn read(attributes: &[u8]) -> Counters {

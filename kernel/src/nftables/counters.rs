@@ -1,8 +1,9 @@
-//! How many packets and octets servers have got.
+//! How many packets and octets servers have got from clients.
 
+use std::collections::BTreeMap;
 use std::io;
 
-use keepalived_core::balance::{DestinationKey, ServiceKey};
+use keepalived_core::balance::{Counters, DestinationKey, ServiceKey, Traffic};
 use keepalived_core::vrrp::Family;
 
 use super::keys;
@@ -13,22 +14,13 @@ use super::table::OurTable;
 use super::tables::Tables;
 use crate::netlink::exchange::Exchange;
 
-/// How many packets and octets a server has got.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Count {
-    /// Of this service. Services for all ports and fwmarks have one counter for servers of the same address.
-    pub service: ServiceKey,
-    /// The server.
-    pub destination: DestinationKey,
-    /// Packets from clients.
-    pub packets: u64,
-    /// What they had, from the IP header on.
-    pub octets: u64,
-}
+/// What has passed to the servers of each service.
+pub(super) type Counts = BTreeMap<ServiceKey, BTreeMap<DestinationKey, Traffic>>;
 
-/// Reads the counters of all services of `tables`, whose names begin with `prefix`.
-pub(super) fn all(exchange: &mut Exchange, prefix: &str, tables: &Tables) -> io::Result<Vec<Count>> {
-    let mut counts = Vec::new();
+/// Reads the counters of all services of `tables`, whose names begin with `prefix`. Services for all ports and fwmarks have one counter
+/// for servers of the same address.
+pub(super) fn all(exchange: &mut Exchange, prefix: &str, tables: &Tables) -> io::Result<Counts> {
+    let mut counts = Counts::new();
     for class in OurTable::Nat.classes() {
         let mut services = tables.services().iter().filter(|(key, known)| known.class(key) == class).peekable();
         if services.peek().is_none() {
@@ -56,14 +48,15 @@ pub(super) fn all(exchange: &mut Exchange, prefix: &str, tables: &Tables) -> io:
 
 /// Adds what the servers of `services` have counted.
 fn count<'a>(
-    counts: &mut Vec<Count>,
+    counts: &mut Counts,
     services: impl Iterator<Item = (&'a ServiceKey, &'a Known)>,
     counted: impl Fn(&ServiceKey, &Known, &DestinationKey) -> Option<(u64, u64)>,
 ) {
     for (key, known) in services {
         for to in known.entry.destinations.keys() {
-            if let Some((packets, octets)) = counted(key, known, to) {
-                counts.push(Count { service: *key, destination: *to, packets, octets });
+            if let Some((packets_in, octets_in)) = counted(key, known, to) {
+                let counters = Counters { packets_in, octets_in, ..Counters::default() };
+                counts.entry(*key).or_default().insert(*to, Traffic { counters, ..Traffic::default() });
             }
         }
     }

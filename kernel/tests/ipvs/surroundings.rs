@@ -6,20 +6,20 @@ use std::process::Command;
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
-use keepalived_core::balance::{Change, Scheduler, Table};
+use keepalived_core::balance::{Change, Counters, Scheduler, ServiceKey, Table};
 use keepalived_kernel::director::Director;
-use keepalived_kernel::ipvs::{Ipvs, Statistics, SyncDaemon, SyncRole, Timeouts};
+use keepalived_kernel::ipvs::{Ipvs, SyncDaemon, SyncRole, Timeouts};
 
 use super::{fresh, ipvsadm, rules};
 use crate::contract::{must, nat, plain, server, service};
 use crate::lab;
 
 /// The kernel adds up what its processors have counted every two seconds.
-fn until(ipvs: &mut Ipvs, is_there: impl Fn(&Statistics) -> bool) -> Statistics {
+fn until(ipvs: &mut Ipvs, key: &ServiceKey, is_there: impl Fn(&Counters) -> bool) -> Counters {
     for _ in 0..100 {
-        let statistics = ipvs.statistics().unwrap();
-        if is_there(&statistics) {
-            return statistics;
+        let counters = ipvs.service_traffic().unwrap()[key];
+        if is_there(&counters) {
+            return counters;
         }
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -49,29 +49,28 @@ fn what_passes_is_counted_and_zeroed() {
     peer.read_exact(&mut heard).unwrap();
     assert_eq!(&heard, b"hello");
 
-    let statistics = until(&mut ipvs, |statistics| statistics[&key].counters.connections > 0);
-    let of = &statistics[&key];
-    assert_eq!(of.counters.connections, 1);
+    let ours = until(&mut ipvs, &key, |counters| counters.connections > 0);
+    assert_eq!(ours.connections, 1);
     // at least: SYN, ACK, and data of 5 octets behind 40 of headers
-    assert!(of.counters.packets_in >= 3 && of.counters.octets_in >= 3 * 40 + 5, "{of:?}");
-    assert!(of.counters.packets_out >= 2 && of.counters.octets_out >= 2 * 40, "{of:?}");
-    assert_eq!(of.destinations[&place].counters.connections, 1);
-    assert_eq!((of.destinations[&place].active, of.destinations[&place].inactive), (1, 0));
-    assert_eq!(of.destinations[&idle], Default::default());
+    assert!(ours.packets_in >= 3 && ours.octets_in >= 3 * 40 + 5, "{ours:?}");
+    assert!(ours.packets_out >= 2 && ours.octets_out >= 2 * 40, "{ours:?}");
+    let servers = ipvs.server_traffic(&key).unwrap();
+    assert_eq!(servers[&place].counters.connections, 1);
+    assert_eq!((servers[&place].active, servers[&place].inactive), (1, 0));
+    assert_eq!(servers[&idle], Default::default());
     let theirs = ipvsadm("-Ln --stats --exact -t 192.0.2.1:80");
     let line = theirs.lines().find(|line| line.starts_with("TCP")).unwrap();
     let numbers: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    let ours = of.counters;
     assert_eq!(numbers, [ours.connections, ours.packets_in, ours.packets_out, ours.octets_in, ours.octets_out]);
 
     ipvs.zero(Some(&key)).unwrap();
-    assert_eq!(ipvs.statistics().unwrap()[&key].counters.connections, 0);
-    assert_eq!(ipvs.statistics().unwrap()[&key].destinations[&place].counters.packets_in, 0);
+    assert_eq!(ipvs.service_traffic().unwrap()[&key].connections, 0);
+    assert_eq!(ipvs.server_traffic(&key).unwrap()[&place].counters.packets_in, 0);
     client.write_all(b"again").unwrap();
     peer.read_exact(&mut heard).unwrap();
-    until(&mut ipvs, |statistics| statistics[&key].counters.packets_in > 0);
+    until(&mut ipvs, &key, |counters| counters.packets_in > 0);
     ipvs.zero(None).unwrap();
-    assert_eq!(ipvs.statistics().unwrap()[&key].counters.packets_in, 0);
+    assert_eq!(ipvs.service_traffic().unwrap()[&key].packets_in, 0);
     let error = ipvs.zero(Some(&service("192.0.2.7", 80))).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::ESRCH));
 

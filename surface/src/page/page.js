@@ -3,8 +3,10 @@
 
 const MOST = 100; // rows that a table shows before it folds what is well
 const STALE = 5000; // ms without a word until the page says so
+const LATENCIES = 60; // points of a sparkline
+const MOST_REMEMBERED = 2000; // servers with a sparkline
 
-const state = { doc: null, events: [], heard: 0, open: new Set(), at: -1, asking: false, again: false, cost: 0 };
+const state = { doc: null, events: [], latencies: new Map(), heard: 0, open: new Set(), at: -1, asking: false, again: false, cost: 0 };
 const $ = (id) => document.getElementById(id);
 
 function make(tag, attributes, ...children) {
@@ -148,6 +150,43 @@ function routers(doc) {
     make("div", { class: "sheet" }, shown.length ? table : null, more));
 }
 
+// the last latencies of a server, as a line; a gap is a time without a result
+function sparkline(key) {
+  const points = state.latencies.get(key) || [];
+  const most = Math.max(...points.map((point) => point.took || 0));
+  if (points.length < 2 || !most) return null;
+  const x = (at) => (60 * at / (LATENCIES - 1)).toFixed(1);
+  const y = (took) => (14 - 13 * took / most).toFixed(1);
+  const drawing = svg("svg", { class: "spark", viewBox: "0 0 60 15", role: "img", "aria-label": "latest latencies, at most " + millis(most) });
+  const line = points.map((point, at) => x(at) + "," + y(point.took || 0)).join(" ");
+  drawing.append(svg("polyline", { points: line, fill: "none" }));
+  points.forEach((point, at) => { if (!point.up) drawing.append(svg("rect", { x: x(at), y: 0, width: 1.5, height: 15 })); });
+  return drawing;
+}
+
+function millis(seconds) {
+  const ms = seconds * 1000;
+  return ms < 10 ? ms.toFixed(1) + " ms" : ms < 1000 ? ms.toFixed(0) + " ms" : (ms / 1000).toFixed(1) + " s";
+}
+
+const latency = (server) => Math.max(0, ...server.checks.map((check) => check.latency || 0));
+
+// remembers the latencies of this answer; a page that shows 20,000 servers remembers those that it may draw
+function remember(doc) {
+  const before = state.latencies;
+  state.latencies = new Map();
+  for (const service of doc.virtual_servers) {
+    for (const server of service.real_servers) {
+      if (state.latencies.size >= MOST_REMEMBERED) return;
+      const key = service.name + " " + server.name;
+      const points = before.get(key) || [];
+      points.push({ up: server.up, took: latency(server) });
+      if (points.length > LATENCIES) points.shift();
+      state.latencies.set(key, points);
+    }
+  }
+}
+
 function verdict(server) {
   if (!server.up) return badge("down", server.cause || "out");
   if (server.weight === 0) return badge("drain", "draining");
@@ -166,6 +205,7 @@ function services(doc) {
     const fits = service.real_servers.filter((server) =>
       wanted([service.name, server.name, server.cause], [server.up ? "up" : "down"]));
     const key = "service-" + service.name;
+    const counts = Boolean(service.traffic && service.traffic.active !== undefined); // nftables does not count connections
     const ill = !service.quorum_up || up < service.real_servers.length;
     if (searching() && !fits.length && !wanted([service.name], [service.quorum_up ? "up" : "down"])) return null;
     if (folds && !ill && !state.open.has(key)) { hidden += 1; return null; }
@@ -173,6 +213,10 @@ function services(doc) {
     const rows = shown.slice(0, Math.max(0, left)).map((server) => make("tr", { class: "row" },
       make("td", {}, make("code", {}, make("b", {}, server.name))), make("td", {}, verdict(server)),
       make("td", { class: "num", "data-name": "weight" }, server.up ? String(server.weight) : "out"),
+      counts ? make("td", { class: "num", "data-name": "active" }, String(server.traffic.active)) : null,
+      counts ? make("td", { class: "num", "data-name": "waiting" }, String(server.traffic.inactive)) : null,
+      make("td", { class: "num", "data-name": "latency" }, latency(server) ? millis(latency(server)) : "–"),
+      make("td", {}, sparkline(service.name + " " + server.name)),
       make("td", { class: "soft" }, server.since ? (server.up ? "up for " : "down for ") + ago(server.since) : "")));
     left -= rows.length;
     return make("div", { class: "sheet", id: key },
@@ -180,7 +224,9 @@ function services(doc) {
         make("span", { class: "soft" }, "quorum " + service.quorum + " · weight " + service.weight),
         badge(service.quorum_up ? "up" : "down", up + " of " + service.real_servers.length)),
       rows.length ? make("table", {}, make("thead", {}, make("tr", {}, make("th", {}, "Server"), make("th", {}, "Check"),
-        make("th", { class: "num" }, "Weight"), make("th", {}, "Last change"))), make("tbody", {}, rows)) : null);
+        make("th", { class: "num" }, "Weight"), counts ? make("th", { class: "num" }, "Active") : null,
+        counts ? make("th", { class: "num" }, "Waiting") : null, make("th", { class: "num" }, "Latency"), make("th", {}),
+        make("th", {}, "Last change"))), make("tbody", {}, rows)) : null);
   });
   if (hidden) sheets.push(make("div", { class: "sheet more" }, plural(hidden, "virtual server") + " with all servers up: search shows them"));
   replace("services", heading("Virtual servers"), ...sheets);
@@ -255,6 +301,7 @@ async function ask() {
       return answer.json();
     }));
     state.doc = doc;
+    remember(doc);
     state.events = list;
     state.transitions = new Map();
     for (const event of list) {

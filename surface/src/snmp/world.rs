@@ -34,8 +34,6 @@ pub struct Machine {
     pub started: SystemTime,
     /// Interfaces, by name. One that is missing has the index 0, as keepalived has it.
     pub links: BTreeMap<InterfaceName, Link>,
-    /// What the kernel's load balancer counted, as of the last look.
-    pub traffic: Traffic,
 }
 
 /// An interface.
@@ -49,40 +47,6 @@ pub struct Link {
     pub ipv4: Option<Ipv4Addr>,
     /// Its link-local address.
     pub ipv6: Option<Ipv6Addr>,
-}
-
-/// Virtual servers in the order of the configuration; what is missing has counted nothing.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Traffic(pub Vec<ServiceTraffic>);
-
-/// What was counted for a virtual server.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct ServiceTraffic {
-    /// All of it.
-    pub total: ServerTraffic,
-    /// Its sorry server.
-    pub sorry: ServerTraffic,
-    /// Its real servers, in the order of the configuration.
-    pub servers: Vec<ServerTraffic>,
-}
-
-/// What the kernel counts (`IPVS_*_ATTR_STATS64`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[expect(missing_docs, reason = "the names of IPVS")]
-pub struct ServerTraffic {
-    pub connections: u64,
-    pub packets_in: u64,
-    pub packets_out: u64,
-    pub octets_in: u64,
-    pub octets_out: u64,
-    pub connections_per_second: u64,
-    pub packets_in_per_second: u64,
-    pub packets_out_per_second: u64,
-    pub octets_in_per_second: u64,
-    pub octets_out_per_second: u64,
-    pub active: u32,
-    pub inactive: u32,
-    pub persistent: u32,
 }
 
 /// A [`World`], what the agent remembers, and orders that are made once for a request.

@@ -3,13 +3,15 @@
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use keepalived_core::balance::{Counted, Counters};
+use keepalived_core::histogram::Histogram;
 use keepalived_core::vrrp::State;
 use keepalived_state::{DaemonView, Event, InstanceView, ProcessState, ServiceView, SessionView, Subject, TrackerView};
 use serde::Serialize;
 
 use super::Scene;
 use super::problems::{Severity, last, problems};
-use super::words::unix;
+use super::words::{present, present_of_all, unix};
 
 /// Of the layout.
 pub const VERSION: u32 = 1;
@@ -26,6 +28,24 @@ struct Document<'a> {
     trackers: Vec<Tracker>,
     virtual_servers: Vec<Service<'a>>,
     bfd_sessions: Vec<Session<'a>>,
+    vrrp: VrrpTotals<'a>,
+}
+
+/// What the vrrp process counted since it started.
+#[derive(Debug, Serialize)]
+struct VrrpTotals<'a> {
+    unknown_vrid: u64,
+    netlink_resyncs: u64,
+    adverts_late: Times,
+    silence_before_takeover: Times,
+    programs: &'a keepalived_state::ProgramTotals,
+}
+
+/// How long something took, all in all.
+#[derive(Debug, Serialize)]
+struct Times {
+    count: u64,
+    seconds: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -128,6 +148,7 @@ struct Service<'a> {
     hysteresis: u32,
     weight: u64,
     since: Option<f64>,
+    traffic: Option<Passed>,
     real_servers: Vec<Server<'a>>,
 }
 
@@ -139,7 +160,30 @@ struct Server<'a> {
     since: Option<f64>,
     /// Why it is out.
     cause: Option<String>,
+    traffic: Option<Passed>,
     checks: Vec<Check<'a>>,
+}
+
+/// What the kernel's load balancer counted since the server, or the virtual server, was added to its table.
+#[derive(Debug, Serialize)]
+struct Passed {
+    /// Connections, and all that nftables does not count. A virtual server has no numbers of present connections of its own: these are
+    /// the sums of its real servers.
+    #[serde(flatten)]
+    connections: Option<Connections>,
+    packets_in: u64,
+    octets_in: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Connections {
+    connections: u64,
+    active: u64,
+    inactive: u64,
+    persistent: u64,
+    connections_per_second: u64,
+    packets_out: u64,
+    octets_out: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -147,6 +191,8 @@ struct Check<'a> {
     keyword: &'a str,
     has_run: bool,
     up: bool,
+    /// Seconds that it took the last time.
+    latency: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -186,6 +232,7 @@ pub fn document(scene: &Scene<'_>) -> String {
         trackers: snapshot.vrrp.trackers.iter().map(tracker).collect(),
         virtual_servers: snapshot.balance.services.iter().map(|view| service(scene, view)).collect(),
         bfd_sessions: snapshot.bfd.sessions.iter().map(session).collect(),
+        vrrp: vrrp_totals(&snapshot.vrrp.totals),
     };
     // all keys are texts, and all numbers finite
     serde_json::to_string(&document).unwrap_or_default()
@@ -282,21 +329,57 @@ fn tracker(view: &TrackerView) -> Tracker {
     }
 }
 
+fn vrrp_totals(totals: &keepalived_state::VrrpTotals) -> VrrpTotals<'_> {
+    let times = |all: &Histogram| Times { count: all.count(), seconds: all.sum().as_secs_f64() };
+    VrrpTotals {
+        unknown_vrid: totals.unknown_vrid,
+        netlink_resyncs: totals.netlink_overruns,
+        adverts_late: times(&totals.late),
+        silence_before_takeover: times(&totals.silences),
+        programs: &totals.programs,
+    }
+}
+
+/// `None` as long as the kernel was not asked.
+fn passed(counted: Option<Counted>, counters: &Counters, [active, inactive, persistent]: [u64; 3]) -> Option<Passed> {
+    let connections = match counted? {
+        Counted::Incoming => None,
+        Counted::Everything => Some(Connections {
+            connections: counters.connections,
+            active,
+            inactive,
+            persistent,
+            connections_per_second: counters.connection_rate,
+            packets_out: counters.packets_out,
+            octets_out: counters.octets_out,
+        }),
+    };
+    Some(Passed { connections, packets_in: counters.packets_in, octets_in: counters.octets_in })
+}
+
 fn service<'a>(scene: &Scene<'_>, view: &'a ServiceView) -> Service<'a> {
     let (since, _) = last(scene, &Subject::VirtualServer(view.name.clone()));
+    let counted = scene.snapshot.balance.totals.counted;
     let servers = view.servers.iter().map(|server| {
         let subject = Subject::RealServer { server: server.name.clone(), of: view.name.clone() };
         let (since, why): (Option<SystemTime>, _) = last(scene, &subject);
+        let traffic = server.traffic.as_deref().copied().unwrap_or_default();
         Server {
             name: &server.name,
             up: server.up,
             weight: server.weight,
             since: since.map(unix),
             cause: Some(why).filter(|why| !server.up && !why.is_empty()),
+            traffic: passed(counted, &traffic.counters, present(&traffic)),
             checks: server
                 .checks
                 .iter()
-                .map(|check| Check { keyword: &check.keyword, has_run: check.has_run, up: check.up })
+                .map(|check| Check {
+                    keyword: &check.keyword,
+                    has_run: check.has_run,
+                    up: check.up,
+                    latency: check.latency.map(|latency| latency.as_secs_f64()),
+                })
                 .collect(),
         }
     });
@@ -307,6 +390,11 @@ fn service<'a>(scene: &Scene<'_>, view: &'a ServiceView) -> Service<'a> {
         hysteresis: view.hysteresis,
         weight: view.weight,
         since: since.map(unix),
+        traffic: passed(
+            counted,
+            &view.traffic.as_ref().map(|traffic| traffic.counters).unwrap_or_default(),
+            present_of_all(view),
+        ),
         real_servers: servers.collect(),
     }
 }

@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
+use keepalived_core::balance::Counted;
 use keepalived_core::bfd::SessionState;
 use keepalived_core::vrrp::State;
 use keepalived_state::{InstanceView, ServerView, ServiceView, Subject};
 
 use super::problems::{Problem, Severity, age, last, problems};
-use super::words::{Colour, ago, count, up};
+use super::words::{Colour, ago, count, latency, present, present_of_all, up};
 use super::{Look, Scene};
 
 /// Beyond so many, what is well is folded into a count.
@@ -140,24 +141,37 @@ fn servers(text: &mut String, scene: &Scene<'_>, look: Look) {
     let total: usize = services.iter().map(|service| service.servers.len() + 1).sum();
     let folds = !look.all && total > MOST_SHOWN;
     let is_odd = |service: &&ServiceView| !service.quorum_up || up(service) < service.servers.len();
-    let mut rows = vec![["SERVER", "CHECK", "WEIGHT", "SINCE"].map(str::to_owned)];
+    let heads = ["SERVER", "CHECK", "WEIGHT", "ACTIVE", "WAITING", "LATENCY", "SINCE"];
+    let mut rows = vec![heads.map(str::to_owned)];
+    // nftables does not count connections
+    let counts = scene.snapshot.balance.totals.counted == Some(Counted::Everything);
+    let number = |number: u64| if counts { number.to_string() } else { "-".to_owned() };
     let mut colours = vec![Colour::Dim];
     for service in services.iter().filter(|service| !folds || is_odd(service)) {
         let (since, _) = last(scene, &Subject::VirtualServer(service.name.clone()));
+        let [active, waiting, _] = present_of_all(service);
         rows.push([
             service.name.clone(),
             format!("{} of {} up, quorum {}", up(service), service.servers.len(), service.quorum),
             service.weight.to_string(),
+            number(active),
+            number(waiting),
+            String::new(),
             since.map(|since| ago(scene.now, since)).unwrap_or_default(),
         ]);
         colours.push(if service.quorum_up { Colour::Bold } else { Colour::Red });
         for server in service.servers.iter().filter(|server| !folds || !server.up) {
             let subject = Subject::RealServer { server: server.name.clone(), of: service.name.clone() };
             let (since, why) = last(scene, &subject);
+            let [active, waiting, _] = server.traffic.as_deref().map(present).unwrap_or_default();
+            let slowest = server.checks.iter().filter(|check| check.up).filter_map(|check| check.latency).max();
             rows.push([
                 format!("  {}", server.name),
                 verdict(server, &why),
                 if server.up { server.weight.to_string() } else { "out".to_owned() },
+                number(active),
+                number(waiting),
+                slowest.map_or_else(|| "-".to_owned(), latency),
                 since.map(|since| ago(scene.now, since)).unwrap_or_default(),
             ]);
             colours.push(if server.up { Colour::Green } else { Colour::Red });

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use keepalived_core::balance::Counted;
 use keepalived_core::vrrp::tracking::{Influence, TrackerState};
 use keepalived_core::vrrp::{Preempt, State};
 use keepalived_state::{InstanceView, ServerView, ServiceView, SessionView, Subject, TrackerView};
@@ -9,7 +10,7 @@ use keepalived_state::{InstanceView, ServerView, ServiceView, SessionView, Subje
 use super::events::{event, events, is_about};
 use super::problems::last;
 use super::table::priority;
-use super::words::{ago, clock, up};
+use super::words::{ago, clock, latency, present, up};
 use super::{Look, Scene};
 
 /// How many causes are told.
@@ -231,6 +232,12 @@ fn of_server(text: &mut String, scene: &Scene<'_>, service: &ServiceView, server
             (true, true) => "succeeds",
             (true, false) => "fails",
         };
-        writeln!(text, "  {}: {result}", check.keyword).ok();
+        let took = check.latency.map(|took| format!(", took {}", latency(took))).unwrap_or_default();
+        writeln!(text, "  {}: {result}{took}", check.keyword).ok();
+    }
+    if let (Some(Counted::Everything), Some(traffic)) = (scene.snapshot.balance.totals.counted, &server.traffic) {
+        let [active, inactive, _] = present(traffic);
+        let all = traffic.counters.connections;
+        writeln!(text, "  Connections: {active} active, {inactive} inactive, {all} since it was added.").ok();
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use keepalived_core::balance::Traffic;
 use keepalived_state::ServiceView;
 
 use super::Look;
@@ -100,6 +101,28 @@ pub(super) fn up(service: &ServiceView) -> usize {
     service.servers.iter().filter(|server| server.up).count()
 }
 
+/// Connections to a server that are there now: active, inactive, and clients that stay with it.
+pub(super) fn present(traffic: &Traffic) -> [u64; 3] {
+    [traffic.active, traffic.inactive, traffic.persistent].map(u64::from)
+}
+
+/// The same of all servers of a virtual server.
+pub(super) fn present_of_all(service: &ServiceView) -> [u64; 3] {
+    let sorry = service.traffic.as_ref().map(|traffic| &traffic.sorry);
+    let all = service.servers.iter().filter_map(|server| server.traffic.as_deref()).chain(sorry);
+    all.map(present).fold([0; 3], |[a, b, c], [d, e, f]| [a + d, b + e, c + f])
+}
+
+/// `2.1 ms`, `38 ms`, `1.2 s`
+pub(super) fn latency(time: Duration) -> String {
+    let millis = time.as_secs_f64() * 1e3;
+    match millis {
+        ..10.0 => format!("{millis:.1} ms"),
+        10.0..1_000.0 => format!("{millis:.0} ms"),
+        _ => format!("{:.1} s", millis / 1e3),
+    }
+}
+
 /// `1 problem`, `2 problems`
 pub(super) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
@@ -113,6 +136,12 @@ mod tests {
     fn spans_have_two_units_at_most() {
         let said = [0, 38, 60, 252, 3_600, 3_661, 90_000, 273_600].map(|seconds| span(Duration::from_secs(seconds)));
         assert_eq!(said, ["0 s", "38 s", "1 min", "4 min 12 s", "1 h", "1 h 1 min", "1 d 1 h", "3 d 4 h"]);
+    }
+
+    #[test]
+    fn latencies_have_two_digits() {
+        let said = [300, 2_140, 38_200, 1_240_000].map(|micros| latency(Duration::from_micros(micros)));
+        assert_eq!(said, ["0.3 ms", "2.1 ms", "38 ms", "1.2 s"]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use keepalived_state::{
     AddressView, BalanceView, CheckView, InstanceView, ServerView, ServiceView, Snapshot, TrackerSettings, TrackerView,
     VrrpView,
 };
-use keepalived_surface::snmp::{Link, Machine, Traffic, World};
+use keepalived_surface::snmp::{Link, Machine, World};
 
 /// All that an agent is told.
 #[derive(Clone)]
@@ -58,7 +58,6 @@ impl Scene {
             version: "Keepalived v2.4.3 (08/13,2026)".to_owned(),
             started: STARTED,
             links: [(InterfaceName::new(b"e0").unwrap(), link)].into(),
-            traffic: Traffic::default(),
         };
         // it was asked 12.48 s after the instances had begun, and they 0.48 s after SNMP
         Self { snapshot, config, machine, now: STARTED + Duration::from_millis(480 + 12_480) }
@@ -130,8 +129,14 @@ fn service_view(service: &keepalived_config::model::VirtualServer) -> ServiceVie
             checks: server
                 .checkers
                 .iter()
-                .map(|check| CheckView { keyword: check.keyword().to_owned(), has_run: true, up: true })
+                .map(|check| CheckView {
+                    keyword: check.keyword().to_owned(),
+                    has_run: true,
+                    up: true,
+                    ..CheckView::default()
+                })
                 .collect(),
+            ..ServerView::default()
         })
         .collect();
     ServiceView {
@@ -141,5 +146,6 @@ fn service_view(service: &keepalived_config::model::VirtualServer) -> ServiceVie
         hysteresis: service.settings.hysteresis,
         weight: servers.iter().map(|server| u64::from(server.weight)).sum(),
         servers,
+        ..ServiceView::default()
     }
 }

@@ -175,7 +175,10 @@ impl Running {
 
     /// Writes another configuration and has it read.
     pub fn reload(&self, configuration: &str) -> Result<()> {
-        std::fs::write(self.file("keepalived.conf"), configuration)?;
+        // at once: a reload before this one may be reading the file
+        let (file, next) = (self.file("keepalived.conf"), self.file("keepalived.conf.next"));
+        std::fs::write(&next, configuration)?;
+        std::fs::rename(next, file)?;
         self.signal(Signal::HUP)
     }
 

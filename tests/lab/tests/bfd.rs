@@ -189,10 +189,11 @@ fn a_reload_keeps_sessions_and_changes_their_times() {
         peer.wait(true)?;
         for interval in [100, 300, 60, 20, 200] {
             let times = Times { interval, multiplier: 5 };
-            ours.reload(&session("B1", a, b, times, ""))?;
             // keepalived's receive interval is 50 ms
             let detection = format!("is {} us", 3 * 1000 * interval.max(50));
-            wait_for(&ours, &detection, 1)?;
+            let before = count(&ours, &detection);
+            ours.reload(&session("B1", a, b, times, ""))?;
+            wait_for(&ours, &detection, before + 1)?;
         }
         ensure!((count(&ours, UP), count(&ours, DOWN)) == (1, 0), "{}", ours.log());
         // another session beside it, and then none

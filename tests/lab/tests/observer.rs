@@ -234,6 +234,9 @@ fn metrics_are_read_by_a_parser_that_is_not_ours() {
             "keepalived_vrrp_state [",
             "keepalived_advertisements_sent_total [",
             "keepalived_become_master_total [",
+            // ours
+            "keepalived_adverts_late_seconds_bucket [('le', '+Inf')]",
+            "keepalived_takeover_silence_seconds_count [] 0",
         ] {
             ensure!(read.contains(name), "{name}: {read}");
         }
@@ -350,6 +353,54 @@ fn a_server_is_drained_and_comes_back() {
         let (text, code) = ctl(lab, &running, None, "weight 10.0.0.2 7 --of 10.0.1.7")?;
         ensure!(code == 0, "{text}");
         wait_until("it has another weight", long(), || Ok(weights()? == [3, 7]))
+    });
+}
+
+#[test]
+fn what_passes_and_how_long_checks_take_is_shown() {
+    if !only_ours() {
+        return;
+    }
+    trial("numbers", |lab| {
+        let a = lab.router(0);
+        a.namespace().run("ip address add 198.51.100.9/32 dev lo")?;
+        let listener = a.namespace().inside(|| Ok(std::net::TcpListener::bind(("127.0.0.1", 8080))?))?;
+        // it ends with this program
+        std::thread::spawn(move || listener.incoming().flatten().for_each(|mut peer| drop(peer.write_all(b"x"))));
+        let text = format!(
+            "global_defs {{\n lvs_backend nftables\n metrics_listen {PORT}\n}}\nvirtual_server 198.51.100.9 80 {{\n protocol TCP\n \
+             delay_loop 1\n lvs_sched rr\n lvs_method NAT\n real_server 127.0.0.1 8080 {{\n TCP_CHECK {{\n connect_timeout 1\n }}\n }}\n \
+             real_server 127.0.0.1 8081 {{\n TCP_CHECK {{\n connect_timeout 1\n retry 0\n }}\n }}\n}}\n"
+        );
+        let running = a.start(&Daemon::ours(), "a", &text)?;
+        let server_of = |place: usize| -> Result<Value> {
+            Ok(status(lab, &running)?["virtual_servers"][0]["real_servers"][place].clone())
+        };
+        wait_until("a check was measured", long(), || {
+            Ok(server_of(0).is_ok_and(|server| server["checks"][0]["latency"].as_f64() > Some(0.0)))
+        })?;
+        wait_until("the other one is out", long(), || Ok(server_of(1)?["up"] == false))?;
+        ensure!(server_of(0)?["traffic"]["packets_in"] == 0, "{}", server_of(0)?);
+        a.namespace().inside(|| {
+            let mut stream = std::net::TcpStream::connect(("198.51.100.9", 80))?;
+            stream.set_read_timeout(Some(long()))?;
+            Ok(stream.read_exact(&mut [0])?)
+        })?;
+        wait_until("the connection was counted", long(), || {
+            Ok(server_of(0)?["traffic"]["packets_in"].as_u64() >= Some(3))
+        })?;
+        let metrics = get(lab, "/metrics", "Host: 127.0.0.1\r\n")?;
+        for line in [
+            "keepalived_check_duration_seconds_bucket{check=\"TCP_CHECK\",le=\"0.0001\"}",
+            "keepalived_check_failures_total{check=\"TCP_CHECK\",cause=\"connection\"}",
+            "keepalived_real_server_packets_in_total{virtual_server=\"[198.51.100.9]:tcp:80\",real_server=\"[127.0.0.1]:tcp:8080\"}",
+        ] {
+            ensure!(metrics.contains(line), "{line}: {metrics}");
+        }
+        let (text, _) = ctl(lab, &running, None, "status")?;
+        let is_shown = |line: &str| line.contains("[127.0.0.1]:tcp:8080") && line.trim_end().ends_with(" ms");
+        ensure!(text.contains("LATENCY") && text.lines().any(is_shown), "{text}");
+        Ok(())
     });
 }
 

@@ -166,7 +166,8 @@ fn a_reload_that_leaves_nothing_takes_effect_with_a_warning() {
         let mut running = start(a, &text)?;
         comes(a, PLAIN.vip(VRID))?;
         running.reload("global_defs {\n}\n")?;
-        let warning = "Reload: the new configuration has no instance and no virtual server: 1 instance stops";
+        let warning =
+            "Reload: the new configuration has no instance, no virtual server and no BFD session: 1 instance stops";
         running.wait_for_log(warning, patience(Duration::from_secs(5)))?;
         wait_until("the address is gone", patience(Duration::from_secs(5)), || Ok(!a.has(PLAIN.vip(VRID))?))?;
         assert!(running.is_running()?);

@@ -1,3 +1,4 @@
+mod measures;
 mod rig;
 mod settings;
 mod shortage;

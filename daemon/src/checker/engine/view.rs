@@ -10,6 +10,9 @@ use super::Engine;
 use crate::changes::{ChangeQueue, NextChange};
 use crate::message::Changes;
 
+/// Numbers of real servers that make as much work as an entry of the view.
+const NUMBERS_OF_ENTRY: usize = 16;
+
 /// What its follower has to be told of. Entries are numbered through: each virtual server, then its real servers.
 #[derive(Debug, Default)]
 pub(super) struct PendingChanges {
@@ -72,17 +75,27 @@ impl<D: Director> Engine<D> {
         view
     }
 
-    /// What became different about [`Self::view`] since the last call, `most` entries of it.
+    /// What became different about [`Self::view`] since the last call: `most` entries of it, or what makes as much work.
     pub fn changes(&mut self, most: usize) -> Changes<BalanceChange> {
         let mut told = Changes { changes: Vec::new(), fresh: false };
-        for _ in 0..most {
-            match self.pending.queue.take() {
-                None => break,
-                Some(NextChange::Begins) => told.changes.push(BalanceChange::Begins),
-                Some(NextChange::Entry(entry)) => told.changes.extend(self.change(entry)),
-                // nothing is counted yet
-                Some(NextChange::Numbers(_)) => {}
-                Some(NextChange::Fresh) => {
+        let mut work = 0;
+        while work < most.saturating_mul(NUMBERS_OF_ENTRY)
+            && let Some(next) = self.pending.queue.take()
+        {
+            match next {
+                NextChange::Begins => told.changes.push(BalanceChange::Begins),
+                NextChange::Entry(entry) => {
+                    work += NUMBERS_OF_ENTRY;
+                    told.changes.extend(self.change(entry));
+                }
+                NextChange::Numbers(entry) => {
+                    let numbers = self.numbers(entry);
+                    // those of a virtual server are read from the kernel
+                    work += if matches!(numbers, Some(BalanceChange::Traffic(..))) { NUMBERS_OF_ENTRY } else { 1 };
+                    told.changes.extend(numbers);
+                }
+                NextChange::Fresh => {
+                    told.changes.push(BalanceChange::Totals(Box::new(self.totals())));
                     told.fresh = true;
                     break;
                 }
@@ -96,9 +109,18 @@ impl<D: Director> Engine<D> {
         !self.pending.queue.is_empty()
     }
 
-    /// A follower wants to hear when it has everything as it is now.
+    /// A follower wants fresh numbers, and to hear when it has everything as it is now.
     pub fn request_changes(&mut self) {
-        self.pending.queue.request(0);
+        self.pending.queue.request(self.pending.numbers.last().copied().unwrap_or_default());
+    }
+
+    fn numbers(&mut self, entry: u32) -> Option<BalanceChange> {
+        let (service, place) = self.pending.about(entry)?;
+        let id = ServiceId(service);
+        match place {
+            None => Some(self.service_numbers(id, service)),
+            Some(place) => self.server_numbers(id, (service, place)),
+        }
     }
 
     fn change(&self, entry: u32) -> Option<BalanceChange> {
@@ -123,7 +145,7 @@ impl<D: Director> Engine<D> {
             quorum: quorum.quorum,
             hysteresis: quorum.hysteresis,
             weight: quorum.weight,
-            servers: Vec::new(),
+            ..ServiceView::default()
         })
     }
 
@@ -131,12 +153,13 @@ impl<D: Director> Engine<D> {
         let real = server.real_servers.get(place)?;
         let (up, weight) = self.balancer.server(id, place)?;
         let checks = self.balancer.checks(id, place).filter_map(|check| self.check_view(check)).collect();
-        Some(ServerView { name: names::of_server(server, task::place(real)), up, weight, checks })
+        let name = names::of_server(server, task::place(real));
+        Some(ServerView { name, up, weight, checks, ..ServerView::default() })
     }
 
     fn check_view(&self, check: CheckId) -> Option<CheckView> {
         let (has_run, up) = self.balancer.check(check)?;
         let keyword = self.task(check)?.checker.keyword().to_owned();
-        Some(CheckView { keyword, has_run, up })
+        Some(CheckView { keyword, has_run, up, latency: self.measures.latency(check) })
     }
 }

@@ -7,12 +7,14 @@ use std::time::{Duration, SystemTime};
 use keepalived_config::InstanceKey;
 use keepalived_config::model::Transport;
 use keepalived_core::address::VirtualAddress;
+use keepalived_core::histogram::Histogram;
 use keepalived_core::network::{AddressKey, Key, LinkIndex};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::tracking::TrackerId;
 use keepalived_core::vrrp::{AdvertInterval, Faults, Priority, Router, State};
 use keepalived_state::{
-    AddressView, FollowerView, InstanceView, Journal, MasterView, TrackerSettings, TrackerView, VrrpChange, VrrpView,
+    AddressView, FollowerView, InstanceView, Journal, MasterView, ProgramTotals, TrackerSettings, TrackerView,
+    VrrpChange, VrrpTotals, VrrpView,
 };
 
 use super::super::slot::Slot;
@@ -48,6 +50,15 @@ impl PendingChanges {
     fn slot(&self, place: u32) -> Option<usize> {
         self.slots.get(usize::try_from(place).ok()?).copied()
     }
+}
+
+/// How long things took, for those who ask.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Measures {
+    /// How much later than they were due adverts of masters were sent.
+    pub(super) late: Histogram,
+    /// How long the master before had been silent when an instance took over.
+    pub(super) silences: Histogram,
 }
 
 /// What the view shows of a router, besides its parameters and its counters.
@@ -164,14 +175,20 @@ impl Instances {
                     }
                 }
                 NextChange::Fresh => {
-                    let (unknown_vrid, netlink_overruns) = (self.unknown_vrids.count(), self.overruns);
-                    told.changes.push(VrrpChange::Totals { unknown_vrid, netlink_overruns });
+                    told.changes.push(VrrpChange::Totals(Box::new(self.totals())));
                     told.fresh = true;
                     break;
                 }
             }
         }
         told
+    }
+
+    /// What was counted; programs are not its concern.
+    fn totals(&self) -> VrrpTotals {
+        let Measures { late, silences } = self.measures.clone();
+        let (unknown_vrid, netlink_overruns) = (self.unknown_vrids.count(), self.overruns);
+        VrrpTotals { unknown_vrid, netlink_overruns, late, silences, programs: ProgramTotals::default() }
     }
 
     fn tracker(&self, now: Instant, wall: SystemTime, id: &TrackerId) -> Option<TrackerView> {
@@ -199,8 +216,7 @@ impl Instances {
         VrrpView {
             instances: self.in_order().into_iter().map(|(index, slot)| self.instance(now, wall, index, slot)).collect(),
             trackers: self.trackers.iter().filter_map(|(id, _)| self.tracker(now, wall, id)).collect(),
-            unknown_vrid: self.unknown_vrids.count(),
-            netlink_overruns: self.overruns,
+            totals: self.totals(),
             journal: Journal::default(),
         }
     }

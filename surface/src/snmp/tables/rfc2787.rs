@@ -151,7 +151,7 @@ fn total(scene: &Scene<'_>, which: fn(&Counters) -> u64) -> Value {
 const TOTALS: &[Column] = columns! { node as _node in scene;
     1 vrrpRouterChecksumErrors = total(scene, |counters| counters.checksum_err);
     2 vrrpRouterVersionErrors = total(scene, |counters| counters.version_err);
-    3 vrrpRouterVrIdErrors = counter32(scene.world.snapshot.vrrp.unknown_vrid);
+    3 vrrpRouterVrIdErrors = counter32(scene.world.snapshot.vrrp.totals.unknown_vrid);
 };
 
 const STATISTICS: &[Column] = columns! { row as row in scene;

@@ -124,7 +124,7 @@ const fn node(_: &Scene<'_>, _: &[u32]) -> Option<()> {
 const TOTALS: &[Column] = columns! { node as _node in scene;
     1 vrrpv3RouterChecksumErrors = counter64(total(scene, |counters| counters.checksum_err));
     2 vrrpv3RouterVersionErrors = counter64(total(scene, |counters| counters.version_err));
-    3 vrrpv3RouterVrIdErrors = counter64(scene.world.snapshot.vrrp.unknown_vrid);
+    3 vrrpv3RouterVrIdErrors = counter64(scene.world.snapshot.vrrp.totals.unknown_vrid);
     4 vrrpv3GlobalStatisticsDiscontinuityTime = ticks(Duration::ZERO);
 };
 

@@ -8,6 +8,7 @@ use keepalived_config::model::{
     Forwarding, Granularity, GroupEntry, Pace, Protocol, RealServer, RealServerExtras, Scheduler, Service, SyncDaemon,
     Tunnel, TunnelChecksum, VirtualServer, VirtualServerGroup,
 };
+use keepalived_core::balance::{Counters, Traffic};
 use keepalived_core::vrrp::Family;
 use keepalived_state::{ServerView, ServiceView};
 
@@ -17,7 +18,7 @@ use crate::snmp::tree::{Change, Column, ErrorStatus, Rows, Set, Table, columns};
 use crate::snmp::value::{
     Value, address, counter32, counter64, gauge, half, integer, kind, micros, seconds, text, truth,
 };
-use crate::snmp::world::{Scene, ServerTraffic, place};
+use crate::snmp::world::{Scene, place};
 
 pub(super) const TABLES: &[Table] = &[
     Table {
@@ -116,7 +117,7 @@ fn port_number(port: Option<NonZeroU16>) -> Value {
 struct Row<'a> {
     config: &'a VirtualServer,
     view: Option<&'a ServiceView>,
-    traffic: ServerTraffic,
+    traffic: Counters,
 }
 
 fn configured<'a>(scene: &Scene<'a>, index: &[u32]) -> Option<&'a VirtualServer> {
@@ -126,11 +127,9 @@ fn configured<'a>(scene: &Scene<'a>, index: &[u32]) -> Option<&'a VirtualServer>
 fn service<'a>(scene: &Scene<'a>, index: &[u32]) -> Option<Row<'a>> {
     let place = place(*index.first()?)?;
     let world = scene.world;
-    Some(Row {
-        config: world.config.virtual_servers.get(place)?,
-        view: world.snapshot.balance.services.get(place),
-        traffic: world.machine.traffic.0.get(place).map(|traffic| traffic.total).unwrap_or_default(),
-    })
+    let view = world.snapshot.balance.services.get(place);
+    let traffic = view.and_then(|view| view.traffic.as_ref()).map(|traffic| traffic.counters).unwrap_or_default();
+    Some(Row { config: world.config.virtual_servers.get(place)?, view, traffic })
 }
 
 impl Row<'_> {
@@ -272,25 +271,25 @@ const SERVICES: &[Column] = columns! { service as row in scene;
     29 virtualServerStatsOutPkts = counter32(row.traffic.packets_out);
     30 virtualServerStatsInBytes = counter64(row.traffic.octets_in);
     31 virtualServerStatsOutBytes = counter64(row.traffic.octets_out);
-    32 virtualServerRateCps = half(row.traffic.connections_per_second, 0);
-    33 virtualServerRateInPPS = half(row.traffic.packets_in_per_second, 0);
-    34 virtualServerRateOutPPS = half(row.traffic.packets_out_per_second, 0);
-    35 virtualServerRateInBPS = half(row.traffic.octets_in_per_second, 0);
-    36 virtualServerRateOutBPS = half(row.traffic.octets_out_per_second, 0);
+    32 virtualServerRateCps = half(row.traffic.connection_rate, 0);
+    33 virtualServerRateInPPS = half(row.traffic.packet_rate_in, 0);
+    34 virtualServerRateOutPPS = half(row.traffic.packet_rate_out, 0);
+    35 virtualServerRateInBPS = half(row.traffic.octet_rate_in, 0);
+    36 virtualServerRateOutBPS = half(row.traffic.octet_rate_out, 0);
     37 virtualServerOPS = truth(row.config.settings.one_packet);
     38 virtualServerStatsConns64 = counter64(row.traffic.connections);
     39 virtualServerStatsInPkts64 = counter64(row.traffic.packets_in);
     40 virtualServerStatsOutPkts64 = counter64(row.traffic.packets_out);
-    41 virtualServerRateCpsLow = half(row.traffic.connections_per_second, 0);
-    42 virtualServerRateCpsHigh = half(row.traffic.connections_per_second, 32);
-    43 virtualServerRateInPPSLow = half(row.traffic.packets_in_per_second, 0);
-    44 virtualServerRateInPPSHigh = half(row.traffic.packets_in_per_second, 32);
-    45 virtualServerRateOutPPSLow = half(row.traffic.packets_out_per_second, 0);
-    46 virtualServerRateOutPPSHigh = half(row.traffic.packets_out_per_second, 32);
-    47 virtualServerRateInBPSLow = half(row.traffic.octets_in_per_second, 0);
-    48 virtualServerRateInBPSHigh = half(row.traffic.octets_in_per_second, 32);
-    49 virtualServerRateOutBPSLow = half(row.traffic.octets_out_per_second, 0);
-    50 virtualServerRateOutBPSHigh = half(row.traffic.octets_out_per_second, 32);
+    41 virtualServerRateCpsLow = half(row.traffic.connection_rate, 0);
+    42 virtualServerRateCpsHigh = half(row.traffic.connection_rate, 32);
+    43 virtualServerRateInPPSLow = half(row.traffic.packet_rate_in, 0);
+    44 virtualServerRateInPPSHigh = half(row.traffic.packet_rate_in, 32);
+    45 virtualServerRateOutPPSLow = half(row.traffic.packet_rate_out, 0);
+    46 virtualServerRateOutPPSHigh = half(row.traffic.packet_rate_out, 32);
+    47 virtualServerRateInBPSLow = half(row.traffic.octet_rate_in, 0);
+    48 virtualServerRateInBPSHigh = half(row.traffic.octet_rate_in, 32);
+    49 virtualServerRateOutBPSLow = half(row.traffic.octet_rate_out, 0);
+    50 virtualServerRateOutBPSHigh = half(row.traffic.octet_rate_out, 32);
     51 virtualServerPersistGranularity6 = match granularity(row) {
         Granularity::V4(_) => None,
         Granularity::V6(length) => Some(gauge(length)),
@@ -318,11 +317,11 @@ const SERVICES: &[Column] = columns! { service as row in scene;
     71 virtualServerName = row.config.settings.snmp_name.as_ref().map(text);
     72 virtualServerQuorumUpPath = program(row.config.settings.quorum_up.as_deref());
     73 virtualServerQuorumDownPath = program(row.config.settings.quorum_down.as_deref());
-    74 virtualServerRateCps64 = counter64(row.traffic.connections_per_second);
-    75 virtualServerRateInPPS64 = counter64(row.traffic.packets_in_per_second);
-    76 virtualServerRateOutPPS64 = counter64(row.traffic.packets_out_per_second);
-    77 virtualServerRateInBPS64 = counter64(row.traffic.octets_in_per_second);
-    78 virtualServerRateOutBPS64 = counter64(row.traffic.octets_out_per_second);
+    74 virtualServerRateCps64 = counter64(row.traffic.connection_rate);
+    75 virtualServerRateInPPS64 = counter64(row.traffic.packet_rate_in);
+    76 virtualServerRateOutPPS64 = counter64(row.traffic.packet_rate_out);
+    77 virtualServerRateInBPS64 = counter64(row.traffic.octet_rate_in);
+    78 virtualServerRateOutBPS64 = counter64(row.traffic.octet_rate_out);
 };
 
 /// How many real servers are up.
@@ -336,7 +335,7 @@ struct ServerRow<'a> {
     address: IpAddr,
     port: Option<NonZeroU16>,
     forwarding: Forwarding,
-    traffic: ServerTraffic,
+    traffic: Traffic,
     regular: Option<Regular<'a>>,
 }
 
@@ -351,10 +350,10 @@ struct Regular<'a> {
 fn server<'a>(scene: &Scene<'a>, index: &[u32]) -> Option<ServerRow<'a>> {
     let service = configured(scene, index)?;
     let (of, number) = (place(*index.first()?)?, place(*index.get(1)?)?);
-    let traffic = scene.world.machine.traffic.0.get(of);
+    let of = scene.world.snapshot.balance.services.get(of);
     let number = match &service.settings.sorry_server {
         Some(sorry) if number == 0 => {
-            let traffic = traffic.map(|traffic| traffic.sorry).unwrap_or_default();
+            let traffic = of.and_then(|of| of.traffic.as_ref()).map(|traffic| traffic.sorry).unwrap_or_default();
             let (address, port, forwarding) = (sorry.address, sorry.port, sorry.forwarding);
             return Some(ServerRow { address, port, forwarding, traffic, regular: None });
         }
@@ -362,13 +361,13 @@ fn server<'a>(scene: &Scene<'a>, index: &[u32]) -> Option<ServerRow<'a>> {
         None => number,
     };
     let config = service.real_servers.get(number)?;
-    let view = scene.world.snapshot.balance.services.get(of).and_then(|service| service.servers.get(number));
+    let view = of.and_then(|of| of.servers.get(number));
     let pace = config.settings.pace.as_deref().unwrap_or(&service.settings.pace);
     Some(ServerRow {
         address: config.address,
         port: config.port,
         forwarding: config.settings.forwarding,
-        traffic: traffic.and_then(|traffic| traffic.servers.get(number)).copied().unwrap_or_default(),
+        traffic: view.and_then(|view| view.traffic.as_deref()).copied().unwrap_or_default(),
         regular: Some(Regular { config, pace, view }),
     })
 }
@@ -410,32 +409,32 @@ const SERVERS: &[Column] = columns! { server as row in scene;
     12 realServerNotifyDown = command(row.extras().and_then(|extras| extras.notify_down.as_ref()));
     13 realServerFailedChecks =
         row.of(|own| gauge(own.view.map_or(0, |view| view.checks.iter().filter(|check| !check.up).count())));
-    14 realServerStatsConns = half(row.traffic.connections, 0);
+    14 realServerStatsConns = half(row.traffic.counters.connections, 0);
     15 realServerStatsActiveConns = gauge(row.traffic.active);
     16 realServerStatsInactiveConns = gauge(row.traffic.inactive);
     17 realServerStatsPersistentConns = gauge(row.traffic.persistent);
-    18 realServerStatsInPkts = counter32(row.traffic.packets_in);
-    19 realServerStatsOutPkts = counter32(row.traffic.packets_out);
-    20 realServerStatsInBytes = counter64(row.traffic.octets_in);
-    21 realServerStatsOutBytes = counter64(row.traffic.octets_out);
-    22 realServerRateCps = half(row.traffic.connections_per_second, 0);
-    23 realServerRateInPPS = half(row.traffic.packets_in_per_second, 0);
-    24 realServerRateOutPPS = half(row.traffic.packets_out_per_second, 0);
-    25 realServerRateInBPS = half(row.traffic.octets_in_per_second, 0);
-    26 realServerRateOutBPS = half(row.traffic.octets_out_per_second, 0);
-    27 realServerStatsConns64 = counter64(row.traffic.connections);
-    28 realServerStatsInPkts64 = counter64(row.traffic.packets_in);
-    29 realServerStatsOutPkts64 = counter64(row.traffic.packets_out);
-    30 realServerRateCpsLow = half(row.traffic.connections_per_second, 0);
-    31 realServerRateCpsHigh = half(row.traffic.connections_per_second, 32);
-    32 realServerRateInPPSLow = half(row.traffic.packets_in_per_second, 0);
-    33 realServerRateInPPSHigh = half(row.traffic.packets_in_per_second, 32);
-    34 realServerRateOutPPSLow = half(row.traffic.packets_out_per_second, 0);
-    35 realServerRateOutPPSHigh = half(row.traffic.packets_out_per_second, 32);
-    36 realServerRateInBPSLow = half(row.traffic.octets_in_per_second, 0);
-    37 realServerRateInBPSHigh = half(row.traffic.octets_in_per_second, 32);
-    38 realServerRateOutBPSLow = half(row.traffic.octets_out_per_second, 0);
-    39 realServerRateOutBPSHigh = half(row.traffic.octets_out_per_second, 32);
+    18 realServerStatsInPkts = counter32(row.traffic.counters.packets_in);
+    19 realServerStatsOutPkts = counter32(row.traffic.counters.packets_out);
+    20 realServerStatsInBytes = counter64(row.traffic.counters.octets_in);
+    21 realServerStatsOutBytes = counter64(row.traffic.counters.octets_out);
+    22 realServerRateCps = half(row.traffic.counters.connection_rate, 0);
+    23 realServerRateInPPS = half(row.traffic.counters.packet_rate_in, 0);
+    24 realServerRateOutPPS = half(row.traffic.counters.packet_rate_out, 0);
+    25 realServerRateInBPS = half(row.traffic.counters.octet_rate_in, 0);
+    26 realServerRateOutBPS = half(row.traffic.counters.octet_rate_out, 0);
+    27 realServerStatsConns64 = counter64(row.traffic.counters.connections);
+    28 realServerStatsInPkts64 = counter64(row.traffic.counters.packets_in);
+    29 realServerStatsOutPkts64 = counter64(row.traffic.counters.packets_out);
+    30 realServerRateCpsLow = half(row.traffic.counters.connection_rate, 0);
+    31 realServerRateCpsHigh = half(row.traffic.counters.connection_rate, 32);
+    32 realServerRateInPPSLow = half(row.traffic.counters.packet_rate_in, 0);
+    33 realServerRateInPPSHigh = half(row.traffic.counters.packet_rate_in, 32);
+    34 realServerRateOutPPSLow = half(row.traffic.counters.packet_rate_out, 0);
+    35 realServerRateOutPPSHigh = half(row.traffic.counters.packet_rate_out, 32);
+    36 realServerRateInBPSLow = half(row.traffic.counters.octet_rate_in, 0);
+    37 realServerRateInBPSHigh = half(row.traffic.counters.octet_rate_in, 32);
+    38 realServerRateOutBPSLow = half(row.traffic.counters.octet_rate_out, 0);
+    39 realServerRateOutBPSHigh = half(row.traffic.counters.octet_rate_out, 32);
     40 realServerForwardingMethod = method(row.forwarding);
     41 realServerVirtualHost = row.extras().and_then(|extras| extras.virtualhost.as_ref()).map(text);
     42 realServerAlpha = truth(row.regular.is_some_and(|own| own.config.settings.alpha));
@@ -454,11 +453,11 @@ const SERVERS: &[Column] = columns! { server as row in scene;
     55 realServerName = row.extras().and_then(|extras| extras.snmp_name.as_ref()).map(text);
     56 realServerNotifyUpPath = program(row.extras().and_then(|extras| extras.notify_up.as_ref()));
     57 realServerNotifyDownPath = program(row.extras().and_then(|extras| extras.notify_down.as_ref()));
-    58 realServerRateCps64 = counter64(row.traffic.connections_per_second);
-    59 realServerRateInPPS64 = counter64(row.traffic.packets_in_per_second);
-    60 realServerRateOutPPS64 = counter64(row.traffic.packets_out_per_second);
-    61 realServerRateInBPS64 = counter64(row.traffic.octets_in_per_second);
-    62 realServerRateOutBPS64 = counter64(row.traffic.octets_out_per_second);
+    58 realServerRateCps64 = counter64(row.traffic.counters.connection_rate);
+    59 realServerRateInPPS64 = counter64(row.traffic.counters.packet_rate_in);
+    60 realServerRateOutPPS64 = counter64(row.traffic.counters.packet_rate_out);
+    61 realServerRateInBPS64 = counter64(row.traffic.counters.octet_rate_in);
+    62 realServerRateOutBPS64 = counter64(row.traffic.counters.octet_rate_out);
     63 realServerNotRunCheckers = gauge(row.regular.and_then(|own| own.view).map_or(0, |view| {
         view.checks.iter().filter(|check| !check.has_run).count()
     }));

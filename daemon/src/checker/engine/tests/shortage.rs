@@ -30,8 +30,8 @@ const ERRORS: [i32; 5] = [11, 12, 23, 24, 105];
 
 fn lacks(step: &DueStep, errno: i32) -> CheckResult {
     match step.task.task().unwrap().checker {
-        Checker::Misc(check) => judge_program(check, 1, HowEnded::not_run(&io::Error::from_raw_os_error(errno))),
-        _ => judge(Err(Failure::Local(errno))),
+        Checker::Misc(check) => judge_program(check, 1, HowEnded::not_run(&io::Error::from_raw_os_error(errno))).result,
+        _ => judge(Err(Failure::Local(errno))).result,
     }
 }
 

@@ -91,7 +91,7 @@ fn adverts_for_unknown_vrids_are_counted() {
     let mut rig = master();
     rig.hear(&with_addresses("X", 99, 200, &["192.0.2.100/24"]), 200);
     let view = rig.engine.view(rig.now, std::time::SystemTime::UNIX_EPOCH);
-    assert_eq!((view.unknown_vrid, view.instances.len()), (1, 1));
+    assert_eq!((view.totals.unknown_vrid, view.instances.len()), (1, 1));
     assert!(view.instances[0].addresses[0].set);
 }
 
