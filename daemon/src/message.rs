@@ -51,6 +51,8 @@ pub enum ToChild {
     Door(Door),
     /// To the runner: the supervisor orders programs by a connection whose descriptor comes along.
     Orders,
+    /// To the runner: the roster of programs that the supervisor ends if the runner dies; its memory comes along.
+    Roster,
     /// End in good order.
     Stop,
 }

@@ -122,7 +122,12 @@ impl Prober {
                     }
                 }
                 ToChild::Stop => return Some(End::Stop),
-                ToChild::Start | ToChild::Orders | ToChild::Refresh(_) | ToChild::Seen(_) | ToChild::Door(_) => {}
+                ToChild::Start
+                | ToChild::Orders
+                | ToChild::Roster
+                | ToChild::Refresh(_)
+                | ToChild::Seen(_)
+                | ToChild::Door(_) => {}
             }
         }
     }

@@ -90,7 +90,7 @@ impl Programs {
         self.send();
     }
 
-    /// Orders a notification. Its end is not reported. Of notifications about one subject that wait, only the last one runs.
+    /// Orders a notification. Its end is not reported. A runner that dies before that may have it run twice. Of notifications about one subject that wait, only the last one runs.
     pub(crate) fn notify(&mut self, notice: Notice<'_>) {
         let Notice { script, extra, environment, about } = notice;
         let order = Order { id: 0, script: script.clone(), extra, environment, lives: Lives::Freely, about };
@@ -159,6 +159,9 @@ impl Programs {
     fn end_of(&mut self, id: OrderId, how: HowEnded) {
         // no answer counts after that
         let Some(awaited) = self.awaited.remove(&id) else { return };
+        if awaited.order.lives == Lives::Freely {
+            return;
+        }
         if let Some(at) = awaited.lost_at {
             self.lost_at.remove(&(at, id));
         }
@@ -169,14 +172,12 @@ impl Programs {
         self.last += 1;
         let id = OrderId(self.last);
         let order = Order { id: self.last, ..order };
-        let lives = order.lives;
-        if lives != Lives::Freely {
-            self.awaited.insert(id, Awaited { order: order.clone(), lost_at: None, unwanted: false });
-        }
+        self.awaited.insert(id, Awaited { order: order.clone(), lost_at: None, unwanted: false });
         if self.waiting.len() >= MOST_WAITING {
             let nobody_waits = |request: &Request| matches!(request, Request::Run(Order { lives: Lives::Freely, .. }));
-            if let Some(place) = self.waiting.iter().position(nobody_waits) {
-                self.waiting.remove(place);
+            let oldest = self.waiting.iter().position(nobody_waits);
+            if let Some(Request::Run(order)) = oldest.and_then(|place| self.waiting.remove(place)) {
+                self.awaited.remove(&OrderId(order.id));
             }
         }
         self.waiting.push_back(Request::Run(order));

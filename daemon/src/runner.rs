@@ -11,7 +11,7 @@ use keepalived_config::facts;
 use keepalived_config::model::{Config, ScriptUser};
 use keepalived_core::time::Instant;
 use keepalived_kernel::pipe::Pipe;
-use keepalived_kernel::process::{self, Account, Child, Exit, Orphaned, Program};
+use keepalived_kernel::process::{self, Account, Child, Entered, Exit, Orphaned, Program, Roster};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::shortage::is_shortage;
 use keepalived_kernel::signal::Signal;
@@ -22,7 +22,7 @@ use crate::connection::Connection;
 use crate::exit;
 use crate::log;
 use crate::message::{
-    self, Ended, FromChild, HowEnded, Incoming, Lives, Order, Request, ScriptDefault, Startup, ToChild,
+    self, Blame, Ended, FromChild, HowEnded, Incoming, Lives, Order, Request, ScriptDefault, Startup, ToChild,
 };
 
 /// How long a program that was asked to end may take before it is killed.
@@ -64,6 +64,8 @@ struct Runner {
     /// Orders that wait for the ends of programs of a client that is gone.
     held: Vec<(Token, Order)>,
     notices: Notices,
+    /// Programs that the supervisor ends if this process dies: it does not know of them otherwise, and what they have started would go on.
+    roster: Option<Roster>,
     last_token: u64,
     _log: log::Guard,
 }
@@ -79,6 +81,8 @@ struct Running {
     asked: bool,
     about: String,
     begun: Instant,
+    /// Where it stands in the roster: not if it may go on.
+    entered: Option<Entered>,
 }
 
 impl Runner {
@@ -98,6 +102,7 @@ impl Runner {
             running: HashMap::new(),
             held: Vec::new(),
             notices: Notices::default(),
+            roster: None,
             last_token: FROM_SUPERVISOR.0,
             _log: log,
         })
@@ -164,6 +169,7 @@ impl Runner {
                         tracing::error!("message from the supervisor: {error}");
                     }
                 }
+                ToChild::Roster => self.roster = descriptors.map(Roster::shared),
                 ToChild::Stop => return Some(End::Stop),
                 ToChild::Start | ToChild::Refresh(_) | ToChild::Seen(_) | ToChild::Door(_) => {}
             }
@@ -226,6 +232,10 @@ impl Runner {
             if let Some(running) = self.notices.push(client, order) {
                 tracing::warn!("script {name}: {running} programs that tell of {about} still run; the last one waits");
             }
+            for (client, id) in self.notices.displaced() {
+                let how = HowEnded::NotRun(Blame::Machine, "a later one is run instead".to_owned());
+                self.answer(client, Ended { id, how });
+            }
             return;
         }
         // a new client may follow one that died: two readers at a time would share the lines
@@ -265,6 +275,7 @@ impl Runner {
                 Err(error) => {
                     tracing::error!("script {name}: {error}");
                     self.notices.ended(&about, now);
+                    self.answer(client, Ended { id: order.id, how: HowEnded::not_run(&error) });
                 }
             }
         }
@@ -291,7 +302,11 @@ impl Runner {
             Lives::Freely | Lives::WhileWanted => None,
         };
         let (id, lives, about) = (order.id, order.lives, order.about.clone());
-        self.running.insert(token, Running { child, client, order: id, lives, deadline, asked: false, about, begun });
+        let roster = self.roster.as_mut().filter(|_| lives != Lives::Freely);
+        // without memory for it, only what it has started goes on if this process dies
+        let entered = roster.and_then(|roster| roster.enter(&child).ok());
+        let running = Running { child, client, order: id, lives, deadline, asked: false, about, begun, entered };
+        self.running.insert(token, running);
         Ok(())
     }
 
@@ -317,8 +332,11 @@ impl Runner {
     fn reap(&mut self, token: Token) {
         let Some(running) = self.running.get(&token) else { return };
         let Ok(Some(ended)) = running.child.try_wait() else { return };
-        let Some(running) = self.running.remove(&token) else { return };
+        let Some(mut running) = self.running.remove(&token) else { return };
         self.reactor.deregister(&running.child).ok();
+        if let (Some(roster), Some(entered)) = (&mut self.roster, running.entered.take()) {
+            roster.leave(entered);
+        }
         if running.lives == Lives::Freely {
             self.notices.ended(&running.about, running.begun);
         }

@@ -10,7 +10,7 @@ use keepalived_config::{InstanceKey, Severity};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerState};
-use keepalived_kernel::process::{self, Background, PidFileRefused};
+use keepalived_kernel::process::{self, Background, PidFileRefused, Roster};
 use keepalived_kernel::reactor::{self, Reactor, Ready, Token};
 use keepalived_kernel::signal::{self, Signal};
 use keepalived_surface::request::Change;
@@ -144,6 +144,8 @@ struct Supervisor {
     paced_log: PacedLog,
     introductions: Introductions,
     own_scripts: OwnScripts,
+    /// Programs to end if the runner dies.
+    roster: Option<Roster>,
     reload_time: ReloadTime,
     /// The configuration that a thread is reading.
     reading: Option<Reading>,
@@ -268,6 +270,7 @@ impl Supervisor {
             paced_log,
             introductions: Introductions::default(),
             own_scripts,
+            roster: None,
             reload_time: ReloadTime::default(),
             reading: None,
             modules_are_loaded: false,

@@ -10,6 +10,7 @@ mod namespace;
 mod pid_file;
 mod privilege;
 mod program;
+mod roster;
 mod schedule;
 mod spawn;
 
@@ -23,6 +24,7 @@ pub use namespace::{NetworkNamespace, enter_network_namespace};
 pub use pid_file::{PidFile, PidFileRefused};
 pub use privilege::{Capability, drop_capabilities, effective_uid, holds, set_umask};
 pub use program::{Identity, Orphaned, Program, signal_group, start};
+pub use roster::{Entered, Roster};
 pub use schedule::{
     Realtime, limit_core, lock_memory, pin_to_cpus, precise_timers, raise_descriptor_limit, set_nice, set_realtime,
 };

@@ -362,6 +362,7 @@ impl Process {
             ToChild::Start
             | ToChild::Peer(_)
             | ToChild::Orders
+            | ToChild::Roster
             | ToChild::Stop
             | ToChild::Seen(_)
             | ToChild::Door(_) => {}

@@ -72,3 +72,39 @@ fn an_answer_in_time_ends_the_waiting() {
     assert_eq!(programs.turn(NOW + Duration::from_secs(60)), None, "nothing is awaited any more");
     assert!(programs.ended().is_empty());
 }
+
+#[test]
+fn a_notification_is_told_again_if_the_runner_dies_before_it_has_ended() {
+    let mut programs = Programs::default();
+    let notify = |programs: &mut Programs| {
+        let (script, about) = (script(), "VI_1".to_owned());
+        programs.notify(Notice { script: &script, extra: Vec::new(), environment: Vec::new(), about });
+    };
+    let mut runner = runner_of(&mut programs);
+    notify(&mut programs);
+    notify(&mut programs);
+    assert_eq!(asked(&mut runner), [1, 2]);
+    runner.say(&Ended { id: 1, how: HowEnded::Status(0) });
+    programs.listen();
+    drop(runner);
+    assert!(!programs.listen());
+    notify(&mut programs);
+    let mut runner = runner_of(&mut programs);
+    assert_eq!(asked(&mut runner), [2, 3], "once each, in order");
+    for (id, how) in [(2, HowEnded::NotRun(Blame::Machine, "a later one".to_owned())), (3, HowEnded::Status(1))] {
+        runner.say(&Ended { id, how });
+    }
+    programs.listen();
+    assert!(programs.ended().is_empty(), "nobody waits for them");
+    assert!(asked(&mut runner_of(&mut programs)).is_empty());
+}
+
+#[test]
+fn notifications_that_no_runner_takes_are_bounded() {
+    let mut programs = Programs::default();
+    for number in 0..MOST_WAITING + 10 {
+        let (script, about) = (script(), number.to_string());
+        programs.notify(Notice { script: &script, extra: Vec::new(), environment: Vec::new(), about });
+    }
+    assert_eq!((programs.waiting.len(), programs.awaited.len()), (MOST_WAITING, MOST_WAITING));
+}

@@ -35,19 +35,26 @@ pub(super) struct Notices {
     running: HashMap<String, Vec<Instant>>,
     /// The end of the pause after a shortage.
     short_until: Option<Instant>,
+    /// Orders that will not be carried out: a later one about the same subject has taken their place, or there are too many.
+    displaced: Vec<(Token, u64)>,
 }
 
 impl Notices {
     /// Takes an order. Of orders that wait for one subject only the last one stays. Says if it waits because too many run.
     pub(super) fn push(&mut self, client: Token, order: Order) -> Option<usize> {
         let is_same = |(_, other): &(Token, Order)| other.about == order.about;
-        let waited = self.waiting.iter().position(is_same).map(|place| self.waiting.remove(place)).is_some();
-        if self.waiting.len() >= MOST_WAITING {
-            self.waiting.pop_front();
-        }
+        let same = self.waiting.iter().position(is_same).and_then(|place| self.waiting.remove(place));
+        let waited = same.is_some();
+        let oldest = if self.waiting.len() >= MOST_WAITING { self.waiting.pop_front() } else { None };
+        self.displaced.extend(same.into_iter().chain(oldest).map(|(client, order)| (client, order.id)));
         let running = self.running.get(&order.about).map_or(0, Vec::len);
         self.waiting.push_back((client, order));
         (running >= MOST_ABOUT_ONE && !waited).then_some(running)
+    }
+
+    /// Takes the orders that will not be carried out.
+    pub(super) fn displaced(&mut self) -> Vec<(Token, u64)> {
+        std::mem::take(&mut self.displaced)
     }
 
     /// When the next program about `subject` may begin; `None` if one has to end first.

@@ -114,6 +114,7 @@ impl Supervisor {
                 }
                 self.introduce(role);
                 if role == Role::Runner {
+                    self.share_roster();
                     self.connect_runner();
                 }
                 if role == Role::Observer {

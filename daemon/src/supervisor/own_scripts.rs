@@ -8,6 +8,7 @@ use std::time::Duration;
 use keepalived_config::model::{Config, Script};
 use keepalived_core::time::Instant;
 use keepalived_kernel::pipe;
+use keepalived_kernel::process::Roster;
 use keepalived_kernel::reactor::{self, Interest, Token};
 use sd_notify::NotifyState;
 
@@ -159,6 +160,28 @@ impl Supervisor {
             }
             // the script counts as lost in the end
             Err(error) => tracing::error!("cannot connect to the runner: {error}"),
+        }
+    }
+
+    /// Gives a new runner the roster of the programs that we end if it dies.
+    pub(super) fn share_roster(&mut self) {
+        let shared = Roster::new().and_then(|roster| roster.share().map(|memory| (roster, memory)));
+        match shared {
+            Ok((roster, memory)) => {
+                self.roster = Some(roster);
+                if let Some(worker) = self.worker_mut(Role::Runner) {
+                    worker.connection().hand_over(&ToChild::Roster, memory);
+                }
+            }
+            // what a script has started goes on if the runner is killed
+            Err(error) => tracing::error!("no memory for the programs of the runner: {error}"),
+        }
+    }
+
+    /// The runner has died: ends what the programs have started that ended with it.
+    pub(super) fn end_programs(&mut self) {
+        if let Some(Err(error)) = self.roster.take().map(|roster| roster.end_orphans()) {
+            tracing::error!("what the programs of the runner have started may go on: {error}");
         }
     }
 

@@ -42,6 +42,9 @@ impl Supervisor {
         if role == Role::Vrrp {
             self.remove_superseded();
         }
+        if role == Role::Runner {
+            self.end_programs();
+        }
         if self.stopping.is_some() {
             if role == Role::Vrrp && ended == Exit::Status(exit::OK.into()) {
                 // it removed its addresses

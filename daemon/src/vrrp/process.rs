@@ -386,6 +386,7 @@ impl Process {
             | ToChild::Door(_) => {}
             ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => {
+            | ToChild::Roster
                 // whatever comes of it: the supervisor reads no other configuration before it has an answer
                 match message::content::<Config>(memory) {
                     Ok(config) => self.apply(&config),
@@ -621,6 +622,7 @@ fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Conne
                     | ToChild::Door(_),
                     _,
                 ))) => {}
+                    | ToChild::Roster
                 Err(_gone) => {
                     if !startup.keep_addresses {
                         take_back(startup, &mut network);

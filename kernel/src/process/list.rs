@@ -33,6 +33,22 @@ pub fn short_name(pid: u32) -> Option<Vec<u8>> {
     is_alive.then(|| text.get(begin..end).unwrap_or_default().to_vec())
 }
 
+/// Where a process belongs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Family {
+    pub(super) parent: i32,
+    pub(super) group: i32,
+}
+
+/// Where a process belongs, also one that has ended and waits for its parent.
+pub(super) fn family(pid: u32) -> Option<Family> {
+    let text = read(pid, "stat", 512)?;
+    let end = text.iter().rposition(|octet| *octet == b')')?;
+    let rest = std::str::from_utf8(text.get(end + 1..)?).ok()?;
+    let mut numbers = rest.split_whitespace().skip(1).map_while(|word| word.parse().ok());
+    Some(Family { parent: numbers.next()?, group: numbers.next()? })
+}
+
 /// The words of the command of a process, each with a NUL behind it.
 pub fn command_line(pid: u32) -> Option<Vec<u8>> {
     read(pid, "cmdline", LONGEST_COMMAND)

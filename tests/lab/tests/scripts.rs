@@ -2,6 +2,7 @@
 //! it has the keyword.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,7 +20,6 @@ struct Sayer {
 
 impl Sayer {
     fn new(lab: &Lab) -> Result<Self> {
-        use std::os::unix::fs::PermissionsExt as _;
         let (script, said) = (lab.folder().join("say.sh"), lab.folder().join("said"));
         // `say.sh WHO SECONDS`; a shell acts on TERM between two commands
         let text = format!(
@@ -167,6 +167,50 @@ fn a_runner_that_has_died_keeps_no_script_from_running_at_the_stop() {
             Ok(())
         });
     }
+}
+
+/// keepalived 2.4.3 runs programs itself, and its end takes them along.
+#[test]
+fn what_a_check_has_started_ends_with_a_runner_that_is_killed() {
+    if !only_ours() {
+        return; // keepalived has no such process
+    }
+    trial("grandchildren", |lab| {
+        let (check, stays) = (lab.folder().join("check.sh"), lab.folder().join("pids"));
+        let [short, long] = [("1357", "check"), ("1358", "notify")].map(|(seconds, name)| {
+            format!("#!/bin/sh\nsleep {seconds} &\necho {name} $! >> {}\nwait\n", stays.display())
+        });
+        let notify = lab.folder().join("notify.sh");
+        for (path, text) in [(&check, short), (&notify, long)] {
+            fs::write(path, text)?;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+        }
+        fs::write(&stays, "")?;
+        let script = format!(
+            "vrrp_script slow {{\n script {}\n interval 1000\n timeout 1000\n user root\n init_fail\n weight 1\n}}\n",
+            check.display()
+        );
+        let instance = Instance::new(PLAIN, 200).with("track_script {\n slow\n }");
+        let instance = instance.with(&format!("notify {}", notify.display())).alone(lab.router(0), &[]);
+        let text = format!("global_defs {{\n script_user root\n}}\n{script}{instance}");
+        let running = lab.router(0).start(&Daemon::ours(), "d", &text)?;
+        let pids = |name: &str| -> Result<Vec<u32>> {
+            let text = fs::read_to_string(&stays)?;
+            let words = text.lines().filter_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+            Ok(words.collect())
+        };
+        let lives = |pid: u32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"sleep"));
+        let long = patience(Duration::from_secs(15));
+        wait_until("both have begun", long, || Ok(!pids("check")?.is_empty() && !pids("notify")?.is_empty()))?;
+        let (of_check, of_notice) = (pids("check")?[0], pids("notify")?[0]);
+        kill_process(runner(&running).context("a runner")?, Signal::KILL)?;
+        wait_until("what the check has started has ended", long, || Ok(!lives(of_check)))?;
+        assert!(lives(of_notice), "a notification may start what goes on");
+        wait_until("the check runs again", long, || Ok(pids("check")?.len() > 1))?;
+        running.stop()?;
+        kill_process(Pid::from_raw(i32::try_from(of_notice)?).context("a number")?, Signal::KILL)?;
+        Ok(())
+    });
 }
 
 /// What `script` writes to a file that it gets as an argument, as the notify script of an instance.
