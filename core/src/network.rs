@@ -13,7 +13,7 @@ mod upper;
 pub use route::{Hop, Placement, Prefix, Route, RouteKey};
 pub use rule::Rule;
 pub use table::NetworkTable;
-pub use upper::{Setting, Siblings, UpperKind, UpperLink};
+pub use upper::{ArpSetting, ArpSettings, Setting, Siblings, UpperKind, UpperLink};
 
 /// Kernel's number of a link; never 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -48,10 +48,8 @@ pub struct Link {
     pub group: u32,
     /// `IFLA_MASTER`: the VRF or bridge that it is in.
     pub master: Option<LinkIndex>,
-    /// `net.ipv4.conf.LINK.arp_ignore` when the kernel last told of the link: it does not tell of a change.
-    pub arp_ignore: u8,
-    /// The same of `arp_filter`.
-    pub arp_filter: u8,
+    /// Settings of ARP when the kernel last told of the link: it does not tell of a change.
+    pub arp: ArpSettings,
 }
 
 /// An address on a link.

@@ -206,8 +206,9 @@ impl NetworkTable {
 
     fn setting(&self, setting: &Setting) -> bool {
         match setting {
-            Setting::ArpIgnore { link, .. } => self.by_index(*link).is_some_and(|link| link.arp_ignore == 1),
-            Setting::ArpFilter { link, .. } => self.by_index(*link).is_some_and(|link| link.arp_filter == 1),
+            Setting::Arp { link, setting, .. } => {
+                self.by_index(*link).is_some_and(|link| link.arp.get(*setting) == setting.needed())
+            }
             Setting::NoReversePathFilter { .. } => self.settings.contains(setting),
         }
     }
@@ -216,14 +217,9 @@ impl NetworkTable {
     fn set(&mut self, setting: Setting, holds: bool) -> bool {
         let was = self.setting(&setting);
         match setting {
-            Setting::ArpIgnore { link, before } => {
+            Setting::Arp { link, setting, before } => {
                 if let Some(link) = self.links.get_mut(&link) {
-                    link.arp_ignore = if holds { 1 } else { before };
-                }
-            }
-            Setting::ArpFilter { link, before } => {
-                if let Some(link) = self.links.get_mut(&link) {
-                    link.arp_filter = if holds { 1 } else { before };
+                    link.arp.set(setting, if holds { setting.needed() } else { before });
                 }
             }
             Setting::NoReversePathFilter { .. } if holds => drop(self.settings.insert(setting)),

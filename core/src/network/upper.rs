@@ -1,5 +1,7 @@
 //! Links that we make on others, for virtual MACs, and the settings that come with them.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Key, LinkIndex};
 use crate::address::InterfaceName;
 use crate::vrrp::Family;
@@ -70,20 +72,80 @@ impl UpperLink {
     }
 }
 
+/// What a link says and answers in ARP (`net.ipv4.conf.LINK`), as far as virtual MACs on it need it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum ArpSetting {
+    /// `arp_ignore` 1: requests for an address are answered only by the link that has it.
+    Ignore,
+    /// `arp_filter` 1: requests are answered only by the link that the answer would leave by.
+    Filter,
+    /// `arp_announce` 2: requests name an address of the link that they leave by. Those that go before replies from a virtual address leave by
+    /// the link below the virtual MAC, and would tell the neighbours that the virtual address has the MAC address of that link.
+    Announce,
+}
+
+impl ArpSetting {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ignore, Self::Filter, Self::Announce];
+
+    /// The value that a virtual MAC needs.
+    pub const fn needed(self) -> u8 {
+        match self {
+            Self::Ignore | Self::Filter => 1,
+            Self::Announce => 2,
+        }
+    }
+
+    /// What Linux calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ignore => "arp_ignore",
+            Self::Filter => "arp_filter",
+            Self::Announce => "arp_announce",
+        }
+    }
+}
+
+/// The values of all [`ArpSetting`]s of a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ArpSettings {
+    /// `arp_ignore`
+    pub ignore: u8,
+    /// `arp_filter`
+    pub filter: u8,
+    /// `arp_announce`
+    pub announce: u8,
+}
+
+impl ArpSettings {
+    /// One of them.
+    pub const fn get(&self, setting: ArpSetting) -> u8 {
+        match setting {
+            ArpSetting::Ignore => self.ignore,
+            ArpSetting::Filter => self.filter,
+            ArpSetting::Announce => self.announce,
+        }
+    }
+
+    /// Another value for one of them.
+    pub const fn set(&mut self, setting: ArpSetting, value: u8) {
+        match setting {
+            ArpSetting::Ignore => self.ignore = value,
+            ArpSetting::Filter => self.filter = value,
+            ArpSetting::Announce => self.announce = value,
+        }
+    }
+}
+
 /// A setting that stays while a virtual MAC needs it, with the value that it had before.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Setting {
-    /// `net.ipv4.conf.LINK.arp_ignore` is 1: ARP requests for an address are answered only by the link that has it.
-    ArpIgnore {
+    /// A setting of ARP has the value that a virtual MAC needs.
+    Arp {
         /// Of this link.
         link: LinkIndex,
-        /// What it was.
-        before: u8,
-    },
-    /// `net.ipv4.conf.LINK.arp_filter` is 1: ARP requests are answered only by the link that the answer would leave by.
-    ArpFilter {
-        /// Of this link.
-        link: LinkIndex,
+        /// Which.
+        setting: ArpSetting,
         /// What it was.
         before: u8,
     },
@@ -101,7 +163,7 @@ impl Setting {
     /// The link that it is of; `None`: all of them.
     pub const fn link(&self) -> Option<LinkIndex> {
         match self {
-            Self::ArpIgnore { link, .. } | Self::ArpFilter { link, .. } => Some(*link),
+            Self::Arp { link, .. } => Some(*link),
             Self::NoReversePathFilter { .. } => None,
         }
     }

@@ -7,7 +7,7 @@ use std::io;
 use keepalived_config::model::{Config, Firewall, Instance, PolicyRule, Route, StaticAddress};
 use keepalived_core::address::InterfaceName;
 use keepalived_core::desired::{Object as _, Seen as _};
-use keepalived_core::network::{Change, Key, NetworkTable, Object, Setting};
+use keepalived_core::network::{ArpSetting, ArpSettings, Change, Key, NetworkTable, Object, Setting};
 use keepalived_kernel::network::{Network, Refused};
 
 use super::batch::Batch;
@@ -163,12 +163,13 @@ pub fn remove_links_given_up<'a>(
     }
     let found = before.flat_map(|instance| lower::found(instance, &table)).filter(|made| !kept.contains(&made.name));
     let links = found.filter_map(|made| Some(Key::Upper(table.by_name(&made.need.base)?.index, made.name)));
-    let of_link = |(name, (ignore, filter)): (&InterfaceName, &(u8, u8))| {
+    let of_link = |(name, before): (&InterfaceName, &ArpSettings)| {
         if bases.contains(name) {
             return None;
         }
         let link = table.by_name(name)?.index;
-        Some([Setting::ArpIgnore { link, before: *ignore }, Setting::ArpFilter { link, before: *filter }])
+        let before = *before;
+        Some(ArpSetting::ALL.map(|setting| Setting::Arp { link, setting, before: before.get(setting) }))
     };
     let settings = borrowed.arp.iter().filter_map(of_link).flatten();
     let filter = borrowed.reverse_path_filter.filter(|(all, _)| *all > 0 && bases.is_empty());
@@ -328,7 +329,8 @@ mod tests {
         let mut network = machine(&[("192.0.2.1", 0)]);
         network.set_reverse_path_filter(0, 2);
         let eth0 = InterfaceName::new(b"eth0").unwrap();
-        let borrowed = BorrowedSettings { arp: [(eth0, (0, 0))].into(), reverse_path_filter: Some((2, 1)) };
+        let borrowed =
+            BorrowedSettings { arp: [(eth0, ArpSettings::default())].into(), reverse_path_filter: Some((2, 1)) };
         let table = NetworkTable::new(network.inventory().unwrap());
         let links = before.instances.iter().flat_map(lower::needs).zip(["one", "two"]).map(|(need, name)| {
             let made = lower::Made { need, name: InterfaceName::new(name.as_bytes()).unwrap() };
@@ -337,12 +339,13 @@ mod tests {
         let links: Vec<_> = links.collect();
         network.change(&links);
         let eth0 = network.link("eth0").unwrap().clone();
-        network.set_link(keepalived_core::network::Link { arp_ignore: 1, arp_filter: 1, ..eth0 });
-        for (now, left, ignore, filter) in [(with(&[52]), 1, 1, 0), (with(&[]), 0, 0, 2)] {
+        let arp = ArpSettings { ignore: 1, filter: 1, announce: 2 };
+        network.set_link(keepalived_core::network::Link { arp, ..eth0 });
+        for (now, left, arp, filter) in [(with(&[52]), 1, arp, 0), (with(&[]), 0, ArpSettings::default(), 2)] {
             remove_links_given_up(&mut network, before.instances.iter(), now.instances.iter(), &borrowed).unwrap();
             let links = network.inventory().unwrap().links.into_iter().filter(|link| link.upper.is_some());
             assert_eq!(links.count(), left);
-            assert_eq!(network.link("eth0").unwrap().arp_ignore, ignore);
+            assert_eq!(network.link("eth0").unwrap().arp, arp);
             assert_eq!(network.reverse_path_filter().unwrap().0, filter);
         }
     }

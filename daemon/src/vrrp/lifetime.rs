@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keepalived_config::InstanceKey;
 use keepalived_core::address::InterfaceName;
+use keepalived_core::network::ArpSettings;
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerState};
 use serde::{Deserialize, Serialize};
 
@@ -30,8 +31,8 @@ pub struct Inherited {
 /// What settings of links were before virtual MACs needed others: they are put back at the end.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct BorrowedSettings {
-    /// `arp_ignore` and `arp_filter` of a link, by its name.
-    pub arp: BTreeMap<InterfaceName, (u8, u8)>,
+    /// Those of ARP of a link, by its name.
+    pub arp: BTreeMap<InterfaceName, ArpSettings>,
     /// `net.ipv4.conf.all.rp_filter`, and that of `default`.
     pub reverse_path_filter: Option<(u8, u8)>,
 }

@@ -11,7 +11,8 @@ use crate::firewall::Firewall;
 use crate::network::{MOST_EVENTS, Network, Refused, Secondaries};
 use keepalived_core::network::route::OUR_PROTOCOL;
 use keepalived_core::network::{
-    Address, AddressKey, Change, Inventory, Key, Link, LinkIndex, NetworkEvent, Object, Route, RouteKey, Rule,
+    Address, AddressKey, ArpSettings, Change, Inventory, Key, Link, LinkIndex, NetworkEvent, Object, Route, RouteKey,
+    Rule,
 };
 use keepalived_core::vrrp::Family;
 
@@ -82,8 +83,7 @@ impl FakeNetwork {
             upper: None,
             group: 0,
             master: None,
-            arp_ignore: 0,
-            arp_filter: 0,
+            arp: ArpSettings::default(),
         })
     }
 

@@ -8,7 +8,7 @@ use keepalived_core::address::{InterfaceLabel, InterfaceName};
 
 use super::codec::{Attributes, Batch, i32_at, u32_at};
 use super::upper;
-use keepalived_core::network::{Address, Link, LinkIndex};
+use keepalived_core::network::{Address, ArpSettings, Link, LinkIndex};
 
 /// `RTM_NEWLINK`
 pub(crate) const NEW_LINK: u16 = 16;
@@ -76,7 +76,7 @@ pub(crate) fn link(body: &[u8]) -> Option<LinkMessage> {
     let flags = u32_at(body, 8)?;
     let (mut name, mut mac, mut mtu, mut vrf) = (None, None, 0, None);
     let (mut parent, mut elsewhere, mut upper, mut group, mut master) = (None, false, None, 0, None);
-    let mut settings = (0, 0);
+    let mut settings = ArpSettings::default();
     let number = |value: &[u8]| u32_at(value, 0).filter(|number| *number != 0).map(LinkIndex);
     for (kind, value) in Attributes(body.get(16..)?) {
         match kind {
@@ -107,8 +107,7 @@ pub(crate) fn link(body: &[u8]) -> Option<LinkMessage> {
         upper,
         group,
         master,
-        arp_ignore: settings.0,
-        arp_filter: settings.1,
+        arp: settings,
     });
     Some(LinkMessage { index, link })
 }

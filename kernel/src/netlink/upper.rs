@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use keepalived_core::address::InterfaceName;
 use keepalived_core::network::{
-    Change, Key, Link, LinkIndex, NetworkEvent, Object, Setting, Siblings, UpperKind, UpperLink,
+    ArpSetting, ArpSettings, Change, Key, Link, LinkIndex, NetworkEvent, Object, Setting, Siblings, UpperKind,
+    UpperLink,
 };
 use keepalived_core::vrrp::Family;
 
@@ -48,6 +49,7 @@ const IFF_UP: u32 = 1;
 /// `IPV4_DEVCONF_*`
 const RP_FILTER: u16 = 8;
 const ARP_FILTER: u16 = 13;
+const ARP_ANNOUNCE: u16 = 18;
 const ARP_IGNORE: u16 = 19;
 const PROMOTE_SECONDARIES: u16 = 20;
 const ACCEPT_LOCAL: u16 = 23;
@@ -80,15 +82,25 @@ pub(super) fn read_kind(information: &[u8]) -> Option<UpperKind> {
     }
 }
 
-/// Reads `arp_ignore` and `arp_filter` from `IFLA_AF_SPEC`.
-pub(super) fn read_settings(specific: &[u8]) -> Option<(u8, u8)> {
+/// Reads settings of ARP from `IFLA_AF_SPEC`.
+pub(super) fn read_settings(specific: &[u8]) -> Option<ArpSettings> {
     let find = |octets, wanted| Attributes(octets).find(|(kind, _)| *kind == wanted).map(|(_, value)| value);
     let values = find(find(specific, AF_INET)?, IFLA_INET_CONF)?;
-    let value = |setting: u16| {
-        let value = u32_at(values, usize::from(setting).checked_sub(1)? * 4)?;
-        u8::try_from(value).ok()
-    };
-    Some((value(ARP_IGNORE)?, value(ARP_FILTER)?))
+    let mut settings = ArpSettings::default();
+    for setting in ArpSetting::ALL {
+        let value = u32_at(values, usize::from(arp_number(setting)).checked_sub(1)? * 4)?;
+        settings.set(setting, u8::try_from(value).ok()?);
+    }
+    Some(settings)
+}
+
+/// Its number among the settings of IPv4.
+const fn arp_number(setting: ArpSetting) -> u16 {
+    match setting {
+        ArpSetting::Ignore => ARP_IGNORE,
+        ArpSetting::Filter => ARP_FILTER,
+        ArpSetting::Announce => ARP_ANNOUNCE,
+    }
 }
 
 /// `RTM_NEWNETCONF`
@@ -423,8 +435,9 @@ impl Rtnetlink {
         let Key::Setting(setting) = change.key() else { return Ok(()) };
         let comes = matches!(change, Change::Present(_));
         let (link, number, value) = match setting {
-            Setting::ArpIgnore { link, before } => (link, ARP_IGNORE, if comes { 1 } else { before }),
-            Setting::ArpFilter { link, before } => (link, ARP_FILTER, if comes { 1 } else { before }),
+            Setting::Arp { link, setting, before } => {
+                (link, arp_number(setting), if comes { setting.needed() } else { before })
+            }
             Setting::NoReversePathFilter { all, default } if comes => return move_reverse_path_filter(all, default),
             Setting::NoReversePathFilter { all, default } => return restore_reverse_path_filter(all, default),
         };

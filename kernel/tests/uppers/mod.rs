@@ -2,7 +2,8 @@
 
 use keepalived_core::address::InterfaceName;
 use keepalived_core::network::{
-    Change, Key, Link, LinkIndex, NetworkEvent, NetworkTable, Object, Setting, UpperKind, UpperLink,
+    ArpSetting, ArpSettings, Change, Key, Link, LinkIndex, NetworkEvent, NetworkTable, Object, Setting, UpperKind,
+    UpperLink,
 };
 use keepalived_core::vrrp::Family;
 use keepalived_kernel::firewall::Firewall;
@@ -53,7 +54,7 @@ fn they_are_made_taken_over_and_removed(machine: &mut impl Machine, parent: Link
             let link = find(machine, wanted.name).unwrap();
             assert_eq!((link.parent, link.upper, link.mac), (Some(parent), Some(UpperKind::Macvlan), wanted.mac));
             assert!(link.up && link.multicast && !link.loopback, "{link:?}");
-            assert_eq!(link.arp_ignore, 1);
+            assert_eq!(link.arp.ignore, 1);
         }
         let is_it = |event: &NetworkEvent| matches!(event, NetworkEvent::Link(link) if link.name == wanted.name);
         machine.until(|event| is_it(event) && matches!(event, NetworkEvent::Link(link) if link.up && link.running));
@@ -167,18 +168,18 @@ fn the_packet_filter_is_set_up_again_and_again(machine: &mut impl Machine, link:
 }
 
 fn settings_are_put_back(machine: &mut impl Machine, link: LinkIndex) {
-    let settings = [Setting::ArpIgnore { link, before: 0 }, Setting::ArpFilter { link, before: 0 }];
-    fn seen(machine: &mut impl Machine, link: LinkIndex) -> (u8, u8) {
+    let settings = ArpSetting::ALL.map(|setting| Setting::Arp { link, setting, before: 0 });
+    fn seen(machine: &mut impl Machine, link: LinkIndex) -> ArpSettings {
         let table = NetworkTable::new(machine.network().inventory().unwrap());
-        table.by_index(link).map(|link| (link.arp_ignore, link.arp_filter)).unwrap()
+        table.by_index(link).map(|link| link.arp).unwrap()
     }
-    assert_eq!(seen(machine, link), (0, 0));
+    assert_eq!(seen(machine, link), ArpSettings::default());
     for _ in 0..2 {
         must(machine, &settings.map(|setting| Change::Present(Object::Setting(setting))));
-        assert_eq!(seen(machine, link), (1, 1));
+        assert_eq!(seen(machine, link), ArpSettings { ignore: 1, filter: 1, announce: 2 });
     }
     must(machine, &settings.map(|setting| Change::Absent(Key::Setting(setting))));
-    assert_eq!(seen(machine, link), (0, 0));
+    assert_eq!(seen(machine, link), ArpSettings::default());
     let (all, default) = machine.network().reverse_path_filter().unwrap();
     let none = Setting::NoReversePathFilter { all, default };
     must(machine, &[Change::Present(Object::Setting(none))]);

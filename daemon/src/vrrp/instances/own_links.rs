@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use keepalived_config::model::VipLost;
 use keepalived_core::address::InterfaceName;
 use keepalived_core::desired::{Object as _, Seen as _};
-use keepalived_core::network::{Key, LinkIndex, Object, Setting};
+use keepalived_core::network::{ArpSetting, Key, LinkIndex, Object, Setting};
 use keepalived_core::time::Instant;
 use keepalived_kernel::network::Network;
 
@@ -107,18 +107,13 @@ impl Instances {
     /// The settings that an IPv4 virtual MAC on `parent` needs and that differ.
     fn settings_for(&mut self, parent: LinkIndex, network: &mut impl Network) -> Vec<Setting> {
         let Some(link) = self.table.by_index(parent) else { return Vec::new() };
-        let now = (link.arp_ignore, link.arp_filter);
-        let (ignore, filter) = *self.borrowed.arp.entry(link.name).or_insert(now);
+        let arp = *self.borrowed.arp.entry(link.name).or_insert(link.arp);
         // what cannot be read cannot be put back
         let filters =
             *self.borrowed.reverse_path_filter.get_or_insert_with(|| network.reverse_path_filter().unwrap_or_default());
-        let mut settings = Vec::new();
-        if ignore != 1 {
-            settings.push(Setting::ArpIgnore { link: parent, before: ignore });
-        }
-        if filter != 1 {
-            settings.push(Setting::ArpFilter { link: parent, before: filter });
-        }
+        let differ = ArpSetting::ALL.into_iter().filter(|setting| arp.get(*setting) != setting.needed());
+        let of_arp = |setting| Setting::Arp { link: parent, setting, before: arp.get(setting) };
+        let mut settings: Vec<Setting> = differ.map(of_arp).collect();
         if let (all @ 1.., default) = filters {
             settings.push(Setting::NoReversePathFilter { all, default });
         }

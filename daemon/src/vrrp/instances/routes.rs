@@ -90,8 +90,7 @@ pub(in super::super) fn describe(key: &Key) -> String {
     match key {
         Key::Link(link) => format!("link {}", link.0),
         Key::Upper(_, name) => format!("link {name}"),
-        Key::Setting(Setting::ArpIgnore { link, .. }) => format!("arp_ignore of link {}", link.0),
-        Key::Setting(Setting::ArpFilter { link, .. }) => format!("arp_filter of link {}", link.0),
+        Key::Setting(Setting::Arp { link, setting, .. }) => format!("{} of link {}", setting.name(), link.0),
         Key::Setting(Setting::NoReversePathFilter { .. }) => "net.ipv4.conf.all.rp_filter".to_owned(),
         Key::Address((_, address, prefix)) => format!("address {address}/{prefix}"),
         Key::Route(route) => format!("route {route}"),

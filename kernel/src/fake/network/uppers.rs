@@ -3,7 +3,7 @@
 use std::io;
 
 use keepalived_core::address::InterfaceName;
-use keepalived_core::network::{Link, LinkIndex, NetworkEvent, Setting, UpperKind, UpperLink};
+use keepalived_core::network::{ArpSettings, Link, LinkIndex, NetworkEvent, Setting, UpperKind, UpperLink};
 use keepalived_core::vrrp::Family;
 
 use super::FakeNetwork;
@@ -64,8 +64,7 @@ impl FakeNetwork {
                 parent: Some(wish.parent),
                 upper: Some(wish.kind),
                 vrf: None,
-                arp_ignore: 1,
-                arp_filter: 0,
+                arp: ArpSettings { ignore: 1, ..ArpSettings::default() },
                 ..parent.clone()
             },
             Some(link) if (link.parent, link.upper, link.mac) == (Some(wish.parent), Some(wish.kind), mac) => link,
@@ -102,9 +101,8 @@ impl FakeNetwork {
     }
 
     pub(super) fn apply_setting(&mut self, setting: &Setting, comes: bool) -> Result<(), Refused> {
-        let (link, change): (LinkIndex, fn(&mut Link, u8)) = match setting {
-            Setting::ArpIgnore { link, .. } => (*link, |link, value| link.arp_ignore = value),
-            Setting::ArpFilter { link, .. } => (*link, |link, value| link.arp_filter = value),
+        let (link, setting, before) = match setting {
+            Setting::Arp { link, setting, before } => (*link, *setting, *before),
             Setting::NoReversePathFilter { all, default } => {
                 self.reverse_path_filter = if comes { (0, (*default).max(*all)) } else { (*all, *default) };
                 if comes {
@@ -115,14 +113,10 @@ impl FakeNetwork {
                 return Ok(());
             }
         };
-        let value = match setting {
-            _ if comes => 1,
-            Setting::ArpIgnore { before, .. } | Setting::ArpFilter { before, .. } => *before,
-            Setting::NoReversePathFilter { .. } => 0,
-        };
+        let value = if comes { setting.needed() } else { before };
         match self.links.get_mut(&link) {
             Some(there) => {
-                change(there, value);
+                there.arp.set(setting, value);
                 self.events.push_back(NetworkEvent::Link(there.clone()));
                 Ok(())
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
-use keepalived_core::network::{Address, Change, Link, LinkIndex, Object, Siblings, UpperKind, UpperLink};
+use keepalived_core::network::{Address, ArpSettings, Change, Link, LinkIndex, Object, Siblings, UpperKind, UpperLink};
 use keepalived_core::vrrp::{Family, State};
 use keepalived_kernel::fake::FakeNetwork;
 use keepalived_kernel::network::{Network, Refused};
@@ -35,6 +35,9 @@ fn upper(parent: LinkIndex, name: &str, mac: [u8; 6]) -> Change {
 fn link<'a>(rig: &'a mut Rig, name: &str) -> Option<&'a Link> {
     rig.network().link(name)
 }
+
+/// What the link below an IPv4 virtual MAC has.
+const NEEDED: ArpSettings = ArpSettings { ignore: 1, filter: 1, announce: 2 };
 
 /// Made links by name, with the one below and the last three octets of the MAC address.
 fn made(rig: &mut Rig) -> Vec<(String, u32, [u8; 3])> {
@@ -73,7 +76,7 @@ fn a_virtual_mac_is_there_from_the_start_and_goes_at_the_end() {
     assert_eq!((own.mac, own.up), (Some([0, 0, 0x5e, 0, 1, 51]), true));
     assert_eq!(transitions(&rig), [State::Backup], "no FAULT on the way");
     let eth0 = link(&mut rig, "eth0").unwrap();
-    assert_eq!((eth0.arp_ignore, eth0.arp_filter), (1, 1));
+    assert_eq!(eth0.arp, NEEDED);
     assert_eq!(rig.network().reverse_path_filter().unwrap(), (0, 2));
     rig.pass(RUN);
     assert_eq!(on(&mut rig, "vrrp.51"), set(["192.0.2.100/24"]));
@@ -85,7 +88,7 @@ fn a_virtual_mac_is_there_from_the_start_and_goes_at_the_end() {
     rig.stop(AtExit::Release);
     assert_eq!(made(&mut rig), []);
     let eth0 = link(&mut rig, "eth0").unwrap();
-    assert_eq!((eth0.arp_ignore, eth0.arp_filter), (0, 0));
+    assert_eq!(eth0.arp, ArpSettings::default());
     assert_eq!(rig.network().reverse_path_filter().unwrap(), (2, 1));
 }
 
@@ -113,7 +116,7 @@ fn an_ipv6_virtual_mac_has_the_link_local_address_of_the_link_below() {
     assert_eq!(on(&mut rig, "vrrp.51"), set(["fe80::1/64", "fe80::100/128", "2001:db8::100/64"]));
     let sent = rig.packets().sent.last().unwrap().clone();
     assert_eq!((sent.channel.link, sent.source), (Some(own.link), ip("fe80::1")));
-    assert_eq!(link(&mut rig, "eth0").unwrap().arp_ignore, 0, "no IPv4 there");
+    assert_eq!(link(&mut rig, "eth0").unwrap().arp.ignore, 0, "no IPv4 there");
     rig.network().remove_address(ETH0, ip("fe80::1"), 64);
     rig.pass(MILLI);
     assert_eq!(rig.state("A"), State::Fault);
@@ -309,13 +312,13 @@ fn what_others_change_about_it_is_made_right() {
     }
     let mut rig = Rig::new(&with_mac(51, ""));
     let eth0 = link(&mut rig, "eth0").unwrap().clone();
-    rig.network().set_link(Link { arp_ignore: 0, arp_filter: 2, ..eth0 });
+    rig.network().set_link(Link { arp: ArpSettings { ignore: 0, filter: 2, announce: 1 }, ..eth0 });
     rig.pass(MILLI);
     let eth0 = link(&mut rig, "eth0").unwrap();
-    assert_eq!((eth0.arp_ignore, eth0.arp_filter), (1, 1));
+    assert_eq!(eth0.arp, NEEDED);
     rig.stop(AtExit::Release);
     let eth0 = link(&mut rig, "eth0").unwrap();
-    assert_eq!((eth0.arp_ignore, eth0.arp_filter), (0, 0));
+    assert_eq!(eth0.arp, ArpSettings::default());
 }
 
 // udev has systemd-sysctl set for each new link what the administrator has configured; `sysctl --system` sets it for all
@@ -399,9 +402,9 @@ fn it_follows_the_link_below() {
     assert_eq!(rig.state("A"), State::Master);
     assert_eq!(made(&mut rig), [("vrrp.51".to_owned(), 20, [0, 1, 51])]);
     assert_eq!(on(&mut rig, "vrrp.51"), set(["192.0.2.100/24"]));
-    assert_eq!(link(&mut rig, "eth0").unwrap().arp_ignore, 1);
+    assert_eq!(link(&mut rig, "eth0").unwrap().arp.ignore, 1);
     rig.stop(AtExit::Release);
-    assert_eq!(link(&mut rig, "eth0").unwrap().arp_ignore, 0);
+    assert_eq!(link(&mut rig, "eth0").unwrap().arp.ignore, 0);
 }
 
 #[test]
@@ -441,7 +444,7 @@ fn a_reload_makes_and_removes_links_and_nobody_is_in_fault_meanwhile() {
     assert_eq!(made(&mut rig).len(), 1);
     rig.reload(&plain);
     assert_eq!(made(&mut rig), []);
-    assert_eq!(link(&mut rig, "eth0").unwrap().arp_ignore, 0);
+    assert_eq!(link(&mut rig, "eth0").unwrap().arp.ignore, 0);
     // refused, it does not wait for ever
     rig.network().refuse_link(InterfaceName::new(b"vrrp.51").unwrap(), Some(Refused { errno: 1, message: None }));
     rig.reload(&format!("{plain}{}", with_mac(51, "")));
@@ -490,7 +493,7 @@ fn a_process_that_resumes_takes_links_and_settings_over() {
     rig.stop(AtExit::Release);
     assert_eq!(made(&mut rig), []);
     let eth0 = link(&mut rig, "eth0").unwrap();
-    assert_eq!((eth0.arp_ignore, eth0.arp_filter), (0, 0), "as before the first process");
+    assert_eq!(eth0.arp, ArpSettings::default(), "as before the first process");
 }
 
 #[test]
