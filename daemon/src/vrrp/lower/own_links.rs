@@ -56,6 +56,11 @@ const fn virtual_mac(family: Family, vrid: Vrid) -> [u8; 6] {
     [0, 0, 0x5e, 0, family, vrid.get()]
 }
 
+/// Whether some virtual router has this MAC address.
+const fn is_virtual_mac(mac: &[u8; 6]) -> bool {
+    matches!(mac, [0, 0, 0x5e, 0, 1 | 2, _])
+}
+
 /// Links that `instance` needs: first the one that it runs on.
 pub(in super::super) fn needs(instance: &Instance) -> Vec<Need> {
     let (family, vrid) = (instance.settings.family, instance.settings.vrid);
@@ -152,11 +157,12 @@ pub(in super::super) fn names(
                 };
                 let is_free = |name: &InterfaceName| {
                     let others = others.iter().copied().chain(&made).any(|it| it.name == *name);
-                    // one that an earlier run left for it
+                    // one that an earlier run left for it; a virtual MAC may have got another address since
                     let left = |link: &Link| {
                         let below = table.by_name(&need.base).map(|link| link.index);
                         let alike = link.upper.is_some_and(|kind| kind.is_like(need.kind));
-                        need.mac.is_none() && alike && link.parent == below
+                        let of_other = need.mac.is_some() && link.mac.is_some_and(|mac| is_virtual_mac(&mac));
+                        alike && link.parent == below && !of_other
                     };
                     !others && !reserved.contains(name) && table.by_name(name).is_none_or(left)
                 };

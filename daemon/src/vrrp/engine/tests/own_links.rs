@@ -321,6 +321,24 @@ fn what_others_change_about_it_is_made_right() {
     assert_eq!(eth0.arp, ArpSettings::default());
 }
 
+// keepalived 2.4.3 removes one of that name that has another MAC address or type, and makes its own
+#[test]
+fn one_whose_mac_address_changed_while_no_process_ran_is_made_right() {
+    for (mac, ours) in [([2, 0, 0, 0, 0, 9], true), ([0, 0, 0x5e, 0, 2, 51], false)] {
+        let mut network = machine();
+        network.change(&[upper(ETH0, "vrrp.51", mac)]);
+        let mut rig = Rig::on(network, &with_mac(51, ""));
+        rig.pass(RUN);
+        let there: Vec<_> = made(&mut rig).into_iter().map(|(name, _, end)| (name, end)).collect();
+        let own = |name: &str| (name.to_owned(), [0, 1, 51]);
+        let expected =
+            if ours { vec![own("vrrp.51")] } else { vec![("vrrp.51".to_owned(), [0, 2, 51]), own("vrrp1.51")] };
+        assert_eq!(there, expected);
+        rig.stop(AtExit::Release);
+        assert_eq!(made(&mut rig).len(), usize::from(!ours), "that of another virtual router stays");
+    }
+}
+
 // udev has systemd-sysctl set for each new link what the administrator has configured; `sysctl --system` sets it for all
 #[test]
 fn reverse_path_filters_that_others_set_do_not_stay() {
