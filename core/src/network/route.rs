@@ -87,6 +87,12 @@ impl RouteKey {
     pub const fn family(&self) -> Family {
         Family::of(self.destination.address)
     }
+
+    /// The same for routes that lead to one place by one gateway each, and differ by that alone.
+    pub fn without_gateway(&self) -> Option<Self> {
+        let by_gateway = self.gateway.is_some() && !self.several;
+        by_gateway.then_some(Self { gateway: None, link: None, ..*self })
+    }
 }
 
 impl fmt::Display for RouteKey {
@@ -194,6 +200,8 @@ pub enum Placement {
     Add,
     /// After them.
     Append,
+    /// In the place of those that differ by their gateway only; IPv6, which would make both one route of two ways.
+    Replace,
 }
 
 /// A way to the next router.
@@ -308,6 +316,18 @@ impl Route {
             && self.expires.is_some() == wish.expires.is_some()
             && self.hops.len() == wish.hops.len()
             && self.hops.iter().zip(&wish.hops).all(|(there, wish)| there.fulfils(wish))
+    }
+}
+
+impl Route {
+    /// Whether this route of several ways, as the kernel has it, holds the route of one way that `wish` asks for: IPv6 routes to one place make
+    /// one.
+    pub fn contains(&self, wish: &Self) -> bool {
+        let all = self.key();
+        let same = RouteKey { several: false, gateway: None, link: None, ..all };
+        all.several
+            && Some(same) == wish.key().without_gateway()
+            && wish.hops.iter().all(|wish| self.hops.iter().any(|there| there.fulfils(wish)))
     }
 }
 

@@ -113,6 +113,8 @@ impl Met {
                 Ok(self.at(*key).map(|it| Request::RemoveAddress { key: it.key(), peer: it.peer }).collect())
             }
             Change::Present(Object::Route(wish)) => match self.routes.get(&wish.key()) {
+                // IPv6: beside others to the same place it is a way of one route
+                None if self.routes.values().any(|there| there.contains(wish)) => Ok(Vec::new()),
                 None => Err(taken()),
                 Some(there) if there.fulfils(wish) => Ok(Vec::new()),
                 Some(_) => Ok(vec![Request::RemoveRoute(wish.key()), Request::AddRoute(wish)]),

@@ -71,11 +71,10 @@ fn wanted(table: &NetworkTable, routes: &[Route], rules: &[PolicyRule], places: 
 }
 
 /// What the key of a route would be without its gateway, if it is one of those that replace each other: IPv4 has both for a moment, and
-/// takes the new one first. (What IPv6 has then is one route of two ways; without a gateway, a removal could meet the new one.)
+/// takes the new one first. IPv6 puts one in the place of the other ([`Placement::Replace`]), or has one route of two ways for a moment.
 fn replaced(key: &Key) -> Option<RouteKey> {
     let Key::Route(route) = key else { return None };
-    let one_by_gateway = route.gateway.is_some() && !route.several && route.family() == Family::V4;
-    one_by_gateway.then_some(RouteKey { gateway: None, link: None, ..*route })
+    route.without_gateway()
 }
 
 /// The same of a route that comes.

@@ -557,3 +557,28 @@ fn a_route_by_another_gateway_comes_before_the_old_one_goes() {
     rig.pass(Duration::from_secs(1));
     assert_eq!((rig.state("A"), there(&mut rig)), (State::Backup, vec![]));
 }
+
+// ip-route(8), replace; beside another route to the same place the kernel would take that, too
+#[test]
+fn an_ipv6_route_by_another_gateway_takes_the_place_of_the_old_one() {
+    let by = |gateways: &[&str]| {
+        let line = |gateway: &&str| format!("2001:db8:1::/48 via {gateway} dev eth0\n");
+        with(&gateways.iter().map(line).collect::<String>(), "")
+    };
+    let mut rig = Rig::new(&by(&["fe80::251"]));
+    rig.pass(Duration::from_secs(4));
+    rig.slow = Some(Slow::Kernel(MILLI));
+    for (gateways, most) in
+        [(&["fe80::252"][..], 1), (&["fe80::252", "fe80::253"], 2), (&["fe80::252", "fe80::254"], 3)]
+    {
+        rig.engine.reload(rig.now, &configuration(&by(gateways)));
+        for _ in 0..20 {
+            rig.pass(MILLI);
+            let there = routes(&mut rig).len();
+            assert!((1..=most).contains(&there), "{gateways:?}: {there}");
+        }
+        let expected: Vec<String> = gateways.iter().map(|gateway| format!("2001:db8:1::/48 via {gateway}")).collect();
+        assert_eq!(routes(&mut rig), expected);
+        assert!(!says(&rig, "does not take") && !says(&rig, "another program"), "{:?}", rig.reports);
+    }
+}
