@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use keepalived_core::vrrp::authentication::hmac::{HmacMode, Replay};
-use keepalived_core::vrrp::{Authentication, Family, Version};
+use keepalived_core::vrrp::{Authentication, Family, Priority, Version};
 
 use super::tracking::{Form, tracks};
 use super::{Page, enabled, routing, say, yes};
@@ -220,7 +220,7 @@ fn standing(page: &mut Page<'_>, instance: &Instance) {
     say!(page, "   Virtual Router ID = {}", instance.settings.vrid);
     say!(page, "   Priority = {}", instance.settings.priority);
     if instance.settings.preempt == Preempt::No {
-        say!(page, "   Highest other priority = {}", instance.timer_expired_backup.unwrap_or_default());
+        say!(page, "   Highest other priority = {}", instance.settings.timer_expired_backup.map_or(0, Priority::get));
     }
     let interval = instance.settings.interval.duration();
     match instance.settings.version {

@@ -123,6 +123,7 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, trackers: &mut Trackers) -
         lower_prio_no_advert: adverts.lower_prio_no_advert,
         higher_prio_send_advert: adverts.higher_prio_send_advert,
         owner_ignore_adverts: adverts.owner_ignore_adverts && priority.is_owner(),
+        timer_expired_backup: election::timer_expired_backup(reading, draft, preempt),
         garp: pacing.over(&draft.defaults.pacing, strict),
     };
     let tracks = tracks::read(reading, trackers, &format!("instance {}", draft.name), statements);
@@ -158,9 +159,8 @@ fn read(reading: &mut Reading<'_>, draft: &Draft<'_>, trackers: &mut Trackers) -
             .collect(),
         mail: mail(reading, draft),
         notify_priority_changes: priority_changes(reading, draft),
-        timer_expired_backup: election::timer_expired_backup(reading, draft, preempt),
-        lvs_sync_interface: reading.interface(statements.first("lvs_sync_daemon_interface")),
         linkbeat: statements.has("linkbeat_use_polling"),
+        lvs_sync_interface: reading.interface(statements.first("lvs_sync_daemon_interface")),
         debug: reading.integer(statements.last("debug")).unwrap_or_default(),
     };
     vrid.map(|_| instance)

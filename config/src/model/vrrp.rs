@@ -60,8 +60,6 @@ pub struct Instance {
     pub mail: bool,
     /// `notify_priority_changes`, here, in its sync group or in `global_defs`.
     pub notify_priority_changes: bool,
-    /// `timer_expired_backup`: the highest priority of another router that may have taken over while we were late.
-    pub timer_expired_backup: Option<u8>,
     /// `lvs_sync_daemon_interface`
     pub lvs_sync_interface: Option<InterfaceName>,
     /// `linkbeat_use_polling`: the link of its interface is asked for again and again.

@@ -211,6 +211,11 @@ pub enum Cause {
     FaultCleared,
     /// Another program took one of its addresses away, and `vip_lost backup` is configured.
     AddressLost,
+    /// It sent nothing for so long that another router may have taken over, and `timer_expired_backup` is configured.
+    Stalled {
+        /// How long it sent nothing.
+        silence: Duration,
+    },
     /// It was master before its process was started anew.
     Resumed,
     /// Its sync group became master.
@@ -241,6 +246,9 @@ impl fmt::Display for Cause {
             Self::Fault(faults) => write!(f, "{faults}"),
             Self::FaultCleared => f.write_str("fault over"),
             Self::AddressLost => f.write_str("another program removed one of its addresses"),
+            Self::Stalled { silence } => {
+                write!(f, "nothing sent for {:.3} s: another router may have taken over", silence.as_secs_f64())
+            }
             Self::Resumed => f.write_str("was master before the process was started anew"),
             Self::GroupMaster => f.write_str("its sync group became master"),
             Self::GroupBackup => f.write_str("a member of its sync group left master"),

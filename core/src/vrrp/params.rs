@@ -41,6 +41,8 @@ pub struct Settings {
     pub higher_prio_send_advert: bool,
     /// `owner_ignore_adverts`: an owner ignores what it hears.
     pub owner_ignore_adverts: bool,
+    /// `timer_expired_backup`: become backup after a stall in which a router with this priority would have taken over.
+    pub timer_expired_backup: Option<Priority>,
     /// Gratuitous ARP and unsolicited NA.
     pub garp: Garp,
 }
@@ -138,6 +140,7 @@ impl Settings {
             lower_prio_no_advert: false,
             higher_prio_send_advert: false,
             owner_ignore_adverts: false,
+            timer_expired_backup: None,
             garp: Garp::default(),
         }
     }

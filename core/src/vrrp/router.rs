@@ -162,6 +162,7 @@ impl Router {
 
     /// Applies every deadline that has come by `now`. The caller has delivered every advert that had arrived by then.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        self.yield_after_stall(now, out);
         match &mut self.role {
             Role::Init | Role::Fault | Role::Stopped => {}
             Role::Backup(backup) => {
@@ -359,6 +360,8 @@ impl Router {
     }
 
     fn datagram(&mut self, now: Instant, datagram: &Datagram<'_>, out: &mut Vec<Effect>) {
+        // before it is heard: a master that answers would take the addresses back from the one that took over
+        self.yield_after_stall(now, out);
         let known_master = match &self.role {
             Role::Init | Role::Fault | Role::Stopped => return,
             Role::Backup(backup) => backup.master.map(|master| master.address),
@@ -517,6 +520,16 @@ impl Router {
         let skew = skew_time(&self.params, self.priority, self.params.settings.interval);
         if let Role::Backup(backup) = &mut self.role {
             backup.down_at = now + skew;
+        }
+    }
+
+    /// `timer_expired_backup`: a master that was not scheduled for so long that another one may serve leaves it the addresses.
+    fn yield_after_stall(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        let Role::Master(master) = &self.role else { return };
+        let Some(other) = self.params.settings.timer_expired_backup else { return };
+        let silence = now.since(master.last_advert);
+        if silence >= down_time(&self.params, other, self.params.settings.interval) {
+            self.become_backup(now, Cause::Stalled { silence }, out);
         }
     }
 

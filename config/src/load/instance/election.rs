@@ -92,12 +92,13 @@ pub(super) fn down_timer_adverts(reading: &mut Reading<'_>, draft: &Draft<'_>, s
     3
 }
 
-pub(super) fn timer_expired_backup(reading: &mut Reading<'_>, draft: &Draft<'_>, preempt: Preempt) -> Option<u8> {
+pub(super) fn timer_expired_backup(reading: &mut Reading<'_>, draft: &Draft<'_>, preempt: Preempt) -> Option<Priority> {
     let node = draft.statements.last_of("timer_expired_backup", "thread_timer_expired")?;
     let priority = match node.argument() {
         None => Some(254),
         Some(_) => reading.integer(Some(node)),
     };
+    let priority = priority.and_then(Priority::new);
     if preempt != Preempt::No {
         let message = "it needs nopreempt: without it the better router takes over anyway; it is ignored";
         let message = format!("{}: {message}", node.name());

@@ -91,6 +91,7 @@ pub(super) fn hears_first(
         | Cause::Fault(_)
         | Cause::FaultCleared
         | Cause::AddressLost
+        | Cause::Stalled { .. }
         | Cause::Resumed
         | Cause::GroupBackup
         | Cause::Stopped

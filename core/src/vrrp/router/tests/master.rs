@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::rig::{LOWER_ADDRESS, MILLI, Rig, SECOND, THEIRS, packet, params, reconfigure, with_interval, words};
 use crate::time::Instant;
 use crate::vrrp::cause::State;
-use crate::vrrp::params::Params;
+use crate::vrrp::params::{Params, Preempt};
 use crate::vrrp::router::{Effect, Event};
-use crate::vrrp::types::Version;
+use crate::vrrp::types::{Priority, Version};
 
 // spec: rfc9568/6.4.3-700
 #[test]
@@ -126,6 +126,33 @@ fn a_stall_is_not_made_up_for_by_a_series_of_adverts() {
     rig.skip(Duration::from_secs(10));
     rig.expire();
     assert!(rig.router.next_deadline().unwrap() > rig.now);
+}
+
+// keepalived 2.4.3 (timer_expired_backup): three intervals and the skew of the highest other priority after the last advert
+#[test]
+fn a_master_that_was_not_scheduled_may_leave_the_addresses_to_who_took_over() {
+    let takeover = Duration::from_secs(3) + Duration::from_secs(1) * (256 - 200) / 256;
+    for (other, late, state) in [
+        (None, Duration::from_secs(60), State::Master),
+        (Some(200), takeover - Duration::from_millis(1), State::Master),
+        (Some(200), takeover, State::Backup),
+    ] {
+        for hears in [false, true] {
+            let params = params(Version::V3, 100).with(|it| {
+                it.preempt = Preempt::No;
+                it.timer_expired_backup = other.and_then(Priority::new);
+            });
+            let mut rig = Rig::master(params);
+            rig.skip(late);
+            // the one that took over has the lower priority: a master that answered it would take the addresses back
+            let effects = if hears { rig.hear(THEIRS, 50) } else { rig.expire() };
+            assert_eq!(rig.router.state(), state, "{other:?} {late:?} {hears}");
+            if state == State::Backup {
+                assert_eq!(words(&effects), ["release", "MASTER to BACKUP"]);
+                assert_eq!(rig.router.master().map(|master| master.address), hears.then_some(THEIRS));
+            }
+        }
+    }
 }
 
 // keepalived 2.4.3: a second series of refreshes after each return to master, none of them cancelled

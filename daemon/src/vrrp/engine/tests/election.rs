@@ -46,6 +46,23 @@ fn what_arrived_while_we_were_not_scheduled_is_heard_before_the_timer_fires() {
 }
 
 #[test]
+fn a_master_that_stalled_may_leave_the_addresses_to_the_others() {
+    for (line, state) in [
+        ("", State::Master),
+        ("timer_expired_backup 90", State::Backup),
+        ("timer_expired_backup", State::Backup),
+        ("thread_timer_expired 90", State::Backup),
+    ] {
+        let mut rig = Rig::new(&instance("A", 51, &format!("nopreempt\n{line}\nvirtual_ipaddress {{\n {VIP}\n }}")));
+        rig.pass(Duration::from_secs(5));
+        assert_eq!(rig.state("A"), State::Master, "{line}");
+        rig.now += Duration::from_secs(4);
+        rig.pass(MILLI);
+        assert_eq!((rig.state("A"), rig.has(VIP)), (state, state == State::Master), "{line}");
+    }
+}
+
+#[test]
 fn a_higher_priority_takes_the_addresses_and_the_announcements_away() {
     let mut rig = master();
     rig.announced();
