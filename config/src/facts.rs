@@ -29,7 +29,7 @@ pub trait Facts {
 
     /// The number that `name` stands for in routes and rules; `None` if it is not known. Those that Linux itself has
     /// names for are known everywhere.
-    fn route_name(&self, kind: RouteName, name: &str) -> Option<u32> {
+    fn route_name(&self, kind: RouteName, name: &str, _directories: IprouteDirectories<'_>) -> Option<u32> {
         kind.well_known(name)
     }
 
@@ -163,6 +163,15 @@ pub enum KeyFile {
         /// Whether its group or every user has any right to it.
         open: bool,
     },
+}
+
+/// Where the files with names for numbers are, if the configuration says so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct IprouteDirectories<'a> {
+    /// `iproute_etc_dir`
+    pub etc: Option<&'a str>,
+    /// `iproute_usr_dir`
+    pub usr: Option<&'a str>,
 }
 
 /// The sorts of names that routes and rules have for numbers (`/etc/iproute2`).

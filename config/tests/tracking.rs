@@ -5,7 +5,9 @@ mod support;
 
 use std::path::Path;
 
-use keepalived_config::facts::{Facts, InterfaceFacts, Owner, Program, RouteName, Weakness, WeaknessKind};
+use keepalived_config::facts::{
+    Facts, InterfaceFacts, IprouteDirectories, Owner, Program, RouteName, Weakness, WeaknessKind,
+};
 use keepalived_config::model::{Config, Global, Weight};
 use keepalived_config::{AnyInterface, MemorySource, exit_status, fatal, load, plan};
 use keepalived_core::address::InterfaceName;
@@ -151,7 +153,7 @@ impl Facts for Small {
         (name.as_bytes() == b"eth0").then_some(InterfaceFacts::ETHERNET)
     }
 
-    fn route_name(&self, kind: RouteName, name: &str) -> Option<u32> {
+    fn route_name(&self, kind: RouteName, name: &str, _: IprouteDirectories<'_>) -> Option<u32> {
         if name == "blue" { Some(77) } else { kind.well_known(name) }
     }
 

@@ -6,7 +6,7 @@ mod route_names;
 use std::cmp::Reverse;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use keepalived_checks::Pattern;
 use keepalived_config::finding::rule;
@@ -216,6 +216,20 @@ impl Machine {
     }
 }
 
+/// Where names of routes are read.
+struct FileSystem;
+
+impl route_names::Directories for FileSystem {
+    fn read(&self, path: &Path) -> Option<String> {
+        read_text(path, LARGEST_TABLE).ok()
+    }
+
+    fn list(&self, path: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(path).into_iter().flatten();
+        entries.take(MOST_TABLES).filter_map(|entry| Some(entry.ok()?.path())).collect()
+    }
+}
+
 /// Whether something exists. It counts as existing if the lookup fails: the runner looks again, and in doubt does not run the script.
 fn may_exist<T>(found: io::Result<Option<T>>) -> bool {
     found.map_or(true, |found| found.is_some())
@@ -234,10 +248,13 @@ impl facts::Facts for Machine {
         Some(facts::InterfaceFacts { multicast: link.multicast, mtu: link.mtu, loopback: link.loopback })
     }
 
-    fn route_name(&self, kind: facts::RouteName, name: &str) -> Option<u32> {
-        self.route_names
-            .number(kind, name, |path| read_text(path, LARGEST_TABLE).ok())
-            .or_else(|| kind.well_known(name))
+    fn route_name(
+        &self,
+        kind: facts::RouteName,
+        name: &str,
+        directories: facts::IprouteDirectories<'_>,
+    ) -> Option<u32> {
+        self.route_names.number((kind, name), directories, &FileSystem).or_else(|| kind.well_known(name))
     }
 
     fn regex(&self, regex: &Regex) -> Result<(), String> {
@@ -282,6 +299,9 @@ fn key_file(path: &str) -> io::Result<facts::KeyFile> {
     file.take(LONGEST_KEY).read_to_end(&mut content)?;
     Ok(facts::KeyFile::Present { content, open: found.mode() & 0o077 != 0 })
 }
+
+/// Files of iproute2 that are read in one directory.
+const MOST_TABLES: usize = 256;
 
 /// The longest file of iproute2 that is read.
 const LARGEST_TABLE: u64 = 1024 * 1024;

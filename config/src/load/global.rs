@@ -186,6 +186,7 @@ fn read_files(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &mut G
     global.random_seed = reading.integer(blocks.last("random_seed"));
     global.iproute_usr_dir = reading.single_text(blocks.last("iproute_usr_dir"));
     global.iproute_etc_dir = reading.single_text(blocks.last("iproute_etc_dir"));
+    reading.iproute_directories = [global.iproute_etc_dir.clone(), global.iproute_usr_dir.clone()];
     global.json_version = reading.integer(blocks.last("json_version")).unwrap_or(1);
 }
 

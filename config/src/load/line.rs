@@ -227,7 +227,7 @@ impl Reading<'_> {
 
     /// `word` as a number in C's way or as a name of `kind`, at most `most`.
     pub(super) fn named(&self, kind: RouteName, option: Word<'_>, word: Word<'_>, most: u32) -> Result<u32, Wrong> {
-        let number = value::c_number(word.text).or_else(|| self.facts.route_name(kind, &word.str()));
+        let number = value::c_number(word.text).or_else(|| self.facts.route_name(kind, &word.str(), self.iproute()));
         number.filter(|number| *number <= most).ok_or_else(|| {
             let wrong = Wrong::new(word, format!("{} knows no {}", option.str(), word.str()));
             wrong.help(format!("write its number, or add the name to {}", kind.file()))

@@ -11,7 +11,7 @@ use super::known_scripts::KnownScripts;
 use super::preferences::Preferences;
 use super::statements::{finding_at, keyword_span};
 use crate::check::{MOST_SUGGESTIONS, NearMisses};
-use crate::facts::{Facts, InterfaceFacts};
+use crate::facts::{Facts, InterfaceFacts, IprouteDirectories};
 use crate::finding::{Finding, Findings, Rule, rule};
 use crate::keywords::{self, Beyond, Value};
 use crate::syntax::{Node, Tree, Word};
@@ -28,6 +28,8 @@ pub(super) struct Reading<'a> {
     pub(super) findings: Findings,
     /// `dynamic_interfaces`: what is not there may come.
     pub(super) dynamic_interfaces: bool,
+    /// `iproute_etc_dir` and `iproute_usr_dir`
+    pub(super) iproute_directories: [Option<String>; 2],
     /// The names of `track_group` blocks.
     pub(super) track_groups: BTreeSet<String>,
     /// What rules without a preference have got.
@@ -48,6 +50,7 @@ impl<'a> Reading<'a> {
             near_misses,
             findings,
             dynamic_interfaces: false,
+            iproute_directories: [None, None],
             track_groups,
             preferences,
             scripts: KnownScripts::default(),
@@ -58,6 +61,12 @@ impl<'a> Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// Where names for numbers in routes and rules are.
+    pub(super) fn iproute(&self) -> IprouteDirectories<'_> {
+        let [etc, usr] = &self.iproute_directories;
+        IprouteDirectories { etc: etc.as_deref(), usr: usr.as_deref() }
+    }
+
     /// What is known of the interface `name`; `None` if there is none now.
     pub(super) fn known_interface(&self, name: InterfaceName) -> Option<InterfaceFacts> {
         let found = self.facts.interface(name);

@@ -204,6 +204,35 @@ fn interfaces_are_looked_for_where_the_daemon_will_run() {
 }
 
 /// keepalived works in the directory of the file, and asks the system where that is.
+// keepalived.conf(5): iproute_usr_dir, iproute_etc_dir
+#[test]
+fn names_of_tables_may_be_in_other_directories() {
+    if !only_ours() {
+        return; // since 2.3.2
+    }
+    trial("names of tables", |lab| {
+        let a = lab.router(0);
+        written(lab, "rt_tables", "100 lab_table\n")?;
+        std::fs::create_dir_all(lab.folder().join("rt_tables.d"))?;
+        written(lab, "rt_tables.d/more.conf", "101 lab_other\n")?;
+        let folder = lab.folder().display().to_string();
+        for (keyword, found) in [("iproute_etc_dir", true), ("iproute_usr_dir", true), ("# iproute_etc_dir", false)] {
+            let routes = "static_routes {\n 198.51.100.0/24 dev eth0 table lab_table\n 203.0.113.0/24 dev eth0 table lab_other\n}\n";
+            let text = format!("global_defs {{\n{keyword} {folder}\n}}\n{routes}");
+            let text = text + &Instance::new(Case::PLAIN, 100).alone(a, &[]);
+            let running = a.start(&Daemon::ours(), &keyword.replace("# ", "no-"), &text)?;
+            wait_until("a master", patience(Duration::from_secs(10)), || Ok(running.log().contains("MASTER")))?;
+            for (table, place) in [("100", "198.51.100.0/24"), ("101", "203.0.113.0/24")] {
+                let routes = a.namespace().run("ip -N route show table all")?;
+                let line = routes.lines().any(|line| line.contains(place) && line.contains(&format!("table {table} ")));
+                assert_eq!(line, found, "{keyword}: {routes}\n{}", running.log());
+            }
+            running.stop()?;
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn the_directory_of_a_relative_file_is_absolute() {
     trial("relative file", |lab| {
