@@ -116,6 +116,15 @@ impl Rtnetlink {
         Self::with(&[], BufferSize(4096), Reads::Addresses)
     }
 
+    /// Lets `buffer` octets of answers to requests wait, instead of as many as most machines need.
+    ///
+    /// # Errors
+    /// The kernel refuses the size.
+    pub fn size_answers(self, buffer: Option<BufferSize>) -> io::Result<Self> {
+        buffer.map_or(Ok(()), |buffer| self.commands.resize(buffer))?;
+        Ok(self)
+    }
+
     fn with(groups: &[u32], monitor_buffer: BufferSize, reads: Reads) -> io::Result<Self> {
         let groups: Vec<i32> = groups.iter().copied().map(group_number).collect();
         Ok(Self {

@@ -331,10 +331,10 @@ fn buffers(page: &mut Page<'_>) {
     }
     say!(page, " rs_init_notifies = {}", u8::from(global.balancing.initial_notifies));
     say!(page, " no_checker_emails = {}", u8::from(global.mail.no_checkers));
-    match (global.vrrp_rx_policy, global.vrrp_rx_buffer) {
-        (Some(BufferPolicy::Mtu), _) => say!(page, " rx_bufs_policy = MTU"),
-        (Some(BufferPolicy::Advert), _) => say!(page, " rx_bufs_policy = ADVERT"),
-        (None, Some(size)) => say!(page, " rx_bufs_size = {size}"),
+    match (global.vrrp_rx_buffer, global.vrrp_rx_policy) {
+        (Some(size), _) => say!(page, " rx_bufs_size = {size}"),
+        (None, Some(BufferPolicy::Mtu)) => say!(page, " rx_bufs_policy = MTU"),
+        (None, Some(BufferPolicy::Advert)) => say!(page, " rx_bufs_policy = ADVERT"),
         (None, None) => {}
     }
     say!(page, " rx_bufs_multiples = {}", global.vrrp_rx_multiplier);

@@ -134,7 +134,8 @@ impl Addresses {
 
 fn watch_addresses(config: &Config, reactor: &mut Reactor) -> io::Result<Addresses> {
     let buffer = config.global.buffers.lvs_monitor.size.map_or(Rtnetlink::DEFAULT_MONITOR_BUFFER, BufferSize);
-    let mut network = Rtnetlink::of_addresses(buffer)?;
+    let answers = config.global.buffers.lvs_command.size.map(BufferSize);
+    let mut network = Rtnetlink::of_addresses(buffer)?.size_answers(answers)?;
     reactor.register(network.monitor_fd(), ADDRESSES, Interest::Read)?;
     let here = network.inventory()?.addresses.iter().map(|address| address.key()).collect();
     Ok(Addresses { network, here })

@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use keepalived_core::network::LinkIndex;
-use keepalived_core::vrrp::Family;
+use keepalived_config::model::{BufferPolicy, Global};
+use keepalived_core::network::{LinkIndex, NetworkTable};
+use keepalived_core::vrrp::{Family, advert, ipv4};
 use keepalived_kernel::packets::{BufferSize, Channel, ChannelId};
 
 use super::slot::Slot;
@@ -126,13 +127,54 @@ impl Channels {
 /// what is lost there looks like a silent master.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
-    /// `vrrp_rx_buf_size`, if it is configured.
-    default: Option<u32>,
+    /// A policy decides for instances that say nothing themselves: it never gives less room than we would.
+    by_policy: bool,
     counts: BTreeMap<(Family, Option<LinkIndex>), Users>,
     totals: BTreeMap<Family, Users>,
 }
 
-/// Instances on a link, and the octets that `rx_buf_size` asks for each.
+/// What `vrrp_rx_bufs_policy` and `vrrp_rx_bufs_multiplier` say of instances without `kernel_rx_buf_size`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum BufferRule {
+    /// Nothing.
+    #[default]
+    Ours,
+    /// So many octets for each instance.
+    Octets(u32),
+    /// So many octets for each octet of a policy.
+    Policy(BufferPolicy, u32),
+}
+
+impl BufferRule {
+    pub(super) fn of(global: &Global) -> Self {
+        match (global.vrrp_rx_buffer, global.vrrp_rx_policy) {
+            (Some(octets), _) => Self::Octets(octets),
+            (None, Some(policy)) => Self::Policy(policy, global.vrrp_rx_multiplier),
+            (None, None) => Self::Ours,
+        }
+    }
+
+    /// Octets for an instance.
+    fn octets(self, slot: &Slot, table: &NetworkTable) -> u32 {
+        match self {
+            Self::Ours => 0,
+            Self::Octets(octets) => octets,
+            Self::Policy(policy, multiplier) => {
+                let one = match policy {
+                    BufferPolicy::Mtu => slot.carrier.and_then(|link| table.by_index(link)).map_or(0, |link| link.mtu),
+                    BufferPolicy::Advert => {
+                        let params = slot.router.params();
+                        let header = if params.settings.family == Family::V4 { ipv4::HEADER_LENGTH } else { 0 };
+                        u32::try_from(advert::length(params) + header).unwrap_or(u32::MAX)
+                    }
+                };
+                one.saturating_mul(multiplier)
+            }
+        }
+    }
+}
+
+/// Instances on a link, and the octets that are configured for them.
 #[derive(Clone, Copy, Default, Debug)]
 struct Users {
     instances: u32,
@@ -148,10 +190,12 @@ impl Users {
 
 impl Buffers {
     /// For these instances.
-    pub(super) fn of<'a>(default: Option<u32>, slots: impl Iterator<Item = &'a Slot>) -> Self {
-        let mut buffers = Self { default, ..Self::default() };
+    pub(super) fn of<'a>(rule: BufferRule, slots: impl Iterator<Item = &'a Slot>, table: &NetworkTable) -> Self {
+        let by_policy = matches!(rule, BufferRule::Policy(..));
+        let mut buffers = Self { by_policy, ..Self::default() };
         for slot in slots {
-            let one = Users { instances: 1, octets: slot.instance.rx_buffer.unwrap_or(0) };
+            let own = slot.instance.rx_buffer.filter(|octets| *octets > 0);
+            let one = Users { instances: 1, octets: own.unwrap_or_else(|| rule.octets(slot, table)) };
             let family = slot.instance.settings.family;
             buffers.counts.entry((family, slot.carrier)).or_default().add(one);
             buffers.totals.entry(family).or_default().add(one);
@@ -169,9 +213,7 @@ impl Buffers {
         }
         let each = OCTETS_PER_ADVERT * ADVERTS_PER_INSTANCE;
         let enough = users.instances.saturating_mul(each).clamp(*BUFFER.start(), *BUFFER.end());
-        BufferSize(match (self.default, users.octets) {
-            (None, 0) => enough,
-            (default, configured) => default.unwrap_or(0).saturating_add(configured).max(*BUFFER.start()),
-        })
+        let least = if self.by_policy || users.octets == 0 { enough } else { *BUFFER.start() };
+        BufferSize(users.octets.max(least))
     }
 }

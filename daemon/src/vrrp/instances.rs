@@ -18,7 +18,7 @@ use keepalived_core::vrrp::{Cause, Datagram, Effect, Event, Router, State, Trans
 use keepalived_kernel::packets::{ChannelId, Incoming, Packets};
 use keepalived_state::TrackerSettings;
 
-use super::channels::Channels;
+use super::channels::{BufferRule, Channels};
 use super::flood::Flood;
 use super::lifetime::{AtExit, BorrowedSettings, Inherited};
 use super::neighbours::Neighbours;
@@ -104,7 +104,7 @@ pub(super) struct Instances {
     at_exit: AtExit,
     statics: Statics,
     vip_lost: VipLost,
-    default_buffer: Option<u32>,
+    buffer_rule: BufferRule,
     /// Virtual addresses of all instances, which are no source address.
     virtual_addresses: BTreeSet<IpAddr>,
     /// When sockets that could not be opened are tried again.
@@ -165,7 +165,7 @@ impl Instances {
             at_exit: AtExit::Release,
             statics: Statics::default(),
             vip_lost: VipLost::Restore,
-            default_buffer: None,
+            buffer_rule: BufferRule::default(),
             virtual_addresses: BTreeSet::new(),
             reopen_at: None,
             reread_at: None,

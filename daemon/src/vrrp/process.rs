@@ -102,7 +102,10 @@ impl Process {
         child::name(global.vrrp.name.as_deref().or(global.process_name.as_deref()));
         schedule::apply("vrrp", &global.vrrp, Some(NICE));
         let buffer = global.buffers.vrrp_monitor.size.map_or(Rtnetlink::DEFAULT_MONITOR_BUFFER, BufferSize);
-        let network = Rtnetlink::open(buffer).map_err(|error| explain("netlink", error))?;
+        let answers = global.buffers.vrrp_command.size.map(BufferSize);
+        let network = Rtnetlink::open(buffer)
+            .and_then(|network| network.size_answers(answers))
+            .map_err(|error| explain("netlink", error))?;
         let packets = RawSockets::new().map_err(|error| explain("packet sockets", error))?;
         reactor.register(network.monitor_fd(), NETWORK, Interest::Read)?;
         reactor.register(packets.poll_fd(), PACKETS, Interest::Read)?;
@@ -129,8 +132,10 @@ impl Process {
         let now = reactor::now();
         let mut promotion = schedule::Promotion::default();
         promotion.configure(global, &global.vrrp);
-        let kernel_thread =
-            Rtnetlink::without_events().map_err(|error| explain("netlink", error)).and_then(|network| {
+        let kernel_thread = Rtnetlink::without_events()
+            .and_then(|network| network.size_answers(answers))
+            .map_err(|error| explain("netlink", error))
+            .and_then(|network| {
                 let short = |error: io::Error| io::Error::new(error.kind(), format!("cannot start a thread: {error}"));
                 KernelThread::start(network).map_err(short)
             })?;
@@ -381,12 +386,12 @@ impl Process {
             ToChild::Start
             | ToChild::Peer(_)
             | ToChild::Orders
+            | ToChild::Roster
             | ToChild::Stop
             | ToChild::Seen(_)
             | ToChild::Door(_) => {}
             ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => {
-            | ToChild::Roster
                 // whatever comes of it: the supervisor reads no other configuration before it has an answer
                 match message::content::<Config>(memory) {
                     Ok(config) => self.apply(&config),
@@ -617,12 +622,12 @@ fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Conne
                     ToChild::Start
                     | ToChild::Peer(_)
                     | ToChild::Orders
+                    | ToChild::Roster
                     | ToChild::Refresh(_)
                     | ToChild::Seen(_)
                     | ToChild::Door(_),
                     _,
                 ))) => {}
-                    | ToChild::Roster
                 Err(_gone) => {
                     if !startup.keep_addresses {
                         take_back(startup, &mut network);

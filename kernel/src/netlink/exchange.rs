@@ -1,6 +1,7 @@
 //! Requests and their answers, on a socket of their own.
 
 use std::io;
+use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use rustix::net::Protocol;
@@ -8,6 +9,7 @@ use rustix::net::Protocol;
 use super::codec::{self, Answer, Batch, Message, Messages};
 use super::socket::{Received, Socket};
 use crate::packets::BufferSize;
+use crate::socket_option;
 
 /// Requests in one datagram. Each refusal takes a kilobyte of the receive buffer until it is read.
 const MOST_REQUESTS: usize = 256;
@@ -30,6 +32,11 @@ impl Exchange {
     /// Opens the socket in the network namespace that the thread is in. Protocol `None` is `NETLINK_ROUTE`.
     pub(crate) fn open(protocol: Option<Protocol>) -> io::Result<Self> {
         Self::with_buffer(protocol, BUFFER)
+    }
+
+    /// Lets `buffer` octets of answers wait. If they do not fit, requests are sent in smaller batches.
+    pub(crate) fn resize(&self, buffer: BufferSize) -> io::Result<()> {
+        socket_option::receive_buffer(self.socket.as_fd(), buffer)
     }
 
     fn with_buffer(protocol: Option<Protocol>, buffer: BufferSize) -> io::Result<Self> {

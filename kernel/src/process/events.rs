@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use rustix::net::netlink::CONNECTOR;
+use socket2::SockRef;
 
 use crate::netlink::socket::{Received, Socket};
 use crate::packets::BufferSize;
@@ -87,6 +88,14 @@ impl ProcessEvents {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "the kernel does not answer"));
             }
         }
+    }
+
+    /// How large the buffer is, as the kernel counts: twice what was asked for.
+    ///
+    /// # Errors
+    /// The kernel does not say.
+    pub fn buffer(&self) -> io::Result<usize> {
+        SockRef::from(&self.as_fd()).recv_buffer_size()
     }
 
     /// Takes what has happened, at most `most` events. False if there may be more.

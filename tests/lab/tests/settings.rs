@@ -148,18 +148,22 @@ fn netlink_buffers_are_as_large_as_configured() {
     trial("netlink buffers", |lab| {
         let a = lab.router(0);
         // more than the system's limit for who may not force it; the kernel counts double
-        for force in ["", "vrrp_netlink_monitor_rcv_bufs_force"] {
-            let running = master(a, "vrrp", &format!("vrrp_netlink_monitor_rcv_bufs 3000000\n{force}"))?;
+        for force in ["", "vrrp_netlink_monitor_rcv_bufs_force\nvrrp_netlink_cmd_rcv_bufs_force"] {
+            let sizes = format!("vrrp_netlink_monitor_rcv_bufs 3000000\nvrrp_netlink_cmd_rcv_bufs 2000000\n{force}");
+            let running = master(a, "vrrp", &sizes)?;
             let sizes = netlink_buffers(a)?;
             assert!(sizes.contains(&6_000_000), "{sizes:?}");
+            // one socket for the thread that changes addresses, one for the thread that sends adverts
+            assert_eq!(sizes.iter().filter(|size| **size == 4_000_000).count(), 2, "{sizes:?}");
             running.stop()?;
         }
-        for force in ["", "lvs_netlink_monitor_rcv_bufs_force"] {
-            let text = balancing(&format!("lvs_netlink_monitor_rcv_bufs 3000000\n{force}"))
-                .replace("protocol TCP", "protocol TCP\nha_suspend");
+        for force in ["", "lvs_netlink_monitor_rcv_bufs_force\nlvs_netlink_cmd_rcv_bufs_force"] {
+            let sizes = format!("lvs_netlink_monitor_rcv_bufs 3000000\nlvs_netlink_cmd_rcv_bufs 2000000\n{force}");
+            let text = balancing(&sizes).replace("protocol TCP", "protocol TCP\nha_suspend");
             let running = a.start(&Daemon::ours(), "checker", &text)?;
             wait_until("the checker listens", patience(Duration::from_secs(10)), || {
-                Ok(netlink_buffers(a)?.contains(&6_000_000))
+                let sizes = netlink_buffers(a)?;
+                Ok(sizes.contains(&6_000_000) && sizes.contains(&4_000_000))
             })
             .with_context(|| format!("{force:?}: {:?}", netlink_buffers(a)))?;
             running.stop()?;

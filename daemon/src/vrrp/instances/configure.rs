@@ -12,6 +12,7 @@ use keepalived_core::vrrp::{Authentication, Event, Faults, Router};
 use keepalived_kernel::network::Network;
 use keepalived_kernel::packets::Packets;
 
+use super::super::channels::BufferRule;
 use super::super::report::LeftOver;
 use super::super::{lower, slot::Slot};
 use super::Instances;
@@ -31,7 +32,7 @@ impl Instances {
         let groups = config.sync_groups.iter().map(|group| group.name.as_str());
         self.reports.configure(config.instances.iter().map(|instance| instance.name.as_str()).chain(groups));
         self.unknown_vrids.configure(config.global.log_unknown_vrids);
-        self.default_buffer = config.global.vrrp_rx_buffer;
+        self.buffer_rule = BufferRule::of(&config.global);
         self.neighbours.set_pace(lower::pace(&config.global, &config.garp_groups));
         self.configure_statics(config);
         self.configure_firewall(config, network);

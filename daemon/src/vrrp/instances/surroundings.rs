@@ -354,6 +354,6 @@ impl Instances {
 
     /// Sizes of the receive buffers of all channels.
     pub(super) fn buffers(&self) -> Buffers {
-        Buffers::of(self.default_buffer, self.slots.iter().flatten())
+        Buffers::of(self.buffer_rule, self.slots.iter().flatten(), &self.table)
     }
 }

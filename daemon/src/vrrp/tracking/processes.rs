@@ -427,6 +427,25 @@ mod tests {
         assert!(!processes.unseen.is_empty(), "and all of them once more");
     }
 
+    // socket(7): the kernel doubles the value
+    #[test]
+    fn the_buffer_for_events_is_as_large_as_configured() {
+        let mut reactor = Reactor::new(&[]).unwrap();
+        let mut processes = Processes::default();
+        for force in ["", "process_monitor_rcv_bufs_force"] {
+            for octets in [300_000, 3_000_000] {
+                let global = format!("global_defs {{\nprocess_monitor_rcv_bufs {octets}\n{force}\n}}\n");
+                let buffer = crate::configuration::from_text(&global).global.buffers.process_monitor.size;
+                processes.configure(NOW, Wanted { buffer, ..wanted("no-such-program", "") }, &mut reactor);
+                match &processes.source {
+                    Some(Source::Connector(events)) => assert_eq!(events.buffer().unwrap(), octets * 2),
+                    Some(Source::Look { .. }) => eprintln!("skipped: no proc connector here"),
+                    None => panic!("nothing tells of processes"),
+                }
+            }
+        }
+    }
+
     #[test]
     fn this_process_is_counted_at_once() {
         let name = String::from_utf8(process::short_name(std::process::id()).unwrap()).unwrap();

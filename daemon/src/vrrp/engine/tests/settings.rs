@@ -290,13 +290,20 @@ fn unknown_vrids_are_said_if_that_is_asked_for() {
     }
 }
 
+// keepalived 2.4.3: an instance adds kernel_rx_buf_size, else what the policy says; the MTU is 1500, and the advert (version 2, one
+// address) has 40 octets with its IP header
 #[test]
 fn the_receive_buffer_can_be_sized() {
     for (globals, lines, size) in [
         ("", "", 262_144),
         ("vrrp_rx_bufs_policy 500000", "", 500_000),
         ("", "kernel_rx_buf_size 1000000", 1_000_000),
-        ("vrrp_rx_bufs_policy 500000", "kernel_rx_buf_size 1000000", 1_500_000),
+        ("vrrp_rx_bufs_policy 500000", "kernel_rx_buf_size 1000000", 1_000_000),
+        ("vrrp_rx_bufs_policy MTU", "", 262_144),
+        ("vrrp_rx_bufs_policy MTU\nvrrp_rx_bufs_multiplier 1000", "", 1_500_000),
+        ("vrrp_rx_bufs_policy MTU\nvrrp_rx_bufs_multiplier 1000", "kernel_rx_buf_size 1000000", 1_000_000),
+        ("vrrp_rx_bufs_policy ADVERT\nvrrp_rx_bufs_multiplier 100000", "", 4_000_000),
+        ("vrrp_rx_bufs_policy 500000\nvrrp_rx_bufs_multiplier 1000", "", 500_000),
     ] {
         let mut rig = Rig::new(&under(globals, lines));
         let id = rig.packets().channels().next().map(|(id, _)| id).unwrap();
