@@ -231,7 +231,7 @@ fn old_spelling(keyword: &Keyword, span: Span, findings: &mut Findings) {
             let message = format!("{} is a word of keepalived's first years and means nothing today", keyword.name);
             return findings.push(Finding::at(&rule::OBSOLETE, span, message).help(advice));
         }
-        Status::Effective | Status::Accepted => return,
+        Status::Effective | Status::Accepted | Status::Idle { .. } => return,
     };
     let rule = match notice {
         Notice::Reported => &rule::DEPRECATED,

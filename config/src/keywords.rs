@@ -116,6 +116,11 @@ pub enum Kind {
 pub enum Status {
     /// Does what it says.
     Effective,
+    /// Known, and there is nothing to do for it.
+    Idle {
+        /// Why.
+        why: &'static str,
+    },
     /// Known and read over; another issue brings its effect.
     Accepted,
     /// An old spelling.
@@ -173,7 +178,7 @@ impl Keyword {
     /// Whether it does what it says.
     pub fn is_effective(&self) -> bool {
         match self.status {
-            Status::Effective | Status::Obsolete { .. } => true,
+            Status::Effective | Status::Idle { .. } | Status::Obsolete { .. } => true,
             Status::Accepted => false,
             Status::Deprecated { effect, .. } => effect == Support::Effective,
         }
@@ -266,6 +271,7 @@ macro_rules! rows {
             effect: super::Support::$effect,
         }
     };
+    (= Idle($why:literal)) => { super::Status::Idle { why: $why } };
     (= Obsolete($advice:literal)) => { super::Status::Obsolete { advice: $advice } };
     (= $status:ident) => { super::Status::$status };
     (?) => { None };

@@ -136,7 +136,7 @@ fn config(reading: &mut Reading<'_>) -> Config {
     let tree: &Tree = reading.tree;
     let named = |name: &'static str| tree.roots().filter(move |node| node.is(name));
     let root = Statements::of(tree.roots());
-    let (global, defaults) = global::read(reading);
+    let (mut global, defaults) = global::read(reading);
     let bfd_instances = balance::bfd_instances(reading);
     let (definitions, mut trackers) = track::read(reading, &bfd_instances);
     let balance = balance::read(reading, &global, &bfd_instances, &definitions.files);
@@ -148,6 +148,9 @@ fn config(reading: &mut Reading<'_>) -> Config {
     trackers.unused(reading);
     weights::settle(reading, &mut instances, &mut sync_groups);
     claims::check(reading, &instances);
+    if global.balancing.sync_daemon.is_none() {
+        global.balancing.sync_daemon = instances.iter().find_map(lvs::sync_daemon_of).map(Box::new);
+    }
     let names = instances.iter().map(|instance| instance.name.as_str()).collect();
     let track_groups = fixed::members(reading, &root, &names);
     let mut config = Config {

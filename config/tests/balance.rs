@@ -47,6 +47,23 @@ fn the_exit_status_is_that_of_keepalived() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+// keepalived 2.4.3: the first one counts, after lvs_sync_daemon; its syncid is 0
+#[test]
+fn an_instance_may_name_the_interface_of_the_sync_daemon() {
+    let instance = |name: &str, vrid: u8, line: &str| {
+        let rest = format!("virtual_router_id {vrid}\nvirtual_ipaddress {{\n10.0.0.{vrid}\n}}");
+        format!("vrrp_instance {name} {{\ninterface eth0\n{line}\n{rest}\n}}\n")
+    };
+    let instances = instance("A", 1, "")
+        + &instance("B", 2, "lvs_sync_daemon_interface eth5")
+        + &instance("C", 3, "lvs_sync_daemon_interface eth6");
+    let daemon = |text: &str| quietly(text).config.global.balancing.sync_daemon.unwrap();
+    let found = daemon(&instances);
+    assert_eq!((found.interface.to_string(), found.instance.as_deref(), found.id), ("eth5".into(), Some("B"), Some(0)));
+    let found = daemon(&("global_defs {\nlvs_sync_daemon eth7 A\n}\n".to_owned() + &instances));
+    assert_eq!((found.interface.to_string(), found.instance.as_deref(), found.id), ("eth7".into(), Some("A"), None));
+}
+
 fn server(inside: &str) -> String {
     format!("virtual_server 10.0.0.1 80 {{\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\n{inside}\n}}\n")
 }

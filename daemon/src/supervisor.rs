@@ -29,6 +29,7 @@ mod dump;
 mod initial_files;
 mod introductions;
 mod liveness;
+mod local_reports;
 mod messages;
 mod observing;
 mod overrides;
@@ -51,6 +52,7 @@ use abandoned::Sweeper;
 use children::Begins;
 use dump::{Dump, File};
 use introductions::Introductions;
+use local_reports::LocalReports;
 use observing::Observing;
 use overrides::Overrides;
 use own_scripts::OwnScripts;
@@ -147,6 +149,7 @@ struct Supervisor {
     /// Programs to end if the runner dies.
     roster: Option<Roster>,
     reload_time: ReloadTime,
+    local_reports: LocalReports,
     /// The configuration that a thread is reading.
     reading: Option<Reading>,
     /// Kernel modules are loaded once: what cannot be loaded now cannot be loaded later.
@@ -243,6 +246,7 @@ impl Supervisor {
         say(findings);
         let now = reactor::now();
         let own_scripts = OwnScripts::new(&config, now);
+        let local_reports = LocalReports::begin(config.global.firewall.no_local_igmp);
         let mut paced_log = PacedLog::default();
         if options.dump {
             paced_log.add(&dump::configuration(&config), now);
@@ -272,6 +276,7 @@ impl Supervisor {
             own_scripts,
             roster: None,
             reload_time: ReloadTime::default(),
+            local_reports,
             reading: None,
             modules_are_loaded: false,
             reload_again: false,
@@ -429,6 +434,7 @@ impl Supervisor {
 
     fn end(&mut self, status: u8) -> u8 {
         self.remove_all_abandoned();
+        self.local_reports.end();
         self.close_control();
         self.pid_files.remove();
         if let Some(background) = self.background.take() {

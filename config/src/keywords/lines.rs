@@ -28,7 +28,7 @@ rows! {
         "inet", "none", Value::None, "", "the destination after it needs to: inet to PREFIX", "", "Force IPv4", "route-rule" => LineOption, Effective, shown "engine::options_of_a_route_reach_the_kernel";
         "inet6", "none", Value::None, "", "the destination after it needs to: inet6 to PREFIX", "", "Force IPv6", "route-rule" => LineOption, Effective, shown "engine::options_of_a_route_reach_the_kernel";
         "src", "ADDR", Value::Address, "", "", "", "Preferred source", "route-rule" => LineOption, Effective, shown "engine::options_of_a_route_reach_the_kernel";
-        "as", "[to] ADDR", Value::Words, "", "refused, as by keepalived", "", "Label swap of MPLS", "route-rule" => LineOption, Accepted;
+        "as", "[to] ADDR", Value::Words, "", "refused, as by keepalived", "", "Label swap of MPLS", "route-rule" => LineOption, Idle("a line with it is refused, by keepalived, too");
         "via", "[inet/inet6] ADDR", Value::Words, "", "", "", "Gateway", "route-rule" => LineOption, Effective, shown "engine::options_of_a_route_reach_the_kernel";
         "gw", "ADDR", Value::Address, "", "", "", "Gateway", "route-rule" => LineOption, Deprecated("via", Reported, Effective), shown "engine::options_of_a_route_reach_the_kernel";
         "from", "PREFIX", Value::Words, "", "IPv6 only", "", "Source prefix", "route-rule" => LineOption, Effective, shown "engine::options_of_a_route_reach_the_kernel";

@@ -77,8 +77,9 @@ fn parsed_by(row: &Keyword) -> String {
 }
 
 fn effective(row: &Keyword) -> String {
-    match row.shown_by {
-        Some(test) if row.is_effective() => code(test),
+    match (row.shown_by, row.status) {
+        (Some(test), _) if row.is_effective() => code(test),
+        (_, Status::Idle { .. }) => "nothing to do".to_owned(),
         _ => "not yet".to_owned(),
     }
 }
@@ -103,6 +104,7 @@ pub(super) fn state_of(row: &Keyword) -> String {
     match row.status {
         Status::Effective => String::new(),
         Status::Accepted => "Accepted, but has no effect yet".to_owned(),
+        Status::Idle { why } => format!("Accepted, and there is nothing to do: {why}"),
         Status::Obsolete { advice } => format!("Obsolete; {advice}"),
         Status::Deprecated { use_instead, .. } => format!("An old spelling; use {use_instead}"),
     }
@@ -112,6 +114,7 @@ fn status(row: &Keyword) -> String {
     match row.status {
         Status::Effective => "effective".to_owned(),
         Status::Accepted => "accepted".to_owned(),
+        Status::Idle { why } => format!("nothing to do: {why}"),
         Status::Obsolete { .. } => "obsolete".to_owned(),
         Status::Deprecated { use_instead, effect, .. } => {
             let effect = match effect {

@@ -8,7 +8,7 @@ use super::line::{Wrong, number};
 use super::reading::Reading;
 use super::statements::Statements;
 use crate::finding::{Finding, rule};
-use crate::model::{Backend, Balancing, Firewall, FlushOnStop, Ipsets, Iptables, IpvsNamespace, SyncDaemon};
+use crate::model::{Backend, Balancing, Firewall, FlushOnStop, Instance, Ipsets, Iptables, IpvsNamespace, SyncDaemon};
 use crate::syntax::{Node, Word, Words};
 use crate::value;
 
@@ -186,6 +186,13 @@ fn timeouts(reading: &mut Reading<'_>, node: Node<'_>, balancing: &mut Balancing
 /// The word after `option`.
 fn after<'a>(words: &mut Words<'a>, option: Word<'_>) -> Result<Word<'a>, Wrong> {
     words.next().ok_or_else(|| Wrong::new(option, format!("{} needs a value", option.str())))
+}
+
+/// `lvs_sync_daemon_interface` of an instance: as `lvs_sync_daemon`, with the number that keepalived gives it then.
+pub(super) fn sync_daemon_of(instance: &Instance) -> Option<SyncDaemon> {
+    let interface = instance.lvs_sync_interface?;
+    let instance = Some(instance.name.clone());
+    Some(SyncDaemon { interface, instance, id: Some(0), most_octets: None, port: None, ttl: None, group: None })
 }
 
 /// `IF [[inst] VRRP] [id N] [maxlen N] [port N] [ttl N] [group IP]`

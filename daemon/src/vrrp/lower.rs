@@ -144,7 +144,7 @@ fn broadcast(line: &VirtualAddress) -> Option<Ipv4Addr> {
 pub(super) fn interfaces(instance: &Instance) -> impl Iterator<Item = InterfaceName> + '_ {
     let devices = lines(instance).filter_map(|line| line.device);
     let of_routes = instance.routes.iter().flat_map(route_interfaces);
-    instance.interface.into_iter().chain(devices).chain(of_routes)
+    instance.interface.into_iter().chain(instance.vrf).chain(devices).chain(of_routes)
 }
 
 /// Names of links that are made for an instance, as far as they are configured.

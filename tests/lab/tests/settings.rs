@@ -172,6 +172,25 @@ fn netlink_buffers_are_as_large_as_configured() {
     });
 }
 
+// keepalived 2.4.3 writes 0 into the setting at the start and 1 at the end, if it was 1
+#[test]
+fn igmp_reports_for_local_groups_can_be_turned_off() {
+    trial("IGMP reports", |lab| {
+        let a = lab.router(0);
+        let setting = || a.namespace().run("sysctl -n net.ipv4.igmp_link_local_mcast_reports");
+        for (keyword, before, meanwhile) in
+            [("disable_local_igmp", 1, "0"), ("", 1, "1"), ("disable_local_igmp", 0, "0")]
+        {
+            a.namespace().run(&format!("sysctl -w net.ipv4.igmp_link_local_mcast_reports={before}"))?;
+            let running = master(a, "igmp", keyword)?;
+            assert_eq!(setting()?.trim(), meanwhile, "{keyword} {before}");
+            running.stop()?;
+            assert_eq!(setting()?.trim(), before.to_string(), "{keyword} {before}");
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn the_bfd_process_is_scheduled_as_configured() {
     if !only_ours() {

@@ -283,7 +283,9 @@ impl Instances {
     /// Announces the address that adverts leave from.
     pub(super) fn announce_source(&mut self, index: usize) {
         let Some(slot) = self.slot(index) else { return };
-        if let (Some(link), Some(source)) = (slot.carrier, slot.source)
+        // nobody is a neighbour on a VRF
+        if slot.instance.vrf.is_none()
+            && let (Some(link), Some(source)) = (slot.carrier, slot.source)
             && let Some(target) = self.target(link, source)
         {
             self.neighbours.announce(index, vec![target], 1);

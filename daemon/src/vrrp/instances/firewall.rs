@@ -12,7 +12,7 @@ use keepalived_kernel::firewall::Firewall;
 use keepalived_kernel::network::{Network, Refused};
 
 use super::super::lifetime::AtExit;
-use super::super::lower;
+use super::super::lower::{self, Made};
 use super::super::report::Report;
 use super::super::slot::Slot;
 use super::Instances;
@@ -111,7 +111,9 @@ impl Instances {
     fn add_rules_of(&self, slot: &Slot, to: &mut Firewall) {
         // keepalived lets what only addresses have be (observed, 2.2.7)
         let has_own = slot.instance.own_link.is_some();
-        for made in slot.made.iter().filter(|made| has_own && made.need.kind == UpperKind::Macvlan) {
+        let reports = |family| family == Family::V6 || !self.filter.settings.no_local_igmp;
+        let is_concerned = |made: &&Made| has_own && made.need.kind == UpperKind::Macvlan && reports(made.need.family);
+        for made in slot.made.iter().filter(is_concerned) {
             let below = self.table.by_name(&made.need.base).map(|link| link.index);
             let link = self.table.by_name(&made.name).filter(|link| link.upper.is_some() && link.parent == below);
             if let (Some(link), Some(below)) = (link, below) {

@@ -134,7 +134,8 @@ impl Instances {
             faults = faults.with(Fault::Maintenance);
         }
         let missing = faults.contains(&Fault::InterfaceMissing);
-        let carrier = if lower::transmits_base(&slot.instance) { self.base_of(slot) } else { link };
+        let vrf = slot.instance.vrf.and_then(|vrf| self.table.by_name(&vrf)).map(|link| link.index);
+        let carrier = if lower::transmits_base(&slot.instance) { self.base_of(slot) } else { link.or(vrf) };
         let wanted = source.filter(|_| !missing).map(|source| Channel {
             family: slot.instance.settings.family,
             link: carrier,
@@ -193,7 +194,12 @@ impl Instances {
     }
 
     fn link_of(&self, slot: &Slot) -> (Option<LinkIndex>, Faults) {
-        let Some((own, base)) = Self::homes(slot) else { return (None, Faults::NONE) };
+        let Some((own, base)) = Self::homes(slot) else {
+            // without interface it may be in a VRF, which has to be there for its sockets
+            let missing = slot.instance.vrf.is_some_and(|vrf| self.table.by_name(&vrf).is_none());
+            let faults = if missing { Faults::NONE.with(Fault::InterfaceMissing) } else { Faults::NONE };
+            return (None, faults);
+        };
         let runs = self.is_running(own) && self.is_running(base);
         let below = self.table.by_name(&base).map(|link| link.index);
         // another link may have its name

@@ -4,13 +4,37 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
-use keepalived_core::network::LinkIndex;
+use keepalived_core::network::{Link, LinkIndex};
 use keepalived_core::vrrp::{Cause, Fault, Faults, State};
 use keepalived_kernel::fake::FakeNetwork;
 use keepalived_kernel::packets::ChannelKind;
 
 use super::rig::{ETH0, ETH1, Rig, VIP, instance, ip, machine, master, one, plain, under, with_addresses};
 use crate::vrrp::report::Report;
+
+// keepalived 2.4.3: `vrf` of a unicast instance without interface binds its sockets to the VRF; they are opened when it is there
+#[test]
+fn an_instance_without_interface_is_in_the_vrf_that_it_names() {
+    let mut network = machine();
+    let red = Link { vrf: Some(1001), ..FakeNetwork::ethernet(9, "red").unwrap() };
+    let lines =
+        "unicast_src_ip 192.0.2.1\n unicast_peer {\n 192.0.2.2\n }\n virtual_ipaddress {\n 192.0.2.100 dev eth0\n }";
+    let text = |vrf: &str| {
+        format!(
+            "vrrp_instance A {{\n virtual_router_id 51\n {vrf}\n {lines}\n}}\nglobal_defs {{\n dynamic_interfaces\n}}"
+        )
+    };
+    let links = |rig: &mut Rig| rig.packets().channels().map(|(_, channel)| channel.link).collect::<Vec<_>>();
+    assert_eq!(links(&mut Rig::on(machine(), &text(""))), [None]);
+    let mut rig = Rig::on(machine(), &text("vrf red"));
+    rig.pass(Duration::from_secs(5));
+    assert_eq!((rig.state("A"), links(&mut rig)), (State::Fault, vec![]), "it is not there yet");
+    network.set_link(red);
+    let mut rig = Rig::on(network, &text("vrf red"));
+    assert_eq!(links(&mut rig), [Some(LinkIndex(9))]);
+    rig.pass(Duration::from_secs(5));
+    assert_eq!(rig.state("A"), State::Master);
+}
 
 #[test]
 fn an_interface_that_appears_while_events_are_lost_is_found() {
