@@ -116,6 +116,8 @@ pub struct InstanceView {
     pub addresses: Vec<AddressView>,
     /// `virtual_ipaddress_excluded`
     pub excluded_addresses: Vec<AddressView>,
+    /// Virtual MACs and ipvlans that are made for it, then `virtual_routes` and `virtual_rules`.
+    pub objects: Vec<ObjectView>,
     /// What was counted.
     pub counters: Counters,
 }
@@ -140,6 +142,39 @@ pub struct AddressView {
     pub set: bool,
     /// Another machine that has it, too, as far as probes have found out.
     pub also_on: Option<Mac>,
+}
+
+/// Something of an instance in the kernel that is no address.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ObjectView {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Which one, in the words of `ip`: `10.0.0.0/8 via 192.0.2.254`.
+    pub what: String,
+    /// Whether we have it in place now.
+    pub set: bool,
+}
+
+/// A sort of object.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum ObjectKind {
+    /// A virtual MAC, or an ipvlan: it is there whoever is master.
+    Link,
+    /// A route.
+    Route,
+    /// A rule.
+    Rule,
+}
+
+impl ObjectKind {
+    /// In the words of `ip`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Route => "route",
+            Self::Rule => "rule",
+        }
+    }
 }
 
 /// Something that instances track, and its result.

@@ -36,6 +36,7 @@ fn instance(name: &str, state: State, advert_sent: u64) -> InstanceView {
         promote_secondaries: false,
         addresses: vec![],
         excluded_addresses: vec![],
+        objects: vec![],
         counters: Counters { advert_sent, ..Counters::default() },
     }
 }

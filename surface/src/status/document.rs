@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::Scene;
 use super::problems::{Severity, last, problems};
+use super::why::waits_for;
 use super::words::{present, present_of_all, unix};
 
 /// Of the layout.
@@ -103,6 +104,9 @@ struct Instance<'a> {
     source: Option<IpAddr>,
     peers: &'a [IpAddr],
     addresses: Vec<Address>,
+    objects: Vec<Object<'a>>,
+    /// Trackers without a first result, while it has not started.
+    waits_for: Vec<String>,
     counters: &'a keepalived_core::vrrp::Counters,
 }
 
@@ -121,6 +125,15 @@ struct Address {
     /// Whether the kernel has it by us.
     set: bool,
     also_on: Option<String>,
+}
+
+/// A link, a route or a rule.
+#[derive(Debug, Serialize)]
+struct Object<'a> {
+    kind: &'static str,
+    what: &'a str,
+    /// Whether the kernel has it by us.
+    set: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -306,6 +319,12 @@ fn instance<'a>(scene: &Scene<'_>, view: &'a InstanceView) -> Instance<'a> {
         source: view.source,
         peers: &view.peers,
         addresses: addresses.collect(),
+        objects: view
+            .objects
+            .iter()
+            .map(|object| Object { kind: object.kind.word(), what: &object.what, set: object.set })
+            .collect(),
+        waits_for: waits_for(scene, view).map(|tracker| tracker.id.to_string()).collect(),
         counters: &view.counters,
     }
 }

@@ -8,6 +8,7 @@ use keepalived_core::vrrp::tracking::{Influence, TrackerState};
 use keepalived_state::{Event, InstanceView, ProcessState, ServiceView, SessionView, Subject, TrackerView};
 
 use super::Scene;
+use super::why::waits_for;
 use super::words::{ago, count, up};
 
 /// How bad it is.
@@ -47,6 +48,17 @@ pub fn problems(scene: &Scene<'_>) -> Vec<Problem> {
     processes(scene, &mut problems);
     for instance in &snapshot.vrrp.instances {
         router(instance, &mut problems);
+        let waits: Vec<String> = waits_for(scene, instance).map(|tracker| tracker.id.to_string()).collect();
+        if !waits.is_empty() {
+            let name = &instance.name;
+            problems.push(Problem {
+                severity: Severity::Warning,
+                subject: name.clone(),
+                what: format!("{name} does not start before {} has a first result", waits.join(", ")),
+                detail: "It begins with that result. With init_fail a tracker counts as failed until then.".to_owned(),
+                since: Some(instance.since),
+            });
+        }
     }
     problems.extend(snapshot.vrrp.trackers.iter().filter_map(tracker));
     problems.extend(snapshot.bfd.sessions.iter().filter_map(session));
@@ -129,6 +141,17 @@ fn router(instance: &InstanceView, problems: &mut Vec<Problem>) {
                 Severity::Problem,
                 what,
                 "The kernel refuses it, or its interface is missing; the log says why. We try again.".to_owned(),
+            );
+        }
+        let mut missing = instance.objects.iter().filter(|object| !object.set);
+        if let Some(first) = missing.next() {
+            let others = missing.count();
+            let others = if others > 0 { format!(" and {others} more") } else { String::new() };
+            let what = format!("{name} is MASTER, and {} {}{others} cannot be set", first.kind.word(), first.what);
+            add(
+                Severity::Problem,
+                what,
+                "The kernel refuses it, or what it needs is missing; the log says why. We try again.".to_owned(),
             );
         }
     }

@@ -112,6 +112,22 @@ fn router(text: &mut String, scene: &Scene<'_>, instance: &InstanceView) {
         let here = if address.set { "in place here" } else { "not here" };
         writeln!(text, "  {}/{} {here}{also}", address.line.address, address.line.prefix).ok();
     }
+    for object in &instance.objects {
+        let here = if object.set { "in place here" } else { "not here" };
+        writeln!(text, "  {} {} {here}", object.kind.word(), object.what).ok();
+    }
+}
+
+/// Trackers without a first result that an instance waits for before it starts.
+pub(super) fn waits_for<'a>(
+    scene: &'a Scene<'_>,
+    instance: &'a InstanceView,
+) -> impl Iterator<Item = &'a TrackerView> + 'a {
+    let starts = instance.state == State::Init;
+    scene.snapshot.vrrp.trackers.iter().filter(move |tracker| {
+        let mut of = tracker.followers.iter().filter(|follower| follower.instance == instance.name);
+        starts && of.any(|follower| follower.weight.influence(tracker.state) == Influence::Waits)
+    })
 }
 
 /// What would change the state of an instance.
@@ -138,7 +154,11 @@ fn prospects(scene: &Scene<'_>, instance: &InstanceView) -> String {
             ways.push("something that it tracks fails".to_owned());
         }
         (State::Fault, _) => ways.push(format!("this ends: {}", instance.faults)),
-        (State::Init, _) => ways.push("the start goes on".to_owned()),
+        (State::Init, _) => {
+            let waits: Vec<String> =
+                waits_for(scene, instance).map(|tracker| format!("{} has its first result", tracker.id)).collect();
+            ways.push(if waits.is_empty() { "the start goes on".to_owned() } else { waits.join(", and ") });
+        }
         (State::Stopped, _) => ways.push("the daemon is started again".to_owned()),
     }
     let weights = scene.snapshot.vrrp.trackers.iter().flat_map(|tracker| {

@@ -98,6 +98,7 @@ fn instance_view(instance: &keepalived_config::model::Instance) -> InstanceView 
         promote_secondaries: instance.promote_secondaries,
         addresses: addresses(&instance.addresses),
         excluded_addresses: addresses(&instance.excluded_addresses),
+        objects: Vec::new(),
         counters: Counters { advert_sent: 12, become_master: 1, ..Counters::default() },
     }
 }

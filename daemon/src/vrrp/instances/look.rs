@@ -74,9 +74,11 @@ impl Instances {
                         renewed.insert(index);
                     }
                     let (was_up, is_up) = (before.is_some_and(|old| old.up), link.up);
+                    self.mark_made(index);
                     if self.table.link(link) {
                         touched.links.insert(index);
                     }
+                    self.mark_made(index);
                     match (was_up, is_up) {
                         (true, false) => self.doubt_routes_on(index, None),
                         (false, true) => self.link_came_up(index),
@@ -86,6 +88,7 @@ impl Instances {
                 NetworkEvent::LinkRemoved(index) => {
                     self.doubt_routes_on(index, None);
                     self.mark_on(index);
+                    self.mark_made(index);
                     let made = self.table.upper_key(index);
                     self.forget_settings_of(index);
                     self.table.unlink(index);
@@ -150,6 +153,7 @@ impl Instances {
         let key = object.key();
         // one that we have removed meanwhile: the news of that is still to come
         if !self.reconciler.desired.awaits_removal(&key) {
+            self.mark_holders(&key);
             self.table.put(object);
             self.reconciler.desired.arrived(&key);
         }
@@ -157,6 +161,7 @@ impl Instances {
 
     /// The kernel reports that a route or a rule is gone: it and who held it, unless we removed it.
     fn disappeared(&mut self, key: Key) -> Option<(Key, Vec<usize>)> {
+        self.mark_holders(&key);
         let holders = self.reconciler.desired.lost(&key)?;
         self.table.take(&key);
         Some((key, holders))

@@ -44,12 +44,12 @@ impl Statics {
 }
 
 /// Lines as objects; of those that cannot be, the line and its interface.
-struct Wanted {
-    objects: Vec<(Object, Held)>,
-    homeless: Vec<(String, InterfaceName)>,
+pub(super) struct Wanted {
+    pub(super) objects: Vec<(Object, Held)>,
+    pub(super) homeless: Vec<(String, InterfaceName)>,
 }
 
-fn wanted(table: &NetworkTable, routes: &[Route], rules: &[PolicyRule], places: &[AddressKey]) -> Wanted {
+pub(super) fn wanted(table: &NetworkTable, routes: &[Route], rules: &[PolicyRule], places: &[AddressKey]) -> Wanted {
     let find = |name: &InterfaceName| table.by_name(name).map(|link| (link.index, link.vrf));
     let (mut objects, mut homeless) = (Vec::with_capacity(routes.len().saturating_add(rules.len())), Vec::new());
     for line in routes {

@@ -8,17 +8,19 @@ use keepalived_config::InstanceKey;
 use keepalived_config::model::Transport;
 use keepalived_core::address::VirtualAddress;
 use keepalived_core::histogram::Histogram;
-use keepalived_core::network::{AddressKey, Key, LinkIndex};
+use keepalived_core::network::{AddressKey, Key, LinkIndex, Object};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::tracking::TrackerId;
 use keepalived_core::vrrp::{AdvertInterval, Faults, Priority, Router, State};
 use keepalived_state::{
-    AddressView, FollowerView, InstanceView, Journal, MasterView, ProgramTotals, TrackerSettings, TrackerView,
-    VrrpChange, VrrpTotals, VrrpView,
+    AddressView, FollowerView, InstanceView, Journal, MasterView, ObjectKind, ObjectView, ProgramTotals,
+    TrackerSettings, TrackerView, VrrpChange, VrrpTotals, VrrpView,
 };
 
-use super::super::slot::Slot;
+use super::super::lower;
+use super::super::slot::{Held, Slot};
 use super::Instances;
+use super::routes::wanted;
 use crate::changes::{ChangeQueue, NextChange};
 use crate::message::{AfterTelling, Changes};
 
@@ -112,6 +114,13 @@ impl Instances {
         self.mark_those(|slot| slot.places.iter().any(|(on, _, _)| *on == link));
     }
 
+    /// The same for a link that is made for instances.
+    pub(super) fn mark_made(&mut self, link: LinkIndex) {
+        if let Some(key) = self.table.upper_key(link) {
+            self.mark_holders(&key);
+        }
+    }
+
     pub(super) fn mark_all(&mut self) {
         self.mark_those(|_| true);
     }
@@ -161,7 +170,7 @@ impl Instances {
                             told.changes.push(VrrpChange::Tracker(number, Box::new(view)));
                         }
                     } else if let Some(view) = self.pending.slot(place).and_then(|index| self.one(now, wall, index)) {
-                        work += view.addresses.len() + view.excluded_addresses.len();
+                        work += view.addresses.len() + view.excluded_addresses.len() + view.objects.len();
                         told.changes.push(VrrpChange::Instance(place, Box::new(view)));
                     }
                 }
@@ -245,6 +254,33 @@ impl Instances {
         slots
     }
 
+    fn objects(&self, index: usize, slot: &Slot) -> Vec<ObjectView> {
+        let is_set = |key: &Key| self.reconciler.desired.is_set(index, key, &self.table);
+        let link = |made: &lower::Made| {
+            let below = self.table.by_name(&made.need.base).map(|link| link.index);
+            let set = below.is_some_and(|below| is_set(&Key::Upper(below, made.name)));
+            let what = format!("{} on {}", made.name, made.need.base);
+            ObjectView { kind: ObjectKind::Link, what, set }
+        };
+        let wanted = wanted(&self.table, &slot.instance.routes, &slot.instance.rules, &slot.places);
+        let there = |(object, held): (Object, Held)| {
+            let (kind, what) = match object {
+                Object::Rule(rule) => (ObjectKind::Rule, rule.to_string()),
+                Object::Route(route) => (ObjectKind::Route, route.key().to_string()),
+                Object::Link(_) | Object::Upper(_) | Object::Setting(_) | Object::Address(_) => return None,
+            };
+            Some(ObjectView { kind, what, set: is_set(&held.key) })
+        };
+        let homeless = wanted.homeless.into_iter().map(|(what, _)| {
+            let what = what.trim_start_matches("route ").to_owned();
+            ObjectView { kind: ObjectKind::Route, what, set: false }
+        });
+        let mut objects: Vec<ObjectView> = slot.made.iter().map(link).collect();
+        objects.extend(wanted.objects.into_iter().filter_map(there).chain(homeless));
+        objects.sort_by_key(|object| object.kind);
+        objects
+    }
+
     fn instance(&self, now: Instant, wall: SystemTime, index: usize, slot: &Slot) -> InstanceView {
         let (instance, router) = (&slot.instance, &slot.router);
         // in the order of the lines: an instance may have thousands
@@ -284,6 +320,7 @@ impl Instances {
             promote_secondaries: instance.promote_secondaries,
             addresses: instance.addresses.iter().map(&mut address).collect(),
             excluded_addresses: instance.excluded_addresses.iter().map(&mut address).collect(),
+            objects: self.objects(index, slot),
             counters: *router.counters(),
         }
     }

@@ -1,7 +1,7 @@
 //! Routes and rules of instances, and what is static.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use keepalived_config::plan;
 use keepalived_core::network::route::{Encapsulation, Tunnel, kind};
@@ -10,6 +10,7 @@ use keepalived_core::network::{Hop, Placement, Prefix, Route, RouteKey, Rule};
 use keepalived_core::vrrp::{Family, Fault, State};
 use keepalived_kernel::fake::FakeNetwork;
 use keepalived_kernel::network::Refused;
+use keepalived_state::VrrpView;
 
 use super::rig::{ETH0, ETH1, MILLI, Rig, Slow, VIP, configuration, instance, ip, machine, one, plain};
 use crate::vrrp::lifetime::AtExit;
@@ -507,7 +508,7 @@ fn a_static_address_is_a_source_from_the_first_moment() {
     let fault =
         |report: &Report| matches!(report, Report::Transition { transition, .. } if transition.to == State::Fault);
     assert!(!rig.reports.iter().any(fault), "{:?}", rig.reports);
-    let view = rig.engine.view(rig.now, std::time::SystemTime::UNIX_EPOCH);
+    let view = rig.engine.view(rig.now, SystemTime::UNIX_EPOCH);
     assert_eq!(
         (view.instances[0].source, view.instances[0].faults.contains(&Fault::NoSource)),
         (Some(ip("10.9.0.1")), false)
@@ -581,4 +582,46 @@ fn an_ipv6_route_by_another_gateway_takes_the_place_of_the_old_one() {
         assert_eq!(routes(&mut rig), expected);
         assert!(!says(&rig, "does not take") && !says(&rig, "another program"), "{:?}", rig.reports);
     }
+}
+
+/// What the view says of links, routes and rules, and what a follower of its changes has: both are the same.
+fn seen(rig: &mut Rig, follower: &mut VrrpView) -> Vec<(String, bool)> {
+    while rig.engine.has_changes() {
+        rig.engine.changes(rig.now, SystemTime::UNIX_EPOCH, 100).changes.into_iter().for_each(|it| follower.apply(it));
+    }
+    let view = rig.engine.view(rig.now, SystemTime::UNIX_EPOCH).instances.remove(0);
+    assert_eq!(follower.instances[0].objects, view.objects);
+    view.objects.into_iter().map(|object| (format!("{} {}", object.kind.word(), object.what), object.set)).collect()
+}
+
+#[test]
+fn the_view_shows_links_routes_and_rules() {
+    let text = with(&format!("{ROUTE}\n 10.1.0.0/16 dev gone0"), RULE)
+        .replace("virtual_ipaddress", "use_vmac\n virtual_ipaddress");
+    let mut rig = Rig::new(&format!("global_defs {{\n dynamic_interfaces\n}}\n{text}"));
+    let mut follower = VrrpView::default();
+    let all = |link, route, rule| {
+        vec![
+            ("link vrrp.51 on eth0".to_owned(), link),
+            ("route 10.0.0.0/8 via 192.0.2.254".to_owned(), route),
+            ("route 10.1.0.0/16".to_owned(), false),
+            ("rule 100: from 10.0.0.0/8 lookup 5".to_owned(), rule),
+        ]
+    };
+    assert_eq!(seen(&mut rig, &mut follower), all(true, false, false), "a backup");
+    rig.pass(Duration::from_secs(4));
+    assert_eq!(seen(&mut rig, &mut follower), all(true, true, true));
+    let (route, _) = first(&mut rig);
+    rig.network().refuse(ip("10.0.0.0"), Some(Refused { errno: 105, message: None }));
+    rig.network().remove_route(&route);
+    rig.pass(MILLI);
+    assert_eq!(seen(&mut rig, &mut follower), all(true, false, true), "it cannot be put back");
+    rig.hear(&one(200), 200);
+    rig.pass(MILLI);
+    assert_eq!(seen(&mut rig, &mut follower), all(true, false, false));
+    let link = rig.network().link("vrrp.51").unwrap().index;
+    rig.network().remove_link(link);
+    rig.engine.turn(rig.now);
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(seen(&mut rig, &mut follower), all(true, false, false), "it is made again");
 }
