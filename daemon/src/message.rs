@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use keepalived_config::model::{Config, ProbeTarget, Script};
+use keepalived_config::model::{Config, Origin, ProbeTarget, Script};
 use keepalived_core::bfd::Standing;
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerState};
 use keepalived_kernel::ipvs::{Expiry, Timeouts};
@@ -226,6 +226,8 @@ pub struct ProbeOrder {
     pub id: u64,
     /// What.
     pub target: ProbeTarget,
+    /// From where.
+    pub origin: Option<Origin>,
     /// How long the answer may take.
     pub timeout: Duration,
 }

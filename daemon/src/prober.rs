@@ -176,7 +176,9 @@ struct Asker {
 impl Asker {
     /// Asks once. Whatever the server does, the answer is there when the time is over.
     async fn ask(&self, order: &ProbeOrder) -> ProbeResult {
-        let endpoint = |address, port| Endpoint { address, port, connect_timeout: order.timeout.into(), origin: None };
+        let origin = order.origin.map(Box::new);
+        let endpoint =
+            |address, port| Endpoint { address, port, connect_timeout: order.timeout.into(), origin: origin.clone() };
         match &order.target {
             ProbeTarget::Tcp { address, port } => {
                 let check = TcpCheck { schedule: Schedule::default(), endpoint: endpoint(*address, Some(*port)) };
@@ -256,7 +258,7 @@ mod tests {
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     fn order(target: ProbeTarget) -> ProbeOrder {
-        ProbeOrder { id: 1, target, timeout: Duration::from_secs(60) }
+        ProbeOrder { id: 1, target, origin: None, timeout: Duration::from_secs(60) }
     }
 
     fn block_on<T>(future: impl Future<Output = T>) -> T {

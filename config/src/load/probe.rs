@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::reading::Reading;
 use super::statements::Statements;
 use crate::finding::{Finding, rule};
-use crate::model::{ProbeTarget, TrackProbe};
+use crate::model::{Origin, ProbeTarget, TrackProbe};
 use crate::syntax::{Node, Word};
 
 const TARGETS: [&str; 3] = ["tcp", "http", "ping"];
@@ -40,9 +40,12 @@ pub(super) fn probe(
     if target.is_none() {
         reading.incomplete(block, &name, "target that can be asked");
     }
+    let target = target?;
+    let origin = origin(reading, statements, &target, node);
     Some(TrackProbe {
         name,
-        target: target?,
+        target,
+        origin,
         interval,
         timeout: timeout.unwrap_or(interval),
         weight,
@@ -50,6 +53,38 @@ pub(super) fn probe(
         fall: fall.unwrap_or(1),
         init_fail: statements.has("init_fail"),
     })
+}
+
+/// `interface` and `source`. A link-local address means something on one interface only.
+fn origin(
+    reading: &mut Reading<'_>,
+    statements: &Statements<'_>,
+    target: &ProbeTarget,
+    node: Node<'_>,
+) -> Option<Origin> {
+    let asked = target.address();
+    let interface = reading.interface(statements.last("interface"));
+    let word = statements.last("source").and_then(|node| node.argument());
+    let source = word.and_then(|word| Some((word, address(reading, word)?)));
+    let source = source.filter(|(word, source)| {
+        let same = source.is_ipv4() == asked.is_ipv4();
+        if !same {
+            let message = format!("{source} cannot ask {asked}: one is IPv4, the other IPv6");
+            wrong(reading, *word, message, "write an address of the same family");
+        }
+        same
+    });
+    let is_local = |address: &IpAddr| matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+    if interface.is_none()
+        && statements.last("interface").is_none()
+        && let Some(local) = [Some(asked), source.map(|(_, source)| source)].into_iter().flatten().find(is_local)
+    {
+        let message = format!("{local} is link-local: which interface it is on has to be said");
+        let finding = super::statements::finding_at(&rule::PROBE_TARGET, Some(node), message);
+        reading.report(finding.help("add `interface IFNAME`"));
+    }
+    let address = source.map(|(_, source)| source);
+    (interface.is_some() || address.is_some()).then_some(Origin { address, interface, ..Origin::default() })
 }
 
 fn wrong(reading: &mut Reading<'_>, word: Word<'_>, message: String, help: &'static str) {

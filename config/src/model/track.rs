@@ -9,7 +9,7 @@ use keepalived_core::address::InterfaceName;
 pub use keepalived_core::vrrp::tracking::Weight;
 use serde::{Deserialize, Serialize};
 
-use super::Script;
+use super::{Origin, Script};
 
 /// Everything that an instance or a sync group tracks.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -135,6 +135,8 @@ pub struct TrackProbe {
     pub name: String,
     /// What is asked.
     pub target: ProbeTarget,
+    /// `interface` and `source`: where it is asked from.
+    pub origin: Option<Origin>,
     /// `interval`: from one question to the next.
     pub interval: Duration,
     /// `timeout`: how long an answer may take.
@@ -175,6 +177,15 @@ pub enum ProbeTarget {
         /// Which.
         address: IpAddr,
     },
+}
+
+impl ProbeTarget {
+    /// Who is asked.
+    pub const fn address(&self) -> IpAddr {
+        match self {
+            Self::Tcp { address, .. } | Self::Http { address, .. } | Self::Ping { address } => *address,
+        }
+    }
 }
 
 /// As it is written in the configuration.

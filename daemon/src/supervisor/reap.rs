@@ -9,6 +9,7 @@ use keepalived_kernel::reactor;
 
 use super::Supervisor;
 use super::children::Begins;
+use super::share::is_needed;
 use super::worker::Worker;
 use crate::exit;
 use crate::role::Role;
@@ -62,6 +63,9 @@ impl Supervisor {
             return;
         }
         match ended {
+            ended if role == Role::Prober && ended == Exit::Status(exit::OK.into()) && !self.needs(role) => {
+                tracing::info!("{role} process({pid}) has ended: nothing has to be asked any more");
+            }
             // a child that ran before may have met a shortage of memory or descriptors, which passes
             Exit::Status(status) if exit::is_permanent(status) && !had_run && !role.is_spare() => {
                 tracing::error!("{role} process({pid}) {ended}: it cannot run; stopping");
@@ -95,6 +99,10 @@ impl Supervisor {
                 }
             }
         }
+    }
+
+    fn needs(&self, role: Role) -> bool {
+        is_needed(role, &self.options, &self.config)
     }
 
     /// Gives up on processes that were killed and do not end.

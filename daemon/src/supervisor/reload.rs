@@ -9,7 +9,7 @@ use keepalived_kernel::reactor::{self, Interest};
 use sd_notify::NotifyState;
 
 use super::reading::Reading;
-use super::share::with_share;
+use super::share::{is_needed, with_share};
 use super::{READING, Supervisor, dump, notify, say};
 use crate::configuration::Verdict;
 use crate::message::ToChild;
@@ -151,11 +151,21 @@ impl Supervisor {
         self.reload_is_over();
     }
 
+    /// The prober ends if nothing has to be asked any more. (Others may still have something to undo, or to tell.)
+    fn dismiss_prober(&mut self) {
+        if !is_needed(Role::Prober, &self.options, &self.config)
+            && let Some(worker) = self.worker_mut(Role::Prober)
+        {
+            worker.stop();
+        }
+    }
+
     /// Ends the reload once all children have answered. Begins another if a SIGHUP came meanwhile.
     pub(super) fn reload_is_over(&mut self) {
         if self.reading.is_some() || self.workers().any(|worker| worker.reloading) {
             return;
         }
+        self.dismiss_prober();
         if self.is_up {
             notify(&[NotifyState::Ready]);
         } else {

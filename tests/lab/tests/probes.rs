@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use keepalived_lab::{
-    Builder, Case, Daemon, Event, Filter, Instance, Lab, Router, Running, only_ours, patience, trial_in, wait_until,
+    Builder, Case, Daemon, Event, Filter, Instance, Kind, Lab, Router, Running, only_ours, patience, trial_in,
+    wait_until,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -223,6 +224,48 @@ fn a_prober_that_is_killed_changes_nothing_and_another_one_asks() {
         holds(a, false)?;
         // what is not tracked any more is no fault
         running.reload(&Instance::new(PLAIN, 200).alone(a, &[]))?;
+        holds(a, true)?;
+        // nothing has to be asked: the prober ends, and the next configuration that needs one has one
+        wait_until("there is no prober", patience(Duration::from_secs(5)), || Ok(prober(&running).is_err()))?;
+        running.wait_for_log("nothing has to be asked any more", patience(Duration::from_secs(5)))?;
+        running.reload(&tracked(lab))?;
+        wait_until("there is one", patience(Duration::from_secs(5)), || Ok(prober(&running).is_ok()))?;
+        holds(a, false)?;
+        lab.plug(2, 0)?;
         holds(a, true)
+    });
+}
+
+#[test]
+fn a_gateway_is_asked_through_an_interface_and_from_an_address() {
+    if !only_ours() {
+        return;
+    }
+    trial_in("origin", THREE, |lab| {
+        let [a, gateway] = [lab.router(0), lab.router(2)];
+        a.namespace().ip("address add 10.0.0.77/16 dev eth0\n")?;
+        let links = gateway.namespace().json("-6 addr show dev eth0 scope link")?;
+        let local = links[0]["addr_info"][0]["local"].as_str().context("no link-local address")?.to_owned();
+        let pace = "interval 0.3\n  timeout 0.5\n  fall 2";
+        let probes = format!(
+            "vrrp_track_probe local {{\n  ping {local}\n  interface eth0\n  {pace}\n}}\n\
+             vrrp_track_probe from {{\n  ping {}\n  source 10.0.0.77\n  {pace}\n}}\n",
+            gateway.v4(0)
+        );
+        let with = "track_probe {\n    local\n    from\n  }";
+        let running = start(a, &(probes + &Instance::new(PLAIN, 200).with(with).alone(a, &[])))?;
+        holds(a, true)?;
+        let mark = lab.capture().mark()?;
+        let from: std::net::IpAddr = "10.0.0.77".parse()?;
+        let asks = |event: &Event| matches!(event.kind, Kind::Echo { reply: false, source, .. } if source == from);
+        lab.capture().wait("it asks from there", mark, patience(Duration::from_secs(5)), asks)?;
+        lab.pull(2, 0)?;
+        holds(a, false)?;
+        running.wait_for_log("VRRP_Track_Probe(local) does not answer", patience(Duration::from_secs(5)))?;
+        running.wait_for_log("VRRP_Track_Probe(from) does not answer", patience(Duration::from_secs(5)))?;
+        lab.plug(2, 0)?;
+        holds(a, true)?;
+        running.stop()?;
+        Ok(())
     });
 }

@@ -62,7 +62,7 @@ impl Probe {
     }
 
     fn reconfigure(&mut self, settings: &TrackProbe, now: Instant) {
-        let is_same = self.settings.target == settings.target;
+        let is_same = (&self.settings.target, self.settings.origin) == (&settings.target, settings.origin);
         self.settings = settings.clone();
         if is_same {
             self.tracker.reconfigure(now, params(settings));
@@ -162,7 +162,8 @@ impl Probes {
             if probe.tracker.due(now) == Due::Run {
                 self.last += 1;
                 let timeout = probe.settings.timeout;
-                let order = ProbeOrder { id: self.last, target: probe.settings.target.clone(), timeout };
+                let TrackProbe { target, origin, .. } = &probe.settings;
+                let order = ProbeOrder { id: self.last, target: target.clone(), origin: *origin, timeout };
                 if prober.offer(&order) {
                     let lost_at = now + timeout + TO_ANSWER;
                     probe.question = Some(self.last);
