@@ -1,11 +1,11 @@
 //! Asks a daemon that runs how it is, and has it change.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use keepalived_config::Style;
+use keepalived_kernel::local;
 use keepalived_surface::request::{Answer, Ask, Change, FAILED, NOT_RUNNING, Part, Request};
 
 /// Where a daemon without other settings can be asked.
@@ -237,6 +237,9 @@ fn ask(place: &Where, ask: Ask, json: bool, style: Style) -> u8 {
                 io::ErrorKind::UnexpectedEof | io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
                     (FAILED, format!("{path}: the daemon does not answer; its log may say why"))
                 }
+                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+                    (FAILED, format!("{path}: too many ask the daemon at this moment; try again"))
+                }
                 _ => (FAILED, format!("{path}: {error}")),
             };
             super::eprint_all(&format!("keepalivedctl: {message}\n"));
@@ -246,9 +249,7 @@ fn ask(place: &Where, ask: Ask, json: bool, style: Style) -> u8 {
 }
 
 fn converse(place: &Where, request: &Request) -> io::Result<Answer> {
-    let mut stream = UnixStream::connect(&place.socket)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = local::connect(&place.socket, PATIENCE)?;
     let mut line = serde_json::to_string(request)?;
     line.push('\n');
     stream.write_all(line.as_bytes())?;

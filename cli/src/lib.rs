@@ -118,8 +118,8 @@ mod status {
     pub(crate) const DIFFERENT: u8 = 1;
     /// The work could not be done.
     pub(crate) const FAILED: u8 = 1;
-    /// The command line is wrong.
-    pub(crate) const USAGE: u8 = 1;
+    /// The command line is wrong: EX_USAGE of sysexits(3), which is none of those that say how a configuration or a daemon is.
+    pub(crate) const USAGE: u8 = 64;
 }
 
 /// `value` as an administrator's other programs read it.

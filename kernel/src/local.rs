@@ -3,9 +3,10 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-use std::os::unix::net::UnixListener;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::time::Duration;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 64;
@@ -49,6 +50,32 @@ pub fn listen(path: &Path) -> io::Result<OwnedFd> {
         return Err(error);
     }
     Ok(listener.into())
+}
+
+/// Names a file on this machine, wherever it is moved: its device and its number there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FileId(u64, u64);
+
+/// What is at `path` itself; a link is not followed.
+pub fn file_id(path: &Path) -> Option<FileId> {
+    let there = std::fs::symlink_metadata(path).ok()?;
+    Some(FileId(there.dev(), there.ino()))
+}
+
+/// Connects to the program that listens at `path`.
+///
+/// # Errors
+/// As `connect`; `TimedOut` if its queue is full for so long.
+pub fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+    socket.set_write_timeout(Some(patience))?;
+    socket.connect(&socket2::SockAddr::unix(path)?).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
+        _ => error,
+    })?;
+    let stream = UnixStream::from(OwnedFd::from(socket));
+    stream.set_read_timeout(Some(patience))?;
+    Ok(stream)
 }
 
 /// Whether a program listens at `path`. It does not wait for that program.
@@ -132,7 +159,6 @@ fn groups(connection: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::net::UnixStream;
 
     fn folder(name: &str) -> std::path::PathBuf {
         let folder = std::env::temp_dir().join(format!("keepalived-local-{name}-{}", std::process::id()));
@@ -158,6 +184,31 @@ mod tests {
         assert_eq!(listen(&link).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3, "nothing temporary is left");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn one_whose_queue_is_full_is_not_waited_for_without_end() {
+        let folder = folder("full");
+        let path = folder.join("control.sock");
+        let _listener = listen(&path).unwrap();
+        let connected = || connect(&path, Duration::from_millis(20));
+        let error = (0..10_000).map(|_| connected().map(std::mem::forget)).find_map(Result::err).unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_is_known_by_more_than_its_name() {
+        let folder = folder("known");
+        let path = folder.join("control.sock");
+        assert_eq!(file_id(&path), None);
+        let _first = listen(&path).unwrap();
+        let first = file_id(&path).unwrap();
+        std::fs::rename(&path, folder.join("moved")).unwrap();
+        let _second = listen(&path).unwrap();
+        assert_ne!(file_id(&path), Some(first));
+        assert_eq!(file_id(&folder.join("moved")), Some(first));
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -17,8 +17,9 @@ pub enum BfdChange {
     Begins,
     /// A session, by its place in the configuration.
     Session(u32, Box<SessionView>),
-    /// What a session counted. It changes with each packet, so it is told only to a follower that asks for fresh numbers.
-    Counters(u32, Box<Counters>),
+    /// What a session counted, and when a packet came last. It changes with each packet, so it is told only to a follower that asks for
+    /// fresh numbers.
+    Counters(u32, Box<Counters>, Option<SystemTime>),
 }
 
 /// The bfd process at one moment.
@@ -40,9 +41,9 @@ impl BfdView {
                 *self = Self { journal, ..Self::default() };
             }
             BfdChange::Session(place, view) => put(&mut self.sessions, place, *view),
-            BfdChange::Counters(place, counters) => {
+            BfdChange::Counters(place, counters, last_heard) => {
                 if let Some(session) = self.sessions.get_mut(index(place)) {
-                    session.counters = *counters;
+                    (session.counters, session.last_heard) = (*counters, last_heard);
                 }
             }
         }

@@ -148,6 +148,11 @@ impl Journal {
         self.records.iter()
     }
 
+    /// How many there were so far.
+    pub fn count(&self) -> u64 {
+        self.forgotten.saturating_add(u64::try_from(self.records.len()).unwrap_or(u64::MAX))
+    }
+
     /// How many have made room.
     pub const fn forgotten(&self) -> u64 {
         self.forgotten

@@ -13,8 +13,7 @@ impl Latest {
     /// That of all journals of `snapshot`.
     pub fn of(snapshot: &Snapshot) -> Self {
         let mut latest = Self::default();
-        let journals = [&snapshot.vrrp.journal, &snapshot.balance.journal, &snapshot.bfd.journal];
-        journals.into_iter().flat_map(crate::Journal::records).for_each(|record| latest.add(record));
+        snapshot.journals().into_iter().flat_map(crate::Journal::records).for_each(|record| latest.add(record));
         latest
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BalanceView, BfdView, DaemonView, VrrpView};
+use crate::{BalanceView, BfdView, DaemonView, Journal, VrrpView};
 
 /// The daemon at one moment: what each of its processes shows. One that does not run shows nothing.
 #[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
@@ -17,4 +17,11 @@ pub struct Snapshot {
     pub balance: BalanceView,
     /// Of the bfd process.
     pub bfd: BfdView,
+}
+
+impl Snapshot {
+    /// What happened, as each process tells it.
+    pub const fn journals(&self) -> [&Journal; 3] {
+        [&self.vrrp.journal, &self.balance.journal, &self.bfd.journal]
+    }
 }

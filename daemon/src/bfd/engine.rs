@@ -427,9 +427,11 @@ impl Engine {
                     told.changes.extend(view.map(|view| BfdChange::Session(place, Box::new(view))));
                 }
                 Some(NextChange::Numbers(place)) => {
-                    // with the time of the last packet, which each packet changes, too
-                    let view = self.session_view(place, now, wall);
-                    told.changes.extend(view.map(|view| BfdChange::Session(place, Box::new(view))));
+                    let session = self.by_place.get(usize::try_from(place).unwrap_or(usize::MAX));
+                    if let Some(session) = session.and_then(|id| self.sessions.get(*id)) {
+                        let heard = session.last_heard().map(|at| wall.checked_sub(now.since(at)).unwrap_or(wall));
+                        told.changes.push(BfdChange::Counters(place, Box::new(*session.counters()), heard));
+                    }
                 }
                 Some(NextChange::Fresh) => {
                     told.fresh = true;

@@ -4,8 +4,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StandardListener;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, SystemTime};
 
 use keepalived_kernel::local::{self, Caller};
@@ -17,7 +16,6 @@ use keepalived_surface::status::{self, Look, Scene, Severity};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::OwnedReadHalf;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::world::World;
@@ -27,6 +25,9 @@ const MOST_OF_ROOT: usize = 64;
 
 /// Connections of all others: they do not take root's.
 const MOST_OF_OTHERS: usize = 32;
+
+/// Connections of one other user.
+const MOST_OF_USER: usize = 8;
 
 /// How long a request may take to arrive, and an answer to be taken.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,14 +42,12 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(super) fn serve(socket: OwnedFd, world: Rc<World>) -> io::Result<JoinHandle<()>> {
     let listener = UnixListener::from_std(StandardListener::from(socket))?;
     Ok(tokio::task::spawn_local(async move {
-        let (of_root, of_others) = (Semaphore::new(MOST_OF_ROOT), Semaphore::new(MOST_OF_OTHERS));
-        let (of_root, of_others) = (Arc::new(of_root), Arc::new(of_others));
+        let mut places = Places::default();
         loop {
             match listener.accept().await {
                 Ok((connection, _)) => {
                     let Ok(caller) = local::caller(&connection) else { continue };
-                    let room = Arc::clone(if caller.uid == 0 { &of_root } else { &of_others });
-                    let Ok(place) = room.try_acquire_owned() else { continue };
+                    let Some(place) = places.take(caller.uid) else { continue };
                     let world = Rc::clone(&world);
                     tokio::task::spawn_local(async move {
                         // what goes wrong is the caller's business
@@ -63,6 +62,28 @@ pub(super) fn serve(socket: OwnedFd, world: Rc<World>) -> io::Result<JoinHandle<
             }
         }
     }))
+}
+
+/// Who is connected.
+#[derive(Debug, Default)]
+struct Places(Vec<(u32, Weak<()>)>);
+
+impl Places {
+    /// A place for a connection of this user, until it is dropped; none if there is no room.
+    fn take(&mut self, uid: u32) -> Option<Rc<()>> {
+        self.0.retain(|(_, place)| place.strong_count() > 0);
+        let of_user = self.0.iter().filter(|(user, _)| *user == uid).count();
+        let of_others = self.0.iter().filter(|(user, _)| *user != 0).count();
+        let has_room = match uid {
+            0 => of_user < MOST_OF_ROOT,
+            _ => of_user < MOST_OF_USER && of_others < MOST_OF_OTHERS,
+        };
+        has_room.then(|| {
+            let place = Rc::new(());
+            self.0.push((uid, Rc::downgrade(&place)));
+            place
+        })
+    }
 }
 
 /// One request and its answer.
@@ -231,5 +252,23 @@ impl Writer {
             octets = octets.get(taken..).unwrap_or_default();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_takes_the_places_of_others() {
+        let mut places = Places::default();
+        let mut take = |uid, count| (0..count).map_while(|_| places.take(uid)).collect::<Vec<_>>();
+        let mine = take(1000, 100);
+        assert_eq!(mine.len(), MOST_OF_USER);
+        let many: Vec<_> = (2000..2100).flat_map(|uid| take(uid, 100)).collect();
+        assert_eq!(mine.len() + many.len(), MOST_OF_OTHERS);
+        assert_eq!(take(0, 100).len(), MOST_OF_ROOT, "and root's are its own");
+        drop(mine);
+        assert_eq!(take(3000, 100).len(), MOST_OF_USER);
     }
 }

@@ -39,6 +39,9 @@ use patient::Patient;
 /// Connections at a time. More wait in the kernel.
 const MOST_CONNECTIONS: usize = 256;
 
+/// Pages that are open at a time: they leave room for others who ask.
+const MOST_PAGES: usize = 192;
+
 /// How long a request may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -63,6 +66,7 @@ type Answer = Response<BoxBody<Bytes, Infallible>>;
 struct Site {
     world: Rc<World>,
     documents: RefCell<Documents>,
+    pages: Arc<Semaphore>,
     /// The listener is on this machine only, so requests must be for it: a page from elsewhere could ask by a name of its own.
     is_local: bool,
 }
@@ -81,7 +85,8 @@ struct Documents {
 pub(super) fn serve(socket: OwnedFd, world: Rc<World>) -> io::Result<JoinHandle<()>> {
     let listener = TcpListener::from_std(StandardListener::from(socket))?;
     let is_local = listener.local_addr()?.ip().is_loopback();
-    let site = Rc::new(Site { world, documents: RefCell::default(), is_local });
+    let site =
+        Rc::new(Site { world, documents: RefCell::default(), pages: Arc::new(Semaphore::new(MOST_PAGES)), is_local });
     Ok(tokio::task::spawn_local(async move {
         let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         loop {
@@ -181,9 +186,13 @@ impl Site {
 
     /// Server-sent events: a word each time that something is different, and now and then otherwise.
     fn live(&self) -> Answer {
+        let Ok(place) = Arc::clone(&self.pages).try_acquire_owned() else {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open.\n");
+        };
         let (word, words) = mpsc::channel(1);
         let mut changes = self.world.changes();
         tokio::task::spawn_local(async move {
+            let _place = place;
             loop {
                 let text = match tokio::time::timeout(HEARTBEAT, changes.changed()).await {
                     Ok(Ok(())) => "event: changed\ndata:\n\n",

@@ -185,8 +185,21 @@ impl World {
         }
     }
 
-    /// Begins anew with a whole snapshot.
+    /// Begins anew with a whole snapshot. Records that are new in it were not told one by one: who follows hears of them now.
     pub(super) fn replace(&self, snapshot: Snapshot) {
+        if !self.is_empty.get() {
+            let mut records = Vec::new();
+            {
+                let before = self.snapshot.borrow();
+                for (before, now) in before.journals().into_iter().zip(snapshot.journals()) {
+                    let new = now.count().saturating_sub(before.count());
+                    let new = usize::try_from(new).unwrap_or(usize::MAX).min(now.records().count());
+                    records.extend(now.records().skip(now.records().count() - new).cloned());
+                }
+            }
+            records.sort_by_key(|record| record.at);
+            self.recent.borrow_mut().add(&records);
+        }
         self.latest.replace(Latest::of(&snapshot));
         self.snapshot.replace(snapshot);
         self.is_empty.set(false);
@@ -246,6 +259,8 @@ impl World {
 
 #[cfg(test)]
 mod tests {
+    use keepalived_state::{Event, Subject};
+
     use super::*;
 
     fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -274,6 +289,28 @@ mod tests {
     }
 
     #[test]
+    fn records_that_come_with_the_whole_are_told_to_followers() {
+        let world = World::new(Config::default(), mpsc::unbounded_channel().0);
+        let record = |name: &str| Record {
+            at: std::time::UNIX_EPOCH,
+            subject: Subject::Instance(name.to_owned()),
+            event: Event::Removed,
+        };
+        let mut snapshot = Snapshot::default();
+        snapshot.vrrp.journal.push(record("before"));
+        world.replace(snapshot.clone());
+        assert_eq!(world.last_record(), 0, "these are not new");
+        snapshot.vrrp.journal.push(record("told"));
+        world.see(Seen::Happened(Role::Vrrp, vec![record("told")]));
+        snapshot.vrrp.journal.push(record("missed"));
+        snapshot.bfd.journal.push(record("missed, too"));
+        world.replace(snapshot);
+        let (records, last) = world.records_after(0);
+        let names: Vec<_> = records.iter().map(|record| record.subject.to_string()).collect();
+        assert_eq!((names, last), (["told", "missed", "missed, too"].map(|name| format!("({name})")).to_vec(), 3));
+    }
+
+    #[test]
     fn numbers_serve_those_who_allow_their_age() {
         let (wishes, mut wanted) = mpsc::unbounded_channel();
         let world = World::new(Config::default(), wishes);
@@ -294,6 +331,8 @@ mod tests {
         };
         assert_eq!(ask(Duration::from_secs(3600)), WITH_NUMBERS, "there are none yet");
         assert_eq!(ask(Duration::from_secs(3600)), []);
+        // as if they had come at once
+        world.numbers.borrow_mut().values_mut().for_each(|numbers| numbers.took = Duration::ZERO);
         assert_eq!(ask(Duration::ZERO), [Role::Checker]);
     }
 }

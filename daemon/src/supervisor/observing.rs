@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use keepalived_config::model::ControlSocket;
 use keepalived_core::time::Instant;
-use keepalived_kernel::{local, reactor};
+use keepalived_kernel::local::{self, FileId};
+use keepalived_kernel::reactor;
 use keepalived_state::{DaemonView, ProcessState, ProcessView, ReloadView};
 use keepalived_surface::request::Change;
 
@@ -26,6 +27,9 @@ const MOST_WAITING: usize = 1_000;
 /// Pause before a socket that could not be opened is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// From one look at the control socket to the next: what cleans up folders may have removed it.
+const LOOK: Duration = Duration::from_secs(30);
+
 /// What the observer has to be told, and what it has.
 #[derive(Debug, Default)]
 pub(super) struct Observing {
@@ -37,12 +41,23 @@ pub(super) struct Observing {
     started: Option<SystemTime>,
     reloads: u64,
     last_reload: Option<ReloadView>,
-    control: Option<(PathBuf, OwnedFd)>,
+    /// Requests for a reload that are answered when it is over.
+    reloads_asked: Vec<u64>,
+    control: Option<Listening>,
     http: Option<(SocketAddr, OwnedFd)>,
     /// When to try again to open a socket.
     again_at: Option<Instant>,
     /// The log says that this address cannot be had.
     complained: Option<SocketAddr>,
+}
+
+/// The control socket.
+#[derive(Debug)]
+struct Listening {
+    path: PathBuf,
+    socket: OwnedFd,
+    /// What is at the path while it is ours.
+    file: Option<FileId>,
 }
 
 /// What has become of the processes of a role.
@@ -136,8 +151,8 @@ impl Supervisor {
         tracing::info!("{change}: asked for by {who}");
         match change {
             Change::Reload => {
+                self.observing.reloads_asked.push(number);
                 self.reload();
-                self.tell_observer(&ToChild::Seen(Seen::Answered(number, Ok(()))));
             }
             Change::ClearCounters => {
                 self.ask(Role::Vrrp, Dump::Observer, AfterTelling::ClearCounters);
@@ -150,9 +165,25 @@ impl Supervisor {
         }
     }
 
+    /// A reload is over: tells those who asked for it how it ended.
+    pub(super) fn answer_reloads(&mut self) {
+        let result = match &self.observing.last_reload {
+            Some(ReloadView { result: Err(why), .. }) => Err(format!("reload refused: {why}; the log says more")),
+            _ => Ok(()),
+        };
+        let asked = std::mem::take(&mut self.observing.reloads_asked);
+        if !asked.is_empty() {
+            // who asks next sees the reload
+            self.observe();
+        }
+        for number in asked {
+            self.tell_observer(&ToChild::Seen(Seen::Answered(number, result.clone())));
+        }
+    }
+
     /// Makes the changes that were asked for, unless a reload is under way: then its end calls this.
     pub(super) fn make_changes(&mut self) {
-        if self.stopping.is_some() || self.reading.is_some() || self.workers().any(|worker| worker.reloading) {
+        if self.stopping.is_some() || self.is_reloading() {
             return;
         }
         let changes = std::mem::take(&mut self.changes);
@@ -260,10 +291,13 @@ impl Supervisor {
     /// Opens the sockets that the configuration wants, and closes others. Without one the daemon runs, and cannot be asked there.
     pub(super) fn open_doors(&mut self) {
         let path = self.control_path();
-        if self.observing.control.as_ref().map(|(path, _)| path) != path.as_ref() {
+        // one that others have removed is made again
+        let is_there = |control: &Listening| control.file.is_some() && control.file == local::file_id(&control.path);
+        let there = self.observing.control.as_ref().filter(|control| is_there(control)).map(|control| &control.path);
+        if there != path.as_ref() {
             self.close_control();
             self.observing.control = path.and_then(|path| match local::listen(&path) {
-                Ok(socket) => Some((path, socket)),
+                Ok(socket) => Some(Listening { file: local::file_id(&path), path, socket }),
                 Err(error) => {
                     let path = path.display();
                     tracing::warn!("control_socket {path}: {error}; keepalivedctl cannot ask this daemon");
@@ -271,6 +305,9 @@ impl Supervisor {
                 }
             });
             self.hand_over(Door::Control);
+            if self.observing.control.is_some() && self.observing.again_at.is_none() {
+                self.observing.again_at = Some(reactor::now() + LOOK);
+            }
         }
         let address = self.config.global.control.http;
         if self.observing.http.as_ref().map(|(address, _)| *address) != address {
@@ -302,11 +339,16 @@ impl Supervisor {
         if self.observing.again_at.take_if(|at| *at <= now).is_some() {
             self.open_doors();
         }
+        if self.observing.again_at.is_none() && self.observing.control.is_some() {
+            self.observing.again_at = Some(now + LOOK);
+        }
     }
 
     /// Removes the control socket from the file system.
     pub(super) fn close_control(&mut self) {
-        if let Some((path, _)) = self.observing.control.take() {
+        let Some(Listening { path, file, .. }) = self.observing.control.take() else { return };
+        // another daemon may have put its own there
+        if file.is_some() && file == local::file_id(&path) {
             std::fs::remove_file(path).ok();
         }
     }
@@ -322,7 +364,7 @@ impl Supervisor {
     fn hand_over(&mut self, door: Door) {
         let Observing { control, http, .. } = &self.observing;
         let socket = match door {
-            Door::Control => control.as_ref().map(|(_, socket)| socket),
+            Door::Control => control.as_ref().map(|control| &control.socket),
             Door::Http => http.as_ref().map(|(_, socket)| socket),
         };
         let socket = socket.map(|socket| socket.as_fd().try_clone_to_owned()).transpose();

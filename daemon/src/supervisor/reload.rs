@@ -8,6 +8,7 @@ use keepalived_config::model::Config;
 use keepalived_kernel::reactor::{self, Interest};
 use sd_notify::NotifyState;
 
+use super::post::Post;
 use super::reading::Reading;
 use super::share::{is_needed, with_share};
 use super::{READING, Supervisor, dump, notify, say};
@@ -21,7 +22,7 @@ impl Supervisor {
         if self.stopping.is_some() {
             return;
         }
-        if self.reading.is_some() || self.workers().any(|worker| worker.reloading) {
+        if self.is_reloading() {
             self.reload_again = true;
             return;
         }
@@ -162,7 +163,7 @@ impl Supervisor {
 
     /// Ends the reload once all children have answered. Begins another if a SIGHUP came meanwhile.
     pub(super) fn reload_is_over(&mut self) {
-        if self.reading.is_some() || self.workers().any(|worker| worker.reloading) {
+        if self.is_reloading() {
             return;
         }
         self.dismiss_prober();
@@ -175,7 +176,14 @@ impl Supervisor {
         if std::mem::take(&mut self.reload_again) {
             self.reload();
         } else {
+            self.answer_reloads();
             self.make_changes();
         }
+    }
+
+    /// Whether a file is being read, or children have not answered yet. The observer does not count: nothing waits for one that hangs.
+    pub(super) fn is_reloading(&self) -> bool {
+        let waits = |post: &Post| post.worker.as_ref().is_some_and(|worker| worker.reloading);
+        self.reading.is_some() || self.posts.iter().any(|post| post.role != Role::Observer && waits(post))
     }
 }

@@ -94,7 +94,21 @@ fn status_shows_what_is() {
         lab.plug(0, 0)?;
         wait_until("it is well again", long(), || Ok(ctl(lab, &running, None, "status")?.1 == 0))?;
 
+        // a reload that was asked for has ended when the answer comes
+        let good = std::fs::read_to_string(running.file("keepalived.conf"))?;
+        std::fs::write(running.file("keepalived.conf"), good.replace("priority 200", "priority 150"))?;
+        let (text, code) = ctl(lab, &running, None, "reload")?;
+        let seen = status(lab, &running)?;
+        ensure!(code == 0 && seen["daemon"]["last_reload"]["changes"] == 1, "{text}: {}", seen["daemon"]);
+        std::fs::write(running.file("keepalived.conf"), format!("net_namespace other\n{good}"))?;
+        let (text, code) = ctl(lab, &running, None, "reload")?;
+        ensure!(code == 4 && text.contains("reload refused: "), "{text}");
+
         let socket = socket(&running);
+        // one that others remove is made again; what another daemon puts there is its own
+        std::fs::remove_file(&socket)?;
+        wait_until("it can be asked again", patience(Duration::from_secs(40)), || Ok(socket.exists()))?;
+        ensure!(ctl(lab, &running, None, "show process")?.1 == 0);
         running.stop()?;
         ensure!(!socket.exists(), "the socket is left");
         Ok(())
@@ -122,6 +136,15 @@ fn the_death_of_the_observer_is_noticed_by_nobody_else() {
         // one that hangs is replaced, too
         let first = process(lab, &running, "observer")?.context("no observer")?;
         kill_process(first, Signal::STOP)?;
+        // two reloads do not wait for it
+        let text = std::fs::read_to_string(running.file("keepalived.conf"))?;
+        for priority in ["priority 190", "priority 180"] {
+            running.reload(&text.replace("priority 200", priority))?;
+            let sent = format!("priority {}", priority.rsplit_once(' ').context("number")?.1);
+            lab.capture().wait(&sent, lab.capture().mark()?, long(), |event| {
+                event.advert().is_some_and(|advert| priority.ends_with(&advert.priority.to_string()))
+            })?;
+        }
         running.wait_for_log("observer process does not answer", patience(Duration::from_secs(40)))?;
         wait_until("another observer answers", long(), || {
             Ok(process(lab, &running, "observer").is_ok_and(|now| now != Some(first)))

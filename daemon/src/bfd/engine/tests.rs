@@ -230,6 +230,12 @@ fn the_view_shows_what_is_and_what_was_counted() {
     );
     assert_eq!(session.detection_time, Duration::from_millis(150));
     rig.run(1000);
+    take(&mut rig);
+    rig.sides[0].engine.request_changes();
+    // packets are counted all the time: to those who look, numbers are no news
+    let (now, wall) = (rig.now, SystemTime::UNIX_EPOCH);
+    let told = rig.sides[0].engine.view_changes(now, wall, 10).changes;
+    assert!(told.iter().all(|change| matches!(change, BfdChange::Counters(..))) && told.len() == 1, "{told:?}");
     rig.sides[0].engine.request_changes();
     let later = take(&mut rig).sessions.remove(0);
     assert!(later.counters.received > session.counters.received + 15, "{:?}", later.counters);
