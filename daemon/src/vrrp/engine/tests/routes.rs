@@ -597,7 +597,7 @@ fn seen(rig: &mut Rig, follower: &mut VrrpView) -> Vec<(String, bool)> {
 #[test]
 fn the_view_shows_links_routes_and_rules() {
     let text = with(&format!("{ROUTE}\n 10.1.0.0/16 dev gone0"), RULE)
-        .replace("virtual_ipaddress", "use_vmac\n virtual_ipaddress");
+        .replace("virtual_ipaddress", "use_vmac\n vmac_xmit_base\n virtual_ipaddress");
     let mut rig = Rig::new(&format!("global_defs {{\n dynamic_interfaces\n}}\n{text}"));
     let mut follower = VrrpView::default();
     let all = |link, route, rule| {
