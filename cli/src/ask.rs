@@ -117,6 +117,15 @@ pub(crate) struct Maintenance {
     instance: Option<String>,
 }
 
+/// Tell the neighbours of an instance that is MASTER once more where its addresses are (gratuitous ARP, unsolicited NA)
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Garp {
+    #[command(flatten)]
+    place: Where,
+    /// The instance
+    instance: String,
+}
+
 /// Set the counters of instances to 0
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ClearCounters {
@@ -164,6 +173,12 @@ pub(crate) fn priority(arguments: &Priority, style: Style) -> u8 {
 /// Has instances stay away, or come back.
 pub(crate) fn maintenance(arguments: &Maintenance, style: Style) -> u8 {
     let change = Change::Maintenance { instance: arguments.instance.clone(), on: arguments.state == "on" };
+    ask(&arguments.place, Ask::Change(change), false, style)
+}
+
+/// Has addresses announced.
+pub(crate) fn garp(arguments: &Garp, style: Style) -> u8 {
+    let change = Change::Garp { instance: arguments.instance.clone() };
     ask(&arguments.place, Ask::Change(change), false, style)
 }
 

@@ -52,6 +52,7 @@ enum Command {
     Weight(ask::Weight),
     Priority(ask::Priority),
     Maintenance(ask::Maintenance),
+    Garp(ask::Garp),
     ClearCounters(ask::ClearCounters),
     /// Say what is wrong with a configuration; with several files, each is a node of one cluster, and they are compared
     Check(check::Arguments),
@@ -87,6 +88,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Weight(arguments) => return ask::weight(arguments, style),
         Command::Priority(arguments) => return ask::priority(arguments, style),
         Command::Maintenance(arguments) => return ask::maintenance(arguments, style),
+        Command::Garp(arguments) => return ask::garp(arguments, style),
         Command::ClearCounters(arguments) => return ask::clear_counters(arguments, style),
         Command::Check(arguments) => check::run(arguments, style),
         Command::Explain(arguments) => explain::run(arguments),

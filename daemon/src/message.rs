@@ -43,6 +43,8 @@ pub enum ToChild {
     Hello(u64),
     /// Send all changes of the view that wait, and fresh numbers; then [`Changes::fresh`].
     Refresh(AfterTelling),
+    /// To the vrrp process: announce the addresses of the instance of this name to their neighbours, if it is MASTER.
+    Announce(String),
     /// The connection to the process of this role; its descriptor comes along. It replaces the connection to a process before it.
     Peer(Role),
     /// To the observer: what the supervisor sees. [`Seen::Whole`] has the snapshot in memory.

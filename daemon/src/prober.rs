@@ -126,6 +126,7 @@ impl Prober {
                 | ToChild::Orders
                 | ToChild::Roster
                 | ToChild::Refresh(_)
+                | ToChild::Announce(_)
                 | ToChild::Seen(_)
                 | ToChild::Door(_) => {}
             }

@@ -382,18 +382,26 @@ impl Supervisor {
                 Role::ALL.into_iter().for_each(|role| self.reap(role));
                 self.reap_orphans();
             }
-            Signal::USR1 => {
-                self.dump(Role::Vrrp, File::Data);
-                self.dump(Role::Checker, File::CheckerData);
-                self.dump(Role::Bfd, File::BfdData);
-            }
-            Signal::USR2 => self.dump(Role::Vrrp, File::Statistics),
+            Signal::USR1 => self.dump_data(),
+            Signal::USR2 => self.dump_statistics(AfterTelling::KeepCounters),
             other if Some(other) == Signal::after_rt_min(2) => self.dump(Role::Vrrp, File::Json),
             other if Some(other) == Signal::before_rt_max(1) => {
-                self.ask(Role::Vrrp, Dump::File(File::Statistics), AfterTelling::ClearCounters);
+                self.dump_statistics(AfterTelling::ClearCounters);
             }
             _ => {}
         }
+    }
+
+    /// Has all processes' data written.
+    fn dump_data(&mut self) {
+        self.dump(Role::Vrrp, File::Data);
+        self.dump(Role::Checker, File::CheckerData);
+        self.dump(Role::Bfd, File::BfdData);
+    }
+
+    /// Has what instances counted written.
+    fn dump_statistics(&mut self, after: AfterTelling) {
+        self.ask(Role::Vrrp, Dump::File(File::Statistics), after);
     }
 
     fn dump(&mut self, role: Role, file: File) {

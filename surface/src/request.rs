@@ -108,6 +108,18 @@ pub enum Change {
     },
     /// Set the counters of instances to 0.
     ClearCounters,
+    /// Announce the addresses of an instance that is MASTER to their neighbours once more.
+    Garp {
+        /// Its name.
+        instance: String,
+    },
+    /// Write the data file, as SIGUSR1 does.
+    PrintData,
+    /// Write the statistics file, as SIGUSR2 does.
+    PrintStatistics {
+        /// The counters begin at 0 after that.
+        clear: bool,
+    },
 }
 
 impl fmt::Display for Change {
@@ -127,6 +139,10 @@ impl fmt::Display for Change {
                 write!(f, "preemption by {instance}: {}", if *preempt { "on" } else { "off" })
             }
             Self::ClearCounters => f.write_str("clear counters"),
+            Self::Garp { instance } => write!(f, "announcement of the addresses of {instance}"),
+            Self::PrintData => f.write_str("write the data file"),
+            Self::PrintStatistics { clear: false } => f.write_str("write the statistics file"),
+            Self::PrintStatistics { clear: true } => f.write_str("write the statistics file and clear counters"),
         }
     }
 }

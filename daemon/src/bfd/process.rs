@@ -365,7 +365,8 @@ impl Process {
             | ToChild::Roster
             | ToChild::Stop
             | ToChild::Seen(_)
-            | ToChild::Door(_) => {}
+            | ToChild::Door(_)
+            | ToChild::Announce(_) => {}
             ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => match message::content::<Config>(descriptor) {
                 Ok(config) => {

@@ -423,7 +423,8 @@ impl Process {
             | ToChild::Roster
             | ToChild::Stop
             | ToChild::Seen(_)
-            | ToChild::Door(_) => {}
+            | ToChild::Door(_)
+            | ToChild::Announce(_) => {}
         }
         Ok(())
     }

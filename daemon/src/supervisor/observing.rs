@@ -8,9 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use keepalived_config::model::ControlSocket;
 use keepalived_core::time::Instant;
+use keepalived_core::vrrp::State;
 use keepalived_kernel::local::{self, FileId};
 use keepalived_kernel::reactor;
-use keepalived_state::{DaemonView, ProcessState, ProcessView, ReloadView};
+use keepalived_state::{DaemonView, ProcessState, ProcessView, ReloadView, Subject};
 use keepalived_surface::request::Change;
 
 use super::dump::Dump;
@@ -156,7 +157,26 @@ impl Supervisor {
             }
             Change::ClearCounters => {
                 self.ask(Role::Vrrp, Dump::Observer, AfterTelling::ClearCounters);
-                self.tell_observer(&ToChild::Seen(Seen::Answered(number, Ok(()))));
+                self.answer(number, Ok(()));
+            }
+            Change::Garp { ref instance } => {
+                let made = self.announce(instance);
+                match &made {
+                    Ok(()) => {
+                        let record = overrides::record(Subject::Instance(instance.clone()), &change, &who);
+                        self.see(Seen::Happened(Role::Vrrp, vec![record]));
+                    }
+                    Err(why) => tracing::warn!("{change}: {why}"),
+                }
+                self.answer(number, made);
+            }
+            Change::PrintData => {
+                self.dump_data();
+                self.answer(number, Ok(()));
+            }
+            Change::PrintStatistics { clear } => {
+                self.dump_statistics(if clear { AfterTelling::ClearCounters } else { AfterTelling::KeepCounters });
+                self.answer(number, Ok(()));
             }
             Change::Priority { .. } | Change::Preempt { .. } | Change::Maintenance { .. } | Change::Weight { .. } => {
                 self.changes.push((number, change, who));
@@ -177,8 +197,28 @@ impl Supervisor {
             self.observe();
         }
         for number in asked {
-            self.tell_observer(&ToChild::Seen(Seen::Answered(number, result.clone())));
+            self.answer(number, result.clone());
         }
+    }
+
+    /// Says what became of a change.
+    fn answer(&mut self, number: u64, made: Result<(), String>) {
+        self.tell_observer(&ToChild::Seen(Seen::Answered(number, made)));
+    }
+
+    /// Has the addresses of an instance announced that is MASTER.
+    fn announce(&mut self, instance: &str) -> Result<(), String> {
+        let instances = &self.views.snapshot().vrrp.instances;
+        let Some(found) = instances.iter().find(|view| view.name == instance) else {
+            return Err(format!("no instance is called {instance:?}"));
+        };
+        if found.state != State::Master {
+            return Err(format!("{instance} is {}: only a MASTER has addresses to announce", found.state));
+        }
+        let worker = self.worker_mut(Role::Vrrp).filter(|worker| worker.ready);
+        let worker = worker.ok_or("the vrrp process is being started: try again")?;
+        worker.connection().say(&ToChild::Announce(instance.to_owned()));
+        Ok(())
     }
 
     /// Makes the changes that were asked for, unless a reload is under way: then its end calls this.
@@ -219,7 +259,7 @@ impl Supervisor {
             }
         }
         for (number, answer) in answers {
-            self.tell_observer(&ToChild::Seen(Seen::Answered(number, answer)));
+            self.answer(number, answer);
         }
     }
 

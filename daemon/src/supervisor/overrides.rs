@@ -171,7 +171,11 @@ impl Overrides {
                 self.preempts.insert(instance.clone(), *preempt);
                 concerned.push((Role::Vrrp, Subject::Instance(instance.clone())));
             }
-            Change::Reload | Change::ClearCounters => {}
+            Change::Reload
+            | Change::ClearCounters
+            | Change::Garp { .. }
+            | Change::PrintData
+            | Change::PrintStatistics { .. } => {}
         }
         Ok(())
     }

@@ -192,6 +192,11 @@ impl<N: Network, P: Packets> Engine<N, P> {
         self.instances.has_changes()
     }
 
+    /// Someone wants the neighbours to hear of the addresses of `instance` once more. Only a master has any.
+    pub fn announce(&mut self, instance: &str) {
+        self.instances.announce_once_more(instance);
+    }
+
     /// A follower wants fresh numbers, and to hear when it has everything as it is now.
     pub fn request_changes(&mut self, after: AfterTelling) {
         self.instances.request_changes(after);

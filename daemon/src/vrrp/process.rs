@@ -399,6 +399,7 @@ impl Process {
                 }
             }
             ToChild::Refresh(after) => self.engine.request_changes(after),
+            ToChild::Announce(instance) => self.engine.announce(&instance),
         }
         Ok(())
     }
@@ -624,6 +625,7 @@ fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Conne
                     | ToChild::Orders
                     | ToChild::Roster
                     | ToChild::Refresh(_)
+                    | ToChild::Announce(_)
                     | ToChild::Seen(_)
                     | ToChild::Door(_),
                     _,

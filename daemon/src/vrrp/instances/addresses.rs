@@ -17,7 +17,7 @@ use super::super::lower;
 use super::super::neighbours::Target;
 use super::super::reconciler::Outcome;
 use super::super::report::{LeftOver, Report};
-use super::super::slot::Trouble;
+use super::super::slot::{Slot, Trouble};
 use super::routes::{STATICS, describe};
 use super::{FollowUp, Instances};
 
@@ -278,6 +278,14 @@ impl Instances {
         let Some(slot) = self.slot(index) else { return Vec::new() };
         let there = |place: &&AddressKey| self.table.address(place).is_some();
         slot.places.iter().filter(there).filter_map(|(link, address, _)| self.target(*link, *address)).collect()
+    }
+
+    /// Announces the addresses of the master called `name`, in one round.
+    pub(super) fn announce_once_more(&mut self, name: &str) {
+        let is_it = |slot: &Slot| *slot.name == *name && slot.router.state() == State::Master;
+        let Some(index) = self.slots.iter().position(|slot| slot.as_ref().is_some_and(is_it)) else { return };
+        let targets = self.targets(index);
+        self.neighbours.announce(index, targets, 1);
     }
 
     /// Announces the address that adverts leave from.

@@ -175,3 +175,19 @@ fn another_mac_that_no_event_told_of_is_announced_after_the_new_reading() {
     rig.settle();
     assert_eq!(rig.announced(), vec![Ipv4Addr::new(192, 0, 2, 100); 5]);
 }
+
+#[test]
+fn a_master_announces_its_addresses_once_more_when_it_is_told_to() {
+    let lines = "192.0.2.100/24\n 192.0.2.101/24";
+    let mut rig = Rig::new(&instance("A", 51, &format!("virtual_ipaddress {{\n {lines}\n }}")));
+    rig.engine.announce("A");
+    rig.pass(Duration::from_secs(1));
+    assert_eq!((rig.state("A"), rig.announced()), (State::Backup, Vec::new()));
+    rig.pass(Duration::from_secs(20));
+    rig.announced();
+    rig.engine.announce("B");
+    rig.engine.announce("A");
+    rig.pass(Duration::from_secs(20));
+    // keepalived 2.4.3 (SendGarp): a single round
+    assert_eq!(rig.announced(), [100, 101].map(|last| Ipv4Addr::new(192, 0, 2, last)));
+}
