@@ -26,6 +26,7 @@ use crate::message::{self, Door, FromChild, Incoming, Startup, ToChild};
 use crate::seen::Seen;
 
 mod control;
+mod dbus;
 mod http;
 mod outbox;
 mod snmp;
@@ -103,6 +104,7 @@ impl Observer {
         self.configure();
         tokio::task::spawn_local(snmp::serve(Rc::clone(&self.world)));
         let delivery = tokio::task::spawn_local(outbox::deliver(Rc::clone(&self.outbox)));
+        let bus = tokio::task::spawn_local(dbus::serve(Rc::clone(&self.world)));
         self.supervisor.say(&FromChild::Ready);
         let mut ready = Vec::new();
         loop {
@@ -123,7 +125,7 @@ impl Observer {
                     Ready::Deadline => None,
                 };
                 if end.is_some() {
-                    return Ok(self.stop(reactor.reactor(), delivery).await);
+                    return Ok(self.stop(reactor.reactor(), delivery, bus).await);
                 }
             }
         }
@@ -230,12 +232,14 @@ impl Observer {
     }
 
     /// Sends what there is to send, if that is possible soon.
-    async fn stop(&mut self, reactor: &mut Reactor, delivery: JoinHandle<()>) -> u8 {
+    async fn stop(&mut self, reactor: &mut Reactor, delivery: JoinHandle<()>, bus: JoinHandle<()>) -> u8 {
         for token in self.clients.keys().copied().collect::<Vec<_>>() {
             self.take_alerts(token, reactor);
         }
         self.outbox.end();
-        tokio::time::timeout(LAST_WORDS, delivery).await.ok();
+        self.world.stop();
+        let all = async { tokio::join!(delivery, bus) };
+        tokio::time::timeout(LAST_WORDS, all).await.ok();
         let left = self.outbox.len();
         if left > 0 {
             tracing::warn!("mail: {left} messages were not sent before the end");

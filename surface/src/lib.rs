@@ -1,9 +1,10 @@
-//! Tells the world, from state/: the dump files of keepalived's signals, mail, and SNMP, which also shows what is configured.
+//! Tells the world, from state/: the dump files of keepalived's signals, mail, D-Bus, and SNMP, which also shows what is configured.
 #![forbid(unsafe_code)]
 // what opens files otherwise may wait, or follow a link (clippy.toml); tests may
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod data;
+pub mod dbus;
 mod json;
 pub mod mail;
 pub mod metrics;

@@ -50,6 +50,10 @@ pub(super) struct World {
     /// What is configured, as far as the observer has to know.
     config: RefCell<Rc<Config>>,
     configured: watch::Sender<()>,
+    /// How many whole snapshots have come: records may be missing before each.
+    wholes: Cell<u64>,
+    /// The observer ends.
+    ended: watch::Sender<bool>,
     /// `control_group`
     group: Cell<Option<u32>>,
     /// Who waits for what became of a change.
@@ -102,6 +106,8 @@ impl World {
             is_empty: Cell::new(true),
             config: RefCell::new(Rc::new(config)),
             configured: watch::Sender::new(()),
+            wholes: Cell::new(0),
+            ended: watch::Sender::new(false),
             group: Cell::new(None),
             asked: RefCell::default(),
             // the supervisor may still owe answers to the observer before this one
@@ -123,6 +129,17 @@ impl World {
     /// Tells of other configurations.
     pub(super) fn configurations(&self) -> watch::Receiver<()> {
         self.configured.subscribe()
+    }
+
+    /// Tells the tasks that the observer ends: each says its last words.
+    pub(super) fn stop(&self) {
+        self.ended.send_replace(true);
+    }
+
+    /// Waits for the end.
+    pub(super) async fn end(&self) {
+        // the sender lives as long as this
+        self.ended.subscribe().wait_for(|ended| *ended).await.ok();
     }
 
     /// Whose members may change things, besides root.
@@ -203,6 +220,7 @@ impl World {
         self.latest.replace(Latest::of(&snapshot));
         self.snapshot.replace(snapshot);
         self.is_empty.set(false);
+        self.wholes.set(self.wholes.get().wrapping_add(1));
         self.changed.send_modify(|number| *number = number.wrapping_add(1));
         self.came.send_replace(());
     }
@@ -227,6 +245,11 @@ impl World {
         let recent = self.recent.borrow();
         let new = usize::try_from(recent.last.saturating_sub(number)).unwrap_or(usize::MAX).min(recent.records.len());
         (recent.records.iter().skip(recent.records.len() - new).cloned().collect(), recent.last)
+    }
+
+    /// How many whole snapshots have come.
+    pub(super) fn wholes(&self) -> u64 {
+        self.wholes.get()
     }
 
     /// Tells of changes of the snapshot.

@@ -9,7 +9,7 @@ use crate::role::Role;
 
 /// Lends `config` without the large parts that `role` does not need. `checks` says whether checker processes may run.
 pub(super) fn with_share<R>(config: &mut Config, role: Role, checks: bool, lend: impl FnOnce(&Config) -> R) -> R {
-    if role == Role::Observer && Trees::of(config, false).any() {
+    if role == Role::Observer && (Trees::of(config, false).any() || config.global.dbus.enabled) {
         // it shows what is configured, and speaks with others
         return lend(&without_secrets(config));
     }
@@ -62,6 +62,7 @@ pub(super) fn is_needed(role: Role, options: &Options, config: &Config) -> bool 
             control.socket != ControlSocket::None
                 || control.http.is_some()
                 || Trees::of(config, false).any()
+                || config.global.dbus.enabled
                 || config.global.mail.is_sent()
                     && (has_servers && checker_mails(config) || has_routers && vrrp_mails(config))
         }

@@ -281,7 +281,7 @@ impl Instances {
     }
 
     /// Announces the addresses of the master called `name`, in one round.
-    pub(super) fn announce_once_more(&mut self, name: &str) {
+    pub(in super::super) fn announce_once_more(&mut self, name: &str) {
         let is_it = |slot: &Slot| *slot.name == *name && slot.router.state() == State::Master;
         let Some(index) = self.slots.iter().position(|slot| slot.as_ref().is_some_and(is_it)) else { return };
         let targets = self.targets(index);
