@@ -67,7 +67,10 @@ impl Observer {
         child::name(startup.config.global.process_name.as_deref());
         // it speaks with servers that others run
         process::drop_capabilities(&[])?;
-        let log = log::start_anyway(&startup.log, "Keepalived_observer");
+        let log = log::start_anyway(
+            &startup.log,
+            log::Speaker { ident: "Keepalived_observer", process: "observer", log: &startup.config.global.log },
+        );
         let (wish, wishes) = mpsc::unbounded_channel();
         Ok(Self {
             supervisor,
@@ -173,6 +176,7 @@ impl Observer {
     /// Does as the configuration says from now on.
     fn configure(&self) {
         let config = self.world.config();
+        log::configure(&config.global.log);
         self.outbox.set(sender(&config));
         let group = config.global.control.group.as_deref().and_then(|name| match process::find_group(name) {
             Ok(Some(group)) => Some(group),

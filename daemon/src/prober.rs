@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use keepalived_checks::{Failure, Tls, Trust};
 use keepalived_config::model::{
-    Endpoint, HttpCheck, HttpProtocol, PingCheck, ProbeTarget, Schedule, Sni, Ssl, StatusRange, TcpCheck, Url,
+    Config, Endpoint, HttpCheck, HttpProtocol, PingCheck, ProbeTarget, Schedule, Sni, Ssl, StatusRange, TcpCheck, Url,
 };
 use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process;
@@ -21,7 +21,7 @@ use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::connection::Connection;
 use crate::exit;
 use crate::log;
-use crate::message::{FromChild, Incoming, ProbeEnded, ProbeOrder, ProbeResult, Startup, ToChild};
+use crate::message::{self, FromChild, Incoming, ProbeEnded, ProbeOrder, ProbeResult, Startup, ToChild};
 
 const FROM_VRRP: Token = Token(1);
 
@@ -46,7 +46,10 @@ impl Prober {
     fn with(startup: Startup, reactor: Reactor, supervisor: Connection) -> Result<Self, NotStarted> {
         child::name(startup.config.global.process_name.as_deref());
         process::raise_descriptor_limit().ok();
-        let log = log::start_anyway(&startup.log, "Keepalived_prober");
+        let log = log::start_anyway(
+            &startup.log,
+            log::Speaker { ident: "Keepalived_prober", process: "prober", log: &startup.config.global.log },
+        );
         // it speaks with servers that others run
         process::drop_capabilities(&[])?;
         Ok(Self { supervisor, reactor: Some(reactor), vrrp: None, asker: Rc::default(), _log: log })
@@ -105,8 +108,17 @@ impl Prober {
             };
             match message {
                 ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
-                // orders say all that there is to know
-                ToChild::Reload => self.supervisor.say(&FromChild::Reloaded),
+                // orders say all that there is to know of probes
+                ToChild::Reload => {
+                    let answer = match message::content::<Config>(descriptor) {
+                        Ok(config) => {
+                            log::configure(&config.global.log);
+                            FromChild::Reloaded
+                        }
+                        Err(error) => FromChild::NotReloaded(error.to_string()),
+                    };
+                    self.supervisor.say(&answer);
+                }
                 ToChild::Peer(_) => {
                     let peer =
                         descriptor.ok_or_else(|| io::ErrorKind::InvalidData.into()).and_then(Pipe::from_descriptor);

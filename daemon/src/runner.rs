@@ -88,7 +88,10 @@ struct Running {
 impl Runner {
     fn with(startup: Startup, reactor: Reactor, supervisor: Connection) -> Result<Self, NotStarted> {
         child::name(startup.config.global.process_name.as_deref());
-        let log = log::start_anyway(&startup.log, "Keepalived_runner");
+        let log = log::start_anyway(
+            &startup.log,
+            log::Speaker { ident: "Keepalived_runner", process: "runner", log: &startup.config.global.log },
+        );
         let environment =
             std::env::vars_os().filter(|(name, _)| !NOT_INHERITED.iter().any(|not| name == not)).collect();
         Ok(Self {
@@ -155,6 +158,7 @@ impl Runner {
                     let answer = match message::content(descriptors) {
                         Ok(config) => {
                             self.config = config;
+                            log::configure(&self.config.global.log);
                             self.users = Users::default();
                             FromChild::Reloaded
                         }

@@ -238,10 +238,12 @@ impl Supervisor {
             destinations.suffix.push('_');
             destinations.suffix.push_str(part);
         }
-        let log = log::start(&destinations, "Keepalived").map_err(|error| {
-            pid_files.remove();
-            fatal("log", error)
-        })?;
+        let log =
+            log::start(&destinations, log::Speaker { ident: "Keepalived", process: "supervisor", log: &global.log })
+                .map_err(|error| {
+                    pid_files.remove();
+                    fatal("log", error)
+                })?;
         tracing::info!("Starting Keepalived v{} (keepalived-rs)", env!("CARGO_PKG_VERSION"));
         say(findings);
         let now = reactor::now();

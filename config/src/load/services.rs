@@ -1,16 +1,17 @@
 //! Parts of `global_defs`: scripts, FIFOs, mail, SNMP, D-Bus, reload, how processes run.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::reading::Reading;
+use super::reading::{Reading, one_of};
 use super::security::{self, ScriptOwner};
 use super::settings::process_name;
 use super::statements::Statements;
 use crate::finding::{Finding, rule};
 use crate::model::{
-    AutoPriority, Buffer, Buffers, Control, ControlSocket, Dbus, Fifo, Fifos, Global, Mail, MailServer, MailTls,
-    ProcessSettings, Reload, ReloadFile, Scripts, Snmp, VmacNames,
+    AutoPriority, Buffer, Buffers, Control, ControlSocket, Dbus, Fifo, Fifos, Global, Log, LogFormat, LogLevel, Mail,
+    MailServer, MailTls, ProcessSettings, Reload, ReloadFile, SUBSYSTEMS, Scripts, Snmp, VmacNames,
 };
 use crate::syntax::{Node, Word};
 
@@ -22,6 +23,7 @@ pub(super) fn read(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &
     global.control = control(reading, blocks);
     global.snmp = snmp(reading, blocks);
     global.dbus = dbus(reading, blocks);
+    global.log = log(reading, blocks);
     global.reload = reload(reading, blocks);
     global.vrrp = process(reading, blocks, "vrrp", "keepalived_vrrp");
     global.checker = process(reading, blocks, "checker", "keepalived_lvs");
@@ -180,6 +182,44 @@ fn listener(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<SocketA
     };
     let port = reading.number_word("the port of metrics_listen", *port, 1..=65_535)?;
     Some(SocketAddr::new(address, u16::try_from(port).ok()?))
+}
+
+fn log(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Log {
+    let format = match reading.choice(blocks.last("log_format")) {
+        Some("json") => LogFormat::Json,
+        _ => LogFormat::Text,
+    };
+    let mut levels = BTreeMap::new();
+    for node in blocks.all("log_level") {
+        let words: Vec<Word<'_>> = node.arguments().collect();
+        let Some((last, subsystems)) = words.split_last() else { continue };
+        let level = match last.text {
+            b"error" => LogLevel::Error,
+            b"warning" => LogLevel::Warning,
+            b"info" => LogLevel::Info,
+            b"debug" => LogLevel::Debug,
+            _ => {
+                let message = format!("log_level: {} is no level", last.str());
+                let finding = Finding::at(&rule::LOG_LEVEL, last.span, message);
+                reading.report(finding.help("write error, warning, info or debug at the end"));
+                continue;
+            }
+        };
+        if subsystems.is_empty() {
+            levels.extend(SUBSYSTEMS.map(|subsystem| (subsystem.to_owned(), level)));
+        }
+        for word in subsystems {
+            if SUBSYSTEMS.iter().any(|subsystem| subsystem.as_bytes() == word.text) {
+                levels.insert(word.str().into_owned(), level);
+            } else {
+                let message = format!("log_level: {} is no subsystem", word.str());
+                let finding = Finding::at(&rule::LOG_LEVEL, word.span, message);
+                reading
+                    .report(finding.help(format!("subsystems are {}", one_of(&SUBSYSTEMS).replace(" or ", " and "))));
+            }
+        }
+    }
+    Log { format, levels }
 }
 
 fn snmp(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Snmp {

@@ -8,8 +8,8 @@ use keepalived_core::vrrp::Version;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AutoPriority, Balancing, Buffers, Control, Dbus, Fifos, Firewall, Garp, Mail, ProcessSettings, Reload, Scripts,
-    Snmp, VmacNames,
+    AutoPriority, Balancing, Buffers, Control, Dbus, Fifos, Firewall, Garp, Log, Mail, ProcessSettings, Reload,
+    Scripts, Snmp, VmacNames,
 };
 
 /// What holds for the whole daemon.
@@ -91,6 +91,8 @@ pub struct Global {
     pub snmp: Snmp,
     /// D-Bus.
     pub dbus: Dbus,
+    /// What is logged, and how.
+    pub log: Log,
     /// What keeps packets away.
     pub firewall: Firewall,
     /// What holds for all load balancing.
@@ -152,6 +154,7 @@ impl Default for Global {
             control: Control::default(),
             snmp: Snmp::default(),
             dbus: Dbus::default(),
+            log: Log::default(),
             firewall: Firewall::default(),
             balancing: Balancing::default(),
             vrrp: ProcessSettings::default(),

@@ -1,5 +1,6 @@
 //! Parts of `global_defs`: what the daemon does beside VRRP, and how its processes run.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -447,6 +448,42 @@ pub struct Control {
     /// `metrics_listen`: where metrics and the status page are.
     pub http: Option<SocketAddr>,
 }
+
+/// What is logged, and how; keywords of ours.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Log {
+    /// `log_format`
+    pub format: LogFormat,
+    /// `log_level`, by subsystem ([`SUBSYSTEMS`]).
+    pub levels: BTreeMap<String, LogLevel>,
+}
+
+/// `log_format`
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// An object in each line.
+    Json,
+}
+
+/// The least that is logged.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum LogLevel {
+    /// What does not work.
+    Error,
+    /// And what is wrong.
+    Warning,
+    /// And what happens.
+    Info,
+    /// And details for those who look for a fault.
+    Debug,
+}
+
+/// What `log_level` can be about: processes, then parts of the observer.
+pub const SUBSYSTEMS: [&str; 11] =
+    ["supervisor", "vrrp", "checker", "bfd", "runner", "observer", "prober", "mail", "snmp", "dbus", "control"];
 
 /// `control_socket`
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

@@ -27,7 +27,7 @@ use crate::changes::ChangeSender;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::connection::Connection;
 use crate::exit;
-use crate::log;
+use crate::log::{self, About};
 use crate::message::{self, FromChild, SessionResult, SessionStanding, Startup, ToChild};
 use crate::role::Role;
 use crate::schedule;
@@ -106,7 +106,10 @@ impl Process {
         let descriptors = process::raise_descriptor_limit().ok().flatten();
         let sockets = descriptors.and_then(|most| usize::try_from(most).ok()).map(|most| most.saturating_sub(RESERVE));
         // before this process has another thread: capabilities belong to threads
-        let log = log::start_anyway(&startup.log, "Keepalived_bfd");
+        let log = log::start_anyway(
+            &startup.log,
+            log::Speaker { ident: "Keepalived_bfd", process: "bfd", log: &startup.config.global.log },
+        );
         let now = reactor::now();
         let links = Links::open(&mut reactor);
         let (file, known) = remembered(now, &startup);
@@ -272,10 +275,11 @@ impl Process {
     /// Tells others what is new. Returns when to come again.
     fn tell(&mut self, now: Instant) -> Option<Instant> {
         for report in self.engine.reports() {
+            let About { subject, cause } = About::of(|| report.about());
             match report.level() {
-                Level::Warning => tracing::warn!("{report}"),
-                Level::Info => tracing::info!("{report}"),
-                Level::Detail => tracing::debug!("{report}"),
+                Level::Warning => tracing::warn!(subject, cause, "{report}"),
+                Level::Info => tracing::info!(subject, cause, "{report}"),
+                Level::Detail => tracing::debug!(subject, cause, "{report}"),
             }
         }
         for result in self.engine.results() {
@@ -381,6 +385,7 @@ impl Process {
     }
 
     fn reload(&mut self, config: &Config) {
+        log::configure(&config.global.log);
         let now = reactor::now();
         if self.scheduling != config.global.bfd {
             self.scheduling = config.global.bfd.clone();

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use keepalived_core::bfd::{Change, SessionState};
 
+use crate::log::About;
+
 /// Something that happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Report {
@@ -63,6 +65,18 @@ impl Report {
             }
             Self::Changed { .. } => Level::Detail,
         }
+    }
+}
+
+impl Report {
+    /// What it is about and why, for lines in JSON.
+    pub(super) fn about(&self) -> About {
+        let (subject, cause) = match self {
+            Self::Changed { name, change, .. } => (format!("session {name}"), Some(change.to_string())),
+            Self::DetectionTime { name, .. } => (format!("session {name}"), None),
+            Self::Discarded { source, why, .. } => (format!("neighbour {source}"), Some(why.clone())),
+        };
+        About { subject: Some(subject), cause }
     }
 }
 

@@ -34,7 +34,7 @@ use crate::changes::ChangeSender;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::connection::Connection;
 use crate::exit;
-use crate::log;
+use crate::log::{self, About};
 use crate::message::{self, Cleanup, FromChild, Incoming, SessionResult, Startup, ToChild};
 use crate::programs::{Fifos, OrderId, Programs};
 use crate::role::Role;
@@ -127,7 +127,10 @@ impl Process {
         process::raise_descriptor_limit().ok();
         process::drop_capabilities(&KEPT)?;
         // before this process has another thread: capabilities belong to threads
-        let log = log::start_anyway(&startup.log, "Keepalived_healthcheckers");
+        let log = log::start_anyway(
+            &startup.log,
+            log::Speaker { ident: "Keepalived_healthcheckers", process: "checker", log: &startup.config.global.log },
+        );
         if pings(&startup.config)
             && let Err(error) = keepalived_kernel::dial::allow_ping(0)
         {
@@ -300,11 +303,12 @@ impl Process {
     fn deliver(&mut self, most: usize) {
         let reports: Vec<_> = self.engine.reports(most).collect();
         for report in reports {
+            let About { subject, cause } = About::of(|| report.about());
             match report.level() {
-                Level::Error => tracing::error!("{report}"),
-                Level::Warning => tracing::warn!("{report}"),
-                Level::Info => tracing::info!("{report}"),
-                Level::Detail => tracing::debug!("{report}"),
+                Level::Error => tracing::error!(subject, cause, "{report}"),
+                Level::Warning => tracing::warn!(subject, cause, "{report}"),
+                Level::Info => tracing::info!(subject, cause, "{report}"),
+                Level::Detail => tracing::debug!(subject, cause, "{report}"),
             }
             notify::tell(&report, self.engine.config(), &mut self.programs, &mut self.fifos);
             let engine = &self.engine;
@@ -432,6 +436,7 @@ impl Process {
     fn reload(&mut self, config: Config, reactor: &mut Reactor) -> io::Result<()> {
         // the reports are about the configuration that is still in force
         self.deliver(usize::MAX);
+        log::configure(&config.global.log);
         let now = reactor::now();
         schedule::apply("checker", &config.global.checker, None);
         self.promotion.configure(&config.global, &config.global.checker);

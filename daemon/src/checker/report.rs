@@ -6,6 +6,8 @@ use std::time::SystemTime;
 use keepalived_core::balance::{CheckId, Meaning, Quorum, ServiceId};
 use keepalived_state::{Event, Record, Subject};
 
+use crate::log::About;
+
 /// Something that happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Report {
@@ -158,6 +160,28 @@ impl Report {
             None => Subject::VirtualServer(service),
         };
         Some(Record { at, subject, event })
+    }
+}
+
+impl Report {
+    /// What it is about and why, for lines in JSON.
+    pub fn about(&self) -> About {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let (subject, cause) = match self {
+            Self::Check { name, reason, .. } => (format!("check {name}"), some(reason)),
+            Self::NotAsked { name, reason, .. } => (format!("check {name}"), some(reason)),
+            Self::Server { name, service_name, reason, .. } => {
+                (format!("server {name} of {service_name}"), some(reason))
+            }
+            Self::Weight { name, service_name, .. } => (format!("server {name} of {service_name}"), None),
+            Self::Quorum { service_name, .. } | Self::ServiceRemoved { service_name } => {
+                (format!("service {service_name}"), None)
+            }
+            Self::Unkept { service } => (format!("service {service}"), None),
+            Self::Refused { error, .. } => ("load balancer".to_owned(), some(error)),
+            Self::Granted { .. } | Self::Repaired { .. } | Self::Adopted { .. } => ("load balancer".to_owned(), None),
+        };
+        About { subject: Some(subject), cause }
     }
 }
 

@@ -5,10 +5,11 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
+
+use super::line::Said;
 
 const DEVICE: &str = "/dev/log";
 /// The longest line in octets; longer lines are cut.
@@ -74,22 +75,6 @@ impl<S: Subscriber> Layer<S> for Syslog {
             Level::INFO => 6,
             Level::DEBUG | Level::TRACE => 7,
         };
-        let mut text = Text(String::new());
-        event.record(&mut text);
-        self.write(severity, &text.0);
-    }
-}
-
-struct Text(String);
-
-impl Visit for Text {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        let separator = if self.0.is_empty() { "" } else { " " };
-        // cannot fail: a String takes everything
-        if field.name() == "message" {
-            write!(self.0, "{separator}{value:?}").ok();
-        } else {
-            write!(self.0, "{separator}{}={value:?}", field.name()).ok();
-        }
+        self.write(severity, &Said::of(event).message);
     }
 }

@@ -9,6 +9,7 @@ use keepalived_core::vrrp::State;
 
 use super::Supervisor;
 use super::worker::Worker;
+use crate::log;
 use crate::role::Role;
 use crate::vrrp::{
     Removed, StaticLines, Was, is_on_made, lines, needs_firewall, remove_firewall, remove_links_given_up,
@@ -101,6 +102,7 @@ impl Supervisor {
     /// virtual servers until the checker process has taken `config`.
     pub(super) fn supersede(&mut self, config: Config) {
         let mut before = std::mem::replace(&mut self.config, config);
+        log::configure(&self.config.global.log);
         let kept = Kept::of(&self.config);
         // only a master has its addresses; without marks of the kernel, an administrator's address looks the same
         let masters = keepalived_config::plan::keyed(&before.instances)

@@ -32,7 +32,7 @@ use crate::changes::ChangeSender;
 use crate::child::{self, End, FROM_SUPERVISOR, NotStarted};
 use crate::connection::Connection;
 use crate::exit;
-use crate::log;
+use crate::log::{self, About};
 use crate::message::{self, Cleanup, FromChild, Incoming, SessionResult, Startup, ToChild};
 use crate::programs::Programs;
 use crate::role::Role;
@@ -126,7 +126,10 @@ impl Process {
         ];
         process::drop_capabilities(&keep)?;
         // before this process has another thread: capabilities belong to threads
-        let log = log::start_anyway(&startup.log, "Keepalived_vrrp");
+        let log = log::start_anyway(
+            &startup.log,
+            log::Speaker { ident: "Keepalived_vrrp", process: "vrrp", log: &startup.config.global.log },
+        );
         let stood_by = stand_by(&mut startup, &mut reactor, &mut supervisor)?;
         let global = &startup.config.global;
         let now = reactor::now();
@@ -405,6 +408,7 @@ impl Process {
     }
 
     fn apply(&mut self, config: &Config) {
+        log::configure(&config.global.log);
         schedule::apply("vrrp", &config.global.vrrp, Some(NICE));
         self.kernel_thread.schedule(&config.global.vrrp);
         self.promotion.configure(&config.global, &config.global.vrrp);
@@ -470,10 +474,11 @@ impl Process {
             if let Some(alert) = self.mailing.alert(&report) {
                 self.alerts.push(alert);
             }
+            let About { subject, cause } = About::of(|| report.about());
             match report.level() {
-                Level::Error => tracing::error!("{report}"),
-                Level::Warning => tracing::warn!("{report}"),
-                Level::Info => tracing::info!("{report}"),
+                Level::Error => tracing::error!(subject, cause, "{report}"),
+                Level::Warning => tracing::warn!(subject, cause, "{report}"),
+                Level::Info => tracing::info!(subject, cause, "{report}"),
                 Level::Silent => {}
             }
             let (key, name, event) = match report {

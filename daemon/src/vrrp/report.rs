@@ -11,6 +11,8 @@ use keepalived_core::vrrp::duplicate::Mac;
 use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerKind, TrackerState};
 use keepalived_core::vrrp::{Cause, Note, Priority, State, Transition};
 
+use crate::log::About;
+
 /// Something to be logged; transitions also go to the supervisor and into the journal.
 #[derive(Clone, Debug)]
 pub enum Report {
@@ -302,6 +304,42 @@ impl Report {
                 State::Init | State::Backup | State::Master | State::Stopped => Level::Info,
             },
         }
+    }
+}
+
+impl Report {
+    /// What it is about and why, for lines in JSON.
+    pub fn about(&self) -> About {
+        let of = |name: &str| if name == "static" { "static".to_owned() } else { format!("instance {name}") };
+        let (subject, cause) = match self {
+            Self::Transition { name, transition, .. } => (of(name), Some(transition.cause.to_string())),
+            Self::Group { name, cause, .. } => (format!("group {name}"), Some(cause.to_string())),
+            Self::Tracker { tracker, detail, .. } => {
+                (format!("tracker {tracker}"), (*detail != Detail::Nothing).then(|| detail.to_string()))
+            }
+            Self::AddressRefused { name, reason, .. }
+            | Self::RouteRefused { name, reason, .. }
+            | Self::NoChannel { name, reason }
+            | Self::NotPromoted { name, reason } => (of(name), Some(reason.clone())),
+            Self::LowerPriority { name, .. }
+            | Self::LeftOut { name, .. }
+            | Self::Priority { name, .. }
+            | Self::Note { name, .. }
+            | Self::AddressLost { name, .. }
+            | Self::Duplicate { name, .. }
+            | Self::LeftOver { name, .. }
+            | Self::NoDevice { name, .. }
+            | Self::AddressInterface { name, .. }
+            | Self::RouteLost { name, .. }
+            | Self::RouteLeftOver { name, .. }
+            | Self::WithoutDevice { name, .. }
+            | Self::Unsent { name, .. } => (of(name), None),
+            Self::Unguarded { interface, reason } => (format!("interface {interface}"), Some(reason.clone())),
+            Self::FirewallRefused { reason } => ("packet filter".to_owned(), Some(reason.clone())),
+            Self::FirewallLost => ("packet filter".to_owned(), None),
+            Self::UnknownVrid { .. } | Self::Overrun => return About::default(),
+        };
+        About { subject: Some(subject), cause }
     }
 }
 
