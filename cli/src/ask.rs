@@ -231,13 +231,24 @@ pub(crate) fn events(arguments: &Events, style: Style) -> u8 {
 /// Asks, prints the answer as it comes, and returns its status.
 fn ask(place: &Where, ask: Ask, json: bool, style: Style) -> u8 {
     let request = Request { ask, json, colour: style == Style::Colour };
-    let path = place.socket.display();
-    match converse(place, &request) {
-        Ok(Answer { status, error: None }) => status,
-        Ok(Answer { status, error: Some(why) }) => {
-            super::eprint_all(&format!("keepalivedctl: {why}\n"));
+    match converse(place, &request, &mut io::stdout().lock()) {
+        Ok(status) => status,
+        Err((status, message)) => {
+            super::eprint_all(&format!("keepalivedctl: {message}\n"));
             status
         }
+    }
+}
+
+/// Asks, writes the answer to `out` as it comes, and returns its status.
+///
+/// # Errors
+/// What to exit with, and what to say.
+pub(crate) fn converse(place: &Where, request: &Request, out: &mut impl io::Write) -> Result<u8, (u8, String)> {
+    let path = place.socket.display();
+    match speak(place, request, out) {
+        Ok(Answer { status, error: None }) => Ok(status),
+        Ok(Answer { status, error: Some(why) }) => Err((status, why)),
         Err(error) => {
             let (status, message) = match error.kind() {
                 io::ErrorKind::NotFound => (
@@ -257,13 +268,12 @@ fn ask(place: &Where, ask: Ask, json: bool, style: Style) -> u8 {
                 }
                 _ => (FAILED, format!("{path}: {error}")),
             };
-            super::eprint_all(&format!("keepalivedctl: {message}\n"));
-            status
+            Err((status, message))
         }
     }
 }
 
-fn converse(place: &Where, request: &Request) -> io::Result<Answer> {
+fn speak(place: &Where, request: &Request, out: &mut impl io::Write) -> io::Result<Answer> {
     let mut stream = local::connect(&place.socket, PATIENCE)?;
     let mut line = serde_json::to_string(request)?;
     line.push('\n');
@@ -278,7 +288,6 @@ fn converse(place: &Where, request: &Request) -> io::Result<Answer> {
         // the next event may be days away
         reader.get_ref().set_read_timeout(None)?;
     }
-    let mut out = io::stdout().lock();
     let mut octets = vec![0; 64 * 1024];
     loop {
         let count = reader.read(&mut octets)?;

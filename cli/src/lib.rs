@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use keepalived_config::Style;
 use serde::Serialize;
 
@@ -18,10 +18,11 @@ mod expand;
 mod explain;
 mod fmt;
 mod input;
+mod watch;
 
 /// Asks a keepalived that runs how it is; checks, explains, formats and compares configurations.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "keepalivedctl", version, about, arg_required_else_help = true)]
+#[command(name = "keepalivedctl", version, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -45,6 +46,7 @@ enum Command {
     Status(ask::Status),
     Why(ask::Why),
     Events(ask::Events),
+    Watch(watch::Arguments),
     Show(ask::Show),
     Reload(ask::Reload),
     Drain(ask::Drain),
@@ -66,6 +68,11 @@ enum Command {
     Diff(diff::Arguments),
 }
 
+/// Its command line, for the manual page and completions.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
 /// The program: `arguments` with the zeroth; returns the exit status.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments = match Arguments::try_parse_from(arguments) {
@@ -81,6 +88,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Status(arguments) => return ask::status(arguments, style),
         Command::Why(arguments) => return ask::why(arguments, style),
         Command::Events(arguments) => return ask::events(arguments, style),
+        Command::Watch(arguments) => return watch::run(arguments, style),
         Command::Show(arguments) => return ask::show(arguments, style),
         Command::Reload(arguments) => return ask::reload(arguments, style),
         Command::Drain(arguments) => return ask::drain(arguments, style),

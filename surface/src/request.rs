@@ -50,6 +50,13 @@ pub enum Ask {
         /// Which.
         part: Part,
     },
+    /// A screen that shows everything.
+    Watch {
+        /// Letters in a line.
+        columns: u16,
+        /// Lines.
+        rows: u16,
+    },
     /// The metrics.
     Metrics,
     /// Change something; for root and `control_group` only.

@@ -10,6 +10,7 @@ mod events;
 mod problems;
 mod show;
 mod table;
+mod watch;
 mod why;
 mod words;
 
@@ -18,6 +19,7 @@ pub use events::{event, event_document, events, is_about};
 pub use problems::{Problem, Severity, problems, worst};
 pub use show::show;
 pub use table::table;
+pub use watch::{Size, watch};
 pub use why::{is_named, why};
 
 /// What a surface tells about, and when.

@@ -12,7 +12,7 @@ use keepalived_kernel::local_time;
 use keepalived_state::Record;
 use keepalived_surface::metrics;
 use keepalived_surface::request::{Answer, Ask, Change, FAILED, LONGEST, Request};
-use keepalived_surface::status::{self, Look, Scene, Severity};
+use keepalived_surface::status::{self, Look, Scene, Severity, Size};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::OwnedReadHalf;
 use tokio::net::{UnixListener, UnixStream};
@@ -28,6 +28,10 @@ const MOST_OF_OTHERS: usize = 32;
 
 /// Connections of one other user.
 const MOST_OF_USER: usize = 8;
+
+/// The largest screen.
+const MOST_COLUMNS: u16 = 500;
+const MOST_ROWS: u16 = 300;
 
 /// How long a request may take to arrive, and an answer to be taken.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -174,6 +178,11 @@ async fn answer(
         }
         Ask::Show { part } => {
             let text = with_scene(world, |scene| status::show(scene, *part, look));
+            writer.tell(0, &text).await
+        }
+        Ask::Watch { columns, rows } => {
+            let size = Size { columns: (*columns).min(MOST_COLUMNS), rows: (*rows).min(MOST_ROWS) };
+            let text = with_scene(world, |scene| status::watch(scene, look, size));
             writer.tell(0, &text).await
         }
         Ask::Change(_) => Ok(()),

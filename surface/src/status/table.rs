@@ -19,16 +19,7 @@ pub fn table(scene: &Scene<'_>, look: Look) -> String {
     let mut text = String::new();
     let problems = problems(scene);
     headline(&mut text, scene, &problems, look);
-    for problem in &problems {
-        let (sign, colour) = match problem.severity {
-            Severity::Problem => ("▲", Colour::Red),
-            Severity::Warning => ("!", Colour::Yellow),
-        };
-        let what = look.paint(colour, &problem.what);
-        let age = age(scene, problem);
-        writeln!(text, "{} {what}{}{age}", look.paint(colour, sign), if age.is_empty() { "" } else { "   " }).ok();
-        writeln!(text, "  {}", problem.detail).ok();
-    }
+    text += &problem_lines(scene, &problems, look);
     if !problems.is_empty() {
         text.push('\n');
     }
@@ -38,7 +29,24 @@ pub fn table(scene: &Scene<'_>, look: Look) -> String {
     text
 }
 
-fn headline(text: &mut String, scene: &Scene<'_>, problems: &[Problem], look: Look) {
+/// Two lines for each problem.
+pub(super) fn problem_lines(scene: &Scene<'_>, problems: &[Problem], look: Look) -> String {
+    let mut text = String::new();
+    for problem in problems {
+        let (sign, colour) = match problem.severity {
+            Severity::Problem => ("▲", Colour::Red),
+            Severity::Warning => ("!", Colour::Yellow),
+        };
+        let what = look.paint(colour, &problem.what);
+        let age = age(scene, problem);
+        writeln!(text, "{} {what}{}{age}", look.paint(colour, sign), if age.is_empty() { "" } else { "   " }).ok();
+        writeln!(text, "  {}", problem.detail).ok();
+    }
+    text
+}
+
+/// Who this is, and how much is wrong.
+pub(super) fn headline(text: &mut String, scene: &Scene<'_>, problems: &[Problem], look: Look) {
     let of = |severity| problems.iter().filter(|problem| problem.severity == severity).count();
     let (bad, odd) = (of(Severity::Problem), of(Severity::Warning));
     let mut words = Vec::new();
@@ -98,7 +106,7 @@ fn routers(text: &mut String, scene: &Scene<'_>, look: Look) {
     text.push('\n');
 }
 
-const fn state_colour(state: Option<State>) -> Colour {
+pub(super) const fn state_colour(state: Option<State>) -> Colour {
     match state {
         Some(State::Master) => Colour::Green,
         Some(State::Fault) => Colour::Red,
@@ -117,7 +125,7 @@ pub(super) fn priority(instance: &InstanceView) -> String {
 }
 
 /// Who is master, as far as we know.
-fn master(instance: &InstanceView) -> String {
+pub(super) fn master(instance: &InstanceView) -> String {
     match (instance.state, instance.master) {
         (State::Master, _) => "this router".to_owned(),
         (_, Some(master)) => format!("{} ({})", master.address, master.priority),
@@ -133,7 +141,7 @@ fn few(items: &[String], look: Look) -> String {
     }
 }
 
-fn servers(text: &mut String, scene: &Scene<'_>, look: Look) {
+pub(super) fn servers(text: &mut String, scene: &Scene<'_>, look: Look) {
     let services = &scene.snapshot.balance.services;
     if services.is_empty() {
         return;
@@ -213,7 +221,7 @@ fn verdict(server: &ServerView, why: &str) -> String {
     }
 }
 
-fn sessions(text: &mut String, scene: &Scene<'_>, look: Look) {
+pub(super) fn sessions(text: &mut String, scene: &Scene<'_>, look: Look) {
     let sessions = &scene.snapshot.bfd.sessions;
     if sessions.is_empty() {
         return;

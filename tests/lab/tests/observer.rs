@@ -295,6 +295,48 @@ fn a_browser_draws_the_page() {
     });
 }
 
+#[test]
+fn a_terminal_shows_everything_until_q() {
+    if !only_ours() {
+        return;
+    }
+    trial("watch", |lab| {
+        let running = start(lab)?;
+        let program = Daemon::ours().program().with_file_name("keepalivedctl");
+        let seen = running.file("screen");
+        let words = format!("{} watch --color never --socket {}", program.display(), socket(&running).display());
+        // script gives it a terminal
+        let mut command = lab.router(0).namespace().command("script");
+        command.args(["--quiet", "--flush", "--return", "--command", &words]).arg(&seen);
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null());
+        let mut watching = command.spawn()?;
+        let shows = |word: &str| Ok(std::fs::read_to_string(&seen).is_ok_and(|screen| screen.contains(word)));
+        wait_until("the screen shows the router", long(), || Ok(shows("ROUTER")? && shows("MASTER")?))?;
+        // what happens is on it without a key
+        lab.pull(0, 0)?;
+        wait_until("the screen shows the fault", long(), || shows("is in FAULT"))?;
+        watching.stdin.take().context("piped")?.write_all(b"q")?;
+        let status = watching.wait()?;
+        let screen = std::fs::read_to_string(&seen)?;
+        ensure!(status.success(), "{status}: {screen}");
+        ensure!(screen.contains("\x1b[?1049h") && screen.contains("\x1b[?1049l"), "{screen}");
+        let (text, code) = ctl(lab, &running, None, "watch")?;
+        ensure!(code != 0 && text.contains("needs a terminal"), "{text}");
+        Ok(())
+    });
+}
+
+#[test]
+fn the_alert_rules_are_what_prometheus_takes() {
+    if keepalived_lab::sandbox::find("promtool").is_none() {
+        return skipped("alert rules", "promtool is not installed (package prometheus)");
+    }
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contrib/prometheus/keepalived.rules.yml");
+    let output = std::process::Command::new("promtool").args(["check", "rules", rules]).output();
+    let said = output.map(|output| (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()));
+    assert!(matches!(&said, Ok((true, text)) if text.contains("14 rules found")), "{said:?}");
+}
+
 /// Whether a router has the address.
 fn has(lab: &Lab, router: usize) -> Result<bool> {
     lab.router(router).has(PLAIN.vip(VRID))

@@ -1,0 +1,124 @@
+//! `keepalivedctl watch`: the daemon's screen, drawn anew each second until `q`.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::{Duration, SystemTime};
+
+use keepalived_config::Style;
+use keepalived_surface::request::{Ask, Request};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+
+use super::ask::{Where, converse};
+use super::status::{FAILED, GOOD};
+
+/// From one screen to the next.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The other screen of the terminal, without a cursor; and back.
+const BEGIN: &str = "\x1b[?1049h\x1b[?25l";
+const END: &str = "\x1b[?25h\x1b[?1049l";
+
+/// Show everything on one screen, live, until `q`
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    place: Where,
+}
+
+/// Runs until `q` or Ctrl-C.
+pub(crate) fn run(arguments: &Arguments, style: Style) -> u8 {
+    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+        super::eprint_all("keepalivedctl: watch needs a terminal; `keepalivedctl status` does not\n");
+        return FAILED;
+    }
+    match show(arguments, style) {
+        Ok(()) => GOOD,
+        Err(error) => {
+            super::eprint_all(&format!("keepalivedctl: {error}\n"));
+            FAILED
+        }
+    }
+}
+
+fn show(arguments: &Arguments, style: Style) -> io::Result<()> {
+    let screen = Screen::begin()?;
+    let mut last = String::new();
+    let mut heard = None;
+    loop {
+        let size = tcgetwinsize(io::stdout())?;
+        // a terminal may not know its size, as on a serial line
+        let [columns, rows] = [(size.ws_col, 80), (size.ws_row, 24)].map(|(is, usual)| if is == 0 { usual } else { is });
+        let ask = Ask::Watch { columns, rows };
+        let request = Request { ask, json: false, colour: style == Style::Colour };
+        let mut octets = Vec::new();
+        let text = match converse(&arguments.place, &request, &mut octets) {
+            Ok(_) => {
+                heard = Some(SystemTime::now());
+                last = String::from_utf8_lossy(&octets).into_owned();
+                last.clone()
+            }
+            Err((_, why)) => {
+                let age = heard.map(|at| format!(", no data for {} s", at.elapsed().unwrap_or_default().as_secs()));
+                format!("{why}{}\n\n{last}", age.unwrap_or_default())
+            }
+        };
+        draw(&text, usize::from(rows))?;
+        if screen.wants_end(PAUSE)? {
+            return Ok(());
+        }
+    }
+}
+
+/// Draws over what is there, so that nothing flickers.
+fn draw(text: &str, rows: usize) -> io::Result<()> {
+    let lines: Vec<String> = text.lines().take(rows).map(|line| format!("{line}\x1b[K")).collect();
+    let mut out = io::stdout().lock();
+    write!(out, "\x1b[H{}\x1b[J", lines.join("\r\n"))?;
+    out.flush()
+}
+
+/// The terminal while it shows the screen; as it was before when this is dropped.
+struct Screen {
+    before: Termios,
+}
+
+impl Screen {
+    fn begin() -> io::Result<Self> {
+        let before = tcgetattr(io::stdin())?;
+        let mut single = before.clone();
+        // keys come one by one and are not shown; Ctrl-C is one of them
+        single.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
+        tcsetattr(io::stdin(), OptionalActions::Now, &single)?;
+        let screen = Self { before };
+        let mut out = io::stdout().lock();
+        out.write_all(BEGIN.as_bytes())?;
+        out.flush()?;
+        Ok(screen)
+    }
+
+    /// Waits so long for a key; true if it is one that ends the program, or there will be none any more.
+    fn wants_end(&self, pause: Duration) -> io::Result<bool> {
+        let stdin = io::stdin();
+        let mut keys = [PollFd::new(&stdin, PollFlags::IN)];
+        let pause = Timespec::try_from(pause).map_err(io::Error::other)?;
+        match poll(&mut keys, Some(&pause)) {
+            Ok(0) => return Ok(false),
+            Ok(_) => {}
+            // the size of the terminal changed
+            Err(rustix::io::Errno::INTR) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        let mut octets = [0; 64];
+        let count = rustix::io::read(&stdin, &mut octets)?;
+        let read = octets.get(..count).unwrap_or_default();
+        Ok(read.is_empty() || read.iter().any(|key| matches!(key, b'q' | b'Q' | 3)))
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        io::stdout().write_all(END.as_bytes()).ok();
+        io::stdout().flush().ok();
+        tcsetattr(io::stdin(), OptionalActions::Now, &self.before).ok();
+    }
+}
