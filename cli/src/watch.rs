@@ -47,7 +47,8 @@ fn show(arguments: &Arguments, style: Style) -> io::Result<()> {
     loop {
         let size = tcgetwinsize(io::stdout())?;
         // a terminal may not know its size, as on a serial line
-        let [columns, rows] = [(size.ws_col, 80), (size.ws_row, 24)].map(|(is, usual)| if is == 0 { usual } else { is });
+        let [columns, rows] =
+            [(size.ws_col, 80), (size.ws_row, 24)].map(|(is, usual)| if is == 0 { usual } else { is });
         let ask = Ask::Watch { columns, rows };
         let request = Request { ask, json: false, colour: style == Style::Colour };
         let mut octets = Vec::new();

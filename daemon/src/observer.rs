@@ -71,6 +71,12 @@ impl Observer {
             &startup.log,
             log::Speaker { ident: "Keepalived_observer", process: "observer", log: &startup.config.global.log },
         );
+        // after the log is open
+        match process::give_up_files() {
+            Ok(true) => {}
+            Ok(false) => tracing::debug!("this kernel cannot keep the observer from writing files (Landlock)"),
+            Err(error) => tracing::warn!("the observer may go on writing files: {error}"),
+        }
         let (wish, wishes) = mpsc::unbounded_channel();
         Ok(Self {
             supervisor,

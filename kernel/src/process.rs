@@ -2,6 +2,7 @@
 
 mod account;
 mod background;
+mod confine;
 mod events;
 mod list;
 mod memory;
@@ -16,6 +17,7 @@ mod spawn;
 
 pub use account::{Account, find_group, find_user, supplementary_groups};
 pub use background::{Background, daemonise, silence_standard_streams};
+pub use confine::give_up_files;
 pub use events::{ProcessEvent, ProcessEvents};
 pub use list::{Watched, command_line, list, short_name};
 pub use memory::give_back_memory;
