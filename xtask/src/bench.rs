@@ -5,6 +5,7 @@ mod bfd;
 mod figures;
 mod gap;
 mod macs;
+mod observe;
 mod parse;
 mod process;
 mod report;
@@ -39,7 +40,11 @@ pub(crate) const COMMAND: Command = Command {
     about: "ours against the installed keepalived, into docs/performance.md",
     options: &[
         Known { name: "--only", value: "NAME", about: "one row of the table" },
-        Known { name: "--part", value: "all|routers|paths|configuration|balancing", about: "one part of the page" },
+        Known {
+            name: "--part",
+            value: "all|routers|paths|configuration|balancing|observing",
+            about: "one part of the page",
+        },
         Known { name: "--list", value: "", about: "the names of the rows" },
         Known { name: "--quick", value: "", about: "one run of each row, and shorter waits" },
         Known { name: "--runs", value: "N", about: "how often each row is measured; 3 unless said otherwise" },
@@ -94,7 +99,7 @@ pub(crate) fn run(options: &Given) -> Result<()> {
     if only.is_some_and(|only| rows::SCENARIOS.iter().all(|(name, _)| *name != only)) {
         bail!("no row has that name; cargo xtask bench --list");
     }
-    let wanted = options.one_of("--part", &["all", "routers", "paths", "configuration", "balancing"])?;
+    let wanted = options.one_of("--part", &["all", "routers", "paths", "configuration", "balancing", "observing"])?;
     let whole = only.is_none() && daemons.len() == 2 && !quick;
     for part in Part::ALL.into_iter().filter(|part| wanted == "all" || part.title().eq_ignore_ascii_case(wanted)) {
         let of_part = rows::SCENARIOS.iter().filter(|(name, _)| part.has(name));

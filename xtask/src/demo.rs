@@ -63,7 +63,9 @@ pub(crate) fn built() -> Result<PathBuf> {
 pub(crate) fn build() -> Result<()> {
     say!("building keepalived (release) ...");
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    let status = command.args(["build", "--release", "--quiet", "--package", "keepalived-daemon"]).status()?;
+    let status = command
+        .args(["build", "--release", "--quiet", "--package", "keepalived-daemon", "--package", "keepalived-cli"])
+        .status()?;
     ensure!(status.success(), "{command:?}: {status}");
     Ok(())
 }

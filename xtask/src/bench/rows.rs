@@ -33,6 +33,7 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
     ("bfd-20x10ms", Scenario::Bfd(bfd::Act::Hold { sessions: 20, interval: 10, multiplier: 3 })),
     ("bfd-loss-20", Scenario::Bfd(bfd::Act::Lose { sessions: 20, interval: 50, multiplier: 3 })),
     ("bfd-notice-20", Scenario::Bfd(bfd::Act::Notice { sessions: 20, interval: 50, multiplier: 3 })),
+    ("observe-1000", Scenario::Observe(load(1000, 100), 2_000)),
     ("parse-1000x10", Scenario::Parse(LargeFile::Servers(1_000))),
     ("parse-5000x10", Scenario::Parse(LargeFile::Servers(5_000))),
     ("parse-10000x10", Scenario::Parse(LargeFile::Servers(10_000))),
@@ -59,10 +60,12 @@ pub(super) enum Part {
     Paths,
     Configuration,
     Balancing,
+    Observing,
 }
 
 impl Part {
-    pub(super) const ALL: [Self; 4] = [Self::Routers, Self::Paths, Self::Configuration, Self::Balancing];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Routers, Self::Paths, Self::Configuration, Self::Balancing, Self::Observing];
 
     pub(super) fn title(self) -> &'static str {
         match self {
@@ -70,6 +73,7 @@ impl Part {
             Self::Paths => "Paths",
             Self::Configuration => "Configuration",
             Self::Balancing => "Balancing",
+            Self::Observing => "Observing",
         }
     }
 
@@ -79,6 +83,7 @@ impl Part {
             Some("parse" | "plan") => Self::Configuration,
             Some("balance") => Self::Balancing,
             Some("bfd") => Self::Paths,
+            Some("observe") => Self::Observing,
             _ => Self::Routers,
         };
         part == self
@@ -218,4 +223,12 @@ pub(super) const LINES: &[Line] = lines! {
     "the same on this kernel, without IPVS, while each server is checked every 20 s", "balance-reload-3700-here",
         "", ["reload s" Under(0.3), "late ms max" Under(100.0), "stop s" Under(2.0), "left" Exactly(0.0)],
         "under 0.3 s, no check later than 100 ms; under 2 s, nothing left";
+    "1,000 instances and 20,000 servers: `keepalivedctl status --json` (ms)", "observe-1000",
+        "", ["status ms p50" Free, "status ms max" Under(100.0)], "under 100 ms";
+    "a scrape of the metrics (ms)", "observe-1000",
+        "", ["scrape ms p50" Free, "scrape ms max" Under(150.0)], "under 150 ms";
+    "memory of the observer (PSS)", "observe-1000", "", ["observer MB" Under(30.0)], "under 30 MB";
+    "longest silence of a virtual router beyond its interval, with ten scrapes a second and 100 pages open, against none (ms)", "observe-1000",
+        "", ["adverts late ms p50, quiet" Free, "adverts late ms p50, asked" Free, "later by ms" Under(1.0), "later by ms, p99" Free],
+        "at most 1 ms later";
 };

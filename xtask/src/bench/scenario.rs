@@ -5,6 +5,7 @@ use super::bfd;
 use super::figures::{Figures, as_float};
 use super::gap::Disturbance;
 use super::macs::come_and_go;
+use super::observe::observe;
 use super::parse::{LargeFile, plan};
 use super::rig::{BACKUP, Load, MASTER, Rig};
 use super::watch::percentile;
@@ -34,6 +35,8 @@ pub(super) enum Scenario {
     Macs(Load),
     /// BFD sessions between two routers.
     Bfd(bfd::Act),
+    /// So many virtual servers with ten servers each beside the instances, and many who ask; only ours can be asked.
+    Observe(Load, usize),
     /// `-t` of a large file.
     Parse(LargeFile),
     /// A file against one that differs in one thing; only ours can be asked.
@@ -55,6 +58,8 @@ impl Scenario {
             Self::Gap(load, disturbance) => disturbance.run(load, daemon),
             Self::Macs(load) => Self::on_routers(load, daemon, come_and_go),
             Self::Bfd(act) => act.run(daemon),
+            Self::Observe(load, services) if daemon.flavour() == Flavour::Ours => observe(load, services, daemon),
+            Self::Observe(..) => Ok(Vec::new()),
             Self::Parse(file) => file.run(daemon),
             Self::Plan(file) if daemon.flavour() == Flavour::Ours => plan(file),
             Self::Plan(_) => Ok(Vec::new()),
