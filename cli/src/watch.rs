@@ -4,9 +4,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, SystemTime};
 
 use keepalived_config::Style;
+use keepalived_kernel::terminal::{self, Keys};
 use keepalived_surface::request::{Ask, Request};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 use super::ask::{Where, converse};
 use super::status::{FAILED, GOOD};
@@ -45,10 +44,7 @@ fn show(arguments: &Arguments, style: Style) -> io::Result<()> {
     let mut last = String::new();
     let mut heard = None;
     loop {
-        let size = tcgetwinsize(io::stdout())?;
-        // a terminal may not know its size, as on a serial line
-        let [columns, rows] =
-            [(size.ws_col, 80), (size.ws_row, 24)].map(|(is, usual)| if is == 0 { usual } else { is });
+        let (columns, rows) = terminal::size()?;
         let ask = Ask::Watch { columns, rows };
         let request = Request { ask, json: false, colour: style == Style::Colour };
         let mut octets = Vec::new();
@@ -80,46 +76,31 @@ fn draw(text: &str, rows: usize) -> io::Result<()> {
 
 /// The terminal while it shows the screen; as it was before when this is dropped.
 struct Screen {
-    before: Termios,
+    keys: Keys,
 }
 
 impl Screen {
     fn begin() -> io::Result<Self> {
-        let before = tcgetattr(io::stdin())?;
-        let mut single = before.clone();
-        // keys come one by one and are not shown; Ctrl-C is one of them
-        single.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
-        tcsetattr(io::stdin(), OptionalActions::Now, &single)?;
-        let screen = Self { before };
+        let screen = Self { keys: Keys::begin()? };
         let mut out = io::stdout().lock();
         out.write_all(BEGIN.as_bytes())?;
         out.flush()?;
         Ok(screen)
     }
 
-    /// Waits so long for a key; true if it is one that ends the program, or there will be none any more.
+    /// Waits so long for a key; true if it is `q` or Ctrl-C, or there will be none any more.
     fn wants_end(&self, pause: Duration) -> io::Result<bool> {
-        let stdin = io::stdin();
-        let mut keys = [PollFd::new(&stdin, PollFlags::IN)];
-        let pause = Timespec::try_from(pause).map_err(io::Error::other)?;
-        match poll(&mut keys, Some(&pause)) {
-            Ok(0) => return Ok(false),
-            Ok(_) => {}
-            // the size of the terminal changed
-            Err(rustix::io::Errno::INTR) => return Ok(false),
-            Err(error) => return Err(error.into()),
+        match self.keys.wait(pause) {
+            Ok(keys) => Ok(keys.iter().any(|key| matches!(key, b'q' | b'Q' | 3))),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(true),
+            Err(error) => Err(error),
         }
-        let mut octets = [0; 64];
-        let count = rustix::io::read(&stdin, &mut octets)?;
-        let read = octets.get(..count).unwrap_or_default();
-        Ok(read.is_empty() || read.iter().any(|key| matches!(key, b'q' | b'Q' | 3)))
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        io::stdout().write_all(END.as_bytes()).ok();
-        io::stdout().flush().ok();
-        tcsetattr(io::stdin(), OptionalActions::Now, &self.before).ok();
+        let mut out = io::stdout().lock();
+        out.write_all(END.as_bytes()).and_then(|()| out.flush()).ok();
     }
 }

@@ -41,6 +41,18 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// From one look at messages that wait for the supervisor to the next.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
+/// How long after an answer its memory is given back: others who ask at the same time need it, too.
+const TIDY: Duration = Duration::from_secs(2);
+
+/// Gives the memory of large answers back.
+async fn tidy(world: Rc<World>) {
+    let mut asked = world.asked_for_numbers();
+    while asked.changed().await.is_ok() {
+        tokio::time::sleep(TIDY).await;
+        process::give_back_memory();
+    }
+}
+
 /// Runs the observer until it is told to stop; returns its exit status.
 pub fn run() -> u8 {
     child::run(Observer::with, Observer::run)
@@ -112,6 +124,7 @@ impl Observer {
         let mut reactor = Nested::new(self.reactor.take().ok_or(io::ErrorKind::NotConnected)?)?;
         self.configure();
         tokio::task::spawn_local(snmp::serve(Rc::clone(&self.world)));
+        tokio::task::spawn_local(tidy(Rc::clone(&self.world)));
         let delivery = tokio::task::spawn_local(outbox::deliver(Rc::clone(&self.outbox)));
         let bus = tokio::task::spawn_local(dbus::serve(Rc::clone(&self.world)));
         self.supervisor.say(&FromChild::Ready);

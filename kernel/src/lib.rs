@@ -28,4 +28,5 @@ pub mod shortage;
 pub mod signal;
 mod socket_option;
 pub mod sockets;
+pub mod terminal;
 pub mod watch;

@@ -39,17 +39,23 @@ const EXPORTED: [InstanceCounter; 14] = [
 
 /// All metrics.
 pub fn metrics(scene: &Scene<'_>) -> String {
+    (0..).map_while(|number| part(scene, number)).collect()
+}
+
+/// Parts that are always there, besides those of traffic.
+const PARTS: [fn(&mut Page, &Scene<'_>); 9] =
+    [vrrp, trackers, balance, servers, check_results, checks, programs, bfd, daemon];
+
+/// A part of the metrics; `None` after the last one. A large site takes several megabytes: who sends them part by part never has all.
+pub fn part(scene: &Scene<'_>, number: usize) -> Option<String> {
     let mut page = Page::default();
-    vrrp(&mut page, scene);
-    trackers(&mut page, scene);
-    balance(&mut page, scene);
-    traffic(&mut page, scene);
-    checks(&mut page, scene);
-    programs(&mut page, scene);
-    bfd(&mut page, scene);
-    daemon(&mut page, scene);
-    page.text += "# EOF\n";
-    page.text
+    match (PARTS.get(number), number.checked_sub(PARTS.len())) {
+        (Some(part), _) => part(&mut page, scene),
+        (None, Some(family)) if family < TRAFFIC => traffic(&mut page, scene, family),
+        (None, Some(TRAFFIC)) => page.text += "# EOF\n",
+        (None, _) => return None,
+    }
+    Some(page.text)
 }
 
 fn vrrp(page: &mut Page, scene: &Scene<'_>) {
@@ -150,19 +156,30 @@ fn balance(page: &mut Page, scene: &Scene<'_>) {
     for service in services {
         page.sample("virtual_server_weight", "", &[("virtual_server", &service.name)], service.weight);
     }
-    let servers = || services.iter().flat_map(|service| service.servers.iter().map(move |server| (service, server)));
+}
+
+/// All real servers, each with its virtual server.
+fn all_servers<'a>(scene: &Scene<'a>) -> impl Iterator<Item = (&'a ServiceView, &'a ServerView)> {
+    let services = &scene.snapshot.balance.services;
+    services.iter().flat_map(|service| service.servers.iter().map(move |server| (service, server)))
+}
+
+fn servers(page: &mut Page, scene: &Scene<'_>) {
     page.gauge("real_server_up", "Whether a real server is in use");
-    for (service, server) in servers() {
+    for (service, server) in all_servers(scene) {
         let labels: [Label<'_>; 2] = [("virtual_server", &service.name), ("real_server", &server.name)];
         page.sample("real_server_up", "", &labels, u8::from(server.up));
     }
     page.gauge("real_server_weight", "Weight of a real server");
-    for (service, server) in servers() {
+    for (service, server) in all_servers(scene) {
         let labels: [Label<'_>; 2] = [("virtual_server", &service.name), ("real_server", &server.name)];
         page.sample("real_server_weight", "", &labels, server.weight);
     }
+}
+
+fn check_results(page: &mut Page, scene: &Scene<'_>) {
     page.gauge("check_up", "Whether a check succeeds");
-    for (service, server) in servers() {
+    for (service, server) in all_servers(scene) {
         for (number, check) in (1..).zip(&server.checks).filter(|(_, check)| check.has_run) {
             page.sample("check_up", "", &check_labels(service, server, check, &number), u8::from(check.up));
         }
@@ -193,39 +210,49 @@ const PRESENT: [Present; 3] = [
     ("persistent_clients", "Clients that stay with a real server", |traffic| traffic.persistent),
 ];
 
-fn traffic(page: &mut Page, scene: &Scene<'_>) {
-    let services = &scene.snapshot.balance.services;
-    let others = match scene.snapshot.balance.totals.counted {
-        None => return,
-        Some(Counted::Incoming) => &[][..],
-        Some(Counted::Everything) => &OTHERS[..],
+/// Families of [`traffic`]: what is counted for virtual servers, the same for real servers, and present connections.
+const TRAFFIC: usize = 2 * (INCOMING.len() + OTHERS.len()) + PRESENT.len();
+
+/// One family, if the kernel's load balancer counts it.
+fn traffic(page: &mut Page, scene: &Scene<'_>, family: usize) {
+    let counted = scene.snapshot.balance.totals.counted;
+    let all: Vec<&TrafficCounter> = INCOMING.iter().chain(&OTHERS).collect();
+    let is_counted = |place: usize| match counted {
+        None => false,
+        Some(Counted::Incoming) => place < INCOMING.len(),
+        Some(Counted::Everything) => true,
     };
-    let servers = || {
-        let all = services.iter().flat_map(|service| service.servers.iter().map(move |server| (service, server)));
-        all.map(|(service, server)| (service, server, server.traffic.as_deref().copied().unwrap_or_default()))
-    };
-    for (name, help, of) in INCOMING.iter().chain(others) {
+    if let Some((name, help, of)) = all.get(family) {
         let name = format!("virtual_server_{name}");
-        page.counter(&name, help);
-        for service in services {
-            let counters = service.traffic.as_ref().map(|traffic| traffic.counters).unwrap_or_default();
-            page.sample(&name, "_total", &[("virtual_server", &service.name)], of(&counters));
+        if is_counted(family) {
+            page.counter(&name, help);
+            for service in &scene.snapshot.balance.services {
+                let counters = service.traffic.as_ref().map(|traffic| traffic.counters).unwrap_or_default();
+                page.sample(&name, "_total", &[("virtual_server", &service.name)], of(&counters));
+            }
         }
+        return;
     }
-    for (name, help, of) in INCOMING.iter().chain(others) {
+    let passed = |server: &ServerView| server.traffic.as_deref().copied().unwrap_or_default();
+    let family = family.saturating_sub(all.len());
+    if let Some((name, help, of)) = all.get(family) {
         let name = format!("real_server_{name}");
-        page.counter(&name, help);
-        for (service, server, traffic) in servers() {
-            let labels: [Label<'_>; 2] = [("virtual_server", &service.name), ("real_server", &server.name)];
-            page.sample(&name, "_total", &labels, of(&traffic.counters));
+        if is_counted(family) {
+            page.counter(&name, help);
+            for (service, server) in all_servers(scene) {
+                let labels: [Label<'_>; 2] = [("virtual_server", &service.name), ("real_server", &server.name)];
+                page.sample(&name, "_total", &labels, of(&passed(server).counters));
+            }
         }
+        return;
     }
-    for (name, help, of) in PRESENT.iter().filter(|_| !others.is_empty()) {
+    let Some((name, help, of)) = PRESENT.get(family.saturating_sub(all.len())) else { return };
+    if counted == Some(Counted::Everything) {
         let name = format!("real_server_{name}");
         page.gauge(&name, help);
-        for (service, server, traffic) in servers() {
+        for (service, server) in all_servers(scene) {
             let labels: [Label<'_>; 2] = [("virtual_server", &service.name), ("real_server", &server.name)];
-            page.sample(&name, "", &labels, of(&traffic));
+            page.sample(&name, "", &labels, of(&passed(server)));
         }
     }
 }
@@ -243,9 +270,7 @@ fn checks(page: &mut Page, scene: &Scene<'_>) {
         }
     }
     page.gauge("check_last_duration_seconds", "How long a check took the last time");
-    for (service, server) in
-        scene.snapshot.balance.services.iter().flat_map(|of| of.servers.iter().map(move |it| (of, it)))
-    {
+    for (service, server) in all_servers(scene) {
         for (number, check) in (1..).zip(&server.checks) {
             let Some(took) = check.latency else { continue };
             let labels = check_labels(service, server, check, &number);

@@ -1,5 +1,4 @@
 //! The dashboard and the alert rules of `contrib/` ask for metrics that there are.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeSet;
 use std::time::UNIX_EPOCH;

@@ -140,8 +140,7 @@ impl Site {
             "/page.js" => page_part("text/javascript; charset=utf-8", page::SCRIPT),
             "/metrics" => {
                 self.world.refresh().await;
-                let text = with_scene(&self.world, metrics::metrics);
-                with_type(metrics::CONTENT_TYPE, Bytes::from(text))
+                self.metrics()
             }
             "/status.json" => {
                 let made = self.made(|documents| &mut documents.status, status::document).await;
@@ -184,6 +183,23 @@ impl Site {
         made
     }
 
+    /// The metrics, part by part: a large site has many.
+    fn metrics(&self) -> Answer {
+        let (sender, parts) = mpsc::channel(1);
+        let world = Rc::clone(&self.world);
+        tokio::task::spawn_local(async move {
+            for number in 0.. {
+                let Some(text) = with_scene(&world, |scene| metrics::part(scene, number)) else { return };
+                if !text.is_empty() && sender.send(Bytes::from(text)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let mut answer = Response::new(BodyExt::boxed(Pieces(parts)));
+        headers(&mut answer, metrics::CONTENT_TYPE);
+        answer
+    }
+
     /// Server-sent events: a word each time that something is different, and now and then otherwise.
     fn live(&self) -> Answer {
         let Ok(place) = Arc::clone(&self.pages).try_acquire_owned() else {
@@ -205,16 +221,16 @@ impl Site {
                 tokio::time::sleep(TICK).await;
             }
         });
-        let mut answer = Response::new(BodyExt::boxed(Words(words)));
+        let mut answer = Response::new(BodyExt::boxed(Pieces(words)));
         headers(&mut answer, "text/event-stream");
         answer
     }
 }
 
-/// Words that come one by one.
-struct Words(mpsc::Receiver<Bytes>);
+/// Pieces of a body that come one by one.
+struct Pieces(mpsc::Receiver<Bytes>);
 
-impl Body for Words {
+impl Body for Pieces {
     type Data = Bytes;
     type Error = Infallible;
 

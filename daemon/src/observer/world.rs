@@ -257,6 +257,11 @@ impl World {
         self.changed.subscribe()
     }
 
+    /// Tells when numbers came for one who asks.
+    pub(super) fn asked_for_numbers(&self) -> watch::Receiver<()> {
+        self.came.subscribe()
+    }
+
     /// Waits until there is a snapshot and its numbers are fresh, for [`PATIENCE`] at most.
     pub(super) async fn refresh(&self) {
         self.refresh_older(|_| FRESH_FOR).await;

@@ -8,9 +8,7 @@ use super::{Look, Scene};
 
 /// The records of all journals, oldest first; those about `subject` only, if one is named.
 pub fn events<'a>(scene: &Scene<'a>, subject: Option<&str>) -> Vec<&'a Record> {
-    let snapshot = scene.snapshot;
-    let journals = [&snapshot.vrrp.journal, &snapshot.balance.journal, &snapshot.bfd.journal];
-    let all = journals.into_iter().flat_map(keepalived_state::Journal::records);
+    let all = scene.snapshot.journals().into_iter().flat_map(keepalived_state::Journal::records);
     let mut records: Vec<&Record> = all.filter(|record| subject.is_none_or(|name| is_about(record, name))).collect();
     records.sort_by_key(|record| record.at);
     records
