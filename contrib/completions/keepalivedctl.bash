@@ -43,6 +43,9 @@ _keepalivedctl() {
             keepalivedctl,fmt)
                 cmd="keepalivedctl__subcmd__fmt"
                 ;;
+            keepalivedctl,garp)
+                cmd="keepalivedctl__subcmd__garp"
+                ;;
             keepalivedctl,help)
                 cmd="keepalivedctl__subcmd__help"
                 ;;
@@ -97,6 +100,9 @@ _keepalivedctl() {
             keepalivedctl__subcmd__help,fmt)
                 cmd="keepalivedctl__subcmd__help__subcmd__fmt"
                 ;;
+            keepalivedctl__subcmd__help,garp)
+                cmd="keepalivedctl__subcmd__help__subcmd__garp"
+                ;;
             keepalivedctl__subcmd__help,help)
                 cmd="keepalivedctl__subcmd__help__subcmd__help"
                 ;;
@@ -131,7 +137,7 @@ _keepalivedctl() {
 
     case "${cmd}" in
         keepalivedctl)
-            opts="-h -V --color --help --version status why events watch show reload drain enable weight priority maintenance clear-counters check explain fmt expand diff help"
+            opts="-h -V --color --help --version status why events watch show reload drain enable weight priority maintenance garp clear-counters check explain fmt expand diff help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -374,8 +380,30 @@ _keepalivedctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        keepalivedctl__subcmd__garp)
+            opts="-h --socket --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         keepalivedctl__subcmd__help)
-            opts="status why events watch show reload drain enable weight priority maintenance clear-counters check explain fmt expand diff help"
+            opts="status why events watch show reload drain enable weight priority maintenance garp clear-counters check explain fmt expand diff help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -501,6 +529,20 @@ _keepalivedctl() {
             return 0
             ;;
         keepalivedctl__subcmd__help__subcmd__fmt)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        keepalivedctl__subcmd__help__subcmd__garp)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

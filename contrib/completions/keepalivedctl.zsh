@@ -160,6 +160,17 @@ never\:"Never"))' \
 '::instance -- This instance only; all, otherwise:_default' \
 && ret=0
 ;;
+(garp)
+_arguments "${_arguments_options[@]}" : \
+'--socket=[The daemon'\''s control socket; it is beside the pid file if the configuration names no other place]:PATH:_files' \
+'--color=[When to use colours]:COLOR:((auto\:"On a terminal, unless NO_COLOR is set"
+always\:"Always"
+never\:"Never"))' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':instance -- The instance:_default' \
+&& ret=0
+;;
 (clear-counters)
 _arguments "${_arguments_options[@]}" : \
 '--socket=[The daemon'\''s control socket; it is beside the pid file if the configuration names no other place]:PATH:_files' \
@@ -301,6 +312,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(garp)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (clear-counters)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -352,6 +367,7 @@ _keepalivedctl_commands() {
 'weight:Give a real server another weight, until \`enable\` or the end of the daemon' \
 'priority:Give an instance another base priority, until \`priority NAME configured\` or the end of the daemon' \
 'maintenance:Hand over cleanly and stay away (\`on\`), or take part again (\`off\`)' \
+'garp:Tell the neighbours of an instance that is MASTER once more where its addresses are (gratuitous ARP, unsolicited NA)' \
 'clear-counters:Set the counters of instances to 0' \
 'check:Say what is wrong with a configuration; with several files, each is a node of one cluster, and they are compared' \
 'explain:Say what a configuration leads to\: times to fail over, sizes of adverts, arithmetic of quorums' \
@@ -407,6 +423,11 @@ _keepalivedctl__subcmd__fmt_commands() {
     local commands; commands=()
     _describe -t commands 'keepalivedctl fmt commands' commands "$@"
 }
+(( $+functions[_keepalivedctl__subcmd__garp_commands] )) ||
+_keepalivedctl__subcmd__garp_commands() {
+    local commands; commands=()
+    _describe -t commands 'keepalivedctl garp commands' commands "$@"
+}
 (( $+functions[_keepalivedctl__subcmd__help_commands] )) ||
 _keepalivedctl__subcmd__help_commands() {
     local commands; commands=(
@@ -421,6 +442,7 @@ _keepalivedctl__subcmd__help_commands() {
 'weight:Give a real server another weight, until \`enable\` or the end of the daemon' \
 'priority:Give an instance another base priority, until \`priority NAME configured\` or the end of the daemon' \
 'maintenance:Hand over cleanly and stay away (\`on\`), or take part again (\`off\`)' \
+'garp:Tell the neighbours of an instance that is MASTER once more where its addresses are (gratuitous ARP, unsolicited NA)' \
 'clear-counters:Set the counters of instances to 0' \
 'check:Say what is wrong with a configuration; with several files, each is a node of one cluster, and they are compared' \
 'explain:Say what a configuration leads to\: times to fail over, sizes of adverts, arithmetic of quorums' \
@@ -475,6 +497,11 @@ _keepalivedctl__subcmd__help__subcmd__explain_commands() {
 _keepalivedctl__subcmd__help__subcmd__fmt_commands() {
     local commands; commands=()
     _describe -t commands 'keepalivedctl help fmt commands' commands "$@"
+}
+(( $+functions[_keepalivedctl__subcmd__help__subcmd__garp_commands] )) ||
+_keepalivedctl__subcmd__help__subcmd__garp_commands() {
+    local commands; commands=()
+    _describe -t commands 'keepalivedctl help garp commands' commands "$@"
 }
 (( $+functions[_keepalivedctl__subcmd__help__subcmd__help_commands] )) ||
 _keepalivedctl__subcmd__help__subcmd__help_commands() {
