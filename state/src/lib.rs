@@ -22,6 +22,6 @@ pub use latest::Latest;
 pub use programs::ProgramTotals;
 pub use snapshot::Snapshot;
 pub use vrrp::{
-    AddressView, FollowerView, InstanceView, MasterView, ObjectKind, ObjectView, TrackerSettings, TrackerView,
-    VrrpChange, VrrpTotals, VrrpView,
+    AddressView, FollowerView, InstanceView, MasterView, ObjectKind, ObjectView, PacketTimes, TrackerSettings,
+    TrackerView, VrrpChange, VrrpTotals, VrrpView,
 };

@@ -22,8 +22,9 @@ pub enum VrrpChange {
     Instance(u32, Box<InstanceView>),
     /// A tracker, by its place among them.
     Tracker(u32, Box<TrackerView>),
-    /// What an instance counted. It changes with each packet, so it is told only to a follower that asks for fresh numbers.
-    Counters(u32, Box<Counters>),
+    /// What an instance counted, and its times. They change with each packet, so they are told only to a follower that asks for
+    /// fresh numbers.
+    Counters(u32, Box<Counters>, PacketTimes),
     /// What the process counted, told on the same condition.
     Totals(Box<VrrpTotals>),
 }
@@ -67,9 +68,9 @@ impl VrrpView {
             }
             VrrpChange::Instance(place, view) => put(&mut self.instances, place, *view),
             VrrpChange::Tracker(place, view) => put(&mut self.trackers, place, *view),
-            VrrpChange::Counters(place, counters) => {
+            VrrpChange::Counters(place, counters, times) => {
                 if let Some(instance) = self.instances.get_mut(index(place)) {
-                    instance.counters = *counters;
+                    (instance.counters, instance.times) = (*counters, times);
                 }
             }
             VrrpChange::Totals(totals) => self.totals = *totals,
@@ -100,6 +101,8 @@ pub struct InstanceView {
     pub peers: Vec<IpAddr>,
     /// Priority that counts.
     pub effective_priority: Priority,
+    /// The configured priority and all that is added to it: it may be out of bounds.
+    pub total_priority: i32,
     /// The master that a backup follows.
     pub master: Option<MasterView>,
     /// Master down time as it is now.
@@ -120,6 +123,17 @@ pub struct InstanceView {
     pub objects: Vec<ObjectView>,
     /// What was counted.
     pub counters: Counters,
+    /// As old as the counters.
+    pub times: PacketTimes,
+}
+
+/// Times of an instance that change with each packet.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct PacketTimes {
+    /// When it sends or takes over unless it hears something; `None` outside MASTER and BACKUP.
+    pub read_timeout: Option<SystemTime>,
+    /// When it sent its last advert as the master that it is.
+    pub last_advert: Option<SystemTime>,
 }
 
 /// The master that a backup follows.

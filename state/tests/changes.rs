@@ -7,7 +7,7 @@ use keepalived_core::balance::{self, ServiceTraffic, Traffic};
 use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerKind, TrackerState};
 use keepalived_core::vrrp::{AuthenticationKind, Counters, Family, Faults, Priority, Settings, State, Version, Vrid};
 use keepalived_state::{
-    BalanceChange, BalanceView, CheckView, Event, InstanceView, Record, ServerView, ServiceView, Subject,
+    BalanceChange, BalanceView, CheckView, Event, InstanceView, PacketTimes, Record, ServerView, ServiceView, Subject,
     TrackerSettings, TrackerView, VrrpChange, VrrpTotals, VrrpView,
 };
 use proptest::prelude::*;
@@ -28,6 +28,7 @@ fn instance(name: &str, state: State, advert_sent: u64) -> InstanceView {
         group: None,
         peers: vec![],
         effective_priority: Priority::DEFAULT,
+        total_priority: 100,
         master: None,
         master_down_time: Duration::ZERO,
         accept: true,
@@ -38,6 +39,7 @@ fn instance(name: &str, state: State, advert_sent: u64) -> InstanceView {
         excluded_addresses: vec![],
         objects: vec![],
         counters: Counters { advert_sent, ..Counters::default() },
+        times: PacketTimes::default(),
     }
 }
 
@@ -76,8 +78,10 @@ fn vrrp_changes(old: &VrrpView, new: &VrrpView) -> Vec<VrrpChange> {
     for (place, view) in (0..).zip(&new.instances) {
         match old.instances.get(index(place)).filter(|_| same_shape) {
             Some(before) if before == view => {}
-            Some(before) if *before == InstanceView { counters: before.counters, ..view.clone() } => {
-                changes.push(VrrpChange::Counters(place, Box::new(view.counters)));
+            Some(before)
+                if *before == InstanceView { counters: before.counters, times: before.times, ..view.clone() } =>
+            {
+                changes.push(VrrpChange::Counters(place, Box::new(view.counters), view.times));
             }
             _ => changes.push(VrrpChange::Instance(place, Box::new(view.clone()))),
         }
@@ -175,7 +179,7 @@ proptest! {
     fn an_entry_without_those_before_it_is_left_out(place in 1..=u32::MAX) {
         let mut vrrp = VrrpView::default();
         vrrp.apply(VrrpChange::Instance(place, Box::new(instance("a", State::Backup, 0))));
-        vrrp.apply(VrrpChange::Counters(place, Box::default()));
+        vrrp.apply(VrrpChange::Counters(place, Box::default(), PacketTimes::default()));
         prop_assert_eq!(vrrp, VrrpView::default());
         let server = ServerView { name: "a".into(), up: true, weight: 1, ..ServerView::default() };
         let mut balance = BalanceView::default();

@@ -226,6 +226,23 @@ impl Router {
         }
     }
 
+    /// When it sends or takes over unless it hears something; `None` outside MASTER and BACKUP.
+    pub const fn read_timeout(&self) -> Option<Instant> {
+        match &self.role {
+            Role::Init | Role::Fault | Role::Stopped => None,
+            Role::Backup(backup) => Some(backup.down_at),
+            Role::Master(master) => Some(master.next_advert),
+        }
+    }
+
+    /// When it sent its last advert as the master that it is.
+    pub const fn last_advert(&self) -> Option<Instant> {
+        match &self.role {
+            Role::Master(master) => Some(master.last_advert),
+            Role::Init | Role::Backup(_) | Role::Fault | Role::Stopped => None,
+        }
+    }
+
     /// Its state.
     pub const fn state(&self) -> State {
         match self.role {

@@ -90,12 +90,18 @@ pub struct Sum {
 }
 
 impl Sum {
+    /// The configured priority and all that is added to it, without bounds.
+    pub fn total(&self, base: Priority) -> i32 {
+        let weight = if base.is_owner() { 0 } else { self.weight };
+        i32::from(base.get()).saturating_add(weight)
+    }
+
     /// The priority that counts in an election: 1 to 254. An owner has no other than 255.
     pub fn priority(&self, base: Priority) -> Priority {
         if base.is_owner() {
             return base;
         }
-        let sum = i32::from(base.get()).saturating_add(self.weight).clamp(1, 254);
+        let sum = self.total(base).clamp(1, 254);
         u8::try_from(sum).ok().and_then(Priority::new).unwrap_or(base)
     }
 }

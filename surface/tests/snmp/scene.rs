@@ -11,8 +11,8 @@ use keepalived_core::address::{InterfaceName, VirtualAddress};
 use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerKind, TrackerState};
 use keepalived_core::vrrp::{Counters, Faults, Priority, State};
 use keepalived_state::{
-    AddressView, BalanceView, CheckView, InstanceView, ServerView, ServiceView, Snapshot, TrackerSettings, TrackerView,
-    VrrpView,
+    AddressView, BalanceView, CheckView, InstanceView, PacketTimes, ServerView, ServiceView, Snapshot, TrackerSettings,
+    TrackerView, VrrpView,
 };
 use keepalived_surface::snmp::{Link, Machine, World};
 
@@ -90,6 +90,7 @@ fn instance_view(instance: &keepalived_config::model::Instance) -> InstanceView 
         group: Some(IpAddr::from([224, 0, 0, 18])),
         peers: vec![],
         effective_priority,
+        total_priority: i32::from(effective_priority.get()),
         master: None,
         master_down_time: Duration::from_secs(3),
         accept: instance.accept,
@@ -100,6 +101,7 @@ fn instance_view(instance: &keepalived_config::model::Instance) -> InstanceView 
         excluded_addresses: addresses(&instance.excluded_addresses),
         objects: Vec::new(),
         counters: Counters { advert_sent: 12, become_master: 1, ..Counters::default() },
+        times: PacketTimes::default(),
     }
 }
 

@@ -9,7 +9,7 @@ use keepalived_daemon::checker;
 use keepalived_daemon::message::AfterTelling;
 use keepalived_daemon::vrrp;
 use keepalived_kernel::fake::{FakeDirector, FakeNetwork, FakePackets};
-use keepalived_state::{BalanceView, InstanceView, VrrpView};
+use keepalived_state::{BalanceView, InstanceView, PacketTimes, VrrpView};
 
 /// Turns from one comparison with all numbers to the next.
 const NUMBERS: u64 = 32;
@@ -110,7 +110,11 @@ fn wall(now: Instant) -> SystemTime {
 }
 
 fn without_numbers(view: &VrrpView) -> VrrpView {
-    let stripped = |instance: &InstanceView| InstanceView { counters: Counters::default(), ..instance.clone() };
+    let stripped = |instance: &InstanceView| InstanceView {
+        counters: Counters::default(),
+        times: PacketTimes::default(),
+        ..instance.clone()
+    };
     let trackers = view.trackers.clone();
     VrrpView { instances: view.instances.iter().map(stripped).collect(), trackers, ..VrrpView::default() }
 }

@@ -173,6 +173,10 @@ impl Instances {
         let is_other = slot.router.effective_priority() != priority;
         let before = std::mem::replace(&mut slot.tracked, sum);
         let (faults_differ, waited) = (before.faults != slot.tracked.faults, before.waits && !slot.tracked.waits);
+        if before.weight != slot.tracked.weight {
+            // the view shows it, also where the priority is at its bound
+            self.mark(index);
+        }
         if is_other {
             self.tell(now, index, Event::Priority(priority));
         }

@@ -13,7 +13,7 @@ use keepalived_core::time::Instant;
 use keepalived_core::vrrp::tracking::TrackerId;
 use keepalived_core::vrrp::{AdvertInterval, Faults, Priority, Router, State};
 use keepalived_state::{
-    AddressView, FollowerView, InstanceView, Journal, MasterView, ObjectKind, ObjectView, ProgramTotals,
+    AddressView, FollowerView, InstanceView, Journal, MasterView, ObjectKind, ObjectView, PacketTimes, ProgramTotals,
     TrackerSettings, TrackerView, VrrpChange, VrrpTotals, VrrpView,
 };
 
@@ -177,7 +177,8 @@ impl Instances {
                 NextChange::Numbers(place) => {
                     let slot = self.pending.slot(place);
                     if let Some(Some(slot)) = slot.and_then(|index| self.slots.get_mut(index)) {
-                        told.changes.push(VrrpChange::Counters(place, Box::new(*slot.router.counters())));
+                        let times = times(now, wall, &slot.router);
+                        told.changes.push(VrrpChange::Counters(place, Box::new(*slot.router.counters()), times));
                         if self.pending.clears {
                             slot.router.clear_counters();
                         }
@@ -308,6 +309,7 @@ impl Instances {
             group,
             peers,
             effective_priority: router.effective_priority(),
+            total_priority: self.trackers.sum(index).total(instance.settings.priority),
             master: router.master().map(|master| MasterView {
                 address: master.address,
                 priority: master.priority,
@@ -322,8 +324,16 @@ impl Instances {
             excluded_addresses: instance.excluded_addresses.iter().map(&mut address).collect(),
             objects: self.objects(index, slot),
             counters: *router.counters(),
+            times: times(now, wall, router),
         }
     }
+}
+
+/// When `router` has sent, and when it will.
+fn times(now: Instant, wall: SystemTime, router: &Router) -> PacketTimes {
+    let read_timeout = router.read_timeout().and_then(|at| wall.checked_add(at.since(now))?.checked_sub(now.since(at)));
+    let last_advert = router.last_advert().and_then(|at| wall.checked_sub(now.since(at)));
+    PacketTimes { read_timeout, last_advert }
 }
 
 /// Whether an instance holds, or wants, the address of `line` there.
