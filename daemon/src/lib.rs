@@ -119,12 +119,15 @@ fn test(options: &cli::Options, file: Option<&Path>, remarks: bool) -> u8 {
     if remarks && status == exit::OK { exit::QUESTIONABLE } else { status }
 }
 
-/// The version line has keepalived's form: scripts parse it, and `Config options:`.
+/// The version line has keepalived's form: scripts parse it, and the options. An exporter asks no daemon for JSON that was not
+/// built with `--enable-json`.
 fn version() -> String {
     format!(
         "Keepalived v2.4.3 (keepalived-rs v{})\n\n\
          A memory-safe replacement for keepalived; GPL-2.0-or-later\n\n\
-         Config options:  VRRP VRRP_AUTH OLD_CHKSUM_COMPAT JSON INIT=systemd SYSTEMD_NOTIFY\n\
+         configure options: --enable-bfd --enable-json --enable-regex --enable-snmp\n\n\
+         Config options:  NFTABLES LVS REGEX VRRP VRRP_AUTH VRRP_VMAC JSON BFD OLD_CHKSUM_COMPAT SNMP_VRRP SNMP_CHECKER SNMP_RFCV2 \
+         SNMP_RFCV3 INIT=systemd SYSTEMD_NOTIFY\n\n\
          System options:  EPOLL_CREATE1 SIGNALFD TIMERFD PIDFD\n",
         env!("CARGO_PKG_VERSION")
     )
@@ -152,5 +155,20 @@ fn signal_number(name: &str) -> u8 {
             ));
             exit::FATAL
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    /// mehdy/keepalived-exporter: the second word of the first line is the version behind a letter, and without `--enable-json`
+    /// it asks for no JSON.
+    #[test]
+    fn an_exporter_finds_the_version_and_that_there_is_json() {
+        let text = version();
+        let word = text.lines().next().and_then(|line| line.split(' ').nth(1));
+        assert_eq!(word, Some("v2.4.3"));
+        assert!(text.contains("--enable-json"), "{text}");
     }
 }
