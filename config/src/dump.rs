@@ -1,22 +1,27 @@
-//! A configuration in the words of `keepalived --dump-conf`: labels that scripts know, in the order that they know.
+//! A configuration, and how things are, in the words of keepalived's dumps: labels that scripts know, in the order that they know.
 //!
-//! What keepalived shows of its state (adverts, faults, timers) stays out, or has the value that it has at start. The
-//! format is that of 2.4.3; docs/differences.md says where this departs from it.
+//! Without a [`Now`] (`--dump-conf`) the state of things stays out, or has the value that it has at start. The format is that
+//! of 2.4.3; docs/differences.md says where this departs from it.
 
 mod balance;
 mod bfd;
 mod checks;
 mod global;
+mod links;
+mod now;
 mod router;
 mod routing;
 mod tracking;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::Family;
+
+pub use now::{CheckNow, LinkNow, MasterNow, Now, RouterNow, ServerNow, ServiceNow, TrackerNow, seconds};
+pub use router::{InstanceWords, wants, words_of};
 
 use crate::model::{Config, Script, ScriptGroup};
 
@@ -51,6 +56,16 @@ pub trait Host {
     fn index(&self, _interface: InterfaceName) -> Option<u32> {
         None
     }
+
+    /// Links of this machine, in the order of their numbers.
+    fn links(&self) -> Vec<LinkNow> {
+        Vec::new()
+    }
+
+    /// What the clocks of this machine show, in the words of `ctime`, to the second: `Sat Nov 21 04:29:51`, and the year.
+    fn date(&self, _time: SystemTime) -> Option<(String, i32)> {
+        None
+    }
 }
 
 /// No machine in particular.
@@ -66,8 +81,8 @@ pub fn dump(config: &Config) -> String {
 
 /// The same, with what `host` knows.
 pub fn dump_on(config: &Config, host: &dyn Host) -> String {
-    let mut page = Page { text: String::new(), config, host };
-    global::write(&mut page);
+    let mut page = Page::new(config, host, None);
+    global::write(&mut page, Part::Vrrp);
     routing::write_static(&mut page);
     router::write(&mut page);
     tracking::write(&mut page);
@@ -77,14 +92,62 @@ pub fn dump_on(config: &Config, host: &dyn Host) -> String {
     page.text
 }
 
+/// `keepalived.data`: what the vrrp process is about, as it is now.
+pub fn vrrp_data(config: &Config, host: &dyn Host, now: &Now) -> String {
+    let mut page = Page::new(config, host, Some(now));
+    global::write(&mut page, Part::Vrrp);
+    routing::write_static(&mut page);
+    router::write(&mut page);
+    tracking::write(&mut page);
+    links::write(&mut page);
+    page.text
+}
+
+/// `keepalived_check.data`: what the checker process is about, as it is now.
+pub fn checker_data(config: &Config, host: &dyn Host, now: &Now) -> String {
+    let mut page = Page::new(config, host, Some(now));
+    global::write(&mut page, Part::Other);
+    balance::write(&mut page);
+    checks::write(&mut page);
+    page.text
+}
+
+/// `keepalived_parent.data`, and the beginning of what the other processes write.
+pub fn parent_data(config: &Config, host: &dyn Host) -> String {
+    let mut page = Page::new(config, host, None);
+    global::write(&mut page, Part::Other);
+    page.text
+}
+
+/// Whose file it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Vrrp,
+    Other,
+}
+
 /// What has been written so far, and what it is about.
 struct Page<'a> {
     text: String,
     config: &'a Config,
     host: &'a dyn Host,
+    now: Option<&'a Now>,
 }
 
-impl Page<'_> {
+impl<'a> Page<'a> {
+    const fn new(config: &'a Config, host: &'a dyn Host, now: Option<&'a Now>) -> Self {
+        Self { text: String::new(), config, host, now }
+    }
+
+    /// A time with its date in brackets.
+    fn moment(&self, time: SystemTime) -> String {
+        let date = self.host.date(time).map(|(date, year)| {
+            let micros = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().subsec_micros();
+            format!(" ({date}.{micros:06} {year})")
+        });
+        seconds(time) + &date.unwrap_or_default()
+    }
+
     /// Writes a line. Control characters, which a name may have, become question marks: a line stays a line.
     fn line(&mut self, line: fmt::Arguments<'_>) {
         let line = line.to_string();

@@ -50,7 +50,7 @@ mod worker;
 
 use abandoned::Sweeper;
 use children::Begins;
-use dump::{Dump, File};
+use dump::{Dump, File, Writer};
 use introductions::Introductions;
 use local_reports::LocalReports;
 use observing::Observing;
@@ -142,6 +142,8 @@ struct Supervisor {
     succession: Succession,
     /// The earliest time to remove addresses without adverts: an attempt has just failed.
     abandoned_not_before: Instant,
+    /// Writes dumps that show links.
+    writer: Writer,
     /// Lines of dumps that are not in the log yet.
     paced_log: PacedLog,
     introductions: Introductions,
@@ -262,6 +264,7 @@ impl Supervisor {
             posts: Role::ALL.map(|role| Post::new(role, now)),
             states: BTreeMap::new(),
             views: Views::default(),
+            writer: Writer::default(),
             observing: Observing::new(),
             overrides: Overrides::default(),
             changes: Vec::new(),

@@ -8,6 +8,7 @@ pub mod dbus;
 mod json;
 pub mod mail;
 pub mod metrics;
+mod now;
 pub mod page;
 pub mod request;
 pub mod snmp;

@@ -7,7 +7,7 @@ use std::num::NonZeroU16;
 use keepalived_core::vrrp::Family;
 
 use super::tracking::shown;
-use super::{Page, decimal, enabled, on, say, yes};
+use super::{Page, ServerNow, ServiceNow, decimal, enabled, on, say, yes};
 use crate::model::{
     Checker, FileWeight, Forwarding, Granularity, GroupEntry, Pace, Protocol, RealServer, RealServerExtras, Scheduler,
     Service, SorryServer, Tunnel, TunnelChecksum, VirtualServer, VirtualServerGroup, Weight,
@@ -33,8 +33,8 @@ pub(super) fn write(page: &mut Page<'_>) {
     for it in &config.virtual_server_groups {
         group(page, it, users.get(it.name.as_str()).map_or(&[], Vec::as_slice));
     }
-    for server in &config.virtual_servers {
-        service(page, server);
+    for (place, server) in config.virtual_servers.iter().enumerate() {
+        service(page, server, page.now.and_then(|now| now.services.get(place)));
     }
 }
 
@@ -120,13 +120,16 @@ fn trio(address: IpAddr, port: Option<NonZeroU16>, protocol: Option<Protocol>) -
     format!("[{address}]:{protocol}:{}", number(port))
 }
 
-/// What stands at start: whether each server is up, and whether they are enough together.
-struct AtStart {
+/// Whether the servers are enough together: now, or at start.
+struct Standing {
     quorum: bool,
 }
 
-impl AtStart {
-    fn of(server: &VirtualServer) -> Self {
+impl Standing {
+    fn of(server: &VirtualServer, now: Option<&ServiceNow>) -> Self {
+        if let Some(now) = now {
+            return Self { quorum: now.quorum };
+        }
         let alive = server.real_servers.iter().filter(|real| is_up(real));
         let weights: u64 = alive.map(|real| u64::from(real.settings.weight)).sum();
         let settings = &server.settings;
@@ -146,7 +149,7 @@ pub(super) fn begins_failed(checker: &Checker) -> bool {
     }
 }
 
-fn service(page: &mut Page<'_>, server: &VirtualServer) {
+fn service(page: &mut Page<'_>, server: &VirtualServer, now: Option<&ServiceNow>) {
     let VirtualServer { service, settings, real_servers } = server;
     say!(page, " ------< Virtual server >------");
     match service {
@@ -179,15 +182,15 @@ fn service(page: &mut Page<'_>, server: &VirtualServer) {
     }
     say!(page, "   Using smtp notification = {}", yes(settings.smtp_alert));
     forwarding(page, "   default ", settings.forwarding);
-    let start = AtStart::of(server);
+    let standing = Standing::of(server, now);
     if let Some(sorry) = &settings.sorry_server {
-        sorry_server(page, sorry, server, &start);
+        sorry_server(page, sorry, server, &standing);
     }
     say!(page, "   VS alive = {}", u8::from(!settings.ha_suspend));
-    say!(page, "   quorum_state_up = {}", u8::from(start.quorum));
+    say!(page, "   quorum_state_up = {}", u8::from(standing.quorum));
     say!(page, "   reloaded = 0");
-    for real in real_servers {
-        real_server(page, real, server);
+    for (place, real) in real_servers.iter().enumerate() {
+        real_server(page, real, server, now.and_then(|now| now.servers.get(place)));
     }
 }
 
@@ -266,23 +269,24 @@ fn forwarding(page: &mut Page<'_>, before: &str, forwarding: Forwarding) {
     }
 }
 
-fn sorry_server(page: &mut Page<'_>, sorry: &SorryServer, server: &VirtualServer, start: &AtStart) {
+fn sorry_server(page: &mut Page<'_>, sorry: &SorryServer, server: &VirtualServer, standing: &Standing) {
     let same = server.real_servers.iter().any(|real| (real.address, real.port) == (sorry.address, sorry.port));
     let name = trio(sorry.address, sorry.port, protocol(&server.service));
     say!(page, "   sorry server {}= {name}", if same { "(duplicates rs) " } else { "" });
     forwarding(page, "     ", sorry.forwarding);
     say!(page, "     Inhibit on failure is {}", on(sorry.inhibit));
-    let needed = u8::from(!start.quorum);
+    let needed = u8::from(!standing.quorum);
     say!(page, "     set = {}", u8::from(sorry.inhibit).max(needed));
     say!(page, "     alive = {needed}");
 }
 
-fn real_server(page: &mut Page<'_>, real: &RealServer, server: &VirtualServer) {
+fn real_server(page: &mut Page<'_>, real: &RealServer, server: &VirtualServer, now: Option<&ServerNow>) {
     let settings = &real.settings;
     let weight = settings.weight;
     say!(page, "   ------< Real server >------");
     let (address, port) = (real.address, number(real.port));
-    say!(page, "   RIP = {address}, RPORT = {port}, WEIGHT = {weight} EFF WEIGHT = {weight}");
+    let effective = now.map_or_else(|| u32::from(weight), |now| now.weight);
+    say!(page, "   RIP = {address}, RPORT = {port}, WEIGHT = {effective} EFF WEIGHT = {effective}");
     forwarding(page, "   ", settings.forwarding);
     say!(page, "   Alpha is {}", on(settings.alpha));
     let pace = settings.pace.as_deref().unwrap_or(&server.settings.pace);
@@ -307,11 +311,15 @@ fn real_server(page: &mut Page<'_>, real: &RealServer, server: &VirtualServer) {
     }
     say!(page, "   Using smtp notification = {}", yes(settings.smtp_alert));
     say!(page, "   initial weight = {weight}");
-    say!(page, "   effective weight = {weight}");
+    say!(page, "   effective weight = {effective}");
     say!(page, "   previous effective_weight = 0");
-    let up = is_up(real);
+    let up = now.map_or_else(|| is_up(real), |now| now.up);
     say!(page, "   alive = {}", u8::from(up));
-    say!(page, "   num failed checkers = {}", real.checkers.iter().filter(|checker| begins_failed(checker)).count());
+    let failed = match now {
+        Some(now) => now.checks.iter().filter(|(_, check)| !check.up).count(),
+        None => real.checkers.iter().filter(|checker| begins_failed(checker)).count(),
+    };
+    say!(page, "   num failed checkers = {failed}");
     say!(page, "   RS set = {}", u8::from(up || settings.inhibit_on_failure));
     say!(page, "   reloaded = 0");
     tracked(page, real);

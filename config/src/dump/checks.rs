@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU16;
 
 use super::balance::{begins_failed, file_weight, named, real_named};
-use super::{Page, decimal, on, quoted, say, set, yes};
+use super::{CheckNow, Page, decimal, on, quoted, say, set, yes};
 use crate::model::{
     Checker, DnsQuery, Endpoint, GrpcCheck, HttpCheck, HttpProtocol, MiscCheck, RealServer, Regex, Schedule, Sni,
     StatusRange, UdpCheck, Url, VirtualServer,
@@ -16,8 +16,17 @@ pub(super) fn write(page: &mut Page<'_>) {
     if checks(page).next().is_some() {
         say!(page, "------< Health checkers >------");
     }
-    for (server, real, checker) in checks(page) {
-        check(page, server, real, checker);
+    for (service, server) in config.virtual_servers.iter().enumerate() {
+        for (place, real) in server.real_servers.iter().enumerate() {
+            // those of a kind are in the order of the file
+            let mut taken: HashMap<&str, usize> = HashMap::new();
+            for checker in in_order(real) {
+                let number = taken.entry(checker.keyword()).or_default();
+                let now = result(page, (service, place), checker.keyword(), *number);
+                *number += 1;
+                check(page, server, real, checker, now);
+            }
+        }
     }
     files(page);
     let sessions: Vec<_> = config.bfd_instances.iter().filter(|session| session.tells_checkers).collect();
@@ -33,6 +42,12 @@ pub(super) fn write(page: &mut Page<'_>) {
             }
         }
     }
+}
+
+/// What came of the check of a real server that is number `number` of its kind.
+fn result(page: &Page<'_>, (service, server): (usize, usize), keyword: &str, number: usize) -> Option<CheckNow> {
+    let checks = &page.now?.services.get(service)?.servers.get(server)?.checks;
+    checks.iter().filter(|(of, _)| of == keyword).nth(number).map(|(_, check)| *check)
 }
 
 /// The files that checks follow.
@@ -66,20 +81,22 @@ fn checks<'a>(page: &Page<'a>) -> impl Iterator<Item = (&'a VirtualServer, &'a R
     let servers = &page.config.virtual_servers;
     servers.iter().flat_map(|server| {
         let real_servers = server.real_servers.iter();
-        real_servers.flat_map(move |real| {
-            // files are followed once everything is read
-            let (files, others): (Vec<_>, Vec<_>) =
-                real.checkers.iter().partition(|checker| matches!(checker, Checker::File(_)));
-            others.into_iter().chain(files).map(move |checker| (server, real, checker))
-        })
+        real_servers.flat_map(move |real| in_order(real).map(move |checker| (server, real, checker)))
     })
 }
 
-fn check(page: &mut Page<'_>, server: &VirtualServer, real: &RealServer, checker: &Checker) {
+fn in_order(real: &RealServer) -> impl Iterator<Item = &Checker> + use<'_> {
+    // files are followed once everything is read
+    let (files, others): (Vec<_>, Vec<_>) =
+        real.checkers.iter().partition(|checker| matches!(checker, Checker::File(_)));
+    others.into_iter().chain(files)
+}
+
+fn check(page: &mut Page<'_>, server: &VirtualServer, real: &RealServer, checker: &Checker, now: Option<CheckNow>) {
     say!(page, " {} -> {}", named(&server.service), real_named(real, &server.service));
     say!(page, "   Enabled = yes");
-    say!(page, "   Up = {}", yes(!begins_failed(checker)));
-    say!(page, "   Has run = {}", yes(matches!(checker, Checker::File(_))));
+    say!(page, "   Up = {}", yes(now.map_or_else(|| !begins_failed(checker), |now| now.up)));
+    say!(page, "   Has run = {}", yes(now.map_or_else(|| matches!(checker, Checker::File(_)), |now| now.has_run)));
     say!(page, "   Current weight = 0");
     match (checker, checker.schedule()) {
         (_, Some(times)) => schedule(page, times, checker),

@@ -1,6 +1,6 @@
 //! Global definitions.
 
-use super::{Page, decimal, enabled, say, yes};
+use super::{Page, Part, decimal, enabled, say, yes};
 use crate::model::{BufferPolicy, Dbus, Fifo, FlushOnStop, IpvsNamespace, ReloadFile, Script, VmacNames};
 
 /// Keepalived's umask.
@@ -8,12 +8,12 @@ const UMASK: u32 = 0o177;
 /// Microseconds of realtime without a pause, unless configured.
 const RTTIME: u64 = 10_000;
 
-pub(super) fn write(page: &mut Page<'_>) {
+pub(super) fn write(page: &mut Page<'_>, part: Part) {
     say!(page, "------< Global definitions >------");
     identity(page);
     mail(page);
     reloading(page);
-    balancing(page);
+    balancing(page, part);
     fifos(page);
     routers(page);
     firewall(page);
@@ -126,7 +126,7 @@ fn reloading(page: &mut Page<'_>) {
     }
 }
 
-fn balancing(page: &mut Page<'_>) {
+fn balancing(page: &mut Page<'_>, part: Part) {
     let global = &page.config.global;
     let balancing = &global.balancing;
     let timeouts = [
@@ -140,9 +140,11 @@ fn balancing(page: &mut Page<'_>) {
             say!(page, " LVS {what} timeout = {}", timeout.as_secs());
         }
     }
-    match global.default_interface {
-        Some(name) => say!(page, " Default interface = {name}"),
-        None => say!(page, " Default interface = eth0"),
+    match (global.default_interface, part) {
+        (Some(name), _) => say!(page, " Default interface = {name}"),
+        // only the vrrp process looks for it
+        (None, Part::Vrrp) => say!(page, " Default interface = eth0"),
+        (None, Part::Other) => {}
     }
     say!(page, " Disable local IGMP = {}", yes(global.firewall.no_local_igmp));
     say!(page, " Use VRRPv2 checksum for VRRPv3 IPv4 = {}", yes(global.routers.v3_checksum_as_v2));

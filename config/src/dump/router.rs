@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use keepalived_core::vrrp::authentication::hmac::{HmacMode, Replay};
-use keepalived_core::vrrp::{Authentication, Family, Priority, Version};
+use keepalived_core::vrrp::{Authentication, Family, Fault, Priority, State, Version};
 
 use super::tracking::{Form, tracks};
-use super::{Page, enabled, routing, say, yes};
+use super::{Host, Now, Page, RouterNow, enabled, quoted, routing, say, yes};
 use crate::model::{
-    ChecksumForm, InitialState, Instance, IpvlanMode, Notify, OwnLink, Preempt, SyncGroup, Tracks, Transport,
+    ChecksumForm, Config, InitialState, Instance, IpvlanMode, Notify, OwnLink, Preempt, Script, SyncGroup, Track,
+    Tracks, Transport,
 };
 
 pub(super) fn write(page: &mut Page<'_>) {
@@ -46,13 +47,22 @@ fn one(page: &mut Page<'_>, instance: &Instance, group: Option<&str>) {
     if instance.settings.family == Family::V6 {
         say!(page, "   Using Native IPv6");
     }
+    let now = page.now.and_then(|now| now.routers.get(&instance.name));
+    if let Some(now) = now {
+        state(page, instance, now);
+    }
     flags(page, instance);
-    say!(page, "   Wantstate = {}", if wants_master(instance) { "MASTER" } else { "BACKUP" });
+    let wanted = now.map_or(State::Init, |now| now.state);
+    say!(page, "   Wantstate = {}", wants(instance, wanted));
     say!(page, "   Number of config faults = 0");
+    if let Some(now) = now {
+        faults(page, now);
+        times(page, now);
+    }
     link(page, instance);
-    origin(page, instance);
+    origin(page, instance, now);
     announcements(page, instance);
-    standing(page, instance);
+    standing(page, instance, now);
     authentication(page, instance);
     if let Some(size) = instance.rx_buffer.filter(|size| *size > 0) {
         say!(page, "   Kernel rx buffer size = {size}");
@@ -60,9 +70,12 @@ fn one(page: &mut Page<'_>, instance: &Instance, group: Option<&str>) {
     if instance.debug > 0 {
         say!(page, "   Debug level = {}", instance.debug);
     }
-    routing::virtual_addresses(page, instance);
+    routing::virtual_addresses(page, instance, now);
     unicast(page, instance);
-    say!(page, "   No sockets allocated");
+    // it shows the numbers of its descriptors, which tell an outsider nothing
+    if now.is_none() {
+        say!(page, "   No sockets allocated");
+    }
     routing::virtual_routes(page, instance);
     tracks(page, instance.tracks.as_deref(), Form::Instance);
     say!(page, "   Using smtp notification = {}", yes(instance.mail));
@@ -73,6 +86,66 @@ fn one(page: &mut Page<'_>, instance: &Instance, group: Option<&str>) {
         scripts(page, notify);
     }
     say!(page, "   Notify priority changes = {}", instance.notify_priority_changes);
+}
+
+/// The state that it would like to have: before it has begun, the configured one.
+pub fn wants(instance: &Instance, state: State) -> State {
+    match state {
+        State::Master | State::Fault => state,
+        State::Init if wants_master(instance) => State::Master,
+        State::Init | State::Backup | State::Stopped => State::Backup,
+    }
+}
+
+fn state(page: &mut Page<'_>, instance: &Instance, now: &RouterNow) {
+    say!(page, "   State = {}", now.state);
+    if now.state == State::Backup {
+        let (address, priority, interval) = match now.master {
+            Some(master) => (master.address.to_string(), master.priority, master.interval),
+            None => ("(none)".to_owned(), 0, instance.settings.interval),
+        };
+        say!(page, "   Master router = {address}");
+        say!(page, "   Master priority = {priority}");
+        if instance.settings.version == Version::V3 {
+            say!(page, "   Master advert interval = {} milli-sec", interval.duration().as_millis());
+        }
+    }
+}
+
+fn faults(page: &mut Page<'_>, now: &RouterNow) {
+    let trackers = now.faults.iter().filter(|fault| matches!(fault, Fault::Tracker { .. } | Fault::AddressInterface));
+    let trackers = trackers.count();
+    say!(page, "   Number of tracker faults = {trackers}");
+    let any = |these: &[Fault]| these.iter().any(|fault| now.faults.contains(fault));
+    let others = [Fault::NoPeer, Fault::NoSocket, Fault::Maintenance];
+    let flags = [
+        (trackers > 0, "unspecified"),
+        (any(&[Fault::InterfaceMissing, Fault::InterfaceDown]), "i/f down"),
+        (any(&[Fault::NoSource]), "no source IP address"),
+        (any(&others), "config error"),
+    ];
+    if flags.iter().any(|(is_set, _)| *is_set) {
+        say!(page, "   Flags of interface faults:");
+        for (_, words) in flags.iter().filter(|(is_set, _)| *is_set) {
+            say!(page, "     {words}");
+        }
+    } else {
+        say!(page, "   Flags of interface faults - (none)");
+    }
+    // ours: which
+    if !now.faults.is_empty() {
+        say!(page, "   Faults = {}", now.faults);
+    }
+}
+
+fn times(page: &mut Page<'_>, now: &RouterNow) {
+    say!(page, "   Number of track scripts init = {}", now.waits_for);
+    say!(page, "   Last transition = {}", page.moment(now.since));
+    match now.read_timeout {
+        Some(at) => say!(page, "   Read timeout = {}", page.moment(at)),
+        None => say!(page, "   Read timeout = DISABLED"),
+    }
+    say!(page, "   Master down timer = {} usecs", now.master_down_time.as_micros());
 }
 
 fn flags(page: &mut Page<'_>, instance: &Instance) {
@@ -157,7 +230,7 @@ fn link(page: &mut Page<'_>, instance: &Instance) {
     }
 }
 
-fn origin(page: &mut Page<'_>, instance: &Instance) {
+fn origin(page: &mut Page<'_>, instance: &Instance, now: Option<&RouterNow>) {
     if instance.dont_track_primary {
         say!(page, "   VRRP interface tracking disabled");
     }
@@ -172,7 +245,10 @@ fn origin(page: &mut Page<'_>, instance: &Instance) {
         Some(OwnLink::Ipvlan(ipvlan)) => ipvlan.address,
         _ => None,
     };
-    let looked_up = || instance.interface.and_then(|name| page.host.source(name, instance.settings.family));
+    let looked_up = || match now {
+        Some(now) => now.source,
+        None => instance.interface.and_then(|name| page.host.source(name, instance.settings.family)),
+    };
     match (source.or(of_ipvlan), looked_up()) {
         (Some(source), _) => say!(page, "   Using src_ip = {source} (from configuration)"),
         (None, Some(source)) => say!(page, "   Using src_ip = {source}"),
@@ -216,9 +292,13 @@ fn announcements(page: &mut Page<'_>, instance: &Instance) {
     }
 }
 
-fn standing(page: &mut Page<'_>, instance: &Instance) {
+fn standing(page: &mut Page<'_>, instance: &Instance, now: Option<&RouterNow>) {
     say!(page, "   Virtual Router ID = {}", instance.settings.vrid);
     say!(page, "   Priority = {}", instance.settings.priority);
+    if let Some(now) = now {
+        say!(page, "   Effective priority = {}", now.effective_priority);
+        say!(page, "   Total priority = {}", now.total_priority);
+    }
     if instance.settings.preempt == Preempt::No {
         say!(page, "   Highest other priority = {}", instance.settings.timer_expired_backup.map_or(0, Priority::get));
     }
@@ -227,7 +307,8 @@ fn standing(page: &mut Page<'_>, instance: &Instance) {
         Version::V2 => say!(page, "   Advert interval = {} sec", interval.as_secs()),
         Version::V3 => say!(page, "   Advert interval = {} milli-sec", interval.as_millis()),
     }
-    say!(page, "   Last advert sent = 0.000000");
+    let last = now.and_then(|now| now.last_advert).unwrap_or(std::time::UNIX_EPOCH);
+    say!(page, "   Last advert sent = {}", super::seconds(last));
     say!(page, "   Accept = {}", enabled(instance.accept));
     say!(page, "   Preempt = {}", enabled(instance.settings.preempt != Preempt::No));
     if let Preempt::After(delay) = instance.settings.preempt {
@@ -280,21 +361,61 @@ fn unicast(page: &mut Page<'_>, instance: &Instance) {
     say!(page, "   Unicast checksum compatibility = {}", if old { "config" } else { "no" });
 }
 
+/// Scripts of an instance with what a dump calls them, and JSON.
+const fn named_scripts(notify: &Notify) -> [(&'static str, &'static str, &Option<Script>); 7] {
+    [
+        ("Backup", "script_backup", &notify.backup),
+        ("Master", "script_master", &notify.master),
+        ("Fault", "script_fault", &notify.fault),
+        ("Stop", "script_stop", &notify.stop),
+        ("Deleted", "script_deleted", &notify.deleted),
+        ("Generic", "script", &notify.any),
+        ("Master rx lower pri", "script_master_rx_lower_pri", &notify.master_rx_lower_priority),
+    ]
+}
+
 fn scripts(page: &mut Page<'_>, notify: &Notify) {
-    let scripts = [
-        ("Backup", &notify.backup),
-        ("Master", &notify.master),
-        ("Fault", &notify.fault),
-        ("Stop", &notify.stop),
-        ("Deleted", &notify.deleted),
-        ("Generic", &notify.any),
-        ("Master rx lower pri", &notify.master_rx_lower_priority),
-    ];
-    for (state, script) in scripts {
+    for (state, _, script) in named_scripts(notify) {
         if let Some(script) = script {
             say!(page, "   {state} state transition script = {}", page.whole_command(script));
         }
     }
+}
+
+/// What JSON says of an instance in the words of the dump.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct InstanceWords {
+    /// The name of the interface that is made for it; empty without one.
+    pub own_link: String,
+    /// Commands of its scripts, by their key.
+    pub scripts: Vec<(&'static str, String)>,
+    /// Lists that are not empty, by their key.
+    pub lists: Vec<(&'static str, Vec<String>)>,
+}
+
+/// The words about `instance`.
+pub fn words_of(config: &Config, instance: &Instance, host: &dyn Host, now: &Now) -> InstanceWords {
+    let page = Page::new(config, host, Some(now));
+    let scripts = instance.notify.as_deref().into_iter().flat_map(named_scripts);
+    let scripts = scripts.filter_map(|(_, key, script)| Some((key, quoted(&script.as_ref()?.argv)))).collect();
+    let (vips, evips) = routing::address_lines(&page, instance, now.routers.get(&instance.name));
+    let nothing = Tracks::default();
+    let tracks = instance.tracks.as_deref().unwrap_or(&nothing);
+    let command = |track: &Track| {
+        let script = config.scripts.iter().find(|script| script.name == track.name)?;
+        Some(quoted(&script.script.argv))
+    };
+    let lists = [
+        ("vips", vips),
+        ("evips", evips),
+        ("vroutes", instance.routes.iter().map(routing::route).collect()),
+        ("vrules", instance.rules.iter().map(routing::rule).collect()),
+        ("track_ifp", tracks.interfaces.iter().map(|it| it.name.to_string()).collect()),
+        ("track_script", tracks.scripts.iter().filter_map(command).collect()),
+        ("track_process", tracks.processes.iter().map(|it| it.name.clone()).collect()),
+    ];
+    let lists = lists.into_iter().filter(|(_, list): &(&str, Vec<String>)| !list.is_empty()).collect();
+    InstanceWords { own_link: routing::own_link(&page, instance).unwrap_or_default(), scripts, lists }
 }
 
 fn sync_group(page: &mut Page<'_>, group: &SyncGroup, instances: &HashMap<&str, &Instance>) {
@@ -303,7 +424,20 @@ fn sync_group(page: &mut Page<'_>, group: &SyncGroup, instances: &HashMap<&str, 
     let has_scripts = |tracks: Option<&Tracks>| tracks.is_some_and(|tracks| !tracks.scripts.is_empty());
     let of_group = has_scripts(group.tracks.as_deref());
     let waiting = members().filter(|member| of_group || has_scripts(member.tracks.as_deref())).count();
-    let state = if waiting > 0 {
+    let routers: Vec<&RouterNow> =
+        page.now.map(|now| members().filter_map(|member| now.routers.get(&member.name)).collect()).unwrap_or_default();
+    let count = |state: State| routers.iter().filter(|router| router.state == state).count();
+    let own_fault = |router: &&&RouterNow| router.faults.iter().any(|fault| *fault != Fault::Group);
+    let failed = routers.iter().filter(own_fault).count();
+    let waiting =
+        if routers.is_empty() { waiting } else { routers.iter().filter(|router| router.waits_for > 0).count() };
+    let state = if failed > 0 {
+        "FAULT"
+    } else if !routers.is_empty() && count(State::Master) == routers.len() {
+        "MASTER"
+    } else if !routers.is_empty() && count(State::Init) == 0 {
+        "BACKUP"
+    } else if waiting > 0 {
         "INIT"
     } else if members().all(|member| wants_master(member) && member.settings.priority.is_owner()) {
         "MASTER"
@@ -311,7 +445,7 @@ fn sync_group(page: &mut Page<'_>, group: &SyncGroup, instances: &HashMap<&str, 
         "BACKUP"
     };
     say!(page, " VRRP Sync Group = {}, {state}", group.name);
-    say!(page, "   Num member fault 0, num member init {waiting}");
+    say!(page, "   Num member fault {failed}, num member init {waiting}");
     if !group.members.is_empty() {
         say!(page, "   VRRP member instances :");
     }

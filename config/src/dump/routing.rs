@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use keepalived_core::address::{Broadcast, Scope, VirtualAddress};
 use keepalived_core::vrrp::Family;
 
-use super::{Page, decimal, say};
+use super::{Page, RouterNow, decimal, say};
 use crate::model::{
     Encapsulation, EncapsulationHeader, GarpGroup, Hop, Instance, Lockable, OwnLink, Placement, PolicyRule, Prefix,
     Realms, Route, RouteKind, RouteMetrics, RuleAction,
@@ -89,8 +89,12 @@ pub(super) fn own_link(page: &Page<'_>, instance: &Instance) -> Option<String> {
     Some(written.map_or_else(made, |name| name.to_string()))
 }
 
-/// The addresses of an instance.
-pub(super) fn virtual_addresses(page: &mut Page<'_>, instance: &Instance) {
+/// The addresses of an instance, and the excluded ones, each with what is so now.
+pub(super) fn address_lines(
+    page: &Page<'_>,
+    instance: &Instance,
+    now: Option<&RouterNow>,
+) -> (Vec<String>, Vec<String>) {
     let interface = instance.interface.map(|name| name.to_string());
     // on the interface of its own, which is on the configured one
     let own = own_link(page, instance).zip(interface.clone()).map(|(own, base)| format!("{own}@{base}"));
@@ -99,17 +103,28 @@ pub(super) fn virtual_addresses(page: &mut Page<'_>, instance: &Instance) {
         let elsewhere = line.device.filter(|device| Some(*device) != instance.interface);
         address(line, elsewhere.map(|device| device.to_string()).or_else(|| usual.clone()), None)
     };
-    if !instance.addresses.is_empty() {
-        say!(page, "   Virtual IP ({}):", instance.addresses.len());
+    let lines = |lines: &[VirtualAddress], behind: &[String]| -> Vec<String> {
+        let behind = behind.iter().map(String::as_str).chain(std::iter::repeat(""));
+        lines.iter().zip(behind).map(|(line, behind)| shown(line) + behind).collect()
+    };
+    let (behind, behind_excluded) = now.map_or((&[][..], &[][..]), |now| (&*now.addresses, &*now.excluded_addresses));
+    (lines(&instance.addresses, behind), lines(&instance.excluded_addresses, behind_excluded))
+}
+
+/// The addresses of an instance.
+pub(super) fn virtual_addresses(page: &mut Page<'_>, instance: &Instance, now: Option<&RouterNow>) {
+    let (addresses, excluded) = address_lines(page, instance, now);
+    if !addresses.is_empty() {
+        say!(page, "   Virtual IP ({}):", addresses.len());
     }
-    for line in &instance.addresses {
-        say!(page, "     {}", shown(line));
+    for line in addresses {
+        say!(page, "     {line}");
     }
-    if !instance.excluded_addresses.is_empty() {
+    if !excluded.is_empty() {
         say!(page, "   Virtual IP Excluded :");
     }
-    for line in &instance.excluded_addresses {
-        say!(page, "     {}", shown(line));
+    for line in excluded {
+        say!(page, "     {line}");
     }
 }
 
@@ -202,7 +217,7 @@ fn via(address: IpAddr) -> String {
     format!("{} {address}", if address.is_ipv4() { "inet" } else { "inet6" })
 }
 
-fn route(route: &Route) -> String {
+pub(super) fn route(route: &Route) -> String {
     let mut line = Line::default();
     line.add(format_args!(
         "{}",
@@ -341,7 +356,7 @@ fn seconds(time: std::time::Duration) -> String {
     if seconds >= 1.0 { format!("{seconds}s") } else { format!("{}ms", seconds * 1000.0) }
 }
 
-fn rule(rule: &PolicyRule) -> String {
+pub(super) fn rule(rule: &PolicyRule) -> String {
     let mut line = Line::default();
     if rule.from.is_none() && rule.to.is_none() && rule.family == Family::V6 {
         line.add(format_args!("inet6 "));

@@ -1,6 +1,8 @@
 //! Trackers: what a router tracks, and who tracks what.
 
-use super::{Page, say};
+use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerKind, TrackerState};
+
+use super::{Page, TrackerNow, say};
 use crate::model::{Config, ParameterMatch, Track, TrackProcess, TrackScript, Tracks, Weight};
 
 /// Whose trackers are shown.
@@ -56,6 +58,7 @@ pub(super) fn write(page: &mut Page<'_>) {
         say!(page, "------< VRRP Track probes >------");
     }
     for it in &config.probes {
+        let now = now(page, TrackerKind::Probe, &it.name);
         say!(page, " VRRP Track probe = {}", it.name);
         say!(page, "   Target = {}", it.target);
         say!(page, "   Interval = {} sec", milliseconds(it.interval));
@@ -63,6 +66,10 @@ pub(super) fn write(page: &mut Page<'_>) {
         say!(page, "   Weight = {}", shown(it.weight));
         say!(page, "   Rise = {}", it.rise);
         say!(page, "   Fall = {}", it.fall);
+        if let Some(now) = now {
+            say!(page, "   Status = {}", now.state);
+        }
+        result(page, now);
         trackers(page, &it.name, |tracks| &tracks.probes);
     }
     let bfds: Vec<_> = config.bfd_instances.iter().filter(|bfd| bfd.tells_vrrp).collect();
@@ -72,10 +79,25 @@ pub(super) fn write(page: &mut Page<'_>) {
     for bfd in bfds {
         say!(page, " VRRP Track BFD = {}", bfd.name);
         say!(page, "   Weight = {}", shown(Weight { value: bfd.weight, reverse: bfd.reverse }));
-        say!(page, "   Bfd is down");
+        let is_up = now(page, TrackerKind::Bfd, &bfd.name).is_some_and(|now| now.state == TrackerState::Up);
+        say!(page, "   Bfd is {}", if is_up { "up" } else { "down" });
         say!(page, "   Tracking VRRP instances :");
         trackers(page, &bfd.name, |tracks| &tracks.bfds);
     }
+}
+
+/// What is known of a tracker.
+fn now<'a>(page: &Page<'a>, kind: TrackerKind, name: &str) -> Option<&'a TrackerNow> {
+    page.now?.trackers.get(&TrackerId::new(kind, name))
+}
+
+/// Ours: why it is so, and since when.
+fn result(page: &mut Page<'_>, now: Option<&TrackerNow>) {
+    let Some(now) = now else { return };
+    if now.detail != Detail::Nothing {
+        say!(page, "   Last result = {}", now.detail);
+    }
+    say!(page, "   Last transition = {}", page.moment(now.since));
 }
 
 fn scripts(page: &mut Page<'_>) {
@@ -86,7 +108,8 @@ fn scripts(page: &mut Page<'_>) {
         if index == 0 {
             say!(page, "------< VRRP Scripts >------");
         }
-        let TrackScript { name, script, interval, timeout, weight, rise, fall, init_fail: _ } = it;
+        let TrackScript { name, script, interval, timeout, weight, rise, fall, init_fail } = it;
+        let now = now(page, TrackerKind::Script, name);
         say!(page, " VRRP Script = {name}");
         let command = super::quoted(&script.argv);
         say!(page, "   Command = {command}");
@@ -100,15 +123,25 @@ fn scripts(page: &mut Page<'_>) {
         say!(page, "   Weight = {}", shown(*weight));
         say!(page, "   Rise = {rise}");
         say!(page, "   Fall = {fall}");
-        say!(page, "   Result = 0");
+        let has_run = now.is_some_and(|now| now.state != TrackerState::Initial);
+        let is_good = now.is_some_and(|now| now.state == TrackerState::Up);
+        let count = if is_good { rise.saturating_add(*fall).saturating_sub(1) } else { 0 };
+        say!(page, "   Result = {count}");
         say!(page, "   Insecure = no");
-        say!(page, "   Init state = INIT");
-        say!(page, "   Status = BAD");
+        let init = match (has_run, *init_fail && now.is_some()) {
+            // its word for what is neither of the others
+            (true, _) => "unknown",
+            (false, true) => "INIT/FAILED",
+            (false, false) => "INIT",
+        };
+        say!(page, "   Init state = {init}");
+        say!(page, "   Status = {}", if is_good { "GOOD" } else { "BAD" });
         let owner = page.owner(script);
         say!(page, "   Script uid:gid = {owner}");
         say!(page, "   VRRP instances :");
         trackers(page, name, |tracks| &tracks.scripts);
         say!(page, "   State = idle");
+        result(page, now);
     }
 }
 
@@ -128,7 +161,11 @@ fn files(page: &mut Page<'_>) {
         }
         say!(page, " Track file = {}", it.name);
         say!(page, "   File = {}", it.path);
-        say!(page, "   Status = 0");
+        let status = match now(page, TrackerKind::File, &it.name).map(|now| now.state) {
+            Some(TrackerState::Number(number)) => number,
+            _ => 0,
+        };
+        say!(page, "   Status = {status}");
         say!(page, "   Weight = {}", shown(it.weight));
         trackers(page, &it.name, |tracks| &tracks.files);
     }
@@ -150,12 +187,28 @@ fn process(page: &mut Page<'_>, it: &TrackProcess) {
     if let Some(most) = it.quorum_max {
         say!(page, "   Max processes = {most}");
     }
-    say!(page, "   Current processes = 0");
-    say!(page, "   Have quorum = false");
+    let now = now(page, TrackerKind::Process, &it.name);
+    let (count, kernel_tells) = match now.map(|now| &now.detail) {
+        Some(Detail::Processes { count, kernel_tells }) => (*count, *kernel_tells),
+        _ => (0, true),
+    };
+    say!(page, "   Current processes = {count}");
+    say!(page, "   Have quorum = {}", now.is_some_and(|now| now.state == TrackerState::Up));
     say!(page, "   Weight = {}", shown(it.weight));
     say!(page, "   Terminate delay = {}s", super::decimal(it.terminate_delay));
     say!(page, "   Fork delay = {}s", super::decimal(it.fork_delay));
+    // whether a timer runs is not known; one of no length does not
+    if now.is_some() && it.fork_delay.is_zero() {
+        say!(page, "   Fork delay timer not running");
+    }
+    if now.is_some() && it.terminate_delay.is_zero() {
+        say!(page, "   Terminate delay timer not running");
+    }
     say!(page, "   Full command = {}", it.full_command);
+    // ours; keepalived has one way only
+    if !kernel_tells {
+        say!(page, "   Processes are told by = /proc, every second");
+    }
     trackers(page, &it.name, |tracks| &tracks.processes);
 }
 

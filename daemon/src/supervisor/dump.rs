@@ -1,6 +1,8 @@
 //! Files that are written on a signal.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 
 use keepalived_config::dump_on;
 use keepalived_config::model::{Config, Global};
@@ -13,8 +15,6 @@ use crate::host::Host;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Dump {
     File(File),
-    /// The text of `keepalived.data` into the log (`--dump-conf`), after the configuration.
-    Log,
     /// No file: the observer has been told everything.
     Observer,
 }
@@ -28,6 +28,8 @@ pub(super) enum File {
     CheckerData,
     /// `keepalived_bfd.data`
     BfdData,
+    /// `keepalived_parent.data`
+    ParentData,
     /// `keepalived.stats`
     Statistics,
     /// `keepalived.json`
@@ -35,31 +37,41 @@ pub(super) enum File {
 }
 
 impl File {
+    /// Whether it shows the links of this machine. Who asks the kernel for these may have to wait.
+    pub(super) const fn shows_links(self) -> bool {
+        matches!(self, Self::Data)
+    }
+
     /// Writes the file. A failure is logged, and has no other effect.
-    pub(super) fn write(self, global: &Global, snapshot: &Snapshot) {
-        let (path, text) = match self {
-            Self::Data => {
-                (place(global.state_dump_file.as_deref(), "keepalived.data"), keepalived_surface::data(snapshot))
-            }
-            Self::CheckerData => {
-                let path = place(global.state_dump_file.as_deref(), "keepalived.data");
-                (with_suffix(&path, "_check"), keepalived_surface::checker_data(snapshot))
-            }
-            Self::BfdData => {
-                let path = place(global.state_dump_file.as_deref(), "keepalived.data");
-                (with_suffix(&path, "_bfd"), keepalived_surface::bfd_data(snapshot))
-            }
-            Self::Statistics => {
-                (place(global.stats_dump_file.as_deref(), "keepalived.stats"), keepalived_surface::statistics(snapshot))
-            }
-            Self::Json => {
-                let text = keepalived_surface::json(snapshot, global.json_version);
-                (place(global.json_dump_file.as_deref(), "keepalived.json"), text)
-            }
+    pub(super) fn write(self, config: &Config, snapshot: &Snapshot, host: &Host) {
+        let global = &config.global;
+        let text = match self {
+            Self::Data => keepalived_surface::data(config, snapshot, host),
+            Self::CheckerData => keepalived_surface::checker_data(config, snapshot, host),
+            Self::BfdData => keepalived_surface::bfd_data(config, snapshot, host),
+            Self::ParentData => keepalived_config::dump::parent_data(config, host),
+            Self::Statistics => keepalived_surface::statistics(snapshot),
+            Self::Json => keepalived_surface::json(config, snapshot, host, global.json_version),
         };
+        let path = self.path(global);
         match files::replace(&path, text.as_bytes()) {
             Ok(()) => tracing::info!("Wrote {}", path.display()),
             Err(error) => tracing::error!("cannot write {}: {error}", path.display()),
+        }
+    }
+
+    fn path(self, global: &Global) -> PathBuf {
+        let data = |suffix: &str| {
+            let path = place(global.state_dump_file.as_deref(), "keepalived.data");
+            with_suffix(&path, &format!("{suffix}{}", of_instance(global)))
+        };
+        match self {
+            Self::Data => data(""),
+            Self::CheckerData => data("_check"),
+            Self::BfdData => data("_bfd"),
+            Self::ParentData => data("_parent"),
+            Self::Statistics => place(global.stats_dump_file.as_deref(), "keepalived.stats"),
+            Self::Json => place(global.json_dump_file.as_deref(), "keepalived.json"),
         }
     }
 }
@@ -69,14 +81,59 @@ pub(super) fn configuration(config: &Config) -> String {
     dump_on(config, &Host::look())
 }
 
-/// Where the file goes: a relative path is below the temporary directory, a path that ends with `/` is a directory.
-fn place(configured: Option<&str>, default: &str) -> PathBuf {
-    let directory = files::temporary_directory();
-    match configured {
-        None => directory.join(default),
-        Some(path) if path.ends_with('/') => directory.join(path).join(default),
-        Some(path) => directory.join(Path::new(path)),
+/// What a thread needs to write a file that shows links.
+type Job = (File, Box<Config>, Box<Snapshot>);
+
+/// So many files wait for the kernel to answer.
+const MOST_JOBS: usize = 4;
+
+/// Writes files that need the kernel's answer, on a thread of their own: whoever changes a link makes all others wait.
+#[derive(Debug, Default)]
+pub(super) struct Writer {
+    jobs: Option<SyncSender<Job>>,
+}
+
+impl Writer {
+    /// Has `file` written: of a configuration with the instances of routers, and of how these are.
+    pub(super) fn write(&mut self, file: File, config: Config, vrrp: keepalived_state::VrrpView) {
+        if self.jobs.is_none() {
+            let (sender, jobs) = sync_channel::<Job>(MOST_JOBS);
+            let run = move || {
+                for (file, config, snapshot) in jobs {
+                    file.write(&config, &snapshot, &Host::look());
+                }
+            };
+            match thread::Builder::new().name("dump".into()).spawn(run) {
+                Ok(_) => self.jobs = Some(sender),
+                Err(error) => tracing::error!("cannot write dumps: {error}"),
+            }
+        }
+        let path = file.path(&config.global);
+        let snapshot = Snapshot { vrrp, ..Snapshot::default() };
+        let given = self.jobs.as_ref().map(|jobs| jobs.try_send((file, Box::new(config), Box::new(snapshot))));
+        if matches!(given, Some(Err(_))) {
+            tracing::error!("cannot write {}: the kernel has not answered since {MOST_JOBS} dumps", path.display());
+        }
     }
+}
+
+/// Where the file goes, as with keepalived: a path that begins with `/` says the directory, else that is the temporary one; a path
+/// that ends with `/` says no name.
+fn place(configured: Option<&str>, default: &str) -> PathBuf {
+    let Some(path) = configured else { return files::temporary_directory().join(default) };
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let name = if name.is_empty() { default } else { name };
+    match path.strip_prefix('/') {
+        Some(_) => Path::new("/").join(directory).join(name),
+        None => files::temporary_directory().join(name),
+    }
+}
+
+/// `data_use_instance`: what the names of data files say of the daemon.
+fn of_instance(global: &Global) -> String {
+    let names: Vec<&str> =
+        [&global.net_namespace, &global.instance].into_iter().flatten().map(String::as_str).collect();
+    if global.data_use_instance && !names.is_empty() { format!(".{}", names.join("_")) } else { String::new() }
 }
 
 /// `path` with `suffix` before the last dot of its name.
@@ -97,8 +154,8 @@ mod tests {
 
     /// What a dump of a daemon without instances writes to `path`.
     fn written(file: File, globals: &str, path: &Path) -> String {
-        let global = from_text(&format!("global_defs {{\n{globals}\n}}\n")).global;
-        file.write(&global, &Snapshot::default());
+        let config = from_text(&format!("global_defs {{\nrouter_id here\n{globals}\n}}\n"));
+        file.write(&config, &Snapshot::default(), &Host::look());
         std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
@@ -119,13 +176,43 @@ mod tests {
         // keepalived: version 1 is a list of instances, version 2 an object with `vrrp`
         assert_eq!((json(""), json("json_version 2")), (Some('['), Some('{')));
         std::fs::remove_dir_all(&folder).unwrap();
-        assert_eq!(place(Some("mine"), "keepalived.data"), files::temporary_directory().join("mine"));
     }
 
+    fn path(file: File, globals: &str) -> PathBuf {
+        file.path(&from_text(&format!("{globals}\n")).global)
+    }
+
+    /// As keepalived 2.4.3 names them (its `open_dump_file`).
     #[test]
     fn each_process_has_its_own_data_file() {
-        let name = |path: &str| with_suffix(Path::new(path), "_check");
-        assert_eq!(name("/tmp/keepalived.data"), Path::new("/tmp/keepalived_check.data"));
-        assert_eq!(name("/x/state"), Path::new("/x/state_check"));
+        let name = |file, said: &str| {
+            let path = path(file, &format!("global_defs {{\nstate_dump_file {said}\n}}"));
+            path.display().to_string()
+        };
+        assert_eq!(name(File::CheckerData, "/tmp/keepalived.data"), "/tmp/keepalived_check.data");
+        assert_eq!(name(File::ParentData, "/x/state"), "/x/state_parent");
+        assert_eq!(name(File::BfdData, "/x/"), "/x/keepalived_bfd.data");
+        let temporary = |name: &str| files::temporary_directory().join(name).display().to_string();
+        assert_eq!(name(File::Data, "mine"), temporary("mine"));
+        // without a / at its beginning a path has no directories
+        assert_eq!(name(File::Data, "some/where/mine.txt"), temporary("mine.txt"));
+        assert_eq!(path(File::Data, ""), files::temporary_directory().join("keepalived.data"));
+    }
+
+    /// As keepalived 2.4.3 names them: the namespace, then the instance; statistics and JSON have no such part.
+    #[test]
+    fn data_files_bear_the_names_of_namespace_and_instance_if_they_are_told_to() {
+        let of = |globals: &str| {
+            let names = [File::Data, File::CheckerData, File::Statistics].map(|file| path(file, globals));
+            names.map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned())
+        };
+        let usual = ["keepalived.data", "keepalived_check.data", "keepalived.stats"];
+        assert_eq!(of("instance web\nnet_namespace blue"), usual);
+        let on = "global_defs {\ndata_use_instance\n}";
+        assert_eq!(of(on), usual);
+        let both = ["keepalived.blue_web.data", "keepalived_check.blue_web.data", "keepalived.stats"];
+        assert_eq!(of(&format!("instance web\nnet_namespace blue\n{on}")), both);
+        let one = ["keepalived.web.data", "keepalived_check.web.data", "keepalived.stats"];
+        assert_eq!(of(&format!("instance web\n{on}")), one);
     }
 }

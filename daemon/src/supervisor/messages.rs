@@ -1,13 +1,16 @@
 //! Messages of the children, and requests to them.
 
+use std::mem;
+
 use keepalived_kernel::reactor;
 use keepalived_kernel::signal::Signal;
 use keepalived_state::Event;
 
-use super::dump::Dump;
+use super::dump::{Dump, File};
 use super::share::{has_tracker, is_needed};
 use super::superseded::Superseded;
 use super::{Supervisor, eprint_all};
+use crate::host::Host;
 use crate::message::{AfterTelling, Changes, FromChild, Incoming};
 use crate::role::Role;
 use crate::seen::Seen;
@@ -54,9 +57,6 @@ impl Supervisor {
                 self.ready_if_all_are();
                 if role == Role::Observer {
                     self.observer_is_ready();
-                }
-                if self.options.dump {
-                    self.ask(role, Dump::Log, AfterTelling::KeepCounters);
                 }
                 self.request(role);
             }
@@ -131,10 +131,26 @@ impl Supervisor {
     /// Writes the dumps that waited for a process, if what it told is `fresh`, and asks for those that came since.
     fn write_dumps(&mut self, role: Role, fresh: bool) {
         if fresh {
-            if self.views.write(role, &self.config.global, &mut self.paced_log, reactor::now()) {
-                self.is_fresh(role);
+            for dump in self.views.due(role) {
+                match dump {
+                    Dump::File(file) => self.write_dump(file),
+                    Dump::Observer => self.is_fresh(role),
+                }
             }
             self.request(role);
+        }
+    }
+
+    /// Writes a file of what is known now.
+    pub(super) fn write_dump(&mut self, file: File) {
+        if file.shows_links() {
+            // virtual servers are in no file that shows links, and may be many
+            let servers = mem::take(&mut self.config.virtual_servers);
+            let config = self.config.clone();
+            self.config.virtual_servers = servers;
+            self.writer.write(file, config, self.views.snapshot().vrrp.clone());
+        } else {
+            file.write(&self.config, self.views.snapshot(), &Host::without_links());
         }
     }
 

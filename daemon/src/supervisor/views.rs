@@ -2,12 +2,9 @@
 
 use std::mem;
 
-use keepalived_config::model::Global;
-use keepalived_core::time::Instant;
 use keepalived_state::Snapshot;
 
 use super::dump::Dump;
-use super::paced_log::PacedLog;
 use crate::message::{AfterTelling, ToChild};
 use crate::role::Role;
 use crate::seen::Seen;
@@ -77,22 +74,9 @@ impl Views {
         self.snapshot.router_id = router_id;
     }
 
-    /// Writes the dumps that waited for this refresh. True if the observer waited for it.
-    pub(super) fn write(&mut self, role: Role, global: &Global, log: &mut PacedLog, now: Instant) -> bool {
-        let mut is_observed = false;
-        let tell = match role {
-            Role::Vrrp => keepalived_surface::data,
-            Role::Bfd => keepalived_surface::bfd_data,
-            Role::Checker | Role::Runner | Role::Observer | Role::Prober => keepalived_surface::checker_data,
-        };
-        for dump in self.waiting(role).map(|waiting| mem::take(&mut waiting.asked)).unwrap_or_default() {
-            match dump {
-                Dump::File(file) => file.write(global, &self.snapshot),
-                Dump::Log => log.add(&tell(&self.snapshot), now),
-                Dump::Observer => is_observed = true,
-            }
-        }
-        is_observed
+    /// The dumps that waited for this refresh.
+    pub(super) fn due(&mut self, role: Role) -> Vec<Dump> {
+        self.waiting(role).map(|waiting| mem::take(&mut waiting.asked)).unwrap_or_default()
     }
 
     const fn waiting(&mut self, role: Role) -> Option<&mut WaitingDumps> {

@@ -2,14 +2,15 @@
 
 use std::fmt::{Display, Write as _};
 use std::net::IpAddr;
+use std::time::UNIX_EPOCH;
 
 use keepalived_core::bfd::{Discriminator, Reach};
 use keepalived_state::SessionView;
 
-use super::seconds;
+use keepalived_config::dump::{Host, seconds};
 
 /// One session. Writing to a `String` cannot fail, so results are dropped.
-pub(super) fn describe(text: &mut String, session: &SessionView) {
+pub(super) fn describe(text: &mut String, session: &SessionView, host: &dyn Host) {
     writeln!(text, " BFD Instance = {}", session.name).ok();
     let mut line = |key: &str, value: &dyn Display| {
         writeln!(text, "   {key} = {value}").ok();
@@ -29,22 +30,14 @@ pub(super) fn describe(text: &mut String, session: &SessionView) {
     line("Detection multiplier", &params.multiplier);
     line(if matches!(session.neighbor, IpAddr::V4(_)) { "TTL" } else { "hoplimit" }, &session.hop_limit);
     line("max_hops", &session.max_hops);
-    line("multihop", &(session.reach == Reach::Multihop));
     line("passive", &params.passive);
     let yes = |is_on: bool| if is_on { "Yes" } else { "No" };
     line("send event to VRRP process", &yes(session.tells.0));
     line("send event to checker process", &yes(session.tells.1));
-    if let Some(port) = session.source_port {
-        line("source port", &port);
-    }
-    match &session.silent {
-        Some(why) => line("cannot send", why),
-        None => line("send error", &(session.counters.send_errors > 0)),
-    }
+    line("send error", &(session.silent.is_some() || session.counters.send_errors > 0));
     line("local state", &session.state);
     line("remote state", &session.remote.state);
-    line("last transition", &seconds(session.since));
-    line("local discriminator", &session.discriminator);
+    line("local discriminator", &format_args!("{:#x}", session.discriminator.get()));
     line("remote discriminator", &format_args!("{:#x}", session.remote.discriminator.map_or(0, Discriminator::get)));
     line("local diag", &session.diagnostic);
     line("remote diag", &session.remote.diagnostic);
@@ -53,14 +46,33 @@ pub(super) fn describe(text: &mut String, session: &SessionView) {
     line("local demand", &0);
     line("remote demand", &u8::from(session.remote.demand));
     line("remote detect multiplier", &session.remote.multiplier);
-    line("poll", &session.polls);
+    writeln!(text, "   {}poll, !final", if session.polls { "" } else { "!" }).ok();
+    let mut line = |key: &str, value: &dyn Display| {
+        writeln!(text, "   {key} = {value}").ok();
+    };
     line("local tx intv", &format_args!("{} us", session.tx_interval));
     line("remote tx intv", &format_args!("{} us", session.remote_tx_interval));
     line("local detection time", &format_args!("{} us", session.detection_time.as_micros()));
     line("remote detection time", &format_args!("{} us", session.remote_detection_time.as_micros()));
     match session.last_heard {
-        Some(at) => line("last seen", &seconds(at)),
-        None => line("last seen", &"[never]"),
+        // its date has the year before the microseconds
+        Some(at) => {
+            let date = host.date(at).map(|(date, year)| {
+                let micros = at.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_micros();
+                format!(" ({date} {year}.{micros:06})")
+            });
+            line("last seen", &format_args!("{}{}", seconds(at), date.unwrap_or_default()));
+        }
+        None => line("last_seen", &"[never]"),
+    }
+    // ours
+    line("last transition", &seconds(session.since));
+    line("multihop", &(session.reach == Reach::Multihop));
+    if let Some(port) = session.source_port {
+        line("source port", &port);
+    }
+    if let Some(why) = &session.silent {
+        line("cannot send", why);
     }
     let counters = &session.counters;
     line("packets received", &counters.received);
