@@ -15,12 +15,12 @@ mod tracking;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::Family;
 
-pub use now::{CheckNow, LinkNow, MasterNow, Now, RouterNow, ServerNow, ServiceNow, TrackerNow, seconds};
+pub use now::{CheckNow, LinkNow, MasterNow, Moment, Now, RouterNow, ServerNow, ServiceNow, TrackerNow, seconds};
 pub use router::{InstanceWords, wants, words_of};
 
 use crate::model::{Config, Script, ScriptGroup};
@@ -63,7 +63,7 @@ pub trait Host {
     }
 
     /// What the clocks of this machine show, in the words of `ctime`, to the second: `Sat Nov 21 04:29:51`, and the year.
-    fn date(&self, _time: SystemTime) -> Option<(String, i32)> {
+    fn date(&self, _time: Moment) -> Option<(String, i32)> {
         None
     }
 }
@@ -140,11 +140,8 @@ impl<'a> Page<'a> {
     }
 
     /// A time with its date in brackets.
-    fn moment(&self, time: SystemTime) -> String {
-        let date = self.host.date(time).map(|(date, year)| {
-            let micros = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().subsec_micros();
-            format!(" ({date}.{micros:06} {year})")
-        });
+    fn moment(&self, time: Moment) -> String {
+        let date = self.host.date(time).map(|(date, year)| format!(" ({date}.{:06} {year})", time.subsec_micros()));
         seconds(time) + &date.unwrap_or_default()
     }
 

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
 
-use keepalived_config::dump::{self, LinkNow};
+use keepalived_config::dump::{self, LinkNow, Moment};
 use keepalived_core::address::InterfaceName;
 use keepalived_core::network::{Inventory, Link, LinkIndex, Siblings, UpperKind};
 use keepalived_core::vrrp::Family;
@@ -112,8 +112,8 @@ impl dump::Host for Host {
         self.inventory.links.iter().map(|link| self.shown(link)).collect()
     }
 
-    fn date(&self, time: SystemTime) -> Option<(String, i32)> {
-        let Civil { year, month, day, hour, minute, second } = to_local(time)?;
+    fn date(&self, time: Moment) -> Option<(String, i32)> {
+        let Civil { year, month, day, hour, minute, second } = to_local(UNIX_EPOCH.checked_add(time)?)?;
         let month_name = usize::try_from(month - 1).ok().and_then(|month| MONTHS.get(month))?;
         let weekday = WEEKDAYS.get(usize::try_from(weekday(year, month, day)).ok()?)?;
         Some((format!("{weekday} {month_name} {day:2} {hour:02}:{minute:02}:{second:02}"), year))

@@ -47,6 +47,6 @@ fn tell(text: &mut String, journal: &Journal) {
         writeln!(text, " {} earlier records are forgotten", journal.forgotten()).ok();
     }
     for Record { at, subject, event } in journal.records() {
-        writeln!(text, " {} {subject} {event}", dump::seconds(*at)).ok();
+        writeln!(text, " {} {subject} {event}", dump::seconds(now::moment(*at))).ok();
     }
 }

@@ -56,7 +56,7 @@ fn data(config: &Config, instance: &Instance, view: &InstanceView, host: &dyn Ho
         it.text("ifp_ifname", &name);
     }
     it.number("master_priority", master.map_or(0, |master| master.priority));
-    it.raw("last_transition", &seconds(view.since));
+    it.raw("last_transition", &seconds(now::moment(view.since)));
     it.raw("garp_delay", &decimal(garp.delay));
     it.number("garp_refresh", garp.refresh.as_secs());
     it.number("garp_rep", garp.repeat);

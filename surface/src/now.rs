@@ -1,10 +1,16 @@
 //! The snapshot as the dumps of `config` take it.
 
 use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use keepalived_config::dump::{CheckNow, MasterNow, Now, RouterNow, ServerNow, ServiceNow, TrackerNow};
+use keepalived_config::dump::{CheckNow, MasterNow, Moment, Now, RouterNow, ServerNow, ServiceNow, TrackerNow};
 use keepalived_core::vrrp::tracking::{TrackerKind, TrackerState};
 use keepalived_state::{AddressView, InstanceView, ServiceView, Snapshot, TrackerView};
+
+/// A time as dumps take it.
+pub(crate) fn moment(time: SystemTime) -> Moment {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
 
 /// How routers and what they track are.
 pub(crate) fn of_routers(snapshot: &Snapshot) -> Now {
@@ -21,7 +27,7 @@ pub(crate) fn of_routers(snapshot: &Snapshot) -> Now {
     };
     let tracker = |tracker: &TrackerView| {
         let TrackerView { id, state, since, detail, .. } = tracker;
-        (id.clone(), TrackerNow { state: *state, since: *since, detail: detail.clone() })
+        (id.clone(), TrackerNow { state: *state, since: moment(*since), detail: detail.clone() })
     };
     Now {
         routers: vrrp.instances.iter().map(router).collect(),
@@ -37,7 +43,7 @@ fn router(instance: &InstanceView, waits_for: usize) -> RouterNow {
     };
     RouterNow {
         state: instance.state,
-        since: instance.since,
+        since: moment(instance.since),
         faults: instance.faults.clone(),
         waits_for,
         master: instance.master.map(|it| MasterNow {
@@ -46,8 +52,8 @@ fn router(instance: &InstanceView, waits_for: usize) -> RouterNow {
             interval: it.interval,
         }),
         master_down_time: instance.master_down_time,
-        read_timeout: instance.times.read_timeout,
-        last_advert: instance.times.last_advert,
+        read_timeout: instance.times.read_timeout.map(moment),
+        last_advert: instance.times.last_advert.map(moment),
         source: instance.source,
         effective_priority: instance.effective_priority,
         total_priority: instance.total_priority,

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
 use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerState};
 use keepalived_core::vrrp::{AdvertInterval, Faults, Priority, State};
+
+/// A time of the wall clock: since the beginning of 1970.
+pub type Moment = Duration;
 
 /// How things are. What is missing has not begun.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -25,7 +28,7 @@ pub struct RouterNow {
     /// `State`
     pub state: State,
     /// When the state began.
-    pub since: SystemTime,
+    pub since: Moment,
     /// What keeps it from taking part.
     pub faults: Faults,
     /// Scripts without weight that have no result yet.
@@ -35,9 +38,9 @@ pub struct RouterNow {
     /// `Master down timer`
     pub master_down_time: Duration,
     /// When it sends or takes over if no advert comes; `None` outside MASTER and BACKUP.
-    pub read_timeout: Option<SystemTime>,
+    pub read_timeout: Option<Moment>,
     /// When it sent its last advert.
-    pub last_advert: Option<SystemTime>,
+    pub last_advert: Option<Moment>,
     /// Where adverts leave from.
     pub source: Option<IpAddr>,
     /// The priority that counts.
@@ -67,7 +70,7 @@ pub struct TrackerNow {
     /// Its result.
     pub state: TrackerState,
     /// When it got this result.
-    pub since: SystemTime,
+    pub since: Moment,
     /// Why.
     pub detail: Detail,
 }
@@ -133,7 +136,6 @@ pub struct LinkNow {
 }
 
 /// Seconds and microseconds since 1970, as keepalived writes times.
-pub fn seconds(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("{}.{:06}", since.as_secs(), since.subsec_micros())
+pub fn seconds(time: Moment) -> String {
+    format!("{}.{:06}", time.as_secs(), time.subsec_micros())
 }

@@ -307,7 +307,7 @@ fn standing(page: &mut Page<'_>, instance: &Instance, now: Option<&RouterNow>) {
         Version::V2 => say!(page, "   Advert interval = {} sec", interval.as_secs()),
         Version::V3 => say!(page, "   Advert interval = {} milli-sec", interval.as_millis()),
     }
-    let last = now.and_then(|now| now.last_advert).unwrap_or(std::time::UNIX_EPOCH);
+    let last = now.and_then(|now| now.last_advert).unwrap_or_default();
     say!(page, "   Last advert sent = {}", super::seconds(last));
     say!(page, "   Accept = {}", enabled(instance.accept));
     say!(page, "   Preempt = {}", enabled(instance.settings.preempt != Preempt::No));

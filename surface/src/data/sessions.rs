@@ -2,10 +2,11 @@
 
 use std::fmt::{Display, Write as _};
 use std::net::IpAddr;
-use std::time::UNIX_EPOCH;
 
 use keepalived_core::bfd::{Discriminator, Reach};
 use keepalived_state::SessionView;
+
+use crate::now::moment;
 
 use keepalived_config::dump::{Host, seconds};
 
@@ -57,16 +58,14 @@ pub(super) fn describe(text: &mut String, session: &SessionView, host: &dyn Host
     match session.last_heard {
         // its date has the year before the microseconds
         Some(at) => {
-            let date = host.date(at).map(|(date, year)| {
-                let micros = at.duration_since(UNIX_EPOCH).unwrap_or_default().subsec_micros();
-                format!(" ({date} {year}.{micros:06})")
-            });
+            let at = moment(at);
+            let date = host.date(at).map(|(date, year)| format!(" ({date} {year}.{:06})", at.subsec_micros()));
             line("last seen", &format_args!("{}{}", seconds(at), date.unwrap_or_default()));
         }
         None => line("last_seen", &"[never]"),
     }
     // ours
-    line("last transition", &seconds(session.since));
+    line("last transition", &seconds(moment(session.since)));
     line("multihop", &(session.reach == Reach::Multihop));
     if let Some(port) = session.source_port {
         line("source port", &port);

@@ -4,3 +4,4 @@
 mod exporter;
 mod observed;
 mod scene;
+mod status;

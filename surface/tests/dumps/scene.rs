@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use keepalived_config::dump::{Host, LinkNow};
+use keepalived_config::dump::{Host, LinkNow, Moment};
 use keepalived_config::facts::AnyInterface;
 use keepalived_config::model::{Config, Instance, Transport};
 use keepalived_config::source::MemorySource;
@@ -50,8 +50,8 @@ impl Host for Vm {
         self.links.clone()
     }
 
-    fn date(&self, time: SystemTime) -> Option<(String, i32)> {
-        let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs().checked_sub(DAY)?;
+    fn date(&self, time: Moment) -> Option<(String, i32)> {
+        let seconds = time.as_secs().checked_sub(DAY)?;
         let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
         Some((format!("Sat Nov 21 {hour:02}:{minute:02}:{second:02}"), 2026))
     }
@@ -122,6 +122,7 @@ pub(crate) fn master(instance: &Instance, since: u64, down: u64, sent: u64, next
         promote_secondaries: instance.promote_secondaries,
         addresses: instance.addresses.iter().map(address).collect(),
         excluded_addresses: instance.excluded_addresses.iter().map(address).collect(),
+        objects: vec![],
         counters: Counters { advert_sent: 7, become_master: 1, ..Counters::default() },
         times: PacketTimes { read_timeout: Some(at(next)), last_advert: Some(at(sent)) },
     }
