@@ -402,6 +402,7 @@ impl Supervisor {
         self.dump(Role::Vrrp, File::Data);
         self.dump(Role::Checker, File::CheckerData);
         self.dump(Role::Bfd, File::BfdData);
+        self.write_dump(File::ParentData);
     }
 
     /// Has what instances counted written.

@@ -285,7 +285,7 @@ fn real_server(page: &mut Page<'_>, real: &RealServer, server: &VirtualServer, n
     let weight = settings.weight;
     say!(page, "   ------< Real server >------");
     let (address, port) = (real.address, number(real.port));
-    let effective = now.map_or_else(|| u32::from(weight), |now| now.weight);
+    let effective = now.map_or_else(|| weight, |now| now.weight);
     say!(page, "   RIP = {address}, RPORT = {port}, WEIGHT = {effective} EFF WEIGHT = {effective}");
     forwarding(page, "   ", settings.forwarding);
     say!(page, "   Alpha is {}", on(settings.alpha));

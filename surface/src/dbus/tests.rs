@@ -38,6 +38,7 @@ fn view(name: &str, state: State) -> InstanceView {
         group: None,
         peers: vec![],
         effective_priority: Priority::DEFAULT,
+        total_priority: 100,
         master: None,
         master_down_time: Duration::from_secs(3),
         accept: true,
@@ -48,6 +49,7 @@ fn view(name: &str, state: State) -> InstanceView {
         excluded_addresses: vec![],
         objects: vec![],
         counters: Counters::default(),
+        times: keepalived_state::PacketTimes::default(),
     }
 }
 

@@ -55,7 +55,7 @@ fn value(line: &str, separator: char) -> String {
 }
 
 fn state(word: &str) -> usize {
-    STATES.iter().position(|state| *state == word).unwrap_or_else(|| panic!("no state that it knows: {word:?}"))
+    STATES.iter().position(|state| *state == word).expect(word)
 }
 
 fn instances(text: &str) -> HashMap<String, Data> {
@@ -127,7 +127,7 @@ fn counters(text: &str) -> HashMap<String, Stats> {
     let (mut instance, mut section) = (String::new(), String::new());
     for line in text.lines() {
         // whatever the section, it fails at a value that is no number
-        let number = || value(line, ':').parse::<i64>().unwrap_or_else(|error| panic!("{line:?}: {error}"));
+        let number = || value(line, ':').parse::<i64>().expect(line);
         let key = line.trim().split(':').next().unwrap().trim();
         if line.starts_with("VRRP Instance") && line.contains(':') {
             instance = value(line, ':');

@@ -315,8 +315,8 @@ fn as_2_2_7(ours: &str, needed: &mut BTreeSet<usize>) -> Vec<String> {
         let is_new = |(_, change): &(usize, &Change)| matches!(change, New(beginning) if line.starts_with(beginning));
         if let Some((row, _)) = SINCE_2_2_7.iter().enumerate().find(is_new) {
             needed.insert(row);
-        } else if !OURS.iter().any(|beginning| line.starts_with(beginning))
-            && !(section == TRACKERS && line.starts_with("   Last transition = "))
+        } else if !(OURS.iter().any(|beginning| line.starts_with(beginning))
+            || section == TRACKERS && line.starts_with("   Last transition = "))
         {
             out.push(without_moments(line));
         }
