@@ -244,8 +244,7 @@ fn a_gateway_is_asked_through_an_interface_and_from_an_address() {
     trial_in("origin", THREE, |lab| {
         let [a, gateway] = [lab.router(0), lab.router(2)];
         a.namespace().ip("address add 10.0.0.77/16 dev eth0\n")?;
-        let links = gateway.namespace().json("-6 addr show dev eth0 scope link")?;
-        let local = links[0]["addr_info"][0]["local"].as_str().context("no link-local address")?.to_owned();
+        let local = gateway.link_local();
         let pace = "interval 0.3\n  timeout 0.5\n  fall 2";
         let probes = format!(
             "vrrp_track_probe local {{\n  ping {local}\n  interface eth0\n  {pace}\n}}\n\

@@ -9,7 +9,7 @@ use keepalived_daemon::checker;
 use keepalived_daemon::message::AfterTelling;
 use keepalived_daemon::vrrp;
 use keepalived_kernel::fake::{FakeDirector, FakeNetwork, FakePackets};
-use keepalived_state::{BalanceView, InstanceView, PacketTimes, VrrpView};
+use keepalived_state::{BalanceTotals, BalanceView, InstanceView, PacketTimes, VrrpView};
 
 /// Turns from one comparison with all numbers to the next.
 const NUMBERS: u64 = 32;
@@ -77,7 +77,7 @@ impl Follower<VrrpView> {
 }
 
 impl Follower<BalanceView> {
-    /// The same of load balancing, which counts nothing.
+    /// The same of load balancing.
     pub fn follow(&mut self, engine: &mut checker::Engine<FakeDirector>) -> Option<String> {
         self.turns += 1;
         let asks = self.turns.is_multiple_of(NUMBERS);
@@ -100,7 +100,15 @@ impl Follower<BalanceView> {
             return Some("it asked for everything, and does not hear that it has it".to_owned());
         }
         let is_due = self.heard != before || self.turns.is_multiple_of(COMPARE);
-        if engine.has_changes() || !is_due { None } else { differs(&self.view, &engine.view()) }
+        if engine.has_changes() || !is_due {
+            return None;
+        }
+        let shown = engine.view();
+        if asks {
+            return differs(&self.view, &shown);
+        }
+        let without_totals = |view: &BalanceView| BalanceView { totals: BalanceTotals::default(), ..view.clone() };
+        differs(&without_totals(&self.view), &without_totals(&shown))
     }
 }
 

@@ -107,10 +107,14 @@ impl<D: Director> Engine<D> {
         Some(BalanceChange::Numbers(service, place, traffic, latencies))
     }
 
-    /// What the process counted; programs are not its concern. What the kernel counted is read anew for the next follower.
-    pub(super) fn totals(&mut self) -> BalanceTotals {
+    /// The follower has all numbers: what the kernel counted is read anew for the next one.
+    pub(super) fn numbers_are_told(&mut self) {
         self.measures.services = None;
         self.measures.servers = BTreeMap::new();
+    }
+
+    /// What the process counted; programs are not its concern.
+    pub(super) fn totals(&self) -> BalanceTotals {
         let (counted, checks) = (self.measures.counted, self.measures.checks.clone());
         BalanceTotals { counted, checks, ..BalanceTotals::default() }
     }

@@ -66,7 +66,7 @@ fn position(number: u32) -> usize {
 impl<D: Director> Engine<D> {
     /// How load balancing is; the journal is the supervisor's.
     pub fn view(&self) -> BalanceView {
-        let mut view = BalanceView::default();
+        let mut view = BalanceView { totals: self.totals(), ..BalanceView::default() };
         for (id, server) in (0..).map(ServiceId).zip(&self.config.virtual_servers) {
             let Some(service) = self.service_view(id, server) else { continue };
             let servers = (0..server.real_servers.len()).filter_map(|place| self.server_view(id, server, place));
@@ -95,6 +95,7 @@ impl<D: Director> Engine<D> {
                     told.changes.extend(numbers);
                 }
                 NextChange::Fresh => {
+                    self.numbers_are_told();
                     told.changes.push(BalanceChange::Totals(Box::new(self.totals())));
                     told.fresh = true;
                     break;
