@@ -15,11 +15,13 @@ use std::time::Duration;
 const READER: &str = r#"#!/bin/sh
 for path; do :; done
 said=${0%/*}/said-$1
-echo "begins as $(id -un) with $#" >> "$said"
 trap 'echo "asked to end" >> "$said"; exit 0' TERM
+# it begins when the pipe is open: what is written before its last writer closes it is heard then
+exec 3< "$path"
+echo "begins as $(id -un) with $#" >> "$said"
 while read -r line; do
     echo "$line" >> "$said"
-done < "$path"
+done <&3
 echo "end of file" >> "$said"
 "#;
 
