@@ -160,6 +160,12 @@ impl Programs {
         // no answer counts after that
         let Some(awaited) = self.awaited.remove(&id) else { return };
         if awaited.order.lives == Lives::Freely {
+            // a script that was told of a later state is not told of this one again after it
+            let about = &awaited.order.about;
+            let is_told = !matches!(how, HowEnded::NotRun(..));
+            self.awaited.retain(|other, earlier| {
+                !(is_told && *other < id && earlier.order.lives == Lives::Freely && earlier.order.about == *about)
+            });
             return;
         }
         if let Some(at) = awaited.lost_at {

@@ -189,16 +189,12 @@ impl Session {
         self.tell(world).await?;
         loop {
             tokio::select! {
-                message = next(&mut self.stream) => match message {
-                    Some(Ok(message)) => self.hear(&message, world).await?,
-                    Some(Err(error)) => return Err(error.into()),
-                    None => return Err(Trouble::Gone),
-                },
-                changed = changes.changed() => {
-                    if changed.is_err() {
-                        return Ok(Left::Ended);
-                    }
+                // another configuration before what happened under it
+                biased;
+                () = world.end() => {
                     self.tell(world).await?;
+                    self.leave().await;
+                    return Ok(Left::Ended);
                 }
                 changed = configured.changed() => {
                     let config = world.config();
@@ -209,11 +205,17 @@ impl Session {
                     }
                     self.objects.configure(&config);
                 }
-                () = world.end() => {
+                changed = changes.changed() => {
+                    if changed.is_err() {
+                        return Ok(Left::Ended);
+                    }
                     self.tell(world).await?;
-                    self.leave().await;
-                    return Ok(Left::Ended);
                 }
+                message = next(&mut self.stream) => match message {
+                    Some(Ok(message)) => self.hear(&message, world).await?,
+                    Some(Err(error)) => return Err(error.into()),
+                    None => return Err(Trouble::Gone),
+                },
             }
         }
     }

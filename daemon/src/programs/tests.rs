@@ -100,6 +100,24 @@ fn a_notification_is_told_again_if_the_runner_dies_before_it_has_ended() {
 }
 
 #[test]
+fn an_old_state_is_not_told_again_after_a_newer_one() {
+    let mut programs = Programs::default();
+    let notify = |programs: &mut Programs, about: &str| {
+        let (script, about) = (script(), about.to_owned());
+        programs.notify(Notice { script: &script, extra: Vec::new(), environment: Vec::new(), about });
+    };
+    let mut runner = runner_of(&mut programs);
+    ["VI_1", "VI_2", "VI_1"].iter().for_each(|about| notify(&mut programs, about));
+    assert_eq!(asked(&mut runner), [1, 2, 3]);
+    // the first one hangs, and the runner runs the third beside it
+    runner.say(&Ended { id: 3, how: HowEnded::Status(0) });
+    programs.listen();
+    drop(runner);
+    assert!(!programs.listen());
+    assert_eq!(asked(&mut runner_of(&mut programs)), [2]);
+}
+
+#[test]
 fn notifications_that_no_runner_takes_are_bounded() {
     let mut programs = Programs::default();
     for number in 0..MOST_WAITING + 10 {

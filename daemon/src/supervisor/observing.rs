@@ -46,6 +46,8 @@ pub(super) struct Observing {
     reloads_asked: Vec<u64>,
     control: Option<Listening>,
     http: Option<(SocketAddr, OwnedFd)>,
+    /// The log says that the control socket cannot be had there.
+    missed: Option<PathBuf>,
     /// When to try again to open a socket.
     again_at: Option<Instant>,
     /// The log says that this address cannot be had.
@@ -339,15 +341,23 @@ impl Supervisor {
             self.observing.control = path.and_then(|path| match local::listen(&path) {
                 Ok(socket) => Some(Listening { file: local::file_id(&path), path, socket }),
                 Err(error) => {
-                    let path = path.display();
-                    tracing::warn!("control_socket {path}: {error}; keepalivedctl cannot ask this daemon");
+                    if self.observing.missed.as_ref() != Some(&path) {
+                        let path = path.display();
+                        tracing::warn!(
+                            "control_socket {path}: {error}; keepalivedctl cannot ask this daemon; trying again"
+                        );
+                    }
+                    self.observing.missed = Some(path);
                     None
                 }
             });
             self.hand_over(Door::Control);
-            if self.observing.control.is_some() && self.observing.again_at.is_none() {
-                self.observing.again_at = Some(reactor::now() + LOOK);
+            if self.observing.control.is_some() {
+                self.observing.missed = None;
             }
+        }
+        if self.observing.again_at.is_none() && (self.observing.control.is_some() || self.observing.missed.is_some()) {
+            self.observing.again_at = Some(reactor::now() + LOOK);
         }
         let address = self.config.global.control.http;
         if self.observing.http.as_ref().map(|(address, _)| *address) != address {
@@ -378,9 +388,6 @@ impl Supervisor {
     pub(super) fn open_doors_again(&mut self, now: Instant) {
         if self.observing.again_at.take_if(|at| *at <= now).is_some() {
             self.open_doors();
-        }
-        if self.observing.again_at.is_none() && self.observing.control.is_some() {
-            self.observing.again_at = Some(now + LOOK);
         }
     }
 

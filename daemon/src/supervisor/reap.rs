@@ -65,6 +65,9 @@ impl Supervisor {
         match ended {
             ended if role == Role::Prober && ended == Exit::Status(exit::OK.into()) && !self.needs(role) => {
                 tracing::info!("{role} process({pid}) has ended: nothing has to be asked any more");
+                if was_reloading {
+                    self.reload_is_over();
+                }
             }
             // a child that ran before may have met a shortage of memory or descriptors, which passes
             Exit::Status(status) if exit::is_permanent(status) && !had_run && !role.is_spare() => {

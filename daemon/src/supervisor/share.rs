@@ -13,13 +13,15 @@ pub(super) fn with_share<R>(config: &mut Config, role: Role, checks: bool, lend:
         // it shows what is configured, and speaks with others
         return lend(&without_secrets(config));
     }
+    let checker_runs = checks && !config.virtual_servers.is_empty();
     let instances = (role != Role::Vrrp).then(|| std::mem::take(&mut config.instances));
     let servers = (role != Role::Checker).then(|| std::mem::take(&mut config.virtual_servers));
     // it has a password
     let ssl = (role != Role::Checker).then(|| config.ssl.take());
-    // as with keepalived the checker process starts the reader of the pipe that both processes write to
-    let checker_runs = checks && servers.as_ref().is_some_and(|servers| !servers.is_empty());
-    let reader = (role == Role::Vrrp && checker_runs).then(|| config.global.fifos.all.script.take()).flatten();
+    // as with keepalived the checker process starts the reader of the pipe that both processes write to; one that has no virtual servers
+    // any more leaves it to the vrrp process
+    let starts_reader = if checker_runs { role != Role::Vrrp } else { role != Role::Checker };
+    let reader = if starts_reader { None } else { config.global.fifos.all.script.take() };
     let result = lend(config);
     if reader.is_some() {
         config.global.fifos.all.script = reader;

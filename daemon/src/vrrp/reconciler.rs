@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use keepalived_core::desired::{self, Desired, Seen as _};
-use keepalived_core::network::{AddressKey, Change, Key, LinkIndex, NetworkTable, Object, Placement};
+use keepalived_core::desired::{self, Desired};
+use keepalived_core::network::{AddressKey, Change, Key, LinkIndex, NetworkTable, Object};
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::Family;
 use keepalived_kernel::network::Refused;
 
 use super::batch::{Batch, Changed};
@@ -36,33 +35,14 @@ impl Reconciler {
         table: &mut NetworkTable,
         out: &mut Vec<Outcome>,
     ) -> Option<Batch> {
-        let mut changes = self.desired.batch(now, most, table, out);
+        let changes = self.desired.batch(now, most, table, out);
         if changes.is_empty() {
             return None;
         }
-        changes.iter_mut().for_each(|change| self.put_in_its_place(change, table));
         let (batch, endangered) = Batch::new(changes.clone(), table, |key| !self.desired.holders(key).is_empty());
         self.emptied = emptied(&changes, table);
         self.desired.begin(&changes, endangered.into_iter().map(Key::Address), table);
         Some(batch)
-    }
-
-    /// An IPv6 route by another gateway takes the place of the old one in one step. Where others lead to the same place it comes beside the old
-    /// one: in its place it would take theirs.
-    fn put_in_its_place(&self, change: &mut Change, table: &NetworkTable) {
-        let Change::Present(Object::Route(route)) = change else { return };
-        let key = route.key();
-        if route.family() != Family::V6 || route.placement != Placement::Prepend {
-            return;
-        }
-        let by = Key::Route(key);
-        let mut old = self.desired.replaced_by(&by);
-        if let (Some(Key::Route(old)), None) = (old.next(), old.next())
-            && table.routes_beside(&key).all(|beside| beside == old)
-            && table.get(&Key::Route(*old)).is_some()
-        {
-            route.placement = Placement::Replace;
-        }
     }
 
     /// Links that the batch that was under way left without an IPv4 address for a moment: the kernel has removed their IPv4 routes.

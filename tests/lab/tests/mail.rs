@@ -415,7 +415,9 @@ fn an_observer_that_dies_is_replaced_and_what_happens_then_is_mailed() {
         for _ in 0..3 {
             let killed = observer(&running).context("no observer")?;
             crash(killed);
-            // what happens while none runs waits for the next one
+            // what happens while none runs waits for the next one; what reaches one that is dying is lost with it
+            let died = format!("observer child process({}) died", killed.as_raw_nonzero());
+            running.wait_for_log(&died, patience(Duration::from_secs(10)))?;
             let before = relay.letters()?.len();
             lab.pull(0, 0)?;
             wait_until("it is in fault", patience(Duration::from_secs(10)), || Ok(!a.has(PLAIN.vip(7))?))?;

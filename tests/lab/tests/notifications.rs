@@ -325,6 +325,14 @@ fn two_processes_write_to_one_pipe_and_one_program_reads_it() {
         // without virtual servers, the vrrp process has the reader started
         running.reload(&(globals("") + &instance))?;
         wait_until("it has another reader", patience(Duration::from_secs(10)), || Ok(reader.begun()? == 2))?;
+        // two that read at once would each hear a part of a line
+        wait_until("it has no reader but that", patience(Duration::from_secs(10)), || {
+            let is_one = |pid: &rustix::process::Pid| {
+                let words = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+                words.starts_with(b"sed")
+            };
+            Ok(running.processes().iter().filter(|pid| is_one(pid)).count() == 1)
+        })?;
         lab.pull(0, 0)?;
         reader.wait("INSTANCE \"V7\" FAULT 200")?;
         running.stop()?;

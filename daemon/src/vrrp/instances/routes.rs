@@ -71,7 +71,7 @@ pub(super) fn wanted(table: &NetworkTable, routes: &[Route], rules: &[PolicyRule
 }
 
 /// What the key of a route would be without its gateway, if it is one of those that replace each other: IPv4 has both for a moment, and
-/// takes the new one first. IPv6 puts one in the place of the other ([`Placement::Replace`]), or has one route of two ways for a moment.
+/// takes the new one first. IPv6 has one route of two ways for a moment: what would put one in the place of the other takes routes of others to that place, too.
 fn replaced(key: &Key) -> Option<RouteKey> {
     let Key::Route(route) = key else { return None };
     route.without_gateway()

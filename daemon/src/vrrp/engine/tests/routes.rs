@@ -559,9 +559,9 @@ fn a_route_by_another_gateway_comes_before_the_old_one_goes() {
     assert_eq!((rig.state("A"), there(&mut rig)), (State::Backup, vec![]));
 }
 
-// ip-route(8), replace; beside another route to the same place the kernel would take that, too
+// ip-route(8): `replace` would take routes of others to the same place, too, so both ways are there for a moment
 #[test]
-fn an_ipv6_route_by_another_gateway_takes_the_place_of_the_old_one() {
+fn an_ipv6_route_by_another_gateway_comes_before_the_old_one_goes() {
     let by = |gateways: &[&str]| {
         let line = |gateway: &&str| format!("2001:db8:1::/48 via {gateway} dev eth0\n");
         with(&gateways.iter().map(line).collect::<String>(), "")
@@ -570,7 +570,7 @@ fn an_ipv6_route_by_another_gateway_takes_the_place_of_the_old_one() {
     rig.pass(Duration::from_secs(4));
     rig.slow = Some(Slow::Kernel(MILLI));
     for (gateways, most) in
-        [(&["fe80::252"][..], 1), (&["fe80::252", "fe80::253"], 2), (&["fe80::252", "fe80::254"], 3)]
+        [(&["fe80::252"][..], 2), (&["fe80::252", "fe80::253"], 2), (&["fe80::252", "fe80::254"], 3)]
     {
         rig.engine.reload(rig.now, &configuration(&by(gateways)));
         for _ in 0..20 {
