@@ -214,12 +214,6 @@ impl<O: Object> Desired<O> {
         }
     }
 
-    /// What is to go once `by` is there.
-    pub fn replaced_by(&self, by: &O::Key) -> impl Iterator<Item = &O::Key> {
-        let unwanted = |key: &&O::Key| self.entries.get(*key).is_some_and(|entry| entry.holders.is_empty());
-        self.parked.get(by).into_iter().flatten().filter(unwanted)
-    }
-
     /// An object of `holder` is there from an earlier run: removed unless it is asked for first.
     pub fn left_over(&mut self, holder: Holder, object: O) {
         let key = object.key();

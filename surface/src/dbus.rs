@@ -67,9 +67,9 @@ const STANDARD_XML: &str = r#"  <interface name="org.freedesktop.DBus.Introspect
 /// A call of a method.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
-    /// Of which object.
+    /// The object's path.
     pub path: &'a str,
-    /// Of which interface; any that has the method, if the caller says nothing.
+    /// The interface; any that has the method, if the caller names none.
     pub interface: Option<&'a str>,
     /// The method.
     pub member: &'a str,
@@ -164,7 +164,7 @@ impl Refusal {
 pub struct Signal {
     /// From which object.
     pub path: String,
-    /// Of which interface.
+    /// The interface.
     pub interface: &'static str,
     /// Its name.
     pub name: &'static str,

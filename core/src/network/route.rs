@@ -200,8 +200,6 @@ pub enum Placement {
     Add,
     /// After them.
     Append,
-    /// In the place of those that differ by their gateway only; IPv6, which would make both one route of two ways.
-    Replace,
 }
 
 /// A way to the next router.

@@ -133,16 +133,6 @@ impl NetworkTable {
         self.routes.values().filter(|route| route.source == Some(source)).map(Route::key).collect()
     }
 
-    /// Routes to the same place as this one, each by one gateway of its own.
-    pub fn routes_beside(&self, key: &RouteKey) -> impl Iterator<Item = &RouteKey> {
-        let place = key.without_gateway();
-        let all = place.into_iter().flat_map(|place| self.routes.range(place..));
-        let to_there = all
-            .map(|(other, _)| other)
-            .take_while(move |other| Some(other.destination) == place.map(|place| place.destination));
-        to_there.filter(move |other| other.without_gateway() == place)
-    }
-
     /// Whether there is an IPv4 address on `link` besides those that `goes` says. The kernel removes the IPv4 routes of a link
     /// without one.
     pub fn has_ipv4_on(&self, link: LinkIndex, goes: impl Fn(&AddressKey) -> bool) -> bool {

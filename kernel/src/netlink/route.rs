@@ -92,7 +92,6 @@ pub(crate) fn write_new(batch: &mut Batch, flags: u16, sequence: u32, route: &Ro
         Placement::Prepend => codec::CREATE,
         Placement::Add => codec::CREATE | codec::EXCLUSIVE,
         Placement::Append => codec::CREATE | codec::APPEND,
-        Placement::Replace => codec::CREATE | codec::REPLACE,
     };
     let one = if let [hop] = route.hops.as_slice() { Some(hop) } else { None };
     let onlink = one.is_some_and(|hop| hop.onlink);

@@ -151,7 +151,6 @@ pub(crate) fn suite(machine: &mut impl Machine, link: LinkIndex) {
     they_come_as_wished_and_go(machine, link);
     one_refusal_does_not_stop_the_others(machine, link);
     a_route_that_is_there_with_other_attributes_is_removed_before(machine, link);
-    an_ipv6_route_by_another_gateway_takes_the_place_of_the_old_one(machine, link);
     ipv6_routes_to_one_place_by_two_gateways_are_there_however_often_they_are_asked_for(machine, link);
     those_of_others_are_neither_told_nor_touched(machine, link);
     events_tell_what_we_and_others_do(machine, link);
@@ -225,18 +224,6 @@ fn a_route_that_is_there_with_other_attributes_is_removed_before(machine: &mut i
         must(machine, &going(&[new], &[]));
         assert_eq!(there(machine, &old), None, "there is one of it");
     }
-}
-
-// ip-route(8), replace: a removal and an addition in one step
-fn an_ipv6_route_by_another_gateway_takes_the_place_of_the_old_one(machine: &mut impl Machine, link: LinkIndex) {
-    let old = plain("2001:db8:1::/48", "2001:db8::253", link);
-    let new = Route { placement: Placement::Replace, ..plain("2001:db8:1::/48", "2001:db8::254", link) };
-    must(machine, &coming(std::slice::from_ref(&old), &[]));
-    must(machine, &coming(std::slice::from_ref(&new), &[]));
-    assert_there(machine, std::slice::from_ref(&new), &[]);
-    assert_eq!(there(machine, &old), None);
-    must(machine, &going(&[old, new.clone()], &[]));
-    assert_eq!(there(machine, &new), None);
 }
 
 // the kernel makes one route of two ways of them

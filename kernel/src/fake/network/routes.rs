@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use keepalived_core::network::route::{OUR_PROTOCOL, default_metric, kind};
-use keepalived_core::network::{Hop, LinkIndex, NetworkEvent, Placement, Route, RouteKey, Rule};
+use keepalived_core::network::{Hop, LinkIndex, NetworkEvent, Route, RouteKey, Rule};
 use keepalived_core::vrrp::Family;
 
 use super::FakeNetwork;
@@ -55,11 +55,6 @@ impl FakeNetwork {
     pub(super) fn apply_route(&mut self, wish: &Route) -> Result<(), Refused> {
         let route = self.as_the_kernel_keeps_a_route(wish)?;
         let key = route.key();
-        if wish.placement == Placement::Replace {
-            // the kernel tells of the one that comes only
-            let place = key.without_gateway();
-            self.routes.retain(|other, _| *other == key || place.is_none() || other.without_gateway() != place);
-        }
         if self.routes.get(&key) != Some(&route) {
             self.routes.insert(key, route.clone());
             self.tell_of_route(&key, NetworkEvent::Route(Box::new(route)));
