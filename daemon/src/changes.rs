@@ -78,6 +78,11 @@ impl ChangeQueue {
         self.request = Some(Refresh { changed: self.changed.len(), numbers: 0..numbers });
     }
 
+    /// Whether the follower waits for what it asked for.
+    pub const fn is_requested(&self) -> bool {
+        self.request.is_some()
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         !self.begins && self.ahead.is_empty() && self.changed.is_empty() && self.request.is_none()
@@ -107,6 +112,20 @@ impl ChangeQueue {
         }
     }
 
+    /// The numbers of this entry, which were taken last, have not been read to the end: they come next.
+    pub fn put_back(&mut self, entry: u32) {
+        if let Some(request) = &mut self.request {
+            request.numbers.start = entry;
+        }
+    }
+
+    /// The other numbers cannot be had now: the follower keeps those that it has.
+    pub fn leave_out_numbers(&mut self) {
+        if let Some(request) = &mut self.request {
+            request.numbers.start = request.numbers.end;
+        }
+    }
+
     fn take_changed(&mut self) -> Option<NextChange> {
         let entry = self.changed.pop_front()?;
         if let Some(word) = self.is_changed.get_mut(index(entry / u64::BITS)) {
@@ -125,41 +144,38 @@ fn index(number: u32) -> usize {
 }
 
 /// Sends changes to the supervisor, a message at a time.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ChangeSender {
-    /// From one message to the next: the process has more important work.
-    pause: Duration,
     /// The message that the supervisor did not take.
     refused: Option<FromChild>,
-    not_before: Instant,
+    sent: Option<Instant>,
+    /// From that message to the next: the process has more important work.
+    pause: Duration,
 }
 
 impl ChangeSender {
-    /// Sends one message in each `pause`.
-    pub const fn new(pause: Duration) -> Self {
-        Self { pause, refused: None, not_before: Instant::ZERO }
-    }
-
-    /// If it is time, sends the message that was refused, or the `next` one if there is `more`. Returns when to call it again.
+    /// If it is time, sends the message that was refused, or else the `next` one. There is one if `pause` is given: this long after the
+    /// last one it is time. Returns when to call it again.
     pub fn send(
         &mut self,
         now: Instant,
         supervisor: &mut Connection,
-        more: bool,
+        pause: Option<Duration>,
         next: impl FnOnce() -> Option<FromChild>,
     ) -> Option<Instant> {
-        if self.refused.is_none() && !more {
+        if self.refused.is_none() && pause.is_none() {
             return None;
         }
-        if self.not_before <= now {
-            self.not_before = now + self.pause;
+        self.pause = pause.unwrap_or(self.pause);
+        if self.sent.is_none_or(|sent| sent + self.pause <= now) {
+            self.sent = Some(now);
             if let Some(message) = self.refused.take().or_else(next)
                 && !supervisor.offer(&message)
             {
                 self.refused = Some(message);
             }
         }
-        Some(self.not_before)
+        self.sent.map(|sent| sent + self.pause)
     }
 }
 

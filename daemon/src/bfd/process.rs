@@ -127,7 +127,7 @@ impl Process {
             checker: None,
             file,
             backlog: Backlog::default(),
-            changes: ChangeSender::new(CHANGES_PAUSE),
+            changes: ChangeSender::default(),
             scheduling: startup.config.global.bfd.clone(),
             _log: log,
         };
@@ -298,9 +298,9 @@ impl Process {
         }
         self.supervisor.catch_up();
         let engine = &mut self.engine;
-        let has_changes = engine.has_changes();
+        let pause = engine.has_changes().then_some(CHANGES_PAUSE);
         let next = || Some(FromChild::BfdChanges(engine.view_changes(now, SystemTime::now(), MOST_CHANGES)));
-        let changes = self.changes.send(now, &mut self.supervisor, has_changes, next);
+        let changes = self.changes.send(now, &mut self.supervisor, pause, next);
         let retry = (!self.backlog.is_empty()).then(|| now + Duration::from_millis(100));
         let peers = [self.vrrp.as_mut(), self.checker.as_mut()].into_iter().flatten();
         let behind = peers.filter_map(|peer| {

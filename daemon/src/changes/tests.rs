@@ -92,11 +92,11 @@ fn a_request_survives_another_configuration() {
 fn a_supervisor_that_does_not_read_makes_nothing_grow() {
     let (one, mut other) = keepalived_kernel::pipe::pair().map(|(one, other)| (Connection::new(one), other)).unwrap();
     let mut supervisor = one;
-    let mut sender = ChangeSender::new(PAUSE);
+    let mut sender = ChangeSender::default();
     let mut now = Instant::ZERO + Duration::from_secs(1);
     let made = std::cell::Cell::new(0_u64);
     let mut send = |now: Instant, supervisor: &mut Connection| {
-        sender.send(now, supervisor, true, || {
+        sender.send(now, supervisor, Some(PAUSE), || {
             made.set(made.get() + 1);
             Some(FromChild::Hello(made.get()))
         })
@@ -127,4 +127,16 @@ fn a_supervisor_that_does_not_read_makes_nothing_grow() {
     send(now, &mut supervisor);
     drain(&mut other);
     assert_eq!(heard, (1..=waiting).collect::<Vec<_>>(), "what was refused comes in its turn");
+}
+
+#[test]
+fn one_who_waits_gets_it_sooner() {
+    let (one, _other) = keepalived_kernel::pipe::pair().map(|(one, other)| (Connection::new(one), other)).unwrap();
+    let (mut supervisor, mut sender) = (one, ChangeSender::default());
+    let now = Instant::ZERO + Duration::from_secs(1);
+    let mut send = |now, pause| sender.send(now, &mut supervisor, pause, || Some(FromChild::Hello(0)));
+    assert_eq!(send(now, Some(PAUSE)), Some(now + PAUSE));
+    assert_eq!(send(now + PAUSE / 4, Some(PAUSE)), Some(now + PAUSE), "this one waits");
+    assert_eq!(send(now + PAUSE / 4, Some(PAUSE / 8)), Some(now + PAUSE / 4 + PAUSE / 8), "and goes now");
+    assert_eq!(send(now + PAUSE, None), None);
 }

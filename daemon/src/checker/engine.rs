@@ -131,7 +131,7 @@ impl<D: Director> Engine<D> {
         self.measures.reconfigure(params.checks.iter().map(|check| check.was));
         self.pending.begin(&config);
         // a refresh that is under way begins anew, too
-        self.numbers_are_told();
+        self.forget_numbers();
         let old = std::mem::replace(&mut self.config, Rc::new(config));
         let mut effects = Vec::new();
         let removed = self.balancer.reconfigure(params, now, &mut effects);

@@ -76,6 +76,9 @@ const MOST_CHANGES: usize = 512;
 /// From one such message to the next. Each wakes the process, which handles results of checks in larger batches if it is woken less often.
 const CHANGES_PAUSE: Duration = Duration::from_millis(25);
 
+/// The same while one who asked waits for the end of it.
+const ASKED_PAUSE: Duration = Duration::from_millis(3);
+
 /// Pause before what did not fit into a pipe is tried again.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
@@ -171,7 +174,7 @@ impl Process {
             inbox,
             batch_waits: Rc::default(),
             backlog: Backlog::default(),
-            changes: ChangeSender::new(CHANGES_PAUSE),
+            changes: ChangeSender::default(),
             promotion,
             _log: log,
         })
@@ -325,7 +328,8 @@ impl Process {
     /// Tells the supervisor some of what became different. Returns when to do so again.
     fn tell_changes(&mut self, now: Instant) -> Option<Instant> {
         let (engine, programs) = (&mut self.engine, &self.programs);
-        let has_changes = engine.has_changes();
+        let pause = if engine.is_asked() { ASKED_PAUSE } else { CHANGES_PAUSE };
+        let pause = engine.has_changes().then_some(pause);
         let next = || {
             let mut told = engine.changes(MOST_CHANGES);
             if let Some(BalanceChange::Totals(totals)) = told.changes.last_mut() {
@@ -333,7 +337,7 @@ impl Process {
             }
             Some(FromChild::BalanceChanges(told))
         };
-        self.changes.send(now, &mut self.supervisor, has_changes, next)
+        self.changes.send(now, &mut self.supervisor, pause, next)
     }
 
     fn on_ready(&mut self, ready: Ready, reactor: &mut Reactor) -> Option<End> {

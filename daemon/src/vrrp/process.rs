@@ -193,7 +193,7 @@ impl Process {
             cleanup: startup.cleanup,
             writes_states_on_reload: startup.config.global.fifos.states_on_reload,
             backlog: Backlog::default(),
-            changes: ChangeSender::new(CHANGES_PAUSE),
+            changes: ChangeSender::default(),
             _log: log,
         })
     }
@@ -256,7 +256,7 @@ impl Process {
     /// Tells the supervisor some of what became different. Returns when to do so again.
     fn tell_changes(&mut self, now: Instant) -> Option<Instant> {
         let (engine, programs) = (&mut self.engine, &self.programs);
-        let has_changes = engine.has_changes();
+        let pause = engine.has_changes().then_some(CHANGES_PAUSE);
         let next = || {
             let mut told = engine.changes(now, SystemTime::now(), MOST_CHANGES);
             if let Some(VrrpChange::Totals(totals)) = told.changes.last_mut() {
@@ -264,7 +264,7 @@ impl Process {
             }
             Some(FromChild::VrrpChanges(told))
         };
-        self.changes.send(now, &mut self.supervisor, has_changes, next)
+        self.changes.send(now, &mut self.supervisor, pause, next)
     }
 
     /// What became of the programs that the runner runs for us, and what is due. Returns when to look again.

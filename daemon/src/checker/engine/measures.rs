@@ -5,8 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use keepalived_core::balance::{
-    CheckId, Counted, Counters, DestinationKey, FailureKind, Forwarding, Place, ServiceId, ServiceKey, ServiceTraffic,
-    Ticket, Traffic,
+    CheckId, Counted, Counters, FailureKind, Forwarding, Place, ServiceId, ServiceKey, ServiceTraffic, Ticket, Traffic,
 };
 use keepalived_kernel::director::Director;
 use keepalived_state::{BalanceChange, BalanceTotals, CheckTotals};
@@ -24,8 +23,18 @@ pub(super) struct Measures {
     counted: Option<Counted>,
     /// What the kernel counted for each service, while a follower is told of it.
     services: Option<BTreeMap<ServiceKey, Counters>>,
-    /// What it counted for the servers of the virtual server that the follower is told of.
-    servers: BTreeMap<ServiceKey, BTreeMap<DestinationKey, Traffic>>,
+    reading: Reading,
+}
+
+/// What the kernel counted for the servers of the virtual server that the follower is told of.
+#[derive(Debug, Default)]
+struct Reading {
+    of: Option<ServiceId>,
+    /// How many of its keys were read: a group may have very many.
+    keys: usize,
+    /// The sums over these.
+    servers: Vec<Traffic>,
+    sorry: Traffic,
 }
 
 impl Measures {
@@ -65,52 +74,61 @@ impl<D: Director> Engine<D> {
         self.measures.count(keyword, check, took, failure);
     }
 
-    /// What was counted for a virtual server since it was added.
-    pub(super) fn service_numbers(&mut self, id: ServiceId, place: u32) -> BalanceChange {
-        let keys = self.balancer.keys(id);
+    /// Reads some of what the kernel counted for a virtual server and its servers. True once all of it has been read.
+    ///
+    /// # Errors
+    /// It cannot be read now.
+    pub(super) fn read_numbers(&mut self, id: ServiceId) -> io::Result<bool> {
+        let director = self.reconciler.director();
         if self.measures.services.is_none() {
-            let read = self.reconciler.director().service_traffic();
-            self.measures.services = Some(readable(read));
-            self.measures.counted = Some(self.reconciler.director().counted());
+            self.measures.services = Some(director.service_traffic()?);
+            self.measures.counted = Some(director.counted());
         }
+        let number = usize::try_from(id.0).ok();
+        let Some(server) = number.and_then(|number| self.config.virtual_servers.get(number)) else { return Ok(true) };
+        let reading = &mut self.measures.reading;
+        if reading.of != Some(id) {
+            let servers = vec![Traffic::default(); server.real_servers.len()];
+            *reading = Reading { of: Some(id), servers, ..Reading::default() };
+        }
+        let keys = self.balancer.keys(id);
+        let Some(key) = keys.get(reading.keys) else { return Ok(true) };
+        let passed = director.server_traffic(key)?;
+        let passed_to = |place: Place, forwarding: Forwarding| passed.get(&place.in_service(key, forwarding));
+        for (sum, real) in reading.servers.iter_mut().zip(&server.real_servers) {
+            *sum += passed_to(task::place(real), real.settings.forwarding).copied().unwrap_or_default();
+        }
+        if let Some(sorry) = &server.settings.sorry_server {
+            let place = Place { address: sorry.address, port: sorry.port };
+            reading.sorry += passed_to(place, sorry.forwarding).copied().unwrap_or_default();
+        }
+        reading.keys += 1;
+        Ok(reading.keys >= keys.len())
+    }
+
+    /// What was counted for a virtual server since it was added, once that has been read.
+    pub(super) fn service_numbers(&self, id: ServiceId, place: u32) -> BalanceChange {
         let mut sum = Counters::default();
+        let keys = self.balancer.keys(id);
         for counters in keys.iter().filter_map(|key| self.measures.services.as_ref()?.get(key)) {
             sum += *counters;
         }
-        let director = self.reconciler.director();
-        self.measures.servers = keys.iter().map(|key| (*key, readable(director.server_traffic(key)))).collect();
-        let sorry = self.virtual_server(id).and_then(|server| server.settings.sorry_server.as_ref());
-        let sorry = sorry.map(|sorry| (Place { address: sorry.address, port: sorry.port }, sorry.forwarding));
-        let sorry = sorry.map(|(place, forwarding)| self.passed(place, forwarding)).unwrap_or_default();
-        let traffic = ServiceTraffic { counters: sum, sorry };
+        let traffic = ServiceTraffic { counters: sum, sorry: self.measures.reading.sorry };
         BalanceChange::Traffic(place, Some(traffic).filter(|it| *it != ServiceTraffic::default()).map(Box::new))
-    }
-
-    /// What was counted for a server of the virtual server that the follower is told of.
-    fn passed(&self, place: Place, forwarding: Forwarding) -> Traffic {
-        let mut sum = Traffic::default();
-        for (key, servers) in &self.measures.servers {
-            if let Some(traffic) = servers.get(&place.in_service(key, forwarding)) {
-                sum += *traffic;
-            }
-        }
-        sum
     }
 
     /// The same of a real server, after its virtual server.
     pub(super) fn server_numbers(&self, id: ServiceId, (service, place): (u32, u32)) -> Option<BalanceChange> {
         let number = usize::try_from(place).ok()?;
-        let real = self.virtual_server(id)?.real_servers.get(number)?;
-        let passed = self.passed(task::place(real), real.settings.forwarding);
+        let passed = self.measures.reading.servers.get(number).copied()?;
         let traffic = Some(passed).filter(|passed| *passed != Traffic::default()).map(Box::new);
         let latencies = self.balancer.checks(id, number).map(|check| self.measures.latency(check)).collect();
         Some(BalanceChange::Numbers(service, place, traffic, latencies))
     }
 
-    /// The follower has all numbers: what the kernel counted is read anew for the next one.
-    pub(super) fn numbers_are_told(&mut self) {
-        self.measures.services = None;
-        self.measures.servers = BTreeMap::new();
+    /// The follower has all numbers, or asks anew: what the kernel counted is read once more the next time.
+    pub(super) fn forget_numbers(&mut self) {
+        (self.measures.services, self.measures.reading) = (None, Reading::default());
     }
 
     /// What the process counted; programs are not its concern.
@@ -118,9 +136,4 @@ impl<D: Director> Engine<D> {
         let (counted, checks) = (self.measures.counted, self.measures.checks.clone());
         BalanceTotals { counted, checks, ..BalanceTotals::default() }
     }
-}
-
-/// What was read. What cannot be read now is read when it is asked for again.
-fn readable<T: Default>(read: io::Result<T>) -> T {
-    read.inspect_err(|error| tracing::debug!("cannot read the load balancer's counters: {error}")).unwrap_or_default()
 }

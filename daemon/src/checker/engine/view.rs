@@ -88,14 +88,27 @@ impl<D: Director> Engine<D> {
                     work += NUMBERS_OF_ENTRY;
                     told.changes.extend(self.change(entry));
                 }
-                NextChange::Numbers(entry) => {
-                    let numbers = self.numbers(entry);
-                    // those of a virtual server are read from the kernel
-                    work += if matches!(numbers, Some(BalanceChange::Traffic(..))) { NUMBERS_OF_ENTRY } else { 1 };
-                    told.changes.extend(numbers);
-                }
+                NextChange::Numbers(entry) => match self.pending.about(entry) {
+                    // these are read from the kernel
+                    Some((service, None)) => {
+                        work += NUMBERS_OF_ENTRY;
+                        match self.read_numbers(ServiceId(service)) {
+                            Ok(true) => told.changes.push(self.service_numbers(ServiceId(service), service)),
+                            Ok(false) => self.pending.queue.put_back(entry),
+                            Err(error) => {
+                                tracing::debug!("cannot read the load balancer's counters: {error}");
+                                self.pending.queue.leave_out_numbers();
+                            }
+                        }
+                    }
+                    Some((service, Some(place))) => {
+                        work += 1;
+                        told.changes.extend(self.server_numbers(ServiceId(service), (service, place)));
+                    }
+                    None => {}
+                },
                 NextChange::Fresh => {
-                    self.numbers_are_told();
+                    self.forget_numbers();
                     told.changes.push(BalanceChange::Totals(Box::new(self.totals())));
                     told.fresh = true;
                     break;
@@ -110,18 +123,15 @@ impl<D: Director> Engine<D> {
         !self.pending.queue.is_empty()
     }
 
-    /// A follower wants fresh numbers, and to hear when it has everything as it is now.
-    pub fn request_changes(&mut self) {
-        self.pending.queue.request(self.pending.numbers.last().copied().unwrap_or_default());
+    /// Whether a follower waits for fresh numbers.
+    pub const fn is_asked(&self) -> bool {
+        self.pending.queue.is_requested()
     }
 
-    fn numbers(&mut self, entry: u32) -> Option<BalanceChange> {
-        let (service, place) = self.pending.about(entry)?;
-        let id = ServiceId(service);
-        match place {
-            None => Some(self.service_numbers(id, service)),
-            Some(place) => self.server_numbers(id, (service, place)),
-        }
+    /// A follower wants fresh numbers, and to hear when it has everything as it is now.
+    pub fn request_changes(&mut self) {
+        self.forget_numbers();
+        self.pending.queue.request(self.pending.numbers.last().copied().unwrap_or_default());
     }
 
     fn change(&self, entry: u32) -> Option<BalanceChange> {

@@ -5,17 +5,17 @@ use std::time::Duration;
 use keepalived_core::balance::{Counted, Counters, DestinationKey, FailureKind, ServiceKey, Traffic};
 use keepalived_state::{BalanceView, ServerView};
 
-use super::rig::{Rig, configuration};
+use super::rig::{Rig, configuration, virtual_server};
 use crate::checker::engine::DueStep;
 
-/// The view of a follower that asks for fresh numbers.
-fn follow(rig: &mut Rig, view: &mut BalanceView) {
+/// The view of a follower that asks for fresh numbers. Returns in how many steps they came.
+fn follow(rig: &mut Rig, view: &mut BalanceView) -> usize {
     rig.engine.request_changes();
-    for _ in 0..100 {
+    for step in 1..1_000 {
         let told = rig.engine.changes(1);
         told.changes.into_iter().for_each(|change| view.apply(change));
         if told.fresh {
-            return;
+            return step;
         }
     }
     panic!("no end");
@@ -66,6 +66,42 @@ fn traffic_that_cannot_be_read_hinders_nobody() {
     let mut view = BalanceView::default();
     follow(&mut rig, &mut view);
     assert_eq!(server(&view, 0).traffic, None);
+}
+
+#[test]
+fn what_cannot_be_read_now_stays_as_it_was() {
+    let mut rig = Rig::new(&configuration("", &[1]));
+    let service: ServiceKey = *rig.engine.director().table().keys().next().unwrap();
+    rig.engine.director().pass(service, to(1), traffic(7, 2));
+    let mut view = BalanceView::default();
+    follow(&mut rig, &mut view);
+    rig.engine.director().pass(service, to(1), traffic(9, 1));
+    for refused in [true, false] {
+        rig.engine.director().fail_reading(refused.then_some(5));
+        follow(&mut rig, &mut view);
+        let seen = if refused { traffic(7, 2) } else { traffic(9, 1) };
+        assert_eq!(server(&view, 0).traffic.as_deref(), Some(&seen));
+        assert_eq!(view.services[0].traffic.as_ref().unwrap().counters, seen.counters);
+    }
+}
+
+#[test]
+fn addresses_of_a_large_group_are_read_a_few_at_a_time() {
+    let group = "virtual_server_group many {\n 10.1.0.1-200 80\n}\n";
+    let mut rig = Rig::new(&(group.to_owned() + &virtual_server("group many", "", &[1])));
+    let services: Vec<ServiceKey> = rig.engine.director().table().keys().copied().collect();
+    assert_eq!(services.len(), 200);
+    for service in services {
+        rig.engine.director().pass(service, to(1), traffic(1, 1));
+    }
+    let mut view = BalanceView::default();
+    assert!(follow(&mut rig, &mut view) >= 200);
+    assert_eq!(*server(&view, 0).traffic.as_deref().unwrap(), traffic(200, 200));
+    // who asks again in the middle gets all of it, too
+    rig.engine.request_changes();
+    rig.engine.changes(50);
+    follow(&mut rig, &mut view);
+    assert_eq!(*server(&view, 0).traffic.as_deref().unwrap(), traffic(200, 200));
 }
 
 #[test]
