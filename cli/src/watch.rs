@@ -1,6 +1,8 @@
 //! `keepalivedctl watch`: the daemon's screen, drawn anew each second until `q`.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use keepalived_config::Style;
@@ -12,6 +14,9 @@ use super::status::{FAILED, GOOD};
 
 /// From one screen to the next.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// From one look at whether another screen has come to the next.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The other screen of the terminal, without a cursor; and back.
 const BEGIN: &str = "\x1b[?1049h\x1b[?25l";
@@ -41,29 +46,49 @@ pub(crate) fn run(arguments: &Arguments, style: Style) -> u8 {
 
 fn show(arguments: &Arguments, style: Style) -> io::Result<()> {
     let screen = Screen::begin()?;
-    let mut last = String::new();
-    let mut heard = None;
+    let size = Arc::new(Mutex::new(terminal::size()?));
+    let screens = ask_again_and_again(arguments.place.clone(), style, Arc::clone(&size));
     loop {
-        let (columns, rows) = terminal::size()?;
-        let ask = Ask::Watch { columns, rows };
-        let request = Request { ask, json: false, colour: style == Style::Colour };
-        let mut octets = Vec::new();
-        let text = match converse(&arguments.place, &request, &mut octets) {
-            Ok(_) => {
-                heard = Some(SystemTime::now());
-                last = String::from_utf8_lossy(&octets).into_owned();
-                last.clone()
-            }
-            Err((_, why)) => {
-                let age = heard.map(|at| format!(", no data for {} s", at.elapsed().unwrap_or_default().as_secs()));
-                format!("{why}{}\n\n{last}", age.unwrap_or_default())
-            }
-        };
-        draw(&text, usize::from(rows))?;
-        if screen.wants_end(PAUSE)? {
+        let now = terminal::size()?;
+        *size.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        if let Some(text) = screens.try_iter().last() {
+            draw(&text, usize::from(now.1))?;
+        }
+        if screen.wants_end(LOOK)? {
             return Ok(());
         }
     }
+}
+
+/// Asks on a thread of its own: keys are heard however long the daemon takes to answer. The thread ends with the process.
+fn ask_again_and_again(place: Where, style: Style, size: Arc<Mutex<(u16, u16)>>) -> Receiver<String> {
+    let (sender, screens) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut last = String::new();
+        let mut heard = None;
+        loop {
+            let (columns, rows) = *size.lock().unwrap_or_else(PoisonError::into_inner);
+            let ask = Ask::Watch { columns, rows };
+            let request = Request { ask, json: false, colour: style == Style::Colour };
+            let mut octets = Vec::new();
+            let text = match converse(&place, &request, &mut octets) {
+                Ok(_) => {
+                    heard = Some(SystemTime::now());
+                    last = String::from_utf8_lossy(&octets).into_owned();
+                    last.clone()
+                }
+                Err((_, why)) => {
+                    let age = heard.map(|at| format!(", no data for {} s", at.elapsed().unwrap_or_default().as_secs()));
+                    format!("{why}{}\n\n{last}", age.unwrap_or_default())
+                }
+            };
+            if sender.send(text).is_err() {
+                return;
+            }
+            std::thread::sleep(PAUSE);
+        }
+    });
+    screens
 }
 
 /// Draws over what is there, so that nothing flickers.
