@@ -14,7 +14,7 @@ use keepalived_kernel::files::read_text;
 use keepalived_kernel::reactor;
 use keepalived_surface::dbus::{Answer, Call, Objects, Property, Refusal, Signal};
 use keepalived_surface::request::Change;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use zbus::connection::Builder;
 use zbus::fdo::{RequestNameFlags, RequestNameReply};
 use zbus::message::{Flags, Header, Type};
@@ -134,6 +134,8 @@ async fn soon<T>(future: impl Future<Output = zbus::Result<T>>) -> Result<T, Tro
 
 /// Connects to the system bus, `DBUS_SYSTEM_BUS_ADDRESS` if there is one, and asks for our name.
 async fn connect(world: &World) -> Result<Session, Trouble> {
+    // what changes from here on, while the bus takes its time, is heard of
+    let (configured, changes) = (world.configurations(), world.changes());
     let service = world.config().global.dbus.service_name.clone();
     let builder = Builder::system().max_queued(MOST_WAITING).method_timeout(PATIENCE);
     let connection = soon(builder.build()).await?;
@@ -152,13 +154,16 @@ async fn connect(world: &World) -> Result<Session, Trouble> {
     }
     tracing::info!("D-Bus: we are {service}");
     let room = Arc::new(Semaphore::new(MOST_CHANGES));
-    Ok(Session { connection, stream, objects, service, records, wholes, reloads, room })
+    Ok(Session { connection, stream, configured, changes, objects, service, records, wholes, reloads, room })
 }
 
 /// One connection to the bus, on which we have our name.
 struct Session {
     connection: Connection,
     stream: MessageStream,
+    /// Other configurations than that of the objects.
+    configured: watch::Receiver<()>,
+    changes: watch::Receiver<u64>,
     objects: Objects,
     /// `dbus_service_name`
     service: String,
@@ -181,8 +186,6 @@ impl Session {
     }
 
     async fn converse(&mut self, world: &Rc<World>) -> Result<Left, Trouble> {
-        let (mut configured, mut changes) = (world.configurations(), world.changes());
-        configured.mark_unchanged();
         for signal in self.objects.greet() {
             self.emit(&signal).await?;
         }
@@ -196,7 +199,7 @@ impl Session {
                     self.leave().await;
                     return Ok(Left::Ended);
                 }
-                changed = configured.changed() => {
+                changed = self.configured.changed() => {
                     let config = world.config();
                     let goes_on = config.global.dbus.enabled && config.global.dbus.service_name == self.service;
                     if changed.is_err() || !goes_on {
@@ -205,7 +208,7 @@ impl Session {
                     }
                     self.objects.configure(&config);
                 }
-                changed = changes.changed() => {
+                changed = self.changes.changed() => {
                     if changed.is_err() {
                         return Ok(Left::Ended);
                     }

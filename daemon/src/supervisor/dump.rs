@@ -1,7 +1,7 @@
 //! Files that are written on a signal.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 
 use keepalived_config::dump_on;
@@ -96,24 +96,36 @@ pub(super) struct Writer {
 impl Writer {
     /// Has `file` written: of a configuration with the instances of routers, and of how these are.
     pub(super) fn write(&mut self, file: File, config: Config, vrrp: keepalived_state::VrrpView) {
-        if self.jobs.is_none() {
-            let (sender, jobs) = sync_channel::<Job>(MOST_JOBS);
-            let run = move || {
-                for (file, config, snapshot) in jobs {
-                    file.write(&config, &snapshot, &Host::look());
-                }
-            };
-            match thread::Builder::new().name("dump".into()).spawn(run) {
-                Ok(_) => self.jobs = Some(sender),
-                Err(error) => tracing::error!("cannot write dumps: {error}"),
-            }
-        }
         let path = file.path(&config.global);
-        let snapshot = Snapshot { vrrp, ..Snapshot::default() };
-        let given = self.jobs.as_ref().map(|jobs| jobs.try_send((file, Box::new(config), Box::new(snapshot))));
-        if matches!(given, Some(Err(_))) {
-            tracing::error!("cannot write {}: the kernel has not answered since {MOST_JOBS} dumps", path.display());
+        let job = (file, Box::new(config), Box::new(Snapshot { vrrp, ..Snapshot::default() }));
+        match self.give(job) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                tracing::error!("cannot write {}: the kernel has not answered since {MOST_JOBS} dumps", path.display());
+            }
+            Err(TrySendError::Disconnected(_)) => tracing::error!("cannot write {}", path.display()),
         }
+    }
+
+    /// Gives a job to the thread, or to another one if that has died.
+    fn give(&mut self, job: Job) -> Result<(), TrySendError<Job>> {
+        let job = match &self.jobs {
+            Some(jobs) => match jobs.try_send(job) {
+                Err(TrySendError::Disconnected(job)) => job,
+                given => return given,
+            },
+            None => job,
+        };
+        let (sender, jobs) = sync_channel::<Job>(MOST_JOBS);
+        let run = move || {
+            for (file, config, snapshot) in jobs {
+                file.write(&config, &snapshot, &Host::look());
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("dump".into()).spawn(run) {
+            tracing::error!("no thread for dumps: {error}");
+        }
+        self.jobs.insert(sender).try_send(job)
     }
 }
 
