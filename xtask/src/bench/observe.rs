@@ -41,7 +41,7 @@ pub(super) fn observe(load: Load, services: usize, daemon: &Daemon) -> Result<Fi
     let [master, _backup] = rig.settled_pair()?;
     // each server has been asked once
     rig.listen(f64::from(DELAY) + 2.0)?;
-    let status = ask(&rig, &master)?;
+    let status: Value = serde_json::from_slice(&ask(&rig, &master)?)?;
     let shown = [&status["instances"], &status["virtual_servers"]].map(|list| list.as_array().map_or(0, Vec::len));
     ensure!(shown == [load.instances, services], "{shown:?} instances and virtual servers are shown");
     let mut times = [Vec::new(), Vec::new()];
@@ -83,12 +83,13 @@ fn timed(act: impl FnOnce() -> Result<()>) -> Result<f64> {
 }
 
 /// `keepalivedctl status --json`, as a user runs it.
-fn ask(rig: &Rig, running: &Running) -> Result<Value> {
+fn ask(rig: &Rig, running: &Running) -> Result<Vec<u8>> {
     let program = demo::built()?.with_file_name("keepalivedctl");
     let mut command = rig.lab.router(MASTER).namespace().command(program);
     let socket = running.file("pid").with_extension("sock");
     let output = command.args(["status", "--json", "--socket"]).arg(socket).output()?;
-    serde_json::from_slice(&output.stdout).with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())
+    ensure!(!output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(output.stdout)
 }
 
 fn observer(status: &Value) -> Result<u32> {
