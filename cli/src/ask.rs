@@ -42,6 +42,9 @@ pub(crate) struct Why {
     place: Where,
     /// Its name; a server also by its address
     name: String,
+    /// For programs: JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Show what happened
@@ -197,9 +200,13 @@ pub(crate) fn reload(arguments: &Reload, style: Style) -> u8 {
 pub(crate) struct Show {
     #[command(flatten)]
     place: Where,
-    /// The daemon's processes; what instances track; who sends adverts where
-    #[arg(value_parser = ["process", "trackers", "peers"])]
+    /// The daemon's processes; what instances track; who sends adverts where; the configuration in force, without passwords (for root and
+    /// `control_group`)
+    #[arg(value_parser = ["process", "trackers", "peers", "config"])]
     part: String,
+    /// For programs: JSON; of the configuration `keepalivedctl expand --json` makes it
+    #[arg(long)]
+    json: bool,
 }
 
 /// Asks for one subject.
@@ -207,9 +214,16 @@ pub(crate) fn show(arguments: &Show, style: Style) -> u8 {
     let part = match arguments.part.as_str() {
         "trackers" => Part::Trackers,
         "peers" => Part::Peers,
+        "config" => Part::Config,
         _ => Part::Process,
     };
-    ask(&arguments.place, Ask::Show { part }, false, style)
+    if arguments.json && part == Part::Config {
+        super::eprint_all(
+            "keepalivedctl: show config has no JSON; `keepalivedctl expand --json FILE` makes it of a file\n",
+        );
+        return super::status::USAGE;
+    }
+    ask(&arguments.place, Ask::Show { part }, arguments.json, style)
 }
 
 /// Asks for the status.
@@ -219,7 +233,7 @@ pub(crate) fn status(arguments: &Status, style: Style) -> u8 {
 
 /// Asks why.
 pub(crate) fn why(arguments: &Why, style: Style) -> u8 {
-    ask(&arguments.place, Ask::Why { name: arguments.name.clone() }, false, style)
+    ask(&arguments.place, Ask::Why { name: arguments.name.clone() }, arguments.json, style)
 }
 
 /// Asks what happened.

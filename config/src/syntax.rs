@@ -17,6 +17,7 @@ mod reference;
 mod sequence;
 mod token;
 mod tree;
+mod written;
 
 use crate::finding::Findings;
 use crate::span::Span;

@@ -749,7 +749,7 @@ _keepalivedctl() {
             return 0
             ;;
         keepalivedctl__subcmd__show)
-            opts="-h --socket --color --help process trackers peers"
+            opts="-h --socket --json --color --help process trackers peers config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -841,7 +841,7 @@ _keepalivedctl() {
             return 0
             ;;
         keepalivedctl__subcmd__why)
-            opts="-h --socket --color --help"
+            opts="-h --socket --json --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

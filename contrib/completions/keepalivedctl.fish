@@ -59,6 +59,7 @@ complete -c keepalivedctl -n "__fish_keepalivedctl_using_subcommand why" -l sock
 complete -c keepalivedctl -n "__fish_keepalivedctl_using_subcommand why" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c keepalivedctl -n "__fish_keepalivedctl_using_subcommand why" -l json -d 'For programs: JSON'
 complete -c keepalivedctl -n "__fish_keepalivedctl_using_subcommand why" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c keepalivedctl -n "__fish_keepalivedctl_using_subcommand events" -l socket -d 'The daemon\'s control socket; it is beside the pid file if the configuration names no other place' -r -F
 complete -c keepalivedctl -n "__fish_keepalivedctl_using_subcommand events" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
@@ -76,6 +77,7 @@ complete -c keepalivedctl -n "__fish_keepalivedctl_using_subcommand show" -l soc
 complete -c keepalivedctl -n "__fish_keepalivedctl_using_subcommand show" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c keepalivedctl -n "__fish_keepalivedctl_using_subcommand show" -l json -d 'For programs: JSON; of the configuration `keepalivedctl expand --json` makes it'
 complete -c keepalivedctl -n "__fish_keepalivedctl_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c keepalivedctl -n "__fish_keepalivedctl_using_subcommand reload" -l socket -d 'The daemon\'s control socket; it is beside the pid file if the configuration names no other place' -r -F
 complete -c keepalivedctl -n "__fish_keepalivedctl_using_subcommand reload" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'

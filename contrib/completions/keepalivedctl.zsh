@@ -49,6 +49,7 @@ _arguments "${_arguments_options[@]}" : \
 '--color=[When to use colours]:COLOR:((auto\:"On a terminal, unless NO_COLOR is set"
 always\:"Always"
 never\:"Never"))' \
+'--json[For programs\: JSON]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':name -- Its name; a server also by its address:_default' \
@@ -84,9 +85,10 @@ _arguments "${_arguments_options[@]}" : \
 '--color=[When to use colours]:COLOR:((auto\:"On a terminal, unless NO_COLOR is set"
 always\:"Always"
 never\:"Never"))' \
+'--json[For programs\: JSON; of the configuration \`keepalivedctl expand --json\` makes it]' \
 '-h[Print help (see more with '\''--help'\'')]' \
 '--help[Print help (see more with '\''--help'\'')]' \
-':part -- The daemon'\''s processes; what instances track; who sends adverts where:(process trackers peers)' \
+':part -- The daemon'\''s processes; what instances track; who sends adverts where; the configuration in force, without passwords (for root and `control_group`):(process trackers peers config)' \
 && ret=0
 ;;
 (reload)

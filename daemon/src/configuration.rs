@@ -5,12 +5,13 @@ mod route_names;
 
 use std::cmp::Reverse;
 use std::io::{self, Read as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use keepalived_checks::Pattern;
 use keepalived_config::finding::rule;
-use keepalived_config::model::{Config, Regex};
+use keepalived_config::model::{Config, ControlSocket, Regex};
 use keepalived_config::{
     Finding, Loaded, Severity, exit_status, facts, fatal, fatal_without_routers, load_with, render,
 };
@@ -19,6 +20,7 @@ use keepalived_core::network::{Inventory, Link};
 use keepalived_kernel::files::{open_regular, read_text};
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::network::Network;
+use keepalived_kernel::pipe;
 use keepalived_kernel::process::{self, NetworkNamespace};
 
 use crate::cli::Options;
@@ -33,6 +35,8 @@ pub struct Checked {
     pub config: Config,
     /// Findings for the log, with their severity: the worst ones, and how to see the others.
     pub findings: Vec<(Severity, String)>,
+    /// What was read, as one text without secrets, for who may ask for it; none if nobody can.
+    pub text: Option<OwnedFd>,
 }
 
 /// Whether the configuration can be used.
@@ -63,6 +67,11 @@ fn judge(options: &Options, machine: &Machine) -> Verdict {
         return Verdict::Unusable { text, status };
     }
     let findings = logged(&loaded, options);
+    let text = match loaded.config.global.control.socket {
+        ControlSocket::None => None,
+        // memory that no process shows: it costs nothing but its pages
+        _ => pipe::memory("configuration", |out| loaded.tree.lines().try_for_each(|line| out.write_all(&line))).ok(),
+    };
     let mut config = loaded.config;
     let snmp = &mut config.global.snmp;
     if options.snmp {
@@ -71,7 +80,7 @@ fn judge(options: &Options, machine: &Machine) -> Verdict {
     if options.snmp_socket.is_some() {
         snmp.socket.clone_from(&options.snmp_socket);
     }
-    Verdict::Usable(Box::new(Checked { config, findings }))
+    Verdict::Usable(Box::new(Checked { config, findings, text }))
 }
 
 /// The same, for a thread of a running daemon: it gives way to the processes that move addresses.

@@ -51,6 +51,8 @@ pub enum ToChild {
     Seen(Seen),
     /// To the observer: the socket of this door, which listens; its descriptor comes along. It replaces the one before it.
     Door(Door),
+    /// To the observer: the text of the configuration that is in force comes along, without secrets. None if it cannot be had.
+    Text,
     /// To the runner: the supervisor orders programs by a connection whose descriptor comes along.
     Orders,
     /// To the runner: the roster of programs that the supervisor ends if the runner dies; its memory comes along.

@@ -186,6 +186,7 @@ impl Observer {
                 },
                 ToChild::Seen(seen) => self.world.see(seen),
                 ToChild::Door(door) => self.open(door, descriptor),
+                ToChild::Text => self.world.set_text(descriptor),
                 ToChild::Stop => return Some(End::Stop),
                 ToChild::Start | ToChild::Orders | ToChild::Roster | ToChild::Refresh(_) | ToChild::Announce(_) => {}
             }

@@ -140,7 +140,8 @@ impl Prober {
                 | ToChild::Refresh(_)
                 | ToChild::Announce(_)
                 | ToChild::Seen(_)
-                | ToChild::Door(_) => {}
+                | ToChild::Door(_)
+                | ToChild::Text => {}
             }
         }
     }

@@ -175,7 +175,12 @@ impl Runner {
                 }
                 ToChild::Roster => self.roster = descriptors.map(Roster::shared),
                 ToChild::Stop => return Some(End::Stop),
-                ToChild::Start | ToChild::Refresh(_) | ToChild::Announce(_) | ToChild::Seen(_) | ToChild::Door(_) => {}
+                ToChild::Start
+                | ToChild::Refresh(_)
+                | ToChild::Announce(_)
+                | ToChild::Seen(_)
+                | ToChild::Door(_)
+                | ToChild::Text => {}
             }
         }
     }

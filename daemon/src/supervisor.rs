@@ -17,7 +17,7 @@ use keepalived_surface::request::Change;
 use sd_notify::NotifyState;
 
 use crate::cli::Options;
-use crate::configuration::{self, Verdict};
+use crate::configuration::{self, Checked, Verdict};
 use crate::exit;
 use crate::log::{self, Destinations};
 use crate::message::{AfterTelling, Cleanup, ScriptDefault, SessionStanding};
@@ -87,7 +87,7 @@ pub fn run(options: &Options) -> u8 {
             return exit::FATAL;
         }
     };
-    match Supervisor::start(options, checked.config, &checked.findings, background) {
+    match Supervisor::start(options, *checked, background) {
         Ok(mut supervisor) => supervisor.run(),
         Err(NotStarted { status, reason, background }) => {
             eprint_all(&format!("keepalived: {reason}\n"));
@@ -184,14 +184,11 @@ impl Stopping {
 }
 
 impl Supervisor {
-    fn start(
-        options: &Options,
-        config: Config,
-        findings: &[(Severity, String)],
-        background: Background,
-    ) -> Result<Self, NotStarted> {
-        match Self::prepare(options, config, findings) {
+    fn start(options: &Options, checked: Checked, background: Background) -> Result<Self, NotStarted> {
+        let Checked { config, findings, text } = checked;
+        match Self::prepare(options, config, &findings) {
             Ok(mut supervisor) => {
+                supervisor.set_text(text);
                 supervisor.background = Some(background);
                 // who wrote the configuration may wait for that
                 supervisor.end_reading();

@@ -73,6 +73,8 @@ pub enum Part {
     Trackers,
     /// Who sends adverts where, and who is heard.
     Peers,
+    /// The configuration that is in force, as one text; for root and the trusted group only.
+    Config,
 }
 
 /// What can be changed.

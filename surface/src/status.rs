@@ -14,7 +14,7 @@ mod watch;
 mod why;
 mod words;
 
-pub use document::{VERSION, document};
+pub use document::{VERSION, document, part_document, why_document};
 pub use events::{event, event_document, events, is_about};
 pub use problems::{Problem, Severity, problems, worst};
 pub use show::show;

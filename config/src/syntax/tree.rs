@@ -239,6 +239,11 @@ impl<'a> Node<'a> {
         Some(Block { open: span(Brace::Open, braces.open), close: braces.close.map(|close| span(Brace::Close, close)) })
     }
 
+    /// One past the last statement of its block, as `statements` numbers them.
+    pub(super) fn end(self) -> usize {
+        self.stored().map_or(self.index, |stored| wide(stored.end))
+    }
+
     /// The statements between its braces.
     pub fn children(self) -> Nodes<'a> {
         let end = self.stored().map_or(0, |stored| wide(stored.end));

@@ -370,6 +370,7 @@ impl Process {
             | ToChild::Stop
             | ToChild::Seen(_)
             | ToChild::Door(_)
+            | ToChild::Text
             | ToChild::Announce(_) => {}
             ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => match message::content::<Config>(descriptor) {

@@ -432,6 +432,7 @@ impl Process {
             | ToChild::Stop
             | ToChild::Seen(_)
             | ToChild::Door(_)
+            | ToChild::Text
             | ToChild::Announce(_) => {}
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The control socket: answers what keepalivedctl asks. One who reads slowly, says nothing or says rubbish costs a task for a while, and
 //! nothing else.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StandardListener;
 use std::rc::{Rc, Weak};
@@ -11,7 +11,7 @@ use keepalived_kernel::local::{self, Caller};
 use keepalived_kernel::local_time;
 use keepalived_state::Record;
 use keepalived_surface::metrics;
-use keepalived_surface::request::{Answer, Ask, Change, FAILED, LONGEST, Request};
+use keepalived_surface::request::{Answer, Ask, Change, FAILED, LONGEST, Part, Request};
 use keepalived_surface::status::{self, Look, Scene, Severity, Size};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::OwnedReadHalf;
@@ -35,6 +35,9 @@ const MOST_ROWS: u16 = 300;
 
 /// How long a request may take to arrive, and an answer to be taken.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Octets of a long text that are read at a time.
+const PIECE: usize = 64 * 1024;
 
 /// Pause after a connection could not be accepted: descriptors are short.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -119,6 +122,9 @@ async fn answer(
     if let Ask::Change(change) = &request.ask {
         return change_something(change, caller, world, writer).await;
     }
+    if let Ask::Show { part: Part::Config } = &request.ask {
+        return show_text(caller, world, writer).await;
+    }
     world.refresh().await;
     let look = Look { colour: request.colour, all: false };
     match &request.ask {
@@ -133,7 +139,13 @@ async fn answer(
             });
             writer.tell(status, &text).await
         }
-        Ask::Why { name } => match with_scene(world, |scene| status::why(scene, name, look)) {
+        Ask::Why { name } => match with_scene(world, |scene| {
+            if request.json {
+                status::why_document(scene, name).map(|text| text + "\n")
+            } else {
+                status::why(scene, name, look)
+            }
+        }) {
             Some(text) => writer.tell(0, &text).await,
             None => {
                 let error = format!("nothing is called {name:?}: `keepalivedctl status --all` lists everything");
@@ -177,7 +189,10 @@ async fn answer(
             }
         }
         Ask::Show { part } => {
-            let text = with_scene(world, |scene| status::show(scene, *part, look));
+            let text = with_scene(world, |scene| match request.json {
+                true => status::part_document(scene, *part) + "\n",
+                false => status::show(scene, *part, look),
+            });
             writer.tell(0, &text).await
         }
         Ask::Watch { columns, rows } => {
@@ -189,6 +204,25 @@ async fn answer(
         Ask::Metrics => {
             let text = with_scene(world, metrics::metrics);
             writer.tell(0, &text).await
+        }
+    }
+}
+
+/// Shows the configuration that is in force, if the caller may see it.
+async fn show_text(caller: &Caller, world: &World, writer: &mut Writer) -> io::Result<()> {
+    if !world.trusts(caller) {
+        let error = "show config: only root may see that, and members of the group that control_group names";
+        return writer.fail(error).await;
+    }
+    let Ok(mut text) = world.text() else {
+        return writer.fail("the daemon has no text of its configuration; `keepalivedctl reload` makes one").await;
+    };
+    writer.tell(0, "").await?;
+    let mut octets = vec![0; PIECE];
+    loop {
+        match text.read(&mut octets)? {
+            0 => return Ok(()),
+            count => writer.write(octets.get(..count).unwrap_or_default()).await?,
         }
     }
 }

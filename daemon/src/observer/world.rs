@@ -2,12 +2,15 @@
 
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
 use keepalived_config::model::Config;
 use keepalived_core::time::Instant;
 use keepalived_kernel::local::Caller;
+use keepalived_kernel::pipe::Sealed;
 use keepalived_kernel::reactor;
 use keepalived_state::{Latest, Record, Snapshot};
 use keepalived_surface::request::Change;
@@ -50,6 +53,8 @@ pub(super) struct World {
     /// What is configured, as far as the observer has to know.
     config: RefCell<Rc<Config>>,
     configured: watch::Sender<()>,
+    /// The text of the configuration.
+    text: RefCell<Option<Rc<OwnedFd>>>,
     /// How many whole snapshots have come: records may be missing before each.
     wholes: Cell<u64>,
     /// The observer ends.
@@ -106,6 +111,7 @@ impl World {
             is_empty: Cell::new(true),
             config: RefCell::new(Rc::new(config)),
             configured: watch::Sender::new(()),
+            text: RefCell::default(),
             wholes: Cell::new(0),
             ended: watch::Sender::new(false),
             group: Cell::new(None),
@@ -124,6 +130,20 @@ impl World {
     pub(super) fn configure(&self, config: Config) {
         self.config.replace(Rc::new(config));
         self.configured.send_replace(());
+    }
+
+    /// Takes the text of the configuration that is in force.
+    pub(super) fn set_text(&self, text: Option<OwnedFd>) {
+        self.text.replace(text.map(Rc::new));
+    }
+
+    /// The text of the configuration that is in force, without secrets.
+    ///
+    /// # Errors
+    /// The supervisor has none.
+    pub(super) fn text(&self) -> io::Result<Sealed> {
+        let text = self.text.borrow().as_ref().map(|text| text.try_clone()).transpose()?;
+        Sealed::open(text.ok_or(io::ErrorKind::NotFound)?, usize::MAX)
     }
 
     /// Tells of other configurations.

@@ -119,6 +119,7 @@ impl Supervisor {
                 }
                 if role == Role::Observer {
                     self.hand_over_doors();
+                    self.hand_over_text();
                 }
                 if follows {
                     self.give(role);

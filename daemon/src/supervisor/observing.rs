@@ -42,6 +42,8 @@ pub(super) struct Observing {
     started: Option<SystemTime>,
     reloads: u64,
     last_reload: Option<ReloadView>,
+    /// The text of the configuration that is in force.
+    text: Option<OwnedFd>,
     /// Requests for a reload that are answered when it is over.
     reloads_asked: Vec<u64>,
     control: Option<Listening>,
@@ -404,6 +406,23 @@ impl Supervisor {
     pub(super) fn hand_over_doors(&mut self) {
         for door in [Door::Control, Door::Http] {
             self.hand_over(door);
+        }
+    }
+
+    /// Another text is that of the configuration that is in force.
+    pub(super) fn set_text(&mut self, text: Option<OwnedFd>) {
+        self.observing.text = text;
+        self.hand_over_text();
+    }
+
+    /// Gives the observer the text of the configuration.
+    pub(super) fn hand_over_text(&mut self) {
+        let text = self.observing.text.as_ref().and_then(|text| text.try_clone().ok());
+        let Some(observer) = self.posts.iter_mut().find(|post| post.role == Role::Observer) else { return };
+        let Some(observer) = &mut observer.worker else { return };
+        match text {
+            Some(text) => observer.connection().hand_over(&ToChild::Text, text),
+            None => observer.connection().say(&ToChild::Text),
         }
     }
 

@@ -73,6 +73,7 @@ impl Supervisor {
                     }
                     Ok(plan) if plan.is_empty() => {
                         self.overrides = overrides;
+                        self.set_text(checked.text);
                         tracing::info!("Reload: nothing changed");
                         self.observing.reloaded(Ok(0));
                     }
@@ -83,6 +84,7 @@ impl Supervisor {
                         if let Some(warning) = keepalived_config::plan::leaves_nothing(&self.config, &checked.config) {
                             tracing::warn!("Reload: {warning}");
                         }
+                        self.set_text(checked.text);
                         self.supersede(checked.config);
                         if self.options.dump {
                             self.paced_log.add(&dump::configuration(&self.config), reactor::now());

@@ -392,7 +392,8 @@ impl Process {
             | ToChild::Roster
             | ToChild::Stop
             | ToChild::Seen(_)
-            | ToChild::Door(_) => {}
+            | ToChild::Door(_)
+            | ToChild::Text => {}
             ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => {
                 // whatever comes of it: the supervisor reads no other configuration before it has an answer
@@ -632,7 +633,8 @@ fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Conne
                     | ToChild::Refresh(_)
                     | ToChild::Announce(_)
                     | ToChild::Seen(_)
-                    | ToChild::Door(_),
+                    | ToChild::Door(_)
+                    | ToChild::Text,
                     _,
                 ))) => {}
                 Err(_gone) => {

@@ -6,13 +6,17 @@ use std::time::SystemTime;
 use keepalived_core::balance::{Counted, Counters};
 use keepalived_core::histogram::Histogram;
 use keepalived_core::vrrp::State;
-use keepalived_state::{DaemonView, Event, InstanceView, ProcessState, ServiceView, SessionView, Subject, TrackerView};
+use keepalived_state::{
+    DaemonView, Event, InstanceView, ProcessState, ServerView, ServiceView, SessionView, Subject, TrackerView,
+};
 use serde::Serialize;
 
-use super::Scene;
+use super::events::{event_document, events, is_about};
 use super::problems::{Severity, last, problems};
-use super::why::waits_for;
+use super::why::{is_named, waits_for, why};
 use super::words::{present, present_of_all, unix};
+use super::{Look, Scene};
+use crate::request::Part;
 
 /// Of the layout.
 pub const VERSION: u32 = 1;
@@ -117,6 +121,20 @@ struct Master {
     advert_interval: f64,
 }
 
+/// Whom an instance hears, and where its adverts go.
+#[derive(Debug, Serialize)]
+struct Peers<'a> {
+    instance: &'a str,
+    vrid: u8,
+    source: Option<IpAddr>,
+    /// Of multicast.
+    group: Option<IpAddr>,
+    /// Of unicast.
+    peers: &'a [IpAddr],
+    master: Option<Master>,
+    counters: &'a keepalived_core::vrrp::Counters,
+}
+
 #[derive(Debug, Serialize)]
 struct Address {
     address: IpAddr,
@@ -175,6 +193,14 @@ struct Server<'a> {
     cause: Option<String>,
     traffic: Option<Passed>,
     checks: Vec<Check<'a>>,
+}
+
+/// A real server, and the virtual server that it is one of.
+#[derive(Debug, Serialize)]
+struct ServerOf<'a> {
+    of: &'a str,
+    #[serde(flatten)]
+    server: Server<'a>,
 }
 
 /// What the kernel's load balancer counted since the server, or the virtual server, was added to its table.
@@ -251,6 +277,80 @@ pub fn document(scene: &Scene<'_>) -> String {
     serde_json::to_string(&document).unwrap_or_default()
 }
 
+/// One subject of the document, with the version.
+pub fn part_document(scene: &Scene<'_>, part: Part) -> String {
+    let snapshot = scene.snapshot;
+    let (name, subject) = match part {
+        Part::Process => ("daemon", json(&daemon(&snapshot.daemon))),
+        Part::Trackers => ("trackers", json(&snapshot.vrrp.trackers.iter().map(tracker).collect::<Vec<_>>())),
+        Part::Peers => ("peers", json(&snapshot.vrrp.instances.iter().map(peers).collect::<Vec<_>>())),
+        Part::Config => return String::new(),
+    };
+    serde_json::json!({ "version": VERSION, name: subject }).to_string()
+}
+
+/// What there is about what is called `name`: its members of the document, what happened to it, and the text of [`why`]; `None` if
+/// nothing is called so.
+pub fn why_document(scene: &Scene<'_>, name: &str) -> Option<String> {
+    let snapshot = scene.snapshot;
+    let text = why(scene, name, Look::default())?;
+    let instances = snapshot.vrrp.instances.iter().filter(|view| view.name == name);
+    let trackers = snapshot.vrrp.trackers.iter().filter(|view| view.id.name == name || view.id.to_string() == name);
+    let sessions = snapshot.bfd.sessions.iter().filter(|view| view.name == name);
+    let services = snapshot.balance.services.iter();
+    let servers = services.clone().flat_map(|of| {
+        let named = of.servers.iter().filter(|server| is_named(&server.name, name));
+        named.map(move |view| ServerOf { of: &of.name, server: server(scene, of, view) })
+    });
+    let servers: Vec<ServerOf<'_>> = servers.collect();
+    let services: Vec<Service<'_>> =
+        services.filter(|view| is_named(&view.name, name)).map(|view| service(scene, view)).collect();
+    // events have full names
+    let names = std::iter::once(name)
+        .chain(servers.iter().map(|server| server.server.name))
+        .chain(services.iter().map(|service| service.name));
+    let names: std::collections::BTreeSet<&str> = names.collect();
+    let events = events(scene, None).into_iter().filter(|record| names.iter().any(|name| is_about(record, name)));
+    let document = serde_json::json!({
+        "version": VERSION,
+        "name": name,
+        "instances": json(&instances.map(|view| instance(scene, view)).collect::<Vec<_>>()),
+        "trackers": json(&trackers.map(tracker).collect::<Vec<_>>()),
+        "bfd_sessions": json(&sessions.map(session).collect::<Vec<_>>()),
+        "virtual_servers": json(&services),
+        "real_servers": json(&servers),
+        "events": events.map(event_document).collect::<Vec<_>>(),
+        "text": text,
+    });
+    Some(document.to_string())
+}
+
+/// All keys are texts, and all numbers finite.
+fn json(value: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+fn peers(view: &InstanceView) -> Peers<'_> {
+    Peers {
+        instance: &view.name,
+        vrid: view.settings.vrid.get(),
+        source: view.source,
+        group: view.group,
+        peers: &view.peers,
+        master: master(view),
+        counters: &view.counters,
+    }
+}
+
+/// The master that is heard, if it is another router.
+fn master(view: &InstanceView) -> Option<Master> {
+    view.master.filter(|_| view.state != State::Master).map(|master| Master {
+        address: master.address,
+        priority: master.priority,
+        advert_interval: master.interval.duration().as_secs_f64(),
+    })
+}
+
 fn daemon(view: &DaemonView) -> Daemon<'_> {
     Daemon {
         version: &view.version,
@@ -311,11 +411,7 @@ fn instance<'a>(scene: &Scene<'_>, view: &'a InstanceView) -> Instance<'a> {
         base_priority: view.settings.priority.get(),
         advert_interval: view.settings.interval.duration().as_secs_f64(),
         master_down_time: view.master_down_time.as_secs_f64(),
-        master: view.master.filter(|_| view.state != State::Master).map(|master| Master {
-            address: master.address,
-            priority: master.priority,
-            advert_interval: master.interval.duration().as_secs_f64(),
-        }),
+        master: master(view),
         source: view.source,
         peers: &view.peers,
         addresses: addresses.collect(),
@@ -379,29 +475,6 @@ fn passed(counted: Option<Counted>, counters: &Counters, [active, inactive, pers
 fn service<'a>(scene: &Scene<'_>, view: &'a ServiceView) -> Service<'a> {
     let (since, _) = last(scene, &Subject::VirtualServer(view.name.clone()));
     let counted = scene.snapshot.balance.totals.counted;
-    let servers = view.servers.iter().map(|server| {
-        let subject = Subject::RealServer { server: server.name.clone(), of: view.name.clone() };
-        let (since, why): (Option<SystemTime>, _) = last(scene, &subject);
-        let traffic = server.traffic.as_deref().copied().unwrap_or_default();
-        Server {
-            name: &server.name,
-            up: server.up,
-            weight: server.weight,
-            since: since.map(unix),
-            cause: Some(why).filter(|why| !server.up && !why.is_empty()),
-            traffic: passed(counted, &traffic.counters, present(&traffic)),
-            checks: server
-                .checks
-                .iter()
-                .map(|check| Check {
-                    keyword: &check.keyword,
-                    has_run: check.has_run,
-                    up: check.up,
-                    latency: check.latency.map(|latency| latency.as_secs_f64()),
-                })
-                .collect(),
-        }
-    });
     Service {
         name: &view.name,
         quorum_up: view.quorum_up,
@@ -414,7 +487,28 @@ fn service<'a>(scene: &Scene<'_>, view: &'a ServiceView) -> Service<'a> {
             &view.traffic.as_ref().map(|traffic| traffic.counters).unwrap_or_default(),
             present_of_all(view),
         ),
-        real_servers: servers.collect(),
+        real_servers: view.servers.iter().map(|it| server(scene, view, it)).collect(),
+    }
+}
+
+fn server<'a>(scene: &Scene<'_>, of: &ServiceView, view: &'a ServerView) -> Server<'a> {
+    let subject = Subject::RealServer { server: view.name.clone(), of: of.name.clone() };
+    let (since, why): (Option<SystemTime>, _) = last(scene, &subject);
+    let traffic = view.traffic.as_deref().copied().unwrap_or_default();
+    let checks = view.checks.iter().map(|check| Check {
+        keyword: &check.keyword,
+        has_run: check.has_run,
+        up: check.up,
+        latency: check.latency.map(|latency| latency.as_secs_f64()),
+    });
+    Server {
+        name: &view.name,
+        up: view.up,
+        weight: view.weight,
+        since: since.map(unix),
+        cause: Some(why).filter(|why| !view.up && !why.is_empty()),
+        traffic: passed(scene.snapshot.balance.totals.counted, &traffic.counters, present(&traffic)),
+        checks: checks.collect(),
     }
 }
 

@@ -82,6 +82,16 @@ fn status_shows_what_is() {
 
         let (text, _) = ctl(lab, &running, None, "show process")?;
         ensure!(text.contains("vrrp") && text.contains("supervisor") && text.contains("runs"), "{text}");
+        for (part, has) in [("process", "daemon"), ("peers", "peers"), ("trackers", "trackers")] {
+            let (text, code) = ctl(lab, &running, None, &format!("show {part} --json"))?;
+            let shown: Value = serde_json::from_str(&text).with_context(|| text.clone())?;
+            ensure!(code == 0 && shown["version"] == 1 && !shown[has].is_null(), "{text}");
+        }
+        let (text, code) = ctl(lab, &running, None, &format!("why {name} --json"))?;
+        let why: Value = serde_json::from_str(&text).with_context(|| text.clone())?;
+        let (instance, last) = (&why["instances"][0], why["events"].as_array().and_then(|events| events.last()));
+        ensure!(code == 0 && instance["name"] == name && instance["state"] == "MASTER", "{text}");
+        ensure!(last.is_some_and(|event| event["to"] == "MASTER"), "{text}");
         let (text, _) = ctl(lab, &running, None, "show peers")?;
         ensure!(text.contains("224.0.0.18") && text.contains("this router"), "{text}");
 
@@ -101,6 +111,8 @@ fn status_shows_what_is() {
         let seen = status(lab, &running)?;
         ensure!(code == 0 && seen["daemon"]["last_reload"]["changes"] == 1, "{text}: {}", seen["daemon"]);
         std::fs::write(running.file("keepalived.conf"), format!("net_namespace other\n{good}"))?;
+        let (text, _) = ctl(lab, &running, None, "show config")?;
+        ensure!(text.contains("    priority 150\n") && !text.contains("net_namespace"), "{text}");
         let (text, code) = ctl(lab, &running, None, "reload")?;
         ensure!(code == 4 && text.contains("reload refused: "), "{text}");
 
@@ -209,6 +221,8 @@ fn only_root_and_the_group_may_change_things() {
         let (text, code) = ctl(lab, &running, stranger, "reload")?;
         ensure!(code == 4 && text.contains("only root may do that"), "{text}");
         ensure!(!running.log().contains("Reloading"), "{}", running.log());
+        let (text, code) = ctl(lab, &running, stranger, "show config")?;
+        ensure!(code == 4 && text.contains("only root may see that"), "{text}");
         // nogroup is 65534
         let (text, code) = ctl(lab, &running, Some("--reuid=65533 --regid=65533 --groups=65534"), "reload")?;
         ensure!(code == 0, "{text}");
@@ -323,6 +337,16 @@ fn a_terminal_shows_everything_until_q() {
         ensure!(screen.contains("\x1b[?1049h") && screen.contains("\x1b[?1049l"), "{screen}");
         let (text, code) = ctl(lab, &running, None, "watch")?;
         ensure!(code != 0 && text.contains("needs a terminal"), "{text}");
+        // one that is told to end leaves the terminal as it was, even while the daemon says nothing
+        kill_process(process(lab, &running, "observer")?.context("no observer")?, Signal::STOP)?;
+        std::fs::write(&seen, "")?;
+        let mut watching = command.spawn()?;
+        wait_until("the screen is there", long(), || shows("\x1b[?1049h"))?;
+        let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", watching.id()))?;
+        let status = std::process::Command::new("kill").arg("-TERM").args(children.split_whitespace()).status()?;
+        ensure!(status.success(), "{children:?}");
+        watching.wait()?;
+        ensure!(shows("\x1b[?1049l")?, "{}", std::fs::read_to_string(&seen)?);
         Ok(())
     });
 }

@@ -1,0 +1,73 @@
+//! What a daemon shows of the configuration in force: read again, it means the same. It has no secrets.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use keepalived_config::{AnyInterface, Loaded, MemorySource, load};
+
+fn read(text: &[u8]) -> Loaded {
+    let source = MemorySource::one("/k/main", text).with("/k/inc", "vrrp_garp_master_delay 3\n");
+    load(&source, Path::new("/k/main"), &AnyInterface)
+}
+
+fn written(loaded: &Loaded) -> Vec<u8> {
+    loaded.tree.lines().flatten().collect()
+}
+
+/// All files of `directory`.
+fn files(directory: &str) -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(directory);
+    let files: Vec<PathBuf> =
+        fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    assert!(!files.is_empty());
+    files.into_iter().filter(|path| path.is_file()).collect()
+}
+
+#[test]
+fn what_is_written_means_what_was_read() {
+    let mut count = 0;
+    for path in ["samples", "guides", "cases"].into_iter().flat_map(files) {
+        let text = fs::read(&path).unwrap();
+        // passwords are not written
+        let lines = text.split(|octet| *octet == b'\n').map(|line| match line.trim_ascii().starts_with(b"auth_pass") {
+            true => b"auth_pass ********".as_slice(),
+            false => line,
+        });
+        let loaded = read(&lines.collect::<Vec<_>>().join(&b'\n'));
+        // what is wrong in the text is not always wrong, or wrong otherwise, in another one
+        if loaded.findings.iter().any(|finding| finding.rule.fatal) {
+            continue;
+        }
+        let text = written(&loaded);
+        let again = read(&text);
+        assert_eq!(loaded.config, again.config, "{}:\n{}", path.display(), String::from_utf8_lossy(&text));
+        assert_eq!(text, written(&again), "{}", path.display());
+        count += 1;
+    }
+    assert!(count > 50, "{count} files");
+}
+
+#[test]
+fn definitions_and_includes_are_resolved_and_secrets_hidden() {
+    let key = "hex:".to_owned() + &"ab".repeat(32);
+    let text = format!(
+        "$NAME=ab\n$QUOTED=\"c # d\"\nglobal_defs {{\n  include inc\n  router_id $NAME\n}}\n\
+         vrrp_instance \"x y\" {{\ninterface eth0 # why\n  virtual_router_id 7\n notify_master $QUOTED\n\
+         authentication {{ auth_type PASS\n auth_pass hello }}\n}}\n\
+         vrrp_instance z {{\n auth_hmac {{ key 1 {key}\n key 2 file:/etc/k\n active_key 1 }} }}\n"
+    );
+    let text = String::from_utf8(written(&read(text.as_bytes()))).unwrap();
+    for line in [
+        "vrrp_garp_master_delay 3",
+        "    router_id ab\n",
+        "vrrp_instance \"x y\" {",
+        "    interface eth0\n",
+        "    notify_master \"c # d\"",
+        "        auth_pass ********\n",
+        "        key 1 ********\n",
+        "        key 2 file:/etc/k\n",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(!text.contains("hello") && !text.contains("abab") && !text.contains("why"), "{text}");
+}
