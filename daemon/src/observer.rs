@@ -89,6 +89,11 @@ impl Observer {
             Ok(false) => tracing::debug!("this kernel cannot keep the observer from writing files (Landlock)"),
             Err(error) => tracing::warn!("the observer may go on writing files: {error}"),
         }
+        match process::give_up_calls() {
+            Ok(true) => {}
+            Ok(false) => tracing::debug!("the observer may make any system call: no seccomp on this architecture"),
+            Err(error) => tracing::warn!("the observer may make any system call: {error}"),
+        }
         let (wish, wishes) = mpsc::unbounded_channel();
         Ok(Self {
             supervisor,

@@ -2,6 +2,7 @@
 
 mod account;
 mod background;
+mod calls;
 mod confine;
 mod events;
 mod list;
@@ -17,6 +18,7 @@ mod spawn;
 
 pub use account::{Account, find_group, find_user, supplementary_groups};
 pub use background::{Background, daemonise, silence_standard_streams};
+pub use calls::{allowed_calls, give_up_calls};
 pub use confine::give_up_files;
 pub use events::{ProcessEvent, ProcessEvents};
 pub use list::{Watched, command_line, list, short_name};
