@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: the table of docs/performance.md.
 
+mod around;
 mod balance;
 mod bfd;
 mod figures;
@@ -42,7 +43,7 @@ pub(crate) const COMMAND: Command = Command {
         Known { name: "--only", value: "NAME", about: "one row of the table" },
         Known {
             name: "--part",
-            value: "all|routers|paths|configuration|balancing|observing",
+            value: "all|routers|around|paths|configuration|balancing|observing",
             about: "one part of the page",
         },
         Known { name: "--list", value: "", about: "the names of the rows" },

@@ -27,6 +27,10 @@ pub(super) struct Rig {
     pub(super) daemon: Daemon,
     /// What the master's file has besides.
     pub(super) balancing: String,
+    /// What both files begin with.
+    pub(super) blocks: String,
+    /// What each instance has besides, by its number.
+    pub(super) lines: Box<dyn Fn(usize) -> String>,
 }
 
 impl Load {
@@ -55,18 +59,22 @@ impl Rig {
         let fast = load.instances * 100 / usize::from(load.centis) > 5000;
         let filter = if fast { Filter::HeadsInBlocks } else { Filter::Heads };
         let lab = Builder { routers, segments, filter }.build("bench", None)?;
-        Ok(Self { load, lab, watch: Watch::default(), daemon: daemon.clone(), balancing: String::new() })
+        let (balancing, blocks) = (String::new(), String::new());
+        let lines = Box::new(|_| String::new());
+        Ok(Self { load, lab, watch: Watch::default(), daemon: daemon.clone(), balancing, blocks, lines })
     }
 
     pub(super) fn configuration(&self, router: usize) -> String {
         let mut text = format!("global_defs {{\n  router_id r{router}\n  vrrp_garp_master_delay 0\n}}\n");
-        for (segment, vrid) in self.load.keys() {
+        text.push_str(&self.blocks);
+        for (number, (segment, vrid)) in self.load.keys().enumerate() {
             writeln!(
                 text,
                 "vrrp_instance v{segment}_{vrid} {{\n  interface eth{segment}\n  version 3\n  virtual_router_id {vrid}\n  \
-                 priority {}\n  advert_int {}\n  virtual_ipaddress {{\n    10.{segment}.1.{vrid}\n  }}\n}}",
+                 priority {}\n  advert_int {}\n{}  virtual_ipaddress {{\n    10.{segment}.1.{vrid}\n  }}\n}}",
                 PRIORITIES[router],
-                self.load.interval()
+                self.load.interval(),
+                (self.lines)(number),
             )
             .expect("a String takes everything");
         }

@@ -1,11 +1,11 @@
 //! The rows of the table: what the issue says must be reached.
 
 use super::balance::{Act, Kind};
-use super::bfd;
 use super::gap::Disturbance;
 use super::parse::LargeFile;
 use super::rig::Load;
 use super::scenario::Scenario;
+use super::{around, bfd};
 
 const fn load(instances: usize, centis: u16) -> Load {
     Load { instances, centis }
@@ -28,6 +28,11 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
     ("gap-adverts", Scenario::Gap(load(250, 100), Disturbance::Adverts(20_000))),
     ("gap-links", Scenario::Gap(load(250, 100), Disturbance::Links(4_000))),
     ("gap-reload", Scenario::Gap(load(250, 100), Disturbance::Reload(3_700))),
+    ("around-routes-500", Scenario::Around(load(500, 100), around::Act::Routes)),
+    ("around-scripts-500", Scenario::Around(load(1, 100), around::Act::Scripts(500))),
+    ("around-process", Scenario::Around(load(1, 10), around::Act::Process(20))),
+    ("around-notify-250", Scenario::Around(load(250, 100), around::Act::Notify)),
+    ("around-signed-250", Scenario::Around(load(250, 10), around::Act::Signed)),
     ("bfd-1000", Scenario::Bfd(bfd::Act::Hold { sessions: 1_000, interval: 100, multiplier: 3 })),
     ("bfd-5000", Scenario::Bfd(bfd::Act::Hold { sessions: 5_000, interval: 300, multiplier: 3 })),
     ("bfd-20x10ms", Scenario::Bfd(bfd::Act::Hold { sessions: 20, interval: 10, multiplier: 3 })),
@@ -57,6 +62,7 @@ pub(super) const SCENARIOS: &[(&str, Scenario)] = &[
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Routers,
+    Around,
     Paths,
     Configuration,
     Balancing,
@@ -64,12 +70,13 @@ pub(super) enum Part {
 }
 
 impl Part {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Routers, Self::Paths, Self::Configuration, Self::Balancing, Self::Observing];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Routers, Self::Around, Self::Paths, Self::Configuration, Self::Balancing, Self::Observing];
 
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Routers => "Routers",
+            Self::Around => "Around",
             Self::Paths => "Paths",
             Self::Configuration => "Configuration",
             Self::Balancing => "Balancing",
@@ -82,6 +89,7 @@ impl Part {
         let part = match name.split('-').next() {
             Some("parse" | "plan") => Self::Configuration,
             Some("balance") => Self::Balancing,
+            Some("around") => Self::Around,
             Some("bfd") => Self::Paths,
             Some("observe") => Self::Observing,
             _ => Self::Routers,
@@ -171,6 +179,16 @@ pub(super) const LINES: &[Line] = lines! {
         "5.1 MB", ["MB" Under(8.0)], "not more than 8 MB";
     "memory, 1000 instances (MB)", "return-1000x1s",
         "5.9 MB", ["MB" Under(10.0)], "not more than 10 MB";
+    "5,000 routes and 5,000 rules in 500 instances: from the first advert of the takeover until all are there (s); longest silence of an instance beyond its interval meanwhile", "around-routes-500",
+        "17 s from the start", ["s" Under(0.5), "max ms" Under(10.0)], "under 0.5 s; adverts on time";
+    "500 scripts a second (/usr/bin/true): CPU of the daemon's processes without the scripts (% of a core)", "around-scripts-500",
+        "15 %", ["% cpu" HalfOfTheirs, "processes/s" Free], "half of theirs";
+    "a tracked process dies: until the advert of priority 0 (ms), in a network namespace", "around-process",
+        "", ["p50" Free, "p99" Under(5.0), "max" Free], "p99 under 5 ms";
+    "250 instances change state at once, each with a notify script: from the first advert until all scripts are done (s); longest silence beyond the interval (ms)", "around-notify-250",
+        "", ["s" NotMoreThanTheirs, "max ms" Under(5.0)], "not later than theirs; 5 ms";
+    "auth_hmac, 250 x 100 ms: CPU of the master against no authentication", "around-signed-250",
+        "", ["% cpu without" Free, "% cpu with" Free, "times" Under(1.3)], "under 1.3 times";
     "BFD: 1,000 sessions at 100 ms x 3 for a minute: CPU (% of a core; FRR's bfdd beside keepalived), flaps, lateness of packets", "bfd-1000",
         "", ["% cpu" HalfOfTheirs, "keepalived % cpu" Free, "flaps" Exactly(0.0), "late ms p99" Under(1.0), "late ms max" Free, "MB" Free, "bfdd % cpu" Free, "bfdd flaps" Free, "bfdd late ms p99" Free],
         "half of the better one's, none, under 1 ms";

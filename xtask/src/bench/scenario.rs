@@ -1,7 +1,6 @@
 //! How each figure is come by. The definitions are those of docs/performance.md.
 
 use super::balance::Act;
-use super::bfd;
 use super::figures::{Figures, as_float};
 use super::gap::Disturbance;
 use super::macs::come_and_go;
@@ -10,6 +9,7 @@ use super::parse::{LargeFile, plan};
 use super::rig::{BACKUP, Load, MASTER, Rig};
 use super::watch::percentile;
 use super::{Effort, process};
+use super::{around, bfd};
 use anyhow::Result;
 use keepalived_lab::{Daemon, Flavour, Stamp};
 use rustix::process::{Signal, kill_process};
@@ -33,6 +33,8 @@ pub(super) enum Scenario {
     Gap(Load, Disturbance),
     /// An instance with a virtual MAC each: start and stop.
     Macs(Load),
+    /// What instances do besides.
+    Around(Load, around::Act),
     /// BFD sessions between two routers.
     Bfd(bfd::Act),
     /// So many virtual servers with ten servers each beside the instances, and many who ask; only ours can be asked.
@@ -57,6 +59,7 @@ impl Scenario {
             Self::Respawn(load) => Self::on_routers(load, daemon, respawn),
             Self::Gap(load, disturbance) => disturbance.run(load, daemon),
             Self::Macs(load) => Self::on_routers(load, daemon, come_and_go),
+            Self::Around(load, act) => act.run(load, daemon),
             Self::Bfd(act) => act.run(daemon),
             Self::Observe(load, services) if daemon.flavour() == Flavour::Ours => observe(load, services, daemon),
             Self::Observe(..) => Ok(Vec::new()),
