@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::advert::{self, AuthType, Message};
-use super::authentication::hmac::{self, Distrust, Hmac, HmacMode, Sender};
+use super::authentication::hmac::{self, Distrust, Genuine, Hmac, HmacMode, Sender};
 use super::authentication::{Authentication, Authenticator, header};
 use super::counters::{Counters, count};
 use super::ipv4;
@@ -250,9 +250,9 @@ fn judge(
     if message.version != params.settings.version.number() {
         return Err(Refusal::Version(message.version));
     }
-    let mut skew = None;
+    let mut genuine = None;
     if let Authentication::Hmac(hmac) = &params.authentication {
-        skew = trailer_fits(params, hmac, datagram, is_signed, authenticator)?;
+        genuine = trailer_fits(params, hmac, datagram, is_signed)?.map(|genuine| (hmac, genuine));
     }
     if params.settings.version == Version::V2 {
         version_2_fits(params, datagram, &message, authenticator)?;
@@ -279,6 +279,12 @@ fn judge(
         return Err(Refusal::NoAddresses);
     }
     source_is_known(params, datagram)?;
+    // last: a copy with another checksum, which the signature does not cover, must not use up the number of the one that comes after it
+    if let Some((hmac, Genuine { sequence, .. })) = genuine
+        && !authenticator.heard_hmac(params, hmac, datagram.source, sequence, datagram.utc)
+    {
+        return Err(Refusal::OldTrailer);
+    }
     let compare = !(params.settings.skip_check_adv_addr && circumstances.known_master == Some(datagram.source));
     Ok(Accepted {
         source: datagram.source,
@@ -286,7 +292,7 @@ fn judge(
         priority: message.priority,
         interval,
         checksum: checksum.filter(|form| *form != params.settings.checksum),
-        skew,
+        skew: genuine.and_then(|(_, genuine)| genuine.skew),
         addresses_differ: compare && !message.addresses(params.settings.family).eq(params.addresses.iter().copied()),
     })
 }
@@ -319,14 +325,13 @@ fn without_trailer<'a>(params: &Params, octets: &'a [u8]) -> (&'a [u8], bool) {
     plain().map_or((octets, false), |plain| (plain, true))
 }
 
-/// keepalived's order: the sender, the trailer itself, and then whether its number grows.
+/// Whether the sender and the trailer are genuine; what the trailer says, if there is one.
 fn trailer_fits(
     params: &Params,
     hmac: &Hmac,
     datagram: &Datagram<'_>,
     is_signed: bool,
-    authenticator: &mut Authenticator,
-) -> Result<Option<i32>, Refusal> {
+) -> Result<Option<Genuine>, Refusal> {
     if !is_signed {
         return if hmac.mode == HmacMode::Enforce { Err(Refusal::MissingTrailer) } else { Ok(None) };
     }
@@ -339,9 +344,7 @@ fn trailer_fits(
     let settings = &params.settings;
     let sender =
         Sender { family: settings.family, version: settings.version.number(), vrid: settings.vrid.get(), source };
-    let genuine = hmac::verify(hmac, sender, datagram.message, datagram.utc).map_err(Refusal::Trailer)?;
-    let grows = authenticator.heard_hmac(params, hmac, source, genuine.sequence, datagram.utc);
-    grows.then_some(genuine.skew).ok_or(Refusal::OldTrailer)
+    hmac::verify(hmac, sender, datagram.message, datagram.utc).map(Some).map_err(Refusal::Trailer)
 }
 
 fn version_2_fits(

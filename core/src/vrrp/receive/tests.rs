@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::super::authentication::Seal;
+use super::super::authentication::hmac::{HmacKey, Replay};
 use super::*;
 use crate::vrrp::advert;
 use crate::vrrp::types::{Password, Priority};
@@ -68,6 +69,29 @@ fn what_a_like_minded_peer_sends_is_accepted_and_counted() {
         assert_eq!((advert.priority, advert.addresses_differ, advert.checksum), (200, false, None));
         assert_eq!(counters.advert_rcvd, 1);
     }
+}
+
+/// What the signature does not cover: the checksum, and where the advert is sent to.
+#[test]
+fn a_copy_that_is_refused_does_not_use_up_the_number_of_a_signature() {
+    let key = HmacKey { id: 1, secret: vec![7; 32] };
+    let hmac = Hmac { keys: vec![key], active: 1, replay: Replay::Monotonic, mode: HmacMode::Enforce };
+    let ours = Params { authentication: Authentication::Hmac(Box::new(hmac)), ..Params::example(Version::V3) };
+    let mut octets = Vec::new();
+    advert::encode(&mut octets, &ours, 200, SOURCE, GROUP, 7, Seal::Hmac(5));
+    let genuine = octets.split_off(ipv4::HEADER_LENGTH);
+    let mut damaged = genuine.clone();
+    damaged[6] ^= 1;
+    let (mut authenticator, mut counters) = (Authenticator::default(), Counters::default());
+    let mut hear = |destination, message: &[u8]| {
+        let (received, utc) = (Instant::ZERO, Duration::ZERO);
+        let datagram = Datagram { source: SOURCE, destination, ttl: 255, received, utc, header: None, message };
+        check(&ours, Circumstances { known_master: None }, &datagram, &mut authenticator, &mut counters)
+    };
+    assert_eq!(hear(GROUP, &damaged), Err(Refusal::Checksum));
+    assert!(hear(OURS, &genuine).is_err());
+    assert!(hear(GROUP, &genuine).is_ok());
+    assert_eq!(hear(GROUP, &genuine), Err(Refusal::OldTrailer));
 }
 
 // spec: rfc9568/5.1.1.3
