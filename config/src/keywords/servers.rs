@@ -35,7 +35,7 @@ rows! {
         "ha_suspend", "none", Value::None, "off", "not for firewall marks", "", "Check servers only while this machine has the address of the service", "check" => Keyword, Effective, shown "checker::checks_of_a_suspended_service_rest", details "Keeps a backup router from checking servers that it does not use.";
         "smtp_alert", "[BOOL]", Value::Switch, "smtp_alert_checker, else smtp_alert, else off", "", "", "Mail when the quorum is lost or regained", "smtp" => Keyword, Effective, shown "mail::each_switch_decides_what_is_mailed_of_servers";
         "virtualhost", "STRING", Value::Text, "none", "", "", "Host that HTTP checks ask for", "check" => Keyword, Effective, twice Last, missing Error, shown "checker::a_page_is_asked_for_with_the_nearest_host";
-        "snmp_name", "STRING", Value::Text, "none", "", "", "Its name in SNMP", "snmp" => Keyword, Accepted, missing Error;
+        "snmp_name", "STRING", Value::Text, "none", "", "", "Its name in SNMP", "snmp" => Keyword, Effective, missing Error, shown "snmp_observed::names_of_servers_are_those_that_snmp_name_gives";
         "alpha", "none", Value::None, "off", "", "", "Servers are down until a check succeeds", "lvs" => Keyword, Effective, shown "checker::servers_may_have_to_prove_themselves_first", details "A server is used only after its first success, so a start brings no failed requests.";
         "omega", "none", Value::None, "off", "", "", "Run quorum_down and notify_down at shutdown", "lvs" => Keyword, Effective, shown "checker::a_stop_may_count_as_going_down", details "Without it a stop runs no script.";
         "quorum_up", "SCRIPT [user [[:]group]]", Value::Command, "none", "", "", "Run when the quorum is reached", "script-track" => Keyword, Effective, twice First, shown "balancing::scripts_and_the_named_pipe", details "At every start, too: the start is the first time.";
@@ -64,7 +64,7 @@ rows! {
         "delay_loop", "SECONDS", seconds(1, LONGEST), "that of the virtual server", "", "", "Seconds from one check to the next", "check" => Keyword, Effective, shown "checker::the_pace_of_checks_is_that_of_the_nearest_block";
         "smtp_alert", "[BOOL]", Value::Switch, "smtp_alert_checker, else smtp_alert, else on", "", "", "Mail when it or one of its checks changes state", "smtp" => Keyword, Effective, shown "mail::each_switch_decides_what_is_mailed_of_servers";
         "virtualhost", "STRING", Value::Text, "that of the virtual server", "", "", "Host that HTTP checks ask for", "check" => Keyword, Effective, twice Last, missing Error, shown "checker::a_page_is_asked_for_with_the_nearest_host";
-        "snmp_name", "STRING", Value::Text, "none", "", "", "Its name in SNMP", "snmp" => Keyword, Accepted, missing Error;
+        "snmp_name", "STRING", Value::Text, "none", "", "", "Its name in SNMP", "snmp" => Keyword, Effective, missing Error, shown "snmp_observed::names_of_servers_are_those_that_snmp_name_gives";
         "MISC_CHECK", "{ block }", Value::Block, "", "", "", "Check with a command", "check" => Keyword, Effective, shown "checker::a_program_is_given_its_time_and_its_user";
         "SMTP_CHECK", "{ block }", Value::Block, "", "", "", "Check that a mail server answers", "check" => Keyword, Effective, shown "dialogues::a_server_greets_and_says_goodbye";
         "TCP_CHECK", "{ block }", Value::Block, "", "", "", "Check that a connection can be made", "check" => Keyword, Effective, shown "dialogues::it_connects";

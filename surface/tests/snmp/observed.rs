@@ -60,3 +60,17 @@ fn the_mib_of_rfc_2787_is_as_keepalived_has_it() {
 fn the_mib_of_rfc_6527_is_as_keepalived_has_it() {
     compare(".1.3.6.1.2.1.207");
 }
+
+/// KEEPALIVED-MIB: virtualServerName and realServerName are there for those that have `snmp_name`.
+#[test]
+fn names_of_servers_are_those_that_snmp_name_gives() {
+    let text = "virtual_server fwmark 5 {\n snmp_name web\n real_server 10.0.0.1 80 {\n snmp_name first\n }\n \
+                real_server 10.0.0.2 80 {\n }\n}\nvirtual_server fwmark 6 {\n real_server 10.0.0.3 80 {\n }\n}\n";
+    let mut master = Master::new(Scene::of(text), everything());
+    let mut column = |oid: &str| -> Vec<String> {
+        let found = master.walk(&format!(".1.3.6.1.4.1.9586.100.5.3.{oid}"));
+        found.iter().map(|(oid, value)| format!("{oid} {}", shown(value))).collect()
+    };
+    assert_eq!(column("3.1.71"), [".1.3.6.1.4.1.9586.100.5.3.3.1.71.1 STRING: \"web\""]);
+    assert_eq!(column("4.1.55"), [".1.3.6.1.4.1.9586.100.5.3.4.1.55.1.1 STRING: \"first\""]);
+}
