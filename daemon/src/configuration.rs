@@ -67,8 +67,9 @@ fn judge(options: &Options, machine: &Machine) -> Verdict {
         return Verdict::Unusable { text, status };
     }
     let findings = logged(&loaded, options);
-    let text = match loaded.config.global.control.socket {
-        ControlSocket::None => None,
+    let global = &loaded.config.global;
+    let text = match global.control.socket {
+        ControlSocket::None if global.reload.save_directory.is_none() => None,
         // memory that no process shows: it costs nothing but its pages
         _ => pipe::memory("configuration", |out| loaded.tree.lines().try_for_each(|line| out.write_all(&line))).ok(),
     };

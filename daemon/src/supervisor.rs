@@ -42,6 +42,7 @@ mod reap;
 mod reload;
 mod reload_file;
 mod reload_time;
+mod saved;
 mod share;
 mod succession;
 mod superseded;
@@ -61,6 +62,7 @@ use pid_files::PidFiles;
 use post::Post;
 use reading::Reading;
 use reload_time::ReloadTime;
+use saved::Saved;
 use succession::Succession;
 use superseded::Superseded;
 use views::Views;
@@ -144,6 +146,7 @@ struct Supervisor {
     abandoned_not_before: Instant,
     /// Writes dumps that show links.
     writer: Writer,
+    saved: Saved,
     /// Lines of dumps that are not in the log yet.
     paced_log: PacedLog,
     introductions: Introductions,
@@ -188,6 +191,8 @@ impl Supervisor {
         let Checked { config, findings, text } = checked;
         match Self::prepare(options, config, &findings) {
             Ok(mut supervisor) => {
+                let directory = supervisor.config.global.reload.save_directory.clone();
+                supervisor.save_text(directory.as_deref(), text.as_ref());
                 supervisor.set_text(text);
                 supervisor.background = Some(background);
                 // who wrote the configuration may wait for that
@@ -262,6 +267,7 @@ impl Supervisor {
             states: BTreeMap::new(),
             views: Views::default(),
             writer: Writer::default(),
+            saved: Saved::default(),
             observing: Observing::new(),
             overrides: Overrides::default(),
             changes: Vec::new(),

@@ -42,8 +42,8 @@ impl File {
         matches!(self, Self::Data)
     }
 
-    /// Writes the file. A failure is logged, and has no other effect.
-    pub(super) fn write(self, config: &Config, snapshot: &Snapshot, host: &Host) {
+    /// Writes the file at `path`. A failure is logged, and has no other effect.
+    pub(super) fn write(self, path: &Path, config: &Config, snapshot: &Snapshot, host: &Host) {
         let global = &config.global;
         let text = match self {
             Self::Data => keepalived_surface::data(config, snapshot, host),
@@ -53,14 +53,14 @@ impl File {
             Self::Statistics => keepalived_surface::statistics(snapshot),
             Self::Json => keepalived_surface::json(config, snapshot, host, global.json_version),
         };
-        let path = self.path(global);
-        match files::replace(&path, text.as_bytes()) {
+        match files::replace(path, text.as_bytes()) {
             Ok(()) => tracing::info!("Wrote {}", path.display()),
             Err(error) => tracing::error!("cannot write {}: {error}", path.display()),
         }
     }
 
-    fn path(self, global: &Global) -> PathBuf {
+    /// Where it is written on a signal.
+    pub(super) fn path(self, global: &Global) -> PathBuf {
         let data = |suffix: &str| {
             let path = place(global.state_dump_file.as_deref(), "keepalived.data");
             with_suffix(&path, &format!("{suffix}{}", of_instance(global)))
@@ -82,10 +82,10 @@ pub(super) fn configuration(config: &Config) -> String {
 }
 
 /// What a thread needs to write a file that shows links.
-type Job = (File, Box<Config>, Box<Snapshot>);
+type Job = (File, PathBuf, Box<Config>, Box<Snapshot>);
 
 /// So many files wait for the kernel to answer.
-const MOST_JOBS: usize = 4;
+const MOST_JOBS: usize = 8;
 
 /// Writes files that need the kernel's answer, on a thread of their own: whoever changes a link makes all others wait.
 #[derive(Debug, Default)]
@@ -95,9 +95,8 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Has `file` written: of a configuration with the instances of routers, and of how these are.
-    pub(super) fn write(&mut self, file: File, config: Config, vrrp: keepalived_state::VrrpView) {
-        let path = file.path(&config.global);
-        let job = (file, Box::new(config), Box::new(Snapshot { vrrp, ..Snapshot::default() }));
+    pub(super) fn write(&mut self, file: File, path: PathBuf, config: Config, vrrp: keepalived_state::VrrpView) {
+        let job = (file, path.clone(), Box::new(config), Box::new(Snapshot { vrrp, ..Snapshot::default() }));
         match self.give(job) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
@@ -118,8 +117,8 @@ impl Writer {
         };
         let (sender, jobs) = sync_channel::<Job>(MOST_JOBS);
         let run = move || {
-            for (file, config, snapshot) in jobs {
-                file.write(&config, &snapshot, &Host::look());
+            for (file, path, config, snapshot) in jobs {
+                file.write(&path, &config, &snapshot, &Host::look());
             }
         };
         if let Err(error) = thread::Builder::new().name("dump".into()).spawn(run) {
@@ -167,7 +166,7 @@ mod tests {
     /// What a dump of a daemon without instances writes to `path`.
     fn written(file: File, globals: &str, path: &Path) -> String {
         let config = from_text(&format!("global_defs {{\nrouter_id here\n{globals}\n}}\n"));
-        file.write(&config, &Snapshot::default(), &Host::look());
+        file.write(&file.path(&config.global), &config, &Snapshot::default(), &Host::look());
         std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 

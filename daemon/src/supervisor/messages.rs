@@ -1,6 +1,7 @@
 //! Messages of the children, and requests to them.
 
 use std::mem;
+use std::path::PathBuf;
 
 use keepalived_kernel::reactor;
 use keepalived_kernel::signal::Signal;
@@ -143,14 +144,19 @@ impl Supervisor {
 
     /// Writes a file of what is known now.
     pub(super) fn write_dump(&mut self, file: File) {
+        self.write_dump_to(file, file.path(&self.config.global));
+    }
+
+    /// The same at this path.
+    pub(super) fn write_dump_to(&mut self, file: File, path: PathBuf) {
         if file.shows_links() {
             // virtual servers are in no file that shows links, and may be many
             let servers = mem::take(&mut self.config.virtual_servers);
             let config = self.config.clone();
             self.config.virtual_servers = servers;
-            self.writer.write(file, config, self.views.snapshot().vrrp.clone());
+            self.writer.write(file, path, config, self.views.snapshot().vrrp.clone());
         } else {
-            file.write(&self.config, self.views.snapshot(), &Host::without_links());
+            file.write(&path, &self.config, self.views.snapshot(), &Host::without_links());
         }
     }
 

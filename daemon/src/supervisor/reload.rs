@@ -64,6 +64,8 @@ impl Supervisor {
             }
             Verdict::Usable(mut checked) => {
                 say(&checked.findings);
+                let directory = checked.config.global.reload.save_directory.as_deref();
+                self.save_text(directory, checked.text.as_ref());
                 let mut overrides = self.overrides.clone();
                 overrides.apply(&mut checked.config);
                 match keepalived_config::plan(&self.config, &checked.config) {
@@ -84,6 +86,7 @@ impl Supervisor {
                         if let Some(warning) = keepalived_config::plan::leaves_nothing(&self.config, &checked.config) {
                             tracing::warn!("Reload: {warning}");
                         }
+                        self.save_state_before();
                         self.set_text(checked.text);
                         self.supersede(checked.config);
                         if self.options.dump {
@@ -169,6 +172,7 @@ impl Supervisor {
             return;
         }
         self.dismiss_prober();
+        self.save_state_after();
         if self.is_up {
             notify(&[NotifyState::Ready]);
         } else {

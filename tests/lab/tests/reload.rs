@@ -334,3 +334,31 @@ fn what_is_wrong_with_a_new_configuration_is_written_where_that_is_wanted() {
         Ok(())
     });
 }
+
+#[test]
+fn what_was_read_and_what_was_is_kept_around_a_reload() {
+    trial("kept", |lab| {
+        let a = lab.router(0);
+        let folder = a.folder().join("kept");
+        let with = |priority: u8| {
+            let text = Instance::new(PLAIN, priority).alone(a, &[]);
+            assert!(text.contains("global_defs {\n"), "{text}");
+            text.replacen("global_defs {\n", &format!("global_defs {{\n  config_save_dir {}\n", folder.display()), 1)
+        };
+        let running = start(a, &with(200))?;
+        comes(a, PLAIN.vip(VRID))?;
+        let vrrp = running.vrrp_pid()?.as_raw_nonzero();
+        running.reload(&with(150))?;
+        let read = |name: String| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        let [before, after] = ["pre", "post"].map(|when| format!("keepalived_vrrp.{vrrp}.1.{when}"));
+        wait_until("both are kept", patience(Duration::from_secs(10)), || {
+            Ok(read(before.clone()).contains("Priority = 200") && read(after.clone()).contains("Priority = 150"))
+        })?;
+        let daemon = running.pid().as_raw_nonzero();
+        for (number, priority) in [(0, "priority 200"), (1, "priority 150")] {
+            let text = read(format!("keepalived.conf.{daemon}.{number}"));
+            anyhow::ensure!(text.contains(priority), "{number}: {text}");
+        }
+        Ok(())
+    });
+}
