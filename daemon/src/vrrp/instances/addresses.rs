@@ -130,6 +130,7 @@ impl Instances {
             match outcome {
                 // no neighbour is told of what is static, nor of what has no address
                 Outcome::Settled { holder: STATICS, .. } => {}
+                Outcome::Settled { holder, key } if self.is_of_own_link(holder, &key) => {}
                 Outcome::Settled { holder, key: Key::Address(place) } => {
                     if place.1.is_ipv6() && seen.insert(place.0) {
                         self.note_forwarding(place.0, network);
@@ -165,6 +166,13 @@ impl Instances {
         // keeps its capacity
         self.outcomes = outcomes;
         self.follow_up(now);
+    }
+
+    /// Whether this is the address that a link made for `index` has whoever is master. Neighbours know it from the link below, and with the
+    /// MAC address of that.
+    fn is_of_own_link(&self, index: usize, key: &Key) -> bool {
+        let Key::Address(place) = key else { return false };
+        self.slot(index).is_some_and(|slot| slot.own_keys.contains(key) && !slot.places.contains(place))
     }
 
     /// Notes what the kernel refuses; false if it has refused that with the same words before, and not granted it since.

@@ -1,12 +1,13 @@
 //! Links that are made for instances: virtual MACs. Names, addresses and settings are those that Debian's keepalived 2.2.7 was seen to give.
 
 use std::collections::BTreeSet;
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use keepalived_core::address::InterfaceName;
 use keepalived_core::network::{Address, ArpSettings, Change, Link, LinkIndex, Object, Siblings, UpperKind, UpperLink};
 use keepalived_core::vrrp::{Family, State};
-use keepalived_kernel::fake::FakeNetwork;
+use keepalived_kernel::fake::{FakeNetwork, SentFrame};
 use keepalived_kernel::network::{Network, Refused};
 
 use super::rig::*;
@@ -122,6 +123,27 @@ fn an_ipv6_virtual_mac_has_the_link_local_address_of_the_link_below() {
     assert_eq!(rig.state("A"), State::Fault);
     rig.stop(AtExit::Release);
     assert_eq!(made(&mut rig), []);
+}
+
+// RFC 9568 section 6.4.1: for each IPv6 address of the virtual router. Neighbours know that of the link below from there
+#[test]
+fn an_ipv6_owner_with_a_virtual_mac_announces_its_addresses_and_not_that_of_the_link_below() {
+    let rest = "priority 255\n use_vmac\n virtual_ipaddress {\n fe80::100\n 2001:db8::100/64\n }";
+    let mut rig = Rig::new(&instance("A", 51, rest));
+    rig.pass(RUN);
+    assert_eq!(rig.state("A"), State::Master);
+    let about = |frame: &SentFrame| Ipv6Addr::from(*frame.octets[62..].first_chunk::<16>().unwrap());
+    let mut announced = || -> BTreeSet<Ipv6Addr> {
+        let frames = std::mem::take(&mut rig.packets().announced);
+        let own = link(&mut rig, "vrrp.51").unwrap().index;
+        rig.network().remove_address(own, ip("fe80::1"), 64);
+        rig.pass(RUN);
+        frames.iter().map(about).collect()
+    };
+    let all: BTreeSet<Ipv6Addr> = ["fe80::100", "2001:db8::100"].map(|text| text.parse().unwrap()).into();
+    assert_eq!(announced(), all);
+    // the address of its own was put back; without it the router had no source, and was not master
+    assert_eq!(announced(), all);
 }
 
 #[test]
