@@ -20,6 +20,17 @@ impl Damper {
         Self { counts, changes_at: None, rise, fall }
     }
 
+    /// One with the same delays, which counts as the same from the start.
+    #[must_use]
+    pub const fn another(&self) -> Self {
+        Self::new(self.counts, self.rise, self.fall)
+    }
+
+    /// Its delays are those of `other` now. A change that waits goes on waiting as long as it was told.
+    pub const fn follow(&mut self, other: &Self) {
+        self.reconfigure(other.rise, other.fall);
+    }
+
     /// Whether it counts as true.
     pub const fn counts(&self) -> bool {
         self.counts

@@ -19,7 +19,11 @@ use super::surroundings::Touched;
 
 /// Interfaces whose ups and downs have to last before they count (`interface_up_down_delays`).
 #[derive(Debug, Default)]
-pub(super) struct LinkDelays(BTreeMap<InterfaceName, Damper>);
+pub(super) struct LinkDelays {
+    configured: BTreeMap<InterfaceName, Damper>,
+    /// Links that were made for instances, with the link below. They have the delays of that, as with keepalived.
+    made: BTreeMap<InterfaceName, (InterfaceName, Damper)>,
+}
 
 /// What drivers say that are asked (`linkbeat_interfaces`).
 #[derive(Debug, Default)]
@@ -37,19 +41,39 @@ impl LinkBeats {
 
 impl LinkDelays {
     fn configure(&mut self, config: &Config, runs: impl Fn(InterfaceName) -> bool) {
-        let mut before = std::mem::take(&mut self.0);
+        let mut before = std::mem::take(&mut self.configured);
         for line in &config.interface_delays {
             let new = || Damper::new(runs(line.interface), line.up, line.down);
             let mut damper = before.remove(&line.interface).unwrap_or_else(new);
             damper.reconfigure(line.up, line.down);
-            self.0.insert(line.interface, damper);
+            self.configured.insert(line.interface, damper);
         }
+        let configured = &self.configured;
+        self.made.retain(|_, (below, damper)| {
+            let below = configured.get(below);
+            below.inspect(|below| damper.follow(below)).is_some()
+        });
+    }
+
+    /// Follows links that were made, `all` with the link below each.
+    fn follow(&mut self, all: &BTreeMap<InterfaceName, InterfaceName>) {
+        self.made.retain(|name, (below, _)| all.get(name) == Some(below));
+        for (name, below) in all {
+            if let Some(delayed) = self.configured.get(below) {
+                self.made.entry(*name).or_insert_with(|| (*below, delayed.another()));
+            }
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Damper> {
+        self.configured.values().chain(self.made.values().map(|(_, damper)| damper))
     }
 
     /// Looks at the links. True if one of these counts as something else now.
     fn look(&mut self, now: Instant, runs: impl Fn(InterfaceName) -> bool) -> bool {
         let mut any = false;
-        for (name, damper) in &mut self.0 {
+        let made = self.made.iter_mut().map(|(name, (_, damper))| (name, damper));
+        for (name, damper) in self.configured.iter_mut().chain(made) {
             any |= damper.set(now, runs(*name));
             any |= damper.expire(now);
         }
@@ -57,11 +81,12 @@ impl LinkDelays {
     }
 
     fn next(&self) -> Option<Instant> {
-        self.0.values().filter_map(Damper::next).min()
+        self.all().filter_map(Damper::next).min()
     }
 
     fn counts(&self, name: InterfaceName) -> Option<bool> {
-        self.0.get(&name).map(Damper::counts)
+        let made = || self.made.get(&name).map(|(_, damper)| damper);
+        self.configured.get(&name).or_else(made).map(Damper::counts)
     }
 }
 
@@ -121,6 +146,11 @@ impl Instances {
     pub(super) fn expire_links(&mut self, now: Instant, touched: &mut Touched) {
         // which one does not matter: this is rare
         touched.all |= std::mem::take(&mut self.link_beats.is_new);
+        if !self.link_delays.configured.is_empty() {
+            let made = self.slots.iter().flatten().flat_map(|slot| &slot.made);
+            let there = made.filter(|made| self.table.by_name(&made.name).is_some());
+            self.link_delays.follow(&there.map(|made| (made.name, made.need.base)).collect());
+        }
         let (beats, table) = (&self.link_beats, &self.table);
         touched.all |= self.link_delays.look(now, |name| beats.runs(name, table));
     }

@@ -146,6 +146,31 @@ fn an_ipv6_owner_with_a_virtual_mac_announces_its_addresses_and_not_that_of_the_
     assert_eq!(announced(), all);
 }
 
+// keepalived 2.4.3, vrrp.c: a virtual MAC has the delays of the interface that it is on
+#[test]
+fn a_virtual_mac_counts_as_down_with_the_interface_below() {
+    let delays = "interface_up_down_delays {\n eth0 1 2\n}\n";
+    let text = delays.to_owned() + &with_mac(51, "");
+    let mut rig = Rig::new(&text);
+    rig.pass(RUN);
+    let (millis, both) = (Duration::from_millis, [ETH0, link(&mut rig, "vrrp.51").unwrap().index]);
+    let steps = [
+        (false, millis(900), State::Master),
+        (true, RUN, State::Master),
+        (false, millis(1_100), State::Fault),
+        (true, millis(1_900), State::Fault),
+        (true, millis(200), State::Backup),
+    ];
+    for (runs, passes, state) in steps {
+        both.into_iter().for_each(|link| rig.network().set_running(link, runs));
+        rig.pass(passes / 2);
+        // a reload changes nothing about that
+        rig.reload(&(text.clone() + &instance("B", 52, "virtual_ipaddress {\n 192.0.2.52/24\n }")));
+        rig.pass(passes / 2);
+        assert_eq!(rig.state("A"), state, "{runs} for {passes:?}");
+    }
+}
+
 #[test]
 fn addresses_come_on_the_virtual_mac_of_their_interface_and_family() {
     let addresses = "virtual_ipaddress {\n 192.0.2.100/24\n 192.0.2.101 dev eth0\n 198.51.100.100/24 dev eth1\n \
