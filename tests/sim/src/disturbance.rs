@@ -59,7 +59,7 @@ pub enum Disturbance {
     Buffer(NodeId, Option<usize>),
     /// SIGHUP with another setting, or the same.
     Reload(NodeId, Box<Setting>),
-    /// A script succeeds, or fails, from now on.
+    /// What is tracked is well, or is not, from now on.
     Track(NodeId, usize, bool),
     /// SIGHUP with other addresses.
     Readdress(NodeId, Vec<Vec<IpAddr>>),
@@ -123,8 +123,8 @@ impl fmt::Display for Disturbance {
                     "router {node} reloads: priorities {priorities:?}, intervals {intervals:?} cs, {absent} absent"
                 )
             }
-            Self::Track(node, tracker, true) => write!(f, "router {node}: script T{tracker} succeeds"),
-            Self::Track(node, tracker, false) => write!(f, "router {node}: script T{tracker} fails"),
+            Self::Track(node, tracker, true) => write!(f, "router {node}: T{tracker} is well"),
+            Self::Track(node, tracker, false) => write!(f, "router {node}: T{tracker} fails"),
             Self::Readdress(node, addresses) => write!(f, "router {node} reloads: addresses {addresses:?}"),
         }
     }

@@ -87,18 +87,15 @@ impl Medium {
     }
 }
 
-/// The routers that `advert` of `from` is for, of `nodes`, and the segment it is on.
-pub fn recipients(advert: &SentAdvert, from: NodeId, nodes: usize) -> Option<(Segment, Vec<NodeId>)> {
-    let link = advert.channel.link?;
-    let segment = Segment::ALL.into_iter().find(|segment| segment.is(link.0))?;
+/// The routers that `advert` of `from` on `segment` is for, of `nodes`.
+pub fn recipients(advert: &SentAdvert, segment: Segment, from: NodeId, nodes: usize) -> Vec<NodeId> {
     let family = if advert.destination.is_ipv4() { Family::V4 } else { Family::V6 };
     let others = (0..nodes).filter(|node| *node != from);
-    let to = if advert.destination.is_multicast() {
+    if advert.destination.is_multicast() {
         others.collect()
     } else {
         others.filter(|node| segment.address(*node, family) == advert.destination).collect()
-    };
-    Some((segment, to))
+    }
 }
 
 /// Reads an advert as its receivers will.

@@ -8,7 +8,7 @@ use keepalived_config::InstanceKey;
 use keepalived_config::model::Config;
 use keepalived_core::network::LinkIndex;
 use keepalived_core::time::Instant;
-use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState};
+use keepalived_core::vrrp::tracking::{TrackerId, TrackerState};
 use keepalived_core::vrrp::{State, Transition};
 use keepalived_daemon::vrrp::{Engine, Report};
 use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert, SentFrame};
@@ -45,8 +45,8 @@ pub struct Node {
     file: Setting,
     /// What it is: the file, and what its trackers make of it.
     pub setting: Setting,
-    /// Which scripts succeed.
-    trackers: [bool; TRACKERS],
+    /// Which trackers are well.
+    trackers: [bool; TRACKERS.len()],
     /// What the supervisor knows of them.
     known_trackers: Vec<(TrackerId, TrackerState)>,
     /// When they last changed the setting.
@@ -180,7 +180,7 @@ impl Node {
     /// A router of a world of `nodes` that has not been switched on.
     pub fn new(id: NodeId, nodes: usize, setting: Setting, clock: Clock) -> Self {
         let config = setting::configuration(&setting::text(&setting, id, nodes));
-        let trackers = [true; TRACKERS];
+        let trackers = [true; TRACKERS.len()];
         let (file, setting) = (setting.clone(), setting.with_trackers(trackers));
         let view = View {
             state: State::Stopped,
@@ -354,11 +354,11 @@ impl Node {
             Life::Down(network) if changed => remove_virtual(network, |_| true),
             Life::Down(_) => {}
         }
-        // a script that no instance tracked before has a result soon
+        // a tracker that no instance followed before has a result soon
         self.tell_trackers(now);
     }
 
-    /// A script succeeds, or fails, from now on. Returns whether that concerns an instance.
+    /// A tracker is well, or is not, from now on. Returns whether that concerns an instance.
     pub fn track(&mut self, now: Moment, tracker: usize, succeeds: bool) -> bool {
         if let Some(state) = self.trackers.get_mut(tracker) {
             *state = succeeds;
@@ -376,7 +376,7 @@ impl Node {
         changed
     }
 
-    /// Tells the engine how all scripts are.
+    /// Tells the engine how all trackers are.
     pub(in crate::node) fn tell_trackers(&mut self, now: Moment) {
         let (shown, states) = (self.clock.show(now), self.tracker_states());
         if let Life::Up(engine) = &mut self.life {
@@ -387,15 +387,13 @@ impl Node {
         }
     }
 
-    /// How all scripts are, as the engine names them.
+    /// How all trackers are, as the engine names them.
     pub(in crate::node) fn tracker_states(&self) -> Vec<(TrackerId, TrackerState)> {
-        let state = |succeeds: bool| if succeeds { TrackerState::Up } else { TrackerState::Down };
-        let named = self.trackers.iter().enumerate();
-        named
-            .map(|(tracker, succeeds)| {
-                (TrackerId::new(TrackerKind::Script, setting::tracker_name(tracker)), state(*succeeds))
-            })
-            .collect()
+        let all = TRACKERS.into_iter().zip(self.trackers).enumerate();
+        let named = |(tracker, (kind, is_well))| {
+            (TrackerId::new(kind, setting::tracker_name(tracker)), setting::tracker_state(kind, is_well))
+        };
+        all.map(named).collect()
     }
 
     /// Plants a fault: the engine is configured with `setting`, and the watch is not told. For a router that is down.
@@ -418,18 +416,24 @@ impl Node {
 
     /// A packet arrives; true if it will be heard.
     pub fn deliver(&mut self, segment: Segment, mut advert: ReceivedAdvert) -> bool {
-        advert.link = self.link(segment);
+        let links = self.all_on(segment);
         let Life::Up(engine) = &mut self.life else { return false };
         let packets = engine.kernel().1;
         let lost = packets.lost();
-        packets.deliver(&advert) > 0 && packets.lost() == lost
+        let mut heard = 0;
+        for link in links {
+            advert.link = link;
+            heard += packets.deliver(&advert);
+        }
+        heard > 0 && packets.lost() == lost
     }
 
     /// A neighbour on `segment` says something about its addresses.
-    pub fn say(&mut self, segment: Segment, octets: Vec<u8>) {
-        let link = self.link(segment);
-        if let Life::Up(engine) = &mut self.life {
-            engine.kernel().1.say(SentFrame { link, octets });
+    pub fn say(&mut self, segment: Segment, octets: &[u8]) {
+        for link in self.all_on(segment) {
+            if let Life::Up(engine) = &mut self.life {
+                engine.kernel().1.say(SentFrame { link, octets: octets.to_vec() });
+            }
         }
     }
 

@@ -7,7 +7,9 @@ use crate::bounds::Bounds;
 use crate::clock::{Clock, MOST_PPM, Moment};
 use crate::disturbance::{Disturbance, Weather};
 use crate::random::Random;
-use crate::setting::{BfdTimes, Family, Instance, NodeId, Preempt, Segment, Setting, TRACKERS, Track, VirtualId};
+use crate::setting::{
+    BfdTimes, Family, Instance, LinkDelays, NodeId, Preempt, SCRIPTS, Segment, Setting, TRACKERS, Track, VirtualId,
+};
 
 /// A whole run, before it begins.
 #[derive(Clone, Debug)]
@@ -38,17 +40,42 @@ impl Scenario {
         let mut late = Random::new(seed ^ 0x7472_6163_6b65_7273);
         sign_and_track(&mut late, &mut settings);
         promote(&mut Random::new(seed ^ 0x7072_6f6d_6f74_6573), &mut settings);
-        Author {
+        delay(&mut Random::new(seed ^ 0x0000_6465_6c61_7973), &mut settings);
+        track_others(&mut Random::new(seed ^ 0x0066_696c_6573), &mut settings);
+        let scenario = Author {
             random,
             more,
             late,
+            others: Random::new(seed ^ 0x0000_6f74_6865_7273),
             nodes,
             settings: settings.clone(),
             now: Moment::START,
             plan: Vec::new(),
             readdressed: false,
         }
-        .write(seed, settings, clocks)
+        .write(seed, settings, clocks);
+        scenario.with_virtual_macs(&mut Random::new(seed ^ 0x0076_6d61_6373))
+    }
+
+    /// In some worlds some of the virtual routers have a virtual MAC.
+    fn with_virtual_macs(mut self, random: &mut Random) -> Self {
+        // what makes a router mute names its links
+        let is_mute = |(_, what): &(Moment, Disturbance)| matches!(what, Disturbance::Mute(_));
+        if self.plan.iter().any(is_mute) || !random.percent(30) {
+            return self;
+        }
+        let reloads = self.plan.iter_mut().filter_map(|(_, what)| match what {
+            Disturbance::Reload(_, setting) => Some(&mut **setting),
+            _ => None, // only a reload brings another setting
+        });
+        let mut all: Vec<&mut Setting> = self.settings.iter_mut().chain(reloads).collect();
+        let count = all.first().map_or(0, |setting| setting.instances.len());
+        for id in (0..count).filter(|_| random.percent(60)) {
+            for instance in all.iter_mut().filter_map(|setting| setting.instances.get_mut(id)) {
+                instance.vmac = !instance.unicast;
+            }
+        }
+        self
     }
 
     /// Settings and plan as given; for tests that know what they want.
@@ -95,7 +122,8 @@ fn settings(random: &mut Random, nodes: usize) -> Vec<Setting> {
     let count = random.pick(&[1, 1, 1, 2, 2, 3, 4]);
     let grouped = count > 1 && random.percent(40);
     let yields = random.percent(20);
-    let mut all = vec![Setting { instances: Vec::new(), yields_lost_addresses: yields, bfd: None }; nodes];
+    let mut all =
+        vec![Setting { instances: Vec::new(), yields_lost_addresses: yields, bfd: None, delays: None }; nodes];
     // one order of priorities for all members of a group: with opposite ones neither router can have its way, and two
     // that leave for each other at the same moment also come back at the same moment, for ever
     let shared = ranks(random, nodes);
@@ -169,6 +197,7 @@ fn common(random: &mut Random, id: VirtualId, base: u64, grouped: bool) -> Insta
         unicast: random.percent(40),
         password: password.then_some("secret"),
         signs: false,
+        vmac: false,
         grouped,
         priority: 1,
         interval: base * random.pick(&[1, 1, 1, 2]),
@@ -210,7 +239,7 @@ fn sign_and_track(random: &mut Random, settings: &mut [Setting]) {
         let (signs, tracks) = (random.percent(25), random.percent(35));
         let track =
             |tracker, random: &mut Random| Track { tracker, weight: random.pick(&[0, 0, 2, 100, -2, -100, 250]) };
-        let tracked: Vec<Track> = (0..TRACKERS).filter(|_| tracks).map(|tracker| track(tracker, random)).collect();
+        let tracked: Vec<Track> = (0..SCRIPTS).filter(|_| tracks).map(|tracker| track(tracker, random)).collect();
         for setting in settings.iter_mut() {
             let Some(instance) = setting.instances.get_mut(id) else { continue };
             instance.signs = signs && instance.password.is_none();
@@ -218,6 +247,32 @@ fn sign_and_track(random: &mut Random, settings: &mut [Setting]) {
             let is_owner = instance.priority == u8::MAX;
             let may = |track: &&Track| !is_owner && (track.weight == 0 || !instance.grouped);
             instance.tracks = tracked.iter().filter(may).copied().collect();
+        }
+    }
+}
+
+/// In some worlds an interface that comes or goes counts only once that has lasted.
+fn delay(random: &mut Random, settings: &mut [Setting]) {
+    if random.percent(15) {
+        let delays = LinkDelays { down: random.pick(&[0, 5, 50, 200]), up: random.pick(&[0, 5, 50, 200]) };
+        settings.iter_mut().for_each(|setting| setting.delays = Some(delays));
+    }
+}
+
+/// Some track files, processes or probes, too.
+fn track_others(random: &mut Random, settings: &mut [Setting]) {
+    let count = settings.first().map_or(0, |setting| setting.instances.len());
+    for id in 0..count {
+        for tracker in SCRIPTS..TRACKERS.len() {
+            if !random.percent(15) {
+                continue;
+            }
+            let weight = random.pick(&[0, 0, 2, 100, -2, -100, 250]);
+            for instance in settings.iter_mut().filter_map(|setting| setting.instances.get_mut(id)) {
+                if instance.priority != u8::MAX && (weight == 0 || !instance.grouped) {
+                    instance.tracks.push(Track { tracker, weight });
+                }
+            }
         }
     }
 }
@@ -250,6 +305,8 @@ struct Author {
     more: Random,
     /// For trackers.
     late: Random,
+    /// For trackers that are no scripts.
+    others: Random,
     nodes: usize,
     settings: Vec<Setting>,
     now: Moment,
@@ -284,7 +341,8 @@ impl Author {
     /// Until everything must have settled, and then a little longer.
     fn rest(&mut self) {
         let settled = units(&self.settings, &self.plan).iter().map(|unit| unit.settled).max().unwrap_or_default();
-        self.now = self.now + settled + self.longest_interval() * 3;
+        let delays = self.settings.iter().filter_map(|setting| setting.delays).map(LinkDelays::longest).max();
+        self.now = self.now + settled + self.longest_interval() * 3 + delays.unwrap_or_default();
     }
 
     fn trouble(&mut self, unit: Duration) {
@@ -302,8 +360,16 @@ impl Author {
         }
         for _ in 0..self.late.between(0, 3) {
             let at = from + self.late.duration(until.since(from));
-            let (node, tracker) = (self.late.index(self.nodes), self.late.index(TRACKERS));
+            let (node, tracker) = (self.late.index(self.nodes), self.late.index(SCRIPTS));
             self.plan.push((at, Disturbance::Track(node, tracker, self.late.percent(50))));
+        }
+        let is_other = |track: &Track| track.tracker >= SCRIPTS;
+        let tracks_others =
+            self.settings.iter().flat_map(|setting| &setting.instances).any(|it| it.tracks.iter().any(is_other));
+        for _ in 0..if tracks_others { self.others.between(0, 3) } else { 0 } {
+            let at = from + self.others.duration(until.since(from));
+            let tracker = SCRIPTS + self.others.index(TRACKERS.len() - SCRIPTS);
+            self.plan.push((at, Disturbance::Track(self.others.index(self.nodes), tracker, self.others.percent(50))));
         }
         for _ in 0..self.more.between(0, 2) {
             let at = from + self.more.duration(until.since(from));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use keepalived_config::model::Config;
 use keepalived_config::{AnyInterface, MemorySource, fatal, load};
+use keepalived_core::vrrp::tracking::{TrackerKind, TrackerState};
 
 /// Number of a router in its world.
 pub type NodeId = usize;
@@ -22,6 +23,24 @@ pub struct Setting {
     pub yields_lost_addresses: bool,
     /// `bfd_instance` with each other router on each network where any instance has `bfd_promotes`.
     pub bfd: Option<BfdTimes>,
+    /// `interface_up_down_delays` of both interfaces.
+    pub delays: Option<LinkDelays>,
+}
+
+/// How long an interface must be down, or up, before that counts, in hundredths of a second.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LinkDelays {
+    /// Down.
+    pub down: u64,
+    /// Up.
+    pub up: u64,
+}
+
+impl LinkDelays {
+    /// The longer one.
+    pub fn longest(self) -> Duration {
+        Duration::from_millis(self.down.max(self.up) * 10)
+    }
 }
 
 /// The times of all BFD sessions of a router.
@@ -57,6 +76,8 @@ pub struct Instance {
     pub password: Option<&'static str>,
     /// `auth_hmac` with the one key of this world.
     pub signs: bool,
+    /// `use_vmac`
+    pub vmac: bool,
     /// Member of the sync group.
     pub grouped: bool,
     /// `priority`
@@ -77,7 +98,7 @@ pub struct Instance {
     pub addresses: Vec<IpAddr>,
     /// The file does not have it now.
     pub absent: bool,
-    /// `track_script`
+    /// `track_script`, `track_file`, `track_process` and `track_probe`
     pub tracks: Vec<Track>,
     /// `bfd_promotes`: the session with the router after this one, by their numbers.
     pub promoted: bool,
@@ -85,19 +106,45 @@ pub struct Instance {
     pub fault: bool,
 }
 
-/// How many scripts each router tracks.
-pub const TRACKERS: usize = 2;
+/// What each router tracks, by number. A file holds 0 while it is well, else 1.
+pub const TRACKERS: [TrackerKind; 5] =
+    [TrackerKind::Script, TrackerKind::Script, TrackerKind::File, TrackerKind::Process, TrackerKind::Probe];
+/// How many of them are scripts.
+pub const SCRIPTS: usize = 2;
 
-/// One line of `track_script`.
+/// The block that defines it, and the one that tracks it.
+const fn blocks(kind: TrackerKind) -> (&'static str, &'static str, &'static str) {
+    match kind {
+        TrackerKind::File => ("track_file", "file /run/number", "track_file"),
+        TrackerKind::Process => ("vrrp_track_process", "process program", "track_process"),
+        TrackerKind::Probe => ("vrrp_track_probe", "ping 10.0.0.200", "track_probe"),
+        // what is no script has no place in this world
+        TrackerKind::Script | TrackerKind::Interface | TrackerKind::Bfd => {
+            ("vrrp_script", "script /bin/true", "track_script")
+        }
+    }
+}
+
+/// What a tracker says that is well, or is not.
+pub fn tracker_state(kind: TrackerKind, is_well: bool) -> TrackerState {
+    match (kind, is_well) {
+        (TrackerKind::File, true) => TrackerState::Number(0),
+        (TrackerKind::File, false) => TrackerState::Number(1),
+        (_, true) => TrackerState::Up,
+        (_, false) => TrackerState::Down,
+    }
+}
+
+/// One line of such a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Track {
-    /// Which script.
+    /// Which one.
     pub tracker: usize,
     /// `weight`; 0 is FAULT.
     pub weight: i16,
 }
 
-/// Name of a script.
+/// Name of a tracker.
 pub fn tracker_name(tracker: usize) -> String {
     format!("T{tracker}")
 }
@@ -168,9 +215,10 @@ impl Segment {
         }
     }
 
-    /// Whether `index` is the number of that interface, which ends in the same digit however often it is made again.
-    pub const fn is(self, index: u32) -> bool {
-        index % 10 == self.link()
+    /// The number of that interface when it has been made again so often.
+    pub const fn remade(self, times: u32) -> u32 {
+        // links that routers make have numbers in between
+        self.link() + 10_000 * times
     }
 
     /// The address that `node` has on it.
@@ -185,18 +233,21 @@ impl Segment {
 }
 
 impl Setting {
-    /// What becomes of it while these scripts succeed: as keepalived.conf(5) says, and without a line of our own code.
+    /// What becomes of it while these trackers are well: as keepalived.conf(5) says, and without a line of our own code.
     #[must_use]
-    pub fn with_trackers(&self, succeed: [bool; TRACKERS]) -> Self {
+    pub fn with_trackers(&self, well: [bool; TRACKERS.len()]) -> Self {
         let mut setting = self.clone();
         for instance in &mut setting.instances {
             let mut sum = i16::from(instance.priority);
             for track in &instance.tracks {
-                let succeeds = succeed.get(track.tracker) == Some(&true);
+                let is_well = well.get(track.tracker) == Some(&true);
+                let is_file = TRACKERS.get(track.tracker) == Some(&TrackerKind::File);
                 match track.weight {
-                    0 => instance.fault |= !succeeds,
-                    1.. if succeeds => sum += track.weight,
-                    ..0 if !succeeds => sum += track.weight,
+                    0 => instance.fault |= !is_well,
+                    // the product of the weight and 1, or 0
+                    _ if is_file && !is_well => sum += track.weight,
+                    1.. if is_well && !is_file => sum += track.weight,
+                    ..0 if !is_well => sum += track.weight,
                     _ => {}
                 }
             }
@@ -276,6 +327,12 @@ pub fn text(setting: &Setting, node: NodeId, nodes: usize) -> String {
         text.push_str("global_defs {\n  vip_lost backup\n}\n");
     }
     write_sessions(&mut text, setting, node, nodes).expect("a string takes everything");
+    if let Some(LinkDelays { down, up }) = setting.delays {
+        let seconds = |centis: u64| format!("{}.{:02}", centis / 100, centis % 100);
+        let line = |segment: Segment| format!("  {} {} {}\n", segment.interface(), seconds(down), seconds(up));
+        let lines: String = Segment::ALL.map(line).concat();
+        write!(text, "interface_up_down_delays {{\n{lines}}}\n").expect("a string takes everything");
+    }
     let grouped: Vec<VirtualId> =
         setting.instances.iter().enumerate().filter(|(_, instance)| instance.grouped).map(|(id, _)| id).collect();
     if !grouped.is_empty() {
@@ -286,9 +343,9 @@ pub fn text(setting: &Setting, node: NodeId, nodes: usize) -> String {
         text.push_str("  }\n}\n");
     }
     if setting.instances.iter().any(|instance| !instance.tracks.is_empty()) {
-        for tracker in 0..TRACKERS {
-            writeln!(text, "vrrp_script {} {{\n  script /bin/true\n}}", tracker_name(tracker))
-                .expect("a string takes everything");
+        for (tracker, kind) in TRACKERS.into_iter().enumerate() {
+            let (block, line, _) = blocks(kind);
+            writeln!(text, "{block} {} {{\n  {line}\n}}", tracker_name(tracker)).expect("a string takes everything");
         }
     }
     for (id, instance) in setting.instances.iter().enumerate().filter(|(_, instance)| !instance.absent) {
@@ -306,6 +363,9 @@ fn write_instance(
 ) -> std::fmt::Result {
     writeln!(text, "vrrp_instance {} {{\n  interface {}", name(id), instance.segment.interface())?;
     writeln!(text, "  virtual_router_id {}\n  version {}", instance.vrid, instance.version)?;
+    if instance.vmac {
+        writeln!(text, "  use_vmac")?;
+    }
     writeln!(text, "  priority {}", instance.priority)?;
     writeln!(text, "  state {}", if instance.priority == u8::MAX { "MASTER" } else { "BACKUP" })?;
     writeln!(text, "  advert_int {}.{:02}", instance.interval / 100, instance.interval % 100)?;
@@ -328,9 +388,15 @@ fn write_instance(
     if instance.signs {
         writeln!(text, "  auth_hmac {{\n    key 1 a-key-of-32-octets-for-this-world\n    active_key 1\n  }}")?;
     }
-    if !instance.tracks.is_empty() {
-        writeln!(text, "  track_script {{")?;
-        for track in &instance.tracks {
+    for kind in [TrackerKind::Script, TrackerKind::File, TrackerKind::Process, TrackerKind::Probe] {
+        let of_kind = |track: &&Track| TRACKERS.get(track.tracker) == Some(&kind);
+        let mut lines = instance.tracks.iter().filter(of_kind).peekable();
+        if lines.peek().is_none() {
+            continue;
+        }
+        let (_, _, block) = blocks(kind);
+        writeln!(text, "  {block} {{")?;
+        for track in lines {
             writeln!(text, "    {} weight {}", tracker_name(track.tracker), track.weight)?;
         }
         writeln!(text, "  }}")?;

@@ -21,7 +21,7 @@ use crate::node::{ControlSent, Deeds, Node, Pace};
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::scenario::Scenario;
-use crate::setting::{Family, Instance, NodeId, Segment, VirtualId};
+use crate::setting::{Family, Instance, LinkDelays, NodeId, Segment, VirtualId};
 use crate::trace::Trace;
 use crate::watch::Watch;
 
@@ -171,7 +171,9 @@ impl World {
                 node
             })
             .collect();
-        let slack = nodes.first().map(Node::slack).unwrap_or_default();
+        // what an interface does counts later, by so much
+        let delays = nodes.iter().filter_map(|node| node.setting.delays).map(LinkDelays::longest).max();
+        let slack = nodes.first().map(Node::slack).unwrap_or_default() + delays.unwrap_or_default();
         let mut world = Self {
             seed,
             now: Moment::START,
@@ -244,7 +246,7 @@ impl World {
                 }
                 Event::Claimed { to, segment, octets } => {
                     if self.node(to).is_plugged(segment) {
-                        self.node_mut(to).say(segment, octets);
+                        self.node_mut(to).say(segment, &octets);
                         self.schedule(to, at);
                     }
                 }
@@ -342,7 +344,8 @@ impl World {
     /// Probes reach the kernels of the other routers: those that have the address say so, even if no process runs.
     fn ask(&mut self, from: NodeId, probes: &[SentFrame]) {
         for probe in probes {
-            let (Some(address), Some(segment)) = (probed(&probe.octets), self.node(from).segment(probe.link)) else {
+            let (Some(address), Some(segment)) = (probed(&probe.octets), self.node_mut(from).segment(probe.link))
+            else {
                 continue;
             };
             let hear_each_other = |to| self.medium.carries(from, to) && self.medium.carries(to, from);
@@ -379,7 +382,9 @@ impl World {
         let now = self.now;
         for advert in sent {
             let said = medium::said(&advert.octets, advert.source);
-            let Some((segment, to)) = medium::recipients(&advert, from, self.nodes.len()) else { continue };
+            let segment = advert.channel.link.and_then(|link| self.node_mut(from).segment(link));
+            let Some(segment) = segment else { continue };
+            let to = medium::recipients(&advert, segment, from, self.nodes.len());
             if let Some(said) = said {
                 let to = if to.len() == 1 { format!(" for {to:?}") } else { String::new() };
                 self.trace.note(now, || format!("router {from}: advert {} of VRID {}{to}", said.priority, said.vrid));

@@ -6,7 +6,7 @@ use keepalived_sim::clock::Moment;
 use keepalived_sim::disturbance::Disturbance;
 use keepalived_sim::invariant::Invariant;
 use keepalived_sim::scenario::{Scenario, address};
-use keepalived_sim::setting::{BfdTimes, Family, Instance, Preempt, Segment, Setting, Track};
+use keepalived_sim::setting::{BfdTimes, Family, Instance, LinkDelays, Preempt, Segment, Setting, TRACKERS, Track};
 use keepalived_sim::trace::Trace;
 use keepalived_sim::world::{Planted, World};
 
@@ -19,6 +19,7 @@ fn instance(priority: u8) -> Instance {
         unicast: false,
         password: Some("secret"),
         signs: false,
+        vmac: false,
         grouped: false,
         priority,
         interval: 100,
@@ -36,7 +37,7 @@ fn instance(priority: u8) -> Instance {
 }
 
 fn setting(instance: Instance) -> Setting {
-    Setting { instances: vec![instance], yields_lost_addresses: false, bfd: None }
+    Setting { instances: vec![instance], yields_lost_addresses: false, bfd: None, delays: None }
 }
 
 /// Two routers that start at once, one as its setting says, the other as the engine is told behind the watch's back.
@@ -70,25 +71,73 @@ fn one_that_signs_beside_one_that_does_not_makes_two_masters() {
     assert_eq!(broken(world(setting(signing(200)), setting(plain(100)), &[])), Some(Invariant::OneMaster));
 }
 
-fn tracking(priority: u8, weight: i16) -> Setting {
-    setting(Instance { tracks: vec![Track { tracker: 0, weight }], ..instance(priority) })
+fn tracking(priority: u8, tracker: usize, weight: i16) -> Setting {
+    setting(Instance { tracks: vec![Track { tracker, weight }], ..instance(priority) })
 }
 
 #[test]
-fn a_script_that_fails_changes_the_priority_or_makes_a_fault() {
-    for weight in [0, 100, -100] {
-        let fails = [(20, Disturbance::Track(0, 0, false)), (40, Disturbance::Track(0, 0, true))];
-        assert_eq!(broken(world(tracking(120, weight), tracking(100, weight), &fails)), None, "weight {weight}");
+fn what_is_tracked_changes_the_priority_or_makes_a_fault() {
+    for (tracker, kind) in TRACKERS.into_iter().enumerate() {
+        for weight in [0, 100, -100] {
+            let fails = [(20, Disturbance::Track(0, tracker, false)), (40, Disturbance::Track(0, tracker, true))];
+            let world = world(tracking(120, tracker, weight), tracking(100, tracker, weight), &fails);
+            assert_eq!(broken(world), None, "{kind:?}, weight {weight}");
+        }
+    }
+}
+
+#[test]
+fn routers_with_virtual_macs_keep_every_promise() {
+    for family in [Family::V4, Family::V6] {
+        let addresses = vec![address(1, family, 1)];
+        let with_mac = |priority| {
+            let password = if family == Family::V4 { Some("secret") } else { None };
+            let version = if family == Family::V4 { 2 } else { 3 };
+            setting(Instance {
+                vmac: true,
+                family,
+                version,
+                password,
+                addresses: addresses.clone(),
+                ..instance(priority)
+            })
+        };
+        let trouble = [
+            (15, Disturbance::Unlink(0, Segment::Front)),
+            (20, Disturbance::Relink(0, Segment::Front)),
+            (30, Disturbance::KillWorker(0)),
+            (31, Disturbance::Respawn(0)),
+            (40, Disturbance::Pull(0, Segment::Front)),
+            (50, Disturbance::Plug(0, Segment::Front)),
+        ];
+        assert_eq!(broken(world(with_mac(120), with_mac(100), &trouble)), None, "{family:?}");
+    }
+}
+
+// behaviour.md: an interface that comes or goes counts once that has lasted
+#[test]
+fn interfaces_with_delays_break_no_promise() {
+    for (down, up) in [(50, 0), (0, 50), (30, 200)] {
+        let delayed = |priority| Setting { delays: Some(LinkDelays { down, up }), ..setting(instance(priority)) };
+        let pulls = [
+            (20, Disturbance::Pull(0, Segment::Front)),
+            (21, Disturbance::Plug(0, Segment::Front)),
+            (40, Disturbance::Pull(0, Segment::Front)),
+            (50, Disturbance::Plug(0, Segment::Front)),
+        ];
+        assert_eq!(broken(world(delayed(120), delayed(100), &pulls)), None, "{down} {up}");
     }
 }
 
 #[test]
 fn a_router_that_does_not_know_what_it_tracks_is_found() {
-    for (weight, expected) in [(0, Invariant::FaultWhileTracked), (-100, Invariant::PriorityOnTheWire)] {
-        let fails = [(20, Disturbance::Track(0, 0, false))];
-        let mut world = world(tracking(120, weight), tracking(100, weight), &fails);
-        world.node_mut(0).tell_engine_otherwise(2, &setting(instance(120)));
-        assert_eq!(broken(world), Some(expected), "weight {weight}");
+    for (tracker, kind) in TRACKERS.into_iter().enumerate() {
+        for (weight, expected) in [(0, Invariant::FaultWhileTracked), (-100, Invariant::PriorityOnTheWire)] {
+            let fails = [(20, Disturbance::Track(0, tracker, false))];
+            let mut world = world(tracking(120, tracker, weight), tracking(100, tracker, weight), &fails);
+            world.node_mut(0).tell_engine_otherwise(2, &setting(instance(120)));
+            assert_eq!(broken(world), Some(expected), "{kind:?}, weight {weight}");
+        }
     }
 }
 
@@ -109,7 +158,7 @@ fn a_cut_that_nobody_told_the_watch_of_makes_two_masters() {
 fn without_anybody_who_wants_to_be_master_there_is_none() {
     let mut world = world(setting(instance(200)), setting(instance(100)), &[]);
     for node in 0..2 {
-        let idle = Setting { instances: Vec::new(), yields_lost_addresses: false, bfd: None };
+        let idle = Setting { instances: Vec::new(), yields_lost_addresses: false, bfd: None, delays: None };
         world.node_mut(node).tell_engine_otherwise(2, &idle);
     }
     assert_eq!(broken(world), Some(Invariant::SomeMaster));
@@ -178,6 +227,7 @@ fn an_engine_without_the_group_lets_its_members_part() {
     let member = |vrid, segment, grouped| Instance {
         vrid,
         segment,
+        vmac: false,
         grouped,
         addresses: vec![address(vrid, Family::V4, 1)],
         ..instance(200)
@@ -186,6 +236,7 @@ fn an_engine_without_the_group_lets_its_members_part() {
         instances: vec![member(1, Segment::Front, grouped), member(2, Segment::Back, grouped)],
         yields_lost_addresses: false,
         bfd: None,
+        delays: None,
     };
     let pulled = [(30, Disturbance::Pull(0, Segment::Back))];
     let mut world = world(both(true), both(true), &pulled);
@@ -253,6 +304,7 @@ fn a_follower_that_loses_changes_is_misled() {
 fn with_sessions() -> World {
     let with = |priority| Setting {
         bfd: Some(BfdTimes { interval: 100, multiplier: 3 }),
+        delays: None,
         ..setting(Instance { promoted: true, ..instance(priority) })
     };
     world(with(200), with(100), &[(20, Disturbance::Cut(0, 1)), (20, Disturbance::Cut(1, 0))])

@@ -18,6 +18,7 @@ fn setting(priority: u8) -> Setting {
         unicast: false,
         password: None,
         signs: false,
+        vmac: false,
         grouped: false,
         priority,
         interval: 100,
@@ -32,7 +33,7 @@ fn setting(priority: u8) -> Setting {
         promoted: false,
         fault: false,
     };
-    Setting { instances: vec![instance], yields_lost_addresses: false, bfd: None }
+    Setting { instances: vec![instance], yields_lost_addresses: false, bfd: None, delays: None }
 }
 
 /// Two routers that start at once, and what happens to them, by milliseconds.

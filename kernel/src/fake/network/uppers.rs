@@ -29,6 +29,11 @@ impl FakeNetwork {
         self.filters.get(&link).copied()
     }
 
+    /// The link of this number.
+    pub fn link_at(&self, index: LinkIndex) -> Option<&Link> {
+        self.links.get(&index)
+    }
+
     /// The link of this name.
     pub fn link(&self, name: &str) -> Option<&Link> {
         self.links.values().find(|link| link.name.as_bytes() == name.as_bytes())
@@ -96,7 +101,7 @@ impl FakeNetwork {
     }
 
     /// Links that are on `parent`.
-    pub(super) fn uppers(&self, parent: LinkIndex) -> Vec<Link> {
+    pub fn uppers(&self, parent: LinkIndex) -> Vec<Link> {
         self.links.values().filter(|link| link.parent == Some(parent) && link.upper.is_some()).cloned().collect()
     }
 

@@ -69,10 +69,8 @@ impl Node {
     pub fn delete_address(&mut self, now: Moment, id: VirtualId) -> bool {
         let Some(instance) = self.setting.instances.get(id) else { return false };
         let Some(address) = instance.addresses.first().copied() else { return false };
-        let link = self.link(instance.segment);
-        if !self.network().has(address) {
-            return false;
-        }
+        let there = self.network().addresses().find(|there| there.address == address).map(|there| there.link);
+        let Some(link) = there else { return false };
         self.network().remove_address(link, address, prefix(address));
         self.restored_by = now + RESTORED + self.slack();
         self.see_addresses();

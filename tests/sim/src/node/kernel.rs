@@ -10,6 +10,7 @@ use keepalived_kernel::fake::FakeSockets;
 use keepalived_kernel::packets::Channel;
 
 use super::addresses::remove_virtual;
+use super::links::base;
 use super::{FakeEngine, Life, Node, View};
 use crate::clock::Moment;
 use crate::setting::{self, Segment, Setting};
@@ -99,8 +100,9 @@ impl Node {
         if std::mem::take(&mut self.takes_back) {
             // the supervisor remembers what the file had before, or the administrator who changed the file removes it
             let (setting, links) = (&self.setting, &self.links);
+            let network = engine.kernel().0.clone();
             let stays = |place: &Address| {
-                let on = |segment| links.get(segment) == Some(&place.link);
+                let on = |segment| links.get(segment) == Some(&base(&network, place.link));
                 setting
                     .instances
                     .iter()
@@ -127,8 +129,10 @@ pub(super) fn excuse_those_without_sockets(
             setting::Family::V4 => Family::V4,
             setting::Family::V6 => Family::V6,
         };
-        let open = |(_, channel): (_, &Channel)| (channel.family, channel.link) == (family, link);
-        let without = waits && !engine.kernel().1.channels().any(open);
+        let (network, packets) = engine.kernel();
+        let on = |channel: &Channel| channel.link.map(|link| base(network, link));
+        let open = |(_, channel): (_, &Channel)| (channel.family, on(channel)) == (family, link);
+        let without = waits && !packets.channels().any(open);
         if without || view.without_sockets {
             view.last_advert = now;
         }

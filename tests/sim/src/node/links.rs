@@ -20,8 +20,16 @@ impl Node {
     }
 
     /// The segment that the interface `link` is on.
-    pub fn segment(&self, link: LinkIndex) -> Option<Segment> {
-        self.links.iter().find(|(_, known)| **known == link).map(|(segment, _)| *segment)
+    pub fn segment(&mut self, link: LinkIndex) -> Option<Segment> {
+        let below = base(self.network(), link);
+        self.links.iter().find(|(_, known)| **known == below).map(|(segment, _)| *segment)
+    }
+
+    /// The interface on `segment`, and the virtual MACs on that.
+    pub(super) fn all_on(&mut self, segment: Segment) -> Vec<LinkIndex> {
+        let link = self.link(segment);
+        let uppers = self.network().uppers(link).into_iter().map(|upper| upper.index);
+        std::iter::once(link).chain(uppers).collect()
     }
 
     /// The cable of `segment`.
@@ -30,8 +38,10 @@ impl Node {
         if plugged {
             self.plugged.push(segment);
         }
-        if let Some(link) = self.links.get(&segment).copied() {
-            self.network().set_running(link, plugged);
+        if self.links.contains_key(&segment) {
+            for link in self.all_on(segment) {
+                self.network().set_running(link, plugged);
+            }
         }
     }
 
@@ -49,7 +59,7 @@ impl Node {
             return;
         }
         self.remade += 1;
-        let link = LinkIndex(segment.link() + 10 * self.remade);
+        let link = LinkIndex(segment.remade(self.remade));
         self.links.insert(segment, link);
         let (id, running, mute) = (self.id, self.plugged.contains(&segment), self.mute);
         add_link(self.network(), id, segment, link, running);
@@ -70,6 +80,11 @@ impl Node {
     pub const fn is_mute(&self) -> bool {
         self.mute
     }
+}
+
+/// The link that `link` is on, or itself.
+pub(super) fn base(network: &FakeNetwork, link: LinkIndex) -> LinkIndex {
+    network.link_at(link).and_then(|link| link.parent).unwrap_or(link)
 }
 
 /// A machine with two networks, and an interface that is none of our business.
