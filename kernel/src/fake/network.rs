@@ -57,6 +57,8 @@ pub struct FakeNetwork {
     /// Of links where it was set.
     filters: BTreeMap<LinkIndex, u8>,
     changes: usize,
+    /// Of these, all but links that were as wished already.
+    altered: usize,
     batches: usize,
 }
 
@@ -238,6 +240,11 @@ impl FakeNetwork {
         (self.changes, self.batches)
     }
 
+    /// How many changes were asked for, but for links that were as wished already.
+    pub const fn altered(&self) -> usize {
+        self.altered
+    }
+
     /// Lets the machine forward IPv6 packets that come in on this link.
     pub fn forward_ipv6(&mut self, link: LinkIndex) {
         self.forwarding.insert(link);
@@ -365,7 +372,14 @@ impl Network for FakeNetwork {
     fn change(&mut self, changes: &[Change]) -> Vec<Result<(), Refused>> {
         self.batches += 1;
         self.changes += changes.len();
-        changes.iter().map(|change| self.apply(change)).collect()
+        let mut results = Vec::with_capacity(changes.len());
+        for change in changes {
+            let told = self.events.len();
+            results.push(self.apply(change));
+            // the kernel tells of a link that it has altered
+            self.altered += usize::from(!matches!(change.key(), Key::Upper(..)) || self.events.len() > told);
+        }
+        results
     }
 
     fn events(&mut self, out: &mut Vec<NetworkEvent>) -> bool {

@@ -80,6 +80,8 @@ pub struct FakePackets {
     next: u32,
     refuse_open: Option<i32>,
     failing_links: BTreeMap<LinkIndex, i32>,
+    /// Nothing can be sent at all.
+    failing: Option<i32>,
     lost: u64,
     /// Room for packets that are not read yet; `None` is endless.
     room: Option<usize>,
@@ -151,13 +153,18 @@ impl FakePackets {
         };
     }
 
+    /// From now on nothing can be sent at all; `None` ends that.
+    pub const fn fail(&mut self, errno: Option<i32>) {
+        self.failing = errno;
+    }
+
     /// Open channels by their ids.
     pub fn channels(&self) -> impl Iterator<Item = (ChannelId, &Channel)> {
         self.channels.iter().map(|(id, channel)| (*id, channel))
     }
 
     fn failure_of(&self, link: Option<LinkIndex>) -> Option<i32> {
-        self.failing_links.get(&link?).copied()
+        self.failing.or_else(|| self.failing_links.get(&link?).copied())
     }
 }
 

@@ -43,6 +43,11 @@ pub enum Invariant {
     Farewell,
     /// A router is in FAULT exactly while a tracker without weight, or its interface, says so.
     FaultWhileTracked,
+    /// An interface counts as down only once it has been down for its delay.
+    DownForLong,
+    /// What a virtual router with a virtual MAC has, and what it sends, is on the interface with that MAC, which goes
+    /// when the router stops.
+    VirtualMac,
     /// The priority of an advert is what the file says and trackers add.
     PriorityOnTheWire,
     /// No BFD session is up on both sides when the path between them has been gone, in either direction, for longer than
@@ -106,6 +111,8 @@ impl Invariant {
             | Self::NoFalseDuplicate
             | Self::Farewell
             | Self::FaultWhileTracked
+            | Self::DownForLong
+            | Self::VirtualMac
             | Self::PriorityOnTheWire
             | Self::SeesDeadPath
             | Self::GroupTogether
@@ -124,6 +131,8 @@ impl fmt::Display for Invariant {
             Self::OneHolder => "no address on two routers",
             Self::NoPreempt => "nopreempt never preempts",
             Self::FaultWhileTracked => "FAULT exactly while a tracker says so",
+            Self::DownForLong => "an interface counts as down once it has been so for its delay",
+            Self::VirtualMac => "what has a virtual MAC is on the interface with it",
             Self::PriorityOnTheWire => "the priority on the wire is what the trackers add up to",
             Self::SeesDeadPath => "BFD sees a dead path within the detection time",
             Self::Priority => "the highest priority that preempts is master",

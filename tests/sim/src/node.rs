@@ -10,7 +10,7 @@ use keepalived_core::network::LinkIndex;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerState};
 use keepalived_core::vrrp::{State, Transition};
-use keepalived_daemon::vrrp::{Engine, Report};
+use keepalived_daemon::vrrp::{BorrowedSettings, Engine, Report};
 use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert, SentFrame};
 use keepalived_state::VrrpView;
 
@@ -68,6 +68,8 @@ pub struct Node {
     plugged: Vec<Segment>,
     /// The interfaces, with their numbers.
     links: BTreeMap<Segment, LinkIndex>,
+    /// Since when interfaces are down, or not there.
+    down_since: BTreeMap<Segment, Moment>,
     /// How often an interface was made again.
     remade: u32,
     /// Addresses that the kernel refuses to change, and those that it refused: until then nothing is promised of them.
@@ -83,6 +85,8 @@ pub struct Node {
     room: Option<usize>,
     /// Masters of the killed process, for the next one.
     adopts: BTreeSet<InstanceKey>,
+    /// What settings of links were before it changed them, for the next one.
+    borrowed: BorrowedSettings,
     /// Until then a master may be without an address.
     restored_by: Moment,
     /// When it is scheduled next: of several planned turns, only this one counts.
@@ -92,6 +96,8 @@ pub struct Node {
     network_changes: usize,
     turns_in_a_row: usize,
     present: Vec<IpAddr>,
+    /// Virtual addresses on other interfaces than their virtual routers are on.
+    misplaced: Vec<IpAddr>,
     /// Its bfd process, and how often it was started.
     bfd: Option<sessions::BfdProcess>,
     bfd_starts: u64,
@@ -210,6 +216,7 @@ impl Node {
             paused: false,
             plugged,
             links: first_links(),
+            down_since: BTreeMap::new(),
             remade: 0,
             refused: BTreeMap::new(),
             mute: false,
@@ -218,12 +225,14 @@ impl Node {
             widowed_at: None,
             room: None,
             adopts: BTreeSet::new(),
+            borrowed: BorrowedSettings::default(),
             restored_by: Moment::START,
             next_turn: None,
             views,
             network_changes: 0,
             turns_in_a_row: 0,
             present: Vec::new(),
+            misplaced: Vec::new(),
             bfd: None,
             bfd_starts: 0,
             next_control: None,
@@ -414,18 +423,23 @@ impl Node {
         }
     }
 
-    /// A packet arrives; true if it will be heard.
-    pub fn deliver(&mut self, segment: Segment, mut advert: ReceivedAdvert) -> bool {
+    /// A packet arrives. Each interface hears what is for a group. Returns whether it waits to be read, and whether the
+    /// instance of `vrid` will hear it.
+    pub fn deliver(&mut self, segment: Segment, mut advert: ReceivedAdvert, vrid: Option<u8>) -> (bool, bool) {
+        let own = vrid.and_then(|vrid| self.own_link(vrid));
         let links = self.all_on(segment);
-        let Life::Up(engine) = &mut self.life else { return false };
+        let Life::Up(engine) = &mut self.life else { return (false, false) };
         let packets = engine.kernel().1;
-        let lost = packets.lost();
-        let mut heard = 0;
+        let (mut waits, mut heard) = (false, false);
         for link in links {
+            let lost = packets.lost();
             advert.link = link;
-            heard += packets.deliver(&advert);
+            let all = packets.deliver(&advert);
+            let has_room = packets.lost() == lost;
+            waits |= all > 0 && has_room;
+            heard |= own == Some(link) && all > 0 && has_room;
         }
-        heard > 0 && packets.lost() == lost
+        (waits, heard)
     }
 
     /// A neighbour on `segment` says something about its addresses.
@@ -437,9 +451,9 @@ impl Node {
         }
     }
 
-    /// Changes that this process asked its kernel for.
+    /// Changes that this process asked its kernel for. Links that it takes over are set once more.
     pub fn changes(&mut self) -> usize {
-        self.network().work().0.saturating_sub(self.network_changes)
+        self.network().altered().saturating_sub(self.network_changes)
     }
 
     fn network(&mut self) -> &mut FakeNetwork {

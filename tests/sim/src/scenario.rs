@@ -59,9 +59,7 @@ impl Scenario {
 
     /// In some worlds some of the virtual routers have a virtual MAC.
     fn with_virtual_macs(mut self, random: &mut Random) -> Self {
-        // what makes a router mute names its links
-        let is_mute = |(_, what): &(Moment, Disturbance)| matches!(what, Disturbance::Mute(_));
-        if self.plan.iter().any(is_mute) || !random.percent(30) {
+        if !random.percent(30) {
             return self;
         }
         let reloads = self.plan.iter_mut().filter_map(|(_, what)| match what {

@@ -265,6 +265,15 @@ impl Instance {
         Duration::from_millis(self.interval * 10)
     }
 
+    /// The MAC address that it brings along (RFC 9568 section 7.3).
+    pub const fn virtual_mac(&self) -> Option<[u8; 6]> {
+        let family = match self.family {
+            Family::V4 => 1,
+            Family::V6 => 2,
+        };
+        if self.vmac { Some([0, 0, 0x5e, 0, family, self.vrid]) } else { None }
+    }
+
     /// What others have to agree on.
     pub const fn terms(&self) -> Terms {
         Terms { version: self.version, password: self.password, signs: self.signs, interval: self.interval }
@@ -331,7 +340,7 @@ pub fn text(setting: &Setting, node: NodeId, nodes: usize) -> String {
         let seconds = |centis: u64| format!("{}.{:02}", centis / 100, centis % 100);
         let line = |segment: Segment| format!("  {} {} {}\n", segment.interface(), seconds(down), seconds(up));
         let lines: String = Segment::ALL.map(line).concat();
-        write!(text, "interface_up_down_delays {{\n{lines}}}\n").expect("a string takes everything");
+        writeln!(text, "interface_up_down_delays {{\n{lines}}}").expect("a string takes everything");
     }
     let grouped: Vec<VirtualId> =
         setting.instances.iter().enumerate().filter(|(_, instance)| instance.grouped).map(|(id, _)| id).collect();

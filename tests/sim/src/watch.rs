@@ -6,6 +6,7 @@ mod router;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use keepalived_core::network::LinkIndex;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Cause, State, Transition};
 
@@ -18,7 +19,7 @@ use crate::node::{Deeds, Node};
 use crate::setting::{NodeId, Preempt, Terms, VirtualId};
 
 use component::{Component, components, held_twice, masters, ranked};
-use router::{announced, hears_first, holdings, in_fault, not_abandoned, punctual};
+use router::{announced, down_for_long, hears_first, holdings, in_fault, not_abandoned, punctual};
 
 /// What is known of the world's past.
 #[derive(Debug)]
@@ -125,6 +126,7 @@ impl Watch {
                 self.does_not_preempt(now, id, *which, transition, nodes, medium)?;
                 hears_first(id, node, *which, transition, deeds)?;
             }
+            down_for_long(now, id, node, *which, transition)?;
         }
         for (which, address) in &deeds.duplicates {
             self.is_duplicate(now, id, *which, *address, nodes)?;
@@ -161,11 +163,20 @@ impl Watch {
         Err((Invariant::OthersDoNot, format!("a router that stopped has left {:?}", node.present())))
     }
 
-    /// A router sent an advert.
+    /// A router has stopped: its virtual MACs are gone.
+    pub fn left_links(node: &mut Node) -> Result<(), Broken> {
+        if node.has_virtual_mac() {
+            return Err((Invariant::VirtualMac, "a router that stopped has left a virtual MAC".into()));
+        }
+        Ok(())
+    }
+
+    /// A router sent an advert out of `link`.
     ///
     /// # Errors
-    /// Its priority is another than that of the router.
-    pub fn advertised(now: Moment, node: &mut Node, said: Said) -> Result<(), Broken> {
+    /// Its priority is another than that of the router, or it leaves by another interface.
+    pub fn advertised(now: Moment, node: &mut Node, said: Said, link: Option<LinkIndex>) -> Result<(), Broken> {
+        let own = node.own_link(said.vrid);
         let found = node.setting.instances.iter().enumerate().find(|(_, instance)| instance.vrid == said.vrid);
         let Some((id, instance)) = found else { return Ok(()) };
         let wanted = instance.priority;
@@ -175,6 +186,10 @@ impl Watch {
         if said.priority != 0 && said.priority != wanted {
             let text = format!("an advert of I{id} has priority {}, and the router {wanted}", said.priority);
             return Err((Invariant::PriorityOnTheWire, text));
+        }
+        if own != link {
+            let text = format!("an advert of I{id} leaves by {link:?}, and its virtual router is on {own:?}");
+            return Err((Invariant::VirtualMac, text));
         }
         Ok(())
     }
@@ -237,10 +252,15 @@ impl Watch {
             }
             Disturbance::Start(_)
             | Disturbance::Respawn(_)
-            | Disturbance::Pull(..)
-            | Disturbance::Plug(..)
             | Disturbance::Unlink(..)
             | Disturbance::Relink(..) => {}
+            Disturbance::Pull(node, _) | Disturbance::Plug(node, _) => {
+                // where that does not count at once the router goes on, and hears nothing meanwhile
+                let delayed = nodes.get(*node).is_some_and(|node| node.setting.delays.is_some());
+                if let Some(at) = self.handled.get_mut(*node).filter(|_| delayed) {
+                    *at = now;
+                }
+            }
             Disturbance::Mute(_) | Disturbance::Unmute(_) => self.medium_changed = self.medium_changed.max(now),
             Disturbance::Stop(node)
             | Disturbance::PowerCut(node)

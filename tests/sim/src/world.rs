@@ -13,7 +13,7 @@ use keepalived_core::vrrp::duplicate::frame::probed;
 use keepalived_kernel::fake::{ReceivedAdvert, SentAdvert, SentFrame};
 
 use crate::bounds::{Bounds, DELAY, LATENESS};
-use crate::clock::Moment;
+use crate::clock::{Moment, stretched};
 use crate::disturbance::{Disturbance, Weather};
 use crate::invariant::{Broken, Invariant, Violation};
 use crate::medium::{self, Medium, Said};
@@ -173,7 +173,7 @@ impl World {
             .collect();
         // what an interface does counts later, by so much
         let delays = nodes.iter().filter_map(|node| node.setting.delays).map(LinkDelays::longest).max();
-        let slack = nodes.first().map(Node::slack).unwrap_or_default() + delays.unwrap_or_default();
+        let slack = nodes.first().map(Node::slack).unwrap_or_default() + stretched(delays.unwrap_or_default());
         let mut world = Self {
             seed,
             now: Moment::START,
@@ -388,7 +388,7 @@ impl World {
             if let Some(said) = said {
                 let to = if to.len() == 1 { format!(" for {to:?}") } else { String::new() };
                 self.trace.note(now, || format!("router {from}: advert {} of VRID {}{to}", said.priority, said.vrid));
-                Watch::advertised(now, self.node_mut(from), said)?;
+                Watch::advertised(now, self.node_mut(from), said, advert.channel.link)?;
             }
             if !self.node(from).is_plugged(segment) {
                 continue;
@@ -431,11 +431,12 @@ impl World {
         let received = node.clock.show(now);
         let source = advert.source;
         advert.received = received;
-        if !node.deliver(segment, advert) {
+        let (waits, heard) = node.deliver(segment, advert, said.map(|said| said.vrid));
+        if !waits {
             self.trace.note(now, || format!("    no room for it at router {to}"));
             return;
         }
-        if let (Some(said), Some(terms)) = (said, terms)
+        if let (true, Some(said), Some(terms)) = (heard, said, terms)
             && Watch::is_later(node, source, said)
         {
             Watch::heard(node, terms, said, received);
@@ -483,6 +484,7 @@ impl World {
                 }
                 self.send(id, deeds.sent)?;
                 self.watch.stopped(now, self.node(id))?;
+                Watch::left_links(self.node_mut(id))?;
             }
             Disturbance::PowerCut(id) => self.node_mut(id).cut_power(now),
             Disturbance::Kill(id) => self.node_mut(id).kill(now, false),
@@ -521,11 +523,11 @@ impl World {
                 self.schedule(id, now);
             }
             Disturbance::Unlink(id, segment) => {
-                self.node_mut(id).unlink(segment);
+                self.node_mut(id).unlink(now, segment);
                 self.schedule(id, now);
             }
             Disturbance::Relink(id, segment) => {
-                self.node_mut(id).relink(segment);
+                self.node_mut(id).relink(now, segment);
                 self.schedule(id, now);
             }
             Disturbance::Mute(id) | Disturbance::Unmute(id) => {
@@ -618,7 +620,7 @@ impl World {
             }
             let received = node.clock.show(now);
             let link = node.link(segment);
-            node.deliver(segment, ReceivedAdvert { link, source, destination, ttl: 255, received, octets });
+            node.deliver(segment, ReceivedAdvert { link, source, destination, ttl: 255, received, octets }, None);
         }
         self.schedule(id, now);
     }
@@ -651,7 +653,7 @@ impl World {
 
     fn plug(&mut self, id: NodeId, segment: Segment, plugged: bool) {
         let now = self.now;
-        self.node_mut(id).plug(segment, plugged);
+        self.node_mut(id).plug(now, segment, plugged);
         self.schedule(id, now);
     }
 

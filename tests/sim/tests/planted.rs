@@ -86,22 +86,20 @@ fn what_is_tracked_changes_the_priority_or_makes_a_fault() {
     }
 }
 
+fn with_mac(family: Family, priority: u8) -> Instance {
+    let addresses = vec![address(1, family, 1)];
+    match family {
+        Family::V4 => Instance { vmac: true, addresses, ..instance(priority) },
+        Family::V6 => {
+            Instance { vmac: true, family, version: 3, password: None, addresses, ..instance(priority) }
+        }
+    }
+}
+
 #[test]
 fn routers_with_virtual_macs_keep_every_promise() {
     for family in [Family::V4, Family::V6] {
-        let addresses = vec![address(1, family, 1)];
-        let with_mac = |priority| {
-            let password = if family == Family::V4 { Some("secret") } else { None };
-            let version = if family == Family::V4 { 2 } else { 3 };
-            setting(Instance {
-                vmac: true,
-                family,
-                version,
-                password,
-                addresses: addresses.clone(),
-                ..instance(priority)
-            })
-        };
+        let router = |priority| setting(with_mac(family, priority));
         let trouble = [
             (15, Disturbance::Unlink(0, Segment::Front)),
             (20, Disturbance::Relink(0, Segment::Front)),
@@ -109,23 +107,56 @@ fn routers_with_virtual_macs_keep_every_promise() {
             (31, Disturbance::Respawn(0)),
             (40, Disturbance::Pull(0, Segment::Front)),
             (50, Disturbance::Plug(0, Segment::Front)),
+            (58, Disturbance::Stop(0)),
         ];
-        assert_eq!(broken(world(with_mac(120), with_mac(100), &trouble)), None, "{family:?}");
+        assert_eq!(broken(world(router(120), router(100), &trouble)), None, "{family:?}");
     }
+}
+
+// RFC 9568 section 7.3
+#[test]
+fn an_engine_without_the_virtual_mac_is_found() {
+    for family in [Family::V4, Family::V6] {
+        let router = |priority| setting(with_mac(family, priority));
+        let mut world = world(router(120), router(100), &[]);
+        world.node_mut(0).tell_engine_otherwise(2, &setting(Instance { vmac: false, ..with_mac(family, 120) }));
+        assert_eq!(broken(world), Some(Invariant::VirtualMac), "{family:?}");
+    }
+}
+
+fn delayed(priority: u8, down: u64, up: u64) -> Setting {
+    Setting { delays: Some(LinkDelays { down, up }), ..setting(instance(priority)) }
+}
+
+fn pulls() -> [(u64, Disturbance); 4] {
+    [
+        (20, Disturbance::Pull(0, Segment::Front)),
+        (21, Disturbance::Plug(0, Segment::Front)),
+        (40, Disturbance::Pull(0, Segment::Front)),
+        (50, Disturbance::Plug(0, Segment::Front)),
+    ]
 }
 
 // behaviour.md: an interface that comes or goes counts once that has lasted
 #[test]
 fn interfaces_with_delays_break_no_promise() {
     for (down, up) in [(50, 0), (0, 50), (30, 200)] {
-        let delayed = |priority| Setting { delays: Some(LinkDelays { down, up }), ..setting(instance(priority)) };
-        let pulls = [
-            (20, Disturbance::Pull(0, Segment::Front)),
-            (21, Disturbance::Plug(0, Segment::Front)),
-            (40, Disturbance::Pull(0, Segment::Front)),
-            (50, Disturbance::Plug(0, Segment::Front)),
-        ];
-        assert_eq!(broken(world(delayed(120), delayed(100), &pulls)), None, "{down} {up}");
+        assert_eq!(broken(world(delayed(120, down, up), delayed(100, down, up), &pulls())), None, "{down} {up}");
+    }
+}
+
+#[test]
+fn an_engine_with_other_delays_is_found() {
+    let others = [
+        (setting(instance(120)), Invariant::DownForLong),
+        (delayed(120, 10, 50), Invariant::DownForLong),
+        (delayed(120, 900, 50), Invariant::FaultWhileTracked),
+        (delayed(120, 50, 900), Invariant::FaultWhileTracked),
+    ];
+    for (other, expected) in others {
+        let mut world = world(delayed(120, 50, 50), delayed(100, 50, 50), &pulls());
+        world.node_mut(0).tell_engine_otherwise(2, &other);
+        assert_eq!(broken(world), Some(expected), "{:?}", other.delays);
     }
 }
 
@@ -227,7 +258,6 @@ fn an_engine_without_the_group_lets_its_members_part() {
     let member = |vrid, segment, grouped| Instance {
         vrid,
         segment,
-        vmac: false,
         grouped,
         addresses: vec![address(vrid, Family::V4, 1)],
         ..instance(200)
@@ -304,7 +334,6 @@ fn a_follower_that_loses_changes_is_misled() {
 fn with_sessions() -> World {
     let with = |priority| Setting {
         bfd: Some(BfdTimes { interval: 100, multiplier: 3 }),
-        delays: None,
         ..setting(Instance { promoted: true, ..instance(priority) })
     };
     world(with(200), with(100), &[(20, Disturbance::Cut(0, 1)), (20, Disturbance::Cut(1, 0))])

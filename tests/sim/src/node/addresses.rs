@@ -9,6 +9,7 @@ use keepalived_core::vrrp::State;
 use keepalived_kernel::fake::FakeNetwork;
 use keepalived_kernel::network::Refused;
 
+use super::links::own;
 use super::{Life, Node};
 use crate::bounds::Bounds;
 use crate::clock::Moment;
@@ -40,6 +41,32 @@ impl Node {
         present.clear();
         present.extend(self.network().addresses().map(|address| address.address).filter(|it| is_virtual(*it)));
         self.present = present;
+        self.misplaced = self.see_misplaced();
+    }
+
+    fn see_misplaced(&mut self) -> Vec<IpAddr> {
+        if !self.setting.instances.iter().any(|instance| instance.vmac) {
+            return Vec::new();
+        }
+        let instances = self.setting.instances.iter().filter(|instance| !instance.absent);
+        let with_links = instances.filter_map(|instance| {
+            Some((self.links.get(&instance.segment).copied()?, instance.virtual_mac(), instance.addresses.clone()))
+        });
+        let with_links: Vec<_> = with_links.collect();
+        let network = self.network();
+        let is_right = |there: &Address| {
+            let has = |(below, mac, addresses): &(LinkIndex, Option<[u8; 6]>, Vec<IpAddr>)| {
+                addresses.contains(&there.address) && own(network, *below, *mac) == Some(there.link)
+            };
+            with_links.iter().any(has)
+        };
+        let wrong = network.addresses().filter(|there| is_virtual(there.address) && !is_right(there));
+        wrong.map(|there| there.address).collect()
+    }
+
+    /// Virtual addresses that are on other interfaces than their virtual routers are on.
+    pub fn misplaced(&self) -> &[IpAddr] {
+        &self.misplaced
     }
 
     /// An address of a master that should have been announced by now.

@@ -10,10 +10,10 @@ use keepalived_kernel::fake::FakeSockets;
 use keepalived_kernel::packets::Channel;
 
 use super::addresses::remove_virtual;
-use super::links::base;
+use super::links::own;
 use super::{FakeEngine, Life, Node, View};
 use crate::clock::Moment;
-use crate::setting::{self, Segment, Setting};
+use crate::setting::{self, Instance, Segment, Setting};
 
 /// What the engine has asked for.
 #[derive(Debug)]
@@ -102,11 +102,12 @@ impl Node {
             let (setting, links) = (&self.setting, &self.links);
             let network = engine.kernel().0.clone();
             let stays = |place: &Address| {
-                let on = |segment| links.get(segment) == Some(&base(&network, place.link));
-                setting
-                    .instances
-                    .iter()
-                    .any(|it| !it.absent && on(&it.segment) && it.addresses.contains(&place.address))
+                let is_own = |it: &Instance| {
+                    let below = links.get(&it.segment).copied();
+                    below.and_then(|below| own(&network, below, it.virtual_mac())) == Some(place.link)
+                };
+                let has = |it: &Instance| !it.absent && it.addresses.contains(&place.address) && is_own(it);
+                setting.instances.iter().any(has)
             };
             remove_virtual(engine.kernel().0, |place| !stays(place));
         }
@@ -130,8 +131,8 @@ pub(super) fn excuse_those_without_sockets(
             setting::Family::V6 => Family::V6,
         };
         let (network, packets) = engine.kernel();
-        let on = |channel: &Channel| channel.link.map(|link| base(network, link));
-        let open = |(_, channel): (_, &Channel)| (channel.family, on(channel)) == (family, link);
+        let link = link.and_then(|link| own(network, link, instance.virtual_mac()));
+        let open = |(_, channel): (_, &Channel)| (channel.family, channel.link) == (family, link);
         let without = waits && !packets.channels().any(open);
         if without || view.without_sockets {
             view.last_advert = now;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use keepalived_config::InstanceKey;
 use keepalived_config::model as config;
 use keepalived_core::vrrp::State;
-use keepalived_daemon::vrrp::{AtExit, Engine, Inherited, Was, remove_abandoned};
+use keepalived_daemon::vrrp::{AtExit, BorrowedSettings, Engine, Inherited, Was, remove_abandoned};
 use keepalived_kernel::fake::{FakeNetwork, FakePackets};
 use keepalived_kernel::network::Network as _;
 
@@ -28,14 +28,15 @@ impl Node {
         while !network.events(&mut Vec::new()) {}
         let mut packets = FakePackets::new();
         packets.limit_inbox(self.room);
-        silence(&mut packets, &self.links, self.mute);
+        silence(&mut packets, self.mute);
         let masters = std::mem::take(&mut self.adopts);
         let quiet = !masters.is_empty() && self.refused.is_empty() && self.is_complete(&masters, &network);
-        self.network_changes = network.work().0;
+        self.network_changes = network.altered();
         let shown = self.clock.show(now);
         let trackers = std::mem::take(&mut self.known_trackers);
         let quiet = quiet && trackers == self.tracker_states();
-        let inherited = Inherited { masters, trackers: trackers.into_iter().collect(), ..Inherited::default() };
+        let (trackers, borrowed) = (trackers.into_iter().collect(), std::mem::take(&mut self.borrowed));
+        let inherited = Inherited { masters, trackers, borrowed };
         let mut engine = Engine::new(shown, &self.config, inherited, network, packets)
             .expect("the kernel in memory can always be read");
         engine.set_utc(shown, now.utc());
@@ -81,6 +82,7 @@ impl Node {
             let states = engine.states();
             let masters = states.into_iter().filter(|(_, _, state)| *state == State::Master);
             self.adopts = masters.map(|(key, _, _)| key.clone()).collect();
+            self.borrowed = engine.borrowed().clone();
             let network = engine.kernel().0.clone();
             self.life = Life::Down(Box::new(network));
         }
@@ -96,6 +98,7 @@ impl Node {
         }
         if !adopts {
             self.adopts.clear();
+            self.borrowed = BorrowedSettings::default();
         }
         self.widowed_at = if adopts && was_up { Some(now) } else { self.widowed_at.filter(|_| adopts) };
         self.gone(now);
@@ -119,6 +122,9 @@ impl Node {
         self.kill(now, false);
         self.life = Life::Down(Box::new(machine(self.id, &self.plugged)));
         self.links = first_links();
+        for segment in Segment::ALL {
+            self.note_down(now, segment);
+        }
         self.refused.clear();
         self.see_addresses();
     }

@@ -1,8 +1,9 @@
 //! The promises about one router, whatever the others do.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use keepalived_core::vrrp::{Cause, State, Transition};
+use keepalived_core::vrrp::{Cause, Fault, State, Transition};
 
 use crate::bounds::LATENESS;
 use crate::clock::{Moment, stretched};
@@ -63,12 +64,35 @@ pub(super) fn in_fault(now: Moment, calm_since: Moment, nodes: &[Node]) -> Resul
             let is = view.state == State::Fault;
             let due = now.since(node.tracked_at) > LATENESS * 4;
             let calm = now.since(calm_since) > LATENESS * 4;
-            let wrong = if tracked { !is } else { is && !unplugged };
+            let wrong = is != (tracked || unplugged);
             if !instance.absent && wrong && due && calm {
-                let text = format!("router {id}, I{which}: {:?}, tracked {tracked}", view.state);
+                let text =
+                    format!("router {id}, I{which}: {:?}, tracked {tracked}, unplugged {unplugged}", view.state);
                 return Err((Invariant::FaultWhileTracked, text));
             }
         }
+    }
+    Ok(())
+}
+
+/// Who takes part leaves for a cable only once that has been out for the delay of the interface.
+pub(super) fn down_for_long(
+    now: Moment,
+    id: NodeId,
+    node: &Node,
+    which: VirtualId,
+    transition: &Transition,
+) -> Result<(), Broken> {
+    let took_part = matches!(transition.from, State::Backup | State::Master);
+    let Cause::Fault(faults) = &transition.cause else { return Ok(()) };
+    let (Some(delays), Some(instance)) = (node.setting.delays, node.setting.instances.get(which)) else { return Ok(()) };
+    let least = Duration::from_millis(delays.down * 10);
+    // its clock may be fast
+    let least = least - least * 2 / 1_000;
+    let down = node.down_for(now, instance.segment).filter(|_| took_part && faults.contains(&Fault::InterfaceDown));
+    if let Some(down) = down.filter(|down| *down < least) {
+        let text = format!("router {id}, I{which}: its interface is down for {down:?}, and has to be for {least:?}");
+        return Err((Invariant::DownForLong, text));
     }
     Ok(())
 }
@@ -136,6 +160,10 @@ pub(super) fn holdings(now: Moment, id: NodeId, node: &Node) -> Result<(), Broke
     }
     if let Some(left) = node.present().iter().find(|it| !wanted(node).any(|wanted| wanted == **it) && !excused(it)) {
         return Err((Invariant::OthersDoNot, format!("router {id} has {left} and is not its master")));
+    }
+    if let Some(wrong) = node.misplaced().iter().find(|address| !excused(address)) {
+        let text = format!("router {id} has {wrong} on another interface than its virtual router is on");
+        return Err((Invariant::VirtualMac, text));
     }
     Ok(())
 }
