@@ -83,6 +83,8 @@ pub struct FakePackets {
     /// Nothing can be sent at all.
     failing: Option<i32>,
     lost: u64,
+    /// More arrives than is read: so many of those in the box waited at the last reading.
+    flooded: Option<usize>,
     /// Room for packets that are not read yet; `None` is endless.
     room: Option<usize>,
 }
@@ -133,6 +135,12 @@ impl FakePackets {
     /// Lets at most this many packets wait to be read; further ones are lost, as with a full receive buffer.
     pub fn limit_inbox(&mut self, room: Option<usize>) {
         self.room = room;
+    }
+
+    /// From now on more packets arrive than are read: each reading gets what waited at the one before it, and is never the last. The
+    /// packets that do it are not there. False ends that.
+    pub fn flood(&mut self, flooded: bool) {
+        self.flooded = flooded.then_some(self.inbox.len());
     }
 
     /// How many packets were lost for want of room.
@@ -242,7 +250,7 @@ impl Packets for FakePackets {
     }
 
     fn receive(&mut self, limit: usize, deliver: &mut dyn FnMut(Incoming<'_>)) -> bool {
-        let some = self.inbox.len().min(limit);
+        let some = self.inbox.len().min(limit).min(self.flooded.unwrap_or(limit));
         for (channel, advert) in self.inbox.drain(..some) {
             deliver(Incoming {
                 channel,
@@ -253,6 +261,10 @@ impl Packets for FakePackets {
                 received: advert.received,
                 octets: &advert.octets,
             });
+        }
+        if self.flooded.is_some() {
+            self.flooded = Some(self.inbox.len());
+            return false;
         }
         self.inbox.is_empty()
     }

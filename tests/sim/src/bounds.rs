@@ -36,6 +36,11 @@ pub const LATENESS: Duration = Duration::from_micros(100);
 /// From sending to having heard.
 pub const HOP: Duration = Duration::from_micros(500);
 
+/// Longest turn of a router at which more packets arrive than it reads.
+pub const TURN: Duration = Duration::from_millis(2);
+/// How long such a flood may keep backups from taking over.
+pub const FLOOD: Duration = Duration::from_secs(1);
+
 /// Virtual routers that change hands together, and how long that may take.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bounds {

@@ -49,6 +49,10 @@ pub enum Disturbance {
     Unmute(NodeId),
     /// So many packets arrive that no router has sent: other octets, or an advert of a router with some of them wrong.
     Flood(NodeId, Segment, u16),
+    /// More packets arrive than the router can read: it never sees the end of them.
+    Deluge(NodeId),
+    /// They do not any more.
+    Ebb(NodeId),
     /// Nothing passes from one router to another.
     Cut(NodeId, NodeId),
     /// It does again.
@@ -106,6 +110,8 @@ impl fmt::Display for Disturbance {
             Self::Flood(node, segment, many) => {
                 write!(f, "router {node}: {many} packets of a stranger on {}", segment.interface())
             }
+            Self::Deluge(node) => write!(f, "router {node}: more packets arrive than it can read"),
+            Self::Ebb(node) => write!(f, "router {node} can read all packets again"),
             Self::Cut(from, to) => write!(f, "router {to} does not hear router {from} any more"),
             Self::Heal(from, to) => write!(f, "router {to} hears router {from} again"),
             Self::Weather(Weather::FAIR) => f.write_str("the weather is fair again"),

@@ -14,6 +14,7 @@ use keepalived_daemon::vrrp::{BorrowedSettings, Engine, Report};
 use keepalived_kernel::fake::{FakeNetwork, FakePackets, ReceivedAdvert, SentAdvert, SentFrame};
 use keepalived_state::VrrpView;
 
+use crate::bounds::TURN;
 use crate::clock::{Clock, Moment};
 use crate::follower::Follower;
 use crate::medium::announced;
@@ -74,6 +75,10 @@ pub struct Node {
     remade: u32,
     /// Addresses that the kernel refuses to change, and those that it refused: until then nothing is promised of them.
     refused: BTreeMap<IpAddr, Option<Moment>>,
+    /// Since when more packets arrive than it can read.
+    deluged_at: Option<Moment>,
+    /// By how much it may be late, since that has happened.
+    pub lag: Duration,
     /// Nothing can be sent.
     mute: bool,
     /// Addresses that were announced since they are here.
@@ -219,6 +224,8 @@ impl Node {
             down_since: BTreeMap::new(),
             remade: 0,
             refused: BTreeMap::new(),
+            deluged_at: None,
+            lag: Duration::ZERO,
             mute: false,
             announced: BTreeSet::new(),
             unannounced: BTreeMap::new(),
@@ -263,6 +270,7 @@ impl Node {
     /// announcements are lost.
     pub fn turn(&mut self, now: Moment, pace: Pace, announces: bool) -> Deeds {
         let mut deeds = Deeds::default();
+        let is_deluged = self.deluged_at.is_some();
         let Life::Up(engine) = &mut self.life else { return deeds };
         let shown = self.clock.show(now);
         deeds.heard = self.views.iter().map(|view| view.heard).collect();
@@ -296,9 +304,9 @@ impl Node {
                 None => {}
             }
             deeds.busy = answered || wake.is_some_and(|wake| wake <= shown);
-            self.turns_in_a_row = if deeds.busy { self.turns_in_a_row + 1 } else { 0 };
+            self.turns_in_a_row = if deeds.busy && !is_deluged { self.turns_in_a_row + 1 } else { 0 };
             deeds.restless = self.turns_in_a_row > MOST_TURNS;
-            if !deeds.busy || deeds.restless || pace == Pace::Slow {
+            if !deeds.busy || deeds.restless || pace == Pace::Slow || is_deluged {
                 deeds.wake = wake.filter(|_| !deeds.busy).map(|wake| self.clock.moment(wake));
                 break;
             }
@@ -421,6 +429,20 @@ impl Node {
         if let Life::Up(engine) = &mut self.life {
             engine.kernel().1.limit_inbox(room);
         }
+    }
+
+    /// From now on more packets arrive than it can read, or not any more.
+    pub fn deluge(&mut self, now: Moment, begins: bool) {
+        self.deluged_at = begins.then(|| self.deluged_at.unwrap_or(now));
+        self.lag = TURN;
+        if let Life::Up(engine) = &mut self.life {
+            engine.kernel().1.flood(begins);
+        }
+    }
+
+    /// For how long more packets have arrived than it can read, if they do.
+    pub fn deluged_for(&self, now: Moment) -> Option<Duration> {
+        self.deluged_at.map(|since| now.since(since))
     }
 
     /// A packet arrives. Each interface hears what is for a group. Returns whether it waits to be read, and whether the

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use crate::bounds::Bounds;
+use crate::bounds::{Bounds, FLOOD};
 use crate::clock::{Clock, MOST_PPM, Moment};
 use crate::disturbance::{Disturbance, Weather};
 use crate::random::Random;
@@ -47,6 +47,7 @@ impl Scenario {
             more,
             late,
             others: Random::new(seed ^ 0x0000_6f74_6865_7273),
+            deluges: Some(Random::new(seed ^ 0x6465_6c75_6765)).filter(|_| Random::new(seed ^ 0x0066_6c6f_6f64).percent(12)),
             nodes,
             settings: settings.clone(),
             now: Moment::START,
@@ -305,6 +306,8 @@ struct Author {
     late: Random,
     /// For trackers that are no scripts.
     others: Random,
+    /// For floods that never drain, in worlds that have them.
+    deluges: Option<Random>,
     nodes: usize,
     settings: Vec<Setting>,
     now: Moment,
@@ -340,7 +343,8 @@ impl Author {
     fn rest(&mut self) {
         let settled = units(&self.settings, &self.plan).iter().map(|unit| unit.settled).max().unwrap_or_default();
         let delays = self.settings.iter().filter_map(|setting| setting.delays).map(LinkDelays::longest).max();
-        self.now = self.now + settled + self.longest_interval() * 3 + delays.unwrap_or_default();
+        let flood = if self.deluges.is_some() { FLOOD } else { Duration::ZERO };
+        self.now = self.now + settled + self.longest_interval() * 3 + delays.unwrap_or_default() + flood;
     }
 
     fn trouble(&mut self, unit: Duration) {
@@ -373,6 +377,14 @@ impl Author {
             let at = from + self.more.duration(until.since(from));
             let end = at + self.more.duration(until.since(at));
             self.kernel_or_stranger(at, end);
+        }
+        if let Some(random) = &mut self.deluges {
+            for _ in 0..random.between(0, 2) {
+                let at = from + random.duration(until.since(from));
+                let (node, lasts) = (random.index(self.nodes), random.pick(&[300, 1_500, 4_000]));
+                self.plan.push((at, Disturbance::Deluge(node)));
+                self.plan.push((at + Duration::from_millis(lasts), Disturbance::Ebb(node)));
+            }
         }
         self.now = until;
     }

@@ -10,12 +10,12 @@ use keepalived_core::network::LinkIndex;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::{Cause, State, Transition};
 
-use crate::bounds::Bounds;
+use crate::bounds::{Bounds, FLOOD};
 use crate::clock::Moment;
 use crate::disturbance::{Disturbance, Weather};
 use crate::invariant::{Broken, Invariant};
 use crate::medium::{Medium, Said};
-use crate::node::{Deeds, Node};
+use crate::node::{Deeds, Node, View};
 use crate::setting::{NodeId, Preempt, Terms, VirtualId};
 
 use component::{Component, components, held_twice, masters, ranked};
@@ -39,6 +39,8 @@ pub struct Watch {
     seen_at: Moment,
     /// How much longer everything may take because kernels do.
     slack: Duration,
+    /// How late a router may hear what has arrived.
+    lag: Duration,
 }
 
 #[derive(Debug)]
@@ -48,8 +50,9 @@ struct Unit {
 }
 
 impl Watch {
-    /// Watches `units` on `nodes` routers whose kernels take up to `slack` to do as they are told.
-    pub fn new(units: Vec<Bounds>, nodes: usize, slack: Duration) -> Self {
+    /// Watches `units` on `nodes` routers whose kernels take up to `slack` to do as they are told, and which may hear what
+    /// has arrived only after `lag`.
+    pub fn new(units: Vec<Bounds>, nodes: usize, slack: Duration, lag: Duration) -> Self {
         Self {
             units: units.into_iter().map(|bounds| Unit { bounds, components: Vec::new() }).collect(),
             disturbed_at: Moment::START,
@@ -59,6 +62,7 @@ impl Watch {
             handled: vec![Moment::START; nodes],
             seen_at: Moment::START,
             slack,
+            lag,
         }
     }
 
@@ -88,8 +92,8 @@ impl Watch {
                 }
                 let twice =
                     if addresses_agreed { held_twice(now, component, nodes, &unit.bounds.members) } else { None };
-                let several_last = component.several_masters.lasts(several.is_some(), seen_at, now, Duration::ZERO);
-                let none_last = component.no_master.lasts(none.is_some(), seen_at, now, Duration::ZERO);
+                let several_last = component.several_masters.lasts(several.is_some(), seen_at, now, self.lag);
+                let none_last = component.no_master.lasts(none.is_some(), seen_at, now, self.lag);
                 let twice_last = component.several_holders.lasts(twice.is_some(), seen_at, now, self.slack);
                 if calm <= unit.bounds.one {
                     continue;
@@ -124,14 +128,14 @@ impl Watch {
             self.steady(now, id, *which, transition)?;
             if transition.to == State::Master {
                 self.does_not_preempt(now, id, *which, transition, nodes, medium)?;
-                hears_first(id, node, *which, transition, deeds)?;
+                hears_first(now, id, node, *which, transition, deeds)?;
             }
             down_for_long(now, id, node, *which, transition)?;
         }
         for (which, address) in &deeds.duplicates {
             self.is_duplicate(now, id, *which, *address, nodes)?;
         }
-        if !deeds.busy && !node.waits() {
+        if (!deeds.busy || self.should_rest(now, node)) && !node.waits() {
             holdings(now, id, node)?;
         }
         if let Some(stray) = &deeds.stray {
@@ -153,6 +157,14 @@ impl Watch {
             }
         }
         Ok(())
+    }
+
+    /// Whether a router has nothing to do but to read packets.
+    fn should_rest(&self, now: Moment, node: &Node) -> bool {
+        let long_ago = |at: Moment| now.since(at) > FLOOD;
+        let since = |last: Moment, view: &View| last.max(view.since);
+        node.deluged_for(now).is_some()
+            && long_ago(node.views.iter().fold(self.disturbed_at.max(self.readdressed_at), since))
     }
 
     /// A router has stopped.
@@ -274,6 +286,8 @@ impl Watch {
             | Disturbance::Refuse(node, _)
             | Disturbance::Grant(node, _)
             | Disturbance::Flood(node, ..)
+            | Disturbance::Deluge(node)
+            | Disturbance::Ebb(node)
             | Disturbance::Buffer(node, _)
             | Disturbance::Reload(node, _)
             | Disturbance::Track(node, ..)

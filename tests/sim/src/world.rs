@@ -12,7 +12,7 @@ use keepalived_core::vrrp::State;
 use keepalived_core::vrrp::duplicate::frame::probed;
 use keepalived_kernel::fake::{ReceivedAdvert, SentAdvert, SentFrame};
 
-use crate::bounds::{Bounds, DELAY, LATENESS};
+use crate::bounds::{Bounds, DELAY, FLOOD, LATENESS, TURN};
 use crate::clock::{Moment, stretched};
 use crate::disturbance::{Disturbance, Weather};
 use crate::invariant::{Broken, Invariant, Violation};
@@ -105,6 +105,8 @@ pub enum Planted {
     Stranger,
     /// BFD sessions take all silence for their own.
     PatientSessions,
+    /// Routers do nothing else while packets wait to be read.
+    ReadsAll,
     /// What engines show changes, and their followers do not hear all of it.
     LostChanges,
 }
@@ -174,6 +176,10 @@ impl World {
         // what an interface does counts later, by so much
         let delays = nodes.iter().filter_map(|node| node.setting.delays).map(LinkDelays::longest).max();
         let slack = nodes.first().map(Node::slack).unwrap_or_default() + stretched(delays.unwrap_or_default());
+        let deluges = plan.iter().any(|(_, what)| matches!(what, Disturbance::Deluge(_)));
+        // what has arrived is read a turn later
+        let lag = if deluges { TURN * 3 } else { Duration::ZERO };
+        let slack = slack + lag + if deluges { stretched(FLOOD) } else { Duration::ZERO };
         let mut world = Self {
             seed,
             now: Moment::START,
@@ -183,7 +189,7 @@ impl World {
             random: Random::new(seed ^ 0x006e_6574_776f_726b),
             kernel: Random::new(seed ^ 0x6b65_726e_656c),
             pace: if seed.is_multiple_of(2) { Pace::Instant } else { Pace::Slow },
-            watch: Watch::new(units, count, slack),
+            watch: Watch::new(units, count, slack, lag),
             trace,
             queue: Queue::default(),
             statistics: Statistics::default(),
@@ -300,8 +306,11 @@ impl World {
     /// Has `id` scheduled shortly after `at`, if that is not to happen earlier anyway.
     fn schedule(&mut self, id: NodeId, at: Moment) {
         let at = at.max(self.now) + self.random.duration(LATENESS);
+        let now = self.now;
         let node = self.node_mut(id);
-        if !node.is_up() || node.paused || node.next_turn.is_some_and(|next| next <= at) {
+        // who has more to read than it can has its next turn when this one is over
+        let is_busy = node.deluged_for(now).is_some() && node.next_turn.is_some();
+        if !node.is_up() || node.paused || is_busy || node.next_turn.is_some_and(|next| next <= at) {
             return;
         }
         node.next_turn = Some(at);
@@ -311,8 +320,16 @@ impl World {
     fn turn(&mut self, id: NodeId) -> Result<(), Broken> {
         let (now, pace) = (self.now, self.pace);
         let announces = self.planted != Some(Planted::NoAnnouncement);
+        let reads_all = self.planted == Some(Planted::ReadsAll);
         let node = self.node_mut(id);
+        let is_deluged = node.deluged_for(now).is_some();
         node.next_turn = None;
+        if is_deluged && reads_all {
+            self.node_mut(id).next_turn = Some(now + TURN);
+            self.plan(now + TURN, Event::Turn(id));
+            return Ok(());
+        }
+        let node = self.node_mut(id);
         let deeds = node.turn(now, pace, announces);
         if deeds.restless {
             return Err((Invariant::Rests, format!("router {id} wants to be woken at once, again and again")));
@@ -330,7 +347,8 @@ impl World {
         }
         self.watch.did(now, id, &deeds, &self.nodes, &self.medium)?;
         if deeds.busy {
-            let at = now + LATENESS / 10 + self.random.duration(LATENESS - LATENESS / 10);
+            let longest = if is_deluged { TURN } else { LATENESS };
+            let at = now + longest / 10 + self.random.duration(longest - longest / 10);
             self.node_mut(id).next_turn = Some(at);
             self.plan(at, Event::Turn(id));
         } else if let Some(wake) = deeds.wake {
@@ -540,6 +558,11 @@ impl World {
             Disturbance::Flood(id, segment, many) => {
                 unsettles = false;
                 self.flood(id, segment, many);
+            }
+            Disturbance::Deluge(id) | Disturbance::Ebb(id) => {
+                unsettles = false;
+                self.schedule(id, now);
+                self.node_mut(id).deluge(now, matches!(disturbance, Disturbance::Deluge(_)));
             }
             Disturbance::Cut(from, to) => self.medium.cut(from, to),
             Disturbance::Heal(from, to) => self.medium.heal(from, to),

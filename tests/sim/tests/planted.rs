@@ -324,6 +324,22 @@ fn a_duplicate_that_is_none_is_found() {
 }
 
 #[test]
+fn a_router_that_reads_packets_and_does_nothing_else_is_found() {
+    // the master goes on, and a backup takes over though it never sees the end of the packets
+    let cases = [
+        (vec![(20, Disturbance::Deluge(0))], Invariant::Punctual),
+        (vec![(20, Disturbance::Deluge(1)), (30, Disturbance::PowerCut(0))], Invariant::SomeMaster),
+    ];
+    for (plan, expected) in cases {
+        let world_of = || world(setting(instance(200)), setting(instance(100)), &plan);
+        assert_eq!(broken(world_of()), None, "{plan:?}");
+        let mut planted = world_of();
+        planted.plant(Planted::ReadsAll);
+        assert_eq!(broken(planted), Some(expected), "{plan:?}");
+    }
+}
+
+#[test]
 fn a_follower_that_loses_changes_is_misled() {
     let mut world = world(setting(instance(200)), setting(instance(100)), &[]);
     world.plant(Planted::LostChanges);

@@ -28,6 +28,7 @@ impl Node {
         while !network.events(&mut Vec::new()) {}
         let mut packets = FakePackets::new();
         packets.limit_inbox(self.room);
+        packets.flood(self.deluged_at.is_some());
         silence(&mut packets, self.mute);
         let masters = std::mem::take(&mut self.adopts);
         let quiet = !masters.is_empty() && self.refused.is_empty() && self.is_complete(&masters, &network);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keepalived_core::vrrp::{Cause, Fault, State, Transition};
 
-use crate::bounds::LATENESS;
+use crate::bounds::{FLOOD, LATENESS, TURN};
 use crate::clock::{Moment, stretched};
 use crate::invariant::{Broken, Invariant};
 use crate::node::{Deeds, Node};
@@ -16,7 +16,7 @@ pub(super) fn punctual(now: Moment, nodes: &[Node]) -> Result<(), Broken> {
         for (which, (view, instance)) in node.views.iter().zip(&node.setting.instances).enumerate() {
             let silence = now.since(view.last_advert);
             let sends = view.state == State::Master && !view.without_sockets;
-            if sends && silence > stretched(instance.advert_interval()) + LATENESS * 2 {
+            if sends && silence > stretched(instance.advert_interval()) + LATENESS * 2 + node.lag {
                 return Err((
                     Invariant::Punctual,
                     format!("router {id}, master of I{which}, has not sent for {silence:?}"),
@@ -62,8 +62,8 @@ pub(super) fn in_fault(now: Moment, calm_since: Moment, nodes: &[Node]) -> Resul
             let (tracked, unplugged) =
                 (unit.iter().any(|it| it.fault), unit.iter().any(|it| !node.is_plugged(it.segment)));
             let is = view.state == State::Fault;
-            let due = now.since(node.tracked_at) > LATENESS * 4;
-            let calm = now.since(calm_since) > LATENESS * 4;
+            let due = now.since(node.tracked_at) > LATENESS * 4 + node.lag * 2;
+            let calm = now.since(calm_since) > LATENESS * 4 + node.lag * 2;
             let wrong = is != (tracked || unplugged);
             if !instance.absent && wrong && due && calm {
                 let text =
@@ -98,6 +98,7 @@ pub(super) fn down_for_long(
 }
 
 pub(super) fn hears_first(
+    now: Moment,
     id: NodeId,
     node: &Node,
     which: VirtualId,
@@ -136,6 +137,10 @@ pub(super) fn hears_first(
     let wait = own.down_time(interval);
     let waited = transition.at.since(stamp);
     if waited >= wait {
+        return Ok(());
+    }
+    // a flood that lasts keeps no backup from taking over, and the last to arrive is still to be read
+    if node.deluged_for(now).is_some_and(|lasts| lasts + TURN >= FLOOD) && waited <= TURN * 3 {
         return Ok(());
     }
     let text = format!(
