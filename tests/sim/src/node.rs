@@ -66,6 +66,8 @@ pub struct Node {
     takes_back: bool,
     /// Whether it is scheduled.
     pub paused: bool,
+    /// When it was scheduled again.
+    pub resumed_at: Moment,
     plugged: Vec<Segment>,
     /// The interfaces, with their numbers.
     links: BTreeMap<Segment, LinkIndex>,
@@ -219,6 +221,7 @@ impl Node {
             orders: 0,
             takes_back: false,
             paused: false,
+            resumed_at: Moment::START,
             plugged,
             links: first_links(),
             down_since: BTreeMap::new(),
@@ -258,8 +261,9 @@ impl Node {
     }
 
     /// It is scheduled again.
-    pub fn resume(&mut self) {
+    pub fn resume(&mut self, now: Moment) {
         self.paused = false;
+        self.resumed_at = now;
         self.next_turn = None;
         self.next_control = None;
         // what its kernel did meanwhile it hears of now

@@ -47,7 +47,8 @@ impl Scenario {
             more,
             late,
             others: Random::new(seed ^ 0x0000_6f74_6865_7273),
-            deluges: Some(Random::new(seed ^ 0x6465_6c75_6765)).filter(|_| Random::new(seed ^ 0x0066_6c6f_6f64).percent(12)),
+            deluges: Some(Random::new(seed ^ 0x6465_6c75_6765))
+                .filter(|_| Random::new(seed ^ 0x0066_6c6f_6f64).percent(12)),
             nodes,
             settings: settings.clone(),
             now: Moment::START,

@@ -262,10 +262,7 @@ impl Watch {
             Disturbance::Cut(..) | Disturbance::Heal(..) | Disturbance::Weather(_) => {
                 self.medium_changed = self.medium_changed.max(now);
             }
-            Disturbance::Start(_)
-            | Disturbance::Respawn(_)
-            | Disturbance::Unlink(..)
-            | Disturbance::Relink(..) => {}
+            Disturbance::Start(_) | Disturbance::Respawn(_) | Disturbance::Unlink(..) | Disturbance::Relink(..) => {}
             Disturbance::Pull(node, _) | Disturbance::Plug(node, _) => {
                 // where that does not count at once the router goes on, and hears nothing meanwhile
                 let delayed = nodes.get(*node).is_some_and(|node| node.setting.delays.is_some());

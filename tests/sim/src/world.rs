@@ -660,7 +660,7 @@ impl World {
 
     fn resume(&mut self, id: NodeId) {
         let now = self.now;
-        self.node_mut(id).resume();
+        self.node_mut(id).resume(now);
         self.excuse_silence(id);
         self.schedule(id, now);
         self.schedule_control(id, now);

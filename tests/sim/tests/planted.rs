@@ -90,9 +90,7 @@ fn with_mac(family: Family, priority: u8) -> Instance {
     let addresses = vec![address(1, family, 1)];
     match family {
         Family::V4 => Instance { vmac: true, addresses, ..instance(priority) },
-        Family::V6 => {
-            Instance { vmac: true, family, version: 3, password: None, addresses, ..instance(priority) }
-        }
+        Family::V6 => Instance { vmac: true, family, version: 3, password: None, addresses, ..instance(priority) },
     }
 }
 

@@ -66,8 +66,7 @@ pub(super) fn in_fault(now: Moment, calm_since: Moment, nodes: &[Node]) -> Resul
             let calm = now.since(calm_since) > LATENESS * 4 + node.lag * 2;
             let wrong = is != (tracked || unplugged);
             if !instance.absent && wrong && due && calm {
-                let text =
-                    format!("router {id}, I{which}: {:?}, tracked {tracked}, unplugged {unplugged}", view.state);
+                let text = format!("router {id}, I{which}: {:?}, tracked {tracked}, unplugged {unplugged}", view.state);
                 return Err((Invariant::FaultWhileTracked, text));
             }
         }
@@ -85,7 +84,9 @@ pub(super) fn down_for_long(
 ) -> Result<(), Broken> {
     let took_part = matches!(transition.from, State::Backup | State::Master);
     let Cause::Fault(faults) = &transition.cause else { return Ok(()) };
-    let (Some(delays), Some(instance)) = (node.setting.delays, node.setting.instances.get(which)) else { return Ok(()) };
+    let (Some(delays), Some(instance)) = (node.setting.delays, node.setting.instances.get(which)) else {
+        return Ok(());
+    };
     let least = Duration::from_millis(delays.down * 10);
     // its clock may be fast
     let least = least - least * 2 / 1_000;
@@ -140,7 +141,8 @@ pub(super) fn hears_first(
         return Ok(());
     }
     // a flood that lasts keeps no backup from taking over, and the last to arrive is still to be read
-    if node.deluged_for(now).is_some_and(|lasts| lasts + TURN >= FLOOD) && waited <= TURN * 3 {
+    let is_unread = waited <= TURN * 3 || now.since(node.resumed_at) <= TURN * 3;
+    if node.deluged_for(now).is_some_and(|lasts| lasts + TURN >= FLOOD) && is_unread {
         return Ok(());
     }
     let text = format!(
