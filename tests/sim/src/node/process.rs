@@ -12,7 +12,7 @@ use keepalived_daemon::vrrp::{AtExit, BorrowedSettings, Engine, Inherited, Was, 
 use keepalived_kernel::fake::{FakeNetwork, FakePackets};
 use keepalived_kernel::network::Network as _;
 
-use super::links::{first_links, machine, silence};
+use super::links::{first_links, machine, own, silence};
 use super::{Deeds, Heard, Life, Node, collect};
 use crate::bounds::{Bounds, LATENESS};
 use crate::clock::{Moment, stretched};
@@ -72,7 +72,12 @@ impl Node {
             }
         }
         let present = network.addresses().map(|address| address.address).filter(|it| is_virtual(*it));
-        Segment::ALL.into_iter().all(|segment| self.is_plugged(segment)) && present.collect::<BTreeSet<_>>() == wanted
+        // an interface that was made again has lost what was on it (seed 22403)
+        let has_link = |it: &setting::Instance| own(network, self.link(it.segment), it.virtual_mac()).is_some();
+        let has_links = self.setting.instances.iter().filter(|it| !it.absent).all(has_link);
+        has_links
+            && Segment::ALL.into_iter().all(|segment| self.is_plugged(segment))
+            && present.collect::<BTreeSet<_>>() == wanted
     }
 
     /// Ends the process without a word. `adopts`: its supervisor lives, and knows who was master.
