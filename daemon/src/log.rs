@@ -138,10 +138,11 @@ pub fn configure(log: &Log) {
 }
 
 /// Parts of the observer that have a level of their own, and where their code is.
-const PARTS: [(&str, &[&str]); 4] = [
+const PARTS: [(&str, &[&str]); 5] = [
     ("mail", &["keepalived_daemon::observer::outbox", "keepalived_surface::mail"]),
     ("snmp", &["keepalived_daemon::observer::snmp", "keepalived_surface::snmp"]),
     ("dbus", &["keepalived_daemon::observer::dbus"]),
+    ("webhook", &["keepalived_daemon::observer::webhook"]),
     ("control", &["keepalived_daemon::observer::control", "keepalived_daemon::observer::http"]),
 ];
 

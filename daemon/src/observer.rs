@@ -30,6 +30,7 @@ mod dbus;
 mod http;
 mod outbox;
 mod snmp;
+mod webhook;
 mod world;
 
 use outbox::{Outbox, Sender};
@@ -132,6 +133,7 @@ impl Observer {
         tokio::task::spawn_local(tidy(Rc::clone(&self.world)));
         let delivery = tokio::task::spawn_local(outbox::deliver(Rc::clone(&self.outbox)));
         let bus = tokio::task::spawn_local(dbus::serve(Rc::clone(&self.world)));
+        let hook = tokio::task::spawn_local(webhook::serve(Rc::clone(&self.world)));
         self.supervisor.say(&FromChild::Ready);
         let mut ready = Vec::new();
         loop {
@@ -152,7 +154,7 @@ impl Observer {
                     Ready::Deadline => None,
                 };
                 if end.is_some() {
-                    return Ok(self.stop(reactor.reactor(), delivery, bus).await);
+                    return Ok(self.stop(reactor.reactor(), [delivery, bus, hook]).await);
                 }
             }
         }
@@ -261,17 +263,21 @@ impl Observer {
     }
 
     /// Sends what there is to send, if that is possible soon.
-    async fn stop(&mut self, reactor: &mut Reactor, delivery: JoinHandle<()>, bus: JoinHandle<()>) -> u8 {
+    async fn stop(&mut self, reactor: &mut Reactor, [delivery, bus, hook]: [JoinHandle<()>; 3]) -> u8 {
         for token in self.clients.keys().copied().collect::<Vec<_>>() {
             self.take_alerts(token, reactor);
         }
         self.outbox.end();
         self.world.stop();
-        let all = async { tokio::join!(delivery, bus) };
+        let all = async { tokio::join!(delivery, bus, hook) };
         tokio::time::timeout(LAST_WORDS, all).await.ok();
         let left = self.outbox.len();
         if left > 0 {
             tracing::warn!("mail: {left} messages were not sent before the end");
+        }
+        let left = self.world.posts().map_or(0, |posts| posts.waiting);
+        if left > 0 {
+            tracing::warn!("webhook: {left} events were not sent before the end");
         }
         exit::OK
     }

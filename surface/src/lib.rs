@@ -14,6 +14,8 @@ pub mod request;
 pub mod snmp;
 mod statistics;
 pub mod status;
+pub mod trust;
+pub mod webhook;
 
 pub use data::{bfd_data, checker_data, data};
 pub use json::json;

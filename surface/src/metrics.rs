@@ -37,9 +37,22 @@ const EXPORTED: [InstanceCounter; 14] = [
     ("priority_zero_sent", "Farewells sent", |counters| counters.pri_zero_sent),
 ];
 
+/// What became of events for the webhook.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Posts {
+    /// Taken.
+    pub posted: u64,
+    /// Requests that failed or were refused.
+    pub failed: u64,
+    /// Events that nobody got.
+    pub lost: u64,
+    /// Events that wait.
+    pub waiting: u64,
+}
+
 /// All metrics.
-pub fn metrics(scene: &Scene<'_>) -> String {
-    (0..).map_while(|number| part(scene, number)).collect()
+pub fn metrics(scene: &Scene<'_>, posts: Option<Posts>) -> String {
+    (0..).map_while(|number| part(scene, posts, number)).collect()
 }
 
 /// Parts that are always there, besides those of traffic.
@@ -47,12 +60,15 @@ const PARTS: [fn(&mut Page, &Scene<'_>); 9] =
     [vrrp, trackers, balance, servers, check_results, checks, programs, bfd, daemon];
 
 /// A part of the metrics; `None` after the last one. A large site takes several megabytes: who sends them part by part never has all.
-pub fn part(scene: &Scene<'_>, number: usize) -> Option<String> {
+pub fn part(scene: &Scene<'_>, posts: Option<Posts>, number: usize) -> Option<String> {
     let mut page = Page::default();
     match (PARTS.get(number), number.checked_sub(PARTS.len())) {
         (Some(part), _) => part(&mut page, scene),
         (None, Some(family)) if family < TRAFFIC => traffic(&mut page, scene, family),
-        (None, Some(TRAFFIC)) => page.text += "# EOF\n",
+        (None, Some(TRAFFIC)) => {
+            webhook(&mut page, posts);
+            page.text += "# EOF\n";
+        }
         (None, _) => return None,
     }
     Some(page.text)
@@ -184,6 +200,20 @@ fn check_results(page: &mut Page, scene: &Scene<'_>) {
             page.sample("check_up", "", &check_labels(service, server, check, &number), u8::from(check.up));
         }
     }
+}
+
+fn webhook(page: &mut Page, posts: Option<Posts>) {
+    let Some(Posts { posted, failed, lost, waiting }) = posts else { return };
+    for (name, help, count) in [
+        ("webhook_posted", "Events that the webhook took", posted),
+        ("webhook_failed", "Requests to the webhook that failed or were refused", failed),
+        ("webhook_lost", "Events that the webhook never got", lost),
+    ] {
+        page.counter(name, help);
+        page.sample(name, "_total", &[], count);
+    }
+    page.gauge("webhook_waiting", "Events that wait for the webhook");
+    page.sample("webhook_waiting", "", &[], waiting);
 }
 
 /// A counter of a server, or of a virtual server: its name without the subject, what it counts, where it is.

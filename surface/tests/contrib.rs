@@ -18,7 +18,7 @@ fn served() -> BTreeSet<String> {
     snapshot.daemon.last_reload = Some(ReloadView { at: UNIX_EPOCH, result: Ok(0) });
     let latest = Latest::of(&snapshot);
     let scene = Scene { snapshot: &snapshot, latest: &latest, now: UNIX_EPOCH, ahead: 0 };
-    let text = keepalived_surface::metrics::metrics(&scene);
+    let text = keepalived_surface::metrics::metrics(&scene, None);
     text.lines().filter_map(|line| Some(line.strip_prefix("# TYPE ")?.split(' ').next()?.to_owned())).collect()
 }
 

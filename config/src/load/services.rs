@@ -1,7 +1,7 @@
 //! Parts of `global_defs`: scripts, FIFOs, mail, SNMP, D-Bus, reload, how processes run.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::reading::{Reading, one_of};
@@ -11,7 +11,7 @@ use super::statements::Statements;
 use crate::finding::{Finding, rule};
 use crate::model::{
     AutoPriority, Buffer, Buffers, Control, ControlSocket, Dbus, Fifo, Fifos, Global, Log, LogFormat, LogLevel, Mail,
-    MailServer, MailTls, ProcessSettings, Reload, ReloadFile, SUBSYSTEMS, Scripts, Snmp, VmacNames,
+    MailServer, MailTls, ProcessSettings, Reload, ReloadFile, SUBSYSTEMS, Scripts, Snmp, VmacNames, Webhook,
 };
 use crate::syntax::{Node, Word};
 
@@ -24,6 +24,7 @@ pub(super) fn read(reading: &mut Reading<'_>, blocks: &Statements<'_>, global: &
     global.snmp = snmp(reading, blocks);
     global.dbus = dbus(reading, blocks);
     global.log = log(reading, blocks);
+    global.webhook = webhook(reading, blocks.last("webhook"));
     global.reload = reload(reading, blocks);
     global.vrrp = process(reading, blocks, "vrrp", "keepalived_vrrp");
     global.checker = process(reading, blocks, "checker", "keepalived_lvs");
@@ -220,6 +221,55 @@ fn log(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Log {
         }
     }
     Log { format, levels }
+}
+
+/// `http://HOST[:PORT]/PATH`, or with https
+fn webhook(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<Webhook> {
+    let word = node?.argument()?;
+    let text = word.str();
+    let schemes = [("http://", false), ("https://", true)];
+    let found = schemes.into_iter().find_map(|(scheme, tls)| Some(receiver(text.strip_prefix(scheme)?, tls)));
+    match found.unwrap_or(Err(USUAL_WEBHOOK)) {
+        Ok(webhook) => Some(webhook),
+        Err(help) => {
+            // it may have a secret, so it is not said
+            let message = "webhook: this URL cannot be used; no event is sent";
+            reading.report(Finding::at(&rule::WEBHOOK, word.span, message).help(help));
+            None
+        }
+    }
+}
+
+const USUAL_WEBHOOK: &str = "write `webhook https://HOST:PORT/PATH`, or http; an IPv6 address stands in brackets";
+
+/// What stands behind the scheme.
+fn receiver(text: &str, tls: bool) -> Result<Webhook, &'static str> {
+    let (place, path) = text.split_at(text.find(['/', '?', '#']).unwrap_or(text.len()));
+    if place.contains('@') {
+        return Err("a login in the URL is not understood: a secret can be in the path");
+    }
+    let bracketed = place.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (host, port, is_host) = match bracketed {
+        Some((host, rest)) => (host, rest, host.parse::<Ipv6Addr>().is_ok()),
+        None => {
+            let (host, rest) = place.split_at(place.find(':').unwrap_or(place.len()));
+            let is_of_name = |octet: u8| octet.is_ascii_alphanumeric() || b"-._".contains(&octet);
+            (host, rest, !host.is_empty() && host.bytes().all(is_of_name))
+        }
+    };
+    let port = match port.strip_prefix(':') {
+        Some(number) => number.parse().ok().filter(|port| *port != 0),
+        None => port.is_empty().then_some(if tls { 443 } else { 80 }),
+    };
+    // RFC 3986 §3.3 and §3.4
+    let is_of_path = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@/?".contains(&octet);
+    match port {
+        Some(port) if is_host && path.bytes().all(is_of_path) => {
+            let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+            Ok(Webhook { tls, host: host.to_owned(), port, path })
+        }
+        _ => Err(USUAL_WEBHOOK),
+    }
 }
 
 fn snmp(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Snmp {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AutoPriority, Balancing, Buffers, Control, Dbus, Fifos, Firewall, Garp, Log, Mail, ProcessSettings, Reload,
-    Scripts, Snmp, VmacNames,
+    Scripts, Snmp, VmacNames, Webhook,
 };
 
 /// What holds for the whole daemon.
@@ -93,6 +93,8 @@ pub struct Global {
     pub dbus: Dbus,
     /// What is logged, and how.
     pub log: Log,
+    /// `webhook`
+    pub webhook: Option<Webhook>,
     /// What keeps packets away.
     pub firewall: Firewall,
     /// What holds for all load balancing.
@@ -155,6 +157,7 @@ impl Default for Global {
             snmp: Snmp::default(),
             dbus: Dbus::default(),
             log: Log::default(),
+            webhook: None,
             firewall: Firewall::default(),
             balancing: Balancing::default(),
             vrrp: ProcessSettings::default(),

@@ -482,8 +482,33 @@ pub enum LogLevel {
 }
 
 /// What `log_level` can be about: processes, then parts of the observer.
-pub const SUBSYSTEMS: [&str; 11] =
-    ["supervisor", "vrrp", "checker", "bfd", "runner", "observer", "prober", "mail", "snmp", "dbus", "control"];
+pub const SUBSYSTEMS: [&str; 12] = [
+    "supervisor",
+    "vrrp",
+    "checker",
+    "bfd",
+    "runner",
+    "observer",
+    "prober",
+    "mail",
+    "snmp",
+    "dbus",
+    "webhook",
+    "control",
+];
+
+/// `webhook http://HOST[:PORT]/PATH`, or with https
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Webhook {
+    /// https
+    pub tls: bool,
+    /// Name or address, without brackets.
+    pub host: String,
+    /// 80, or 443 with TLS, if it says nothing.
+    pub port: u16,
+    /// With the `/`.
+    pub path: String,
+}
 
 /// `control_socket`
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

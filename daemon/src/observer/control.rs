@@ -202,7 +202,7 @@ async fn answer(
         }
         Ask::Change(_) => Ok(()),
         Ask::Metrics => {
-            let text = with_scene(world, metrics::metrics);
+            let text = with_scene(world, |scene| metrics::metrics(scene, world.posts()));
             writer.tell(0, &text).await
         }
     }

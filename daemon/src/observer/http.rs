@@ -189,7 +189,9 @@ impl Site {
         let world = Rc::clone(&self.world);
         tokio::task::spawn_local(async move {
             for number in 0.. {
-                let Some(text) = with_scene(&world, |scene| metrics::part(scene, number)) else { return };
+                let Some(text) = with_scene(&world, |scene| metrics::part(scene, world.posts(), number)) else {
+                    return;
+                };
                 if !text.is_empty() && sender.send(Bytes::from(text)).await.is_err() {
                     return;
                 }

@@ -13,6 +13,7 @@ use keepalived_kernel::local::Caller;
 use keepalived_kernel::pipe::Sealed;
 use keepalived_kernel::reactor;
 use keepalived_state::{Latest, Record, Snapshot};
+use keepalived_surface::metrics::Posts;
 use keepalived_surface::request::Change;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -57,6 +58,8 @@ pub(super) struct World {
     text: RefCell<Option<Rc<OwnedFd>>>,
     /// How many whole snapshots have come: records may be missing before each.
     wholes: Cell<u64>,
+    /// What the webhook did, if there is one.
+    posts: Cell<Option<Posts>>,
     /// The observer ends.
     ended: watch::Sender<bool>,
     /// `control_group`
@@ -113,6 +116,7 @@ impl World {
             configured: watch::Sender::new(()),
             text: RefCell::default(),
             wholes: Cell::new(0),
+            posts: Cell::new(None),
             ended: watch::Sender::new(false),
             group: Cell::new(None),
             asked: RefCell::default(),
@@ -149,6 +153,16 @@ impl World {
     /// Tells of other configurations.
     pub(super) fn configurations(&self) -> watch::Receiver<()> {
         self.configured.subscribe()
+    }
+
+    /// What the webhook did.
+    pub(super) fn count_posts(&self, posts: Option<Posts>) {
+        self.posts.set(posts);
+    }
+
+    /// The same, for metrics.
+    pub(super) const fn posts(&self) -> Option<Posts> {
+        self.posts.get()
     }
 
     /// Tells the tasks that the observer ends: each says its last words.

@@ -65,6 +65,7 @@ pub(super) fn is_needed(role: Role, options: &Options, config: &Config) -> bool 
                 || control.http.is_some()
                 || Trees::of(config, false).any()
                 || config.global.dbus.enabled
+                || config.global.webhook.is_some()
                 || config.global.mail.is_sent()
                     && (has_servers && checker_mails(config) || has_routers && vrrp_mails(config))
         }

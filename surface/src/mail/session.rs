@@ -5,7 +5,6 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,14 +13,12 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Severity;
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore, crypto};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::TlsConnector;
 
 use super::message::{Envelope, Message, line};
+use crate::trust::Trust;
 
 /// Octets of a server that are read after each thing that we say. lettre bounds lines only once they are complete, and reads what there
 /// is of an answer again with each line.
@@ -220,8 +217,8 @@ async fn greet(relay: &Relay, stream: TcpStream) -> Result<AsyncSmtpConnection, 
     let helo = ClientId::Domain(line(&relay.helo));
     let plain = Metered { stream, peer, left: MOST_OCTETS, in_pieces: false };
     let mut connection = if relay.protection == Protection::Tls {
-        let name = ServerName::try_from(relay.host.clone()).map_err(|error| Failure::Passing(error.to_string()))?;
-        let stream = TlsConnector::from(trust()?).connect(name, plain).await?;
+        let trust = Trust::read().map_err(|error| Failure::Passing(error.to_string()))?;
+        let stream = trust.connect(&relay.host, plain).await?;
         AsyncSmtpConnection::connect_with_transport(Box::new(Hidden { stream, peer }), &helo).await
     } else {
         AsyncSmtpConnection::connect_with_transport(Box::new(plain), &helo).await
@@ -305,15 +302,6 @@ impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}\r\n", self.0)
     }
-}
-
-/// TLS with authorities that this system trusts.
-fn trust() -> Result<Arc<ClientConfig>, Failure> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let builder = ClientConfig::builder_with_provider(Arc::new(crypto::aws_lc_rs::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().map_err(|error| Failure::Passing(error.to_string()))?;
-    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
 /// A stream that is read up to a limit only.
