@@ -12,3 +12,7 @@ pub const SCRIPT: &str = include_str!("page/page.js");
 
 /// The newest events, which it shows and draws lanes of.
 pub const MOST_EVENTS: usize = 2_000;
+
+/// What a browser lets it do (Content-Security-Policy): nothing is fetched from elsewhere, or shown elsewhere.
+pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+                          base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

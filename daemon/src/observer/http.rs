@@ -271,11 +271,9 @@ fn plain(status: StatusCode, text: &'static str) -> Answer {
 
 /// Nothing is fetched from elsewhere, shown elsewhere, or kept.
 fn headers(answer: &mut Answer, kind: &'static str) {
-    const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
-                          base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     for (name, value) in [
         (CONTENT_TYPE, kind),
-        (CONTENT_SECURITY_POLICY, POLICY),
+        (CONTENT_SECURITY_POLICY, page::POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
         (CACHE_CONTROL, "no-store"),

@@ -2,11 +2,19 @@
 "use strict";
 
 const MOST = 100; // rows that a table shows before it folds what is well
+const MOST_ROWS = 2000; // of a kind that are drawn at all
 const STALE = 5000; // ms without a word until the page says so
+const LOST = 15000; // ms without a word until it connects anew: a connection that has gone silent never ends
+const HANGS = 20000; // ms for an answer
+const LOOK = 10000; // ms from one look at numbers, which nobody tells of, to the next
+let STILL = location.search === "?still"; // draws once: for printers, and for pictures by a command
 const LATENCIES = 60; // points of a sparkline
 const MOST_REMEMBERED = 2000; // servers with a sparkline
 
-const state = { doc: null, events: [], latencies: new Map(), heard: 0, open: new Set(), at: -1, asking: false, again: false, cost: 0 };
+const state = {
+  doc: null, events: [], transitions: new Map(), latencies: new Map(), heard: 0, failing: 0, open: new Set(), at: null, shown: null,
+  asking: false, again: false, cost: 0, took: 0, asked: 0, tried: 0, source: null,
+};
 const $ = (id) => document.getElementById(id);
 
 function make(tag, attributes, ...children) {
@@ -48,8 +56,10 @@ const plural = (count, what) => count + " " + what + (count === 1 ? "" : "s");
 
 function clock(at) {
   const date = new Date(at * 1000);
-  const time = date.toLocaleTimeString([], { hour12: false });
-  return date.toDateString() === new Date(now() * 1000).toDateString() ? time : date.toISOString().slice(5, 10) + " " + time.slice(0, 5);
+  const two = (number) => String(number).padStart(2, "0");
+  const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
+  const isToday = date.toDateString() === new Date(now() * 1000).toDateString();
+  return isToday ? time : two(date.getMonth() + 1) + "-" + two(date.getDate()) + " " + time.slice(0, 5);
 }
 
 const badge = (kind, text) => make("span", { class: "badge " + kind }, text);
@@ -117,14 +127,17 @@ function lane(instance, seconds) {
 function routers(doc) {
   if (!doc.instances.length) return replace("routers");
   const seconds = Number($("span").value);
-  const folds = doc.instances.length > MOST && !searching() && !state.open.has("routers");
+  const isLarge = doc.instances.length > MOST && !searching();
+  const folds = isLarge && !state.open.has("routers");
+  const linked = target();
   const fits = doc.instances.filter((it) =>
     wanted([it.name, it.interface, it.cause, ...it.faults, ...it.addresses.map((a) => a.address)], [it.state]));
-  const shown = folds ? fits.filter((it) => it.state !== "MASTER" && it.state !== "BACKUP") : fits;
+  const isIll = (it) => it.state !== "MASTER" && it.state !== "BACKUP";
+  const shown = folds ? fits.filter((it) => isIll(it) || linked === "router-" + it.name) : fits;
   const axis = { 3600: ["−60 min", "−30", "now"], 86400: ["−24 h", "−12", "now"], 604800: ["−7 d", "−3.5", "now"] }[seconds];
   const head = ["Router", "State", "Since", "Priority", "Master", "Addresses"].map((name) => make("th", {}, name));
   head.push(make("th", { class: "lanes" }, make("div", { class: "axis" }, axis.map((text) => make("span", {}, text)))));
-  const rows = shown.slice(0, 2000).map((it) => {
+  const rows = shown.slice(0, MOST_ROWS).map((it) => {
     const change = it.priority - it.base_priority;
     const addresses = it.addresses.slice(0, 4).flatMap((a) => [
       make("code", {}, a.address + "/" + a.prefix + (a.set ? " ✓" : it.state === "MASTER" ? " ✕" : "")), make("br")]);
@@ -144,10 +157,27 @@ function routers(doc) {
   });
   const table = make("table", {}, make("thead", {}, make("tr", {}, head)), make("tbody", {}, rows));
   const count = (name) => doc.instances.filter((it) => it.state === name).length;
-  const more = folds ? make("div", { class: "more fold row", "data-open": "routers", tabindex: "0" },
-    count("MASTER") + " MASTER, " + count("BACKUP") + " BACKUP: show all") : null;
+  const counts = count("MASTER") + " MASTER, " + count("BACKUP") + " BACKUP";
+  const more = isLarge ? foldRow("routers", !folds, folds ? counts + ": show all" : "show only what is neither MASTER nor BACKUP") : null;
   replace("routers", heading("Virtual routers", $("span").selectedOptions[0].text),
-    make("div", { class: "sheet" }, shown.length ? table : null, more));
+    make("div", { class: "sheet" }, more, shown.length ? table : more ? null : nothing(), beyond(shown.length)));
+}
+
+// what opens and closes other rows, by the mouse and by the keyboard
+function foldRow(key, isOpen, ...children) {
+  return make("div", { class: "more fold row", "data-open": key, tabindex: "0", role: "button", "aria-expanded": String(isOpen) }, ...children);
+}
+
+const nothing = () => make("div", { class: "more" }, "nothing fits what is searched for");
+const beyond = (count) => (count > MOST_ROWS ? make("div", { class: "more" }, (count - MOST_ROWS) + " more: search shows them") : null);
+
+// what the address of the page points at
+function target() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return "";
+  }
 }
 
 // the last latencies of a server, as a line; a gap is a time without a result
@@ -197,38 +227,52 @@ function verdict(server) {
 function services(doc) {
   if (!doc.virtual_servers.length) return replace("services");
   const total = doc.virtual_servers.reduce((sum, service) => sum + service.real_servers.length + 1, 0);
-  const folds = total > MOST && !searching();
-  let left = 2000;
+  const isLarge = total > MOST && !searching();
+  const linked = target();
+  let left = MOST_ROWS;
   let hidden = 0;
+  let beyondAll = 0;
   const sheets = doc.virtual_servers.map((service) => {
     const up = service.real_servers.filter((server) => server.up).length;
     const fits = service.real_servers.filter((server) =>
       wanted([service.name, server.name, server.cause], [server.up ? "up" : "down"]));
     const key = "service-" + service.name;
     const counts = Boolean(service.traffic && service.traffic.active !== undefined); // nftables does not count connections
-    const ill = !service.quorum_up || up < service.real_servers.length;
+    const isIll = !service.quorum_up || up < service.real_servers.length;
     if (searching() && !fits.length && !wanted([service.name], [service.quorum_up ? "up" : "down"])) return null;
-    if (folds && !ill && !state.open.has(key)) { hidden += 1; return null; }
-    const shown = folds && !state.open.has(key) ? fits.filter((server) => !server.up) : fits;
-    const rows = shown.slice(0, Math.max(0, left)).map((server) => make("tr", { class: "row" },
+    // a large site is folded until it is opened, a small one open until it is folded
+    const isOpen = searching() || linked === key || isLarge === state.open.has(key);
+    if (isLarge && !isIll) hidden += 1;
+    if (isLarge && !isIll && !isOpen && !state.open.has("services")) return null;
+    if (left <= 0) { beyondAll += 1; return null; }
+    const shown = isOpen ? fits : isLarge ? fits.filter((server) => !server.up) : [];
+    const rows = shown.slice(0, left).map((server) => make("tr", { class: "row", "data-key": key + " " + server.name },
       make("td", {}, make("code", {}, make("b", {}, server.name))), make("td", {}, verdict(server)),
       make("td", { class: "num", "data-name": "weight" }, server.up ? String(server.weight) : "out"),
       counts ? make("td", { class: "num", "data-name": "active" }, String(server.traffic.active)) : null,
       counts ? make("td", { class: "num", "data-name": "waiting" }, String(server.traffic.inactive)) : null,
-      make("td", { class: "num", "data-name": "latency" }, latency(server) ? millis(latency(server)) : "–"),
+      make("td", { class: "num", "data-name": "latency" }, server.up && latency(server) ? millis(latency(server)) : "–"),
       make("td", {}, sparkline(service.name + " " + server.name)),
       make("td", { class: "soft" }, server.since ? (server.up ? "up for " : "down for ") + ago(server.since) : "")));
-    left -= rows.length;
+    left -= rows.length + 1;
     return make("div", { class: "sheet", id: key },
-      make("div", { class: "service row fold", "data-open": key, tabindex: "0" }, make("code", {}, make("b", {}, service.name)),
+      make("div", { class: "service row fold", "data-open": key, tabindex: "0", role: "button", "aria-expanded": String(isOpen) },
+        make("code", {}, make("b", {}, service.name)),
         make("span", { class: "soft" }, "quorum " + service.quorum + " · weight " + service.weight),
         badge(service.quorum_up ? "up" : "down", up + " of " + service.real_servers.length)),
       rows.length ? make("table", {}, make("thead", {}, make("tr", {}, make("th", {}, "Server"), make("th", {}, "Check"),
         make("th", { class: "num" }, "Weight"), counts ? make("th", { class: "num" }, "Active") : null,
         counts ? make("th", { class: "num" }, "Waiting") : null, make("th", { class: "num" }, "Latency"), make("th", {}),
-        make("th", {}, "Last change"))), make("tbody", {}, rows)) : null);
-  });
-  if (hidden) sheets.push(make("div", { class: "sheet more" }, plural(hidden, "virtual server") + " with all servers up: search shows them"));
+        make("th", {}, "Last change"))), make("tbody", {}, rows)) : null,
+      shown.length > rows.length ? make("div", { class: "more" }, (shown.length - rows.length) + " more: search shows them") : null);
+  }).filter(Boolean);
+  const all = state.open.has("services");
+  if (hidden) {
+    sheets.push(make("div", { class: "sheet" }, foldRow("services", all,
+      all ? "show only what is not well" : plural(hidden, "virtual server") + " with all servers up: show all")));
+  }
+  if (beyondAll) sheets.push(make("div", { class: "sheet more" }, plural(beyondAll, "more virtual server") + ": search shows them"));
+  if (!sheets.length) sheets.push(make("div", { class: "sheet" }, nothing()));
   replace("services", heading("Virtual servers"), ...sheets);
 }
 
@@ -286,17 +330,26 @@ function frame(doc) {
 function draw() {
   if (!state.doc) return;
   const begin = performance.now();
+  const focused = keyOf(document.activeElement);
   for (const part of [frame, problems, routers, services, trackers, sessions, events]) part(state.doc);
   mark();
-  state.cost = performance.now() - begin;
+  point();
+  // what had the focus was made anew
+  if (focused && document.activeElement === document.body) {
+    const again = [...document.querySelectorAll("[data-open], a[href]")].find((element) => keyOf(element) === focused);
+    if (again) again.focus({ preventScroll: true });
+  }
+  state.drawn = performance.now();
+  state.cost = state.drawn - begin;
 }
 
 async function ask() {
   if (state.asking) { state.again = true; return; }
   state.asking = true;
+  state.asked = performance.now();
   try {
     const [doc, list] = await Promise.all(["/status.json", "/events.json"].map(async (path) => {
-      const answer = await fetch(path, { cache: "no-store" });
+      const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(HANGS) });
       if (!answer.ok) throw new Error(answer.statusText);
       return answer.json();
     }));
@@ -310,11 +363,14 @@ async function ask() {
       state.transitions.get(event.name).push(event);
     }
     state.drawnAt = performance.now();
+    state.failing = 0;
     heard();
     draw();
   } catch {
     // the dot says so after a while
+    state.failing = state.failing || performance.now();
   }
+  state.took = performance.now() - state.asked;
   // a page that takes long to draw is drawn less often
   setTimeout(() => {
     state.asking = false;
@@ -324,39 +380,71 @@ async function ask() {
 
 function heard() {
   state.heard = performance.now();
-  state.lastWord = new Date();
+  if (!state.failing) state.lastWord = new Date();
   freshness();
 }
 
 function freshness() {
-  const still = location.search === "?still";
-  const isFresh = state.doc && (still || performance.now() - state.heard < STALE);
+  const old = performance.now() - STALE;
+  const isFresh = state.doc && (STILL || (state.heard > old && !(state.failing && state.failing < old)));
   document.body.classList.toggle("fresh", Boolean(isFresh));
   document.body.classList.toggle("stale", Boolean(state.doc && !isFresh));
-  $("live").textContent = isFresh ? (still ? "as of " + clock(state.doc.at) : "live") : state.lastWord ? "no data since " + state.lastWord.toLocaleTimeString([], { hour12: false }) + ": the daemon does not answer" : "connecting";
+  const gone = () => "no data since " + clock(state.lastWord / 1000) + ": the daemon does not answer";
+  const words = isFresh ? (STILL ? "as of " + clock(state.doc.at) : "live") : state.lastWord ? gone() : "connecting";
+  // who has it read aloud hears it once
+  if ($("live").textContent !== words) $("live").textContent = words;
+}
+
+// times go on while nothing happens; numbers are looked at now and then
+function tick() {
+  freshness();
+  if (STILL) return;
+  const at = performance.now();
+  if (at - Math.max(state.heard, state.tried) > LOST) listen();
+  if (!document.body.classList.contains("fresh") || document.hidden) return;
+  if (at - state.asked > Math.max(LOOK, state.took * 100)) ask();
+  // what is selected stays so
+  else if (at - state.drawn > Math.max(1000, state.cost * 20) && getSelection().isCollapsed) draw();
 }
 
 function listen() {
-  const source = new EventSource("/live");
-  source.addEventListener("changed", () => { heard(); ask(); });
-  source.addEventListener("alive", heard);
-  source.addEventListener("open", ask);
+  if (state.source) state.source.close();
+  state.tried = performance.now();
+  state.source = new EventSource("/live");
+  state.source.addEventListener("changed", () => { heard(); ask(); });
+  state.source.addEventListener("alive", () => { heard(); if (state.failing) ask(); });
+  state.source.addEventListener("open", ask);
 }
 
 const rows = () => [...document.querySelectorAll(".row")];
 
+// what is the same thing after it has been drawn anew
+const keyOf = (element) => element && (element.getAttribute("data-open") || element.getAttribute("data-key") || element.id || element.getAttribute("href"));
+
 function mark() {
-  const all = rows();
   document.querySelectorAll(".at").forEach((row) => row.classList.remove("at"));
-  if (state.at >= 0 && all[state.at]) all[state.at].classList.add("at");
+  const row = state.at && rows().find((it) => keyOf(it) === state.at);
+  if (row) row.classList.add("at");
+}
+
+// marks what the address points at, and shows it the first time
+function point() {
+  const id = target();
+  const element = id && document.getElementById(id);
+  if (!element) return;
+  element.classList.add("target");
+  if (state.shown !== id) element.scrollIntoView({ block: "nearest" });
+  state.shown = id;
 }
 
 function move(step) {
   const all = rows();
   if (!all.length) return;
-  state.at = Math.min(all.length - 1, Math.max(0, state.at + step));
+  const at = all.findIndex((row) => keyOf(row) === state.at);
+  const next = all[Math.min(all.length - 1, Math.max(0, at + step))];
+  state.at = keyOf(next);
   mark();
-  all[state.at].scrollIntoView({ block: "nearest" });
+  next.scrollIntoView({ block: "nearest" });
 }
 
 function toggle(row) {
@@ -365,7 +453,7 @@ function toggle(row) {
     if (!state.open.delete(key)) state.open.add(key);
     draw();
   } else if (row && row.id) {
-    location.hash = row.id;
+    location.hash = encodeURIComponent(row.id);
   }
 }
 
@@ -383,9 +471,11 @@ document.addEventListener("keydown", (event) => {
     return draw();
   }
   if (["INPUT", "SELECT", "TEXTAREA"].includes(event.target.tagName)) return;
-  const act = { "/": () => $("search").focus(), j: () => move(1), k: () => move(-1), "?": help,
-    Enter: () => toggle(event.target.closest(".row") || rows()[state.at]) }[event.key];
-  if (act && !(event.key === "Enter" && event.target.tagName === "BUTTON")) { event.preventDefault(); act(); }
+  if (event.target.tagName === "BUTTON" && [" ", "Enter"].includes(event.key)) return;
+  const open = () => toggle(event.target.closest(".row") || rows().find((row) => keyOf(row) === state.at));
+  const onFold = event.target.closest("[data-open]");
+  const act = { "/": () => $("search").focus(), j: () => move(1), k: () => move(-1), "?": help, Enter: open, " ": onFold && open }[event.key];
+  if (act) { event.preventDefault(); act(); }
 });
 document.addEventListener("click", (event) => {
   const row = event.target.closest("[data-open]");
@@ -393,7 +483,7 @@ document.addEventListener("click", (event) => {
 });
 for (const id of ["search", "filter", "span"]) $(id).addEventListener("input", draw);
 $("keys").addEventListener("click", help);
-setInterval(freshness, 500);
+addEventListener("hashchange", draw);
 ask();
-// `?still` draws once: for printers, and for pictures by a command
-if (location.search !== "?still") listen();
+if (!STILL) listen();
+setInterval(tick, 500);

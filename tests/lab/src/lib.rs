@@ -10,6 +10,7 @@
 
 pub mod balancing;
 mod bfd;
+pub mod browser;
 mod capture;
 mod conf;
 mod daemon;
@@ -25,6 +26,7 @@ pub mod uml;
 mod wait;
 
 pub use bfd::{BfdPeer, Neighbor, Times};
+pub use browser::{Browser, Colours};
 pub use capture::{Advert, Capture, Event, Filter, Garp, Kind, Mac, Na, Stamp};
 pub use conf::{Case, Cast, Family, Instance, Version};
 pub use daemon::{Daemon, Flavour, Running, crash};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use keepalived_lab::{Case, Daemon, Instance, Lab, Running, only_ours, patience, skipped, trial, wait_until};
+use keepalived_lab::{Browser, Case, Daemon, Instance, Lab, Running, only_ours, patience, skipped, trial, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -291,21 +291,22 @@ fn a_browser_draws_the_page() {
     if !only_ours() {
         return;
     }
-    if keepalived_lab::sandbox::find("chromium").is_none() {
-        return skipped("a browser draws the page", "chromium is not installed");
-    }
     trial("page", |lab| {
         let running = start(lab)?;
         wait_until("all is well", long(), || Ok(ctl(lab, &running, None, "status")?.1 == 0))?;
-        let url = format!("http://127.0.0.1:{PORT}/?still");
-        let mut command = lab.router(0).namespace().command("chromium");
-        command.args(["--headless=new", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=8000", "--dump-dom"]);
-        command.arg(format!("--user-data-dir={}", running.file("chromium").display())).arg(url);
-        let output = command.output()?;
-        let page = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mut browser = Browser::start(lab.router(0).namespace(), &running.file("chromium"))?;
+        browser.open(&format!("http://127.0.0.1:{PORT}/?still"))?;
+        browser.wait("it is drawn", "document.querySelectorAll('.sheet').length > 1")?;
+        let page = browser.evaluate("document.documentElement.outerHTML")?;
+        let page = page.as_str().unwrap_or_default();
         for text in ["All well", "MASTER", "this router", "&lt;b&gt;lb1&lt;/b&gt;", "BACKUP -&gt; MASTER"] {
-            ensure!(page.contains(text), "{text}: {page}\n{}", String::from_utf8_lossy(&output.stderr));
+            ensure!(page.contains(text), "{text}: {page}");
         }
+        ensure!(browser.complaints().is_empty(), "{:?}", browser.complaints());
+        // it may speak with nobody else
+        browser.evaluate("fetch('http://192.0.2.1/').catch(() => null).then(() => null)")?;
+        let complaints = browser.complaints();
+        ensure!(complaints.iter().any(|text| text.contains("Content Security Policy")), "{complaints:?}");
         Ok(())
     });
 }
