@@ -2,12 +2,14 @@
 
 pub(crate) mod balance;
 pub(crate) mod bfd;
+pub(crate) mod keep;
+pub(crate) mod page;
 
 use crate::options::{Command as Spec, Given, Known};
 use crate::packages;
 use crate::say::say;
 use anyhow::{Context as _, Result, ensure};
-use keepalived_lab::{Builder, Daemon, Event, Filter, Flavour, Kind, Lab, Mac, Stamp, patience, sandbox};
+use keepalived_lab::{Builder, Daemon, Event, Filter, Flavour, Kind, Lab, Mac, Running, Stamp, patience, sandbox};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -25,7 +27,10 @@ const CLIENT: usize = 2;
 pub(crate) const COMMAND: Spec = Spec {
     name: "demo",
     about: "two routers, one address: the master dies, and you watch",
-    options: &[Known { name: "--daemon", value: "ours|debian", about: "whose keepalived; ours unless said otherwise" }],
+    options: &[
+        Known { name: "--daemon", value: "ours|debian", about: "whose keepalived; ours unless said otherwise" },
+        keep::OPTION,
+    ],
 };
 
 pub(crate) fn run(options: &Given) -> Result<()> {
@@ -33,6 +38,8 @@ pub(crate) fn run(options: &Given) -> Result<()> {
         "ours" => Daemon::built(built()?),
         _debian => Daemon::debian(),
     };
+    let keeps = options.has(keep::OPTION.name);
+    ensure!(!keeps || daemon.flavour() == Flavour::Ours, "--keep shows the status page, which only ours has");
     // the second time round, inside the user namespace, there is no network to install from and nothing left to build
     if !sandbox::inside() {
         let mut packages = vec!["tcpdump", "iproute2", "iputils-ping", "util-linux"];
@@ -48,9 +55,27 @@ pub(crate) fn run(options: &Given) -> Result<()> {
     let lab = Builder { routers: 3, segments: 1, filter: Filter::Everything }.build("demo", None)?;
     say!("Two routers and a client on one network. {daemon}: {}", daemon.version());
     say!("The address {ADDRESS} belongs to whichever router is master; the client pings it every 10 ms.\n");
-    let times = play(&lab, &daemon, CONFIGURATIONS)?;
+    let texts = texts(CONFIGURATIONS, keeps)?;
+    let (times, _running) = play(&lab, &daemon, &texts)?;
     times.print();
-    Ok(())
+    if keeps { stay(&lab, &daemon, &texts) } else { Ok(()) }
+}
+
+/// The configurations of both routers; with the status page if they stay up.
+fn texts(paths: [&'static str; 2], keeps: bool) -> Result<[String; 2]> {
+    let text = |path: &'static str| {
+        let text = std::fs::read_to_string(path).context(path)?;
+        anyhow::Ok(if keeps { keep::with_page(&text) } else { text })
+    };
+    Ok([text(paths[0])?, text(paths[1])?])
+}
+
+/// Starts router a again, and leaves all of it up.
+fn stay(lab: &Lab, daemon: &Daemon, texts: &[String; 2]) -> Result<()> {
+    lab.plug(0, 0)?;
+    let _running = lab.router(0).start(daemon, "keepalived", &texts[0])?;
+    say!("\nRouter a is started again.");
+    keep::until_interrupted(lab, &[(0, NAMES[0]), (1, NAMES[1])])
 }
 
 /// Where [`build`] puts our daemon: in the target folder that this program itself is in.
@@ -84,20 +109,16 @@ struct Times {
     answer: Stamp,
 }
 
-/// Both routers start with `configurations`, and the first one dies.
-fn play(lab: &Lab, daemon: &Daemon, configurations: [&'static str; 2]) -> Result<Times> {
+/// Both routers start with these configurations, and the first one dies. The second one goes on.
+fn play(lab: &Lab, daemon: &Daemon, texts: &[String; 2]) -> Result<(Times, Running)> {
     let wire = lab.capture();
     let [a, b] = [lab.router(0), lab.router(1)];
-    let configuration = |index: usize| {
-        let path = configurations[index];
-        std::fs::read_to_string(path).context(path)
-    };
     let wait = patience(Duration::from_secs(4));
     let a_started = Stamp::now();
-    let running_a = a.start(daemon, "keepalived", &configuration(0)?)?;
+    let running_a = a.start(daemon, "keepalived", &texts[0])?;
     let a_master = wire.wait_advert(0, a.mac(0), VRID, wait).context(running_a.log())?.at;
     let b_started = Stamp::now();
-    let running_b = b.start(daemon, "keepalived", &configuration(1)?)?;
+    let running_b = b.start(daemon, "keepalived", &texts[1])?;
     let mut ping = lab.router(CLIENT).namespace().command("ping");
     let mut ping =
         ping.args(["-n", "-q", "-i", "0.01", ADDRESS]).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
@@ -127,7 +148,7 @@ fn play(lab: &Lab, daemon: &Daemon, configurations: [&'static str; 2]) -> Result
     let answer = events.iter().filter(late).filter(ours(b_mac)).filter(echo(true)).map(at).next();
     let answer = answer.context("router b never answered a ping")?;
     let last_answer = events.iter().filter(early).rfind(echo(true)).map(at).context("no ping was answered at all")?;
-    Ok(Times {
+    let times = Times {
         a_started,
         a_master,
         a_garp: events.iter().filter(ours(a.mac(0))).find(garp).map(at),
@@ -138,7 +159,8 @@ fn play(lab: &Lab, daemon: &Daemon, configurations: [&'static str; 2]) -> Result
         b_advert,
         b_garp: events.iter().filter(ours(b_mac)).find(garp).map(at).context("router b sent no gratuitous ARP")?,
         answer,
-    })
+    };
+    Ok((times, running_b))
 }
 
 impl Times {

@@ -18,10 +18,11 @@ use say::{complain, say};
 use std::process::ExitCode;
 
 type Run = fn(&Given) -> Result<()>;
-const COMMANDS: [(Command, Run); 8] = [
+const COMMANDS: [(Command, Run); 9] = [
     (demo::COMMAND, demo::run),
     (demo::balance::COMMAND, demo::balance::run),
     (demo::bfd::COMMAND, demo::bfd::run),
+    (demo::page::COMMAND, demo::page::run),
     (check::COMMAND, check::run),
     (bench::COMMAND, bench::run),
     (soak::COMMAND, soak::run),

@@ -120,6 +120,9 @@ fn a_quiet_site_is_one_line() {
 const FOCUS: &str = "(() => { const it = document.activeElement; const style = getComputedStyle(it);
   return (it.id || it.getAttribute('data-open') || it.getAttribute('href') || it.tagName) + ' ' + style.outlineStyle + ' ' + style.outlineWidth; })()";
 
+/// What a person does.
+type Step = fn(&mut Browser) -> Result<()>;
+
 #[test]
 fn the_keyboard_does_all_that_the_mouse_does() {
     look("page-keys", &Site::usual(), |browser, server| {
@@ -140,7 +143,7 @@ fn the_keyboard_does_all_that_the_mouse_does() {
         // a service is folded by Enter and by Space as by a click, and keeps the focus
         let service = "document.querySelector('[data-open^=\"service-[192\"]')";
         let open = format!("{service}.getAttribute('aria-expanded')");
-        let steps: [(&str, fn(&mut Browser) -> Result<()>); 3] = [
+        let steps: [(&str, Step); 3] = [
             ("Enter", |browser| browser.key("Enter")),
             ("Space", |browser| browser.key(" ")),
             ("a click", |browser| browser.click("[data-open^='service-[192'] b")),
@@ -150,7 +153,10 @@ fn the_keyboard_does_all_that_the_mouse_does() {
         for (how, step) in steps {
             step(browser)?;
             is_open = !is_open;
-            ensure!(browser.evaluate(&open)? == is_open.to_string(), "{how} changes nothing");
+            ensure!(
+                browser.evaluate(&open)?.as_str() == Some(if is_open { "true" } else { "false" }),
+                "{how} changes nothing"
+            );
             let servers = browser.evaluate("document.querySelectorAll('#services tbody tr').length")?;
             ensure!(servers == if is_open { 4 } else { 1 }, "{how}: {servers}");
         }

@@ -4,7 +4,7 @@ mod client;
 mod clock;
 mod told;
 
-use super::{build, built};
+use super::{build, built, keep};
 use crate::listener::{Listener, Service};
 use crate::options::{Command as Spec, Given};
 use crate::packages;
@@ -32,10 +32,10 @@ const FIRST_SERVER: usize = 2;
 pub(crate) const COMMAND: Spec = Spec {
     name: "demo balance",
     about: "a balancer and three servers: they die and return, and you watch a client",
-    options: &[],
+    options: &[keep::OPTION],
 };
 
-pub(crate) fn run(_options: &Given) -> Result<()> {
+pub(crate) fn run(options: &Given) -> Result<()> {
     if !sandbox::inside() {
         build()?;
         packages::ensure_installed(&["tcpdump", "iproute2", "nftables", "util-linux"])?;
@@ -59,7 +59,9 @@ pub(crate) fn run(_options: &Given) -> Result<()> {
     for server in 0..SERVERS.len() {
         servers.push(Some(serve(&lab, server)?));
     }
+    let keeps = options.has(keep::OPTION.name);
     let configuration = std::fs::read_to_string(CONFIGURATION).context(CONFIGURATION)?;
+    let configuration = if keeps { keep::with_page(&configuration) } else { configuration };
     let started = now();
     let running = lab.router(BALANCER).start(&daemon, "keepalived", &configuration)?;
     wait_until("the balancer has started", patience(Duration::from_secs(5)), || {
@@ -72,6 +74,9 @@ pub(crate) fn run(_options: &Given) -> Result<()> {
     told.print_sum();
     drop(client);
     show_table(&lab)?;
+    if keeps {
+        return keep::until_interrupted(&lab, &[(BALANCER, "the balancer")]);
+    }
     stop(&lab, running)
 }
 

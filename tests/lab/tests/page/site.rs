@@ -163,7 +163,7 @@ impl Site {
             instance.name = hostile() + &instance.name;
         }
         for tracker in &mut site.snapshot.vrrp.trackers {
-            tracker.id = TrackerId::new(TrackerKind::Script, &hostile());
+            tracker.id = TrackerId::new(TrackerKind::Script, hostile());
         }
         site.service(&hostile(), [(hostile(), Some(hostile()))].into_iter());
         let subject = Subject::Instance(hostile());
