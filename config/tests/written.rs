@@ -11,7 +11,13 @@ fn read(text: &[u8]) -> Loaded {
 }
 
 fn written(loaded: &Loaded) -> Vec<u8> {
-    loaded.tree.lines().flatten().collect()
+    let mut text = Vec::new();
+    let taken: Result<(), std::convert::Infallible> = loaded.tree.try_lines(|line| {
+        text.extend_from_slice(line);
+        Ok(())
+    });
+    let Ok(()) = taken;
+    text
 }
 
 /// All files of `directory`.
@@ -51,7 +57,7 @@ fn what_is_written_means_what_was_read() {
 fn definitions_and_includes_are_resolved_and_secrets_hidden() {
     let key = "hex:".to_owned() + &"ab".repeat(32);
     let text = format!(
-        "$NAME=ab\n$QUOTED=\"c # d\"\nglobal_defs {{\n  include inc\n  router_id $NAME\n}}\n\
+        "$NAME=ab\n$QUOTED=\"c # d\"\nglobal_defs {{\n  include inc\n  router_id $NAME\n webhook https://hooks.example/T0K3N\n}}\n\
          vrrp_instance \"x y\" {{\ninterface eth0 # why\n  virtual_router_id 7\n notify_master $QUOTED\n\
          authentication {{ auth_type PASS\n auth_pass hello }}\n}}\n\
          vrrp_instance z {{\n auth_hmac {{ key 1 {key}\n key 2 file:/etc/k\n active_key 1 }} }}\n"
@@ -69,5 +75,37 @@ fn definitions_and_includes_are_resolved_and_secrets_hidden() {
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }
-    assert!(!text.contains("hello") && !text.contains("abab") && !text.contains("why"), "{text}");
+    assert!(
+        !text.contains("hello") && !text.contains("abab") && !text.contains("T0K3N") && !text.contains("why"),
+        "{text}"
+    );
+}
+
+/// Wherever it stands, and however wrong what stands around it.
+#[test]
+fn secrets_are_hidden_in_wrong_places_too() {
+    let key = "ab".repeat(32);
+    for text in [
+        "vrrp_instance A {\n authentication {\n auth_type PASS auth_pass SECRET\n }\n}\n".to_owned(),
+        "vrrp_instance A {\n auth_pass SECRET\n nonsense {\n auth_pass SECRET\n }\n}\n".to_owned(),
+        "vrrp_instance A {\n webhook http://x/SECRET\n}\nwebhook http://x/SECRET\n".to_owned(),
+        format!("vrrp_instance A {{\n auth_hmac {{\n key hex:{key}\n key 1 hex:{key} SECRET\n }}\n}}\n"),
+        format!("vrrp_instance A {{\n auth_hmak {{\n key 1 hex:{key}\n key SECRET\n }}\n}}\n"),
+        "$P=SECRET\nvrrp_instance A {\n authentication {\n auth_type PASS\n auth_pass $P\n }\n}\n".to_owned(),
+    ] {
+        let written = String::from_utf8(written(&read(text.as_bytes()))).unwrap();
+        assert!(!written.contains("SECRET") && !written.contains("abab"), "{text}{written}");
+        assert!(written.contains("********"), "{text}{written}");
+    }
+    let ssl = "SSL {\n key /etc/ssl/own.key\n}\n";
+    assert!(String::from_utf8(written(&read(ssl.as_bytes()))).unwrap().contains("key /etc/ssl/own.key"));
+}
+
+#[test]
+fn a_word_with_a_quote_inside_stays_one_word() {
+    let text = "$WORD=a\\#\"b\nvrrp_instance A {\n interface eth0\n virtual_router_id 7\n notify_master \"/bin/x a\\#b\"\n}\n\
+                vrrp_script s {\n script /bin/x\\#\"y\"\n}\n";
+    let loaded = read(text.as_bytes());
+    let again = read(&written(&loaded));
+    assert_eq!(loaded.config, again.config, "{}", String::from_utf8_lossy(&written(&loaded)));
 }

@@ -71,7 +71,7 @@ fn judge(options: &Options, machine: &Machine) -> Verdict {
     let text = match global.control.socket {
         ControlSocket::None if global.reload.save_directory.is_none() => None,
         // memory that no process shows: it costs nothing but its pages
-        _ => pipe::memory("configuration", |out| loaded.tree.lines().try_for_each(|line| out.write_all(&line))).ok(),
+        _ => pipe::memory("configuration", |out| loaded.tree.try_lines(|line| out.write_all(line))).ok(),
     };
     let mut config = loaded.config;
     let snmp = &mut config.global.snmp;

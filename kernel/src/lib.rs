@@ -5,6 +5,10 @@
 // what opens files otherwise may wait, or follow a link (clippy.toml); tests may
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+// numbers of users and groups have 16 bits in some calls of 32-bit kernels, and one that is cut off may be root's
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("keepalived-rs runs on 64-bit Linux only");
+
 pub mod datagrams;
 pub mod dial;
 pub mod director;

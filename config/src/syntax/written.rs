@@ -1,66 +1,99 @@
 //! A tree as one text: includes, definitions and conditions are resolved, secrets are not shown.
 
-use std::borrow::Cow;
-
 use super::indent::indent;
-use super::tree::{Node, Tree};
+use super::tree::{Node, Tree, Word};
 
 /// What stands for a secret.
 const HIDDEN: &[u8] = b"********";
 
 impl Tree {
-    /// The statements as lines in the layout of `format`, each with its end. Passwords and keys are left out.
-    pub fn lines(&self) -> impl Iterator<Item = Vec<u8>> {
-        let mut nodes = self.statements().enumerate().peekable();
+    /// Has `take` take the statements line by line, each with its end, in the layout of `format`. Passwords and keys are left out.
+    ///
+    /// # Errors
+    /// The first of `take`.
+    pub fn try_lines<E>(&self, mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         // one past the last statement of each block that is open
         let mut ends: Vec<usize> = Vec::new();
-        std::iter::from_fn(move || {
-            let index = nodes.peek().map_or(usize::MAX, |(index, _)| *index);
-            if ends.pop_if(|end| *end <= index).is_some() {
-                return Some(line(ends.len(), b"}"));
-            }
-            let (_, node) = nodes.next()?;
-            let words = self.written(node).enumerate();
-            let words = words.map(|(place, word)| if is_secret(node, place) { Cow::Borrowed(HIDDEN) } else { word });
-            let mut text = words.collect::<Vec<_>>().join(&b' ');
-            let depth = ends.len();
+        let mut line = Vec::new();
+        for (index, node) in self.statements().enumerate() {
+            close(&mut ends, index, &mut take)?;
+            begin(&mut line, ends.len());
+            self.write(node, &mut line);
             if node.block().is_some() {
-                text.extend_from_slice(b" {");
+                line.extend_from_slice(b" {");
                 ends.push(node.end());
             }
-            Some(line(depth, &text))
-        })
-    }
-
-    /// The words as they may stand in a file: as they stand in this one, or quoted if a definition made them.
-    fn written<'a>(&'a self, node: Node<'a>) -> impl Iterator<Item = Cow<'a, [u8]>> {
-        node.words().map(|word| {
-            let there = self.files().text(word.span);
-            if there == word.text || quoted(word.text) == there {
-                return Cow::Borrowed(there);
-            }
-            let needs_quotes = word.text.is_empty() || word.text.iter().any(|octet| b" \t!#{}".contains(octet));
-            if needs_quotes { Cow::Owned(quoted(word.text)) } else { Cow::Borrowed(word.text) }
-        })
-    }
-}
-
-fn line(depth: usize, text: &[u8]) -> Vec<u8> {
-    [" ".repeat(indent(depth)).as_bytes(), text, b"\n"].concat()
-}
-
-fn quoted(text: &[u8]) -> Vec<u8> {
-    [b"\"", text, b"\""].concat()
-}
-
-/// Whether the word at `place` is a password or a key. A path to one is not.
-fn is_secret(node: Node<'_>, place: usize) -> bool {
-    let Some(keyword) = node.keyword() else { return false };
-    match keyword.name {
-        "auth_pass" => place > 0,
-        "key" if keyword.block.ends_with("auth_hmac") => {
-            place > 1 && node.words().get(place).is_none_or(|word| !word.text.starts_with(b"file:"))
+            line.push(b'\n');
+            take(&line)?;
         }
-        _ => false,
+        close(&mut ends, usize::MAX, &mut take)
     }
+
+    /// Writes the words of a statement: as they stand in a file, or so that they say the same if a definition made them.
+    fn write(&self, node: Node<'_>, line: &mut Vec<u8>) {
+        let mut follows_secret = false;
+        for (place, word) in node.words().enumerate() {
+            if place > 0 {
+                line.push(b' ');
+            }
+            let there = self.files().text(word.span);
+            let is_quoted = there.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")) == Some(word.text);
+            if follows_secret || is_key(node, place, word) {
+                line.extend_from_slice(HIDDEN);
+            } else if there == word.text || is_quoted {
+                line.extend_from_slice(there);
+            } else {
+                quote(word.text, line);
+            }
+            // a password is one wherever it stands, even in a block where it does not belong. Who knows the URL of a receiver may speak
+            // to it: it is as good as a password with many
+            follows_secret |= matches!(word.text, b"auth_pass" | b"webhook");
+        }
+    }
+}
+
+/// Closes the blocks that have ended before the statement `index`.
+fn close<E>(ends: &mut Vec<usize>, index: usize, take: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    while ends.pop_if(|end| *end <= index).is_some() {
+        let mut line = Vec::new();
+        begin(&mut line, ends.len());
+        line.extend_from_slice(b"}\n");
+        take(&line)?;
+    }
+    Ok(())
+}
+
+fn begin(line: &mut Vec<u8>, depth: usize) {
+    line.clear();
+    line.resize(indent(depth), b' ');
+}
+
+/// Writes `text` as one word. With a double quote inside, it cannot be quoted: then it has no blanks, and the octets that begin a
+/// comment are hidden.
+fn quote(text: &[u8], line: &mut Vec<u8>) {
+    if text.contains(&b'"') {
+        for octet in text {
+            if b"!#".contains(octet) {
+                line.push(b'\\');
+            }
+            line.push(*octet);
+        }
+    } else if text.is_empty() || text.iter().any(|octet| b" \t!#{}".contains(octet)) {
+        line.push(b'"');
+        line.extend_from_slice(text);
+        line.push(b'"');
+    } else {
+        line.extend_from_slice(text);
+    }
+}
+
+/// Whether a word is a key of `auth_hmac`, whatever stands around it: neither the number of one nor a path. `SSL` has a `key`, too,
+/// which is a path.
+fn is_key(node: Node<'_>, place: usize, word: Word<'_>) -> bool {
+    let is_number = word.text.len() <= 3 && word.text.iter().all(u8::is_ascii_digit);
+    place > 0
+        && node.first().is_some_and(|first| first.text == b"key")
+        && node.keyword().is_none_or(|keyword| keyword.block != "SSL")
+        && !is_number
+        && !word.text.starts_with(b"file:")
 }

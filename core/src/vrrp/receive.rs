@@ -1,5 +1,5 @@
 //! Whether a received advert may be believed: keepalived's checks in keepalived's order (RFC 9568 §7.1, RFC 3768 §7.1),
-//! one counter each. Nothing here has an effect on the router's timers.
+//! one counter each. Only the number of a signature is compared last. Nothing here has an effect on the router's timers.
 
 use std::fmt;
 use std::net::IpAddr;

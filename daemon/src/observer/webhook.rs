@@ -136,14 +136,10 @@ impl Poster {
         self.last_record = last;
         let wholes = std::mem::replace(&mut self.wholes, world.wholes());
         let is_whole = wholes != self.wholes;
-        let early = if is_whole && wholes == 0 && !has_died(world) {
-            // what happened before the observer could be told, at the start of the daemon
-            with_scene(world, recent)
-        } else {
-            Vec::new()
-        };
-        let all: Vec<&Record> = records.iter().chain(&early).collect();
-        for some in all.chunks(AT_ONCE) {
+        // what happened before the observer could be told, at the start of the daemon: the journals have what came since, too
+        let is_early = is_whole && wholes == 0 && !has_died(world);
+        let records = if is_early { with_scene(world, recent) } else { records };
+        for some in records.chunks(AT_ONCE) {
             for record in some {
                 for body in self.events.bodies(record, &router_id) {
                     self.queue.push(Bytes::from(body));

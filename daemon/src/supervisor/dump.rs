@@ -15,6 +15,8 @@ use crate::host::Host;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Dump {
     File(File),
+    /// What `config_save_dir` keeps of how things are after a reload.
+    After(File),
     /// No file: the observer has been told everything.
     Observer,
 }

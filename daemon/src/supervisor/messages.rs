@@ -135,6 +135,7 @@ impl Supervisor {
             for dump in self.views.due(role) {
                 match dump {
                     Dump::File(file) => self.write_dump(file),
+                    Dump::After(file) => self.save_state(role, file, "post"),
                     Dump::Observer => self.is_fresh(role),
                 }
             }

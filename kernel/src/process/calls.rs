@@ -5,7 +5,9 @@ use std::env::consts::ARCH;
 use std::io;
 
 use libc::c_long;
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
+};
 
 /// Calls with their names, as in the kernel's tables.
 type Calls = &'static [(&'static str, c_long)];
@@ -35,7 +37,7 @@ const SELDOM: Calls = calls! {
     SYS_clone SYS_clone3 SYS_exit SYS_gettid SYS_mprotect SYS_mremap SYS_prctl SYS_prlimit64 SYS_rseq SYS_rt_sigaction SYS_rt_sigreturn
     SYS_restart_syscall SYS_sched_getaffinity SYS_set_robust_list SYS_set_tid_address SYS_membarrier SYS_getrandom
     // the resolver, and addresses of this machine for it
-    SYS_bind SYS_getpeername SYS_ioctl SYS_lseek SYS_ppoll SYS_recvmmsg SYS_sendmmsg SYS_uname
+    SYS_bind SYS_getpeername SYS_ioctl SYS_lseek SYS_ppoll SYS_pselect6 SYS_recvmmsg SYS_sendmmsg SYS_uname
     // other ways to read files: certificates in a folder, names
     SYS_dup SYS_dup3 SYS_faccessat SYS_faccessat2 SYS_fstat SYS_getcwd SYS_getdents64 SYS_readlinkat SYS_readv SYS_statx SYS_sysinfo
     // who we are, for D-Bus, and what the log begins with
@@ -48,7 +50,8 @@ const SELDOM: Calls = calls! {
 
 /// What x86-64 still has beside newer ones.
 #[cfg(target_arch = "x86_64")]
-const OLD: Calls = calls! { SYS_access SYS_epoll_wait SYS_lstat SYS_open SYS_poll SYS_readlink SYS_stat SYS_time };
+const OLD: Calls =
+    calls! { SYS_access SYS_epoll_wait SYS_lstat SYS_open SYS_poll SYS_readlink SYS_select SYS_stat SYS_time };
 #[cfg(not(target_arch = "x86_64"))]
 const OLD: Calls = &[];
 
@@ -66,8 +69,12 @@ pub fn give_up_calls() -> io::Result<bool> {
 /// `None` on an architecture that the crate does not know.
 fn filter() -> io::Result<Option<BpfProgram>> {
     let Ok(architecture) = TargetArch::try_from(ARCH) else { return Ok(None) };
-    let allowed: BTreeMap<c_long, Vec<_>> =
+    let mut allowed: BTreeMap<c_long, Vec<SeccompRule>> =
         [USUAL, SELDOM, OLD].into_iter().flatten().map(|(_, number)| (*number, Vec::new())).collect();
+    // who aborts signals itself, and nobody else
+    let itself = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, std::process::id().into());
+    let rule = itself.and_then(|itself| SeccompRule::new(vec![itself])).map_err(io::Error::other)?;
+    allowed.insert(libc::SYS_tgkill, vec![rule]);
     let missing = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
     let filter = SeccompFilter::new(allowed, missing, SeccompAction::Allow, architecture).map_err(io::Error::other)?;
     filter.try_into().map(Some).map_err(io::Error::other)

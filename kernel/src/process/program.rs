@@ -105,22 +105,37 @@ fn spawn(program: &Program) -> io::Result<Child> {
     let mut stack: Vec<u128> = Vec::with_capacity(STACK / size_of::<u128>());
     // SAFETY: the end of the room that was just allocated.
     let top = unsafe { stack.as_mut_ptr().add(stack.capacity()) };
+    // the kernel keeps the memory of who becomes another user from being seen or traced by that user: here that is ours, for so long
+    let dumpable = rustix::process::dumpable_behavior();
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     // SAFETY: the stack grows down from `top`, which is aligned as a u128, and is free until the child has executed a program or ended:
     // until then CLONE_VFORK keeps this thread from going on, so nothing else uses `prepared` or the stack either.
     let pid = unsafe { libc::clone(child, top.cast(), flags, (&raw mut prepared).cast()) };
-    if pid < 0 {
-        return Err(io::Error::last_os_error());
+    let cloned = if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
+    if let Ok(dumpable) = dumpable {
+        rustix::process::set_dumpable_behavior(dumpable).ok();
     }
+    cloned?;
     // the child writes to it
     // SAFETY: a field of a value that lives here.
     let error = unsafe { ptr::read_volatile(&raw const prepared.error) };
     if error != 0 {
-        let pid = rustix::process::Pid::from_raw(pid);
-        rustix::process::waitpid(pid, rustix::process::WaitOptions::empty()).ok();
+        reap(pid);
         return Err(io::Error::from_raw_os_error(error));
     }
-    Child::watch(Pid(pid))
+    let watched = Child::watch(Pid(pid));
+    if watched.is_err() {
+        // it must not run on without anyone who looks after it
+        // SAFETY: numbers only; the child has not been reaped, so the number is its own and that of its group.
+        unsafe { libc::kill(-pid, libc::SIGKILL) };
+        reap(pid);
+    }
+    watched
+}
+
+fn reap(pid: c_int) {
+    let pid = rustix::process::Pid::from_raw(pid);
+    rustix::process::waitpid(pid, rustix::process::WaitOptions::empty()).ok();
 }
 
 /// The files to try, as `execvp` has them.

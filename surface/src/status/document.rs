@@ -11,7 +11,7 @@ use keepalived_state::{
 };
 use serde::Serialize;
 
-use super::events::{event_document, events, is_about};
+use super::events::{event_document, events, is_about_one};
 use super::problems::{Severity, last, problems};
 use super::why::{is_named, waits_for, why};
 use super::words::{present, present_of_all, unix};
@@ -310,7 +310,7 @@ pub fn why_document(scene: &Scene<'_>, name: &str) -> Option<String> {
         .chain(servers.iter().map(|server| server.server.name))
         .chain(services.iter().map(|service| service.name));
     let names: std::collections::BTreeSet<&str> = names.collect();
-    let events = events(scene, None).into_iter().filter(|record| names.iter().any(|name| is_about(record, name)));
+    let events = events(scene, None).into_iter().filter(|record| is_about_one(record, &names));
     let document = serde_json::json!({
         "version": VERSION,
         "name": name,

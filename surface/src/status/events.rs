@@ -1,5 +1,7 @@
 //! What happened: a line for each record, or an object.
 
+use std::collections::BTreeSet;
+
 use keepalived_state::{Event, Record, Subject};
 use serde_json::{Value, json};
 
@@ -16,10 +18,19 @@ pub fn events<'a>(scene: &Scene<'a>, subject: Option<&str>) -> Vec<&'a Record> {
 
 /// Whether a record is about what is called `name`.
 pub fn is_about(record: &Record, name: &str) -> bool {
+    is_about_one(record, &BTreeSet::from([name]))
+}
+
+/// Whether a record is about one of these: it is looked up, however many they are.
+pub(super) fn is_about_one(record: &Record, names: &BTreeSet<&str>) -> bool {
     match &record.subject {
-        Subject::Instance(subject) | Subject::Session(subject) | Subject::VirtualServer(subject) => subject == name,
-        Subject::Tracker(tracker) => tracker.name == name || tracker.to_string() == name,
-        Subject::RealServer { server, of } => server == name || of == name,
+        Subject::Instance(subject) | Subject::Session(subject) | Subject::VirtualServer(subject) => {
+            names.contains(subject.as_str())
+        }
+        Subject::Tracker(tracker) => {
+            names.contains(tracker.name.as_str()) || names.contains(tracker.to_string().as_str())
+        }
+        Subject::RealServer { server, of } => names.contains(server.as_str()) || names.contains(of.as_str()),
     }
 }
 

@@ -134,9 +134,13 @@ impl Bus {
             .args(["--address", &self.address()])
             .stdin(Stdio::null())
             .stdout(File::create(&path)?)
-            .stderr(Stdio::null());
-        let monitor = Monitor { _program: Killed(command.spawn()?), path };
+            .stderr(File::create(self.folder.join("monitor.errors"))?);
+        let mut monitor = Monitor { program: Killed(command.spawn()?), path };
         wait_until("dbus-monitor listens", long(), || {
+            // one that the bus has turned away asks again
+            if monitor.program.0.try_wait()?.is_some() {
+                monitor.program = Killed(command.spawn()?);
+            }
             self.gdbus(
                 None,
                 "call --system --dest org.freedesktop.DBus --object-path / --method org.freedesktop.DBus.GetId",
@@ -154,7 +158,7 @@ impl Bus {
 
 /// dbus-monitor.
 struct Monitor {
-    _program: Killed,
+    program: Killed,
     path: PathBuf,
 }
 

@@ -546,6 +546,8 @@ impl World {
             }
             Disturbance::Relink(id, segment) => {
                 self.node_mut(id).relink(now, segment);
+                // an advert that was due while there was no socket is not sent (seed 31294)
+                self.excuse_silence(id);
                 self.schedule(id, now);
             }
             Disturbance::Mute(id) | Disturbance::Unmute(id) => {

@@ -35,6 +35,8 @@ struct Reading {
     /// The sums over these.
     servers: Vec<Traffic>,
     sorry: Traffic,
+    /// One of them could not be read: the follower keeps what it has of this virtual server.
+    failed: bool,
 }
 
 impl Measures {
@@ -77,7 +79,7 @@ impl<D: Director> Engine<D> {
     /// Reads some of what the kernel counted for a virtual server and its servers. True once all of it has been read.
     ///
     /// # Errors
-    /// It cannot be read now.
+    /// Nothing can be read now.
     pub(super) fn read_numbers(&mut self, id: ServiceId) -> io::Result<bool> {
         let director = self.reconciler.director();
         if self.measures.services.is_none() {
@@ -93,7 +95,14 @@ impl<D: Director> Engine<D> {
         }
         let keys = self.balancer.keys(id);
         let Some(key) = keys.get(reading.keys) else { return Ok(true) };
-        let passed = director.server_traffic(key)?;
+        let passed = match director.server_traffic(key) {
+            Ok(passed) => passed,
+            Err(error) => {
+                tracing::debug!("cannot read the load balancer's counters of {key:?}: {error}");
+                reading.failed = true;
+                return Ok(true);
+            }
+        };
         let passed_to = |place: Place, forwarding: Forwarding| passed.get(&place.in_service(key, forwarding));
         for (sum, real) in reading.servers.iter_mut().zip(&server.real_servers) {
             *sum += passed_to(task::place(real), real.settings.forwarding).copied().unwrap_or_default();
@@ -107,19 +116,23 @@ impl<D: Director> Engine<D> {
     }
 
     /// What was counted for a virtual server since it was added, once that has been read.
-    pub(super) fn service_numbers(&self, id: ServiceId, place: u32) -> BalanceChange {
+    pub(super) fn service_numbers(&self, id: ServiceId, place: u32) -> Option<BalanceChange> {
+        if self.measures.reading.failed {
+            return None;
+        }
         let mut sum = Counters::default();
         let keys = self.balancer.keys(id);
         for counters in keys.iter().filter_map(|key| self.measures.services.as_ref()?.get(key)) {
             sum += *counters;
         }
         let traffic = ServiceTraffic { counters: sum, sorry: self.measures.reading.sorry };
-        BalanceChange::Traffic(place, Some(traffic).filter(|it| *it != ServiceTraffic::default()).map(Box::new))
+        let traffic = Some(traffic).filter(|it| *it != ServiceTraffic::default()).map(Box::new);
+        Some(BalanceChange::Traffic(place, traffic))
     }
 
     /// The same of a real server, after its virtual server.
     pub(super) fn server_numbers(&self, id: ServiceId, (service, place): (u32, u32)) -> Option<BalanceChange> {
-        let number = usize::try_from(place).ok()?;
+        let number = usize::try_from(place).ok().filter(|_| !self.measures.reading.failed)?;
         let passed = self.measures.reading.servers.get(number).copied()?;
         let traffic = Some(passed).filter(|passed| *passed != Traffic::default()).map(Box::new);
         let latencies = self.balancer.checks(id, number).map(|check| self.measures.latency(check)).collect();

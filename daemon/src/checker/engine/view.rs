@@ -93,7 +93,7 @@ impl<D: Director> Engine<D> {
                     Some((service, None)) => {
                         work += NUMBERS_OF_ENTRY;
                         match self.read_numbers(ServiceId(service)) {
-                            Ok(true) => told.changes.push(self.service_numbers(ServiceId(service), service)),
+                            Ok(true) => told.changes.extend(self.service_numbers(ServiceId(service), service)),
                             Ok(false) => self.pending.queue.put_back(entry),
                             Err(error) => {
                                 tracing::debug!("cannot read the load balancer's counters: {error}");
