@@ -137,6 +137,15 @@ tcpdump on each bridge. All times are the kernel's time stamps of packets on the
   - *Reload, stop*: from SIGHUP until the changed weight is in the table (with nftables: until `nft monitor` says so), *never* is more than a
     minute; from SIGTERM until the process has ended. *Left* is what is in the table then. *Late*: the latest of all checks from
     SIGHUP until twice the `delay_loop` after the change, as above.
+- *Around* (part Around): *routes* from the first advert of a router that starts alone until `ip route` and `ip rule` show all; *scripts* is utime + stime of the daemon's
+  processes over 20 s, without the programs that they run; *tracked process*: killed, until the advert of priority 0, 20 times; *notify* from the first advert of the router that
+  takes over until all scripts have written their line; *auth_hmac* is CPU of the master over 20 s.
+- *BFD* (part Paths): two network namespaces; the neighbour of the measured daemon is always ours. Sessions are pairs of few addresses. CPU is utime +
+  stime of all processes of the daemon (of bfdd alone, without zebra) over a minute in which nothing changes. *Flaps* are lines \"Entering Down state\" of both sides in that minute. *Late*:
+  what passes between two packets of a session beyond the interval, by tcpdump's stamps at the neighbour over 10 s. *Detection*: the neighbour is stopped with SIGSTOP; the figure is
+  what the daemon's own log says it was overdue.
+- *Observing*: the master of a pair of routers, with 2,000 virtual servers (nftables) whose ten servers are checked each 10 s. Twenty questions, 1.2 s apart. The time of `status --json` is that of
+  the program, from its start to its end. Silences as in *while 20,000 adverts arrive*, over 20 s, one figure a virtual router.
 - *Memory*: Pss in smaps_rollup, all processes of the master.
 
 ## What can delay an advert
