@@ -139,7 +139,7 @@ fn both(lab: &Lab, daemon: &Daemon, sessions: usize, times: Times) -> Result<[Ru
 /// Drops each twentieth packet for BFD at the measured router.
 fn lose(lab: &Lab) -> Result<()> {
     let rules = "table netdev loss {\n chain in {\n type filter hook ingress device eth0 priority 0;\n \
-                 udp dport 3784 numgen inc mod 20 0 drop\n }\n}\n";
+                 udp dport 3784 numgen random mod 20 0 drop\n }\n}\n";
     let file = lab.folder().join("loss.nft");
     std::fs::write(&file, rules)?;
     lab.router(MEASURED).namespace().run(&format!("nft -f {}", file.display()))?;

@@ -196,7 +196,7 @@ pub(super) const LINES: &[Line] = lines! {
         "", ["% cpu" Free, "flaps" Exactly(0.0), "late ms p99" Free, "MB" Free, "bfdd % cpu" Free, "bfdd flaps" Free], "no flap";
     "20 sessions at 10 ms x 3 for a minute", "bfd-20x10ms",
         "", ["flaps" Exactly(0.0), "% cpu" Free, "late ms p99" Free, "bfdd flaps" Free, "bfdd % cpu" Free], "no flap";
-    "20 sessions at 50 ms x 3 for a minute, each twentieth packet lost", "bfd-loss-20",
+    "20 sessions at 50 ms x 3 for a minute, one packet in twenty lost", "bfd-loss-20",
         "", ["flaps" Exactly(0.0)], "no flap";
     "20 sessions at 50 ms x 3, the neighbour freezes: detection beyond the RFC's time (ms)", "bfd-notice-20",
         "", ["p50" Free, "p99" Under(1.0), "max" Free], "p99 under 1 ms";
