@@ -121,7 +121,7 @@ struct Master {
     advert_interval: f64,
 }
 
-/// Whom an instance hears, and where its adverts go.
+/// The master that an instance hears, and where its adverts go.
 #[derive(Debug, Serialize)]
 struct Peers<'a> {
     instance: &'a str,
