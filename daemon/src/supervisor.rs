@@ -312,6 +312,7 @@ impl Supervisor {
                     Ready::Signal(signal) => self.on_signal(signal),
                     Ready::Descriptor { token: READING, .. } => self.has_read(),
                     Ready::Descriptor { token: reload_time::WATCH, .. } => self.look_at_reload_time(),
+                    Ready::Descriptor { token: observing::CALLS, .. } => self.call_observer(),
                     // each turn hears it
                     Ready::Descriptor { token: own_scripts::ANSWERS, .. } => {}
                     Ready::Descriptor { token, .. } => match post::source(token) {
@@ -377,6 +378,7 @@ impl Supervisor {
         self.try_again(now);
         self.say_hello(now);
         self.open_doors_again(now);
+        self.await_client();
         self.observe();
         None
     }

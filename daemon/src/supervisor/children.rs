@@ -43,6 +43,11 @@ impl Supervisor {
         }
     }
 
+    /// Whether there is work for the process of `role`.
+    pub(super) fn needs(&self, role: Role) -> bool {
+        is_needed(role, &self.options, &self.config) || (role == Role::Observer && self.is_called())
+    }
+
     pub(super) fn respawn(&mut self, now: Instant) {
         for role in Role::ALL {
             let Some(post) = self.post(role) else { continue };
@@ -57,7 +62,7 @@ impl Supervisor {
     pub(super) fn start_worker(&mut self, role: Role, begins: Begins, stands_by: Duration) {
         // a checker process also removes what the one before it has left
         let follows = role == Role::Checker && self.succession.is_open();
-        let is_needed = follows || is_needed(role, &self.options, &self.config);
+        let is_needed = follows || self.needs(role);
         let may_start = role == Role::Runner || self.own_scripts.has_started();
         // to the end there may be programs to run
         let is_over = self.stopping.is_some() && role != Role::Runner;
@@ -139,7 +144,7 @@ impl Supervisor {
     fn load_modules(&mut self) {
         let needs_it = !self.modules_are_loaded
             && uses_ipvs(&self.config)
-            && [Role::Checker, Role::Vrrp].into_iter().any(|role| is_needed(role, &self.options, &self.config));
+            && [Role::Checker, Role::Vrrp].into_iter().any(|role| self.needs(role));
         if needs_it {
             self.modules_are_loaded = true;
             if let Err(error) = Ipvs::load(TO_LOAD) {

@@ -8,7 +8,7 @@ use keepalived_kernel::signal::Signal;
 use keepalived_state::Event;
 
 use super::dump::{Dump, File};
-use super::share::{has_tracker, is_needed};
+use super::share::has_tracker;
 use super::superseded::Superseded;
 use super::{Supervisor, eprint_all};
 use crate::host::Host;
@@ -184,7 +184,7 @@ impl Supervisor {
         let runs = |role| self.worker(role).is_some_and(|worker| worker.ready);
         let has_started = self.own_scripts.has_started();
         // the observer serves: nothing depends on it
-        let has_to_run = |role| role != Role::Observer && is_needed(role, &self.options, &self.config);
+        let has_to_run = |role| role != Role::Observer && self.needs(role);
         if has_started && Role::ALL.into_iter().all(|role| runs(role) || !has_to_run(role)) {
             self.ready();
         }

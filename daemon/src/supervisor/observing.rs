@@ -10,12 +10,12 @@ use keepalived_config::model::ControlSocket;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::State;
 use keepalived_kernel::local::{self, FileId};
-use keepalived_kernel::reactor;
+use keepalived_kernel::reactor::{self, Interest, Token};
 use keepalived_state::{DaemonView, ProcessState, ProcessView, ReloadView, Subject};
 use keepalived_surface::request::Change;
 
+use super::children::Begins;
 use super::dump::Dump;
-use super::share::is_needed;
 use super::{Supervisor, overrides};
 use crate::configuration;
 use crate::message::{AfterTelling, Door, ToChild};
@@ -27,6 +27,9 @@ const MOST_WAITING: usize = 1_000;
 
 /// Pause before a socket that could not be opened is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// The reactor's token of the control socket.
+pub(super) const CALLS: Token = Token(u64::MAX / 2 + 3);
 
 /// From one look at the control socket to the next: what cleans up folders may have removed it.
 const LOOK: Duration = Duration::from_secs(30);
@@ -47,6 +50,10 @@ pub(super) struct Observing {
     /// Requests for a reload that are answered when it is over.
     reloads_asked: Vec<u64>,
     control: Option<Listening>,
+    /// We wait for a client at the control socket: there is no observer that would hear it.
+    awaits_client: bool,
+    /// A client came to the control socket.
+    called: bool,
     http: Option<(SocketAddr, OwnedFd)>,
     /// The log says that the control socket cannot be had there.
     missed: Option<PathBuf>,
@@ -305,7 +312,7 @@ impl Supervisor {
             let state = match worker {
                 Some((_, true)) => ProcessState::Runs,
                 Some((_, false)) => ProcessState::Starts,
-                None if is_needed(role, &self.options, &self.config) => ProcessState::Waits,
+                None if self.needs(role) => ProcessState::Waits,
                 None => ProcessState::NotNeeded,
             };
             let Life { state, since, deaths, last_death } = self.observing.life(role, state).clone();
@@ -393,8 +400,47 @@ impl Supervisor {
         }
     }
 
+    /// Whether a client of the control socket has called the observer. It stays from then on.
+    pub(super) fn is_called(&self) -> bool {
+        self.observing.called && self.config.global.control.socket != ControlSocket::None
+    }
+
+    /// Waits for the first client at the control socket, as long as there is no observer for another reason: it costs memory that most
+    /// routers can do without.
+    pub(super) fn await_client(&mut self) {
+        let nobody_hears = self.worker(Role::Observer).is_none() && !self.needs(Role::Observer);
+        let Some(control) = self.observing.control.as_ref().filter(|_| nobody_hears && self.stopping.is_none()) else {
+            self.await_no_client();
+            return;
+        };
+        if !self.observing.awaits_client {
+            match self.reactor.register(&control.socket, CALLS, Interest::Read) {
+                Ok(()) => self.observing.awaits_client = true,
+                // one that runs in vain is better than one that is missing
+                Err(_) => self.call_observer(),
+            }
+        }
+    }
+
+    /// The observer has a copy of the socket, and the reactor would go on telling of it.
+    fn await_no_client(&mut self) {
+        if let Some(control) = &self.observing.control
+            && std::mem::take(&mut self.observing.awaits_client)
+        {
+            self.reactor.deregister(&control.socket).ok();
+        }
+    }
+
+    /// A client has come to the control socket.
+    pub(super) fn call_observer(&mut self) {
+        self.observing.called = true;
+        self.await_no_client();
+        self.start_worker(Role::Observer, Begins::Fresh, Duration::ZERO);
+    }
+
     /// Removes the control socket from the file system.
     pub(super) fn close_control(&mut self) {
+        self.await_no_client();
         let Some(Listening { path, file, .. }) = self.observing.control.take() else { return };
         // another daemon may have put its own there
         if file.is_some() && file == local::file_id(&path) {

@@ -9,7 +9,6 @@ use keepalived_kernel::reactor;
 
 use super::Supervisor;
 use super::children::Begins;
-use super::share::is_needed;
 use super::worker::Worker;
 use crate::exit;
 use crate::role::Role;
@@ -102,10 +101,6 @@ impl Supervisor {
                 }
             }
         }
-    }
-
-    fn needs(&self, role: Role) -> bool {
-        is_needed(role, &self.options, &self.config)
     }
 
     /// Gives up on processes that were killed and do not end.

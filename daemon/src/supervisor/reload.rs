@@ -10,7 +10,7 @@ use sd_notify::NotifyState;
 
 use super::post::Post;
 use super::reading::Reading;
-use super::share::{is_needed, with_share};
+use super::share::with_share;
 use super::{READING, Supervisor, dump, notify, say};
 use crate::configuration::Verdict;
 use crate::message::ToChild;
@@ -159,7 +159,7 @@ impl Supervisor {
 
     /// The prober ends if nothing has to be asked any more. (Others may still have something to undo, or to tell.)
     fn dismiss_prober(&mut self) {
-        if !is_needed(Role::Prober, &self.options, &self.config)
+        if !self.needs(Role::Prober)
             && let Some(worker) = self.worker_mut(Role::Prober)
         {
             worker.stop();

@@ -1,6 +1,6 @@
 //! Which process a configuration needs, and what of it each gets.
 
-use keepalived_config::model::{Backend, Checker, Config, ControlSocket, Tracks};
+use keepalived_config::model::{Backend, Checker, Config, Tracks};
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind};
 use keepalived_surface::snmp::Trees;
 
@@ -47,7 +47,7 @@ fn without_secrets(config: &Config) -> Config {
     shown
 }
 
-/// Whether `config` needs the process of `role`.
+/// Whether `config` needs the process of `role`, though nobody calls it.
 pub(super) fn is_needed(role: Role, options: &Options, config: &Config) -> bool {
     let has_servers = options.checker && !config.virtual_servers.is_empty();
     let has_routers = options.vrrp && (!config.instances.is_empty() || options.all);
@@ -60,9 +60,8 @@ pub(super) fn is_needed(role: Role, options: &Options, config: &Config) -> bool 
                 || has_routers && vrrp_runs_programs(config)
         }
         Role::Observer => {
-            let control = &config.global.control;
-            control.socket != ControlSocket::None
-                || control.http.is_some()
+            // who asks at the control socket calls it
+            config.global.control.http.is_some()
                 || Trees::of(config, false).any()
                 || config.global.dbus.enabled
                 || config.global.webhook.is_some()

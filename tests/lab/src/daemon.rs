@@ -156,6 +156,15 @@ impl Running {
         family(self.pid())
     }
 
+    /// Its observer, if one runs.
+    pub fn observer_pid(&self) -> Option<Pid> {
+        let is_it = |pid: &Pid| {
+            let words = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+            String::from_utf8_lossy(&words).contains("--observer-process-of")
+        };
+        self.processes().into_iter().find(is_it)
+    }
+
     /// A file of its folder: `keepalived.conf`, `log`, `pid`, `vrrp.pid`, `keepalived.data`.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {

@@ -10,7 +10,6 @@ use anyhow::{Context as _, Result, ensure};
 use keepalived_lab::{
     Case, Daemon, Flavour, Instance, Lab, Router, Running, crash, only_ours, patience, trial, wait_until,
 };
-use rustix::process::Pid;
 
 const PLAIN: Case = Case::PLAIN;
 const RELAY: &str = include_str!("mail/relay.py");
@@ -366,15 +365,6 @@ fn a_dead_relay_costs_one_line_and_what_waits_is_sent_later() {
     });
 }
 
-/// The observer of `running`.
-fn observer(running: &Running) -> Option<Pid> {
-    let is_it = |pid: &Pid| {
-        let words = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
-        String::from_utf8_lossy(&words).contains("--observer-process-of")
-    };
-    running.processes().into_iter().find(is_it)
-}
-
 #[test]
 fn a_hostile_relay_ends_nothing_and_gets_the_mail_in_the_end() {
     if !only_ours() {
@@ -386,7 +376,7 @@ fn a_hostile_relay_ends_nothing_and_gets_the_mail_in_the_end() {
         let running = start(a, &text)?;
         let mut first = None;
         wait_until("the observer runs", patience(Duration::from_secs(5)), || {
-            first = observer(&running);
+            first = running.observer_pid();
             Ok(first.is_some())
         })?;
         let letters = relay.wait(2)?;
@@ -394,7 +384,7 @@ fn a_hostile_relay_ends_nothing_and_gets_the_mail_in_the_end() {
         // the one whose answer was lost may have come twice, were it not for a server that forgot it
         said.dedup();
         assert_eq!(said.len(), 2, "{said:?}");
-        assert_eq!(observer(&running), first, "{}", running.log());
+        assert_eq!(running.observer_pid(), first, "{}", running.log());
         let lines = running.log().lines().filter(|line| line.contains("mail")).count();
         assert_eq!(lines, 2, "that mail does not go, and that it goes again: {}", running.log());
         running.stop()?;
@@ -413,7 +403,7 @@ fn an_observer_that_dies_is_replaced_and_what_happens_then_is_mailed() {
         relay.wait(2)?;
         let vrrp = running.vrrp_pid()?;
         for _ in 0..3 {
-            let killed = observer(&running).context("no observer")?;
+            let killed = running.observer_pid().context("no observer")?;
             crash(killed);
             // what happens while none runs waits for the next one; what reaches one that is dying is lost with it
             let died = format!("observer child process({}) died", killed.as_raw_nonzero());

@@ -127,6 +127,29 @@ fn status_shows_what_is() {
     });
 }
 
+/// It costs memory that a router can do without.
+#[test]
+fn an_observer_begins_when_somebody_asks_and_knows_what_was_before() {
+    if !only_ours() {
+        return;
+    }
+    trial("observer that is called", |lab| {
+        let a = lab.router(0);
+        let text = Instance::new(PLAIN, 200).every(Duration::from_millis(300)).alone(a, &[]);
+        let running = a.start(&Daemon::ours(), "a", &text)?;
+        wait_until("it is master", long(), || a.has(PLAIN.vip(VRID)))?;
+        // a connection that says nothing calls it, too, and the next client is heard beside it
+        ensure!(running.observer_pid().is_none(), "nobody has asked");
+        let _silent = UnixStream::connect(socket(&running))?;
+        let (text, code) = ctl(lab, &running, None, "events")?;
+        ensure!(code == 0 && text.contains("BACKUP -> MASTER"), "{text}");
+        let first = running.observer_pid().context("it was called")?;
+        kill_process(first, Signal::KILL)?;
+        let another = || Ok(process(lab, &running, "observer").is_ok_and(|now| now.is_some_and(|now| now != first)));
+        wait_until("another one answers", long(), another)
+    });
+}
+
 #[test]
 fn the_death_of_the_observer_is_noticed_by_nobody_else() {
     if !only_ours() {
