@@ -28,6 +28,9 @@ use std::fmt::Write as _;
 /// What it writes.
 const PAGE: &str = "docs/performance.md";
 
+/// What `--part` may be.
+const PARTS: &str = "all|routers|around|paths|configuration|balancing|observing";
+
 /// How long and how often.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
@@ -41,11 +44,7 @@ pub(crate) const COMMAND: Command = Command {
     about: "ours against the installed keepalived, into docs/performance.md",
     options: &[
         Known { name: "--only", value: "NAME", about: "one row of the table" },
-        Known {
-            name: "--part",
-            value: "all|routers|around|paths|configuration|balancing|observing",
-            about: "one part of the page",
-        },
+        Known { name: "--part", value: PARTS, about: "one part of the page" },
         Known { name: "--list", value: "", about: "the names of the rows" },
         Known { name: "--quick", value: "", about: "one run of each row, and shorter waits" },
         Known { name: "--runs", value: "N", about: "how often each row is measured; 3 unless said otherwise" },
@@ -100,7 +99,8 @@ pub(crate) fn run(options: &Given) -> Result<()> {
     if only.is_some_and(|only| rows::SCENARIOS.iter().all(|(name, _)| *name != only)) {
         bail!("no row has that name; cargo xtask bench --list");
     }
-    let wanted = options.one_of("--part", &["all", "routers", "paths", "configuration", "balancing", "observing"])?;
+    let parts = PARTS.split('|').collect::<Vec<_>>();
+    let wanted = options.one_of("--part", &parts)?;
     let whole = only.is_none() && daemons.len() == 2 && !quick;
     for part in Part::ALL.into_iter().filter(|part| wanted == "all" || part.title().eq_ignore_ascii_case(wanted)) {
         let of_part = rows::SCENARIOS.iter().filter(|(name, _)| part.has(name));
