@@ -77,7 +77,7 @@ const MOST_CHANGES: usize = 512;
 const CHANGES_PAUSE: Duration = Duration::from_millis(25);
 
 /// The same while one who asked waits for the end of it.
-const ASKED_PAUSE: Duration = Duration::from_millis(3);
+const ASKED_PAUSE: Duration = Duration::from_millis(1);
 
 /// Pause before what did not fit into a pipe is tried again.
 const CATCH_UP: Duration = Duration::from_millis(20);
