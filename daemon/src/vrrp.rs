@@ -19,6 +19,8 @@ mod reconciler;
 mod report;
 mod reports;
 mod slot;
+mod slots;
+mod stand_by;
 mod sync_daemon;
 mod sync_groups;
 mod tracking;

@@ -26,7 +26,8 @@ use super::outbox::{Outbox, Sender};
 use super::reconciler::{Outcome, Reconciler};
 use super::report::{Report, Said};
 use super::reports::Reports;
-use super::slot::{Slot, Trouble};
+use super::slot::Trouble;
+use super::slots::Slots;
 use super::sync_groups::SyncGroups;
 use super::unknown_vrids::UnknownVrids;
 use crate::deadlines::Deadlines;
@@ -56,10 +57,7 @@ use view::{Measures, PendingChanges, shown};
 /// Every router with its surroundings.
 #[derive(Debug)]
 pub(super) struct Instances {
-    slots: Vec<Option<Slot>>,
-    /// Places in `slots` that are empty.
-    free: Vec<usize>,
-    by_key: BTreeMap<InstanceKey, usize>,
+    slots: Slots,
     groups: SyncGroups,
     trackers: Trackers,
     link_delays: LinkDelays,
@@ -129,9 +127,7 @@ impl Instances {
     /// None, on the machine of `table`. `inherited` is from the process before this one.
     pub(super) fn new(table: NetworkTable, inherited: Inherited) -> Self {
         Self {
-            slots: Vec::new(),
-            free: Vec::new(),
-            by_key: BTreeMap::new(),
+            slots: Slots::default(),
             groups: SyncGroups::default(),
             trackers: Trackers::default(),
             link_delays: LinkDelays::default(),
@@ -182,8 +178,8 @@ impl Instances {
         }
         self.begun = true;
         let masters = std::mem::take(&mut self.masters);
-        for slot in 0..self.slots.len() {
-            let resumes = self.slot(slot).is_some_and(|slot| masters.contains(&slot.key));
+        for slot in self.slots.places() {
+            let resumes = self.slots.get(slot).is_some_and(|slot| masters.contains(&slot.key));
             if resumes {
                 self.tell(now, slot, Event::Resume);
                 // one that lost its interface meanwhile does not hold them: then they go
@@ -221,11 +217,11 @@ impl Instances {
         self.tell(now, slot, Event::Datagram(&datagram));
     }
 
-    /// Whom a packet is for: where several routers share VRID and address, the one that has its sender as a peer.
+    /// The router that a packet is for: where several routers share VRID and address, the one that has its sender as a peer.
     fn addressee(&self, channel: ChannelId, vrid: u8, source: IpAddr) -> Option<usize> {
         let candidates = self.channels.listeners(channel, vrid);
         let has_peer = |slot: &&usize| {
-            self.slot(**slot).is_some_and(|slot| match &slot.instance.transport {
+            self.slots.get(**slot).is_some_and(|slot| match &slot.instance.transport {
                 Transport::Unicast { peers, .. } => peers.iter().any(|peer| peer.address == source),
                 Transport::Multicast { .. } => true,
             })
@@ -238,12 +234,13 @@ impl Instances {
         let mut fired = 0;
         while fired < most {
             let Some(index) = self.deadlines.pop(now) else { break };
-            if !all_heard && self.slot(index).is_some_and(|slot| slot.router.state() == State::Backup) {
+            if !all_heard && self.slots.get(index).is_some_and(|slot| slot.router.state() == State::Backup) {
                 self.flood.postpone(index);
                 continue;
             }
             fired += 1;
-            if let Some(due) = self.slot(index).and_then(|slot| slot.router.advert_due()).filter(|due| *due <= now) {
+            if let Some(due) = self.slots.get(index).and_then(|slot| slot.router.advert_due()).filter(|due| *due <= now)
+            {
                 self.measures.late.add(now.since(due));
             }
             self.with_router(index, |router, effects| router.handle_timeout(now, effects));
@@ -261,7 +258,7 @@ impl Instances {
     /// Gives the postponed backups their deadlines back, at the end of a turn: within the turn each is passed over once.
     pub(super) fn resume_postponed(&mut self) {
         for index in self.flood.take_postponed() {
-            let deadline = self.slot(index).and_then(|slot| slot.router.next_deadline());
+            let deadline = self.slots.get(index).and_then(|slot| slot.router.next_deadline());
             self.deadlines.set(index, deadline);
         }
     }
@@ -274,7 +271,7 @@ impl Instances {
     }
 
     fn with_router(&mut self, index: usize, with: impl FnOnce(&mut Router, &mut Vec<Effect>)) {
-        if let Some(Some(slot)) = self.slots.get_mut(index) {
+        if let Some(slot) = self.slots.get_mut(index) {
             let before = shown(&slot.router);
             with(&mut slot.router, &mut self.effects);
             if shown(&slot.router) != before {
@@ -301,7 +298,7 @@ impl Instances {
                 Effect::AsksGroup => self.group_asked(index),
                 Effect::Transition(transition) => self.transition(index, transition),
                 Effect::Priority { before, priority, .. } => {
-                    if let Some(slot) = self.slot(index) {
+                    if let Some(slot) = self.slots.get(index) {
                         let (key, name) = (slot.key.clone(), Arc::clone(&slot.name));
                         let state = slot.router.state();
                         let said = Said::Yes;
@@ -309,13 +306,13 @@ impl Instances {
                     }
                 }
                 Effect::LowerPriority { source, priority } => {
-                    if let Some(slot) = self.slot(index) {
+                    if let Some(slot) = self.slots.get(index) {
                         let (name, ours) = (Arc::clone(&slot.name), slot.router.effective_priority());
                         self.reports.push(Report::LowerPriority { name, source, priority, ours });
                     }
                 }
                 Effect::Note(note) => {
-                    if let Some(slot) = self.slot(index) {
+                    if let Some(slot) = self.slots.get(index) {
                         let name = Arc::clone(&slot.name);
                         self.reports.push(Report::Note { name, note });
                     }
@@ -324,7 +321,7 @@ impl Instances {
         }
         // keeps its capacity for the next router
         self.effects = effects;
-        let deadline = self.slot(index).and_then(|slot| slot.router.next_deadline());
+        let deadline = self.slots.get(index).and_then(|slot| slot.router.next_deadline());
         self.deadlines.set(index, deadline);
     }
 
@@ -332,7 +329,7 @@ impl Instances {
         if let (State::Master, Cause::MasterSilent { master: Some(_), silence }) = (transition.to, &transition.cause) {
             self.measures.silences.add(*silence);
         }
-        let Some(slot) = self.slot_mut(index) else { return };
+        let Some(slot) = self.slots.get_mut(index) else { return };
         slot.said.clear();
         let (key, name) = (slot.key.clone(), Arc::clone(&slot.name));
         // a member that leaves because another did has nothing to add: all of them have been told
@@ -346,8 +343,7 @@ impl Instances {
         self.reports.extend(self.groups.begins(index, state).map(of_group));
         self.reports.push(Report::Transition { key, name, transition, said: Said::Yes });
         let slots = &self.slots;
-        let state_of =
-            |index: usize| slots.get(index).and_then(Option::as_ref).map_or(State::Init, |slot| slot.router.state());
+        let state_of = |index: usize| slots.get(index).map_or(State::Init, |slot| slot.router.state());
         self.reports.extend(self.groups.reached(index, state, state_of).map(of_group));
     }
 
@@ -366,7 +362,7 @@ impl Instances {
 
     fn advertise(&mut self, now: Instant, index: usize, priority: u8) {
         let utc = self.utc(now);
-        if let Some(Some(slot)) = self.slots.get_mut(index)
+        if let Some(slot) = self.slots.get_mut(index)
             && let Some((_, channel)) = slot.channel
             && let Some(source) = slot.router.source()
             && let Some(seal) = slot.router.seal(utc)
@@ -390,7 +386,7 @@ impl Instances {
     /// All members that ask have waited; if all ask, the one whose timer ended goes first.
     fn group_asked(&mut self, index: usize) {
         let members = self.groups.members(index);
-        let asks = |member: &usize| self.slot(*member).is_some_and(|slot| slot.router.asks_group());
+        let asks = |member: &usize| self.slots.get(*member).is_some_and(|slot| slot.router.asks_group());
         if members.iter().all(asks) {
             self.follow_ups.push_back((index, FollowUp::GroupMaster));
             let others = members.iter().filter(|member| **member != index);
@@ -414,7 +410,7 @@ impl Instances {
         let (slots, reports) = (&mut self.slots, &mut self.reports);
         self.outbox.flush(packets, |unsent| {
             // the farewell of one whose interface is gone: its fault says so
-            if let Some(Some(slot)) = slots.get_mut(unsent.slot)
+            if let Some(slot) = slots.get_mut(unsent.slot)
                 && slot.router.state() != State::Fault
                 && slot.said.insert(Trouble::Unsent)
             {
@@ -429,13 +425,13 @@ impl Instances {
         if at_exit == AtExit::Release {
             // those that were to resume and have not
             for key in std::mem::take(&mut self.masters) {
-                if let Some(slot) = self.by_key.get(&key).copied() {
+                if let Some(slot) = self.slots.place_of(&key) {
                     self.adopt_left_overs_of(slot, Evidence::Journal);
                 }
             }
         }
         // each says farewell itself: the end of one must not silence the others of its sync group
-        for slot in 0..self.slots.len() {
+        for slot in self.slots.places() {
             self.groups.part(slot);
             self.tell(now, slot, Event::Stop);
         }
@@ -445,7 +441,7 @@ impl Instances {
         self.stopped = true;
         self.filter.touch();
         if at_exit == AtExit::Release {
-            (0..self.slots.len()).for_each(|slot| self.release_own_links(slot));
+            self.slots.places().for_each(|slot| self.release_own_links(slot));
         }
     }
 
@@ -464,18 +460,10 @@ impl Instances {
     pub(super) fn reports(&mut self, now: Instant) -> Vec<Report> {
         let (slots, groups) = (&self.slots, &self.groups);
         let state = |name: &str| {
-            let named = slots.iter().flatten().find(|slot| &*slot.name == name);
+            let named = slots.iter().find(|slot| &*slot.name == name);
             named.map(|slot| slot.router.state()).or_else(|| groups.state(name))
         };
         self.reports.take(now, state)
-    }
-
-    fn slot(&self, index: usize) -> Option<&Slot> {
-        self.slots.get(index)?.as_ref()
-    }
-
-    fn slot_mut(&mut self, index: usize) -> Option<&mut Slot> {
-        self.slots.get_mut(index)?.as_mut()
     }
 }
 

@@ -24,7 +24,7 @@ use super::{FollowUp, Instances};
 impl Instances {
     /// Asks for the addresses of `index` that it does not hold yet, and lets go of those it is not to have any more.
     pub(super) fn hold(&mut self, index: usize) {
-        let Some(Some(slot)) = self.slots.get_mut(index) else { return };
+        let Some(slot) = self.slots.get_mut(index) else { return };
         let owner = slot.instance.settings.priority.is_owner();
         let name = Arc::clone(&slot.name);
         let old = slot.places.clone();
@@ -61,7 +61,7 @@ impl Instances {
             let gone = gone.iter().map(|(link, address, _)| (*link, *address)).collect();
             self.neighbours.withdraw(index, &gone);
         }
-        if let Some(slot) = self.slot_mut(index) {
+        if let Some(slot) = self.slots.get_mut(index) {
             slot.places = places;
         }
         self.filter.touch();
@@ -71,7 +71,7 @@ impl Instances {
 
     pub(super) fn release(&mut self, index: usize) {
         self.neighbours.cancel(index);
-        let Some(slot) = self.slot_mut(index) else { return };
+        let Some(slot) = self.slots.get_mut(index) else { return };
         slot.unannounced.clear();
         let places = std::mem::take(&mut slot.places);
         self.mark(index);
@@ -172,7 +172,7 @@ impl Instances {
     /// MAC address of that.
     fn is_of_own_link(&self, index: usize, key: &Key) -> bool {
         let Key::Address(place) = key else { return false };
-        self.slot(index).is_some_and(|slot| slot.own_keys.contains(key) && !slot.places.contains(place))
+        self.slots.get(index).is_some_and(|slot| slot.own_keys.contains(key) && !slot.places.contains(place))
     }
 
     /// Notes what the kernel refuses; false if it has refused that with the same words before, and not granted it since.
@@ -197,7 +197,7 @@ impl Instances {
     }
 
     pub(super) fn report_left_over(&mut self, index: usize, (link, address, prefix): AddressKey, fate: LeftOver) {
-        if let (Some(slot), Some(link)) = (self.slot(index), self.table.by_index(link)) {
+        if let (Some(slot), Some(link)) = (self.slots.get(index), self.table.by_index(link)) {
             let (name, interface) = (Arc::clone(&slot.name), link.name);
             self.reports.push(Report::LeftOver { name, address, prefix, interface, fate });
         }
@@ -223,7 +223,7 @@ impl Instances {
                 self.reports.push(Report::AddressLost { name, address, answer: VipLost::Restore });
                 restore = true;
             }
-            let Some(slot) = self.slot(*index) else { continue };
+            let Some(slot) = self.slots.get(*index) else { continue };
             if slot.own_keys.contains(&Key::Address(place)) {
                 let (name, what) = (Arc::clone(&slot.name), describe(&Key::Address(place)));
                 self.reports.push(Report::RouteLost { name, what, answer: VipLost::Restore });
@@ -249,7 +249,7 @@ impl Instances {
 
     /// What is at `place` is there for `index`: its router is told once for all places of a batch, and announces them.
     fn owe_announcement(&mut self, index: usize, place: AddressKey) {
-        let Some(slot) = self.slot_mut(index) else { return };
+        let Some(slot) = self.slots.get_mut(index) else { return };
         slot.unannounced.push(place);
         if slot.unannounced.len() == 1 {
             self.follow_ups.push_back((index, FollowUp::InPlace));
@@ -261,8 +261,10 @@ impl Instances {
         if links.is_empty() {
             return;
         }
-        for index in 0..self.slots.len() {
-            let Some(slot) = self.slot(index).filter(|slot| slot.router.state() == State::Master) else { continue };
+        for index in self.slots.places() {
+            let Some(slot) = self.slots.get(index).filter(|slot| slot.router.state() == State::Master) else {
+                continue;
+            };
             let there = |place: &&AddressKey| links.contains(&place.0) && self.table.address(place).is_some();
             let places: Vec<AddressKey> = slot.places.iter().filter(there).copied().collect();
             for place in places {
@@ -275,7 +277,7 @@ impl Instances {
 
     /// Announces what came into place for `index` since it last did.
     pub(super) fn announce_new(&mut self, index: usize, rounds: u32) {
-        let Some(slot) = self.slot_mut(index) else { return };
+        let Some(slot) = self.slots.get_mut(index) else { return };
         let places = std::mem::take(&mut slot.unannounced);
         let targets = places.iter().filter_map(|(link, address, _)| self.target(*link, *address)).collect();
         self.neighbours.announce(index, targets, rounds);
@@ -283,7 +285,7 @@ impl Instances {
 
     /// Where to announce what for `index`: all its addresses that are in place.
     pub(super) fn targets(&self, index: usize) -> Vec<Target> {
-        let Some(slot) = self.slot(index) else { return Vec::new() };
+        let Some(slot) = self.slots.get(index) else { return Vec::new() };
         let there = |place: &&AddressKey| self.table.address(place).is_some();
         slot.places.iter().filter(there).filter_map(|(link, address, _)| self.target(*link, *address)).collect()
     }
@@ -291,14 +293,14 @@ impl Instances {
     /// Announces the addresses of the master called `name`, in one round.
     pub(in super::super) fn announce_once_more(&mut self, name: &str) {
         let is_it = |slot: &Slot| *slot.name == *name && slot.router.state() == State::Master;
-        let Some(index) = self.slots.iter().position(|slot| slot.as_ref().is_some_and(is_it)) else { return };
+        let Some((index, _)) = self.slots.entries().find(|(_, slot)| is_it(slot)) else { return };
         let targets = self.targets(index);
         self.neighbours.announce(index, targets, 1);
     }
 
     /// Announces the address that adverts leave from.
     pub(super) fn announce_source(&mut self, index: usize) {
-        let Some(slot) = self.slot(index) else { return };
+        let Some(slot) = self.slots.get(index) else { return };
         // nobody is a neighbour on a VRF
         if slot.instance.vrf.is_none()
             && let (Some(link), Some(source)) = (slot.carrier, slot.source)
@@ -310,7 +312,7 @@ impl Instances {
 
     /// Announces one address on each interface that is not the router's own: on virtual MACs only, if nothing is said of all.
     pub(super) fn announce_elsewhere(&mut self, index: usize) {
-        let Some(slot) = self.slot(index) else { return };
+        let Some(slot) = self.slots.get(index) else { return };
         let all = !slot.instance.settings.garp.extra_interface.is_zero();
         let is_made = |link| self.table.by_index(link).is_some_and(|link| link.upper.is_some());
         let elsewhere: BTreeMap<LinkIndex, IpAddr> = slot

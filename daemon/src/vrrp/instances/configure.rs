@@ -44,7 +44,7 @@ impl Instances {
             .map(|(position, (key, instance))| (key, (position, instance)))
             .collect();
         let gone: Vec<usize> =
-            self.by_key.iter().filter(|(key, _)| !keyed.contains_key(key)).map(|(_, slot)| *slot).collect();
+            self.slots.keys().filter(|(key, _)| !keyed.contains_key(key)).map(|(_, slot)| slot).collect();
         // each says farewell itself: the end of one must not silence the others of its sync group
         gone.iter().for_each(|slot| self.groups.part(*slot));
         for slot in &gone {
@@ -61,7 +61,7 @@ impl Instances {
         let mut concerned = Vec::new();
         // in the order of the file, so that every run does the same
         for (key, (position, instance)) in sorted_by_position(&keyed) {
-            match self.by_key.get(key).copied() {
+            match self.slots.place_of(key) {
                 None => concerned.push((self.add(key, position, instance), true)),
                 Some(index) => {
                     if self.update(index, position, instance) {
@@ -82,7 +82,7 @@ impl Instances {
         let mut sources = Sources::default();
         for (index, new) in concerned {
             self.stand(now, index, &mut sources, network);
-            if let Some(slot) = self.slot(index).filter(|_| !new) {
+            if let Some(slot) = self.slots.get(index).filter(|_| !new) {
                 let params = Box::new(lower::params(&slot.instance, index));
                 let priority = self.trackers.sum(index).priority(params.settings.priority);
                 self.tell(now, index, Event::Reconfigure { params, priority });
@@ -94,7 +94,7 @@ impl Instances {
             self.tell_surroundings(now, index);
         }
         // a sync group that tracks something else concerns members that are as they were
-        for index in 0..self.slots.len() {
+        for index in self.slots.places() {
             self.tell_tracked(now, index);
         }
         let buffers = self.buffers();
@@ -108,8 +108,8 @@ impl Instances {
     pub(in super::super) fn adopt_left_overs(&mut self) {
         self.forget_masters_without_numbers();
         self.resume_whole_groups();
-        for index in 0..self.slots.len() {
-            if self.slot(index).is_some_and(|slot| !self.masters.contains(&slot.key)) {
+        for index in self.slots.places() {
+            if self.slots.get(index).is_some_and(|slot| !self.masters.contains(&slot.key)) {
                 self.adopt_left_overs_of(index, Evidence::Mark);
             }
         }
@@ -117,7 +117,7 @@ impl Instances {
 
     /// With an authentication header a master does not go on: the other routers would refuse numbers that begin at 1.
     fn forget_masters_without_numbers(&mut self) {
-        for slot in self.slots.iter().flatten() {
+        for slot in self.slots.iter() {
             if matches!(slot.instance.authentication, Authentication::Header(_)) {
                 self.masters.remove(&slot.key);
             }
@@ -127,8 +127,7 @@ impl Instances {
     /// A sync group resumes as a whole or not at all: a member may have been silent for longer than another router waits.
     fn resume_whole_groups(&mut self) {
         for members in self.groups.each() {
-            let keys: Vec<_> =
-                members.iter().filter_map(|index| Some(self.slots.get(*index)?.as_ref()?.key.clone())).collect();
+            let keys: Vec<_> = members.iter().filter_map(|index| Some(self.slots.get(*index)?.key.clone())).collect();
             if keys.iter().any(|key| !self.masters.contains(key)) {
                 self.masters.retain(|key| !keys.contains(key));
             }
@@ -137,7 +136,7 @@ impl Instances {
 
     /// The same, for one instance. What nothing says to be ours stays: it may be the machine's only address.
     pub(super) fn adopt_left_overs_of(&mut self, index: usize, evidence: Evidence) {
-        let Some(Some(slot)) = self.slots.get(index) else { return };
+        let Some(slot) = self.slots.get(index) else { return };
         let owner = slot.instance.settings.priority.is_owner();
         // an older kernel does not say who set an address: one that we can do without is taken for ours
         let untold = slot.source.is_some() && !self.table.tells_who();
@@ -168,7 +167,7 @@ impl Instances {
     /// The router of `index` starts: once its channel is open, if that is being opened.
     pub(super) fn start(&mut self, now: Instant, index: usize) {
         let must_wait = self.must_wait(index);
-        let Some(slot) = self.slot_mut(index) else { return };
+        let Some(slot) = self.slots.get_mut(index) else { return };
         slot.starts_later = must_wait;
         if !must_wait {
             self.tell(now, index, Event::Start);
@@ -176,8 +175,7 @@ impl Instances {
     }
 
     fn add(&mut self, key: &InstanceKey, position: usize, instance: &Instance) -> usize {
-        let index = self.free.pop().unwrap_or(self.slots.len());
-        let slot = Slot {
+        self.slots.add(|index| Slot {
             key: key.clone(),
             name: Arc::from(instance.name.as_str()),
             instance: instance.clone(),
@@ -200,18 +198,12 @@ impl Instances {
             unannounced: Vec::new(),
             said: BTreeSet::new(),
             identification: 0,
-        };
-        match self.slots.get_mut(index) {
-            Some(free) => *free = Some(slot),
-            None => self.slots.push(Some(slot)),
-        }
-        self.by_key.insert(key.clone(), index);
-        index
+        })
     }
 
     /// False if nothing about it changed that its router or its surroundings know of.
     fn update(&mut self, index: usize, position: usize, instance: &Instance) -> bool {
-        let Some(slot) = self.slot_mut(index) else { return false };
+        let Some(slot) = self.slots.get_mut(index) else { return false };
         slot.position = position;
         if slot.instance == *instance {
             return false;
@@ -227,12 +219,7 @@ impl Instances {
         self.trackers.unfollow(index);
         self.neighbours.cancel(index);
         self.deadlines.remove(index);
-        if let Some(place) = self.slots.get_mut(index)
-            && let Some(slot) = place.take()
-        {
-            self.by_key.remove(&slot.key);
-            self.free.push(index);
-        }
+        self.slots.remove(index);
     }
 
     /// Puts the members of each sync group together. Returns those that are in a group now or were before: what one of
@@ -240,13 +227,11 @@ impl Instances {
     fn regroup(&mut self, config: &Config, keyed: &Keyed<'_>) -> BTreeSet<usize> {
         let by_name: BTreeMap<&str, usize> = keyed
             .iter()
-            .filter_map(|(key, (_, instance))| Some((instance.name.as_str(), *self.by_key.get(key)?)))
+            .filter_map(|(key, (_, instance))| Some((instance.name.as_str(), self.slots.place_of(key)?)))
             .collect();
         let concerned = self.groups.configure(config, &by_name);
-        for (index, slot) in self.slots.iter_mut().enumerate() {
-            if let Some(slot) = slot {
-                slot.router.set_group(self.groups.kind(index));
-            }
+        for (index, slot) in self.slots.entries_mut() {
+            slot.router.set_group(self.groups.kind(index));
         }
         concerned
     }

@@ -77,7 +77,7 @@ impl Instances {
 
     fn report_duplicate(&mut self, Finding { link, address, holder }: Finding<LinkIndex>) {
         let Some(interface) = self.table.by_index(link).map(|link| link.name) else { return };
-        for slot in self.slots.iter().flatten() {
+        for slot in self.slots.iter() {
             if slot.places.iter().any(|(on, held, _)| (*on, *held) == (link, address)) {
                 let (key, name) = (slot.key.clone(), Arc::clone(&slot.name));
                 self.reports.push(Report::Duplicate { key, name, address, interface, holder });

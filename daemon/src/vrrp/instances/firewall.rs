@@ -102,7 +102,7 @@ impl Instances {
 
     fn wanted_firewall(&self) -> Firewall {
         let mut wanted = lower::firewall(&self.filter.settings);
-        for slot in self.slots.iter().flatten() {
+        for slot in self.slots.iter() {
             self.add_rules_of(slot, &mut wanted);
         }
         wanted

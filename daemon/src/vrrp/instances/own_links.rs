@@ -21,7 +21,7 @@ use super::routes::describe;
 impl Instances {
     /// Names the links that `index` needs, and asks for them and for what belongs to them; lets go of those that it needs no more.
     pub(super) fn hold_own_links(&mut self, now: Instant, index: usize, network: &mut impl Network) {
-        let Some(slot) = self.slot(index).filter(|_| !self.stopped) else { return };
+        let Some(slot) = self.slots.get(index).filter(|_| !self.stopped) else { return };
         let needs_any = slot.instance.own_link.is_some()
             || slot.instance.vmac_addresses
             || lower::lines(&slot.instance).any(|line| line.use_vmac);
@@ -45,7 +45,7 @@ impl Instances {
             wanted.extend(lower::own_address(made, &self.table, is_virtual).map(Object::Address));
         }
         let keys: Vec<Key> = wanted.iter().map(Object::key).collect();
-        let Some(slot) = self.slot_mut(index) else { return };
+        let Some(slot) = self.slots.get_mut(index) else { return };
         slot.made = made;
         let old = std::mem::replace(&mut slot.own_keys, keys.clone());
         let new = keys.iter().any(|key| matches!(key, Key::Upper(..)) && !old.contains(key));
@@ -73,9 +73,9 @@ impl Instances {
     }
 
     fn names_of(&self, slot: &Slot) -> Vec<lower::Made> {
-        let of_others = self.slots.iter().flatten().filter(|other| other.key != slot.key);
+        let of_others = self.slots.iter().filter(|other| other.key != slot.key);
         let others: Vec<&lower::Made> = of_others.clone().flat_map(|other| &other.made).collect();
-        let configured = self.slots.iter().flatten().flat_map(|slot| lower::configured_names(&slot.instance));
+        let configured = self.slots.iter().flat_map(|slot| lower::configured_names(&slot.instance));
         let reserved: BTreeSet<InterfaceName> = configured.collect();
         lower::names(&slot.instance, &slot.made, &self.vmac_names, &self.table, &others, &reserved)
     }
@@ -93,8 +93,7 @@ impl Instances {
     /// Links that an earlier run has left under other names than those that are configured for `made`. Of two links with one MAC address
     /// the kernel takes up one.
     fn misnamed(&self, made: &[lower::Made]) -> Vec<Object> {
-        let is_ours =
-            |name: InterfaceName| self.slots.iter().flatten().flat_map(|slot| &slot.made).any(|it| it.name == name);
+        let is_ours = |name: InterfaceName| self.slots.iter().flat_map(|slot| &slot.made).any(|it| it.name == name);
         let missing = made.iter().filter(|made| self.table.by_name(&made.name).is_none());
         let others = missing.filter_map(|made| {
             let name = lower::renamed(&made.need, None, &self.table).filter(|name| !is_ours(*name))?;
@@ -132,7 +131,7 @@ impl Instances {
         if value == 0 {
             return;
         }
-        let all = self.slots.iter().flatten().flat_map(|slot| &slot.made).filter(|made| made.need.needs_filters());
+        let all = self.slots.iter().flat_map(|slot| &slot.made).filter(|made| made.need.needs_filters());
         let concerned = all
             .map(|made| made.name)
             .filter(|name| link.is_none_or(|link| self.table.by_name(name).is_some_and(|there| there.index == link)));
@@ -156,14 +155,14 @@ impl Instances {
         }
         let (_, default) = known;
         self.borrowed.reverse_path_filter = Some((value, default));
-        for index in 0..self.slots.len() {
+        for index in self.slots.places() {
             self.hold_own_links(now, index, network);
         }
     }
 
     /// Links that were made are set again: the kernel has given each link a reverse path filter.
     pub(super) fn doubt_made_links(&mut self) {
-        let keys = self.slots.iter().flatten().flat_map(|slot| &slot.own_keys);
+        let keys = self.slots.iter().flat_map(|slot| &slot.own_keys);
         let links: Vec<Key> = keys.filter(|key| matches!(key, Key::Upper(..))).copied().collect();
         links.iter().for_each(|key| self.reconciler.desired.doubt(key));
     }
@@ -172,7 +171,7 @@ impl Instances {
     pub(super) fn make_own_links(&mut self, now: Instant, network: &mut impl Network) {
         // an address that belongs to a link waits until that is there
         for _ in 0..2 {
-            for index in 0..self.slots.len() {
+            for index in self.slots.places() {
                 self.hold_own_links(now, index, network);
             }
             let mut any = false;
@@ -197,7 +196,7 @@ impl Instances {
 
     /// Lets go of the links of `index`.
     pub(super) fn release_own_links(&mut self, index: usize) {
-        let Some(slot) = self.slot_mut(index) else { return };
+        let Some(slot) = self.slots.get_mut(index) else { return };
         slot.made.clear();
         for key in std::mem::take(&mut slot.own_keys) {
             self.reconciler.desired.release(index, &key);
@@ -218,7 +217,7 @@ impl Instances {
             return;
         }
         // who holds it by another name now has lost nothing
-        let holds = |index: &&usize| self.slot(**index).is_some_and(|slot| slot.own_keys.contains(key));
+        let holds = |index: &&usize| self.slots.get(**index).is_some_and(|slot| slot.own_keys.contains(key));
         let holders: Vec<usize> = holders.iter().filter(holds).copied().collect();
         for index in &holders {
             if let Some(name) = self.holder_name(*index) {
@@ -230,7 +229,7 @@ impl Instances {
 
     /// The kernel did not make a link: who waits for it starts without, in FAULT.
     pub(super) fn link_refused(&mut self, now: Instant, index: usize) {
-        if let Some(slot) = self.slot_mut(index)
+        if let Some(slot) = self.slots.get_mut(index)
             && std::mem::replace(&mut slot.waits_for_link, false)
         {
             self.start_waiting(now, index);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::Event;
 
+use super::super::slot::Slot;
 use super::Instances;
 
 /// The last results of the sessions.
@@ -18,12 +19,12 @@ impl Instances {
         if is_up || was_up != Some(true) {
             return;
         }
-        let promoted = |slot: &super::Slot| {
+        let promoted = |slot: &Slot| {
             let promoting = slot.instance.promoting.as_ref()?;
             (promoting.session == session).then_some(promoting.neighbor)
         };
         let concerned: Vec<_> =
-            (0..).zip(&self.slots).filter_map(|(index, slot)| Some((index, promoted(slot.as_ref()?)?))).collect();
+            self.slots.entries().filter_map(|(index, slot)| Some((index, promoted(slot)?))).collect();
         for (index, neighbor) in concerned {
             self.tell(now, index, Event::PathLost(neighbor));
         }

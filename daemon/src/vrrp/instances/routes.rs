@@ -100,7 +100,7 @@ pub(in super::super) fn describe(key: &Key) -> String {
 impl Instances {
     /// Asks for the routes and rules of `index` that it does not hold yet, and lets go of those it is not to have any more.
     pub(super) fn hold_routes(&mut self, index: usize) {
-        let Some(Some(slot)) = self.slots.get_mut(index) else { return };
+        let Some(slot) = self.slots.get_mut(index) else { return };
         let nothing = slot.instance.routes.is_empty() && slot.instance.rules.is_empty();
         if nothing && slot.held.is_empty() {
             return;
@@ -117,7 +117,7 @@ impl Instances {
         }
         let old = std::mem::take(&mut slot.held);
         let held = self.hold_objects(index, objects, &old);
-        if let Some(slot) = self.slot_mut(index) {
+        if let Some(slot) = self.slots.get_mut(index) {
             slot.held = held;
         }
     }
@@ -160,7 +160,7 @@ impl Instances {
 
     /// Lets go of the routes and rules of `index`.
     pub(super) fn release_routes(&mut self, index: usize) {
-        let Some(slot) = self.slot_mut(index) else { return };
+        let Some(slot) = self.slots.get_mut(index) else { return };
         for held in std::mem::take(&mut slot.held) {
             self.reconciler.desired.release(index, &held.key);
         }
@@ -249,13 +249,13 @@ impl Instances {
     pub(super) fn holder_name(&self, holder: Holder) -> Option<Arc<str>> {
         match holder {
             STATICS => Some(Arc::from(NAME_OF_STATICS)),
-            index => self.slot(index).map(|slot| Arc::clone(&slot.name)),
+            index => self.slots.get(index).map(|slot| Arc::clone(&slot.name)),
         }
     }
 
     /// Routes and rules that an earlier run left for `index` go, unless they are asked for first.
     pub(super) fn adopt_left_over_routes(&mut self, index: usize, evidence: Evidence) {
-        let Some(Some(slot)) = self.slots.get(index) else { return };
+        let Some(slot) = self.slots.get(index) else { return };
         if slot.instance.routes.is_empty() && slot.instance.rules.is_empty() {
             return;
         }
@@ -322,7 +322,7 @@ impl Instances {
         for holder in holders {
             let held = match *holder {
                 STATICS => self.statics.held.iter().find(|held| held.key == *key),
-                index => self.slot(index).and_then(|slot| slot.held.iter().find(|held| held.key == *key)),
+                index => self.slots.get(index).and_then(|slot| slot.held.iter().find(|held| held.key == *key)),
             };
             let Some(held) = held.copied() else { continue };
             let answer = if *holder == STATICS { VipLost::Restore } else { self.vip_lost };

@@ -68,8 +68,7 @@ impl Instances {
             self.follow_links();
         }
         let mut concerned = BTreeSet::new();
-        for (index, slot) in self.slots.iter().enumerate() {
-            let Some(slot) = slot else { continue };
+        for (index, slot) in self.slots.entries() {
             let on =
                 |name: InterfaceName| self.table.by_name(&name).is_some_and(|link| touched.links.contains(&link.index));
             // one that is gone, or has another name now, is known by its number only
@@ -87,7 +86,7 @@ impl Instances {
             self.stand(now, index, &mut sources, network);
             self.start_waiting(now, index);
             // a device that appeared may take the addresses that wait for it
-            if self.slot(index).is_some_and(|slot| slot.router.state() == State::Master) {
+            if self.slots.get(index).is_some_and(|slot| slot.router.state() == State::Master) {
                 self.hold(index);
             }
         }
@@ -101,10 +100,10 @@ impl Instances {
             return;
         }
         let mut sources = Sources::default();
-        for index in 0..self.slots.len() {
+        for index in self.slots.places() {
             let closed = |slot: &Slot| slot.own_faults.contains(&Fault::NoSocket) && slot.opening.is_none();
             let waits = |slot: &Slot| closed(slot) || waits_for_route(slot);
-            if self.slot(index).is_some_and(waits) {
+            if self.slots.get(index).is_some_and(waits) {
                 self.stand(now, index, &mut sources, network);
             }
         }
@@ -112,7 +111,7 @@ impl Instances {
 
     /// Finds out what `index` stands on, asks for its channel or gives it up, and tells it.
     pub(super) fn stand(&mut self, now: Instant, index: usize, sources: &mut Sources, network: &mut impl Network) {
-        let Some(slot) = self.slot(index) else { return };
+        let Some(slot) = self.slots.get(index) else { return };
         let (link, mut faults) = self.link_of(slot);
         if let Some(unserved) = self.unserved(slot) {
             faults = faults.with(Fault::AddressInterface);
@@ -120,7 +119,7 @@ impl Instances {
                 self.reports.push(unserved);
             }
         }
-        let Some(slot) = self.slot(index) else { return };
+        let Some(slot) = self.slots.get(index) else { return };
         let source = self.source_of(slot, link, sources, network);
         if source.is_none() {
             faults = faults.with(Fault::NoSource);
@@ -155,17 +154,17 @@ impl Instances {
         if !keep && !self.enter(index, wanted) {
             faults = faults.with(Fault::NoSocket);
         }
-        let links = self.slot(index).map(|slot| self.links_of(slot)).unwrap_or_default();
+        let links = self.slots.get(index).map(|slot| self.links_of(slot)).unwrap_or_default();
         // its interface was removed and made again between two looks, and what had arrived there is lost: a backup listens anew
         let made_again = |slot: &Slot| slot.link.is_some() && link.is_some() && slot.link != link;
-        if let Some(slot) = self.slot_mut(index)
+        if let Some(slot) = self.slots.get_mut(index)
             && made_again(slot)
             && slot.router.state() == State::Backup
         {
             slot.own_faults = faults.clone().with(Fault::InterfaceMissing);
             self.tell_surroundings(now, index);
         }
-        if let Some(slot) = self.slot_mut(index) {
+        if let Some(slot) = self.slots.get_mut(index) {
             slot.link = link;
             slot.carrier = carrier;
             slot.links = links;
@@ -181,9 +180,9 @@ impl Instances {
     /// Tells a router, and those of its sync group, what they stand on.
     pub(super) fn tell_surroundings(&mut self, now: Instant, index: usize) {
         let members = self.groups.members(index);
-        let any = members.iter().any(|member| self.slot(*member).is_some_and(Slot::is_in_fault));
+        let any = members.iter().any(|member| self.slots.get(*member).is_some_and(Slot::is_in_fault));
         for member in members {
-            let Some(slot) = self.slot(member) else { continue };
+            let Some(slot) = self.slots.get(member) else { continue };
             let own = slot.faults();
             let faults = if any && own.is_empty() { own.with(Fault::Group) } else { own };
             let source = slot.source;
@@ -293,7 +292,7 @@ impl Instances {
 
     /// Puts `index` on the channel that it wants, or has that opened. False if it takes part and would be deaf until then.
     pub(super) fn enter(&mut self, index: usize, wanted: Option<Channel>) -> bool {
-        let Some(Some(slot)) = self.slots.get_mut(index) else { return true };
+        let Some(slot) = self.slots.get_mut(index) else { return true };
         slot.opening = None;
         if slot.channel.as_ref().map(|(channel, _)| channel) == wanted.as_ref() {
             return true;
@@ -330,7 +329,7 @@ impl Instances {
         for (channel, made) in made {
             let opened = made.and_then(|sockets| packets.open(&channel, sockets));
             for index in self.channels.opened(&channel, opened.as_ref().ok().copied()) {
-                if self.slot(index).is_none_or(|slot| slot.opening.as_ref() != Some(&channel)) {
+                if self.slots.get(index).is_none_or(|slot| slot.opening.as_ref() != Some(&channel)) {
                     continue;
                 }
                 match &opened {
@@ -344,7 +343,7 @@ impl Instances {
 
     /// The channel of `index` could not be opened: it is tried again later.
     fn not_opened(&mut self, now: Instant, index: usize, error: &io::Error) {
-        let Some(Some(slot)) = self.slots.get_mut(index) else { return };
+        let Some(slot) = self.slots.get_mut(index) else { return };
         slot.opening = None;
         slot.own_faults = std::mem::take(&mut slot.own_faults).with(Fault::NoSocket);
         if slot.said.insert(Trouble::NoChannel) {
@@ -360,6 +359,6 @@ impl Instances {
 
     /// Sizes of the receive buffers of all channels.
     pub(super) fn buffers(&self) -> Buffers {
-        Buffers::of(self.buffer_rule, self.slots.iter().flatten(), &self.table)
+        Buffers::of(self.buffer_rule, self.slots.iter(), &self.table)
     }
 }

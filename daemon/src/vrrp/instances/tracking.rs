@@ -102,8 +102,7 @@ impl Instances {
             .collect();
         let mut trackers = BTreeMap::new();
         let mut followed_by = BTreeMap::new();
-        for (index, slot) in self.slots.iter().enumerate() {
-            let Some(slot) = slot else { continue };
+        for (index, slot) in self.slots.entries() {
             let mut followed = followed(&slot.instance, groups.get(&*slot.name).copied());
             let fixed = under_statics(config, &slot.name);
             // as with keepalived FAULT takes the place of a weight of `track_interface`
@@ -147,7 +146,7 @@ impl Instances {
         // which one does not matter: this is rare
         touched.all |= std::mem::take(&mut self.link_beats.is_new);
         if !self.link_delays.configured.is_empty() {
-            let made = self.slots.iter().flatten().flat_map(|slot| &slot.made);
+            let made = self.slots.iter().flat_map(|slot| &slot.made);
             let there = made.filter(|made| self.table.by_name(&made.name).is_some());
             self.link_delays.follow(&there.map(|made| (made.name, made.need.base)).collect());
         }
@@ -198,7 +197,7 @@ impl Instances {
     /// Tells a router what its trackers come to.
     pub(super) fn tell_tracked(&mut self, now: Instant, index: usize) {
         let sum = self.trackers.sum(index);
-        let Some(slot) = self.slot_mut(index) else { return };
+        let Some(slot) = self.slots.get_mut(index) else { return };
         let priority = sum.priority(slot.instance.settings.priority);
         let is_other = slot.router.effective_priority() != priority;
         let before = std::mem::replace(&mut slot.tracked, sum);
@@ -221,7 +220,7 @@ impl Instances {
     /// Those of its sync group, or it alone, that wait for a first result: they start, if none has to wait any more.
     pub(super) fn start_waiting(&mut self, now: Instant, index: usize) {
         for member in self.groups.members(index) {
-            if self.slot(member).is_some_and(|slot| slot.starts_later) {
+            if self.slots.get(member).is_some_and(|slot| slot.starts_later) {
                 self.start(now, member);
             }
         }
@@ -230,9 +229,9 @@ impl Instances {
     /// Whether a router may not start yet: something that it or its sync group tracks has had no result, or its channel is not
     /// open, or its link is being made.
     pub(super) fn must_wait(&self, index: usize) -> bool {
-        let untracked = |member: &usize| self.slot(*member).is_some_and(|slot| slot.tracked.waits);
+        let untracked = |member: &usize| self.slots.get(*member).is_some_and(|slot| slot.tracked.waits);
         let has_no_place = |slot: &Slot| slot.opening.is_some() || slot.waits_for_link;
-        self.slot(index).is_some_and(has_no_place) || self.groups.members(index).iter().any(untracked)
+        self.slots.get(index).is_some_and(has_no_place) || self.groups.members(index).iter().any(untracked)
     }
 
     /// The trackers that any router follows.

@@ -88,7 +88,7 @@ impl Instances {
 
     /// What the view shows of `index` is different.
     pub(super) fn mark(&mut self, index: usize) {
-        if let Some(Some(slot)) = self.slots.get(index) {
+        if let Some(slot) = self.slots.get(index) {
             self.pending.mark(slot.position);
         }
     }
@@ -103,7 +103,7 @@ impl Instances {
     /// The kernel has an object, or has it no more: who holds it is shown otherwise.
     pub(super) fn mark_holders(&mut self, key: &Key) {
         for holder in self.reconciler.desired.holders(key) {
-            if let Some(Some(slot)) = self.slots.get(*holder) {
+            if let Some(slot) = self.slots.get(*holder) {
                 self.pending.mark(slot.position);
             }
         }
@@ -126,7 +126,7 @@ impl Instances {
     }
 
     fn mark_those(&mut self, such: impl Fn(&Slot) -> bool) {
-        for slot in self.slots.iter().flatten().filter(|slot| such(slot)) {
+        for slot in self.slots.iter().filter(|slot| such(slot)) {
             self.pending.mark(slot.position);
         }
     }
@@ -176,7 +176,7 @@ impl Instances {
                 }
                 NextChange::Numbers(place) => {
                     let slot = self.pending.slot(place);
-                    if let Some(Some(slot)) = slot.and_then(|index| self.slots.get_mut(index)) {
+                    if let Some(slot) = slot.and_then(|index| self.slots.get_mut(index)) {
                         let times = times(now, wall, &slot.router);
                         told.changes.push(VrrpChange::Counters(place, Box::new(*slot.router.counters()), times));
                         if self.pending.clears {
@@ -205,7 +205,7 @@ impl Instances {
         let tracker = self.trackers.get(id)?;
         let follower = |index: usize| {
             let followed = self.trackers.followed(index).iter().find(|(followed, _)| followed == id)?;
-            Some(FollowerView { instance: self.slot(index)?.name.to_string(), weight: followed.1 })
+            Some(FollowerView { instance: self.slots.get(index)?.name.to_string(), weight: followed.1 })
         };
         Some(TrackerView {
             id: id.clone(),
@@ -218,7 +218,7 @@ impl Instances {
     }
 
     fn one(&self, now: Instant, wall: SystemTime, index: usize) -> Option<InstanceView> {
-        Some(self.instance(now, wall, index, self.slot(index)?))
+        Some(self.instance(now, wall, index, self.slots.get(index)?))
     }
 
     /// How the instances stand at `now`, which the wall clock calls `wall`.
@@ -249,8 +249,7 @@ impl Instances {
     }
 
     fn in_order(&self) -> Vec<(usize, &Slot)> {
-        let mut slots: Vec<_> =
-            self.slots.iter().enumerate().filter_map(|(index, slot)| Some((index, slot.as_ref()?))).collect();
+        let mut slots: Vec<_> = self.slots.entries().collect();
         slots.sort_by_key(|(_, slot)| slot.position);
         slots
     }
