@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
-use keepalived_kernel::pipe::Pipe;
 use serde::{Deserialize, Serialize};
 
+use crate::child;
 use crate::connection::Connection;
 
 /// Alerts that wait for an observer. The newest are lost beyond that.
@@ -44,8 +44,7 @@ impl Alerts {
     /// # Errors
     /// `descriptor` is missing or no socket.
     pub(crate) fn connect(&mut self, descriptor: Option<OwnedFd>) -> std::io::Result<()> {
-        let pipe = Pipe::from_descriptor(descriptor.ok_or(std::io::ErrorKind::InvalidData)?)?;
-        self.observer = Some(Connection::new(pipe));
+        self.observer = Some(child::peer(descriptor)?);
         self.send();
         Ok(())
     }

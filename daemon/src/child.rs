@@ -54,6 +54,7 @@ pub fn run<C>(
     begin: impl FnOnce(Startup, Reactor, Connection) -> Result<C, NotStarted>,
     run: impl FnOnce(&mut C) -> u8,
 ) -> u8 {
+    process::map_large_buffers();
     let started = connect().and_then(|(mut reactor, mut pipe)| {
         let startup = first_message(&mut reactor, &mut pipe)?;
         // for an error: the child owns the other end from now on
@@ -101,6 +102,44 @@ fn first_message(reactor: &mut Reactor, pipe: &mut Pipe) -> io::Result<Startup> 
     }
 }
 
+/// Gives `take` each message of the supervisor that has come, with the descriptor that came with it. Greetings are answered here. Returns
+/// how the process ends, if it does; a message that it cannot take is in the log.
+pub fn listen<P>(
+    process: &mut P,
+    supervisor: impl Fn(&mut P) -> &mut Connection,
+    mut take: impl FnMut(&mut P, ToChild, Option<OwnedFd>) -> io::Result<()>,
+) -> Option<End> {
+    loop {
+        match hear(supervisor(process)) {
+            Ok(None) => return None,
+            Ok(Some((ToChild::Stop, _))) => return Some(End::Stop),
+            Ok(Some((ToChild::Hello(number), _))) => supervisor(process).say(&FromChild::Hello(number)),
+            Ok(Some((message, descriptor))) => {
+                if let Err(error) = take(process, message, descriptor) {
+                    tracing::error!("message from the supervisor: {error}");
+                }
+            }
+            Err(end) => return Some(end),
+        }
+    }
+}
+
+/// Tells the supervisor what became of a reload: it reads no other configuration before it has an answer.
+pub fn answer_reload(supervisor: &mut Connection, reloaded: io::Result<()>) {
+    supervisor.say(&match reloaded {
+        Ok(()) => FromChild::Reloaded,
+        Err(error) => FromChild::NotReloaded(error.to_string()),
+    });
+}
+
+/// Another process, which speaks at the descriptor that came with [`ToChild::Peer`].
+///
+/// # Errors
+/// There is none, or it is no socket.
+pub fn peer(descriptor: Option<OwnedFd>) -> io::Result<Connection> {
+    Pipe::from_descriptor(descriptor.ok_or(io::ErrorKind::InvalidData)?).map(Connection::new)
+}
+
 /// The next message of the supervisor, and the descriptor that came with it; `None` if there is none now.
 ///
 /// # Errors
@@ -130,6 +169,16 @@ pub fn on_signal(signal: Signal, supervisor: &mut Connection) -> Option<End> {
             None
         }
     }
+}
+
+/// `error` of a socket that a child needs, with what an administrator can do about it.
+pub fn cannot_open(what: &str, error: io::Error) -> io::Error {
+    let advice = if error.kind() == io::ErrorKind::PermissionDenied {
+        "; run keepalived as root or with CAP_NET_ADMIN and CAP_NET_RAW"
+    } else {
+        ""
+    };
+    io::Error::new(error.kind(), format!("cannot open {what}: {error}{advice}"))
 }
 
 /// Sets the name of this process that the configuration gives.

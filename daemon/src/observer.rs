@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use keepalived_config::model::{Config, Mail, MailTls};
 use keepalived_kernel::files::read_text;
-use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process;
 use keepalived_kernel::reactor::{Interest, Nested, Reactor, Ready, Token};
 use keepalived_surface::mail::{Account, Envelope, Protection, Relay};
@@ -161,43 +160,33 @@ impl Observer {
     }
 
     fn listen(&mut self, reactor: &mut Reactor) -> Option<End> {
-        loop {
-            let (message, descriptor) = match child::hear(&mut self.supervisor) {
-                Ok(Some(heard)) => heard,
-                Ok(None) => return None,
-                Err(end) => return Some(end),
-            };
-            match message {
-                ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
-                ToChild::Reload => {
-                    let answer = match message::content(descriptor) {
-                        Ok(config) => {
-                            self.world.configure(config);
-                            self.configure();
-                            FromChild::Reloaded
-                        }
-                        Err(error) => FromChild::NotReloaded(error.to_string()),
-                    };
-                    self.supervisor.say(&answer);
-                }
-                ToChild::Peer(_) => {
-                    let client =
-                        descriptor.ok_or_else(|| io::ErrorKind::InvalidData.into()).and_then(Pipe::from_descriptor);
-                    if let Err(error) = client.and_then(|client| self.meet(client, reactor)) {
-                        tracing::error!("message from the supervisor: {error}");
-                    }
-                }
-                ToChild::Seen(Seen::Whole) => match message::content(descriptor) {
-                    Ok(snapshot) => self.world.replace(snapshot),
-                    Err(error) => tracing::error!("message from the supervisor: {error}"),
-                },
-                ToChild::Seen(seen) => self.world.see(seen),
-                ToChild::Door(door) => self.open(door, descriptor),
-                ToChild::Text => self.world.set_text(descriptor),
-                ToChild::Stop => return Some(End::Stop),
-                ToChild::Start | ToChild::Orders | ToChild::Roster | ToChild::Refresh(_) | ToChild::Announce(_) => {}
+        let take = |observer: &mut Self, message, descriptor| observer.on_message(message, descriptor, reactor);
+        child::listen(self, |observer| &mut observer.supervisor, take)
+    }
+
+    fn on_message(&mut self, message: ToChild, descriptor: Option<OwnedFd>, reactor: &mut Reactor) -> io::Result<()> {
+        match message {
+            ToChild::Reload => {
+                let reloaded = message::content(descriptor).map(|config| {
+                    self.world.configure(config);
+                    self.configure();
+                });
+                child::answer_reload(&mut self.supervisor, reloaded);
             }
+            ToChild::Peer(_) => self.meet(child::peer(descriptor)?, reactor)?,
+            ToChild::Seen(Seen::Whole) => self.world.replace(message::content(descriptor)?),
+            ToChild::Seen(seen) => self.world.see(seen),
+            ToChild::Door(door) => self.open(door, descriptor),
+            ToChild::Text => self.world.set_text(descriptor),
+            ToChild::Hello(_)
+            | ToChild::Stop
+            | ToChild::Start
+            | ToChild::Orders
+            | ToChild::Roster
+            | ToChild::Refresh(_)
+            | ToChild::Announce(_) => {}
         }
+        Ok(())
     }
 
     /// Does as the configuration says from now on.
@@ -235,11 +224,11 @@ impl Observer {
         }
     }
 
-    fn meet(&mut self, client: Pipe, reactor: &mut Reactor) -> io::Result<()> {
+    fn meet(&mut self, client: Connection, reactor: &mut Reactor) -> io::Result<()> {
         self.last_token += 1;
         let token = Token(self.last_token);
         reactor.register(&client, token, Interest::Read)?;
-        self.clients.insert(token, Connection::new(client));
+        self.clients.insert(token, client);
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::future::Future;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,7 +12,6 @@ use keepalived_checks::{Failure, Tls, Trust};
 use keepalived_config::model::{
     Config, Endpoint, HttpCheck, HttpProtocol, PingCheck, ProbeTarget, Schedule, Sni, Ssl, StatusRange, TcpCheck, Url,
 };
-use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process;
 use keepalived_kernel::reactor::{Interest, Nested, Reactor, Ready, Token};
 use tokio::sync::mpsc;
@@ -100,50 +100,36 @@ impl Prober {
     }
 
     fn listen(&mut self, reactor: &mut Reactor) -> Option<End> {
-        loop {
-            let (message, descriptor) = match child::hear(&mut self.supervisor) {
-                Ok(Some(heard)) => heard,
-                Ok(None) => return None,
-                Err(end) => return Some(end),
-            };
-            match message {
-                ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
-                // orders say all that there is to know of probes
-                ToChild::Reload => {
-                    let answer = match message::content::<Config>(descriptor) {
-                        Ok(config) => {
-                            log::configure(&config.global.log);
-                            FromChild::Reloaded
-                        }
-                        Err(error) => FromChild::NotReloaded(error.to_string()),
-                    };
-                    self.supervisor.say(&answer);
-                }
-                ToChild::Peer(_) => {
-                    let peer =
-                        descriptor.ok_or_else(|| io::ErrorKind::InvalidData.into()).and_then(Pipe::from_descriptor);
-                    let met = peer.and_then(|peer| {
-                        // the one before is gone, and its descriptor closes
-                        self.vrrp = None;
-                        reactor.register(&peer, FROM_VRRP, Interest::Read)?;
-                        self.vrrp = Some(Connection::new(peer));
-                        Ok(())
-                    });
-                    if let Err(error) = met {
-                        tracing::error!("message from the supervisor: {error}");
-                    }
-                }
-                ToChild::Stop => return Some(End::Stop),
-                ToChild::Start
-                | ToChild::Orders
-                | ToChild::Roster
-                | ToChild::Refresh(_)
-                | ToChild::Announce(_)
-                | ToChild::Seen(_)
-                | ToChild::Door(_)
-                | ToChild::Text => {}
+        let take = |prober: &mut Self, message, descriptor| prober.on_message(message, descriptor, reactor);
+        child::listen(self, |prober| &mut prober.supervisor, take)
+    }
+
+    fn on_message(&mut self, message: ToChild, descriptor: Option<OwnedFd>, reactor: &mut Reactor) -> io::Result<()> {
+        match message {
+            // orders say all that there is to know of probes
+            ToChild::Reload => {
+                let reloaded = message::content::<Config>(descriptor).map(|config| log::configure(&config.global.log));
+                child::answer_reload(&mut self.supervisor, reloaded);
             }
+            ToChild::Peer(_) => {
+                let peer = child::peer(descriptor)?;
+                // the one before is gone, and its descriptor closes
+                self.vrrp = None;
+                reactor.register(&peer, FROM_VRRP, Interest::Read)?;
+                self.vrrp = Some(peer);
+            }
+            ToChild::Hello(_)
+            | ToChild::Stop
+            | ToChild::Start
+            | ToChild::Orders
+            | ToChild::Roster
+            | ToChild::Refresh(_)
+            | ToChild::Announce(_)
+            | ToChild::Seen(_)
+            | ToChild::Door(_)
+            | ToChild::Text => {}
         }
+        Ok(())
     }
 
     /// Begins what the vrrp process asks for: of each probe one question at a time, so they do not grow without end.

@@ -5,12 +5,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use keepalived_config::facts;
 use keepalived_config::model::{Config, ScriptUser};
 use keepalived_core::time::Instant;
-use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Account, Child, Entered, Exit, Orphaned, Program, Roster};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::shortage::is_shortage;
@@ -146,49 +146,37 @@ impl Runner {
     }
 
     fn listen(&mut self) -> Option<End> {
-        loop {
-            let (message, descriptors) = match child::hear(&mut self.supervisor) {
-                Ok(Some(heard)) => heard,
-                Ok(None) => return None,
-                Err(end) => return Some(end),
-            };
-            match message {
-                ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
-                ToChild::Reload => {
-                    let answer = match message::content(descriptors) {
-                        Ok(config) => {
-                            self.config = config;
-                            log::configure(&self.config.global.log);
-                            self.users = Users::default();
-                            FromChild::Reloaded
-                        }
-                        Err(error) => FromChild::NotReloaded(error.to_string()),
-                    };
-                    self.supervisor.say(&answer);
-                }
-                ToChild::Peer(_) | ToChild::Orders => {
-                    let client =
-                        descriptors.ok_or_else(|| io::ErrorKind::InvalidData.into()).and_then(Pipe::from_descriptor);
-                    if let Err(error) = client.and_then(|client| self.serve(client)) {
-                        tracing::error!("message from the supervisor: {error}");
-                    }
-                }
-                ToChild::Roster => self.roster = descriptors.map(Roster::shared),
-                ToChild::Stop => return Some(End::Stop),
-                ToChild::Start
-                | ToChild::Refresh(_)
-                | ToChild::Announce(_)
-                | ToChild::Seen(_)
-                | ToChild::Door(_)
-                | ToChild::Text => {}
-            }
-        }
+        child::listen(self, |runner| &mut runner.supervisor, Self::on_message)
     }
 
-    fn serve(&mut self, client: Pipe) -> io::Result<()> {
+    fn on_message(&mut self, message: ToChild, descriptor: Option<OwnedFd>) -> io::Result<()> {
+        match message {
+            ToChild::Reload => {
+                let reloaded = message::content(descriptor).map(|config| {
+                    self.config = config;
+                    log::configure(&self.config.global.log);
+                    self.users = Users::default();
+                });
+                child::answer_reload(&mut self.supervisor, reloaded);
+            }
+            ToChild::Peer(_) | ToChild::Orders => self.serve(child::peer(descriptor)?)?,
+            ToChild::Roster => self.roster = descriptor.map(Roster::shared),
+            ToChild::Hello(_)
+            | ToChild::Stop
+            | ToChild::Start
+            | ToChild::Refresh(_)
+            | ToChild::Announce(_)
+            | ToChild::Seen(_)
+            | ToChild::Door(_)
+            | ToChild::Text => {}
+        }
+        Ok(())
+    }
+
+    fn serve(&mut self, client: Connection) -> io::Result<()> {
         let token = self.token();
         self.reactor.register(&client, token, Interest::Read)?;
-        self.clients.insert(token, Connection::new(client));
+        self.clients.insert(token, client);
         Ok(())
     }
 

@@ -11,7 +11,6 @@ use keepalived_core::bfd::{Arrival, MULTIHOP_PORT, Reach, SINGLE_HOP_PORT};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::Family;
 use keepalived_kernel::datagrams::{Buffers, Ear};
-use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process;
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_state::Record;
@@ -337,33 +336,17 @@ impl Process {
     }
 
     fn listen(&mut self) -> Option<End> {
-        loop {
-            match child::hear(&mut self.supervisor) {
-                Ok(None) => return None,
-                Ok(Some((ToChild::Stop, _))) => return Some(End::Stop),
-                Ok(Some((message, descriptor))) => {
-                    if let Err(error) = self.on_message(message, descriptor) {
-                        tracing::error!("message from the supervisor: {error}");
-                    }
-                }
-                Err(end) => return Some(end),
-            }
-        }
+        child::listen(self, |process| &mut process.supervisor, Self::on_message)
     }
 
     fn on_message(&mut self, message: ToChild, descriptor: Option<OwnedFd>) -> io::Result<()> {
         match message {
             ToChild::Peer(role @ (Role::Vrrp | Role::Checker)) => {
-                let pipe = Pipe::from_descriptor(descriptor.ok_or(io::ErrorKind::InvalidData)?)?;
-                let mut peer = Connection::new(pipe);
-                let is_vrrp = role == Role::Vrrp;
-                let results = self
-                    .engine
-                    .all_results(|instance| if is_vrrp { instance.tells_vrrp } else { instance.tells_checkers });
-                results.iter().for_each(|result| peer.say(result));
-                *(if is_vrrp { &mut self.vrrp } else { &mut self.checker }) = Some(peer);
+                *self.follower(role) = Some(child::peer(descriptor)?);
+                self.tell_all_results(role);
             }
-            ToChild::Start
+            ToChild::Hello(_)
+            | ToChild::Start
             | ToChild::Peer(_)
             | ToChild::Orders
             | ToChild::Roster
@@ -372,14 +355,10 @@ impl Process {
             | ToChild::Door(_)
             | ToChild::Text
             | ToChild::Announce(_) => {}
-            ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
-            ToChild::Reload => match message::content::<Config>(descriptor) {
-                Ok(config) => {
-                    self.reload(&config);
-                    self.supervisor.say(&FromChild::Reloaded);
-                }
-                Err(error) => self.supervisor.say(&FromChild::NotReloaded(error.to_string())),
-            },
+            ToChild::Reload => {
+                let reloaded = message::content::<Config>(descriptor).map(|config| self.reload(&config));
+                child::answer_reload(&mut self.supervisor, reloaded);
+            }
             ToChild::Refresh(_) => self.engine.request_changes(),
         }
         Ok(())
@@ -405,15 +384,23 @@ impl Process {
         }
         self.open_sockets(now);
         // what is new, and what follows it anew
-        for is_vrrp in [true, false] {
-            let wants = |instance: &BfdInstance| {
-                if is_vrrp { instance.tells_vrrp } else { instance.tells_checkers }
-            };
-            let results = self.engine.all_results(wants);
-            let peer = if is_vrrp { self.vrrp.as_mut() } else { self.checker.as_mut() };
-            if let Some(peer) = peer {
-                results.iter().for_each(|result| peer.say(result));
-            }
+        self.tell_all_results(Role::Vrrp);
+        self.tell_all_results(Role::Checker);
+    }
+
+    /// The vrrp process or the checker process.
+    const fn follower(&mut self, role: Role) -> &mut Option<Connection> {
+        if matches!(role, Role::Vrrp) { &mut self.vrrp } else { &mut self.checker }
+    }
+
+    /// Tells a follower how all its sessions stand.
+    fn tell_all_results(&mut self, role: Role) {
+        let is_its = |instance: &BfdInstance| {
+            if role == Role::Vrrp { instance.tells_vrrp } else { instance.tells_checkers }
+        };
+        let results = self.engine.all_results(is_its);
+        if let Some(follower) = self.follower(role) {
+            results.iter().for_each(|result| follower.say(result));
         }
     }
 

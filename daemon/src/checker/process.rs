@@ -11,7 +11,6 @@ use keepalived_config::model::{Checker, Config};
 use keepalived_core::balance::{CheckResult, Ticket};
 use keepalived_core::time::Instant;
 use keepalived_kernel::director::Director;
-use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Nested, Reactor, Ready, Token};
 use keepalived_state::{BalanceChange, Record};
@@ -389,43 +388,30 @@ impl Process {
     }
 
     fn listen(&mut self, reactor: &mut Reactor) -> Option<End> {
-        loop {
-            match child::hear(&mut self.supervisor) {
-                Ok(None) => return None,
-                Ok(Some((ToChild::Stop, _))) => return Some(End::Stop),
-                Ok(Some((message, descriptor))) => {
-                    if let Err(error) = self.on_message(message, descriptor, reactor) {
-                        tracing::error!("message from the supervisor: {error}");
-                    }
-                }
-                Err(end) => return Some(end),
-            }
-        }
+        let take = |process: &mut Self, message, descriptor| process.on_message(message, descriptor, reactor);
+        child::listen(self, |process| &mut process.supervisor, take)
     }
 
     fn on_message(&mut self, message: ToChild, descriptor: Option<OwnedFd>, reactor: &mut Reactor) -> io::Result<()> {
         match message {
-            ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => {
-                let applied = message::content(descriptor).and_then(|config| self.reload(config, reactor));
-                self.supervisor.say(&match applied {
-                    Ok(()) => FromChild::Reloaded,
-                    Err(error) => FromChild::NotReloaded(error.to_string()),
-                });
+                let reloaded = message::content(descriptor).and_then(|config| self.reload(config, reactor));
+                child::answer_reload(&mut self.supervisor, reloaded);
             }
             ToChild::Refresh(_) => self.engine.request_changes(),
             ToChild::Peer(Role::Runner) => {
-                let runner = Pipe::from_descriptor(descriptor.ok_or(io::ErrorKind::InvalidData)?)?;
+                let runner = child::peer(descriptor)?;
                 reactor.register(&runner, FROM_RUNNER, Interest::Read)?;
-                self.programs.connect(Connection::new(runner));
+                self.programs.connect(runner);
             }
             ToChild::Peer(Role::Bfd) => {
-                let pipe = Pipe::from_descriptor(descriptor.ok_or(io::ErrorKind::InvalidData)?)?;
-                reactor.register(&pipe, FROM_BFD, Interest::Read)?;
-                self.bfd = Some(Connection::new(pipe));
+                let bfd = child::peer(descriptor)?;
+                reactor.register(&bfd, FROM_BFD, Interest::Read)?;
+                self.bfd = Some(bfd);
             }
             ToChild::Peer(Role::Observer) => self.alerts.connect(descriptor)?,
-            ToChild::Start
+            ToChild::Hello(_)
+            | ToChild::Start
             | ToChild::Peer(_)
             | ToChild::Orders
             | ToChild::Roster

@@ -27,7 +27,7 @@ struct Told {
     priorities: bool,
 }
 
-/// Whom a notification is about.
+/// What a notification is about.
 #[derive(Clone, Copy)]
 struct Subject<'a> {
     /// `INSTANCE`, `GROUP`

@@ -6,24 +6,22 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime};
 
 use keepalived_config::model::{Config, Global};
-use keepalived_config::plan;
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::tracking::{TrackerId, TrackerKind, TrackerState};
 use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::packets::BufferSize;
-use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
 use keepalived_kernel::sockets::{Pair, RawSockets};
 use keepalived_state::{Event, Record, Subject, VrrpChange};
 
-use super::abandoned::{StaticLines, Was, remove as remove_abandoned, remove_links, remove_statics};
 use super::engine::Engine;
 use super::kernel_thread::{Gone, KernelThread, NICE};
 use super::lifetime::{AtExit, Inherited};
 use super::mail::Mailing;
 use super::notify::Notifications;
 use super::report::{Level, Report, Said};
+use super::stand_by::stand_by;
 use super::sync_daemon::Sync;
 use super::tracking::{self, Tracking};
 use crate::alerts::Alerts;
@@ -105,8 +103,8 @@ impl Process {
         let answers = global.buffers.vrrp_command.size.map(BufferSize);
         let network = Rtnetlink::open(buffer)
             .and_then(|network| network.size_answers(answers))
-            .map_err(|error| explain("netlink", error))?;
-        let packets = RawSockets::new().map_err(|error| explain("packet sockets", error))?;
+            .map_err(|error| child::cannot_open("netlink", error))?;
+        let packets = RawSockets::new().map_err(|error| child::cannot_open("packet sockets", error))?;
         reactor.register(network.monitor_fd(), NETWORK, Interest::Read)?;
         reactor.register(packets.poll_fd(), PACKETS, Interest::Read)?;
         if !process::holds(Capability::NetAdmin) || !process::holds(Capability::NetRaw) {
@@ -137,7 +135,7 @@ impl Process {
         promotion.configure(global, &global.vrrp);
         let kernel_thread = Rtnetlink::without_events()
             .and_then(|network| network.size_answers(answers))
-            .map_err(|error| explain("netlink", error))
+            .map_err(|error| child::cannot_open("netlink", error))
             .and_then(|network| {
                 let short = |error: io::Error| io::Error::new(error.kind(), format!("cannot start a thread: {error}"));
                 KernelThread::start(network).map_err(short)
@@ -148,13 +146,13 @@ impl Process {
         let inherited = Inherited { masters: startup.masters.clone(), trackers: startup.trackers.clone(), borrowed };
         let mut engine = Engine::new(now, &startup.config, inherited, network, packets)?;
         let mut programs = Programs::default();
-        if let Some(runner) = stood_by.runner {
-            connect(&mut programs, &mut reactor, runner)?;
+        if stood_by.runner.is_some() {
+            programs.connect(meet(&mut reactor, stood_by.runner, FROM_RUNNER)?);
         }
-        let bfd = stood_by.bfd.map(|bfd| connect_bfd(&mut reactor, bfd)).transpose()?;
+        let bfd = stood_by.bfd.map(|bfd| meet(&mut reactor, Some(bfd), FROM_BFD)).transpose()?;
         let mut tracking = Tracking::default();
-        if let Some(prober) = stood_by.prober {
-            connect_prober(&mut tracking, &mut reactor, prober)?;
+        if stood_by.prober.is_some() {
+            tracking.connect(meet(&mut reactor, stood_by.prober, FROM_PROBER)?);
         }
         let tracked = engine.tracked();
         let is_tracked = |kind, name: &str| tracked.contains(&TrackerId::new(kind, name));
@@ -202,6 +200,7 @@ impl Process {
         self.tell_pipes();
         self.tell_settings();
         self.supervisor.say(&FromChild::Ready);
+        process::give_back_memory();
         let mut ready = Vec::new();
         loop {
             let wake = self.turn();
@@ -359,34 +358,17 @@ impl Process {
     }
 
     fn listen(&mut self) -> Option<End> {
-        loop {
-            match child::hear(&mut self.supervisor) {
-                Ok(None) => return None,
-                Ok(Some((ToChild::Stop, _))) => return Some(End::Stop),
-                Ok(Some((message, memory))) => {
-                    if let Err(error) = self.on_message(message, memory) {
-                        tracing::error!("message from the supervisor: {error}");
-                    }
-                }
-                Err(end) => return Some(end),
-            }
-        }
+        child::listen(self, |process| &mut process.supervisor, Self::on_message)
     }
 
     fn on_message(&mut self, message: ToChild, memory: Option<OwnedFd>) -> io::Result<()> {
         match message {
-            ToChild::Peer(Role::Runner) => {
-                connect(&mut self.programs, &mut self.reactor, memory.ok_or(io::ErrorKind::InvalidData)?)?;
-            }
-            ToChild::Peer(Role::Bfd) => {
-                self.bfd = Some(connect_bfd(&mut self.reactor, memory.ok_or(io::ErrorKind::InvalidData)?)?);
-            }
+            ToChild::Peer(Role::Runner) => self.programs.connect(meet(&mut self.reactor, memory, FROM_RUNNER)?),
+            ToChild::Peer(Role::Bfd) => self.bfd = Some(meet(&mut self.reactor, memory, FROM_BFD)?),
             ToChild::Peer(Role::Observer) => self.alerts.connect(memory)?,
-            ToChild::Peer(Role::Prober) => {
-                let prober = memory.ok_or(io::ErrorKind::InvalidData)?;
-                connect_prober(&mut self.tracking, &mut self.reactor, prober)?;
-            }
-            ToChild::Start
+            ToChild::Peer(Role::Prober) => self.tracking.connect(meet(&mut self.reactor, memory, FROM_PROBER)?),
+            ToChild::Hello(_)
+            | ToChild::Start
             | ToChild::Peer(_)
             | ToChild::Orders
             | ToChild::Roster
@@ -394,9 +376,8 @@ impl Process {
             | ToChild::Seen(_)
             | ToChild::Door(_)
             | ToChild::Text => {}
-            ToChild::Hello(number) => self.supervisor.say(&FromChild::Hello(number)),
             ToChild::Reload => {
-                // whatever comes of it: the supervisor reads no other configuration before it has an answer
+                // the supervisor hears of a success once addresses are gone that the configuration does not have
                 match message::content::<Config>(memory) {
                     Ok(config) => self.apply(&config),
                     Err(error) => self.supervisor.say(&FromChild::NotReloaded(error.to_string())),
@@ -549,135 +530,11 @@ impl Process {
     }
 }
 
-/// The runner speaks at `descriptor`.
-fn connect(programs: &mut Programs, reactor: &mut Reactor, descriptor: OwnedFd) -> io::Result<()> {
-    let runner = Pipe::from_descriptor(descriptor)?;
-    reactor.register(&runner, FROM_RUNNER, Interest::Read)?;
-    programs.connect(Connection::new(runner));
-    Ok(())
-}
-
-/// The bfd process speaks at `descriptor`.
-fn connect_bfd(reactor: &mut Reactor, descriptor: OwnedFd) -> io::Result<Connection> {
-    let bfd = Pipe::from_descriptor(descriptor)?;
-    reactor.register(&bfd, FROM_BFD, Interest::Read)?;
-    Ok(Connection::new(bfd))
-}
-
-fn connect_prober(tracking: &mut Tracking, reactor: &mut Reactor, descriptor: OwnedFd) -> io::Result<()> {
-    let prober = Pipe::from_descriptor(descriptor)?;
-    reactor.register(&prober, FROM_PROBER, Interest::Read)?;
-    tracking.connect(Connection::new(prober));
-    Ok(())
-}
-
-/// What came while a process stood by.
-#[derive(Default)]
-struct StoodBy {
-    /// A configuration came, and ended the wait.
-    was_given: bool,
-    /// Where the runner speaks.
-    runner: Option<OwnedFd>,
-    /// Where the bfd process speaks.
-    bfd: Option<OwnedFd>,
-    /// Where the observer listens.
-    observer: Option<OwnedFd>,
-    /// Where the prober is asked.
-    prober: Option<OwnedFd>,
-}
-
-/// Waits until this process may begin: its predecessors died one after the other. A configuration that comes meanwhile ends the wait, and is what this process begins with: the supervisor has removed the addresses that it takes away. If the supervisor dies
-/// this process takes back what the last one left.
-fn stand_by(startup: &mut Startup, reactor: &mut Reactor, supervisor: &mut Connection) -> Result<StoodBy, NotStarted> {
-    let mut stood_by = StoodBy::default();
-    if startup.stands_by.is_zero() {
-        return Ok(stood_by);
-    }
-    let mut network = Rtnetlink::without_events().map_err(|error| explain("netlink", error))?;
-    supervisor.say(&FromChild::StandsBy);
-    let until = reactor::now() + startup.stands_by;
-    let mut ready = Vec::new();
-    while reactor::now() < until {
-        ready.clear();
-        reactor.wait(Some(until), &mut ready)?;
-        for ready in &ready {
-            if let Ready::Signal(signal) = ready {
-                child::on_signal(*signal, supervisor);
-            }
-        }
-        loop {
-            match child::hear(supervisor) {
-                Ok(None) => break,
-                Ok(Some((ToChild::Hello(number), _))) => supervisor.say(&FromChild::Hello(number)),
-                Ok(Some((ToChild::Reload, memory))) => match message::content::<Config>(memory) {
-                    Ok(config) => {
-                        startup.config = config;
-                        stood_by.was_given = true;
-                        return Ok(stood_by);
-                    }
-                    Err(error) => supervisor.say(&FromChild::NotReloaded(error.to_string())),
-                },
-                // the supervisor itself removes the addresses
-                Ok(Some((ToChild::Stop, _))) => {
-                    return Err(NotStarted { status: exit::FATAL, reason: String::new() });
-                }
-                Ok(Some((ToChild::Peer(Role::Runner), runner))) => stood_by.runner = runner,
-                Ok(Some((ToChild::Peer(Role::Bfd), bfd))) => stood_by.bfd = bfd,
-                Ok(Some((ToChild::Peer(Role::Observer), observer))) => stood_by.observer = observer,
-                Ok(Some((ToChild::Peer(Role::Prober), prober))) => stood_by.prober = prober,
-                Ok(Some((
-                    ToChild::Start
-                    | ToChild::Peer(_)
-                    | ToChild::Orders
-                    | ToChild::Roster
-                    | ToChild::Refresh(_)
-                    | ToChild::Announce(_)
-                    | ToChild::Seen(_)
-                    | ToChild::Door(_)
-                    | ToChild::Text,
-                    _,
-                ))) => {}
-                Err(_gone) => {
-                    if !startup.keep_addresses {
-                        take_back(startup, &mut network);
-                    }
-                    return Err(NotStarted { status: exit::FATAL, reason: String::new() });
-                }
-            }
-        }
-    }
-    Ok(stood_by)
-}
-
-/// Removes the addresses that the process before this one left.
-fn take_back(startup: &Startup, network: &mut Rtnetlink) {
-    let was = |key: &InstanceKey| if startup.masters.contains(key) { Was::Master } else { Was::Other };
-    let instances = plan::keyed(&startup.config.instances).map(|(key, instance)| (instance, was(&key)));
-    match remove_abandoned(network, instances) {
-        Ok(removed) if removed.refused.is_empty() => {}
-        Ok(removed) => tracing::error!("addresses stay that the kernel does not give up: {:?}", removed.refused),
-        Err(error) => tracing::error!("addresses of the process before this one cannot be removed: {error}"),
-    }
-    if let Err(error) = remove_statics(network, &StaticLines::of(&startup.config)) {
-        tracing::error!("what is static cannot be removed: {error}");
-    }
-    if let Err(error) = remove_links(
-        network,
-        startup.config.instances.iter(),
-        &startup.config.global.firewall,
-        &startup.cleanup.settings,
-    ) {
-        tracing::error!("links of the process before this one cannot be removed: {error}");
-    }
-}
-
-fn explain(what: &str, error: io::Error) -> io::Error {
-    let advice = if error.kind() == io::ErrorKind::PermissionDenied {
-        "; run keepalived as root or with CAP_NET_ADMIN and CAP_NET_RAW"
-    } else {
-        ""
-    };
-    io::Error::new(error.kind(), format!("cannot open {what}: {error}{advice}"))
+/// Another process of the daemon: what it says announces itself by `token`.
+fn meet(reactor: &mut Reactor, descriptor: Option<OwnedFd>, token: Token) -> io::Result<Connection> {
+    let peer = child::peer(descriptor)?;
+    reactor.register(&peer, token, Interest::Read)?;
+    Ok(peer)
 }
 
 /// `vrrp_startup_delay`, or what is left of `vrrp_delay_after_boot`, whichever is longer.

@@ -104,7 +104,7 @@ fn what_the_kernel_tells_of_a_change_of_ours_before_it_answers_is_not_somebody_e
         rig.pass(MOMENT_LONGER);
         assert_eq!((rig.has(VIP), rig.announced().len()), (true, 5));
         assert!(!says_address_lost(&rig));
-        // and what somebody does is noticed again
+        // and what others do is noticed again
         rig.network().remove_address(ETH0, ip(VIP), 24);
         rig.pass(MOMENT_LONGER);
         assert!(says_address_lost(&rig) && rig.has(VIP));
