@@ -8,7 +8,7 @@ use keepalived_core::time::Instant;
 use keepalived_kernel::process::{self, Realtime};
 
 /// Applies `settings` to the process and its calling thread; `prefix` is that of their keywords, `usual_nice` the nice value
-/// without `*_priority`. What the system refuses is logged; the process runs all the same.
+/// without `*_priority` of a process that has to be prompt. What the system refuses is logged; the process runs all the same.
 pub fn apply(prefix: &str, settings: &ProcessSettings, usual_nice: Option<i8>) {
     for problem in apply_unheard(prefix, settings, usual_nice) {
         tracing::warn!("{problem}");
@@ -32,6 +32,10 @@ pub fn apply_unheard(prefix: &str, settings: &ProcessSettings, usual_nice: Optio
     if let Some(priority) = settings.rt_priority {
         let longest_run = settings.rlimit_rttime.map(Duration::from_micros);
         note(&format!("{prefix}_rt_priority"), process::set_realtime(Realtime { priority, longest_run }));
+    }
+    if usual_nice.is_some() {
+        // what sends adverts has little to do each time, and waits for nobody who has more; older kernels know no such thing
+        drop(process::run_in_short_turns());
     }
     if settings.no_swap {
         note(&format!("{prefix}_no_swap"), process::lock_memory());
