@@ -75,6 +75,7 @@ const UMASK: u32 = 0o177;
 
 /// Runs the daemon; returns its exit status.
 pub fn run(options: &Options) -> u8 {
+    process::map_large_buffers();
     let checked = match configuration::check(options) {
         Verdict::Usable(checked) => checked,
         Verdict::Unusable { text, status } => {
@@ -203,6 +204,7 @@ impl Supervisor {
                 supervisor.open_doors();
                 supervisor.start_children();
                 supervisor.ready_if_all_are();
+                process::give_back_memory();
                 Ok(supervisor)
             }
             Err((status, reason)) => Err(NotStarted { status, reason, background }),

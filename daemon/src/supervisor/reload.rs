@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use keepalived_config::InstanceKey;
 use keepalived_config::model::Config;
+use keepalived_kernel::process;
 use keepalived_kernel::reactor::{self, Interest};
 use sd_notify::NotifyState;
 
@@ -173,6 +174,7 @@ impl Supervisor {
         }
         self.dismiss_prober();
         self.save_state_after();
+        process::give_back_memory();
         if self.is_up {
             notify(&[NotifyState::Ready]);
         } else {

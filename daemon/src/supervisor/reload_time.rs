@@ -46,7 +46,7 @@ impl ReloadTime {
         self.repeats = reload.repeat;
         let path = reload.time_file.as_ref().map(PathBuf::from);
         if path == self.path {
-            // a reload that somebody asked for changes nothing about it
+            // a reload on demand changes nothing about it
             return;
         }
         if let Some(watch) = self.watch.take() {
