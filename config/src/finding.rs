@@ -189,7 +189,7 @@ const MOST_FINDINGS: usize = 1_000;
 pub struct Findings {
     kept: Vec<Finding>,
     rules: FxHashSet<&'static str>,
-    /// Of which places something has been said: a line of a definition or of a sequence is read many times.
+    /// Places that something has been said of: a line of a definition or of a sequence is read many times.
     said: FxHashSet<(&'static str, Span)>,
     left_out: usize,
 }

@@ -146,10 +146,10 @@ pub(super) fn umask(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option
 /// `IRUSR` to `IXOTH`, and `IRWXU`, `IRWXG`, `IRWXO`.
 fn bits(name: &str) -> Option<u32> {
     let rights = name.strip_prefix('I')?;
-    let (right, whom) = rights.split_at_checked(rights.len().checked_sub(3)?)?;
+    let (right, class) = rights.split_at_checked(rights.len().checked_sub(3)?)?;
     let whole = rights.strip_prefix("RWX");
-    let (right, whom) = match whole {
-        Some(whom) => (7, whom),
+    let (right, class) = match whole {
+        Some(class) => (7, class),
         None => (
             match right {
                 "R" => 4,
@@ -157,13 +157,13 @@ fn bits(name: &str) -> Option<u32> {
                 "X" => 1,
                 _ => return None,
             },
-            whom,
+            class,
         ),
     };
-    let shift = match whom {
-        "USR" | "U" if (whom.len() == 1) == whole.is_some() => 6,
-        "GRP" | "G" if (whom.len() == 1) == whole.is_some() => 3,
-        "OTH" | "O" if (whom.len() == 1) == whole.is_some() => 0,
+    let shift = match class {
+        "USR" | "U" if (class.len() == 1) == whole.is_some() => 6,
+        "GRP" | "G" if (class.len() == 1) == whole.is_some() => 3,
+        "OTH" | "O" if (class.len() == 1) == whole.is_some() => 0,
         _ => return None,
     };
     Some(right << shift)

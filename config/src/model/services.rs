@@ -63,7 +63,7 @@ pub struct Fifos {
 pub struct Fifo {
     /// Where it is.
     pub path: Option<String>,
-    /// Whom it belongs to.
+    /// The owner.
     pub user: Option<ScriptUser>,
     /// `*_notify_fifo_script`: started with the path as its last argument.
     pub script: Option<Script>,
@@ -101,7 +101,7 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// Whether there is a server, and somebody to write to.
+    /// Whether there is a server, and a receiver.
     pub fn is_sent(&self) -> bool {
         self.server.is_some() && !self.to.is_empty()
     }

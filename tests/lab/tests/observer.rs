@@ -129,7 +129,7 @@ fn status_shows_what_is() {
 
 /// It costs memory that a router can do without.
 #[test]
-fn an_observer_begins_when_somebody_asks_and_knows_what_was_before() {
+fn an_observer_begins_when_a_client_asks_and_knows_what_was_before() {
     if !only_ours() {
         return;
     }

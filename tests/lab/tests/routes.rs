@@ -128,7 +128,7 @@ const ADDRESSES: &[&str] = &[
     "fd00:9::2/128 dev eth0",
 ];
 
-/// What somebody asked for, as `ip` shows it; of an address not who set it: keepalived 2.2 does not say.
+/// What was asked for, as `ip` shows it; of an address not who set it: keepalived 2.2 does not say.
 fn installed(router: &Router) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for family in ["-4", "-6"] {

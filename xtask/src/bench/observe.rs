@@ -123,7 +123,7 @@ fn adverts(rig: &mut Rig) -> Result<Vec<f64>> {
     Ok(silences.into_iter().map(|longest| (longest - interval).max(0.0) * 1000.0).collect())
 }
 
-/// Pages that are open, each of which reads what it is sent, and one that scrapes.
+/// Open pages that read what they are sent, and one that scrapes.
 fn askers(namespace: &Namespace, over: &Arc<AtomicBool>) -> Result<Vec<JoinHandle<()>>> {
     let mut askers = Vec::new();
     for _ in 0..PAGES {
