@@ -26,6 +26,7 @@ use keepalived_kernel::process::{self, NetworkNamespace};
 use crate::cli::Options;
 use crate::exit;
 use crate::files::FileSource;
+use crate::secrets::Secrets;
 use route_names::RouteNames;
 
 /// A configuration that can be used, with its findings.
@@ -37,6 +38,8 @@ pub struct Checked {
     pub findings: Vec<(Severity, String)>,
     /// What was read, as one text without secrets, for who may ask for it; none if nobody can.
     pub text: Option<OwnedFd>,
+    /// What stands in files that it names.
+    pub secrets: Secrets,
 }
 
 /// Whether the configuration can be used.
@@ -81,7 +84,8 @@ fn judge(options: &Options, machine: &Machine) -> Verdict {
     if options.snmp_socket.is_some() {
         snmp.socket.clone_from(&options.snmp_socket);
     }
-    Verdict::Usable(Box::new(Checked { config, findings, text }))
+    let secrets = Secrets::read(&config.global);
+    Verdict::Usable(Box::new(Checked { config, findings, text, secrets }))
 }
 
 /// The same, for a thread of a running daemon: it gives way to the processes that move addresses.

@@ -79,14 +79,26 @@ pub struct Speaker<'a> {
 /// # Errors
 /// The log file cannot be opened, or the writer's thread cannot be started.
 pub fn start(destinations: &Destinations, speaker: Speaker<'_>) -> io::Result<Guard> {
-    let file = destinations.file.as_deref().map(open).transpose()?;
+    let file = open_file(destinations)?;
     let (guard, problem) = begin(destinations, file, speaker);
     problem.map_or(Ok(guard), Err)
 }
 
 /// The same for a child, which runs even if the log file cannot be opened.
 pub fn start_anyway(destinations: &Destinations, speaker: Speaker<'_>) -> Guard {
-    let opened = destinations.file.as_deref().map(open).transpose();
+    start_with(open_file(destinations), destinations, speaker)
+}
+
+/// Opens the log file, if there is one, for [`start_with`].
+///
+/// # Errors
+/// It cannot be opened.
+pub fn open_file(destinations: &Destinations) -> io::Result<Option<File>> {
+    destinations.file.as_deref().map(open).transpose()
+}
+
+/// The same with a log file that was opened before: by one who had the right to do so.
+pub fn start_with(opened: io::Result<Option<File>>, destinations: &Destinations, speaker: Speaker<'_>) -> Guard {
     let (file, not_opened) = match opened {
         Ok(file) => (file, None),
         Err(error) => (None, Some(error)),

@@ -20,8 +20,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::checker::Unfinished;
+use crate::local_service::LocalService;
 use crate::log::Destinations;
 use crate::role::Role;
+use crate::secrets::Secrets;
 use crate::seen::Seen;
 use crate::vrrp::BorrowedSettings;
 use keepalived_config::InstanceKey;
@@ -53,6 +55,11 @@ pub enum ToChild {
     Door(Door),
     /// To the observer: the text of the configuration that is in force comes along, without secrets. None if it cannot be had.
     Text,
+    /// To the observer: what stands in files that it cannot read. [`ToChild::Reload`] follows.
+    Secrets(Secrets),
+    /// To the observer: the answer to [`FromChild::Connect`]. The socket comes along, with the user that it was connected as; else why there
+    /// is none.
+    Connected(LocalService, Result<u32, String>),
     /// To the runner: the supervisor orders programs by a connection whose descriptor comes along.
     Orders,
     /// To the runner: the roster of programs that the supervisor ends if the runner dies; its memory comes along.
@@ -102,6 +109,8 @@ pub struct Startup<C = Config> {
     pub script_default: ScriptDefault,
     /// Where to log to.
     pub log: Destinations,
+    /// What stands in files that the observer cannot read (observer only).
+    pub secrets: Secrets,
     /// `-V`
     pub keep_addresses: bool,
     /// `-I`
@@ -195,6 +204,8 @@ pub enum FromChild {
     },
     /// The observer wants fresh numbers of this process; [`Seen::Fresh`] says when it has them.
     Refresh(Role),
+    /// The observer wants a connection to this program of the machine; [`ToChild::Connected`] answers.
+    Connect(LocalService),
     /// It got a signal that is for the supervisor.
     Signal(i32),
     /// It cannot run, and ends with this status.

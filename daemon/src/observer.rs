@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use keepalived_config::model::{Config, Mail, MailTls};
-use keepalived_kernel::files::read_text;
 use keepalived_kernel::process;
 use keepalived_kernel::reactor::{Interest, Nested, Reactor, Ready, Token};
 use keepalived_surface::mail::{Account, Envelope, Protection, Relay};
@@ -22,6 +20,7 @@ use crate::connection::Connection;
 use crate::exit;
 use crate::log;
 use crate::message::{self, Door, FromChild, Incoming, Startup, ToChild};
+use crate::secrets::Secret;
 use crate::seen::Seen;
 
 mod control;
@@ -29,6 +28,7 @@ mod dbus;
 mod http;
 mod outbox;
 mod snmp;
+mod user;
 mod webhook;
 mod world;
 
@@ -71,18 +71,38 @@ struct Observer {
     /// Who serves each door.
     doors: BTreeMap<Door, JoinHandle<()>>,
     last_token: u64,
+    /// `observer_user` when it began.
+    user: Option<String>,
     _log: log::Guard,
 }
 
 impl Observer {
     fn with(startup: Startup, reactor: Reactor, supervisor: Connection) -> Result<Self, NotStarted> {
         child::name(startup.config.global.process_name.as_deref());
+        let supervisor_uid = process::effective_uid();
+        // root's files are open before it is another user
+        let file = log::open_file(&startup.log);
+        let user = startup.config.global.control.user.clone();
+        let (account, note) = user::find(user.as_deref());
         // it speaks with servers that others run
+        let became = process::become_user(account);
         process::drop_capabilities(&[])?;
-        let log = log::start_anyway(
+        let log = log::start_with(
+            file,
             &startup.log,
             log::Speaker { ident: "Keepalived_observer", process: "observer", log: &startup.config.global.log },
         );
+        if let Some(note) = note {
+            tracing::warn!("{note}");
+        }
+        match became {
+            Ok(()) => tracing::debug!("the observer is user {}", account.uid),
+            // a daemon that is not root has not the right, and some containers have no such user
+            Err(error) if supervisor_uid == 0 => {
+                tracing::info!("the observer stays user {supervisor_uid}, without capabilities: {error}");
+            }
+            Err(_) => {}
+        }
         // after the log is open
         match process::give_up_files() {
             Ok(true) => {}
@@ -100,10 +120,11 @@ impl Observer {
             reactor: Some(reactor),
             clients: BTreeMap::new(),
             outbox: Rc::default(),
-            world: Rc::new(World::new(startup.config, wish)),
+            world: Rc::new(World::new(startup.config, startup.secrets, wish)),
             wishes,
             doors: BTreeMap::new(),
             last_token: FROM_SUPERVISOR.0,
+            user,
             _log: log,
         })
     }
@@ -169,6 +190,9 @@ impl Observer {
             ToChild::Reload => {
                 let reloaded = message::content(descriptor).map(|config| {
                     self.world.configure(config);
+                    if self.world.config().global.control.user != self.user {
+                        tracing::warn!("observer_user takes effect when the daemon is started again");
+                    }
                     self.configure();
                 });
                 child::answer_reload(&mut self.supervisor, reloaded);
@@ -178,6 +202,9 @@ impl Observer {
             ToChild::Seen(seen) => self.world.see(seen),
             ToChild::Door(door) => self.open(door, descriptor),
             ToChild::Text => self.world.set_text(descriptor),
+            // a reload follows
+            ToChild::Secrets(secrets) => self.world.set_secrets(secrets),
+            ToChild::Connected(service, user) => self.world.reached(service, user, descriptor),
             ToChild::Hello(_)
             | ToChild::Stop
             | ToChild::Start
@@ -193,7 +220,7 @@ impl Observer {
     fn configure(&self) {
         let config = self.world.config();
         log::configure(&config.global.log);
-        self.outbox.set(sender(&config));
+        self.outbox.set(sender(&config, self.world.secrets().mail_password.as_ref()));
         let group = config.global.control.group.as_deref().and_then(|name| match process::find_group(name) {
             Ok(Some(group)) => Some(group),
             Ok(None) => {
@@ -272,22 +299,17 @@ impl Observer {
     }
 }
 
-/// The largest password file.
-const LONGEST_PASSWORD: u64 = 4096;
-
 /// Who sends mail, as configured; `None` if nobody does.
-fn sender(config: &Config) -> Option<Sender> {
+fn sender(config: &Config, password: Option<&Secret>) -> Option<Sender> {
     let global = &config.global;
     let Mail { server, helo, from, to, timeout, tls, user, password_file, .. } = &global.mail;
     let server = server.as_ref().filter(|_| !to.is_empty())?;
     let from = from.clone().unwrap_or_else(|| format!("root@{}", host_name()));
-    let password =
-        password_file.as_ref().map(|path| read_text(Path::new(path), LONGEST_PASSWORD).map_err(|error| (path, error)));
-    let account = match (user, password) {
-        (Some(user), Some(Ok(password))) => {
-            Some(Account { user: user.clone(), password: password.trim_end_matches(['\r', '\n']).to_owned() })
+    let account = match (user, password_file, password) {
+        (Some(user), Some(_), Some(Ok(password))) => {
+            Some(Account { user: user.clone(), password: password.clone() })
         }
-        (Some(_), Some(Err((path, error)))) => {
+        (Some(_), Some(path), Some(Err(error))) => {
             tracing::error!("mail: smtp_password_file {path}: {error}; there is no login");
             None
         }

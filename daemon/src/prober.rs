@@ -127,7 +127,9 @@ impl Prober {
             | ToChild::Announce(_)
             | ToChild::Seen(_)
             | ToChild::Door(_)
-            | ToChild::Text => {}
+            | ToChild::Text
+            | ToChild::Secrets(_)
+            | ToChild::Connected(..) => {}
         }
         Ok(())
     }

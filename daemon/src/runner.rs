@@ -168,7 +168,9 @@ impl Runner {
             | ToChild::Announce(_)
             | ToChild::Seen(_)
             | ToChild::Door(_)
-            | ToChild::Text => {}
+            | ToChild::Text
+            | ToChild::Secrets(_)
+            | ToChild::Connected(..) => {}
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ use crate::exit;
 use crate::log::{self, Destinations};
 use crate::message::{AfterTelling, Cleanup, ScriptDefault, SessionStanding};
 use crate::role::Role;
+use crate::secrets::Secrets;
 
 mod abandoned;
 mod children;
@@ -32,6 +33,7 @@ mod liveness;
 mod local_reports;
 mod messages;
 mod observing;
+mod outgoing;
 mod overrides;
 mod own_scripts;
 mod paced_log;
@@ -127,6 +129,8 @@ struct Supervisor {
     /// Views of the workers, and the journals, which outlive them.
     views: Views,
     observing: Observing,
+    /// What stands in files that the observer cannot read.
+    secrets: Secrets,
     /// What was changed while it runs.
     overrides: Overrides,
     /// Changes that wait for the end of a reload, and who asked for each.
@@ -189,12 +193,13 @@ impl Stopping {
 
 impl Supervisor {
     fn start(options: &Options, checked: Checked, background: Background) -> Result<Self, NotStarted> {
-        let Checked { config, findings, text } = checked;
+        let Checked { config, findings, text, secrets } = checked;
         match Self::prepare(options, config, &findings) {
             Ok(mut supervisor) => {
                 let directory = supervisor.config.global.reload.save_directory.clone();
                 supervisor.save_text(directory.as_deref(), text.as_ref());
                 supervisor.set_text(text);
+                supervisor.set_secrets(secrets);
                 supervisor.background = Some(background);
                 // who wrote the configuration may wait for that
                 supervisor.end_reading();
@@ -271,6 +276,7 @@ impl Supervisor {
             writer: Writer::default(),
             saved: Saved::default(),
             observing: Observing::new(),
+            secrets: Secrets::default(),
             overrides: Overrides::default(),
             changes: Vec::new(),
             cleanup: BTreeMap::new(),

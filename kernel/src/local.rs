@@ -78,6 +78,17 @@ pub fn connect(path: &Path, patience: Duration) -> io::Result<UnixStream> {
     Ok(stream)
 }
 
+/// Connects to the program that listens at `path`, and does not wait for it: neither now nor when the socket is used.
+///
+/// # Errors
+/// As `connect`; `WouldBlock` if its queue is full.
+pub fn connect_at_once(path: &Path) -> io::Result<UnixStream> {
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&socket2::SockAddr::unix(path)?)?;
+    Ok(UnixStream::from(OwnedFd::from(socket)))
+}
+
 /// Whether a program listens at `path`. It does not wait for that program.
 fn is_in_use(path: &Path) -> io::Result<bool> {
     let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
@@ -195,6 +206,7 @@ mod tests {
         let connected = || connect(&path, Duration::from_millis(20));
         let error = (0..10_000).map(|_| connected().map(std::mem::forget)).find_map(Result::err).unwrap();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(connect_at_once(&path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -26,7 +26,7 @@ pub use memory::{give_back_memory, map_large_buffers};
 pub use module::load_module;
 pub use namespace::{NetworkNamespace, enter_network_namespace};
 pub use pid_file::{PidFile, PidFileRefused};
-pub use privilege::{Capability, drop_capabilities, effective_uid, holds, set_umask};
+pub use privilege::{Capability, become_user, drop_capabilities, effective_uid, holds, set_umask};
 pub use program::{Identity, Orphaned, Program, signal_group, start};
 pub use roster::{Entered, Roster};
 pub use schedule::{

@@ -161,6 +161,7 @@ fn control(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Control {
             Some(path) => ControlSocket::Path(path),
         },
         group: reading.text(blocks.last("control_group")),
+        user: reading.text(blocks.last("observer_user")),
         http: listener(reading, blocks.last("metrics_listen")),
     }
 }

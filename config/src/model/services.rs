@@ -445,6 +445,8 @@ pub struct Control {
     pub socket: ControlSocket,
     /// `control_group`: its members may change things, as root may.
     pub group: Option<String>,
+    /// `observer_user`: who speaks with others for the daemon.
+    pub user: Option<String>,
     /// `metrics_listen`: where metrics and the status page are.
     pub http: Option<SocketAddr>,
 }

@@ -354,6 +354,8 @@ impl Process {
             | ToChild::Seen(_)
             | ToChild::Door(_)
             | ToChild::Text
+            | ToChild::Secrets(_)
+            | ToChild::Connected(..)
             | ToChild::Announce(_) => {}
             ToChild::Reload => {
                 let reloaded = message::content::<Config>(descriptor).map(|config| self.reload(&config));

@@ -419,6 +419,8 @@ impl Process {
             | ToChild::Seen(_)
             | ToChild::Door(_)
             | ToChild::Text
+            | ToChild::Secrets(_)
+            | ToChild::Connected(..)
             | ToChild::Announce(_) => {}
         }
         Ok(())

@@ -2,6 +2,7 @@
 //! end, costs this task and nothing else.
 
 use std::fmt;
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::pin::Pin;
@@ -22,6 +23,7 @@ use zbus::{Connection, Message, MessageStream, Variant};
 
 use super::world::World;
 use crate::backoff::Backoff;
+use crate::local_service::LocalService;
 
 /// How long the bus may take for one thing.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -101,6 +103,7 @@ enum Left {
 #[derive(Debug)]
 enum Trouble {
     Bus(zbus::Error),
+    Unreached(io::Error),
     Slow,
     Gone,
     Taken(String),
@@ -111,6 +114,7 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bus(error) => write!(f, "{error}"),
+            Self::Unreached(error) => write!(f, "{error}"),
             Self::Slow => f.write_str("the bus does not answer"),
             Self::Gone => f.write_str("the bus has closed the connection"),
             Self::Taken(name) => write!(f, "another program has the name {name}"),
@@ -137,7 +141,15 @@ async fn connect(world: &World) -> Result<Session, Trouble> {
     // what changes from here on, while the bus takes its time, is heard of
     let (configured, changes) = (world.configurations(), world.changes());
     let service = world.config().global.dbus.service_name.clone();
-    let builder = Builder::system().max_queued(MOST_WAITING).method_timeout(PATIENCE);
+    let builder = match LocalService::Bus.path(&world.config().global) {
+        // the bus asks the kernel who connected; our name is root's
+        Some(_) => {
+            let (socket, user) = world.reach(LocalService::Bus).await.map_err(Trouble::Unreached)?;
+            Builder::unix_stream(socket.into()).user_id(user)
+        }
+        None => Builder::system(),
+    };
+    let builder = builder.max_queued(MOST_WAITING).method_timeout(PATIENCE);
     let connection = soon(builder.build()).await?;
     // nobody calls us before we have a name
     let stream = MessageStream::from(&connection);

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::world::{FRESH_FOR, World};
 use crate::checker::names;
+use crate::local_service::LocalService;
 use crate::role::Role;
 
 /// How long a connection to the master may take.
@@ -192,8 +193,7 @@ impl Session {
             for effect in std::mem::take(&mut self.effects) {
                 match effect {
                     Effect::Connect => {
-                        let socket = world.config().global.snmp.socket.clone();
-                        *connecting = Some(tokio::task::spawn_local(connect(socket)));
+                        *connecting = Some(tokio::task::spawn_local(connect(Rc::clone(world))));
                     }
                     Effect::Send(octets) => self.unsent.extend(octets),
                     Effect::Disconnect => (self.reader, self.writer) = (None, None),
@@ -274,13 +274,17 @@ async fn write(writer: Option<&mut WriteHalf<Box<dyn Stream>>>, octets: &[u8]) -
 }
 
 /// Connects to the master as net-snmp names it: a path, `unix:PATH`, `tcp:HOST:PORT` or `HOST:PORT`.
-async fn connect(socket: Option<String>) -> Connected {
-    let name = socket.as_deref().unwrap_or(DEFAULT_SOCKET);
-    let (transport, rest) = name.split_once(':').unwrap_or(("", name));
+async fn connect(world: Rc<World>) -> Connected {
+    let config = world.config();
     let connect = async {
+        if LocalService::SnmpMaster.path(&config.global).is_some() {
+            let (socket, _) = world.reach(LocalService::SnmpMaster).await?;
+            let stream: Box<dyn Stream> = Box::new(UnixStream::from_std(socket.into())?);
+            return Ok(stream);
+        }
+        let name = config.global.snmp.socket.as_deref().unwrap_or(DEFAULT_SOCKET);
+        let (transport, rest) = name.split_once(':').unwrap_or(("", name));
         let stream: Box<dyn Stream> = match (transport, rest) {
-            ("unix", path) => Box::new(UnixStream::connect(path).await?),
-            _ if name.starts_with('/') => Box::new(UnixStream::connect(name).await?),
             ("tcp" | "tcp6", place) => Box::new(TcpStream::connect(host_and_port(place)).await?),
             ("udp" | "udp6", _) => return Err(io::Error::other("AgentX by UDP is not understood: use tcp: or unix:")),
             _ => Box::new(TcpStream::connect(host_and_port(name)).await?),

@@ -17,8 +17,10 @@ use keepalived_surface::metrics::Posts;
 use keepalived_surface::request::Change;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::local_service::LocalService;
 use crate::message::FromChild;
 use crate::role::Role;
+use crate::secrets::Secrets;
 use crate::seen::Seen;
 
 /// Processes that have numbers.
@@ -35,6 +37,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long a change may take: it waits for a reload that is under way.
 const TO_CHANGE: Duration = Duration::from_secs(8);
+
+/// How long a connection that the supervisor makes may take.
+const TO_CONNECT: Duration = Duration::from_secs(5);
+
+/// A socket, and the user that it was connected as.
+type Reached = Result<(OwnedFd, u32), String>;
 
 /// What is known, for all tasks of the observer.
 #[derive(Debug)]
@@ -54,6 +62,9 @@ pub(super) struct World {
     /// What is configured, as far as the observer has to know.
     config: RefCell<Rc<Config>>,
     configured: watch::Sender<()>,
+    secrets: RefCell<Secrets>,
+    /// Who waits for a connection that the supervisor makes.
+    connecting: RefCell<BTreeMap<LocalService, oneshot::Sender<Reached>>>,
     /// The text of the configuration.
     text: RefCell<Option<Rc<OwnedFd>>>,
     /// How many whole snapshots have come: records may be missing before each.
@@ -101,8 +112,8 @@ struct Numbers {
 }
 
 impl World {
-    /// Nothing is known but `config`. What is wanted from the supervisor goes to `wishes`.
-    pub(super) fn new(config: Config, wishes: mpsc::UnboundedSender<FromChild>) -> Self {
+    /// Nothing is known but `config` and `secrets`. What is wanted from the supervisor goes to `wishes`.
+    pub(super) fn new(config: Config, secrets: Secrets, wishes: mpsc::UnboundedSender<FromChild>) -> Self {
         Self {
             snapshot: RefCell::default(),
             latest: RefCell::default(),
@@ -114,6 +125,8 @@ impl World {
             is_empty: Cell::new(true),
             config: RefCell::new(Rc::new(config)),
             configured: watch::Sender::new(()),
+            secrets: RefCell::new(secrets),
+            connecting: RefCell::default(),
             text: RefCell::default(),
             wholes: Cell::new(0),
             posts: Cell::new(None),
@@ -134,6 +147,43 @@ impl World {
     pub(super) fn configure(&self, config: Config) {
         self.config.replace(Rc::new(config));
         self.configured.send_replace(());
+    }
+
+    /// What stands in files that only root can read.
+    pub(super) fn secrets(&self) -> Ref<'_, Secrets> {
+        self.secrets.borrow()
+    }
+
+    /// The files hold something else.
+    pub(super) fn set_secrets(&self, secrets: Secrets) {
+        self.secrets.replace(secrets);
+    }
+
+    /// A socket that is connected to `service`, and the user that it was connected as: the supervisor may do so.
+    ///
+    /// # Errors
+    /// The supervisor could not connect, or takes too long.
+    pub(super) async fn reach(&self, service: LocalService) -> io::Result<(OwnedFd, u32)> {
+        let (answer, answered) = oneshot::channel();
+        self.connecting.borrow_mut().insert(service, answer);
+        if !self.want(FromChild::Connect(service)) {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        match tokio::time::timeout(TO_CONNECT, answered).await {
+            Ok(Ok(reached)) => reached.map_err(io::Error::other),
+            // another task asked for the same
+            Ok(Err(_)) => Err(io::ErrorKind::Interrupted.into()),
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+
+    /// The supervisor has connected to `service` as this user, or not, for this reason.
+    pub(super) fn reached(&self, service: LocalService, user: Result<u32, String>, socket: Option<OwnedFd>) {
+        if let Some(answer) = self.connecting.borrow_mut().remove(&service) {
+            let reached = user.and_then(|user| Ok((socket.ok_or("it came without its socket")?, user)));
+            // who asked may have given up
+            answer.send(reached).ok();
+        }
     }
 
     /// Takes the text of the configuration that is in force.
@@ -332,7 +382,7 @@ mod tests {
     #[test]
     fn many_who_ask_cost_as_much_as_one() {
         let (wishes, mut wanted) = mpsc::unbounded_channel();
-        let world = World::new(Config::default(), wishes);
+        let world = World::new(Config::default(), Secrets::default(), wishes);
         world.replace(Snapshot::default());
         block_on(async {
             let answers = async {
@@ -352,7 +402,7 @@ mod tests {
 
     #[test]
     fn records_that_come_with_the_whole_are_told_to_followers() {
-        let world = World::new(Config::default(), mpsc::unbounded_channel().0);
+        let world = World::new(Config::default(), Secrets::default(), mpsc::unbounded_channel().0);
         let record = |name: &str| Record {
             at: std::time::UNIX_EPOCH,
             subject: Subject::Instance(name.to_owned()),
@@ -375,7 +425,7 @@ mod tests {
     #[test]
     fn numbers_serve_those_who_allow_their_age() {
         let (wishes, mut wanted) = mpsc::unbounded_channel();
-        let world = World::new(Config::default(), wishes);
+        let world = World::new(Config::default(), Secrets::default(), wishes);
         world.replace(Snapshot::default());
         let mut ask = |age: Duration| -> Vec<Role> {
             let mut asked = Vec::new();

@@ -17,6 +17,7 @@ use super::worker::Worker;
 use super::{Supervisor, liveness};
 use crate::message::Startup;
 use crate::role::Role;
+use crate::secrets::Secrets;
 
 /// How a child begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,6 +84,7 @@ impl Supervisor {
         let cleanup = self.cleanup.get(&role).cloned().unwrap_or_default();
         let trackers = if role == Role::Vrrp { self.trackers.clone() } else { BTreeMap::new() };
         let sessions = if role == Role::Bfd { self.sessions.clone() } else { BTreeMap::new() };
+        let secrets = if role == Role::Observer { self.secrets.clone() } else { Secrets::default() };
         let sessions_file = (role == Role::Bfd).then(|| self.pid_files.sessions());
         let (log, options) = (self.destinations.clone(), &self.options);
         let present = &mut self.config;
@@ -99,6 +101,7 @@ impl Supervisor {
                 stands_by,
                 cleanup,
                 log,
+                secrets,
                 keep_addresses: options.keep_addresses,
                 keep_services: options.keep_services,
             };

@@ -115,6 +115,7 @@ impl Supervisor {
             }
             FromChild::Change { number, change, who } => self.change(number, change, who),
             FromChild::Refresh(of) => self.refresh(of),
+            FromChild::Connect(service) => self.reach(service),
             FromChild::Signal(number) => {
                 if let Some(signal) = Signal::from_number(number) {
                     self.on_signal(signal);

@@ -77,6 +77,9 @@ impl Supervisor {
                     Ok(plan) if plan.is_empty() => {
                         self.overrides = overrides;
                         self.set_text(checked.text);
+                        if self.set_secrets(checked.secrets) {
+                            self.give(Role::Observer);
+                        }
                         tracing::info!("Reload: nothing changed");
                         self.observing.reloaded(Ok(0));
                     }
@@ -89,6 +92,7 @@ impl Supervisor {
                         }
                         self.save_state_before();
                         self.set_text(checked.text);
+                        self.set_secrets(checked.secrets);
                         self.supersede(checked.config);
                         if self.options.dump {
                             self.paced_log.add(&dump::configuration(&self.config), reactor::now());

@@ -375,7 +375,9 @@ impl Process {
             | ToChild::Stop
             | ToChild::Seen(_)
             | ToChild::Door(_)
-            | ToChild::Text => {}
+            | ToChild::Text
+            | ToChild::Secrets(_)
+            | ToChild::Connected(..) => {}
             ToChild::Reload => {
                 // the supervisor hears of a success once addresses are gone that the configuration does not have
                 match message::content::<Config>(memory) {

@@ -86,7 +86,9 @@ pub(super) fn stand_by(
                     | ToChild::Announce(_)
                     | ToChild::Seen(_)
                     | ToChild::Door(_)
-                    | ToChild::Text,
+                    | ToChild::Text
+                    | ToChild::Secrets(_)
+                    | ToChild::Connected(..),
                     _,
                 ))) => {}
                 Err(_gone) => {

@@ -2,6 +2,7 @@
 //! (interfaces.md section 3, `v1.mail`, `p1.mail`), and what concerns VRRP is the same from Debian's keepalived.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -435,6 +436,8 @@ fn a_relay_that_wants_tls_and_a_login_gets_them() {
     trial("mail by tls", |lab| {
         let a = lab.router(0);
         let file = |name: &str| lab.folder().join(name).display().to_string();
+        // the observer is another user, who has to reach the certificate, and not the password
+        fs::set_permissions(lab.folder(), fs::Permissions::from_mode(0o755))?;
         let (certificate, key, password) = (file("certificate"), file("key"), file("password"));
         let made = Command::new("openssl")
             .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=relay"])
@@ -443,6 +446,7 @@ fn a_relay_that_wants_tls_and_a_login_gets_them() {
             .output()?;
         ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         fs::write(&password, "secret word\n")?;
+        fs::set_permissions(&password, fs::Permissions::from_mode(0o600))?;
         let login = format!("smtp_user lb\nsmtp_password_file {password}");
         let text = |tls: &str| {
             global(&format!("smtp_alert\nsmtp_tls {tls}\n{login}")) + &Instance::new(PLAIN, 200).text(a, &[])
@@ -456,12 +460,46 @@ fn a_relay_that_wants_tls_and_a_login_gets_them() {
             if trusted {
                 let letters = relay.wait(2).with_context(|| running.log())?;
                 assert!(letters.iter().all(|letter| letter.encrypted && letter.login), "{mode}: {letters:?}");
+                assert!(!is_root(&running)?);
             } else {
                 wait_until("it says why", patience(Duration::from_secs(10)), || Ok(running.log().contains("mail: ")))?;
                 assert!(relay.letters()?.is_empty());
             }
             running.stop()?;
         }
+        Ok(())
+    });
+}
+
+/// Whether the observer of `running` is root.
+fn is_root(running: &Running) -> Result<bool> {
+    let observer = running.observer_pid().context("no observer")?.as_raw_nonzero();
+    Ok(fs::read_to_string(format!("/proc/{observer}/status"))?.contains("\nUid:\t0\t"))
+}
+
+#[test]
+fn another_password_is_used_after_a_reload() {
+    if !only_ours() {
+        return; // keepalived knows no password
+    }
+    trial("mail password", |lab| {
+        let a = lab.router(0);
+        let password = lab.folder().join("password");
+        fs::write(&password, "old\n")?;
+        fs::set_permissions(&password, fs::Permissions::from_mode(0o600))?;
+        let relay = Relay::start(lab, &["login", "", "", "lb", "new"])?;
+        let login = format!("smtp_alert\nsmtp_user lb\nsmtp_password_file {}", password.display());
+        let text = global(&login) + &Instance::new(PLAIN, 200).text(a, &[]);
+        let running = a.start(&Daemon::ours(), "d", &text)?;
+        wait_until("it says why", patience(Duration::from_secs(10)), || Ok(running.log().contains("mail: ")))?;
+        assert!(relay.letters()?.is_empty());
+        // nothing else is different, and what waits is sent at once
+        fs::write(&password, "new\n")?;
+        running.reload(&text)?;
+        let letters = relay.wait(2).with_context(|| running.log())?;
+        assert!(letters.iter().all(|letter| letter.login), "{letters:?}");
+        assert!(!is_root(&running)?);
+        running.stop()?;
         Ok(())
     });
 }

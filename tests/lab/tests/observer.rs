@@ -14,6 +14,9 @@ const PLAIN: Case = Case::PLAIN;
 const VRID: u8 = 7;
 const PORT: u16 = 9650;
 
+/// The observer's user where there is no user `keepalived` (docs/differences.md).
+const NAMELESS: &str = "2100000112";
+
 fn long() -> Duration {
     patience(Duration::from_secs(20))
 }
@@ -147,6 +150,67 @@ fn an_observer_begins_when_a_client_asks_and_knows_what_was_before() {
         kill_process(first, Signal::KILL)?;
         let another = || Ok(process(lab, &running, "observer").is_ok_and(|now| now.is_some_and(|now| now != first)));
         wait_until("another one answers", long(), another)
+    });
+}
+
+/// One line of `/proc/PID/status` of the observer of `running`.
+fn field(running: &Running, name: &str) -> Result<Vec<String>> {
+    let observer = running.observer_pid().context("no observer")?.as_raw_nonzero();
+    let status = std::fs::read_to_string(format!("/proc/{observer}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(&format!("{name}:"))).context("no such line")?;
+    Ok(line.split_whitespace().map(str::to_owned).collect())
+}
+
+#[test]
+fn it_is_another_user_and_has_no_capability() {
+    if !only_ours() {
+        return;
+    }
+    trial("observer user", |lab| {
+        let usual = keepalived_kernel::process::find_user("keepalived")?;
+        let usual = usual.map_or_else(|| NAMELESS.to_owned(), |user| user.uid.to_string());
+        let a = lab.router(0);
+        let text = Instance::new(PLAIN, 200).every(Duration::from_millis(300)).alone(a, &[]);
+        let all = format!(
+            "enable_snmp_vrrp\n  snmp_socket unix:{0}/agentx\n  enable_dbus\n  smtp_server 127.0.0.1 2525\n  smtp_alert\n  \
+             smtp_user lb\n  smtp_password_file {0}/password\n  notification_email {{\n a@example.org\n }}\n",
+            lab.folder().display()
+        );
+        let wanted = [
+            ("", usual.as_str()),
+            (all.as_str(), usual.as_str()),
+            ("observer_user nobody\n", "65534"),
+            ("observer_user no_such_user\n", NAMELESS),
+            ("observer_user root\n", "0"),
+        ];
+        for (number, (more, user)) in wanted.into_iter().enumerate() {
+            let more = format!("  router_id r0\n  metrics_listen {PORT}\n  {more}");
+            let name = format!("d{number}");
+            let running = a.start(&Daemon::ours(), &name, &text.replace("  router_id r0\n", &more))?;
+            wait_until("it is master", long(), || a.has(PLAIN.vip(VRID)))?;
+            wait_until("it answers", long(), || Ok(status(lab, &running).is_ok()))?;
+            let four = vec![user.to_owned(); 4];
+            ensure!(field(&running, "Uid")? == four && field(&running, "Gid")? == four, "{more}");
+            ensure!(field(&running, "Groups")?.is_empty(), "{more}");
+            for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+                ensure!(field(&running, set)? == ["0000000000000000"], "{more}: {set}");
+            }
+            ensure!(field(&running, "NoNewPrivs")? == ["1"] && field(&running, "Seccomp")? == ["2"], "{more}");
+            // the log file is root's, and was open before
+            let says = running.log().contains("observer_user: there is no user no_such_user");
+            ensure!(says == more.contains("no_such_user"), "{}", running.log());
+            let page = get(lab, "/", "Host: localhost\r\n")?;
+            ensure!(page.starts_with("HTTP/1.1 200") && page.contains("/page.js"), "{page}");
+            ensure!(get(lab, "/metrics", "Host: localhost\r\n")?.contains("keepalived_vrrp_state"), "no metrics");
+            let (text, code) = ctl(lab, &running, None, "show config")?;
+            ensure!(code == 0 && text.contains("metrics_listen"), "{text}");
+            let (text, code) = ctl(lab, &running, None, "reload")?;
+            ensure!(code == 0, "{text}");
+            let observer = running.observer_pid().context("no observer")?;
+            running.stop()?;
+            ensure!(!std::path::Path::new(&format!("/proc/{}", observer.as_raw_nonzero())).exists(), "it is left");
+        }
+        Ok(())
     });
 }
 

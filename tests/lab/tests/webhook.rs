@@ -1,6 +1,7 @@
 //! `webhook`, a keyword of ours: what a receiver gets.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -328,6 +329,8 @@ fn https_is_spoken_with_whoever_has_a_certificate_that_is_believed() {
     trial("webhook-tls", |lab| {
         let a = lab.router(0);
         let file = |name: &str| lab.folder().join(name).display().to_string();
+        // the observer is another user, who has to reach the certificate
+        std::fs::set_permissions(lab.folder(), std::fs::Permissions::from_mode(0o755))?;
         let (certificate, key, got) = (file("certificate"), file("key"), file("got"));
         let made = Command::new("openssl")
             .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=hook"])

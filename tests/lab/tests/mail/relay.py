@@ -1,6 +1,6 @@
 """A mail server that writes what it gets into a file, a line of JSON for each message.
 
-relay.py PORT FILE [starttls|tls CERTIFICATE KEY USER PASSWORD | silent | hostile]
+relay.py PORT FILE [starttls|tls|login CERTIFICATE KEY USER PASSWORD | silent | hostile]
 """
 import asyncio
 import json
@@ -39,10 +39,10 @@ class Handler:
 
 def protocol():
     options = {}
-    if mode in ("starttls", "tls"):
+    if mode in ("starttls", "tls", "login"):
         user, password = (word.encode() for word in rest[3:5])
         check = lambda server, session, envelope, mechanism, data: AuthResult(
-            success=(data.login, data.password) == (user, password)
+            success=(data.login, data.password) == (user, password), handled=False
         )
         options = {"authenticator": check, "auth_required": True, "auth_require_tls": mode == "starttls"}
         if mode == "starttls":
