@@ -40,6 +40,12 @@ impl Pace {
         (self.spent >= self.burst).then_some(self.back)
     }
 
+    /// Whether nothing counts as done any more.
+    pub fn is_full(&mut self, now: Instant) -> bool {
+        self.refill(now);
+        self.spent == 0
+    }
+
     fn refill(&mut self, now: Instant) {
         let pause = self.pause.max(Duration::from_nanos(1));
         if self.spent == 0 || now < self.back {

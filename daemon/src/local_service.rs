@@ -1,7 +1,7 @@
 //! Programs of this machine that root can connect to, and often nobody else. The observer is another user, so the supervisor connects to
 //! them, as the configuration and the environment say, and hands the socket over.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -54,7 +54,7 @@ fn bus_path(address: Option<OsString>) -> Option<PathBuf> {
     // `;` separates several buses, `%` begins an octet that cannot be written otherwise
     let is_plain = !keys.contains([';', '%']);
     let path = keys.split(',').find_map(|key| key.strip_prefix("path=")).filter(|_| is_plain)?;
-    Some(OsStr::new(path).into())
+    Some(path.into())
 }
 
 #[cfg(test)]
@@ -72,7 +72,8 @@ mod tests {
         assert_eq!(bus_path(None), Some("/var/run/dbus/system_bus_socket".into()));
         assert_eq!(bus("unix:path=/run/bus,guid=0123"), Some("/run/bus".into()));
         assert_eq!(bus("unix:guid=0123,path=/run/bus"), Some("/run/bus".into()));
-        let others = ["unix:abstract=/tmp/bus", "tcp:host=localhost,port=1", "unix:path=/a;unix:path=/b", "unix:path=/a%20b"];
+        let others =
+            ["unix:abstract=/tmp/bus", "tcp:host=localhost,port=1", "unix:path=/a;unix:path=/b", "unix:path=/a%20b"];
         assert_eq!(others.map(bus), [const { None }; 4]);
     }
 }

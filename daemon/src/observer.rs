@@ -221,6 +221,9 @@ impl Observer {
         let config = self.world.config();
         log::configure(&config.global.log);
         self.outbox.set(sender(&config, self.world.secrets().mail_password.as_ref()));
+        if let (Some(path), Some(Err(error))) = (&config.global.control.token_file, &self.world.secrets().page_token) {
+            tracing::error!("page_token_file {path}: {error}; nothing can be changed by the page");
+        }
         let group = config.global.control.group.as_deref().and_then(|name| match process::find_group(name) {
             Ok(Some(group)) => Some(group),
             Ok(None) => {
@@ -306,9 +309,7 @@ fn sender(config: &Config, password: Option<&Secret>) -> Option<Sender> {
     let server = server.as_ref().filter(|_| !to.is_empty())?;
     let from = from.clone().unwrap_or_else(|| format!("root@{}", host_name()));
     let account = match (user, password_file, password) {
-        (Some(user), Some(_), Some(Ok(password))) => {
-            Some(Account { user: user.clone(), password: password.clone() })
-        }
+        (Some(user), Some(_), Some(Ok(password))) => Some(Account { user: user.clone(), password: password.clone() }),
         (Some(_), Some(path), Some(Err(error))) => {
             tracing::error!("mail: smtp_password_file {path}: {error}; there is no login");
             None

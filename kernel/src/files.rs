@@ -42,8 +42,12 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 /// # Errors
 /// As [`open_regular`]; `FileTooLarge` if there is more.
 pub fn read_regular(path: &Path, at_most: u64) -> io::Result<Vec<u8>> {
+    all_of(&open_regular(path)?, path, at_most)
+}
+
+fn all_of(file: &File, path: &Path, at_most: u64) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();
-    open_regular(path)?.take(at_most.saturating_add(1)).read_to_end(&mut octets)?;
+    file.take(at_most.saturating_add(1)).read_to_end(&mut octets)?;
     if u64::try_from(octets.len()).unwrap_or(u64::MAX) > at_most {
         let what = format!("{} has more than {at_most} octets", path.display());
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
@@ -51,12 +55,29 @@ pub fn read_regular(path: &Path, at_most: u64) -> io::Result<Vec<u8>> {
     Ok(octets)
 }
 
+/// Reads a regular file that holds a secret: other users than its owner and its group may neither read nor write it.
+///
+/// # Errors
+/// As [`read_text`]; `PermissionDenied` if others may.
+pub fn read_private(path: &Path, at_most: u64) -> io::Result<String> {
+    let file = open_regular(path)?;
+    if file.metadata()?.mode() & 0o006 != 0 {
+        let what = format!("other users may read or write {}: chmod o= it", path.display());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
+    }
+    text(all_of(&file, path, at_most)?)
+}
+
 /// The same for text.
 ///
 /// # Errors
 /// As [`read_regular`]; `InvalidData` if it is not UTF-8.
 pub fn read_text(path: &Path, at_most: u64) -> io::Result<String> {
-    String::from_utf8(read_regular(path, at_most)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    text(read_regular(path, at_most)?)
+}
+
+fn text(octets: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(octets).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// Opens a regular file for writing, and makes it with `mode` if there is none. A link is not followed.

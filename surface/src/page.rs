@@ -1,5 +1,6 @@
-//! The status page: three texts without anything from elsewhere. It asks `/status.json` and `/events.json`, and hears by `/live` when to ask
-//! again.
+//! The status page: four texts without anything from elsewhere. It asks `/status.json` and `/events.json`, and hears by `/live` when to ask
+//! again. With a token it sends changes to
+//! `/change` and asks `/token` whether that is right.
 
 /// The page.
 pub const HTML: &str = include_str!("page/page.html");
@@ -9,6 +10,12 @@ pub const CSS: &str = include_str!("page/page.css");
 
 /// What it does.
 pub const SCRIPT: &str = include_str!("page/page.js");
+
+/// The header of `/status.json` that says that things can be changed by POST to `/change`: by those who have the token.
+pub const ACTIONS: &str = "page-actions";
+
+/// What those who have the token may change by it.
+pub const ACTIONS_SCRIPT: &str = include_str!("page/actions.js");
 
 /// The newest events, which it shows and draws lanes of.
 pub const MOST_EVENTS: usize = 2_000;

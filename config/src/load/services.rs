@@ -154,7 +154,7 @@ fn sender(reading: &mut Reading<'_>, node: Option<Node<'_>>) -> Option<String> {
 }
 
 fn control(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Control {
-    Control {
+    let control = Control {
         socket: match reading.text(blocks.last("control_socket")) {
             None => ControlSocket::Usual,
             Some(path) if path == "none" => ControlSocket::None,
@@ -162,8 +162,18 @@ fn control(reading: &mut Reading<'_>, blocks: &Statements<'_>) -> Control {
         },
         group: reading.text(blocks.last("control_group")),
         user: reading.text(blocks.last("observer_user")),
+        token_file: reading.text(blocks.last("page_token_file")),
         http: listener(reading, blocks.last("metrics_listen")),
-    }
+    };
+    let message = match (&control.token_file, control.http) {
+        (Some(_), None) => "page_token_file without metrics_listen: there is no page",
+        (Some(_), Some(address)) if !address.ip().is_loopback() => {
+            "metrics_listen has no encryption: everybody on the way to the page can read its token"
+        }
+        _ => return control,
+    };
+    reading.report_at(&rule::PAGE_TOKEN, blocks.last("page_token_file"), message);
+    control
 }
 
 /// `[ADDRESS] PORT`: on this machine only unless the address says otherwise.

@@ -447,6 +447,8 @@ pub struct Control {
     pub group: Option<String>,
     /// `observer_user`: who speaks with others for the daemon.
     pub user: Option<String>,
+    /// `page_token_file`: holds the token of those who may change things by the page.
+    pub token_file: Option<String>,
     /// `metrics_listen`: where metrics and the status page are.
     pub http: Option<SocketAddr>,
 }

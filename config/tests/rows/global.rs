@@ -516,6 +516,13 @@ pub(super) const CASES: &[Case] = &[
     ("global_defs", "control_socket", "control_socket /run/k.sock", "/global/control/socket/Path", r#""/run/k.sock""#),
     ("global_defs", "control_group", "control_group adm", "/global/control/group", r#""adm""#),
     ("global_defs", "observer_user", "observer_user watcher", "/global/control/user", r#""watcher""#),
+    (
+        "global_defs",
+        "page_token_file",
+        "page_token_file /etc/keepalived/token\nmetrics_listen 9650",
+        "/global/control/token_file",
+        r#""/etc/keepalived/token""#,
+    ),
     ("global_defs", "log_format", "log_format json", "/global/log/format", r#""Json""#),
     (
         "global_defs",

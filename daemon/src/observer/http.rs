@@ -1,4 +1,5 @@
-//! `metrics_listen`: metrics, the status page and what it is drawn from, by HTTP. Everything is read-only.
+//! `metrics_listen`: metrics, the status page and what it is drawn from, by HTTP. Everything is read-only, unless there is a token
+//! (`actions`).
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -32,8 +33,10 @@ use tokio::task::JoinHandle;
 use super::control::with_scene;
 use super::world::World;
 
+mod actions;
 mod patient;
 
+use actions::{Guesses, MOST_CHANGES};
 use patient::Patient;
 
 /// Connections at a time. More wait in the kernel.
@@ -67,6 +70,9 @@ struct Site {
     world: Rc<World>,
     documents: RefCell<Documents>,
     pages: Arc<Semaphore>,
+    guesses: RefCell<Guesses>,
+    /// For changes that are being made.
+    changes: Semaphore,
     /// The listener is on this machine only, so requests must be for it: a page from elsewhere could ask by a name of its own.
     is_local: bool,
 }
@@ -85,17 +91,23 @@ struct Documents {
 pub(super) fn serve(socket: OwnedFd, world: Rc<World>) -> io::Result<JoinHandle<()>> {
     let listener = TcpListener::from_std(StandardListener::from(socket))?;
     let is_local = listener.local_addr()?.ip().is_loopback();
-    let site =
-        Rc::new(Site { world, documents: RefCell::default(), pages: Arc::new(Semaphore::new(MOST_PAGES)), is_local });
+    let site = Rc::new(Site {
+        world,
+        documents: RefCell::default(),
+        pages: Arc::new(Semaphore::new(MOST_PAGES)),
+        guesses: RefCell::default(),
+        changes: Semaphore::new(MOST_CHANGES),
+        is_local,
+    });
     Ok(tokio::task::spawn_local(async move {
         let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         loop {
             let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
             match listener.accept().await {
-                Ok((connection, _)) => {
+                Ok((connection, source)) => {
                     let site = Rc::clone(&site);
                     tokio::task::spawn_local(async move {
-                        converse(connection, site).await;
+                        converse(connection, source.ip().to_canonical(), site).await;
                         drop(place);
                     });
                 }
@@ -108,11 +120,11 @@ pub(super) fn serve(socket: OwnedFd, world: Rc<World>) -> io::Result<JoinHandle<
     }))
 }
 
-async fn converse(connection: TcpStream, site: Rc<Site>) {
+async fn converse(connection: TcpStream, source: IpAddr, site: Rc<Site>) {
     connection.set_nodelay(true).ok();
     let service = service_fn(move |request| {
         let site = Rc::clone(&site);
-        async move { Ok::<_, Infallible>(site.answer(&request).await) }
+        async move { Ok::<_, Infallible>(site.answer(request, source).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -127,24 +139,33 @@ async fn converse(connection: TcpStream, site: Rc<Site>) {
 }
 
 impl Site {
-    async fn answer(&self, request: &Request<Incoming>) -> Answer {
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    async fn answer(&self, request: Request<Incoming>, source: IpAddr) -> Answer {
+        let is_change = *request.method() == Method::POST && self.has_actions();
+        if !is_change && !matches!(*request.method(), Method::GET | Method::HEAD) {
             return plain(StatusCode::METHOD_NOT_ALLOWED, "Only GET: nothing can be changed here.\n");
         }
-        if self.is_local && !is_for_this_machine(request) {
+        if self.is_local && !is_for_this_machine(&request) {
             return plain(StatusCode::MISDIRECTED_REQUEST, "Ask by 127.0.0.1, ::1 or localhost.\n");
+        }
+        if is_change {
+            return self.act(request, source).await;
         }
         match request.uri().path() {
             "/" => page_part("text/html; charset=utf-8", page::HTML),
             "/page.css" => page_part("text/css; charset=utf-8", page::CSS),
             "/page.js" => page_part("text/javascript; charset=utf-8", page::SCRIPT),
+            "/actions.js" => page_part("text/javascript; charset=utf-8", page::ACTIONS_SCRIPT),
             "/metrics" => {
                 self.world.refresh().await;
                 self.metrics()
             }
             "/status.json" => {
                 let made = self.made(|documents| &mut documents.status, status::document).await;
-                with_type("application/json", made)
+                let mut answer = with_type("application/json", made);
+                if self.has_actions() {
+                    answer.headers_mut().insert(page::ACTIONS, HeaderValue::from_static("token"));
+                }
+                answer
             }
             "/events.json" => {
                 let all = |scene: &status::Scene<'_>| {
@@ -263,8 +284,12 @@ fn with_type(kind: &'static str, body: Bytes) -> Answer {
     answer
 }
 
-fn plain(status: StatusCode, text: &'static str) -> Answer {
-    let mut answer = with_type("text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()));
+fn plain(status: StatusCode, words: &'static str) -> Answer {
+    text(status, words.to_owned())
+}
+
+fn text(status: StatusCode, text: String) -> Answer {
+    let mut answer = with_type("text/plain; charset=utf-8", Bytes::from(text));
     *answer.status_mut() = status;
     answer
 }

@@ -29,8 +29,7 @@ fn choose(
         }
         (Err(error), name) => {
             let (name, uid) = (name.unwrap_or(USUAL), NAMELESS.uid);
-            let note =
-                format!("cannot look up the user {name} ({error}); the observer is the nameless user {uid}");
+            let note = format!("cannot look up the user {name} ({error}); the observer is the nameless user {uid}");
             (NAMELESS, Some(note))
         }
     }

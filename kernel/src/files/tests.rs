@@ -43,6 +43,19 @@ impl Drop for Folder {
 }
 
 #[test]
+fn a_secret_that_others_may_read_is_none() {
+    let folder = Folder::new("private");
+    let file = folder.place("file");
+    fs::write(&file, "text").unwrap();
+    for (mode, is_private) in [(0o600, true), (0o640, true), (0o644, false), (0o602, false)] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let kind = read_private(&file, 4).map_err(|error| error.kind());
+        let wanted = if is_private { Ok("text".to_owned()) } else { Err(io::ErrorKind::PermissionDenied) };
+        assert_eq!(kind, wanted, "{mode:o}");
+    }
+}
+
+#[test]
 fn what_is_no_regular_file_is_not_read_and_nobody_waits() {
     let folder = Folder::new("read");
     let (file, pipe) = (folder.place("file"), folder.pipe("pipe"));

@@ -13,7 +13,7 @@ const MOST_REMEMBERED = 2000; // servers with a sparkline
 
 const state = {
   doc: null, events: [], transitions: new Map(), latencies: new Map(), heard: 0, failing: 0, open: new Set(), at: null, shown: null,
-  asking: false, again: false, cost: 0, took: 0, asked: 0, tried: 0, source: null,
+  asking: false, again: false, cost: 0, took: 0, asked: 0, tried: 0, source: null, pressed: 0,
 };
 const $ = (id) => document.getElementById(id);
 
@@ -150,7 +150,7 @@ function routers(doc) {
       make("td", {}, stateBadge(it.state)),
       make("td", { "data-name": "since" }, ago(it.since), reason ? make("small", {}, reason) : null),
       make("td", { "data-name": "priority" }, String(it.priority),
-        change ? make("small", {}, it.base_priority + (change > 0 ? " + " : " − ") + Math.abs(change)) : null),
+        change ? make("small", {}, it.base_priority + (change > 0 ? " + " : " − ") + Math.abs(change)) : null, routerActions(it)),
       make("td", { "data-name": "master" }, it.state === "MASTER" ? "this router" : it.master ? it.master.address : "none heard",
         it.master ? make("small", {}, "priority " + it.master.priority) : null),
       make("td", {}, addresses), make("td", {}, lane(it, seconds)));
@@ -248,7 +248,7 @@ function services(doc) {
     const shown = isOpen ? fits : isLarge ? fits.filter((server) => !server.up) : [];
     const rows = shown.slice(0, left).map((server) => make("tr", { class: "row", "data-key": key + " " + server.name },
       make("td", {}, make("code", {}, make("b", {}, server.name))), make("td", {}, verdict(server)),
-      make("td", { class: "num", "data-name": "weight" }, server.up ? String(server.weight) : "out"),
+      make("td", { class: "num", "data-name": "weight" }, server.up ? String(server.weight) : "out", serverActions(service, server)),
       counts ? make("td", { class: "num", "data-name": "active" }, String(server.traffic.active)) : null,
       counts ? make("td", { class: "num", "data-name": "waiting" }, String(server.traffic.inactive)) : null,
       make("td", { class: "num", "data-name": "latency" }, server.up && latency(server) ? millis(latency(server)) : "–"),
@@ -328,7 +328,8 @@ function frame(doc) {
 }
 
 function draw() {
-  if (!state.doc) return;
+  // a button that is pressed must be there when it is let go
+  if (!state.doc || performance.now() < state.pressed) return;
   const begin = performance.now();
   const focused = keyOf(document.activeElement);
   for (const part of [frame, problems, routers, services, trackers, sessions, events]) part(state.doc);
@@ -336,7 +337,7 @@ function draw() {
   point();
   // what had the focus was made anew
   if (focused && document.activeElement === document.body) {
-    const again = [...document.querySelectorAll("[data-open], a[href]")].find((element) => keyOf(element) === focused);
+    const again = [...document.querySelectorAll("[data-open], [data-act], a[href]")].find((element) => keyOf(element) === focused);
     if (again) again.focus({ preventScroll: true });
   }
   state.drawn = performance.now();
@@ -351,6 +352,7 @@ async function ask() {
     const [doc, list] = await Promise.all(["/status.json", "/events.json"].map(async (path) => {
       const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(HANGS) });
       if (!answer.ok) throw new Error(answer.statusText);
+      if (path === "/status.json") allow(answer);
       return answer.json();
     }));
     state.doc = doc;
@@ -463,6 +465,7 @@ function help() {
 }
 
 document.addEventListener("keydown", (event) => {
+  if ($("ask").open) return;
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape") {
     $("search").value = "";
@@ -481,9 +484,14 @@ document.addEventListener("click", (event) => {
   const row = event.target.closest("[data-open]");
   if (row) toggle(row);
 });
+// for a while: one that is let go outside tells nothing
+for (const [kind, pressed] of [["pointerdown", 2000], ["pointerup", 0], ["pointercancel", 0]]) {
+  document.addEventListener(kind, () => { state.pressed = pressed && performance.now() + pressed; }, true);
+}
 for (const id of ["search", "filter", "span"]) $(id).addEventListener("input", draw);
 $("keys").addEventListener("click", help);
 addEventListener("hashchange", draw);
+prepare();
 ask();
 if (!STILL) listen();
 setInterval(tick, 500);

@@ -1,6 +1,8 @@
 //! What can be asked: keepalivedctl, metrics and the status page, and that nobody who asks harms the daemon.
 
 use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -153,6 +155,123 @@ fn an_observer_begins_when_a_client_asks_and_knows_what_was_before() {
     });
 }
 
+/// What the daemon answers to a POST; `more` are lines of the head.
+fn post(lab: &Lab, path: &str, more: &str, body: &str) -> Result<String> {
+    let mut stream = lab.router(0).namespace().inside(|| Ok(TcpStream::connect(("127.0.0.1", PORT))?))?;
+    stream.set_read_timeout(Some(long()))?;
+    let length = body.len();
+    let head = format!("POST {path} HTTP/1.1\r\nConnection: close\r\n");
+    let length = if more.contains("chunked") { String::new() } else { format!("Content-Length: {length}\r\n") };
+    // it may close before it has read everything
+    stream.write_all(format!("{head}{length}{more}\r\n{body}").as_bytes()).ok();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok();
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[test]
+fn only_who_has_the_token_may_change_things_by_http() {
+    if !only_ours() {
+        return;
+    }
+    const TOKEN: &str = "0123456789abcdef-SECRET";
+    const HERE: &str = "Host: 127.0.0.1:9650\r\n";
+    const JSON: &str = "Content-Type: application/json\r\n";
+    trial("token", |lab| {
+        let a = lab.router(0);
+        let token = lab.folder().join("token");
+        std::fs::write(&token, format!("{TOKEN}\n"))?;
+        std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o644))?;
+        let text = Instance::new(PLAIN, 200).every(Duration::from_millis(300)).alone(a, &[]);
+        let with =
+            |more: &str| text.replace("  router_id r0\n", &format!("  router_id r0\n  metrics_listen {PORT}\n{more}"));
+        let running = a.start(&Daemon::ours(), "a", &with(""))?;
+        wait_until("it is master", long(), || a.has(PLAIN.vip(VRID)))?;
+        wait_until("all is well", long(), || Ok(ctl(lab, &running, None, "status")?.1 == 0))?;
+        let seen = status(lab, &running)?;
+        let name = seen["instances"][0]["name"].as_str().context("name")?.to_owned();
+        let bearer = format!("{HERE}{JSON}Authorization: Bearer {TOKEN}\r\n");
+        let priority = |number: u8| format!("{{\"priority\":{{\"instance\":\"{name}\",\"priority\":{number}}}}}");
+        let answers = |head: &str, body: &str, status: u16| -> Result<String> {
+            let answer = post(lab, "/change", head, body)?;
+            ensure!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status} to {head}{body:.200}: {answer}");
+            // no page of elsewhere may read it, or send the token
+            ensure!(!answer.to_ascii_lowercase().contains("access-control"), "{answer}");
+            Ok(answer)
+        };
+        let base = || -> Result<Option<u64>> { Ok(status(lab, &running)?["instances"][0]["base_priority"].as_u64()) };
+
+        // without the keyword, and with a file that others may read, it is as if there were no such thing
+        answers(&bearer, &priority(150), 405)?;
+        ensure!(!get(lab, "/status.json", HERE)?.to_ascii_lowercase().contains("page-actions"));
+        let keyword = with(&format!("  page_token_file {}\n", token.display()));
+        running.reload(&keyword)?;
+        running.wait_for_log("other users may read", long())?;
+        answers(&bearer, &priority(150), 405)?;
+        std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600))?;
+        let (said, code) = ctl(lab, &running, None, "reload")?;
+        ensure!(code == 0, "{said}");
+        let allows = || Ok(get(lab, "/status.json", HERE)?.to_ascii_lowercase().contains("page-actions: token"));
+        wait_until("the token counts after a reload of the same file", long(), allows)?;
+
+        // of other pages, of other names, without end, and not a change of the page
+        for foreign in ["Origin: http://evil.example\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n"] {
+            answers(&format!("{bearer}{foreign}"), &priority(150), 403)?;
+        }
+        answers(&bearer.replace("127.0.0.1", "evil.example"), &priority(150), 421)?;
+        answers(&bearer, &"x".repeat(5_000), 413)?;
+        let endless = format!("10000\r\n{}\r\n0\r\n\r\n", "x".repeat(0x10000));
+        answers(&format!("{bearer}Transfer-Encoding: chunked\r\n"), &endless, 413)?;
+        answers(&bearer.replace(JSON, "Content-Type: text/plain\r\n"), &priority(150), 415)?;
+        answers(&bearer, "{\"pri", 400)?;
+        answers(&bearer, "\"print_data\"", 403)?;
+        answers(&bearer, "{\"weight\":{\"server\":\"a\\u001b[31m\",\"weight\":0}}", 400)?;
+        let why = answers(&bearer, "{\"weight\":{\"server\":\"192.0.2.99\",\"weight\":0}}", 409)?;
+        ensure!(why.contains("192.0.2.99"), "{why}");
+        for (head, body) in
+            [(format!("{HERE}{JSON}"), priority(150)), (bearer.replace("Bearer", "Basic"), priority(150))]
+        {
+            let refused = answers(&head, &body, 401)?;
+            ensure!(refused.to_ascii_lowercase().contains("www-authenticate: bearer"), "{refused}");
+        }
+        ensure!(base()? == Some(200), "nothing has changed");
+
+        let same = format!("{bearer}Origin: http://127.0.0.1:9650\r\nSec-Fetch-Site: same-origin\r\n");
+        ensure!(post(lab, "/token", &same, "")?.starts_with("HTTP/1.1 200 "));
+        answers(&same, &priority(150), 200)?;
+        wait_until("the priority is another", long(), || Ok(base()? == Some(150)))?;
+        let on = |on: bool| format!("{{\"maintenance\":{{\"instance\":\"{name}\",\"on\":{on}}}}}");
+        answers(&bearer, &on(true), 200)?;
+        wait_until("it stays away", long(), || Ok(!a.has(PLAIN.vip(VRID))?))?;
+        answers(&bearer, &on(false), 200)?;
+        wait_until("it is back", long(), || a.has(PLAIN.vip(VRID)))?;
+        answers(&bearer, "\"reload\"", 200)?;
+        running.wait_for_log("reload: asked for by page, from 127.0.0.1", long())?;
+        let (events, _) = ctl(lab, &running, None, "events")?;
+        ensure!(events.matches("page, from 127.0.0.1").count() == 3, "{events}");
+
+        // guesses are slow, and the right one is not told from them meanwhile
+        for _ in 0..5 {
+            answers(&bearer.replace("SECRET", "SECREt"), &priority(99), 401)?;
+        }
+        for head in [bearer.replace("SECRET", "SECREt"), bearer.clone()] {
+            let refused = answers(&head, &priority(99), 429)?;
+            ensure!(refused.to_ascii_lowercase().contains("retry-after: "), "{refused}");
+        }
+        ensure!(base()? == Some(150));
+        ensure!(running.log().matches("sent a wrong token").count() == 1, "{}", running.log());
+        let soon = patience(Duration::from_secs(20));
+        wait_until("it is forgiven", soon, || Ok(post(lab, "/token", &bearer, "")?.starts_with("HTTP/1.1 200 ")))?;
+
+        // it stands nowhere else
+        let shown = ctl(lab, &running, None, "show config")?.0 + &events + &running.log();
+        let asked = get(lab, "/status.json", HERE)? + &get(lab, "/metrics", HERE)? + &get(lab, "/", HERE)?;
+        ensure!(shown.contains("page_token_file") && !shown.contains("SECRET") && !asked.contains("SECRET"));
+        running.stop()?;
+        Ok(())
+    });
+}
+
 /// One line of `/proc/PID/status` of the observer of `running`.
 fn field(running: &Running, name: &str) -> Result<Vec<String>> {
     let observer = running.observer_pid().context("no observer")?.as_raw_nonzero();
@@ -200,7 +319,7 @@ fn it_is_another_user_and_has_no_capability() {
             let says = running.log().contains("observer_user: there is no user no_such_user");
             ensure!(says == more.contains("no_such_user"), "{}", running.log());
             let page = get(lab, "/", "Host: localhost\r\n")?;
-            ensure!(page.starts_with("HTTP/1.1 200") && page.contains("/page.js"), "{page}");
+            ensure!(page.contains(" 200 OK") && page.contains("/page.js"), "{page}");
             ensure!(get(lab, "/metrics", "Host: localhost\r\n")?.contains("keepalived_vrrp_state"), "no metrics");
             let (text, code) = ctl(lab, &running, None, "show config")?;
             ensure!(code == 0 && text.contains("metrics_listen"), "{text}");
@@ -325,7 +444,7 @@ fn only_root_and_the_group_may_change_things() {
 /// By HTTP in the router's namespace: the head and the body.
 fn get(lab: &Lab, path: &str, more: &str) -> Result<String> {
     lab.router(0).namespace().inside(|| {
-        let mut stream = std::net::TcpStream::connect(("127.0.0.1", PORT))?;
+        let mut stream = TcpStream::connect(("127.0.0.1", PORT))?;
         stream.set_read_timeout(Some(long()))?;
         // by HTTP/1.0: the body is in one piece
         write!(stream, "GET {path} HTTP/1.0\r\n{more}Connection: close\r\n\r\n")?;
@@ -560,7 +679,7 @@ fn what_passes_and_how_long_checks_take_is_shown() {
         wait_until("the other one is out", long(), || Ok(server_of(1)?["up"] == false))?;
         ensure!(server_of(0)?["traffic"]["packets_in"] == 0, "{}", server_of(0)?);
         a.namespace().inside(|| {
-            let mut stream = std::net::TcpStream::connect(("198.51.100.9", 80))?;
+            let mut stream = TcpStream::connect(("198.51.100.9", 80))?;
             stream.set_read_timeout(Some(long()))?;
             Ok(stream.read_exact(&mut [0])?)
         })?;
