@@ -22,6 +22,9 @@ pub struct Firewall {
     /// Virtual MACs by family, and the link below each: what the kernel says of groups (IGMP, MLD) on a virtual MAC leaves by the link
     /// below, or switches would learn that the virtual MAC is here.
     pub virtual_macs: BTreeMap<(Family, LinkIndex), LinkIndex>,
+    /// Virtual MACs of IPv6, and the link-local address that each shares with the link below. Neighbours must not learn from the kernel that
+    /// the address of the link below is at the virtual MAC.
+    pub shared_link_local: BTreeSet<(Ipv6Addr, (LinkIndex, InterfaceName))>,
     /// Addresses that take and send no packets, of IPv4.
     pub closed_v4: BTreeSet<Ipv4Addr>,
     /// The same of IPv6, but for neighbour discovery. A link-local one means something on its link only.
@@ -35,12 +38,14 @@ impl Firewall {
             Family::V4 => !self.closed_v4.is_empty(),
             Family::V6 => !self.closed_v6.is_empty(),
         };
-        !closes && !self.virtual_macs.keys().any(|(of, _)| *of == family)
+        let shares = family == Family::V6 && !self.shared_link_local.is_empty();
+        !closes && !shares && !self.virtual_macs.keys().any(|(of, _)| *of == family)
     }
 
     /// Whether it does something that `before` does not: that comes before the addresses.
     pub fn exceeds(&self, before: &Self) -> bool {
         let macs = self.virtual_macs.iter().any(|(link, below)| before.virtual_macs.get(link) != Some(below));
-        macs || !self.closed_v4.is_subset(&before.closed_v4) || !self.closed_v6.is_subset(&before.closed_v6)
+        let shares = !self.shared_link_local.is_subset(&before.shared_link_local);
+        macs || shares || !self.closed_v4.is_subset(&before.closed_v4) || !self.closed_v6.is_subset(&before.closed_v6)
     }
 }

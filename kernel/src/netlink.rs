@@ -45,6 +45,8 @@ pub struct Rtnetlink {
     reads: Reads,
     filter: Tables,
     filter_monitor: Option<filter::Monitor>,
+    /// Links that we made, with the link below each of which the kernel is to tell when they come and go.
+    tells_below: BTreeMap<InterfaceName, LinkIndex>,
 }
 
 /// What [`Rtnetlink`] reads and hears of.
@@ -134,6 +136,7 @@ impl Rtnetlink {
             reads,
             filter: Tables::default(),
             filter_monitor: None,
+            tells_below: BTreeMap::new(),
         })
     }
 

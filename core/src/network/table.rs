@@ -195,7 +195,8 @@ impl NetworkTable {
         // what it was made for cannot be seen
         let family = Family::V4;
         let (kind, group, master) = (link.upper?, link.group, link.master);
-        Some(UpperLink { parent, name: link.name, kind, mac: link.mac, group, master, family })
+        let (mac, tells_below) = (link.mac, false);
+        Some(UpperLink { parent, name: link.name, kind, mac, group, master, family, tells_below })
     }
 
     /// The key of a link that is on another, as one that we make.

@@ -51,6 +51,9 @@ pub struct UpperLink {
     /// The family of the addresses that come on it: settings of the link follow from that (`sysctl`s, which the kernel does not tell of).
     /// A macvlan has no address of the kernel's choice.
     pub family: Family,
+    /// The kernel tells of the link below when this one comes and when it goes, though nothing about it that it would tell of has changed
+    /// (`netlink_notify_msg`).
+    pub tells_below: bool,
 }
 
 impl UpperLink {

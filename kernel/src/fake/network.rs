@@ -47,6 +47,8 @@ pub struct FakeNetwork {
     /// The highest number that a link has had.
     last_link: u32,
     link_refusals: BTreeMap<InterfaceName, Refused>,
+    /// Links with which it tells of the one below.
+    tells_below: BTreeSet<InterfaceName>,
     firewall: Firewall,
     firewall_refused: Option<Refused>,
     watches_firewall: bool,

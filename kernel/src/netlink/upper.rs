@@ -3,6 +3,7 @@
 //! The kernel takes most settings of a link only once it is there, and some have to be in force before it is up: a link is made, set,
 //! and taken up, all links of a request in one go each.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -286,11 +287,14 @@ impl Rtnetlink {
             .collect();
         let mut outcome: Vec<Result<(), Refused>> = links.iter().map(|_| Ok(())).collect();
         let made = self.step(&links, &mut outcome, Step::Make, |_| true);
-        let mut old = Vec::new();
+        let (mut old, mut fresh) = (Vec::new(), BTreeSet::new());
         for (at, answer) in made {
             let (Some(link), Some(place)) = (links.get(at), outcome.get_mut(at)) else { continue };
             match answer.errno {
-                0 => old.push(link.master.is_some()),
+                0 => {
+                    fresh.insert(at);
+                    old.push(link.master.is_some());
+                }
                 libc::EEXIST => {
                     old.push(true);
                     *place = self.adopt(link);
@@ -316,7 +320,45 @@ impl Rtnetlink {
         }
         let up = self.step(&links, &mut outcome, Step::Up, |_| true);
         note(&mut outcome, up, |_| true);
+        self.links_below(&links, &outcome, &fresh);
         outcome
+    }
+
+    /// Has the kernel tell of the links below those that are new and want that, and remembers for their end who wants it.
+    fn links_below(&mut self, links: &[&UpperLink], outcome: &[Result<(), Refused>], fresh: &BTreeSet<usize>) {
+        let mut concerned = BTreeSet::new();
+        for (at, (link, _)) in links.iter().zip(outcome).enumerate().filter(|(_, (_, outcome))| outcome.is_ok()) {
+            if link.tells_below {
+                self.tells_below.insert(link.name, link.parent);
+                concerned.extend(fresh.contains(&at).then_some(link.parent));
+            } else {
+                self.tells_below.remove(&link.name);
+            }
+        }
+        self.tell_of(&concerned);
+    }
+
+    /// The same when links have gone.
+    fn links_below_gone(&mut self, names: &[InterfaceName]) {
+        let concerned = names.iter().filter_map(|name| self.tells_below.remove(name)).collect();
+        self.tell_of(&concerned);
+    }
+
+    /// Has the kernel tell all who listen of links, by putting each into the group that it is in. One that is gone has told.
+    fn tell_of(&mut self, links: &BTreeSet<LinkIndex>) {
+        for index in links {
+            let there = self.link_of(|batch, flags, sequence| {
+                batch.begin(message::GET_LINK, flags, sequence, &header(Some(*index), false));
+                batch.end();
+            });
+            if let Ok(Some(link)) = there {
+                self.submit_all(1, |batch, _, flags, sequence| {
+                    batch.begin(NEW_LINK, flags, sequence, &header(Some(*index), false));
+                    batch.attribute(IFLA_GROUP, &link.group.to_ne_bytes());
+                    batch.end();
+                });
+            }
+        }
     }
 
     /// Takes the step with those links that went well so far and `which` says; returns their positions and answers.
@@ -389,13 +431,14 @@ impl Rtnetlink {
             _ => Err(refused(answer)),
         };
         let Some(group) = group else {
-            let answers = self.submit_all(names.len(), |batch, at, flags, sequence| {
+            let answers: Vec<Answer> = self.submit_all(names.len(), |batch, at, flags, sequence| {
                 if let Some(link) = names.get(at) {
                     batch.begin(DELETE_LINK, flags, sequence, &[0; 16]);
                     name(batch, link);
                     batch.end();
                 }
             });
+            self.links_below_gone(&names);
             return answers.into_iter().map(gone).collect();
         };
         let answers = self.submit_all(names.len(), |batch, at, flags, sequence| {
@@ -417,6 +460,7 @@ impl Rtnetlink {
                 outcome.iter_mut().filter(|place| place.is_ok()).for_each(|place| *place = Err(refused.clone()));
             }
         }
+        self.links_below_gone(&names);
         outcome
     }
 
@@ -499,6 +543,7 @@ mod tests {
 
     fn upper(kind: UpperKind) -> UpperLink {
         UpperLink {
+            tells_below: false,
             parent: LinkIndex(7),
             name: InterfaceName::new(b"vrrp.51").unwrap(),
             kind,

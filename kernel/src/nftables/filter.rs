@@ -3,6 +3,8 @@
 use std::io;
 use std::net::Ipv6Addr;
 
+use keepalived_core::address::InterfaceName;
+use keepalived_core::network::LinkIndex;
 use keepalived_core::vrrp::Family;
 
 use super::commit::{Commit, CommitResult, error_of};
@@ -65,10 +67,10 @@ impl Tables {
             Some(commit) => commit,
             none => none.insert(Commit::open()?),
         };
-        for (family, number) in [(Family::V4, IPV4), (Family::V6, IPV6)] {
+        for family in [Family::V4, Family::V6] {
             let mut transaction = Transaction::new(&wish.table);
             commit.begin(&mut transaction);
-            transaction.at_table(number, &wish.table);
+            transaction.at_table(number(family), &wish.table);
             // one that is there goes, and none has to be there for that
             transaction.new_table();
             transaction.delete_table();
@@ -79,12 +81,11 @@ impl Tables {
                     Family::V6 => write_v6(&mut transaction, wish),
                 }
             }
-            let missing = |answer: &Answer| [libc::EOPNOTSUPP, libc::EAFNOSUPPORT].contains(&answer.errno);
             match commit.run(&mut transaction)? {
                 CommitResult::Done => {}
                 CommitResult::Refused(refused) => {
                     if let Some((_, answer)) = refused.first()
-                        && !(wish.is_empty(family) && missing(answer))
+                        && !(wish.is_empty(family) && is_missing(answer))
                     {
                         return Err(error_of(answer));
                     }
@@ -93,6 +94,19 @@ impl Tables {
         }
         Ok(())
     }
+}
+
+/// `NFPROTO_*`
+pub(super) const fn number(family: Family) -> u8 {
+    match family {
+        Family::V4 => IPV4,
+        Family::V6 => IPV6,
+    }
+}
+
+/// Whether the kernel says that it knows nothing of this family.
+pub(super) fn is_missing(answer: &Answer) -> bool {
+    [libc::EOPNOTSUPP, libc::EAFNOSUPPORT].contains(&answer.errno)
 }
 
 fn hook(wish: &Firewall, number: u32) -> Option<Hook> {
@@ -178,6 +192,9 @@ fn write_v6(to: &mut Transaction, wish: &Firewall) {
         sets_of_closed_v6(to, wish);
     }
     to.new_chain("out", hook(wish, OUTPUT));
+    if !wish.shared_link_local.is_empty() {
+        keep_shared_link_local(to, wish);
+    }
     if has_macs {
         let icmp = |it: &mut Batch, number: u8| {
             it.meta(FIRST, META_L4PROTO);
@@ -207,12 +224,44 @@ fn write_v6(to: &mut Transaction, wish: &Firewall) {
     }
 }
 
+/// Neighbour advertisements that the kernel would send from a virtual MAC for the address of the link below go no further.
+fn keep_shared_link_local(to: &mut Transaction, wish: &Firewall) {
+    const NAME: &str = "parent_link_local";
+    to.new_set(&set(NAME, &on_links(wish)));
+    let elements = wish.shared_link_local.iter().map(|(ip, link)| on_link(wish, *ip, link));
+    to.elements(Kind::NEW_ELEMENTS, NAME, elements.collect::<Vec<_>>());
+    to.new_rule("out", None, |it| {
+        it.meta(FIRST, META_L4PROTO);
+        it.equals(FIRST, &[ICMPV6]);
+        it.payload(FIRST, Header::Transport, 0, 1);
+        it.equals(FIRST, &[NEIGHBOUR_ADVERTISEMENT]);
+        leaves_by_macvlan(it, BEHIND);
+        it.payload(FIRST, Header::Network, 8, 16);
+        it.meta(BEHIND, if wish.by_index { META_OIF } else { META_OIFNAME });
+        it.in_set(NAME, FIRST, false);
+        end(it, wish, DROP, None);
+    });
+}
+
+/// The key of a set of addresses that mean something on a link only.
+const fn on_links(wish: &Firewall) -> [(u32, usize); 2] {
+    [(kind::IPV6, 16), if wish.by_index { (kind::LINK, 4) } else { (kind::LINK_NAME, 16) }]
+}
+
 fn of_links(wish: &Firewall) -> (&'static str, [(u32, usize); 2]) {
+    (if wish.by_index { "vips_link_local" } else { "vips_link_local_name" }, on_links(wish))
+}
+
+fn on_link(wish: &Firewall, address: Ipv6Addr, (index, name): &(LinkIndex, InterfaceName)) -> Element {
+    let mut key = address.octets().to_vec();
     if wish.by_index {
-        ("vips_link_local", [(kind::IPV6, 16), (kind::LINK, 4)])
+        key.extend(index.0.to_ne_bytes());
     } else {
-        ("vips_link_local_name", [(kind::IPV6, 16), (kind::LINK_NAME, 16)])
+        let mut octets = [0; 16];
+        octets.iter_mut().zip(name.as_bytes()).for_each(|(to, from)| *to = *from);
+        key.extend(octets);
     }
+    Element::Key(key)
 }
 
 fn sets_of_closed_v6(to: &mut Transaction, wish: &Firewall) {
@@ -225,18 +274,7 @@ fn sets_of_closed_v6(to: &mut Transaction, wish: &Firewall) {
     to.elements(Kind::NEW_ELEMENTS, "neighbor-discovery", discovery);
     let (name, key) = of_links(wish);
     to.new_set(&set(name, &key));
-    let elements = wish.closed_v6.iter().filter_map(|(ip, link)| {
-        let (index, link) = link.as_ref()?;
-        let mut key = ip.octets().to_vec();
-        if wish.by_index {
-            key.extend(index.0.to_ne_bytes());
-        } else {
-            let mut octets = [0; 16];
-            octets.iter_mut().zip(link.as_bytes()).for_each(|(to, from)| *to = *from);
-            key.extend(octets);
-        }
-        Some(Element::Key(key))
-    });
+    let elements = wish.closed_v6.iter().filter_map(|(ip, link)| Some(on_link(wish, *ip, link.as_ref()?)));
     let elements: Vec<Element> = elements.collect();
     to.elements(Kind::NEW_ELEMENTS, name, elements);
 }

@@ -14,6 +14,7 @@ use super::{Machine, must, wish};
 fn upper(parent: LinkIndex, vrid: u8, family: Family) -> UpperLink {
     let number = if family == Family::V4 { 1 } else { 2 };
     UpperLink {
+        tells_below: false,
         parent,
         name: InterfaceName::new(format!("vrrp{number}.{vrid}").as_bytes()).unwrap(),
         kind: UpperKind::Macvlan,
@@ -42,6 +43,7 @@ pub(crate) fn suite(machine: &mut impl Machine, link: &Link) {
     they_change_in_place_or_are_refused(machine, link.index);
     they_go_with_their_parent_and_stop_with_it(machine);
     many_go_at_once_and_no_others_with_them(machine, link.index);
+    the_link_below_is_told_of_if_that_is_asked_for(machine, link.index);
     settings_are_put_back(machine, link.index);
     the_packet_filter_is_set_up_again_and_again(machine, link);
 }
@@ -130,6 +132,33 @@ fn many_go_at_once_and_no_others_with_them(machine: &mut impl Machine, parent: L
     machine.network().events(&mut Vec::new());
 }
 
+/// So that programs which follow links by netlink learn of what the kernel changes about the link below without a message (2.4.3: when a virtual
+/// MAC comes and when it goes).
+fn the_link_below_is_told_of_if_that_is_asked_for(machine: &mut impl Machine, parent: LinkIndex) {
+    fn told(machine: &mut impl Machine, change: Change, parent: LinkIndex) -> usize {
+        while !machine.network().events(&mut Vec::new()) {}
+        must(machine, &[change]);
+        let mut events = Vec::new();
+        while !machine.network().events(&mut events) {}
+        events.iter().filter(|event| matches!(event, NetworkEvent::Link(link) if link.index == parent)).count()
+    }
+    let group = |machine: &mut _| find_group(machine, parent);
+    let (quiet, before) = (upper(parent, 93, Family::V4), group(machine));
+    let loud = UpperLink { tells_below: true, ..quiet.clone() };
+    let usual = (told(machine, there(&quiet), parent), told(machine, gone(&quiet), parent));
+    let with = (told(machine, there(&loud), parent), told(machine, gone(&loud), parent));
+    assert_eq!(with, (usual.0 + 1, usual.1 + 1));
+    assert_eq!(group(machine), before);
+    let again = told(machine, there(&loud), parent);
+    assert_eq!(again, with.0);
+    assert_eq!(told(machine, there(&loud), parent), 0, "it is there already");
+    must(machine, &[gone(&loud)]);
+}
+
+fn find_group(machine: &mut impl Machine, index: LinkIndex) -> u32 {
+    machine.network().inventory().unwrap().links.into_iter().find(|link| link.index == index).unwrap().group
+}
+
 fn the_packet_filter_is_set_up_again_and_again(machine: &mut impl Machine, link: &Link) {
     let own = upper(link.index, 90, Family::V4);
     must(machine, &[there(&own)]);
@@ -139,6 +168,7 @@ fn the_packet_filter_is_set_up_again_and_again(machine: &mut impl Machine, link:
         table: "contract".to_owned(),
         priority: -1,
         virtual_macs: [Family::V4, Family::V6].map(|family| ((family, index), link.index)).into(),
+        shared_link_local: [("fe80::1".parse().unwrap(), (index, own.name))].into(),
         closed_v4: ["192.0.2.7".parse().unwrap()].into(),
         closed_v6: [("2001:db8::7".parse().unwrap(), None), ("fe80::7".parse().unwrap(), named)].into(),
         ..Firewall::default()
@@ -158,7 +188,8 @@ fn the_packet_filter_is_set_up_again_and_again(machine: &mut impl Machine, link:
         machine.until(|event| *event == NetworkEvent::FirewallLost(Family::V4));
         assert_eq!(machine.network().set_firewall(&wish), Ok(()));
         // a family without anything has no table
-        let v4 = Firewall { closed_v6: [].into(), virtual_macs: [].into(), ..wish.clone() };
+        let v4 =
+            Firewall { closed_v6: [].into(), shared_link_local: [].into(), virtual_macs: [].into(), ..wish.clone() };
         assert_eq!(machine.network().set_firewall(&v4), Ok(()));
         machine.until(|event| *event == NetworkEvent::FirewallLost(Family::V6));
         let nothing = Firewall { table: "contract".to_owned(), ..Firewall::default() };

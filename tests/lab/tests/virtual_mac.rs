@@ -60,7 +60,21 @@ fn rules(router: &Router) -> Result<String> {
         let is_number = word.trim().bytes().all(|octet| octet.is_ascii_digit()) && !word.trim().is_empty();
         words.push(if is_number && (after("packets") || after("bytes")) { "N " } else { word });
     }
-    Ok(words.concat())
+    Ok(without_what_came_later(&words.concat()))
+}
+
+/// keepalived 2.4 has the set `parent_link_local` and a rule that looks into it; Debian's has not.
+fn without_what_came_later(rules: &str) -> String {
+    let mut lines = Vec::new();
+    let mut inside = false;
+    for line in rules.lines() {
+        inside |= line.trim().starts_with("set parent_link_local");
+        if !inside && !line.contains("@parent_link_local") {
+            lines.push(line);
+        }
+        inside &= line.trim() != "}" && !(line.is_empty());
+    }
+    lines.join("\n")
 }
 
 fn run(router: &Router, daemon: &Daemon, text: &str, address: &str) -> Result<(Vec<String>, Vec<String>)> {

@@ -118,6 +118,12 @@ impl Instances {
             let link = self.table.by_name(&made.name).filter(|link| link.upper.is_some() && link.parent == below);
             if let (Some(link), Some(below)) = (link, below) {
                 to.virtual_macs.insert((made.need.family, link.index), below);
+                let is_virtual = |address| self.virtual_addresses.contains(&address);
+                if let Some(IpAddr::V6(shared)) = self.table.source(below, Family::V6, is_virtual)
+                    && made.need.family == Family::V6
+                {
+                    to.shared_link_local.insert((shared, (link.index, link.name)));
+                }
             }
         }
         if !is_closed(&slot.instance) {
@@ -236,5 +242,5 @@ pub(super) enum When {
 }
 
 fn is_nothing(firewall: &Firewall) -> bool {
-    firewall.virtual_macs.is_empty() && firewall.closed_v4.is_empty() && firewall.closed_v6.is_empty()
+    firewall.is_empty(Family::V4) && firewall.is_empty(Family::V6)
 }

@@ -29,6 +29,7 @@ pub(in super::super) struct Need {
     name: Option<InterfaceName>,
     group: Option<u32>,
     address: Option<std::net::IpAddr>,
+    tells_below: bool,
 }
 
 impl Need {
@@ -75,9 +76,13 @@ pub(in super::super) fn needs(instance: &Instance) -> Vec<Need> {
             name: None,
             group: None,
             address: None,
+            tells_below: false,
         };
         needs.push(match own {
-            OwnLink::Vmac(vmac) => Need { mac: vmac.mac.or(need.mac), name: vmac.name, group: vmac.group, ..need },
+            OwnLink::Vmac(vmac) => {
+                let (mac, tells_below) = (vmac.mac.or(need.mac), vmac.netlink_notify);
+                Need { mac, name: vmac.name, group: vmac.group, tells_below, ..need }
+            }
             OwnLink::Ipvlan(ipvlan) => {
                 let siblings = match ipvlan.mode {
                     IpvlanMode::Bridge => Siblings::Bridge,
@@ -95,7 +100,8 @@ pub(in super::super) fn needs(instance: &Instance) -> Vec<Need> {
         if !needs.iter().any(|need| (need.base, need.family) == (base, family)) {
             let mac = Some(virtual_mac(family, vrid));
             let (kind, own) = (UpperKind::Macvlan, false);
-            needs.push(Need { base, family, kind, mac, own, name: None, group: None, address: None });
+            let (name, group, address, tells_below) = (None, None, None, false);
+            needs.push(Need { base, family, kind, mac, own, name, group, address, tells_below });
         }
     }
     needs
@@ -243,6 +249,7 @@ pub(in super::super) fn upper(made: &Made, table: &NetworkTable) -> Option<Upper
         group: made.need.group.unwrap_or(parent.group),
         master: parent.master.filter(in_vrf),
         family: made.need.family,
+        tells_below: made.need.tells_below,
     })
 }
 

@@ -1,5 +1,6 @@
 //! Its links on others, and settings of links.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use keepalived_core::address::InterfaceName;
@@ -27,6 +28,11 @@ impl FakeNetwork {
     /// `net.ipv4.conf.LINK.rp_filter`, if that was set.
     pub fn reverse_path_filter_of(&self, link: LinkIndex) -> Option<u8> {
         self.filters.get(&link).copied()
+    }
+
+    /// Links with which it tells of the one below, when they come and when they go.
+    pub const fn tells_below(&self) -> &BTreeSet<InterfaceName> {
+        &self.tells_below
     }
 
     /// The link of this number.
@@ -77,6 +83,7 @@ impl FakeNetwork {
                 return Err(Refused { errno: libc::EEXIST, message: Some("another link has that name".into()) });
             }
         };
+        let is_new = !self.links.contains_key(&link.index);
         let up = !(double && wish.kind == UpperKind::Macvlan);
         if wish.kind == UpperKind::Macvlan && wish.family == Family::V4 {
             self.filters.insert(link.index, 0);
@@ -84,6 +91,12 @@ impl FakeNetwork {
         let link = Link { up, running: up && parent.running, group: wish.group, master: wish.master, ..link };
         if self.links.get(&link.index) != Some(&link) {
             self.set_link(link);
+        }
+        if wish.tells_below && up {
+            self.tells_below.insert(wish.name);
+            if is_new {
+                self.events.push_back(NetworkEvent::Link(parent));
+            }
         }
         // the kernel has made it, and does not take it up
         if up { Ok(()) } else { Err(Refused { errno: libc::EADDRINUSE, message: None }) }
@@ -96,6 +109,11 @@ impl FakeNetwork {
         let is_it = |link: &&Link| link.name == *name && link.parent == Some(parent);
         if let Some(index) = self.links.values().find(is_it).map(|link| link.index) {
             self.remove_link(index);
+        }
+        if self.tells_below.remove(name)
+            && let Some(parent) = self.links.get(&parent)
+        {
+            self.events.push_back(NetworkEvent::Link(parent.clone()));
         }
         Ok(())
     }

@@ -90,6 +90,26 @@ fn what_a_virtual_mac_says_of_groups_leaves_from_the_link_below() {
     assert!(rig.network().firewall().virtual_macs.is_empty());
 }
 
+/// The kernel would tell neighbours that the link-local address of the link below is at the virtual MAC, which has it too (keepalived 2.4.3).
+#[test]
+fn neighbours_do_not_learn_that_the_address_of_the_link_below_is_at_the_virtual_mac() {
+    let v6 = "use_vmac\n virtual_ipaddress {\n fe80::7\n 2001:db8::7/64\n }";
+    let mut rig = Rig::new(&instance("A", 51, v6));
+    let shared = |rig: &mut Rig| {
+        let all = rig.network().firewall().shared_link_local.clone();
+        all.into_iter().map(|(address, (_, name))| format!("{address}%{name}")).collect::<Vec<_>>()
+    };
+    let expected = "fe80::1%vrrp.51".to_owned();
+    assert_eq!(shared(&mut rig), *std::slice::from_ref(&expected), "from the start");
+    rig.pass(RUN);
+    assert_eq!((rig.state("A"), shared(&mut rig)), (State::Master, vec![expected]));
+    rig.stop(AtExit::Release);
+    assert_eq!(shared(&mut rig), [""; 0]);
+    // that of an IPv4 one is not shared
+    let mut rig = Rig::new(&instance("A", 51, "use_vmac\n virtual_ipaddress {\n 192.0.2.100/24\n }"));
+    assert_eq!(shared(&mut rig), [""; 0]);
+}
+
 #[test]
 fn a_kernel_without_a_packet_filter_keeps_no_address() {
     let mut network = machine();

@@ -30,6 +30,7 @@ fn upper(parent: LinkIndex, name: &str, mac: [u8; 6]) -> Change {
         group: 0,
         master: None,
         family: Family::V4,
+        tells_below: false,
     })))
 }
 
@@ -65,6 +66,15 @@ fn transitions(rig: &Rig) -> Vec<State> {
         _ => None,
     };
     rig.reports.iter().filter_map(to).collect()
+}
+
+#[test]
+fn the_kernel_tells_of_the_link_below_when_a_virtual_mac_comes_and_goes_if_asked() {
+    // keepalived 2.4.3 does so by setting the group of the link below when it has made or removed the virtual MAC
+    let asked = |text: &str| Rig::new(text).network().tells_below().clone();
+    let loud = with_mac(51, "").replace("use_vmac", "use_vmac netlink_notify_msg");
+    assert_eq!(asked(&with_mac(51, "")), BTreeSet::new());
+    assert_eq!(asked(&loud), [InterfaceName::new(b"vrrp.51").unwrap()].into());
 }
 
 #[test]
