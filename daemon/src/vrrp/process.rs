@@ -276,8 +276,7 @@ impl Process {
             }
         }
         let readers = self.notifications.turn(now, &mut self.programs);
-        let (results, due) = self.tracking.turn(now, &mut self.programs, &mut self.reactor);
-        self.track(now, results);
+        let due = self.tracking.turn(now, &mut self.programs, &mut self.reactor);
         [lost, readers, due].into_iter().flatten().min()
     }
 
@@ -325,7 +324,7 @@ impl Process {
                     if let Some(beats) = self.tracking.link_news(*token).map_err(|tracking::Gone| Gone)? {
                         self.engine.link_beats(beats);
                     }
-                    let results = self.tracking.on_ready(*token, now).map_err(|tracking::Gone| Gone)?;
+                    let results = self.tracking.on_ready(*token).map_err(|tracking::Gone| Gone)?;
                     self.track(now, results);
                     None
                 }

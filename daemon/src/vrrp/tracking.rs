@@ -5,29 +5,30 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
+mod files;
 mod linkbeat;
+mod lookout;
 mod probes;
-mod process_thread;
 mod processes;
 mod scripts;
 
-use keepalived_config::model::Config;
+use keepalived_config::model::{Config, TrackFile};
 use keepalived_core::time::Instant;
 use keepalived_core::vrrp::tracking::{Detail, TrackerId, TrackerKind, TrackerState};
 use keepalived_kernel::reactor::{Interest, Reactor, Token};
 
+use files::{Files, Numbers};
 pub(super) use linkbeat::Beats;
 use linkbeat::LinkThread;
+pub(super) use lookout::Gone;
+use lookout::Post;
 use probes::Probes;
-pub(super) use process_thread::Gone;
-use process_thread::ProcessThread;
-use processes::{Change, Wanted, Way};
+use processes::{Change, Processes, Wanted, Way};
 use scripts::Scripts;
 
 use crate::connection::Connection;
 use crate::message::HowEnded;
 use crate::programs::{OrderId, Programs};
-use crate::track_files::TrackFiles;
 
 /// A result of a tracker: which, what, and why.
 pub(super) type Result = (TrackerId, TrackerState, Detail);
@@ -36,10 +37,11 @@ pub(super) type Result = (TrackerId, TrackerState, Detail);
 #[derive(Debug, Default)]
 pub(super) struct Tracking {
     scripts: Scripts,
-    files: TrackFiles,
-    processes: Option<ProcessThread>,
-    /// Processes to track, where that could not begin, and when it is tried again.
-    processes_later: Option<(Instant, Wanted)>,
+    files: Post<Files>,
+    numbers: Numbers,
+    /// Routers run.
+    has_begun: bool,
+    processes: Post<Processes>,
     links: Option<LinkThread>,
     probes: Probes,
 }
@@ -51,8 +53,10 @@ const PROCESSES: Token = Token(17);
 /// The same for links that are asked about.
 const LINKS: Token = Token(18);
 
-/// Pause before what a shortage kept from beginning is tried again.
-const RETRY: Duration = Duration::from_secs(1);
+/// How long to wait for the first look at files before any router begins, with their numbers.
+const AT_THE_START: Duration = Duration::from_secs(1);
+/// The same at a reload: adverts wait meanwhile.
+const AT_A_RELOAD: Duration = Duration::from_millis(50);
 
 impl Tracking {
     /// Looks at what `config` says and `is_tracked` by any instance. A tracker that is the same as before keeps its results; of others
@@ -68,12 +72,15 @@ impl Tracking {
         let scripts = config.scripts.iter().filter(|script| is_tracked(TrackerKind::Script, &script.name));
         self.scripts.configure(now, scripts, known, programs);
         let files = config.files.iter().filter(|file| is_tracked(TrackerKind::File, &file.name));
-        self.files.configure(files, reactor, FILES);
+        self.follow_files(now, files.cloned().collect(), reactor);
         let probes = config.probes.iter().filter(|probe| is_tracked(TrackerKind::Probe, &probe.name));
         self.probes.configure(now, probes, known);
         let processes = config.processes.iter().filter(|process| is_tracked(TrackerKind::Process, &process.name));
         let buffer = config.global.buffers.process_monitor.size;
-        self.track_processes(now, Wanted { processes: processes.cloned().collect(), buffer }, reactor);
+        let processes: Vec<_> = processes.cloned().collect();
+        let wanted = (!processes.is_empty()).then_some(Wanted { processes, buffer });
+        // what is found comes later
+        let _none = self.processes.want(now, wanted, Duration::ZERO, (&mut *reactor, PROCESSES));
         if let Err(error) = self.ask_links(config, reactor) {
             tracing::error!("linkbeat: links cannot be asked about, and count as the kernel says: {error}");
         }
@@ -105,28 +112,17 @@ impl Tracking {
         }
     }
 
-    fn track_processes(&mut self, now: Instant, wanted: Wanted, reactor: &mut Reactor) {
-        let is_retry = self.processes_later.take().is_some();
-        if wanted.processes.is_empty() {
-            self.processes = None;
-            return;
-        }
-        if self.processes.is_none() {
-            let begun = ProcessThread::start()
-                .and_then(|thread| reactor.register(&thread, PROCESSES, Interest::Read).map(|()| thread));
-            match begun {
-                Ok(thread) => self.processes = Some(thread),
-                Err(error) => {
-                    if !is_retry {
-                        tracing::error!("processes cannot be tracked for now, which changes nothing: {error}");
-                    }
-                    self.processes_later = Some((now + RETRY, wanted));
-                    return;
-                }
-            }
-        }
-        if let Some(thread) = &mut self.processes {
-            thread.track(wanted);
+    fn follow_files(&mut self, now: Instant, files: Vec<TrackFile>, reactor: &mut Reactor) {
+        let is_known = self.numbers.configure(&files);
+        let patience = match std::mem::replace(&mut self.has_begun, true) {
+            _ if is_known => Duration::ZERO,
+            false => AT_THE_START,
+            true => AT_A_RELOAD,
+        };
+        let told = self.files.want(now, (!files.is_empty()).then_some(files), patience, (reactor, FILES));
+        self.numbers.told(told.unwrap_or_default());
+        for path in self.numbers.unread() {
+            tracing::warn!("track_file {path} has not been read yet: its file system may hang");
         }
     }
 
@@ -146,40 +142,35 @@ impl Tracking {
     }
 
     fn numbers(&self) -> impl Iterator<Item = Result> + '_ {
-        self.files.numbers().map(|(name, number)| {
+        self.numbers.all().map(|(name, number)| {
             (TrackerId::new(TrackerKind::File, name), TrackerState::Number(number), Detail::Nothing)
         })
     }
 
-    /// Runs what is due, and reads files that could not be read before. Returns what is new, and when to come again.
-    pub(super) fn turn(
-        &mut self,
-        now: Instant,
-        programs: &mut Programs,
-        reactor: &mut Reactor,
-    ) -> (Vec<Result>, Option<Instant>) {
+    /// Runs what is due. Returns when to come again.
+    pub(super) fn turn(&mut self, now: Instant, programs: &mut Programs, reactor: &mut Reactor) -> Option<Instant> {
         let scripts = self.scripts.turn(now, programs);
         let probes = self.probes.turn(now);
-        let results: Vec<Result> = if self.files.catch_up(now) { self.numbers().collect() } else { Vec::new() };
-        if let Some((_, wanted)) = self.processes_later.take_if(|(at, _)| *at <= now) {
-            self.processes_later = Some((now, Wanted::default()));
-            self.track_processes(now, wanted, reactor);
-        }
-        let later = self.processes_later.as_ref().map(|(at, _)| *at);
-        (results, [scripts, probes, self.files.next_at(now), later].into_iter().flatten().min())
+        let files = self.files.turn(now, (&mut *reactor, FILES));
+        let processes = self.processes.turn(now, (reactor, PROCESSES));
+        [scripts, probes, files, processes].into_iter().flatten().min()
     }
 
     /// Files have changed, or processes came or went.
     ///
     /// # Errors
-    /// The thread that counts processes has failed.
-    pub(super) fn on_ready(&mut self, token: Token, now: Instant) -> std::result::Result<Vec<Result>, Gone> {
+    /// The thread that looks at them has failed.
+    pub(super) fn on_ready(&mut self, token: Token) -> std::result::Result<Vec<Result>, Gone> {
         match token {
-            FILES => Ok(if self.files.on_ready(now) { self.numbers().collect() } else { Vec::new() }),
+            FILES => {
+                for numbers in self.files.news()? {
+                    self.numbers.told(numbers);
+                }
+                Ok(self.numbers().collect())
+            }
             PROCESSES => {
-                let Some(thread) = &mut self.processes else { return Ok(Vec::new()) };
-                let (changes, way) = thread.news()?;
-                Ok(changes.into_iter().map(|change| of_process(change, way)).collect())
+                let news = self.processes.news()?.into_iter();
+                Ok(news.flat_map(|(changes, way)| changes.into_iter().map(move |it| of_process(it, way))).collect())
             }
             _ => Ok(Vec::new()),
         }
@@ -191,7 +182,7 @@ impl Tracking {
     }
 }
 
-fn of_process(Change { name, state, count }: Change, way: Option<Way>) -> Result {
-    let detail = Detail::Processes { count, kernel_tells: way == Some(Way::Kernel) };
+fn of_process(Change { name, state, count }: Change, way: Way) -> Result {
+    let detail = Detail::Processes { count, kernel_tells: way == Way::Kernel };
     (TrackerId::new(TrackerKind::Process, name), state, detail)
 }

@@ -1,7 +1,7 @@
 //! Processes of this machine that trackers count: the kernel's proc connector tells of them. Where it does not (another network or PID
 //! namespace), `/proc` is read again and again for those that come, and pidfds tell at once of those that end.
 //!
-//! All of this is done by a thread ([`super::process_thread`]): with many processes it takes long, and no advert waits for it.
+//! All of this is done by a thread ([`super::lookout`]): with many processes it takes long, and no advert waits for it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -14,6 +14,8 @@ use keepalived_core::vrrp::tracking::process::{Parameters, Params, Pattern, Proc
 use keepalived_kernel::packets::BufferSize;
 use keepalived_kernel::process::{self, ProcessEvent, ProcessEvents, Watched};
 use keepalived_kernel::reactor::{Interest, Reactor, Token};
+
+use super::lookout::Lookout;
 
 /// Events that are dealt with in one turn.
 const MOST_EVENTS: usize = 128;
@@ -101,10 +103,29 @@ enum Source {
     },
 }
 
+impl Lookout for Processes {
+    type Wanted = Wanted;
+    type News = (Vec<Change>, Way);
+    const NAME: &'static str = "processes";
+
+    fn configure(&mut self, now: Instant, wanted: Wanted, reactor: &mut Reactor) {
+        self.track(now, wanted, reactor);
+    }
+
+    fn turn(&mut self, now: Instant, reactor: &mut Reactor) -> (Option<Self::News>, Option<Instant>) {
+        let (changes, next) = self.look(now, reactor);
+        ((!changes.is_empty()).then(|| (changes, self.way())), next)
+    }
+
+    fn on_ready(&mut self, token: Token, now: Instant) {
+        self.ready(token, now);
+    }
+}
+
 impl Processes {
     /// Tracks `wanted` from now on. Of what is tracked as before the processes and the delays that run stay; of the others it is known at
     /// once how many there are. All are told again.
-    pub(super) fn configure(&mut self, now: Instant, wanted: Wanted, reactor: &mut Reactor) {
+    fn track(&mut self, now: Instant, wanted: Wanted, reactor: &mut Reactor) {
         if wanted.buffer != self.buffer {
             // another buffer takes another socket, and what happens until that is open is not heard
             self.source = None;
@@ -142,7 +163,7 @@ impl Processes {
     }
 
     /// What tells of processes.
-    pub(super) const fn way(&self) -> Way {
+    const fn way(&self) -> Way {
         match self.source {
             Some(Source::Connector(_)) => Way::Kernel,
             Some(Source::Look { .. }) | None => Way::Look,
@@ -150,7 +171,7 @@ impl Processes {
     }
 
     /// The proc connector has something to tell, or a process has ended.
-    pub(super) fn on_ready(&mut self, token: Token, now: Instant) {
+    fn ready(&mut self, token: Token, now: Instant) {
         let ended = token.0.checked_sub(ENDS).and_then(|pid| u32::try_from(pid).ok());
         let Some(pid) = ended else { return self.hear(now) };
         self.count(now, pid, |_| false);
@@ -208,7 +229,7 @@ impl Processes {
     }
 
     /// What is due. Returns what is new, and when to come again.
-    pub(super) fn turn(&mut self, now: Instant, reactor: &mut Reactor) -> (Vec<Change>, Option<Instant>) {
+    fn look(&mut self, now: Instant, reactor: &mut Reactor) -> (Vec<Change>, Option<Instant>) {
         if let Some(Source::Look { next, .. }) = &mut self.source
             && *next <= now
             && self.unseen.is_empty()
@@ -378,23 +399,23 @@ mod tests {
         let mut reactor = Reactor::new(&[]).unwrap();
         let source = Some(Source::Look { next: NOW + Duration::from_secs(1_000), watched: HashMap::new() });
         let mut processes = Processes { source, ..Processes::default() };
-        processes.configure(NOW, wanted("no-such-program", more), &mut reactor);
+        processes.track(NOW, wanted("no-such-program", more), &mut reactor);
         (processes, reactor)
     }
 
     #[test]
     fn a_reload_keeps_the_processes_and_the_delays_that_run() {
         let (mut processes, mut reactor) = nobody("terminate_delay 2");
-        assert_eq!(states(&processes.turn(NOW, &mut reactor).0), [(TrackerState::Down, 0)]);
+        assert_eq!(states(&processes.look(NOW, &mut reactor).0), [(TrackerState::Down, 0)]);
         processes.count(NOW, 7, |_| true);
-        assert_eq!(states(&processes.turn(NOW, &mut reactor).0), [(TrackerState::Up, 1)]);
+        assert_eq!(states(&processes.look(NOW, &mut reactor).0), [(TrackerState::Up, 1)]);
         processes.count(NOW, 7, |_| false);
-        processes.configure(NOW, wanted("no-such-program", "terminate_delay 2\n weight 3"), &mut reactor);
-        let (all, next) = processes.turn(NOW, &mut reactor);
+        processes.track(NOW, wanted("no-such-program", "terminate_delay 2\n weight 3"), &mut reactor);
+        let (all, next) = processes.look(NOW, &mut reactor);
         assert_eq!(states(&all), [(TrackerState::Up, 0)], "all are told again");
         let over = NOW + Duration::from_secs(2);
         assert_eq!(next, Some(over));
-        assert_eq!(states(&processes.turn(over, &mut reactor).0), [(TrackerState::Down, 0)]);
+        assert_eq!(states(&processes.look(over, &mut reactor).0), [(TrackerState::Down, 0)]);
     }
 
     #[test]
@@ -404,11 +425,11 @@ mod tests {
         for step in 0..1_001_u64 {
             let now = NOW + Duration::from_micros(step * 100);
             processes.count(now, 7, |_| step % 2 == 0);
-            told.extend(processes.turn(now, &mut reactor).0);
+            told.extend(processes.look(now, &mut reactor).0);
         }
         assert!(told.len() <= 22, "{}", told.len());
         while let Some(next) = processes.tracked.values_mut().find_map(|tracked| tracked.next(NOW)) {
-            told.extend(processes.turn(next, &mut reactor).0);
+            told.extend(processes.look(next, &mut reactor).0);
         }
         assert_eq!(told.last().map(|change| (change.state, change.count)), Some((TrackerState::Up, 1)));
     }
@@ -420,7 +441,7 @@ mod tests {
         let mut turns = 0;
         while processes.unseen.iter().any(|pid| *pid >= 1_000_000) {
             processes.look_at_all();
-            processes.turn(NOW, &mut reactor);
+            processes.look(NOW, &mut reactor);
             turns += 1;
             assert!(turns <= 2);
         }
@@ -436,7 +457,7 @@ mod tests {
             for octets in [300_000, 3_000_000] {
                 let global = format!("global_defs {{\nprocess_monitor_rcv_bufs {octets}\n{force}\n}}\n");
                 let buffer = crate::configuration::from_text(&global).global.buffers.process_monitor.size;
-                processes.configure(NOW, Wanted { buffer, ..wanted("no-such-program", "") }, &mut reactor);
+                processes.track(NOW, Wanted { buffer, ..wanted("no-such-program", "") }, &mut reactor);
                 match &processes.source {
                     Some(Source::Connector(events)) => assert_eq!(events.buffer().unwrap(), octets * 2),
                     Some(Source::Look { .. }) => eprintln!("skipped: no proc connector here"),
@@ -451,8 +472,8 @@ mod tests {
         let name = String::from_utf8(process::short_name(std::process::id()).unwrap()).unwrap();
         let mut reactor = Reactor::new(&[]).unwrap();
         let mut processes = Processes::default();
-        processes.configure(NOW, wanted(&name, ""), &mut reactor);
-        let (first, _) = processes.turn(NOW, &mut reactor);
+        processes.track(NOW, wanted(&name, ""), &mut reactor);
+        let (first, _) = processes.look(NOW, &mut reactor);
         assert!(first[0].count > 0 && first[0].state == TrackerState::Up);
     }
 }
