@@ -6,6 +6,7 @@ mod engine;
 mod identity;
 mod lower;
 mod mail;
+mod marks;
 pub(crate) mod names;
 mod notify;
 mod outside;
@@ -16,6 +17,7 @@ mod shortage;
 mod task;
 mod unfinished;
 
+pub(crate) use director::remove_marks;
 pub use engine::{AtExit, DueStep, Engine};
 pub use process::run;
 pub use report::{Level, Report};

@@ -9,6 +9,8 @@ use keepalived_core::balance::{
     Change, Counted, Counters, DestinationEntry, DestinationKey, Entry, ServiceEntry, ServiceKey, Table, Traffic,
 };
 
+use crate::marks::Marks;
+
 /// A load balancer that can be told what to do. IPVS, nftables, and a fake keep the same contract
 /// (`kernel/tests/director.rs`).
 pub trait Director {
@@ -82,6 +84,29 @@ pub trait Director {
     /// As [`Self::services`].
     fn server_traffic(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, Traffic>>;
 
+    /// Whether it has packets marked, so that one service answers for many addresses.
+    fn can_mark(&self) -> bool {
+        false
+    }
+
+    /// Has packets marked like this, and no longer as before. They are marked before services see them.
+    ///
+    /// # Errors
+    /// The kernel refuses, or it cannot do that at all.
+    fn mark(&mut self, _marks: &Marks) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Readable when others may have changed which packets are marked; none if the kernel does not tell.
+    fn marks_monitor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// Takes what the kernel told by [`Self::marks_monitor`]: whether packets go without their marks.
+    fn marks_were_disturbed(&mut self) -> bool {
+        false
+    }
+
     /// How many changes it is worth to make together. Where each is made by itself, more of them only take memory.
     fn worth_together(&self) -> usize {
         usize::MAX
@@ -127,6 +152,22 @@ impl<D: Director + ?Sized> Director for Box<D> {
 
     fn server_traffic(&mut self, service: &ServiceKey) -> io::Result<BTreeMap<DestinationKey, Traffic>> {
         (**self).server_traffic(service)
+    }
+
+    fn can_mark(&self) -> bool {
+        (**self).can_mark()
+    }
+
+    fn mark(&mut self, marks: &Marks) -> io::Result<()> {
+        (**self).mark(marks)
+    }
+
+    fn marks_monitor(&self) -> Option<BorrowedFd<'_>> {
+        (**self).marks_monitor()
+    }
+
+    fn marks_were_disturbed(&mut self) -> bool {
+        (**self).marks_were_disturbed()
     }
 
     fn worth_together(&self) -> usize {

@@ -9,6 +9,7 @@ mod refusal;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use keepalived_core::balance::{
@@ -17,9 +18,11 @@ use keepalived_core::balance::{
 use serde::{Deserialize, Serialize};
 
 use crate::director::{Director, Refused};
+use crate::marks::Marks;
 use crate::netlink::codec::{Answer, Attributes, Batch, u32_at};
 use crate::netlink::exchange::Exchange;
 use crate::netlink::generic::{self, HEADER};
+use crate::nftables::marking::Marking;
 
 use self::message::{ReadDestination, ReadService};
 use self::refusal::error;
@@ -35,6 +38,8 @@ pub use expiry::Expiry;
 pub struct Ipvs {
     exchange: Exchange,
     family: u16,
+    /// What marks packets for it, if that was asked for.
+    marking: Option<Marking>,
 }
 
 /// `lvs_timeouts`: how long the kernel remembers a connection on which nothing happens, in whole seconds.
@@ -85,7 +90,16 @@ impl Ipvs {
     pub fn open() -> io::Result<Self> {
         let mut exchange = Exchange::open(Some(rustix::net::netlink::GENERIC))?;
         let family = generic::family(&mut exchange, FAMILY)?;
-        Ok(Self { exchange, family })
+        Ok(Self { exchange, family, marking: None })
+    }
+
+    /// Lets it have packets marked, by nftables, in tables named `table` of the same network namespace.
+    ///
+    /// # Errors
+    /// The kernel has no nftables; out of descriptors.
+    pub fn marks_in(&mut self, table: &str) -> io::Result<()> {
+        self.marking = Some(Marking::open(table)?);
+        Ok(())
     }
 
     /// Sets counters to 0, those of a service and its servers or all.
@@ -309,6 +323,22 @@ impl Director for Ipvs {
             traffic.insert(destination.key, Traffic { counters, active, inactive, persistent });
         })?;
         Ok(traffic)
+    }
+
+    fn can_mark(&self) -> bool {
+        self.marking.is_some()
+    }
+
+    fn mark(&mut self, marks: &Marks) -> io::Result<()> {
+        self.marking.as_mut().ok_or(io::ErrorKind::Unsupported)?.set(marks)
+    }
+
+    fn marks_monitor(&self) -> Option<BorrowedFd<'_>> {
+        self.marking.as_ref().and_then(Marking::monitor)
+    }
+
+    fn marks_were_disturbed(&mut self) -> bool {
+        self.marking.as_mut().is_some_and(Marking::was_disturbed)
     }
 
     fn worth_together(&self) -> usize {

@@ -21,6 +21,7 @@ pub mod link_beat;
 pub mod links_lock;
 pub mod local;
 pub mod local_time;
+pub mod marks;
 pub mod netlink;
 pub mod network;
 pub mod nftables;

@@ -105,6 +105,7 @@ mod expression;
 pub(crate) mod filter;
 mod keys;
 mod layout;
+pub(crate) mod marking;
 mod message;
 mod monitor;
 mod names;

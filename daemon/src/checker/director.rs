@@ -2,10 +2,11 @@
 
 use std::io;
 
-use keepalived_config::model::{Backend, Balancing, Config, IpvsNamespace, RealServerSettings};
+use keepalived_config::model::{Backend, Balancing, Config, Global, IpvsNamespace, RealServerSettings};
 use keepalived_core::balance::Unsupported;
 use keepalived_kernel::director::Director;
 use keepalived_kernel::ipvs::{Expiry, Ipvs, Timeouts};
+use keepalived_kernel::marks;
 use keepalived_kernel::nftables::Nftables;
 use keepalived_kernel::process::NetworkNamespace;
 use keepalived_kernel::shortage::is_shortage;
@@ -39,11 +40,24 @@ fn within<T>(balancing: &Balancing, open: impl FnOnce() -> io::Result<T>) -> io:
     opened
 }
 
+/// Removes what marked packets for a checker process that has ended without doing so.
+///
+/// # Errors
+/// The kernel refuses.
+pub(crate) fn remove_marks(global: &Global) -> io::Result<()> {
+    match super::marks::table(global) {
+        Some(table) if global.balancing.backend != Backend::Nftables => {
+            within(&global.balancing, || marks::remove(&table))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn choose(config: &Config) -> io::Result<Box<dyn Director>> {
     match config.global.balancing.backend {
-        Backend::Ipvs => ipvs(),
+        Backend::Ipvs => ipvs(config),
         Backend::Nftables => nftables(),
-        Backend::Auto => ipvs().or_else(|error| {
+        Backend::Auto => ipvs(config).or_else(|error| {
             // the error says nothing about IPVS, and its table may be full
             if is_shortage(&error) {
                 return Err(error);
@@ -83,8 +97,14 @@ fn needs_ipvs(config: &Config) -> Option<String> {
     })
 }
 
-fn ipvs() -> io::Result<Box<dyn Director>> {
-    Ok(Box::new(Ipvs::open()?))
+fn ipvs(config: &Config) -> io::Result<Box<dyn Director>> {
+    let mut ipvs = Ipvs::open()?;
+    if let Some(table) = super::marks::table(&config.global)
+        && let Err(error) = ipvs.marks_in(&table)
+    {
+        tracing::warn!("nftables_ipvs: {error}; each address of a group is a service");
+    }
+    Ok(Box::new(ipvs))
 }
 
 fn nftables() -> io::Result<Box<dyn Director>> {

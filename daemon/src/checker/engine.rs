@@ -13,6 +13,7 @@ use keepalived_core::time::Instant;
 use keepalived_kernel::director::Director;
 
 use super::lower::Lowered;
+use super::marks::{self, Allotted, Keeper};
 use super::names;
 use super::reconciler::Reconciler;
 use super::report::Report;
@@ -65,6 +66,8 @@ pub struct Engine<D> {
     leaving_changed: bool,
     /// When the first server that drains was due to go at that time.
     departure: Option<Instant>,
+    /// Which packets are marked (`nftables_ipvs`).
+    marks: Keeper,
 }
 
 impl<D: Director> Engine<D> {
@@ -74,13 +77,18 @@ impl<D: Director> Engine<D> {
     /// # Errors
     /// The kernel's table cannot be read, or the configuration has too many entries.
     pub fn new(now: Instant, config: Config, mut director: D, before: &Before, seed: u64) -> io::Result<Self> {
-        let mut lowered = Lowered::of(&config, None)?;
-        let mut there = director.read()?;
         let nothing = Unfinished::default();
         let (resumes, unfinished) = match before {
             Before::Nothing => (false, &nothing),
             Before::Process(unfinished) => (true, unfinished),
         };
+        let marks = if director.can_mark() {
+            marks::allot(&config, &unfinished.marks.iter().cloned().collect())
+        } else {
+            Allotted::new()
+        };
+        let mut lowered = Lowered::of(&config, None, marks)?;
+        let mut there = director.read()?;
         if config.global.balancing.flush && !resumes {
             let everything: Vec<Change> = std::mem::take(&mut there).into_keys().map(Change::RemoveService).collect();
             director.change(&everything)?;
@@ -110,8 +118,10 @@ impl<D: Director> Engine<D> {
             starting: true,
             leaving_changed: true,
             departure: None,
+            marks: Keeper::default(),
         };
         engine.apply_effects("", now);
+        engine.mark(now);
         engine.starting = false;
         if engine.config.global.balancing.initial_notifies && !resumes {
             engine.report_all_up();
@@ -125,7 +135,12 @@ impl<D: Director> Engine<D> {
     /// # Errors
     /// The configuration has too many entries; the old one goes on.
     pub fn reload(&mut self, now: Instant, config: Config) -> io::Result<()> {
-        let mut lowered = Lowered::of(&config, Some((&self.config, &self.lowered)))?;
+        let marks = if self.reconciler.director().can_mark() {
+            marks::allot(&config, &self.lowered.marks)
+        } else {
+            Allotted::new()
+        };
+        let mut lowered = Lowered::of(&config, Some((&self.config, &self.lowered)), marks)?;
         let params = std::mem::take(&mut lowered.params);
         self.lowered = lowered;
         self.measures.reconfigure(params.checks.iter().map(|check| check.was));
@@ -142,6 +157,7 @@ impl<D: Director> Engine<D> {
         self.apply_effects("", now);
         // places of virtual servers have changed: compare everything again
         self.reconciler.reconfigure(&self.balancer, self.config.global.balancing.repair_interval, now);
+        self.mark(now);
         self.leaving_changed = true;
         self.take_news();
         Ok(())
@@ -164,7 +180,9 @@ impl<D: Director> Engine<D> {
                 draining.push((server.service.clone(), leaving));
             }
         }
-        Some(Unfinished { draining, unremoved: self.reconciler.unremoved().take(unfinished::MOST).collect() })
+        let unremoved = self.reconciler.unremoved().take(unfinished::MOST).collect();
+        let marks = self.lowered.marks.iter().map(|(group, mark)| (group.clone(), *mark));
+        Some(Unfinished { draining, unremoved, marks: marks.take(unfinished::MOST).collect() })
     }
 
     /// Does what is due, and brings the kernel's table up to date. Returns when to call it again.
@@ -180,8 +198,9 @@ impl<D: Director> Engine<D> {
     pub fn settle(&mut self, now: Instant) -> Option<Instant> {
         self.apply_effects("", now);
         let next = self.reconciler.tend(&self.balancer, now);
+        let marks = self.marks.tend(self.reconciler.director(), now, &mut self.reports);
         self.take_news();
-        next
+        next.into_iter().chain(marks).min()
     }
 
     fn take_news(&mut self) {
@@ -232,10 +251,16 @@ impl<D: Director> Engine<D> {
             if !may_rest && !self.balancer.is_suspended(id) {
                 continue;
             }
-            let here = self.balancer.keys(id).iter().any(|key| match key {
-                ServiceKey::Address { address, .. } => is_here(*address),
-                ServiceKey::Fwmark { .. } => true,
-            });
+            let here = |keys: &[ServiceKey]| {
+                keys.iter().any(|key| match key {
+                    ServiceKey::Address { address, .. } => is_here(*address),
+                    ServiceKey::Fwmark { .. } => true,
+                })
+            };
+            let here = match marks::addresses(&self.config, server, &self.lowered.marks) {
+                Some(addresses) => here(&addresses),
+                None => here(self.balancer.keys(id)),
+            };
             self.balancer.suspend(id, may_rest && !here, now);
         }
     }
@@ -243,6 +268,23 @@ impl<D: Director> Engine<D> {
     /// Another program may have changed the kernel's table.
     pub fn table_changed(&mut self, now: Instant) {
         self.reconciler.look_soon(now);
+    }
+
+    /// Others have taken away what marks packets.
+    pub fn marks_lost(&mut self, now: Instant) {
+        self.marks.lost(now, &mut self.reports);
+    }
+
+    /// Has packets marked as the configuration says, once the services for the marks are there.
+    fn mark(&mut self, now: Instant) {
+        if self.marks_packets() {
+            self.marks.want(marks::of(&self.config, &self.lowered.marks));
+            self.marks.tend(self.reconciler.director(), now, &mut self.reports);
+        }
+    }
+
+    fn marks_packets(&mut self) -> bool {
+        self.config.global.balancing.table.is_some() && self.reconciler.director().can_mark()
     }
 
     /// Ends, and leaves the table as `at_exit` says.
@@ -255,6 +297,9 @@ impl<D: Director> Engine<D> {
         self.balancer.stop(&mut effects);
         self.effects = effects;
         self.apply_effects(super::mail::SHUTTING_DOWN, now);
+        if self.marks_packets() {
+            self.marks.clear(self.reconciler.director(), now, &mut self.reports);
+        }
         self.reconciler.clear(self.config.global.balancing.flush_on_stop == FlushOnStop::All, now);
         self.take_news();
     }

@@ -15,6 +15,7 @@ use keepalived_core::balance::{
 };
 
 use super::identity::{Digest, Identities};
+use super::marks::{self, Allotted};
 use super::task::{Spot, Task, place};
 use crate::programs;
 
@@ -29,18 +30,20 @@ pub(super) struct Lowered {
     pub(super) spots: Vec<Spot>,
     /// The identity of each check, for the next reload.
     identities: Identities,
+    /// The marks of groups whose packets are marked.
+    pub(super) marks: Allotted,
 }
 
 /// The configuration that was in force, and its lowered form.
 pub(super) type Before<'a> = (&'a Config, &'a Lowered);
 
 impl Lowered {
-    /// Lowers `config`; `before` was in force until now.
+    /// Lowers `config`; `before` was in force until now. Groups that are in `marks` are services of their marks.
     ///
     /// # Errors
     /// Groups have too many addresses.
-    pub(super) fn of(config: &Config, before: Option<Before<'_>>) -> io::Result<Self> {
-        let mut lowered = Self::default();
+    pub(super) fn of(config: &Config, before: Option<Before<'_>>, marks: Allotted) -> io::Result<Self> {
+        let mut lowered = Self { marks, ..Self::default() };
         lowered.params.drain = config.global.balancing.drain_timeout;
         let groups: HashMap<&str, &VirtualServerGroup> =
             config.virtual_server_groups.iter().map(|group| (group.name.as_str(), group)).collect();
@@ -52,7 +55,9 @@ impl Lowered {
         lowered.params.services.reserve_exact(config.virtual_servers.len());
         let mut services = 0;
         for (number, server) in (0..).zip(&config.virtual_servers) {
-            let keys = server.service.keys(|name| groups.get(name).copied(), MOST_SERVICES - services);
+            let group = |name: &str| groups.get(name).copied();
+            let keys = marks::keys(server, group, &lowered.marks);
+            let keys = keys.or_else(|| server.service.keys(group, MOST_SERVICES - services));
             let keys = keys.ok_or_else(|| io::Error::other(format!("there are more than {MOST_SERVICES} services")))?;
             services += keys.len();
             let servers = (0..).zip(&server.real_servers).map(|(place, real)| {
@@ -239,7 +244,7 @@ mod tests {
                 "virtual_server {address} 80 {{\n lvs_sched sh\n hashed\n sh-port\n protocol TCP\n {lines}\n \
                  real_server {address} 8080 {{\n }}\n}}\n"
             );
-            let lowered = Lowered::of(&from_text(&config), None).unwrap();
+            let lowered = Lowered::of(&from_text(&config), None, Allotted::new()).unwrap();
             lowered.params.services.first().unwrap().service.clone()
         };
         for (address, whole, part, length) in [

@@ -56,6 +56,8 @@ const FROM_RUNNER: Token = Token(1);
 const FROM_BFD: Token = Token(5);
 /// The kernel reports what others do to the load balancer's table.
 const TABLE: Token = Token(4);
+/// The same of what marks packets.
+const MARKS: Token = Token(6);
 
 /// Results that are handled before the kernel's table is brought up to date.
 const MOST_RESULTS: usize = 4_096;
@@ -201,6 +203,11 @@ impl Process {
             && let Err(error) = reactor.reactor().register(monitor, TABLE, Interest::Read)
         {
             tracing::warn!("cannot watch the load balancer's table: {error}");
+        }
+        if let Some(monitor) = self.engine.director().marks_monitor()
+            && let Err(error) = reactor.reactor().register(monitor, MARKS, Interest::Read)
+        {
+            tracing::warn!("cannot watch what marks packets of groups: {error}");
         }
         self.supervisor.say(&FromChild::Ready);
         let mut ready = Vec::new();
@@ -355,6 +362,12 @@ impl Process {
             Ready::Descriptor { token: TABLE, .. } => {
                 if self.engine.director().was_disturbed() {
                     self.engine.table_changed(reactor::now());
+                }
+                None
+            }
+            Ready::Descriptor { token: MARKS, .. } => {
+                if self.engine.director().marks_were_disturbed() {
+                    self.engine.marks_lost(reactor::now());
                 }
                 None
             }

@@ -99,6 +99,11 @@ pub enum Report {
         /// How many changes the repair took.
         changes: usize,
     },
+    /// Another program removed what marks packets of groups, and we make it again.
+    MarksLost {
+        /// The table of nftables.
+        table: String,
+    },
     /// Entries from before the start were taken over.
     Adopted {
         /// Virtual servers.
@@ -127,7 +132,7 @@ impl Report {
         match self {
             Self::Check { meaning: Meaning::Forgiven { .. }, all_failures: false, .. } => Level::Detail,
             Self::Refused { .. } | Self::Unkept { .. } => Level::Error,
-            Self::Repaired { .. } | Self::NotAsked { .. } => Level::Warning,
+            Self::Repaired { .. } | Self::MarksLost { .. } | Self::NotAsked { .. } => Level::Warning,
             _ => Level::Info,
         }
     }
@@ -179,7 +184,9 @@ impl Report {
             }
             Self::Unkept { service } => (format!("service {service}"), None),
             Self::Refused { error, .. } => ("load balancer".to_owned(), some(error)),
-            Self::Granted { .. } | Self::Repaired { .. } | Self::Adopted { .. } => ("load balancer".to_owned(), None),
+            Self::Granted { .. } | Self::Repaired { .. } | Self::MarksLost { .. } | Self::Adopted { .. } => {
+                ("load balancer".to_owned(), None)
+            }
         };
         About { subject: Some(subject), cause }
     }
@@ -238,6 +245,12 @@ impl fmt::Display for Report {
             ),
             Self::Repaired { changes } => {
                 write!(f, "another program changed the load balancer's table; {changes} changes were made to repair it")
+            }
+            Self::MarksLost { table } => {
+                write!(
+                    f,
+                    "another program changed table {table} of nftables, which marks packets of groups; making it again"
+                )
             }
             Self::Adopted { services, servers } => {
                 write!(f, "took over {services} virtual servers and {servers} real servers that were there")

@@ -13,6 +13,7 @@ use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::reactor;
 
 use super::Supervisor;
+use crate::checker::remove_marks;
 use crate::role::Role;
 use crate::vrrp::{Removed, StaticLines, Was, remove_abandoned, remove_links, remove_statics};
 
@@ -103,6 +104,19 @@ impl Supervisor {
             self.remove_addresses_of(&all);
             self.remove_statics();
             self.remove_links();
+        }
+        self.remove_marks();
+    }
+
+    /// What marks packets of groups goes with the checker process; here after one that died, or was killed at the stop.
+    fn remove_marks(&self) {
+        let ran = self.posts.iter().any(|post| post.role == Role::Checker && post.has_run);
+        if ran
+            && self.worker(Role::Checker).is_none()
+            && !self.options.keep_services
+            && let Err(error) = remove_marks(&self.config.global)
+        {
+            tracing::error!("what marks packets of groups stays: {error}");
         }
     }
 

@@ -12,6 +12,7 @@ use keepalived_core::balance::{
 use keepalived_core::vrrp::Family;
 
 use crate::director::{Director, Refused};
+use crate::marks::Marks;
 
 /// [`Director`] in memory. It refuses what IPVS refuses, and what a test wants refused.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,13 @@ pub struct FakeDirector {
     /// Servers that it keeps with another weight than it is told.
     unfaithful: BTreeMap<DestinationKey, u32>,
     traffic: BTreeMap<(ServiceKey, DestinationKey), Traffic>,
+    /// The marks that it was told last.
+    marks: Marks,
+    cannot_mark: bool,
+    unmarked: Option<i32>,
+    marked: usize,
+    /// Others have taken marks away, and that was not told yet.
+    disturbed: bool,
     history: Vec<Change>,
     batches: usize,
 }
@@ -91,6 +99,27 @@ impl FakeDirector {
     /// Lets this have passed to a server of its table.
     pub fn pass(&mut self, service: ServiceKey, server: DestinationKey, traffic: Traffic) {
         self.traffic.insert((service, server), traffic);
+    }
+
+    /// Which packets it marks, and how often it was told.
+    pub fn marks(&self) -> (&Marks, usize) {
+        (&self.marks, self.marked)
+    }
+
+    /// From now on it marks nothing, as a kernel without nftables.
+    pub fn cannot_mark(&mut self) {
+        self.cannot_mark = true;
+    }
+
+    /// From now on refuses to change marks with an error number; `None` ends that.
+    pub fn refuse_marks(&mut self, errno: Option<i32>) {
+        self.unmarked = errno;
+    }
+
+    /// Others take all marks away.
+    pub fn lose_marks(&mut self) {
+        self.marks.ranges.clear();
+        self.disturbed = true;
     }
 
     fn answers(&self) -> io::Result<()> {
@@ -205,6 +234,25 @@ impl Director for FakeDirector {
         let outcomes = changes.iter().enumerate().map(|(index, change)| (index, self.apply(change)));
         let refused = outcomes.filter_map(|(index, outcome)| Some((index, outcome.err()?)));
         Ok(refused.map(|(index, errno)| Refused { index, error: io::Error::from_raw_os_error(errno) }).collect())
+    }
+
+    fn can_mark(&self) -> bool {
+        !self.cannot_mark
+    }
+
+    fn mark(&mut self, marks: &Marks) -> io::Result<()> {
+        self.marked += 1;
+        match self.unmarked {
+            Some(errno) => Err(io::Error::from_raw_os_error(errno)),
+            None => {
+                self.marks.clone_from(marks);
+                Ok(())
+            }
+        }
+    }
+
+    fn marks_were_disturbed(&mut self) -> bool {
+        std::mem::take(&mut self.disturbed)
     }
 
     fn counted(&self) -> Counted {

@@ -17,6 +17,9 @@ pub(super) const DROP: i32 = 0;
 /// `NF_ACCEPT`
 pub(super) const PASS: i32 = 1;
 
+/// `NFT_META_MARK`
+pub(super) const META_MARK: u32 = 3;
+
 /// Registers in steps of four octets: there are 16.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Register(pub(super) u32);
@@ -83,7 +86,7 @@ impl Batch {
         });
     }
 
-    fn set_meta(&mut self, key: u32, from: Register) {
+    pub(super) fn set_meta(&mut self, key: u32, from: Register) {
         self.expression("meta", |it| {
             it.number(2, key);
             it.number(3, from.number());
@@ -93,11 +96,10 @@ impl Batch {
     /// Has a register's value pass through the packet's mark, which is then as it was: nft 1.0.6 crashes when it lists
     /// rules that look for, or remember, what they have found in a map; a mark it believes.
     pub(super) fn through_mark(&mut self, value: Register, spare: Register) {
-        const MARK: u32 = 3;
-        self.meta(spare, MARK);
-        self.set_meta(MARK, value);
-        self.meta(value, MARK);
-        self.set_meta(MARK, spare);
+        self.meta(spare, META_MARK);
+        self.set_meta(META_MARK, value);
+        self.meta(value, META_MARK);
+        self.set_meta(META_MARK, spare);
     }
 
     /// Something about the connection; `original` is as its first packet had it.

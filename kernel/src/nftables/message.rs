@@ -2,7 +2,7 @@
 //! linux/netfilter/nf_tables.h.
 
 use super::expression::GOTO;
-use super::table::OurTable;
+use super::table::{OurTable, kind};
 use crate::netlink::codec::{self, Batch};
 
 /// `NFNL_SUBSYS_NFTABLES`
@@ -182,6 +182,8 @@ impl Transaction {
             }
             if let Some(most) = set.most {
                 it.nested(9, |it| it.number(1, most));
+            } else if set.flags & CONCATENATED != 0 {
+                it.nested(9, |it| it.nested(2, |it| lengths(it, set.key)));
             }
             // within the transaction; all of ours are found by their names
             it.number(10, 1);
@@ -262,6 +264,10 @@ pub(super) enum Data<'a> {
     Value(&'a [(u32, usize)]),
 }
 
+/// `NFT_SET_INTERVAL`: elements are ranges.
+pub(super) const INTERVAL: u32 = 0x4;
+/// `NFT_SET_CONCAT`: of each part of the key for itself. Linux 5.6.
+pub(super) const CONCATENATED: u32 = 0x80;
 /// `NFT_SET_MAP`
 pub(super) const MAP: u32 = 0x8;
 /// `NFT_SET_TIMEOUT`
@@ -278,19 +284,33 @@ pub(super) enum Element {
     Key(Vec<u8>),
     /// Leads to a value.
     Value(Vec<u8>, Vec<u8>),
+    /// All keys of which each part is between those of two keys lead to a value.
+    Range(Vec<u8>, Vec<u8>, Vec<u8>),
     /// Leads to a chain, from which there is no return.
     Chain(Vec<u8>, String),
 }
 
 impl Element {
     fn write(self, it: &mut Batch) {
-        let (Self::Key(key) | Self::Value(key, _) | Self::Chain(key, _)) = &self;
+        let (Self::Key(key) | Self::Value(key, _) | Self::Range(key, ..) | Self::Chain(key, _)) = &self;
         it.nested(1, |it| it.attribute(1, key));
         match &self {
             Self::Key(_) => {}
             Self::Value(_, value) => it.nested(2, |it| it.attribute(1, value)),
+            Self::Range(_, last, value) => {
+                it.nested(2, |it| it.attribute(1, value));
+                it.nested(10, |it| it.attribute(1, last));
+            }
             Self::Chain(_, name) => it.nested(2, |it| it.verdict_data(GOTO, Some(name))),
         }
+    }
+}
+
+/// How many octets each part of a key has, which may be less than its registers.
+fn lengths(it: &mut Batch, parts: &[(u32, usize)]) {
+    for (kind, octets) in parts {
+        let length = if *kind == kind::PORT { 2 } else { octets_of(&[(*kind, *octets)]) };
+        it.nested(1, |it| it.number(1, length));
     }
 }
 

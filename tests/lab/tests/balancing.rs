@@ -19,6 +19,8 @@ mod forwarding;
 mod guides;
 #[path = "balancing/machine.rs"]
 mod machine;
+#[path = "balancing/marks.rs"]
+mod marks;
 #[path = "balancing/readers.rs"]
 mod readers;
 #[path = "balancing/services.rs"]

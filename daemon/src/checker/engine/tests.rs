@@ -1,3 +1,4 @@
+mod marks;
 mod measures;
 mod rig;
 mod settings;

@@ -1,6 +1,7 @@
 //! Whether others take the tables of the packet filter away, or a part of them.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use keepalived_core::vrrp::Family;
 use rustix::net::netlink::NETFILTER;
@@ -56,6 +57,12 @@ impl Monitor {
         }
         let families = [(Family::V4, gone.v4), (Family::V6, gone.v6)];
         families.into_iter().filter(|(_, is_gone)| *is_gone || gone.unknown).map(|(family, _)| family).collect()
+    }
+}
+
+impl AsFd for Monitor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 
