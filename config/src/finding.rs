@@ -10,7 +10,7 @@ mod sarif;
 
 pub use manual::findings_manual;
 pub use record::{FindingRecord, SourceRange, records};
-pub use render::{Style, render, render_in};
+pub use render::{Style, render, render_in, render_without_secrets};
 pub use rules::{ALL, Rule};
 pub use sarif::{Log, sarif};
 

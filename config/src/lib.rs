@@ -15,6 +15,7 @@ pub mod keywords;
 mod load;
 pub mod model;
 pub mod plan;
+mod secret;
 pub mod source;
 pub mod span;
 pub mod syntax;
@@ -22,7 +23,10 @@ mod value;
 
 pub use dump::{dump, dump_on};
 pub use facts::{AnyInterface, Facts, InterfaceFacts, Program, RouteName};
-pub use finding::{Class, Finding, Severity, Style, exit_status, fatal, fatal_without_routers, render, render_in};
+pub use finding::{
+    Class, Finding, Severity, Style, exit_status, fatal, fatal_without_routers, render, render_in,
+    render_without_secrets,
+};
 pub use load::{Loaded, load, load_with};
 pub use plan::{Change, InstanceKey, Plan, Refusal, plan};
 pub use source::{MemorySource, Source, SourceError, expand_braces};

@@ -92,10 +92,21 @@ fn secrets_are_hidden_in_wrong_places_too() {
         format!("vrrp_instance A {{\n auth_hmac {{\n key hex:{key}\n key 1 hex:{key} SECRET\n }}\n}}\n"),
         format!("vrrp_instance A {{\n auth_hmak {{\n key 1 hex:{key}\n key SECRET\n }}\n}}\n"),
         "$P=SECRET\nvrrp_instance A {\n authentication {\n auth_type PASS\n auth_pass $P\n }\n}\n".to_owned(),
+        "SSL {\n password SECRET two\n}\n".to_owned(),
+        "SSL {\n pasword SECRET\n}\n".to_owned(),
+        "vrrp_instance A {\n authentication {\n auth_pas SECRET\n auth_pass SECRET-that-is-long\n auth_pass SECRET\n }\n}\n".to_owned(),
+        "global_defs {\n webhok https://h/SECRET\n webhook ftp://h/SECRET\n webhook https://u:SECRET@h/x\n smtp_password SECRET\n}\n".to_owned(),
+        format!("vrrp_instance A {{\n auth_hmac {{\n active_key 1 key 1 hex:{key}\n key 1 SECRET\n key 1 {key} x\n }}\n}}\n"),
     ] {
-        let written = String::from_utf8(written(&read(text.as_bytes()))).unwrap();
+        let loaded = read(text.as_bytes());
+        let written = String::from_utf8(written(&loaded)).unwrap();
         assert!(!written.contains("SECRET") && !written.contains("abab"), "{text}{written}");
         assert!(written.contains("********"), "{text}{written}");
+        // the log shows lines with mistakes to more people than may read the file
+        for finding in &loaded.findings {
+            let logged = keepalived_config::render_without_secrets(finding, loaded.files());
+            assert!(!logged.contains("SECRET") && !logged.contains("abab"), "{logged}");
+        }
     }
     let ssl = "SSL {\n key /etc/ssl/own.key\n}\n";
     assert!(String::from_utf8(written(&read(ssl.as_bytes()))).unwrap().contains("key /etc/ssl/own.key"));

@@ -14,6 +14,7 @@ use keepalived_config::finding::rule;
 use keepalived_config::model::{Config, ControlSocket, Regex};
 use keepalived_config::{
     Finding, Loaded, Severity, exit_status, facts, fatal, fatal_without_routers, load_with, render,
+    render_without_secrets,
 };
 use keepalived_core::address::InterfaceName;
 use keepalived_core::network::{Inventory, Link};
@@ -155,7 +156,7 @@ fn logged(loaded: &Loaded, options: &Options) -> Vec<(Severity, String)> {
 }
 
 fn line(finding: &Finding, loaded: &Loaded) -> (Severity, String) {
-    (finding.rule.severity, render(finding, loaded.files()))
+    (finding.rule.severity, render_without_secrets(finding, loaded.files()))
 }
 
 fn missing(loaded: &Loaded) -> bool {

@@ -1,11 +1,13 @@
 //! Findings as text, the way rustc shows them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Element, Group, Level, Renderer, Snippet};
 
 use super::{Finding, Mark, Severity};
+use crate::secret;
 use crate::span::{Files, Span};
 
 /// The longest message, label or note that is shown.
@@ -32,8 +34,24 @@ pub fn render(finding: &Finding, files: &Files) -> String {
     render_in(Style::Plain, finding, files)
 }
 
-/// The same in a `style`.
+/// The same for eyes that may not see passwords and keys, as those of a log: there are stars in their place.
+pub fn render_without_secrets(finding: &Finding, files: &Files) -> String {
+    rendered(Style::Plain, Secrets::Masked, finding, files)
+}
+
+/// [`render`] in a `style`.
 pub fn render_in(style: Style, finding: &Finding, files: &Files) -> String {
+    rendered(style, Secrets::Shown, finding, files)
+}
+
+/// What becomes of secrets in the lines that are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Secrets {
+    Shown,
+    Masked,
+}
+
+fn rendered(style: Style, secrets: Secrets, finding: &Finding, files: &Files) -> String {
     let level = match finding.rule.severity {
         Severity::Info => Level::INFO,
         Severity::Warning => Level::WARNING,
@@ -41,9 +59,9 @@ pub fn render_in(style: Style, finding: &Finding, files: &Files) -> String {
     };
     let mut elements: Vec<Element<'_>> = Vec::new();
     if let Some(primary) = &finding.primary {
-        elements.push(snippet(primary, AnnotationKind::Primary, files).into());
+        elements.push(snippet(primary, AnnotationKind::Primary, secrets, files).into());
         let secondary = finding.secondary.iter().take(MOST_MARKS);
-        elements.extend(secondary.map(|mark| snippet(mark, AnnotationKind::Context, files).into()));
+        elements.extend(secondary.map(|mark| snippet(mark, AnnotationKind::Context, secrets, files).into()));
         elements.extend(include_chain(primary.span, files).map(|text| Level::NOTE.no_name().message(text).into()));
     }
     elements.extend(finding.notes.iter().map(|note| Level::NOTE.no_name().message(clean(note)).into()));
@@ -65,9 +83,9 @@ fn include_chain(span: Span, files: &Files) -> impl Iterator<Item = String> {
 }
 
 /// The line of `mark` with its text underlined.
-fn snippet<'a>(mark: &'a Mark, kind: AnnotationKind, files: &Files) -> Snippet<'a, Annotation<'a>> {
+fn snippet<'a>(mark: &'a Mark, kind: AnnotationKind, secrets: Secrets, files: &Files) -> Snippet<'a, Annotation<'a>> {
     let position = files.position(mark.span);
-    let shown = Shown::new(mark.span, files);
+    let shown = Shown::new(mark.span, secrets, files);
     Snippet::source(shown.text)
         .path(clean(&files.path(mark.span).to_string_lossy()))
         .line_start(position.line)
@@ -81,14 +99,20 @@ struct Shown {
 }
 
 impl Shown {
-    fn new(span: Span, files: &Files) -> Self {
+    fn new(span: Span, secrets: Secrets, files: &Files) -> Self {
         let Some(file) = files.get(span.file) else { return Self { text: String::new(), marked: 0..0 } };
         let line = file.line_range(span.start);
         let start = span.start.clamp(line.start, line.end);
         let end = span.end.clamp(start, line.end);
         // a long line loses its beginning if the mark is far in; the column in the header is then the shown one
         let from = if start.saturating_sub(line.start) > MOST_LINE { start } else { line.start };
-        let piece = |range: Range<usize>| printable(file.bytes.get(range).unwrap_or_default());
+        let mut octets = Cow::Borrowed(file.bytes.get(line.clone()).unwrap_or_default());
+        if secrets == Secrets::Masked {
+            secret::mask(octets.to_mut());
+        }
+        let of_line =
+            |range: Range<usize>| range.start.saturating_sub(line.start)..range.end.saturating_sub(line.start);
+        let piece = |range: Range<usize>| printable(octets.get(of_line(range)).unwrap_or_default());
         let before = piece(from..start);
         let marked = piece(start..end.min(start.saturating_add(MOST_LINE)));
         let after = piece(end..line.end.min(end.saturating_add(MOST_LINE)).max(end));

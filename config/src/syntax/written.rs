@@ -1,7 +1,8 @@
 //! A tree as one text: includes, definitions and conditions are resolved, secrets are not shown.
 
 use super::indent::indent;
-use super::tree::{Node, Tree, Word};
+use super::tree::{Node, Tree};
+use crate::secret::Secrets;
 
 /// What stands for a secret.
 const HIDDEN: &[u8] = b"********";
@@ -31,23 +32,23 @@ impl Tree {
 
     /// Writes the words of a statement: as they stand in a file, or so that they say the same if a definition made them.
     fn write(&self, node: Node<'_>, line: &mut Vec<u8>) {
-        let mut follows_secret = false;
+        let first = node.first().map(|first| first.text).unwrap_or_default();
+        let is_known = node.keyword().is_some();
+        let has_paths = node.keyword().is_some_and(|keyword| keyword.block == "SSL");
+        let mut secrets = if is_known { Secrets::default() } else { Secrets::after_unknown(first) };
         for (place, word) in node.words().enumerate() {
             if place > 0 {
                 line.push(b' ');
             }
             let there = self.files().text(word.span);
             let is_quoted = there.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")) == Some(word.text);
-            if follows_secret || is_key(node, place, word) {
+            if secrets.hides(word.text, has_paths) && place > 0 {
                 line.extend_from_slice(HIDDEN);
             } else if there == word.text || is_quoted {
                 line.extend_from_slice(there);
             } else {
                 quote(word.text, line);
             }
-            // a password is one wherever it stands, even in a block where it does not belong. Who knows the URL of a receiver may speak
-            // to it: it is as good as a password with many
-            follows_secret |= matches!(word.text, b"auth_pass" | b"webhook");
         }
     }
 }
@@ -85,15 +86,4 @@ fn quote(text: &[u8], line: &mut Vec<u8>) {
     } else {
         line.extend_from_slice(text);
     }
-}
-
-/// Whether a word is a key of `auth_hmac`, whatever stands around it: neither the number of one nor a path. `SSL` has a `key`, too,
-/// which is a path.
-fn is_key(node: Node<'_>, place: usize, word: Word<'_>) -> bool {
-    let is_number = word.text.len() <= 3 && word.text.iter().all(u8::is_ascii_digit);
-    place > 0
-        && node.first().is_some_and(|first| first.text == b"key")
-        && node.keyword().is_none_or(|keyword| keyword.block != "SSL")
-        && !is_number
-        && !word.text.starts_with(b"file:")
 }
