@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::body::Bytes;
-use keepalived_config::model::Webhook;
+use keepalived_config::model::{Config, Webhook};
 use keepalived_state::Record;
 use keepalived_surface::status::{self, Scene};
 use keepalived_surface::trust::Trust;
@@ -66,6 +66,8 @@ struct Poster {
     place: Webhook,
     queue: Queue,
     events: Events,
+    /// Its sync groups are those that `events` knows.
+    config: Rc<Config>,
     last_record: u64,
     wholes: u64,
     sending: Option<Sending>,
@@ -77,12 +79,14 @@ struct Poster {
 
 impl Poster {
     fn new(place: Webhook, world: &World) -> Self {
+        let config = world.config();
         let mut events = Events::default();
-        events.replace(&world.snapshot(), &world.config().sync_groups);
+        events.replace(&world.snapshot(), &config.sync_groups);
         Self {
             place,
             queue: Queue::default(),
             events,
+            config,
             last_record: world.last_record(),
             wholes: world.wholes(),
             sending: None,
@@ -105,8 +109,8 @@ impl Poster {
                 (outcome, trust) = sent(&mut self.sending) => self.ended(&outcome, trust),
                 () = until(self.due) => self.due = None,
                 _ = configured.changed() => {
-                    let config = world.config();
-                    self.events.configure(&config.sync_groups);
+                    self.follow(world);
+                    let config = Rc::clone(&self.config);
                     match &config.global.webhook {
                         Some(place) if *place == self.place => {}
                         Some(place) => self.turn_to(place.clone()),
@@ -126,9 +130,19 @@ impl Poster {
         }
     }
 
+    /// Knows the sync groups of the configuration that is in force now.
+    fn follow(&mut self, world: &World) {
+        let config = world.config();
+        if !Rc::ptr_eq(&config, &self.config) {
+            self.events.configure(&config.sync_groups);
+            self.config = config;
+        }
+    }
+
     /// Takes in what happened.
     async fn look(&mut self, world: &World) {
-        let config = world.config();
+        // the change that woke us may have come after another configuration, which has not
+        self.follow(world);
         let (records, last) = world.records_after(self.last_record);
         let router_id = world.snapshot().router_id.clone();
         let came = usize::try_from(last.saturating_sub(self.last_record)).unwrap_or(usize::MAX);
@@ -151,7 +165,7 @@ impl Poster {
             }
         }
         if is_whole {
-            self.events.replace(&world.snapshot(), &config.sync_groups);
+            self.events.replace(&world.snapshot(), &self.config.sync_groups);
         }
     }
 
@@ -227,4 +241,55 @@ fn has_died(world: &World) -> bool {
 fn recent(scene: &Scene<'_>) -> Vec<Record> {
     let since = scene.now - RECENT;
     status::events(scene, None).into_iter().filter(|record| record.at >= since).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use keepalived_config::model::SyncGroup;
+    use keepalived_core::vrrp::{Cause, Priority, State, Transition};
+    use keepalived_state::{Event, Snapshot, Subject};
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::role::Role;
+    use crate::seen::Seen;
+
+    /// The two reach the poster in either order.
+    #[test]
+    fn the_first_states_of_a_group_that_a_reload_brings_are_events_of_it() {
+        let world = World::new(Config::default(), mpsc::unbounded_channel().0);
+        world.replace(Snapshot::default());
+        let place = Webhook { tls: false, host: "127.0.0.1".to_owned(), port: 80, path: "/".to_owned() };
+        let mut poster = Poster::new(place, &world);
+        let instance = |(name, vrid)| {
+            format!(
+                "vrrp_instance {name} {{\n interface eth0\n virtual_router_id {vrid}\n virtual_ipaddress {{\n 10.0.0.{vrid}\n }}\n}}\n"
+            )
+        };
+        let text =
+            "vrrp_sync_group G {\n group {\n A\n B\n }\n}\n".to_owned() + &[("A", 1), ("B", 2)].map(instance).concat();
+        let config = crate::configuration::from_text(&text);
+        assert_eq!(config.sync_groups.iter().map(|group: &SyncGroup| group.members.len()).collect::<Vec<_>>(), [2]);
+        world.configure(config);
+        let records = ["A", "B"].map(|name| Record {
+            at: std::time::UNIX_EPOCH,
+            subject: Subject::Instance(name.to_owned()),
+            event: Event::Transition(Transition {
+                at: keepalived_core::time::Instant::ZERO,
+                from: State::Init,
+                to: State::Backup,
+                cause: Cause::Started,
+                priority: Priority::DEFAULT,
+            }),
+        });
+        world.see(Seen::Happened(Role::Vrrp, records.to_vec()));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(poster.look(&world));
+        let mut bodies = Vec::new();
+        while let Some(body) = poster.queue.begin() {
+            bodies.push(String::from_utf8_lossy(&body).into_owned());
+            poster.queue.ended(&Outcome::Taken);
+        }
+        assert!(bodies.iter().any(|body| body.contains("\"G\"")), "{bodies:#?}");
+    }
 }
