@@ -7,7 +7,7 @@ use std::time::Duration;
 use keepalived_kernel::pipe::Pipe;
 use keepalived_kernel::process;
 use keepalived_kernel::reactor::{self, Interest, Reactor, Token};
-use keepalived_kernel::shortage::is_shortage;
+use keepalived_kernel::shortage::{is_shortage, too_many, with_text};
 use keepalived_kernel::signal::Signal;
 
 use crate::connection::Connection;
@@ -115,8 +115,12 @@ pub fn listen<P>(
             Ok(Some((ToChild::Stop, _))) => return Some(End::Stop),
             Ok(Some((ToChild::Hello(number), _))) => supervisor(process).say(&FromChild::Hello(number)),
             Ok(Some((message, descriptor))) => {
+                let peer = if let ToChild::Peer(role) = message { Some(role) } else { None };
                 if let Err(error) = take(process, message, descriptor) {
                     tracing::error!("message from the supervisor: {error}");
+                    if let Some(role) = peer {
+                        supervisor(process).say(&FromChild::NotMet(role));
+                    }
                 }
             }
             Err(end) => return Some(end),
@@ -137,7 +141,8 @@ pub fn answer_reload(supervisor: &mut Connection, reloaded: io::Result<()>) {
 /// # Errors
 /// There is none, or it is no socket.
 pub fn peer(descriptor: Option<OwnedFd>) -> io::Result<Connection> {
-    Pipe::from_descriptor(descriptor.ok_or(io::ErrorKind::InvalidData)?).map(Connection::new)
+    // it is missing if there was no room for it
+    Pipe::from_descriptor(descriptor.ok_or_else(too_many)?).map(Connection::new)
 }
 
 /// The next message of the supervisor, and the descriptor that came with it; `None` if there is none now.
@@ -178,7 +183,7 @@ pub fn cannot_open(what: &str, error: io::Error) -> io::Error {
     } else {
         ""
     };
-    io::Error::new(error.kind(), format!("cannot open {what}: {error}{advice}"))
+    with_text(&error, format!("cannot open {what}: {error}{advice}"))
 }
 
 /// Sets the name of this process that the configuration gives.

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use keepalived_config::model::{Log, LogFormat, LogLevel};
 use keepalived_kernel::files::{Existing, create_regular};
+use keepalived_kernel::shortage::with_text;
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
@@ -184,7 +185,7 @@ const fn filter(level: LogLevel) -> LevelFilter {
 
 fn open(path: &Path) -> io::Result<File> {
     create_regular(path, Existing::Append, 0o666)
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot open the log file {}: {error}", path.display())))
+        .map_err(|error| with_text(&error, format!("cannot open the log file {}: {error}", path.display())))
 }
 
 /// Begins to log. Also returns why console or file are left out, if they are.

@@ -169,6 +169,8 @@ pub const MOST_RECORDS: usize = 50;
 pub enum FromChild {
     /// It stands by until it may begin.
     StandsBy,
+    /// It could not take the connection to that process: it wants another.
+    NotMet(Role),
     /// It runs.
     Ready,
     /// It applied the configuration.

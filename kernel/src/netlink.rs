@@ -33,6 +33,7 @@ use crate::firewall::Firewall;
 use crate::network::{MOST_EVENTS, Network, Refused, Secondaries};
 use crate::nftables::filter::{self, Tables};
 use crate::packets::BufferSize;
+use crate::shortage::with_text;
 use keepalived_core::network::{Address, Change, Inventory, Key, Link, LinkIndex, NetworkEvent, Object, Route, Rule};
 
 /// [`Network`] of the namespace that the thread was in when it was opened.
@@ -463,7 +464,7 @@ impl Network for Rtnetlink {
         let name = std::ffi::OsStr::from_bytes(link.name.as_bytes());
         let path = |of| Path::new("/proc/sys/net/ipv4/conf").join(of).join("promote_secondaries");
         let own = path(name);
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", own.display()));
+        let named = |error: io::Error| with_text(&error, format!("{}: {error}", own.display()));
         let is_set = |path: &Path| Ok(crate::files::read_regular(path, 16)?.first() == Some(&b'1'));
         let before = is_set(&own).map_err(named)?;
         let wanted = secondaries == Secondaries::Promoted;

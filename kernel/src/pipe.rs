@@ -112,7 +112,8 @@ impl Pipe {
         }
     }
 
-    /// Takes the next message, if there is one. Descriptors of it will be closed on exec.
+    /// Takes the next message, if there is one. Descriptors of it will be closed on exec. It comes without them if this process has no
+    /// room for more descriptors (or there are more than the limit): whoever needs one says so, and goes on.
     ///
     /// # Errors
     /// A message above a limit of this module, which is lost; a broken socket.
@@ -136,7 +137,7 @@ impl Pipe {
                 descriptors.extend(files);
             }
         }
-        if message.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+        if message.flags.contains(ReturnFlags::TRUNC) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a message above the limits"));
         }
         match self.buffer.get(..message.bytes) {

@@ -59,9 +59,20 @@ impl Supervisor {
             }
             Err(error) => {
                 tracing::error!("cannot connect the {one} and the {other} process: {error}; trying again");
-                self.introductions.owed.insert((one, other));
-                self.introductions.again_at = Some(reactor::now() + PAUSE);
+                self.connect_later((one, other));
             }
+        }
+    }
+
+    fn connect_later(&mut self, pair: (Role, Role)) {
+        self.introductions.owed.insert(pair);
+        self.introductions.again_at = Some(reactor::now() + PAUSE);
+    }
+
+    /// `one` could not take its connection to `other`, for a shortage: both get another.
+    pub(super) fn introduce_later(&mut self, one: Role, other: Role) {
+        if let Some(pair) = Role::PAIRS.into_iter().find(|pair| *pair == (one, other) || *pair == (other, one)) {
+            self.connect_later(pair);
         }
     }
 }

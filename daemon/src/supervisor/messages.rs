@@ -42,6 +42,7 @@ impl Supervisor {
 
     fn on_message(&mut self, role: Role, message: FromChild) {
         match message {
+            FromChild::NotMet(other) => self.introduce_later(role, other),
             FromChild::StandsBy => {
                 if let Some(worker) = self.worker_mut(role) {
                     worker.stands_by = true;

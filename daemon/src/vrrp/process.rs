@@ -12,6 +12,7 @@ use keepalived_kernel::netlink::Rtnetlink;
 use keepalived_kernel::packets::BufferSize;
 use keepalived_kernel::process::{self, Capability};
 use keepalived_kernel::reactor::{self, Interest, Reactor, Ready, Token};
+use keepalived_kernel::shortage::with_text;
 use keepalived_kernel::sockets::{Pair, RawSockets};
 use keepalived_state::{Event, Record, Subject, VrrpChange};
 
@@ -137,7 +138,7 @@ impl Process {
             .and_then(|network| network.size_answers(answers))
             .map_err(|error| child::cannot_open("netlink", error))
             .and_then(|network| {
-                let short = |error: io::Error| io::Error::new(error.kind(), format!("cannot start a thread: {error}"));
+                let short = |error: io::Error| with_text(&error, format!("cannot start a thread: {error}"));
                 KernelThread::start(network).map_err(short)
             })?;
         kernel_thread.schedule(&global.vrrp);

@@ -8,6 +8,7 @@ use super::message::Transaction;
 use crate::netlink::codec::{self, Answer, Messages};
 use crate::netlink::socket::{Received, Socket};
 use crate::packets::BufferSize;
+use crate::shortage::with_text;
 use crate::socket_option;
 
 /// What the kernel did with a transaction.
@@ -124,7 +125,7 @@ impl Commit {
 pub(super) fn error_of(answer: &Answer) -> io::Error {
     let error = io::Error::from_raw_os_error(answer.errno);
     match &answer.message {
-        Some(message) => io::Error::new(error.kind(), format!("{error}: {message}")),
+        Some(message) => with_text(&error, format!("{error}: {message}")),
         None => error,
     }
 }

@@ -13,6 +13,7 @@ use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_s
 use nix::sys::signal::SigSet;
 use rustix::process::{PidfdFlags, WaitId, WaitIdOptions};
 
+use crate::shortage::with_text;
 use crate::signal::Signal;
 
 /// A process number.
@@ -102,7 +103,7 @@ fn c_string(string: OsString) -> io::Result<CString> {
 
 /// `error`, saying what was tried.
 pub(crate) fn with_context(error: io::Error, what: &str) -> io::Error {
-    io::Error::new(error.kind(), format!("{what}: {error}"))
+    with_text(&error, format!("{what}: {error}"))
 }
 
 /// How a process ended.

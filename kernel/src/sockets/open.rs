@@ -7,6 +7,7 @@ use keepalived_core::vrrp::Family;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockFilter, Socket, Type};
 
 use crate::packets::{BufferSize, Channel, ChannelKind};
+use crate::shortage::with_text;
 use crate::socket_option::{receive_buffer, send_buffer, set};
 use keepalived_core::network::LinkIndex;
 
@@ -37,7 +38,7 @@ pub(crate) fn pair(channel: &Channel, buffer: BufferSize) -> io::Result<Pair> {
             ChannelKind::Multicast { group } => format!("group {group}"),
             ChannelKind::Unicast { local } => format!("address {local}"),
         };
-        io::Error::new(error.kind(), format!("cannot open VRRP sockets{on} for {what}: {error}"))
+        with_text(&error, format!("cannot open VRRP sockets{on} for {what}: {error}"))
     };
     let open = || {
         let receive = receiver(channel, buffer)?;
@@ -149,7 +150,7 @@ pub(crate) fn frames() -> io::Result<Socket> {
         Ok(socket)
     };
     open().map_err(|error: io::Error| {
-        io::Error::new(error.kind(), format!("cannot open a packet socket (CAP_NET_RAW is needed): {error}"))
+        with_text(&error, format!("cannot open a packet socket (CAP_NET_RAW is needed): {error}"))
     })
 }
 
