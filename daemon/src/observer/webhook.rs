@@ -252,12 +252,13 @@ mod tests {
 
     use super::*;
     use crate::role::Role;
+    use crate::secrets::Secrets;
     use crate::seen::Seen;
 
     /// The two reach the poster in either order.
     #[test]
     fn the_first_states_of_a_group_that_a_reload_brings_are_events_of_it() {
-        let world = World::new(Config::default(), mpsc::unbounded_channel().0);
+        let world = World::new(Config::default(), Secrets::default(), mpsc::unbounded_channel().0);
         world.replace(Snapshot::default());
         let place = Webhook { tls: false, host: "127.0.0.1".to_owned(), port: 80, path: "/".to_owned() };
         let mut poster = Poster::new(place, &world);
