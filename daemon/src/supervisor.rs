@@ -151,6 +151,8 @@ struct Supervisor {
     abandoned_not_before: Instant,
     /// Writes dumps that show links.
     writer: Writer,
+    /// Writes what `config_save_dir` keeps.
+    keeper: Writer,
     saved: Saved,
     /// Lines of dumps that are not in the log yet.
     paced_log: PacedLog,
@@ -274,6 +276,7 @@ impl Supervisor {
             states: BTreeMap::new(),
             views: Views::default(),
             writer: Writer::default(),
+            keeper: Writer::default(),
             saved: Saved::default(),
             observing: Observing::new(),
             secrets: Secrets::default(),

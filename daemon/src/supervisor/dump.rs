@@ -46,18 +46,18 @@ impl File {
 
     /// Writes the file at `path`. A failure is logged, and has no other effect.
     pub(super) fn write(self, path: &Path, config: &Config, snapshot: &Snapshot, host: &Host) {
-        let global = &config.global;
-        let text = match self {
+        put(path, &self.text(config, snapshot, host));
+    }
+
+    /// What the file says.
+    pub(super) fn text(self, config: &Config, snapshot: &Snapshot, host: &Host) -> String {
+        match self {
             Self::Data => keepalived_surface::data(config, snapshot, host),
             Self::CheckerData => keepalived_surface::checker_data(config, snapshot, host),
             Self::BfdData => keepalived_surface::bfd_data(config, snapshot, host),
             Self::ParentData => keepalived_config::dump::parent_data(config, host),
             Self::Statistics => keepalived_surface::statistics(snapshot),
-            Self::Json => keepalived_surface::json(config, snapshot, host, global.json_version),
-        };
-        match files::replace(path, text.as_bytes()) {
-            Ok(()) => tracing::info!("Wrote {}", path.display()),
-            Err(error) => tracing::error!("cannot write {}: {error}", path.display()),
+            Self::Json => keepalived_surface::json(config, snapshot, host, config.global.json_version),
         }
     }
 
@@ -83,26 +83,34 @@ pub(super) fn configuration(config: &Config) -> String {
     dump_on(config, &Host::look())
 }
 
-/// What a thread needs to write a file that shows links.
-type Job = (File, PathBuf, Box<Config>, Box<Snapshot>);
+/// Writes `text` at `path`. A failure is logged, and has no other effect.
+pub(super) fn put(path: &Path, text: &str) {
+    match files::replace(path, text.as_bytes()) {
+        Ok(()) => tracing::info!("Wrote {}", path.display()),
+        Err(error) => tracing::error!("cannot write {}: {error}", path.display()),
+    }
+}
 
-/// So many files wait for the kernel to answer.
-const MOST_JOBS: usize = 8;
+/// Writes a file.
+type Job = Box<dyn FnOnce() + Send>;
 
-/// Writes files that need the kernel's answer, on a thread of their own: whoever changes a link makes all others wait.
+/// So many files wait for the one before them. A reload has seven for `config_save_dir`.
+const MOST_JOBS: usize = 16;
+
+/// Writes files on a thread of its own, one after the other: who asks the kernel for links waits for whoever changes one, and a file
+/// system may hang.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
     jobs: Option<SyncSender<Job>>,
 }
 
 impl Writer {
-    /// Has `file` written: of a configuration with the instances of routers, and of how these are.
-    pub(super) fn write(&mut self, file: File, path: PathBuf, config: Config, vrrp: keepalived_state::VrrpView) {
-        let job = (file, path.clone(), Box::new(config), Box::new(Snapshot { vrrp, ..Snapshot::default() }));
-        match self.give(job) {
+    /// Has the file at `path` written by `job`, and does not wait.
+    pub(super) fn write(&mut self, path: &Path, job: impl FnOnce() + Send + 'static) {
+        match self.give(Box::new(job)) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
-                tracing::error!("cannot write {}: the kernel has not answered since {MOST_JOBS} dumps", path.display());
+                tracing::error!("cannot write {}: {MOST_JOBS} files before it still wait", path.display());
             }
             Err(TrySendError::Disconnected(_)) => tracing::error!("cannot write {}", path.display()),
         }
@@ -118,11 +126,7 @@ impl Writer {
             None => job,
         };
         let (sender, jobs) = sync_channel::<Job>(MOST_JOBS);
-        let run = move || {
-            for (file, path, config, snapshot) in jobs {
-                file.write(&path, &config, &snapshot, &Host::look());
-            }
-        };
+        let run = move || jobs.into_iter().for_each(|job| job());
         if let Err(error) = thread::Builder::new().name("dump".into()).spawn(run) {
             tracing::error!("no thread for dumps: {error}");
         }
@@ -162,8 +166,40 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
     use crate::configuration::from_text;
+
+    #[test]
+    fn a_file_that_takes_for_ever_delays_nobody() {
+        let mut writer = Writer::default();
+        let (begun, begins) = sync_channel(1);
+        let (release, released) = sync_channel::<()>(0);
+        writer.write(Path::new("hangs"), move || {
+            begun.send(()).unwrap();
+            released.recv().ok();
+        });
+        begins.recv().unwrap();
+        let written = Arc::new(AtomicUsize::new(0));
+        // what there is no room for is not written, and is not waited for either
+        for _ in 0..2 * MOST_JOBS {
+            let written = Arc::clone(&written);
+            writer.write(Path::new("waits"), move || {
+                written.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        assert_eq!(written.load(Ordering::Relaxed), 0);
+        drop(release);
+        let (all, have_come) = sync_channel(1);
+        while Arc::strong_count(&written) > 1 {
+            thread::yield_now();
+        }
+        writer.write(Path::new("last"), move || all.send(()).unwrap());
+        have_come.recv().unwrap();
+        assert_eq!(written.load(Ordering::Relaxed), MOST_JOBS);
+    }
 
     /// What a dump of a daemon without instances writes to `path`.
     fn written(file: File, globals: &str, path: &Path) -> String {

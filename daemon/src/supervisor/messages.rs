@@ -1,11 +1,11 @@
 //! Messages of the children, and requests to them.
 
 use std::mem;
-use std::path::PathBuf;
 
+use keepalived_config::model::Config;
 use keepalived_kernel::reactor;
 use keepalived_kernel::signal::Signal;
-use keepalived_state::Event;
+use keepalived_state::{Event, Snapshot};
 
 use super::dump::{Dump, File};
 use super::share::has_tracker;
@@ -147,20 +147,23 @@ impl Supervisor {
 
     /// Writes a file of what is known now.
     pub(super) fn write_dump(&mut self, file: File) {
-        self.write_dump_to(file, file.path(&self.config.global));
-    }
-
-    /// The same at this path.
-    pub(super) fn write_dump_to(&mut self, file: File, path: PathBuf) {
+        let path = file.path(&self.config.global);
         if file.shows_links() {
-            // virtual servers are in no file that shows links, and may be many
-            let servers = mem::take(&mut self.config.virtual_servers);
-            let config = self.config.clone();
-            self.config.virtual_servers = servers;
-            self.writer.write(file, path, config, self.views.snapshot().vrrp.clone());
+            let (config, snapshot) = self.routers();
+            self.writer.write(&path.clone(), move || file.write(&path, &config, &snapshot, &Host::look()));
         } else {
             file.write(&path, &self.config, self.views.snapshot(), &Host::without_links());
         }
+    }
+
+    /// The configuration with the instances of routers, and how these are, for a file that shows links.
+    pub(super) fn routers(&mut self) -> (Box<Config>, Box<Snapshot>) {
+        // virtual servers are in no file that shows links, and may be many
+        let servers = mem::take(&mut self.config.virtual_servers);
+        let config = self.config.clone();
+        self.config.virtual_servers = servers;
+        let vrrp = self.views.snapshot().vrrp.clone();
+        (Box::new(config), Box::new(Snapshot { vrrp, ..Snapshot::default() }))
     }
 
     /// Has a dump written once a process has told everything.

@@ -354,6 +354,9 @@ fn what_was_read_and_what_was_is_kept_around_a_reload() {
         wait_until("both are kept", patience(Duration::from_secs(10)), || {
             Ok(read(before.clone()).contains("Priority = 200") && read(after.clone()).contains("Priority = 150"))
         })?;
+        // our umask is for files: the owner of the folder can enter it
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&folder)?.permissions());
+        anyhow::ensure!(mode & 0o777 == 0o700, "{mode:o}");
         let daemon = running.pid().as_raw_nonzero();
         for (number, priority) in [(0, "priority 200"), (1, "priority 150")] {
             let text = read(format!("keepalived.conf.{daemon}.{number}"));
