@@ -4,12 +4,9 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::time::Duration;
 
 use hyper::body::Bytes;
 use keepalived_config::model::{Config, Webhook};
-use keepalived_state::Record;
-use keepalived_surface::status::{self, Scene};
 use keepalived_surface::trust::Trust;
 use keepalived_surface::webhook::Events;
 use tokio::time::Instant;
@@ -20,12 +17,11 @@ use crate::role::Role;
 
 mod exchange;
 mod queue;
+mod recent;
 
 use exchange::post;
 use queue::{Outcome, Queue, Said};
-
-/// What happened longer ago before the observer began is told to nobody.
-const RECENT: Duration = Duration::from_secs(60);
+use recent::recent;
 
 /// Records that are taken in before the other tasks of the observer have their turn.
 const AT_ONCE: usize = 100;
@@ -237,17 +233,11 @@ fn has_died(world: &World) -> bool {
     snapshot.daemon.processes.iter().any(|process| process.name == name && process.deaths > 0)
 }
 
-/// What the journals have of the last minute.
-fn recent(scene: &Scene<'_>) -> Vec<Record> {
-    let since = scene.now - RECENT;
-    status::events(scene, None).into_iter().filter(|record| record.at >= since).cloned().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use keepalived_config::model::SyncGroup;
     use keepalived_core::vrrp::{Cause, Priority, State, Transition};
-    use keepalived_state::{Event, Snapshot, Subject};
+    use keepalived_state::{Event, Record, Snapshot, Subject};
     use tokio::sync::mpsc;
 
     use super::*;

@@ -186,6 +186,30 @@ fn each_event_is_posted_once() {
     });
 }
 
+/// The observer begins with the webhook: nothing else needs it.
+#[test]
+fn a_webhook_is_told_nothing_from_before_the_reload_that_brought_it() {
+    if !only_ours() {
+        return;
+    }
+    trial("late webhook", |lab| {
+        let a = lab.router(0);
+        let receiver = Receiver::start(lab, 8080, &[])?;
+        let without = text(lab, "").replace("  metrics_listen 9650\n", "");
+        let running = a.start(&Daemon::ours(), "a", &without)?;
+        wait_until("it is master", long(), || a.has(PLAIN.vip(7)))?;
+        ensure!(running.observer_pid().is_none(), "nothing needs it");
+        let with = without.replace("global_defs {\n", "global_defs {\n  webhook http://127.0.0.1:8080/hook\n");
+        running.reload(&with)?;
+        wait_until("there is an observer", long(), || Ok(running.observer_pid().is_some()))?;
+        lab.pull(0, 0)?;
+        let got = || receiver.got("204 No Content");
+        wait_until("it is told", long(), || Ok(got().iter().any(|got| got == "instance V7 FAULT")))?;
+        ensure!(!got().iter().any(|got| got == "instance V7 MASTER"), "{:?}", got());
+        Ok(())
+    });
+}
+
 #[test]
 fn a_dead_receiver_costs_a_counter_and_no_more() {
     if !only_ours() {
