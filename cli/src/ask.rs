@@ -264,7 +264,10 @@ pub(crate) fn converse(place: &Where, request: &Request, out: &mut impl io::Writ
         Ok(Answer { status, error: None }) => Ok(status),
         Ok(Answer { status, error: Some(why) }) => Err((status, why)),
         Err(error) => {
-            let (status, message) = match error.kind() {
+            let is_cut_off = matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset);
+            // a daemon that ends cuts its clients off, too
+            let gone = if is_cut_off { local::connect(&place.socket, PATIENCE).err() } else { None };
+            let (status, message) = match gone.as_ref().unwrap_or(&error).kind() {
                 io::ErrorKind::NotFound => (
                     NOT_RUNNING,
                     format!(
@@ -310,5 +313,44 @@ fn speak(place: &Where, request: &Request, out: &mut impl io::Write) -> io::Resu
         if count == 0 || written.is_err() {
             return Ok(answer);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    use super::*;
+
+    /// How it ends for a client whose connection is closed before an answer comes, by a daemon that goes on or ends.
+    fn cut_off(ends: bool) -> (u8, String) {
+        let name = format!("keepalived-ask-{ends}-{}.sock", std::process::id());
+        let place = Where { socket: std::env::temp_dir().join(name) };
+        std::fs::remove_file(&place.socket).ok();
+        let listener = UnixListener::bind(&place.socket).unwrap();
+        let socket = place.socket.clone();
+        let daemon = thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            // some of the request stays unread
+            client.read_exact(&mut [0]).unwrap();
+            let listens = (!ends).then_some(listener);
+            drop(client);
+            listens
+        });
+        let request = Request { ask: Ask::Status { all: false }, json: false, colour: false };
+        let outcome = converse(&place, &request, &mut Vec::new());
+        drop(daemon.join().unwrap());
+        std::fs::remove_file(&socket).unwrap();
+        outcome.unwrap_err()
+    }
+
+    #[test]
+    fn a_daemon_that_ends_is_not_called_busy() {
+        let (status, message) = cut_off(true);
+        assert_eq!(status, NOT_RUNNING, "{message}");
+        let (status, message) = cut_off(false);
+        assert_eq!(status, FAILED, "{message}");
+        assert!(message.contains("too many ask"), "{message}");
     }
 }

@@ -455,6 +455,7 @@ impl Supervisor {
             post.respawn_at = None;
         }
         self.hurry_startup();
+        self.close_control_if_unheard();
         // these may still have programs to run and something to tell
         for worker in self.workers_mut().filter(|worker| !worker.role().serves()) {
             worker.stop();

@@ -395,7 +395,7 @@ impl Supervisor {
 
     /// Tries again to open what could not be opened.
     pub(super) fn open_doors_again(&mut self, now: Instant) {
-        if self.observing.again_at.take_if(|at| *at <= now).is_some() {
+        if self.observing.again_at.take_if(|at| *at <= now).is_some() && self.stopping.is_none() {
             self.open_doors();
         }
     }
@@ -436,6 +436,13 @@ impl Supervisor {
         self.observing.called = true;
         self.await_no_client();
         self.start_worker(Role::Observer, Begins::Fresh, Duration::ZERO);
+    }
+
+    /// During a stop no observer begins: if there is none, clients hear at once that the daemon does not run.
+    pub(super) fn close_control_if_unheard(&mut self) {
+        if self.stopping.is_some() && self.worker(Role::Observer).is_none() {
+            self.close_control();
+        }
     }
 
     /// Removes the control socket from the file system.

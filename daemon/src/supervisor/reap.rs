@@ -46,6 +46,7 @@ impl Supervisor {
             self.end_programs();
         }
         if self.stopping.is_some() {
+            self.close_control_if_unheard();
             if role == Role::Vrrp && ended == Exit::Status(exit::OK.into()) {
                 // it removed its addresses
                 self.states.clear();

@@ -333,6 +333,36 @@ fn it_is_another_user_and_has_no_capability() {
     });
 }
 
+/// There is no observer then that would hear it.
+#[test]
+fn who_asks_during_a_stop_hears_that_the_daemon_does_not_run() {
+    if !only_ours() {
+        return;
+    }
+    trial("asked during a stop", |lab| {
+        let a = lab.router(0);
+        let (script, go) = (lab.folder().join("slow.sh"), lab.folder().join("go"));
+        std::fs::write(&script, format!("#!/bin/sh\nuntil [ -e {} ]; do sleep 0.1; done\n", go.display()))?;
+        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        let text = Instance::new(PLAIN, 200).alone(a, &[]).replacen(
+            "global_defs {\n",
+            &format!("global_defs {{\n  script_user root\n  shutdown_script {}\n", script.display()),
+            1,
+        );
+        let mut running = a.start(&Daemon::ours(), "a", &text)?;
+        wait_until("it is master", long(), || a.has(PLAIN.vip(VRID)))?;
+        ensure!(socket(&running).exists() && running.observer_pid().is_none(), "it waits for a client");
+        running.signal(Signal::TERM)?;
+        wait_until("it does not listen", long(), || Ok(!socket(&running).exists()))?;
+        ensure!(running.is_running()?, "it still has a script to run");
+        let (text, code) = ctl(lab, &running, None, "status")?;
+        ensure!(code == 3 && text.contains("does not run"), "{code}: {text}");
+        std::fs::write(go, "")?;
+        running.wait(long())?;
+        Ok(())
+    });
+}
+
 #[test]
 fn the_death_of_the_observer_is_noticed_by_nobody_else() {
     if !only_ours() {
