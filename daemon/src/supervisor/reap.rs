@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keepalived_config::model::Config;
+use keepalived_config::model::{Config, ControlSocket};
 use keepalived_core::time::Instant;
 use keepalived_kernel::process::{self, Exit, Pid};
 use keepalived_kernel::reactor;
@@ -77,6 +77,12 @@ impl Supervisor {
             ended if self.options.no_respawn && !role.is_spare() => {
                 tracing::error!("{role} child process({pid}) {ended}: stopping (--dont-respawn)");
                 self.stop(exit::FATAL);
+            }
+            // a reload left nothing to do for it
+            ended if role == Role::Observer && !self.needs(role) => {
+                let none = self.config.global.control.socket == ControlSocket::None;
+                let then = if none { "nothing needs another" } else { "the next client starts another" };
+                tracing::error!("{role} child process({pid}) died ({ended}): {then}");
             }
             ended => {
                 tracing::error!("{role} child process({pid}) died ({ended}): Respawning");

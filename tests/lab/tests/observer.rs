@@ -403,6 +403,25 @@ fn the_death_of_the_observer_is_noticed_by_nobody_else() {
 }
 
 #[test]
+fn the_log_says_when_another_observer_begins_that_only_clients_need() {
+    if !only_ours() {
+        return;
+    }
+    trial("observer without work", |lab| {
+        let running = start(lab)?;
+        wait_until("there is an observer", long(), || Ok(running.observer_pid().is_some()))?;
+        let text = std::fs::read_to_string(running.file("keepalived.conf"))?;
+        running.reload(&text.replace(&format!("  metrics_listen {PORT}\n"), ""))?;
+        running.wait_for_log("Reload: 1 changes", long())?;
+        let first = running.observer_pid().context("it goes on")?;
+        kill_process(first, Signal::KILL)?;
+        let log = running.wait_for_log("observer child process", long())?;
+        ensure!(log.contains("the next client starts another") && !log.contains("Respawning"), "{log}");
+        wait_until("it answers", long(), || Ok(ctl(lab, &running, None, "status")?.1 == 0))
+    });
+}
+
+#[test]
 fn rubbish_harms_nobody() {
     if !only_ours() {
         return;
