@@ -7,11 +7,12 @@ mod server;
 mod site;
 
 use anyhow::{Result, ensure};
-use keepalived_lab::{Browser, Builder, Colours, Filter, browser, trial_in};
+use keepalived_lab::{Browser, Builder, Colours, Filter, browser, patience, trial_in, wait_until};
 use serde_json::Value;
 use server::{Health, Server};
 use site::{HOSTILE, Site};
 use std::io::Write as _;
+use std::time::Duration;
 
 const DESK: [u32; 2] = [1_280, 900];
 const PHONE: [u32; 2] = [390, 844];
@@ -328,6 +329,14 @@ fn a_thousand_routers_and_twenty_thousand_servers_are_shown() {
 /// What a person sees of the question.
 const QUESTION: &str = "document.querySelector('#ask').open && document.querySelector('#ask').innerText";
 
+/// Presses a button, until the page asks that. It may be drawn anew, and the button be elsewhere, between the look for it and the press.
+fn press(browser: &mut Browser, selector: &str, question: &str) -> Result<()> {
+    wait_until("it asks", patience(Duration::from_secs(5)), || {
+        browser.click(selector)?;
+        Ok(browser.evaluate(&format!("String({QUESTION}).includes('{question}')"))? == true)
+    })
+}
+
 #[test]
 fn who_has_the_token_may_change_things() {
     look("page-actions", &Site::usual(), |browser, server| {
@@ -368,15 +377,14 @@ fn who_has_the_token_may_change_things() {
         browser.look(DESK, Colours::Light)?;
 
         // what takes something out of service is asked first, and may be left
-        browser.click(drain)?;
-        browser.wait("it asks", &format!("({QUESTION}).includes('Drain')"))?;
+        press(browser, drain, "Drain")?;
         ensure!(browser.evaluate("document.activeElement.id")? == "ask-no", "Enter leaves it");
         browser::keep("question.png", &browser.picture(None)?)?;
         nothing(browser, "question: faint", FAINT)?;
         browser.key("Escape")?;
         browser.wait("it asks no more", "!$('ask').open")?;
         ensure!(server.changes().is_empty());
-        browser.click(drain)?;
+        press(browser, drain, "Drain")?;
         browser.click("#ask-yes")?;
         browser.wait("it is done", "$('done').textContent.includes('Drain')")?;
         let changes = server.changes();
@@ -385,7 +393,7 @@ fn who_has_the_token_may_change_things() {
             "{changes:?}"
         );
 
-        browser.click("[data-act=priority][data-about*='VI_web']")?;
+        press(browser, "[data-act=priority][data-about*='VI_web']", "Priority")?;
         browser.evaluate("$('ask-value').value = '255'")?;
         browser.key("Enter")?;
         browser.wait("it is too large", "$('ask-wrong').textContent === '1 to 254'")?;
@@ -393,7 +401,7 @@ fn who_has_the_token_may_change_things() {
         browser.key("Enter")?;
         browser.wait("it is done", "$('done').textContent.includes('Priority')")?;
         ensure!(server.changes() == ["{\"priority\":{\"instance\":\"VI_web\",\"priority\":90}}"]);
-        browser.click("[data-act=leave][data-about*='VI_web']")?;
+        press(browser, "[data-act=leave][data-about*='VI_web']", "maintenance")?;
         browser.click("#ask-yes")?;
         browser.wait("it is done", "$('done').textContent.includes('maintenance')")?;
         ensure!(server.changes() == ["{\"maintenance\":{\"instance\":\"VI_web\",\"on\":true}}"]);
@@ -411,7 +419,7 @@ fn who_has_the_token_may_change_things() {
 
         // another token: this one is forgotten
         server.allow(Some("another token now"));
-        browser.click(drain)?;
+        press(browser, drain, "Drain")?;
         browser.click("#ask-yes")?;
         browser.wait("it is wrong", "$('ask-wrong').textContent.includes('wrong')")?;
         browser.key("Escape")?;

@@ -72,7 +72,8 @@ fn without_what_came_later(rules: &str) -> String {
         if !inside && !line.contains("@parent_link_local") {
             lines.push(line);
         }
-        inside &= line.trim() != "}" && !(line.is_empty());
+        // with the empty line behind it
+        inside &= !line.trim().is_empty();
     }
     lines.join("\n")
 }
