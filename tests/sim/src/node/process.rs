@@ -50,8 +50,9 @@ impl Node {
         self.start_sessions(now);
         self.paused = false;
         self.widowed_at = None;
-        // a new process announces what it adopts
+        // a new process announces what it adopts, and has its time for that, whatever the one before it left undone (seeds 3021308, 3021811)
         self.announced.clear();
+        self.unannounced.clear();
         for view in &mut self.views {
             view.heard = Heard { fresh: shown, ..Heard::default() };
             view.last_advert = now;
