@@ -46,7 +46,7 @@ pub struct Rtnetlink {
     reads: Reads,
     filter: Tables,
     filter_monitor: Option<filter::Monitor>,
-    /// Links that we made, with the link below each of which the kernel is to tell when they come and go.
+    /// Links that we made, each with the link below it. When one comes or goes, we have the kernel tell of the link below.
     tells_below: BTreeMap<InterfaceName, LinkIndex>,
 }
 

@@ -284,7 +284,7 @@ pub(super) enum Element {
     Key(Vec<u8>),
     /// Leads to a value.
     Value(Vec<u8>, Vec<u8>),
-    /// All keys of which each part is between those of two keys lead to a value.
+    /// Keys lead to a value if each part of them is between the same parts of two other keys.
     Range(Vec<u8>, Vec<u8>, Vec<u8>),
     /// Leads to a chain, from which there is no return.
     Chain(Vec<u8>, String),

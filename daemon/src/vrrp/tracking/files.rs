@@ -79,7 +79,7 @@ impl Numbers {
         self.known.iter().filter_map(|(name, (_, number))| Some((name.as_str(), (*number)?)))
     }
 
-    /// Paths of files of which nothing is known.
+    /// Paths of files without a known content.
     pub(super) fn unread(&self) -> impl Iterator<Item = &str> {
         self.known.values().filter(|(_, number)| number.is_none()).map(|(path, _)| path.as_str())
     }
